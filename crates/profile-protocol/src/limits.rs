@@ -5,5 +5,57 @@
 pub const COMPANY_ID_BYTES: usize = 32;
 
 /// Size of a request body after decompression, in bytes: the 100 KB that the
-/// server endpoints of the original document.
+/// original documents for its server endpoints.
 pub const BODY_BYTES: usize = 102_400;
+
+/// Length of an email address in canonical form, in bytes: the longest path
+/// that RFC 5321 §4.5.3.1.3 lets mail servers exchange, less its brackets.
+pub const EMAIL_BYTES: usize = 254;
+
+/// Fewest digits of a phone number: the shortest international numbers in use.
+pub const PHONE_DIGITS_MIN: usize = 7;
+
+/// Most digits of a phone number: the bound of ITU-T E.164 §6.2.
+pub const PHONE_DIGITS_MAX: usize = 15;
+
+/// Length of an external or anonymous id, in bytes: what well-known clients
+/// enforce on their own side before they send one.
+pub const OPAQUE_ID_BYTES: usize = 255;
+
+/// Length of an exchange token (`_kx`), in bytes. Real ones stay under 200.
+pub const EXCHANGE_TOKEN_BYTES: usize = 1_024;
+
+/// Length of the text of `data.id`, in bytes. Ids of this system have 26.
+pub const ID_TEXT_BYTES: usize = 255;
+
+/// Length of one text attribute, in bytes: what browsers agree to carry as a
+/// URL, since the longest of these attributes is the image's.
+pub const TEXT_BYTES: usize = 2_048;
+
+/// Length of the text of a latitude or longitude, in bytes. Fifteen decimals
+/// already name an atom.
+pub const COORDINATE_BYTES: usize = 32;
+
+/// Length of a property's name, in bytes.
+pub const PROPERTY_NAME_BYTES: usize = 255;
+
+/// How many arrays and objects may enclose one another inside one property.
+pub const PROPERTY_DEPTH: usize = 10;
+
+/// How many properties a profile may have.
+pub const PROPERTIES: usize = 1_000;
+
+/// Size of all properties of one profile, in bytes: names plus values in
+/// canonical JSON. 256 KiB is two and a half of the largest requests.
+pub const PROPERTIES_BYTES: usize = 256 * 1_024;
+
+/// Secondary addresses one profile may hold. With the primary one that makes
+/// the five of the original.
+pub const SECONDARY_EMAILS: usize = 4;
+
+/// How many violations one request is told of. A body of 100 KB has room for
+/// twenty thousand faults, and an answer must not outgrow its question.
+pub const VIOLATIONS: usize = 100;
+
+/// Length of caller-supplied text repeated in an answer, in bytes.
+pub const ECHO_BYTES: usize = 64;

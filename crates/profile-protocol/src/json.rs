@@ -1,0 +1,168 @@
+//! Reading JSON without building a tree of it.
+
+use std::{borrow::Cow, fmt};
+
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
+use serde_json::value::RawValue;
+
+/// A value that is not an object of known members.
+pub(crate) enum Scalar<'a> {
+    Null,
+    /// The text of a string, or nothing if half a surrogate pair is in it.
+    Text(Option<Cow<'a, str>>),
+    /// The text of a number, as it was sent.
+    Number(&'a str),
+    /// A boolean, an array or an object.
+    Other,
+}
+
+impl<'a> Scalar<'a> {
+    pub(crate) fn of(raw: &'a RawValue) -> Scalar<'a> {
+        match raw.get().as_bytes().first() {
+            Some(b'"') => Scalar::Text(text(raw)),
+            Some(b'n') => Scalar::Null,
+            Some(b'-' | b'0'..=b'9') => Scalar::Number(raw.get()),
+            _ => Scalar::Other,
+        }
+    }
+}
+
+/// The text of a JSON string, borrowed where nothing in it is escaped. Nothing
+/// if it contains half a surrogate pair, which no text can hold.
+pub(crate) fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
+    let inner = raw.get().strip_prefix('"')?.strip_suffix('"')?;
+    if inner.contains('\\') {
+        serde_json::from_str(raw.get()).ok().map(Cow::Owned)
+    } else {
+        Some(Cow::Borrowed(inner))
+    }
+}
+
+/// The elements of a JSON array.
+pub(crate) fn elements(raw: &RawValue) -> Option<Vec<&RawValue>> {
+    serde_json::from_str(raw.get()).ok()
+}
+
+/// The members of a JSON object, in order, duplicates and all. Nothing if a
+/// name contains half a surrogate pair.
+pub(crate) fn members(raw: &RawValue) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
+    let mut gather = Gather(Vec::new());
+    let mut deserializer = serde_json::Deserializer::from_str(raw.get());
+    Object(&mut gather).deserialize(&mut deserializer).ok()?;
+    Some(gather.0)
+}
+
+struct Gather<'de>(Vec<(Cow<'de, str>, &'de RawValue)>);
+
+impl<'de> Members<'de> for Gather<'de> {
+    fn member<A: MapAccess<'de>>(
+        &mut self,
+        name: Cow<'de, str>,
+        map: &mut A,
+    ) -> Result<(), A::Error> {
+        self.0.push((name, map.next_value()?));
+        Ok(())
+    }
+}
+
+/// Takes in the members of an object one by one.
+pub(crate) trait Members<'de> {
+    /// Takes in one member; its value has to be read from `map`.
+    fn member<A: MapAccess<'de>>(
+        &mut self,
+        name: Cow<'de, str>,
+        map: &mut A,
+    ) -> Result<(), A::Error>;
+}
+
+/// What stood where an object was expected.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Shape {
+    Object,
+    Null,
+    Other,
+}
+
+/// Reads a value, handing its members on if it is an object.
+pub(crate) struct Object<'m, M>(pub(crate) &'m mut M);
+
+impl<'de, M: Members<'de>> DeserializeSeed<'de> for Object<'_, M> {
+    type Value = Shape;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Shape, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de, M: Members<'de>> Visitor<'de> for Object<'_, M> {
+    type Value = Shape;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Shape, A::Error> {
+        while let Some(Name(name)) = map.next_key()? {
+            self.0.member(name, &mut map)?;
+        }
+        Ok(Shape::Object)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Shape, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Shape::Other)
+    }
+
+    fn visit_unit<E>(self) -> Result<Shape, E> {
+        Ok(Shape::Null)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Shape, E> {
+        Ok(Shape::Other)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Shape, E> {
+        Ok(Shape::Other)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Shape, E> {
+        Ok(Shape::Other)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Shape, E> {
+        Ok(Shape::Other)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Shape, E> {
+        Ok(Shape::Other)
+    }
+}
+
+/// The name of a member, borrowed where nothing in it is escaped.
+struct Name<'de>(Cow<'de, str>);
+
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Name<'de>, D::Error> {
+        deserializer.deserialize_str(NameVisitor)
+    }
+}
+
+struct NameVisitor;
+
+impl<'de> Visitor<'de> for NameVisitor {
+    type Value = Name<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Name<'de>, E> {
+        Ok(Name(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Name<'de>, E> {
+        Ok(Name(Cow::Owned(text.to_owned())))
+    }
+}

@@ -1,0 +1,318 @@
+//! Patches: what one request says about a person's attributes.
+
+use std::collections::HashSet;
+
+use crate::{Attributes, Field, Fields, Properties, PropertyName, PropertyValue, Text};
+
+/// What a request says of one attribute.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum Change<T> {
+    /// Nothing was said: what is stored stands.
+    #[default]
+    Keep,
+    /// `null` was said: what is stored goes.
+    Clear,
+    /// A value was said.
+    Set(T),
+}
+
+/// What one request says about a person's attributes.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Patch {
+    /// The attributes that hold a single value.
+    pub fields: Fields<Change<Text>>,
+    /// The custom properties.
+    pub properties: PropertiesPatch,
+}
+
+/// What one request says about custom properties, in the order it is carried
+/// out: clear, set, unset, unappend, append.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct PropertiesPatch {
+    /// Whether every property goes first (`"properties": null`).
+    pub clear: bool,
+    /// Properties that get a value.
+    pub set: Vec<(PropertyName, PropertyValue)>,
+    /// Properties that go.
+    pub unset: Vec<PropertyName>,
+    /// Elements that leave an array, a single value counting as an array of one.
+    /// An element that `append` names as well stays where it is.
+    pub unappend: Vec<(PropertyName, Vec<PropertyValue>)>,
+    /// Elements that join an array unless they are in it. A single value becomes
+    /// the first element of a new array; a missing property, an empty one.
+    pub append: Vec<(PropertyName, Vec<PropertyValue>)>,
+}
+
+/// An attribute that a patch gave another value than it had.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub enum ChangedAttribute {
+    /// One of the attributes that hold a single value.
+    Field(Field),
+    /// A custom property.
+    Property(PropertyName),
+}
+
+impl Patch {
+    /// Carries the patch out and names what is now different.
+    ///
+    /// Carrying it out again changes nothing more.
+    pub fn apply(self, attributes: &mut Attributes) -> Vec<ChangedAttribute> {
+        let Patch { fields, properties } = self;
+        let mut changed = fields.apply(&mut attributes.fields);
+        let names = properties.apply(&mut attributes.properties);
+        changed.extend(names.into_iter().map(ChangedAttribute::Property));
+        changed
+    }
+}
+
+impl Fields<Change<Text>> {
+    fn apply(self, stored: &mut Fields<Option<Text>>) -> Vec<ChangedAttribute> {
+        let mut changed = Vec::new();
+        for (field, change) in self {
+            let value = match change {
+                Change::Keep => continue,
+                Change::Clear => None,
+                Change::Set(text) => Some(text),
+            };
+            if stored[field] != value {
+                stored[field] = value;
+                changed.push(ChangedAttribute::Field(field));
+            }
+        }
+        changed
+    }
+}
+
+impl PropertiesPatch {
+    /// Whether nothing is said about any property.
+    pub fn is_empty(&self) -> bool {
+        let PropertiesPatch { clear, set, unset, unappend, append } = self;
+        !clear && set.is_empty() && unset.is_empty() && unappend.is_empty() && append.is_empty()
+    }
+
+    fn apply(self, stored: &mut Properties) -> Vec<PropertyName> {
+        let only_sets = !self.clear
+            && self.unset.is_empty()
+            && self.unappend.is_empty()
+            && self.append.is_empty();
+        if only_sets {
+            return set_all(self.set, stored);
+        }
+        // One name may be touched by several steps that undo one another, so what
+        // changed is what differs in the end.
+        let before = stored.clone();
+        self.carry_out(stored);
+        differing(&before, stored)
+    }
+
+    fn carry_out(self, stored: &mut Properties) {
+        let PropertiesPatch { clear, set, unset, unappend, append } = self;
+        if clear {
+            *stored = Properties::default();
+        }
+        set_all(set, stored);
+        for name in unset {
+            stored.unset(&name);
+        }
+        // An element that would leave and join again would move to the end, and a
+        // request carried out twice would then differ from one carried out once.
+        let rejoining: HashSet<(&PropertyName, &PropertyValue)> = append
+            .iter()
+            .flat_map(|(name, added)| added.iter().map(move |value| (name, value)))
+            .collect();
+        for (name, mut gone) in unappend {
+            gone.retain(|element| !rejoining.contains(&(&name, element)));
+            if let Some(kept) = stored.value(&name).and_then(|value| without(value, &gone)) {
+                stored.set(name, kept);
+            }
+        }
+        for (name, added) in append {
+            let joined = with(stored.value(&name), added);
+            stored.set(name, joined);
+        }
+    }
+}
+
+fn set_all(set: Vec<(PropertyName, PropertyValue)>, stored: &mut Properties) -> Vec<PropertyName> {
+    let mut changed = Vec::new();
+    for (name, value) in set {
+        if stored.set(name.clone(), value) {
+            changed.push(name);
+        }
+    }
+    changed
+}
+
+/// The elements of what is stored: those of an array, or the one value itself.
+fn elements_of(value: Option<&PropertyValue>) -> Vec<PropertyValue> {
+    match value {
+        None => Vec::new(),
+        Some(value) if value.as_json() == "null" => Vec::new(),
+        Some(value) => value.elements().unwrap_or_else(|| vec![value.clone()]),
+    }
+}
+
+/// The array without these elements; nothing if none of them is in it.
+fn without(value: &PropertyValue, gone: &[PropertyValue]) -> Option<PropertyValue> {
+    let gone: HashSet<&PropertyValue> = gone.iter().collect();
+    let mut elements = elements_of(Some(value));
+    let before = elements.len();
+    elements.retain(|element| !gone.contains(element));
+    (elements.len() < before).then(|| PropertyValue::array(&elements))
+}
+
+fn with(value: Option<&PropertyValue>, added: Vec<PropertyValue>) -> PropertyValue {
+    let mut elements = elements_of(value);
+    let mut present: HashSet<PropertyValue> = elements.iter().cloned().collect();
+    for element in added {
+        if present.insert(element.clone()) {
+            elements.push(element);
+        }
+    }
+    PropertyValue::array(&elements)
+}
+
+fn differing(before: &Properties, after: &Properties) -> Vec<PropertyName> {
+    let gone = before.iter().filter(|(name, _)| after.value(name).is_none());
+    let new = after.iter().filter(|(name, value)| before.value(name) != Some(value));
+    gone.chain(new).map(|(name, _)| name.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn name(text: &str) -> PropertyName {
+        text.parse().unwrap()
+    }
+
+    fn value(json: &str) -> PropertyValue {
+        json.parse().unwrap()
+    }
+
+    fn properties(members: &[(&str, &str)]) -> Properties {
+        members.iter().map(|(text, json)| (name(text), value(json))).collect()
+    }
+
+    fn applies(patch: PropertiesPatch, before: &[(&str, &str)], after: &[(&str, &str)]) {
+        let mut stored = properties(before);
+        patch.apply(&mut stored);
+        assert!(stored == properties(after), "{stored:?}");
+    }
+
+    #[test]
+    fn append_wraps_a_single_value_and_adds_no_duplicate() {
+        let append = |json| PropertiesPatch {
+            append: vec![(name("tags"), vec![value(json)])],
+            ..PropertiesPatch::default()
+        };
+        applies(append(r#""b""#), &[("tags", r#"["a"]"#)], &[("tags", r#"["a","b"]"#)]);
+        applies(append(r#""a""#), &[("tags", r#"["a"]"#)], &[("tags", r#"["a"]"#)]);
+        applies(append(r#""b""#), &[("tags", r#""a""#)], &[("tags", r#"["a","b"]"#)]);
+        applies(append(r#""a""#), &[("tags", r#""a""#)], &[("tags", r#"["a"]"#)]);
+        applies(append(r#""b""#), &[("tags", "null")], &[("tags", r#"["b"]"#)]);
+        applies(append(r#""b""#), &[], &[("tags", r#"["b"]"#)]);
+    }
+
+    #[test]
+    fn unappend_treats_a_single_value_as_an_array_of_one() {
+        let unappend = || PropertiesPatch {
+            unappend: vec![(name("tags"), vec![value("1")])],
+            ..PropertiesPatch::default()
+        };
+        applies(unappend(), &[("tags", "[1,2,1,1.0]")], &[("tags", "[2,1.0]")]);
+        applies(unappend(), &[("tags", "1")], &[("tags", "[]")]);
+        applies(unappend(), &[("tags", "2")], &[("tags", "2")]);
+        applies(unappend(), &[("tags", "null")], &[("tags", "null")]);
+        applies(unappend(), &[], &[]);
+    }
+
+    #[test]
+    fn an_element_that_leaves_and_joins_at_once_stays_where_it_is() {
+        let patch = PropertiesPatch {
+            unappend: vec![(name("tags"), vec![value("1"), value("2")])],
+            append: vec![(name("tags"), vec![value("1"), value("4")])],
+            ..PropertiesPatch::default()
+        };
+        applies(patch, &[("tags", "[1,2,3]")], &[("tags", "[1,3,4]")]);
+    }
+
+    #[test]
+    fn the_steps_follow_one_another() {
+        let patch = PropertiesPatch {
+            clear: true,
+            set: vec![(name("a"), value("[1]")), (name("b"), value("2"))],
+            unset: vec![name("b")],
+            unappend: vec![(name("a"), vec![value("1")])],
+            append: vec![(name("a"), vec![value("3")]), (name("b"), vec![value("4")])],
+        };
+        applies(patch, &[("old", "0")], &[("a", "[3]"), ("b", "[4]")]);
+    }
+
+    #[test]
+    fn only_what_differs_in_the_end_is_named() {
+        let mut attributes = Attributes {
+            properties: properties(&[("tags", r#"["a","b"]"#), ("plan", "1"), ("old", "0")]),
+            ..Attributes::default()
+        };
+        let mut patch = Patch::default();
+        patch.fields[Field::City] = Change::Clear;
+        patch.fields[Field::Zip] = Change::Set("10017".parse().unwrap());
+        patch.properties = PropertiesPatch {
+            set: vec![(name("tags"), value(r#"["a"]"#)), (name("plan"), value("1"))],
+            unset: vec![name("old")],
+            append: vec![(name("tags"), vec![value(r#""b""#)])],
+            ..PropertiesPatch::default()
+        };
+        let changed = patch.apply(&mut attributes);
+        let zip = ChangedAttribute::Field(Field::Zip);
+        assert_eq!(changed, [zip, ChangedAttribute::Property(name("old"))]);
+    }
+
+    fn values() -> impl Strategy<Value = PropertyValue> {
+        prop_oneof!["[0-3]", r"\[[0-3](,[0-3]){0,3}\]", Just("null".to_owned())]
+            .prop_map(|json| value(&json))
+    }
+
+    fn named<V: Strategy>(values: V) -> impl Strategy<Value = Vec<(PropertyName, V::Value)>> {
+        prop::collection::vec(("[a-c]".prop_map(|text| name(&text)), values), 0..4)
+    }
+
+    fn patches() -> impl Strategy<Value = PropertiesPatch> {
+        let lists = || prop::collection::vec(values(), 1..3);
+        let unset = prop::collection::vec("[a-c]".prop_map(|text| name(&text)), 0..2);
+        (any::<bool>(), named(values()), unset, named(lists()), named(lists())).prop_map(
+            |(clear, set, unset, unappend, append)| PropertiesPatch {
+                clear,
+                set,
+                unset,
+                unappend,
+                append,
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn applying_twice_equals_applying_once(patch in patches(), before in named(values())) {
+            let mut once: Properties = before.into_iter().collect();
+            patch.clone().apply(&mut once);
+            let mut twice = once.clone();
+            patch.apply(&mut twice);
+            prop_assert!(once == twice);
+        }
+
+        #[test]
+        fn a_patch_names_exactly_what_it_changed(patch in patches(), before in named(values())) {
+            let before: Properties = before.into_iter().collect();
+            let mut after = before.clone();
+            let named: HashSet<PropertyName> = patch.apply(&mut after).into_iter().collect();
+            for text in ["a", "b", "c"] {
+                let differs = before.value(&name(text)) != after.value(&name(text));
+                prop_assert_eq!(named.contains(&name(text)), differs);
+            }
+        }
+    }
+}

@@ -1,0 +1,365 @@
+//! Custom properties: the attributes a company makes up itself.
+//!
+//! Values are kept as JSON text, not as a tree, so that a number comes back with
+//! every digit it was sent with and storing one costs a copy. The text is put in
+//! canonical form once, when it is read: no white space, strings escaped in one
+//! way. Two values are equal exactly when their canonical texts are.
+
+use std::{collections::BTreeMap, collections::HashSet, fmt, str::FromStr};
+
+use serde_json::value::RawValue;
+
+use crate::{json, limits};
+
+/// The name of a property: at most [`limits::PROPERTY_NAME_BYTES`], any
+/// characters, compared case-sensitively.
+#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct PropertyName {
+    // Invariant: at most `limits::PROPERTY_NAME_BYTES`.
+    text: Box<str>,
+}
+
+impl PropertyName {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl FromStr for PropertyName {
+    type Err = InvalidProperty;
+
+    fn from_str(text: &str) -> Result<PropertyName, InvalidProperty> {
+        if limits::PROPERTY_NAME_BYTES < text.len() {
+            return Err(InvalidProperty::NameTooLong);
+        }
+        Ok(PropertyName { text: text.into() })
+    }
+}
+
+impl fmt::Debug for PropertyName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PropertyName({} bytes)", self.text.len())
+    }
+}
+
+/// The value of a property: JSON in canonical form.
+///
+/// ```
+/// use profile_protocol::PropertyValue;
+///
+/// let value: PropertyValue = r#"[ 0.10, "caf\u00e9", 12345678901234567890123 ]"#.parse()?;
+/// assert_eq!(value.as_json(), r#"[0.10,"café",12345678901234567890123]"#);
+/// # Ok::<(), profile_protocol::InvalidProperty>(())
+/// ```
+#[derive(Clone, Eq, Hash, PartialEq)]
+pub struct PropertyValue {
+    // Invariant: JSON; canonicalizing it again yields this text.
+    json: Box<str>,
+}
+
+impl PropertyValue {
+    /// The value as JSON text.
+    pub fn as_json(&self) -> &str {
+        &self.json
+    }
+
+    pub(crate) fn canonicalize(raw: &RawValue) -> Result<PropertyValue, InvalidProperty> {
+        PropertyValue::canonicalize_within(0, raw)
+    }
+
+    /// Reads a value that is to stand inside an array.
+    pub(crate) fn canonicalize_element(raw: &RawValue) -> Result<PropertyValue, InvalidProperty> {
+        PropertyValue::canonicalize_within(1, raw)
+    }
+
+    fn canonicalize_within(depth: usize, raw: &RawValue) -> Result<PropertyValue, InvalidProperty> {
+        let mut json = String::with_capacity(raw.get().len());
+        write_canonical(raw, depth, &mut json)?;
+        Ok(PropertyValue { json: json.into() })
+    }
+
+    /// The elements, if the value is an array.
+    pub(crate) fn elements(&self) -> Option<Vec<PropertyValue>> {
+        let elements: Vec<&RawValue> = serde_json::from_str(&self.json).ok()?;
+        let own = |raw: &RawValue| PropertyValue { json: raw.get().into() };
+        Some(elements.into_iter().map(own).collect())
+    }
+
+    /// The array with these elements.
+    pub(crate) fn array(elements: &[PropertyValue]) -> PropertyValue {
+        let texts: Vec<&str> = elements.iter().map(PropertyValue::as_json).collect();
+        PropertyValue { json: format!("[{}]", texts.join(",")).into() }
+    }
+}
+
+impl FromStr for PropertyValue {
+    type Err = InvalidProperty;
+
+    fn from_str(json: &str) -> Result<PropertyValue, InvalidProperty> {
+        let raw: &RawValue = serde_json::from_str(json).or(Err(InvalidProperty::NotJson))?;
+        PropertyValue::canonicalize(raw)
+    }
+}
+
+impl fmt::Debug for PropertyValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PropertyValue({} bytes)", self.json.len())
+    }
+}
+
+/// Appends `raw` without white space and with its strings escaped in one way.
+/// Recursion ends at the depth limit, so the text may be as deep as it likes.
+fn write_canonical(raw: &RawValue, depth: usize, out: &mut String) -> Result<(), InvalidProperty> {
+    let text = raw.get();
+    match text.as_bytes().first() {
+        Some(b'{' | b'[') if depth == limits::PROPERTY_DEPTH => Err(InvalidProperty::TooDeep),
+        Some(b'{') => write_object(raw, depth + 1, out),
+        Some(b'[') => write_array(raw, depth + 1, out),
+        Some(b'"') => write_string(&json::text(raw).ok_or(InvalidProperty::Surrogate)?, out),
+        _ => {
+            out.push_str(text);
+            Ok(())
+        }
+    }
+}
+
+fn write_object(raw: &RawValue, depth: usize, out: &mut String) -> Result<(), InvalidProperty> {
+    let members = json::members(raw).ok_or(InvalidProperty::Surrogate)?;
+    let mut names = HashSet::with_capacity(members.len());
+    out.push('{');
+    for (number, (name, value)) in members.iter().enumerate() {
+        if !names.insert(name.as_ref()) {
+            return Err(InvalidProperty::Duplicate);
+        }
+        if 0 < number {
+            out.push(',');
+        }
+        write_string(name, out)?;
+        out.push(':');
+        write_canonical(value, depth, out)?;
+    }
+    out.push('}');
+    Ok(())
+}
+
+fn write_array(raw: &RawValue, depth: usize, out: &mut String) -> Result<(), InvalidProperty> {
+    let elements = json::elements(raw).ok_or(InvalidProperty::NotJson)?;
+    out.push('[');
+    for (number, element) in elements.into_iter().enumerate() {
+        if 0 < number {
+            out.push(',');
+        }
+        write_canonical(element, depth, out)?;
+    }
+    out.push(']');
+    Ok(())
+}
+
+fn write_string(text: &str, out: &mut String) -> Result<(), InvalidProperty> {
+    let needs_escape = |byte: u8| byte < 0x20 || matches!(byte, b'"' | b'\\');
+    if text.bytes().any(needs_escape) {
+        let escaped = serde_json::to_string(text).or(Err(InvalidProperty::NotJson))?;
+        out.push_str(&escaped);
+    } else {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+    }
+    Ok(())
+}
+
+/// The properties of one profile, by name.
+///
+/// How many there may be and how large is asked where a profile is about to be
+/// kept, by [`Properties::fit`].
+#[derive(Clone, Default, Eq, PartialEq)]
+pub struct Properties {
+    values: BTreeMap<PropertyName, PropertyValue>,
+}
+
+impl Properties {
+    /// The value of one property.
+    pub fn value(&self, name: &PropertyName) -> Option<&PropertyValue> {
+        self.values.get(name)
+    }
+
+    /// Every property, in the order of their names.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&PropertyName, &PropertyValue)> {
+        self.values.iter()
+    }
+
+    /// How many properties there are.
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// Gives a property a value. True if that changed anything.
+    pub fn set(&mut self, name: PropertyName, value: PropertyValue) -> bool {
+        let same = self.values.get(&name) == Some(&value);
+        if !same {
+            self.values.insert(name, value);
+        }
+        !same
+    }
+
+    /// Takes a property away. True if it was there.
+    pub fn unset(&mut self, name: &PropertyName) -> bool {
+        self.values.remove(name).is_some()
+    }
+
+    /// Takes over those properties of `other` that are not here yet.
+    pub fn fill_from(&mut self, other: Properties) {
+        for (name, value) in other.values {
+            self.values.entry(name).or_insert(value);
+        }
+    }
+
+    /// Whether a profile may keep this many properties of this size.
+    pub fn fit(&self) -> bool {
+        let bytes = |(name, value): (&PropertyName, &PropertyValue)| {
+            name.as_str().len() + value.as_json().len()
+        };
+        self.len() <= limits::PROPERTIES
+            && self.iter().map(bytes).sum::<usize>() <= limits::PROPERTIES_BYTES
+    }
+}
+
+impl FromIterator<(PropertyName, PropertyValue)> for Properties {
+    fn from_iter<I: IntoIterator<Item = (PropertyName, PropertyValue)>>(values: I) -> Properties {
+        Properties { values: values.into_iter().collect() }
+    }
+}
+
+impl fmt::Debug for Properties {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Properties({})", self.values.len())
+    }
+}
+
+/// Why something is not a property.
+#[expect(missing_docs, reason = "each variant's message says what it means")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidProperty {
+    #[error("must have a name of at most {} bytes", limits::PROPERTY_NAME_BYTES)]
+    NameTooLong,
+    #[error("must be JSON")]
+    NotJson,
+    #[error("must not nest deeper than {} levels", limits::PROPERTY_DEPTH)]
+    TooDeep,
+    #[error("must not contain half of a surrogate pair")]
+    Surrogate,
+    #[error("must not name a member twice")]
+    Duplicate,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn reads(json: &str, canonical: &str) {
+        assert_eq!(json.parse::<PropertyValue>().unwrap().as_json(), canonical);
+    }
+
+    fn refuses(json: &str, reason: InvalidProperty) {
+        assert_eq!(json.parse::<PropertyValue>().unwrap_err(), reason, "{json}");
+    }
+
+    #[test]
+    fn numbers_come_back_digit_for_digit() {
+        for number in ["12345678901234567890123", "1e400", "0.10", "-0", "1E+2", "3.0"] {
+            reads(number, number);
+            reads(&format!("[ {number} ]"), &format!("[{number}]"));
+        }
+    }
+
+    #[test]
+    fn spelling_is_folded_into_one_form() {
+        reads(
+            r#"  { "a" : [ 1 , true , null ] , "b\u0041" : "" }"#,
+            r#"{"a":[1,true,null],"bA":""}"#,
+        );
+        reads(r#""\u00e9\/\u0022\n""#, r#""é/\"\n""#);
+        reads(r#""\ud83d\ude42 \u0000""#, "\"🙂 \\u0000\"");
+        reads("[ ]", "[]");
+        reads("{ }", "{}");
+    }
+
+    #[test]
+    fn what_cannot_be_kept_safely_is_refused() {
+        refuses("{", InvalidProperty::NotJson);
+        refuses(r#""\ud800""#, InvalidProperty::Surrogate);
+        refuses(r#"{"\udc00":1}"#, InvalidProperty::Surrogate);
+        refuses(r#"[{"a":1,"\u0061":2}]"#, InvalidProperty::Duplicate);
+        let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        reads(&nested(10), &nested(10));
+        refuses(&nested(11), InvalidProperty::TooDeep);
+        refuses(&nested(50_000), InvalidProperty::TooDeep);
+    }
+
+    #[test]
+    fn a_profile_keeps_a_thousand_properties() {
+        let many = |count: usize| {
+            let name = |number: usize| number.to_string().parse().unwrap();
+            (0..count).map(|n| (name(n), "1".parse().unwrap())).collect::<Properties>()
+        };
+        assert!(many(1_000).fit());
+        assert!(!many(1_001).fit());
+    }
+
+    #[test]
+    fn a_profile_keeps_256_kib_of_properties() {
+        let sized = |bytes: usize| {
+            let value = format!("\"{}\"", "x".repeat(bytes - 3)).parse().unwrap();
+            Properties::from_iter([("n".parse().unwrap(), value)])
+        };
+        assert!(sized(256 * 1024).fit());
+        assert!(!sized(256 * 1024 + 1).fit());
+    }
+
+    fn json() -> impl Strategy<Value = String> {
+        let leaf = prop_oneof![
+            Just("null".to_owned()),
+            any::<bool>().prop_map(|value| value.to_string()),
+            r"-?(0|[1-9][0-9]{0,30})(\.[0-9]{1,5})?([eE][+-]?[0-9]{1,3})?",
+            any::<String>().prop_map(|text| serde_json::to_string(&text).unwrap()),
+        ];
+        leaf.prop_recursive(4, 24, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4)
+                    .prop_map(|values| format!("[ {} ]", values.join(" , "))),
+                prop::collection::btree_map(any::<String>(), inner, 0..4).prop_map(|members| {
+                    let members: Vec<String> = members
+                        .iter()
+                        .map(|(name, value)| {
+                            format!("{}:\t{value}", serde_json::to_string(name).unwrap())
+                        })
+                        .collect();
+                    format!("{{{}}}", members.join("\n,"))
+                }),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_canonical_form_is_a_fixed_point(json in json()) {
+            let value: PropertyValue = json.parse().unwrap();
+            prop_assert_eq!(value.as_json().parse::<PropertyValue>(), Ok(value.clone()));
+        }
+
+        #[test]
+        fn elements_make_the_same_array_again(values in prop::collection::vec(json(), 0..5)) {
+            let array: PropertyValue = format!("[{}]", values.join(",")).parse().unwrap();
+            prop_assert_eq!(PropertyValue::array(&array.elements().unwrap()), array);
+        }
+    }
+}

@@ -1,0 +1,477 @@
+//! The places of a body: which fields each has, and what becomes of them.
+
+use std::{borrow::Cow, marker::PhantomData};
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess};
+use serde_json::value::RawValue;
+
+use super::draft::Draft;
+use crate::{
+    Change, Fault, Field,
+    json::{Members, Object, Scalar, Shape},
+    violation::{echo, pointer},
+};
+
+pub(super) const ATTRIBUTES: &str = "/data/attributes";
+pub(super) const PROPERTIES: &str = "/data/attributes/properties";
+
+/// Reads a whole body.
+pub(super) fn read_document<'de, D: Deserializer<'de>>(
+    draft: &mut Draft,
+    deserializer: D,
+) -> Result<(), D::Error> {
+    let mut document = Known::<Document>::new(draft);
+    let shape = Object(&mut document).deserialize(deserializer)?;
+    if shape != Shape::Object {
+        wrong_shape(draft, "");
+    } else if !document.saw("data") {
+        draft.report.add("/data".to_owned(), Fault::Missing { name: "data" });
+    }
+    Ok(())
+}
+
+/// An object whose members all have known names.
+trait Place {
+    /// Its pointer.
+    const AT: &'static str;
+    /// The names of its members, at most 32.
+    const FIELDS: &'static [&'static str];
+
+    /// Takes in the member `name`, one of `FIELDS`.
+    fn field<'de, A: MapAccess<'de>>(
+        draft: &mut Draft,
+        name: &'static str,
+        map: &mut A,
+    ) -> Result<(), A::Error>;
+}
+
+/// Reads a [`Place`]: turns unknown and repeated members away, hands the rest on.
+struct Known<'d, P> {
+    draft: &'d mut Draft,
+    seen: u32,
+    place: PhantomData<P>,
+}
+
+impl<'d, P: Place> Known<'d, P> {
+    fn new(draft: &'d mut Draft) -> Known<'d, P> {
+        Known { draft, seen: 0, place: PhantomData }
+    }
+
+    fn saw(&self, name: &str) -> bool {
+        let number = P::FIELDS.iter().position(|&field| field == name);
+        number.is_some_and(|number| self.seen & (1 << number) != 0)
+    }
+}
+
+impl<'de, P: Place> Members<'de> for Known<'_, P> {
+    fn member<A: MapAccess<'de>>(
+        &mut self,
+        name: Cow<'de, str>,
+        map: &mut A,
+    ) -> Result<(), A::Error> {
+        let known = P::FIELDS.iter().enumerate().find(|&(_, &field)| field == name);
+        let fault = match known {
+            Some((number, &field)) if self.seen & (1 << number) == 0 => {
+                self.seen |= 1 << number;
+                return P::field(self.draft, field, map);
+            }
+            Some((_, &field)) => Fault::Duplicate { name: field.to_owned() },
+            None => Fault::UnknownField { name: echo(&name).to_owned() },
+        };
+        self.draft.report.add(pointer(P::AT, &name), fault);
+        map.next_value::<IgnoredAny>().map(drop)
+    }
+}
+
+/// Reads a nested place, which may be `null` instead.
+fn nested<'de, P: Place, A: MapAccess<'de>>(
+    draft: &mut Draft,
+    map: &mut A,
+) -> Result<Shape, A::Error> {
+    let shape = map.next_value_seed(Object(&mut Known::<P>::new(draft)))?;
+    if shape == Shape::Other {
+        wrong_shape(draft, P::AT);
+    }
+    Ok(shape)
+}
+
+fn wrong_shape(draft: &mut Draft, at: &str) {
+    draft.report.add(at.to_owned(), Fault::WrongType { expected: "an object" });
+}
+
+struct Document;
+
+impl Place for Document {
+    const AT: &'static str = "";
+    const FIELDS: &'static [&'static str] = &["data"];
+
+    fn field<'de, A: MapAccess<'de>>(
+        draft: &mut Draft,
+        _: &'static str,
+        map: &mut A,
+    ) -> Result<(), A::Error> {
+        let mut data = Known::<Data>::new(draft);
+        if map.next_value_seed(Object(&mut data))? != Shape::Object {
+            wrong_shape(draft, Data::AT);
+            return Ok(());
+        }
+        let typed = data.saw("type");
+        let filled =
+            ["attributes", "id", "meta", "relationships"].into_iter().any(|name| data.saw(name));
+        if !typed {
+            draft.report.add(pointer(Data::AT, "type"), Fault::Missing { name: "type" });
+        }
+        if filled {
+            draft.require_identifier();
+        } else {
+            draft.report.add(Data::AT.to_owned(), Fault::EmptyData);
+        }
+        Ok(())
+    }
+}
+
+struct Data;
+
+impl Place for Data {
+    const AT: &'static str = "/data";
+    const FIELDS: &'static [&'static str] = &["type", "id", "attributes", "meta", "relationships"];
+
+    fn field<'de, A: MapAccess<'de>>(
+        draft: &mut Draft,
+        name: &'static str,
+        map: &mut A,
+    ) -> Result<(), A::Error> {
+        match name {
+            "type" => resource_type(draft, map.next_value()?),
+            "id" => draft.identifiers.id = draft.identifier(Self::AT, name, map.next_value()?),
+            "attributes" => drop(nested::<Attributes, A>(draft, map)?),
+            "meta" => drop(nested::<Meta, A>(draft, map)?),
+            // Some browser clients send relationships; none that matter here.
+            _ => drop(map.next_value::<IgnoredAny>()?),
+        }
+        Ok(())
+    }
+}
+
+fn resource_type(draft: &mut Draft, raw: &RawValue) {
+    if !matches!(Scalar::of(raw), Scalar::Text(Some(text)) if text == "profile") {
+        draft.report.add(pointer(Data::AT, "type"), Fault::WrongResource);
+    }
+}
+
+struct Attributes;
+
+impl Place for Attributes {
+    const AT: &'static str = ATTRIBUTES;
+    const FIELDS: &'static [&'static str] = &[
+        "email",
+        "phone_number",
+        "external_id",
+        "anonymous_id",
+        "_kx",
+        "first_name",
+        "last_name",
+        "organization",
+        "title",
+        "image",
+        "locale",
+        "location",
+        "properties",
+    ];
+
+    fn field<'de, A: MapAccess<'de>>(
+        draft: &mut Draft,
+        name: &'static str,
+        map: &mut A,
+    ) -> Result<(), A::Error> {
+        match name {
+            "location" => location(draft, map),
+            "properties" => properties(draft, map),
+            _ => {
+                let raw = map.next_value()?;
+                match field_named(name) {
+                    Some(field) => draft.field(Self::AT, field, raw),
+                    None => identifier(draft, Whose::Attributes, Self::AT, name, raw),
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+fn field_named(name: &str) -> Option<Field> {
+    Field::ALL.into_iter().find(|field| field.name() == name)
+}
+
+/// Which of a request's two sets of identifiers a member belongs to.
+#[derive(Clone, Copy)]
+enum Whose {
+    Attributes,
+    Subject,
+}
+
+fn identifier(draft: &mut Draft, whose: Whose, base: &str, name: &str, raw: &RawValue) {
+    let mut read = match whose {
+        Whose::Attributes => std::mem::take(&mut draft.identifiers),
+        Whose::Subject => std::mem::take(&mut draft.subject),
+    };
+    match name {
+        "id" => read.id = draft.identifier(base, name, raw),
+        "_kx" => read.exchange_token = draft.identifier(base, name, raw),
+        "external_id" => read.external_id = draft.identifier(base, name, raw),
+        "email" => read.email = draft.identifier(base, name, raw),
+        "phone_number" => read.phone_number = draft.identifier(base, name, raw),
+        _ => read.anonymous_id = draft.identifier(base, name, raw),
+    }
+    match whose {
+        Whose::Attributes => draft.identifiers = read,
+        Whose::Subject => draft.subject = read,
+    }
+}
+
+struct Location;
+
+impl Place for Location {
+    const AT: &'static str = "/data/attributes/location";
+    const FIELDS: &'static [&'static str] = &[
+        "address1",
+        "address2",
+        "city",
+        "country",
+        "region",
+        "zip",
+        "timezone",
+        "ip",
+        "latitude",
+        "longitude",
+    ];
+
+    fn field<'de, A: MapAccess<'de>>(
+        draft: &mut Draft,
+        name: &'static str,
+        map: &mut A,
+    ) -> Result<(), A::Error> {
+        let raw = map.next_value()?;
+        if let Some(field) = field_named(name) {
+            draft.field(Self::AT, field, raw);
+        }
+        Ok(())
+    }
+}
+
+/// `null` in place of a location clears all of it.
+fn location<'de, A: MapAccess<'de>>(draft: &mut Draft, map: &mut A) -> Result<(), A::Error> {
+    if nested::<Location, A>(draft, map)? == Shape::Null {
+        for field in Field::ALL.into_iter().filter(|field| field.is_location()) {
+            draft.patch.fields[field] = Change::Clear;
+        }
+    }
+    Ok(())
+}
+
+/// `null` in place of the properties clears all of them.
+fn properties<'de, A: MapAccess<'de>>(draft: &mut Draft, map: &mut A) -> Result<(), A::Error> {
+    match map.next_value_seed(Object(&mut PropertyMembers { draft }))? {
+        Shape::Object => report_duplicates(draft),
+        Shape::Null => draft.patch.properties.clear = true,
+        Shape::Other => wrong_shape(draft, PROPERTIES),
+    }
+    Ok(())
+}
+
+struct PropertyMembers<'d> {
+    draft: &'d mut Draft,
+}
+
+impl<'de> Members<'de> for PropertyMembers<'_> {
+    fn member<A: MapAccess<'de>>(
+        &mut self,
+        name: Cow<'de, str>,
+        map: &mut A,
+    ) -> Result<(), A::Error> {
+        let draft = &mut *self.draft;
+        match name.as_ref() {
+            "$append" => {
+                lists(draft, ListStep::Append, "/data/attributes/properties/$append", map)?;
+            }
+            "$unappend" => {
+                lists(draft, ListStep::Unappend, "/data/attributes/properties/$unappend", map)?;
+            }
+            "$unset" => draft.unset(PROPERTIES, "$unset", map.next_value()?),
+            "$exchange_id" => {
+                draft.exchange_id = draft.identifier(PROPERTIES, "$exchange_id", map.next_value()?);
+            }
+            name => draft.property(PROPERTIES, name, map.next_value()?),
+        }
+        Ok(())
+    }
+}
+
+/// Sorting finds repeated names in step with their number, however many a body
+/// brings.
+fn report_duplicates(draft: &mut Draft) {
+    let mut names: Vec<&str> =
+        draft.patch.properties.set.iter().map(|(name, _)| name.as_str()).collect();
+    names.sort_unstable();
+    let repeated = names.windows(2).filter_map(|pair| match pair {
+        [first, second] if first == second => Some(echo(first).to_owned()),
+        _ => None,
+    });
+    for name in repeated.collect::<Vec<String>>() {
+        draft.report.add(pointer(PROPERTIES, &name), Fault::Duplicate { name });
+    }
+}
+
+#[derive(Clone, Copy)]
+enum ListStep {
+    Append,
+    Unappend,
+}
+
+/// Reads what joins or leaves arrays: an object of names and elements, or `null`.
+fn lists<'de, A: MapAccess<'de>>(
+    draft: &mut Draft,
+    step: ListStep,
+    at: &'static str,
+    map: &mut A,
+) -> Result<(), A::Error> {
+    if map.next_value_seed(Object(&mut ListMembers { draft, step, at }))? == Shape::Other {
+        wrong_shape(draft, at);
+    }
+    Ok(())
+}
+
+struct ListMembers<'d> {
+    draft: &'d mut Draft,
+    step: ListStep,
+    at: &'static str,
+}
+
+impl<'de> Members<'de> for ListMembers<'_> {
+    fn member<A: MapAccess<'de>>(
+        &mut self,
+        name: Cow<'de, str>,
+        map: &mut A,
+    ) -> Result<(), A::Error> {
+        let elements = self.draft.elements(self.at, &name, map.next_value()?);
+        let properties = &mut self.draft.patch.properties;
+        match self.step {
+            ListStep::Append => properties.append.extend(elements),
+            ListStep::Unappend => properties.unappend.extend(elements),
+        }
+        Ok(())
+    }
+}
+
+struct Meta;
+
+impl Place for Meta {
+    const AT: &'static str = "/data/meta";
+    const FIELDS: &'static [&'static str] =
+        &["identifiers", "patch_properties", "patch_identifiers"];
+
+    fn field<'de, A: MapAccess<'de>>(
+        draft: &mut Draft,
+        name: &'static str,
+        map: &mut A,
+    ) -> Result<(), A::Error> {
+        match name {
+            "identifiers" => nested::<MetaIdentifiers, A>(draft, map),
+            "patch_properties" => nested::<PatchProperties, A>(draft, map),
+            _ => nested::<PatchIdentifiers, A>(draft, map),
+        }
+        .map(drop)
+    }
+}
+
+struct MetaIdentifiers;
+
+impl Place for MetaIdentifiers {
+    const AT: &'static str = "/data/meta/identifiers";
+    const FIELDS: &'static [&'static str] =
+        &["id", "external_id", "email", "phone_number", "anonymous_id", "_kx"];
+
+    fn field<'de, A: MapAccess<'de>>(
+        draft: &mut Draft,
+        name: &'static str,
+        map: &mut A,
+    ) -> Result<(), A::Error> {
+        identifier(draft, Whose::Subject, Self::AT, name, map.next_value()?);
+        Ok(())
+    }
+}
+
+struct PatchProperties;
+
+impl Place for PatchProperties {
+    const AT: &'static str = "/data/meta/patch_properties";
+    const FIELDS: &'static [&'static str] = &["append", "unappend", "unset"];
+
+    fn field<'de, A: MapAccess<'de>>(
+        draft: &mut Draft,
+        name: &'static str,
+        map: &mut A,
+    ) -> Result<(), A::Error> {
+        match name {
+            "append" => lists(draft, ListStep::Append, "/data/meta/patch_properties/append", map),
+            "unappend" => {
+                lists(draft, ListStep::Unappend, "/data/meta/patch_properties/unappend", map)
+            }
+            _ => {
+                draft.unset(Self::AT, name, map.next_value()?);
+                Ok(())
+            }
+        }
+    }
+}
+
+struct PatchIdentifiers;
+
+impl Place for PatchIdentifiers {
+    const AT: &'static str = "/data/meta/patch_identifiers";
+    const FIELDS: &'static [&'static str] = &["append", "unappend"];
+
+    fn field<'de, A: MapAccess<'de>>(
+        draft: &mut Draft,
+        name: &'static str,
+        map: &mut A,
+    ) -> Result<(), A::Error> {
+        match name {
+            "append" => nested::<AppendedIdentifiers, A>(draft, map),
+            _ => nested::<UnappendedIdentifiers, A>(draft, map),
+        }
+        .map(drop)
+    }
+}
+
+struct AppendedIdentifiers;
+
+impl Place for AppendedIdentifiers {
+    const AT: &'static str = "/data/meta/patch_identifiers/append";
+    const FIELDS: &'static [&'static str] = &["email"];
+
+    fn field<'de, A: MapAccess<'de>>(
+        draft: &mut Draft,
+        name: &'static str,
+        map: &mut A,
+    ) -> Result<(), A::Error> {
+        draft.secondary_emails.append = draft.emails(Self::AT, name, map.next_value()?);
+        Ok(())
+    }
+}
+
+struct UnappendedIdentifiers;
+
+impl Place for UnappendedIdentifiers {
+    const AT: &'static str = "/data/meta/patch_identifiers/unappend";
+    const FIELDS: &'static [&'static str] = &["email"];
+
+    fn field<'de, A: MapAccess<'de>>(
+        draft: &mut Draft,
+        name: &'static str,
+        map: &mut A,
+    ) -> Result<(), A::Error> {
+        draft.secondary_emails.unappend = draft.emails(Self::AT, name, map.next_value()?);
+        Ok(())
+    }
+}

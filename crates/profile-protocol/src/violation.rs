@@ -1,0 +1,194 @@
+//! What is wrong with a request, and where.
+
+use std::fmt;
+
+use crate::{
+    InvalidCoordinate, InvalidEmail, InvalidOpaqueId, InvalidPhoneNumber, InvalidProperty,
+    InvalidText, limits,
+};
+
+/// One thing that is wrong with a request.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Violation {
+    /// Where in the body: a JSON pointer (RFC 6901). The empty one is the whole
+    /// body.
+    pub pointer: String,
+    /// What is wrong there. Its `Display` says what would be right.
+    pub fault: Fault,
+}
+
+/// What can be wrong at one place of a request.
+#[expect(missing_docs, reason = "each variant's message says what it means")]
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    #[error("Invalid JSON: {message}.")]
+    Syntax { message: String },
+    #[error("The body must be at most {} bytes.", limits::BODY_BYTES)]
+    TooLarge,
+    #[error("Must be {expected}.")]
+    WrongType { expected: &'static str },
+    #[error("'{name}' is required.")]
+    Missing { name: &'static str },
+    #[error("'{name}' is not a valid field for the resource 'profile'.")]
+    UnknownField { name: String },
+    #[error("'{name}' is given more than once.")]
+    Duplicate { name: String },
+    #[error("'type' must be 'profile'.")]
+    WrongResource,
+    #[error(
+        "One of `attributes`, `relationships` or `id` must be included in the request payload."
+    )]
+    EmptyData,
+    #[error(
+        "One of `id`, `_kx`, `external_id`, `email`, `phone_number` or `anonymous_id` must be \
+         included to say whom the request is about."
+    )]
+    NoIdentifier,
+    #[error("Invalid email address")]
+    Email(InvalidEmail),
+    #[error("Invalid phone number format (Example of a valid format: +12345678901)")]
+    PhoneNumber(InvalidPhoneNumber),
+    #[error("The identifier {0}.")]
+    Identifier(InvalidOpaqueId),
+    #[error("The text {0}.")]
+    Text(InvalidText),
+    #[error("The coordinate {0}.")]
+    Coordinate(InvalidCoordinate),
+    #[error("The property {0}.")]
+    Property(InvalidProperty),
+    #[error("Must contain at most {} properties.", limits::PROPERTIES)]
+    TooManyProperties,
+    #[error("Must not contain half of a surrogate pair.")]
+    Surrogate,
+    #[error("More than {} faults; the rest are not listed.", limits::VIOLATIONS)]
+    More,
+}
+
+impl Fault {
+    /// The narrower reason behind a message whose words the original fixed.
+    pub fn reason(&self) -> Option<String> {
+        match self {
+            Fault::Email(reason) => Some(reason.to_string()),
+            Fault::PhoneNumber(reason) => Some(reason.to_string()),
+            _ => None,
+        }
+    }
+}
+
+macro_rules! fault_from {
+    ($($error:ident => $variant:ident),+ $(,)?) => {$(
+        impl From<$error> for Fault {
+            fn from(error: $error) -> Fault {
+                Fault::$variant(error)
+            }
+        }
+    )+};
+}
+
+fault_from! {
+    InvalidCoordinate => Coordinate,
+    InvalidEmail => Email,
+    InvalidOpaqueId => Identifier,
+    InvalidPhoneNumber => PhoneNumber,
+    InvalidProperty => Property,
+    InvalidText => Text,
+}
+
+/// Everything that is wrong with a request, in the order it was met: at least
+/// one violation, at most [`limits::VIOLATIONS`] and a last one that says there
+/// were more.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Violations {
+    // Invariant: not empty.
+    all: Vec<Violation>,
+}
+
+impl Violations {
+    /// The violations.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Violation> {
+        self.all.iter()
+    }
+}
+
+impl From<Violation> for Violations {
+    fn from(violation: Violation) -> Violations {
+        Violations { all: vec![violation] }
+    }
+}
+
+impl fmt::Display for Violations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, Violation { pointer, fault }) in self.all.iter().enumerate() {
+            let separator = if number == 0 { "" } else { "; " };
+            write!(f, "{separator}{pointer}: {fault}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Violations {}
+
+/// Where violations gather while a request is read.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    all: Vec<Violation>,
+}
+
+impl Report {
+    pub(crate) fn add(&mut self, pointer: String, fault: impl Into<Fault>) {
+        if self.all.len() < limits::VIOLATIONS {
+            self.all.push(Violation { pointer, fault: fault.into() });
+        } else if self.all.len() == limits::VIOLATIONS {
+            self.all.push(Violation { pointer: String::new(), fault: Fault::More });
+        }
+    }
+
+    /// What was gathered, if anything.
+    pub(crate) fn into_violations(self) -> Option<Violations> {
+        if self.all.is_empty() { None } else { Some(Violations { all: self.all }) }
+    }
+}
+
+/// The pointer to member `name` of the object at `base`.
+pub(crate) fn pointer(base: &str, name: &str) -> String {
+    let name = echo(name);
+    if name.contains(['~', '/']) {
+        format!("{base}/{}", name.replace('~', "~0").replace('/', "~1"))
+    } else {
+        format!("{base}/{name}")
+    }
+}
+
+/// As much of the caller's own text as an answer repeats.
+pub(crate) fn echo(text: &str) -> &str {
+    let end = text.floor_char_boundary(limits::ECHO_BYTES);
+    text.get(..end).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pointers_escape_what_would_end_them() {
+        assert_eq!(pointer("/data", "a/b~c"), "/data/a~1b~0c");
+    }
+
+    #[test]
+    fn answers_repeat_only_so_much_of_the_question() {
+        assert_eq!(echo(&"é".repeat(40)).len(), 64);
+        assert_eq!(echo(&"€".repeat(40)).len(), 63);
+    }
+
+    #[test]
+    fn a_report_is_bounded_and_says_when_it_was_cut() {
+        let mut report = Report::default();
+        for _ in 0..limits::VIOLATIONS + 50 {
+            report.add(String::new(), Fault::WrongResource);
+        }
+        let violations = report.into_violations().unwrap();
+        assert_eq!(violations.iter().len(), limits::VIOLATIONS + 1);
+        assert_eq!(violations.iter().last().unwrap().fault, Fault::More);
+    }
+}

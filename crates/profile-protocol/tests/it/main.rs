@@ -1,0 +1,8 @@
+//! What the crate promises to those who embed it.
+
+#[cfg(test)]
+mod accepts;
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod refuses;
