@@ -220,13 +220,15 @@ impl Properties {
         }
     }
 
+    /// Their size as it counts against [`limits::PROPERTIES_BYTES`]: names plus
+    /// values in canonical JSON.
+    pub fn bytes(&self) -> usize {
+        self.iter().map(|(name, value)| name.as_str().len() + value.as_json().len()).sum()
+    }
+
     /// Whether a profile may keep this many properties of this size.
     pub fn fit(&self) -> bool {
-        let bytes = |(name, value): (&PropertyName, &PropertyValue)| {
-            name.as_str().len() + value.as_json().len()
-        };
-        self.len() <= limits::PROPERTIES
-            && self.iter().map(bytes).sum::<usize>() <= limits::PROPERTIES_BYTES
+        self.len() <= limits::PROPERTIES && self.bytes() <= limits::PROPERTIES_BYTES
     }
 }
 

@@ -1,1 +1,39 @@
 //! Who is this, and what do we now know.
+//!
+//! A [`Store`] takes [`Submission`]s, decides which profile each is about, merges
+//! profiles that turn out to be one person, and answers with an [`Outcome`] once
+//! that is stored. Decisions ([`resolve`], [`merge`], [`decide`]) are pure
+//! functions over plain data; reading and writing happen in two places, through
+//! an [`Engine`] that knows nothing but keys and values.
+//!
+//! You will *not* find HTTP here, nor JSON, nor rate limits.
+
+pub mod engine;
+pub mod limits;
+
+mod audit;
+mod claims;
+mod committer;
+mod decision;
+mod key;
+mod merge;
+mod mint;
+mod outcome;
+mod profile;
+mod record;
+mod resolution;
+mod sentinel;
+mod store;
+mod view;
+
+pub use audit::{Audit, Breach, audit};
+pub use claims::{Claim, Claims, InvalidToken, Named, OnlySentinels, Origin};
+pub use decision::{Decision, Merge, Moment, PropertiesTooLarge, Submission, decide};
+pub use engine::Engine;
+pub use merge::{merge, merge_attributes};
+pub use mint::{CHANCE_BITS, Mint, NoRandomness, SystemMint, Timestamp};
+pub use outcome::{ClaimOutcome, Effect, Fate, Ignored, Outcome, Refused, Scope};
+pub use profile::{Held, Identifier, Profile};
+pub use record::InvalidRecord;
+pub use resolution::{Resolution, Rules, resolve};
+pub use store::{Durability, OpenError, Store, StoreError};

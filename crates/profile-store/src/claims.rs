@@ -1,0 +1,174 @@
+//! Claims: what one request says about who a person is, in the order in which
+//! it is looked up.
+
+use profile_protocol::{
+    ClaimedId, ExchangeToken, IdentifierKind, Identifiers, ProfileId, ProfileRequest,
+    SecondaryEmails,
+};
+
+use crate::{
+    Identifier,
+    outcome::{ClaimOutcome, Fate, Ignored, Refused, Scope},
+    sentinel::is_sentinel,
+};
+
+/// Where in a request a claim stands.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Origin {
+    /// In `meta.identifiers`, which says whom the request is about.
+    Subject,
+    /// Among the attributes.
+    Attributes,
+    /// In `meta.patch_identifiers.append`: an address that is to be a secondary
+    /// one.
+    Append,
+}
+
+/// What a claim names.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Named {
+    /// A profile, by its id or by a token that stands for one.
+    Profile(ProfileId),
+    /// Whatever profile holds this identifier.
+    Holder(Identifier),
+}
+
+/// One claim about who a person is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Claim {
+    /// What it names.
+    pub named: Named,
+    /// Where it stands.
+    pub origin: Origin,
+}
+
+impl Claim {
+    /// Its kind, and so its authority.
+    pub fn kind(&self) -> IdentifierKind {
+        match &self.named {
+            Named::Profile(_) => IdentifierKind::Id,
+            Named::Holder(identifier) => identifier.kind(),
+        }
+    }
+}
+
+/// The claims of one request.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Claims {
+    // Invariant: those of the subject first, then by falling authority; no claim
+    // twice.
+    made: Vec<Claim>,
+    /// What was said but cannot be a claim, with the reason.
+    dismissed: Vec<ClaimOutcome>,
+}
+
+/// Why an exchange token stands for nobody.
+#[expect(missing_docs, reason = "each variant's message says what it means")]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, thiserror::Error)]
+pub enum InvalidToken {
+    #[error("was not made here, or was altered")]
+    Unsealed,
+    #[error("was made for another company")]
+    Foreign,
+    #[error("has expired")]
+    Expired,
+}
+
+/// A request named nobody but by placeholders such as `undefined`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("every identifier is a placeholder such as `null` or `undefined`")]
+pub struct OnlySentinels;
+
+impl Claims {
+    /// The claims that `request` makes. `open` finds the profile id sealed in an
+    /// exchange token.
+    pub fn of(
+        request: &ProfileRequest,
+        scope: Scope,
+        open: impl Fn(&ExchangeToken) -> Result<ProfileId, InvalidToken>,
+    ) -> Result<Claims, OnlySentinels> {
+        let mut claims = Claims::default();
+        claims.gather(&request.subject, Origin::Subject, &open);
+        claims.gather(&request.identifiers, Origin::Attributes, &open);
+        claims.gather_secondary(&request.secondary_emails, scope);
+        let sentinel =
+            |dismissed: &ClaimOutcome| dismissed.fate == Fate::Refused(Refused::Sentinel);
+        if claims.made.is_empty() && claims.dismissed.iter().all(sentinel) {
+            return Err(OnlySentinels);
+        }
+        Ok(claims)
+    }
+
+    /// The claims, in the order in which they are looked up.
+    pub fn made(&self) -> &[Claim] {
+        &self.made
+    }
+
+    /// What was said but is no claim, with the reason.
+    pub fn dismissed(&self) -> &[ClaimOutcome] {
+        &self.dismissed
+    }
+
+    fn gather(
+        &mut self,
+        identifiers: &Identifiers,
+        origin: Origin,
+        open: &impl Fn(&ExchangeToken) -> Result<ProfileId, InvalidToken>,
+    ) {
+        let Identifiers { id, exchange_token, external_id, email, phone_number, anonymous_id } =
+            identifiers;
+        match id {
+            Some(ClaimedId::Profile(id)) => self.add(Named::Profile(*id), origin),
+            Some(ClaimedId::Foreign) => {
+                self.dismiss(IdentifierKind::Id, origin, Fate::Ignored(Ignored::ForeignId));
+            }
+            None => {}
+        }
+        match exchange_token.as_ref().map(open) {
+            Some(Ok(id)) => self.add(Named::Profile(id), origin),
+            Some(Err(reason)) => {
+                self.dismiss(IdentifierKind::Id, origin, Fate::Ignored(Ignored::Token(reason)));
+            }
+            None => {}
+        }
+        let named = [
+            external_id.clone().map(Identifier::ExternalId),
+            email.clone().map(Identifier::Email),
+            phone_number.clone().map(Identifier::PhoneNumber),
+            anonymous_id.clone().map(Identifier::AnonymousId),
+        ];
+        for identifier in named.into_iter().flatten() {
+            if is_sentinel(identifier.as_str()) {
+                self.dismiss(identifier.kind(), origin, Fate::Refused(Refused::Sentinel));
+            } else {
+                self.add(Named::Holder(identifier), origin);
+            }
+        }
+    }
+
+    fn gather_secondary(&mut self, emails: &SecondaryEmails, scope: Scope) {
+        let touched = emails.append.len() + emails.unappend.len();
+        match scope {
+            Scope::Server => {
+                for email in &emails.append {
+                    self.add(Named::Holder(Identifier::Email(email.clone())), Origin::Append);
+                }
+            }
+            Scope::Client if touched == 0 => {}
+            Scope::Client => {
+                let fate = Fate::Ignored(Ignored::ServerOnly);
+                self.dismiss(IdentifierKind::Email, Origin::Append, fate);
+            }
+        }
+    }
+
+    fn add(&mut self, named: Named, origin: Origin) {
+        if self.made.iter().all(|claim| claim.named != named) {
+            self.made.push(Claim { named, origin });
+        }
+    }
+
+    fn dismiss(&mut self, kind: IdentifierKind, origin: Origin, fate: Fate) {
+        self.dismissed.push(ClaimOutcome { kind, origin, fate });
+    }
+}

@@ -1,0 +1,173 @@
+//! Keys: the one place that knows how they are laid out. docs/STORAGE.md draws
+//! them byte by byte.
+//!
+//! Every key starts with its company, so that one company's data lie together
+//! and can one day live on a machine of their own.
+
+use profile_protocol::{AnonymousId, CompanyId, Email, ExternalId, PhoneNumber, ProfileId};
+
+use crate::{Identifier, engine::Key};
+
+/// Ends the company's name, in which this byte cannot occur.
+const END: u8 = 0;
+
+/// What kind of entry a key leads to: the byte after the company's name.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    /// An absorbed profile's id, leading to its survivor.
+    Alias = b'a',
+    /// An identifier, leading to the profile that holds it.
+    Identifier = b'i',
+    /// An absorbed profile's id, leading to all that is needed to take the merge
+    /// back.
+    Merge = b'm',
+    /// An outcome's number, leading to the outcome.
+    Outcome = b'o',
+    /// A profile's id, leading to the profile.
+    Profile = b'p',
+}
+
+/// The key under which the version of this layout is kept. It starts with no
+/// company, since a company's name is never empty.
+pub(crate) const FORMAT: &[u8] = b"\0format";
+
+/// The version of this layout.
+pub(crate) const FORMAT_VERSION: &[u8] = &[1];
+
+fn under(company: &CompanyId, kind: Kind, rest: usize) -> Key {
+    let name = company.as_str().as_bytes();
+    let mut key = Vec::with_capacity(name.len() + 2 + rest);
+    key.extend_from_slice(name);
+    key.extend_from_slice(&[END, kind as u8]);
+    key
+}
+
+/// What all keys of one company and kind start with.
+pub(crate) fn prefix(company: &CompanyId, kind: Kind) -> Key {
+    under(company, kind, 0)
+}
+
+fn by_id(company: &CompanyId, kind: Kind, id: ProfileId) -> Key {
+    let mut key = under(company, kind, size_of::<u128>());
+    key.extend_from_slice(&id.bits().to_be_bytes());
+    key
+}
+
+pub(crate) fn profile(company: &CompanyId, id: ProfileId) -> Key {
+    by_id(company, Kind::Profile, id)
+}
+
+pub(crate) fn alias(company: &CompanyId, id: ProfileId) -> Key {
+    by_id(company, Kind::Alias, id)
+}
+
+pub(crate) fn merge(company: &CompanyId, absorbed: ProfileId) -> Key {
+    by_id(company, Kind::Merge, absorbed)
+}
+
+pub(crate) fn outcome(company: &CompanyId, sequence: u64) -> Key {
+    let mut key = under(company, Kind::Outcome, size_of::<u64>());
+    key.extend_from_slice(&sequence.to_be_bytes());
+    key
+}
+
+pub(crate) fn identifier(company: &CompanyId, identifier: &Identifier) -> Key {
+    let text = identifier.as_str().as_bytes();
+    let mut key = under(company, Kind::Identifier, 1 + text.len());
+    key.push(match identifier {
+        Identifier::AnonymousId(_) => b'a',
+        Identifier::Email(_) => b'e',
+        Identifier::PhoneNumber(_) => b'p',
+        Identifier::ExternalId(_) => b'x',
+    });
+    key.extend_from_slice(text);
+    key
+}
+
+/// A key taken apart.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Parsed {
+    Alias(CompanyId, ProfileId),
+    Format,
+    Identifier(CompanyId, Identifier),
+    Merge(CompanyId, ProfileId),
+    Outcome(CompanyId, u64),
+    Profile(CompanyId, ProfileId),
+}
+
+/// Takes a key apart. Nothing if it is none of ours.
+pub(crate) fn parse(key: &[u8]) -> Option<Parsed> {
+    if key == FORMAT {
+        return Some(Parsed::Format);
+    }
+    let end = key.iter().position(|&byte| byte == END)?;
+    let (name, rest) = key.split_at_checked(end)?;
+    let company: CompanyId = std::str::from_utf8(name).ok()?.parse().ok()?;
+    let (&kind, rest) = rest.get(1..)?.split_first()?;
+    let id = || Some(ProfileId::from_bits(u128::from_be_bytes(rest.try_into().ok()?)));
+    match kind {
+        b'a' => Some(Parsed::Alias(company, id()?)),
+        b'i' => Some(Parsed::Identifier(company, parse_identifier(rest)?)),
+        b'm' => Some(Parsed::Merge(company, id()?)),
+        b'o' => Some(Parsed::Outcome(company, u64::from_be_bytes(rest.try_into().ok()?))),
+        b'p' => Some(Parsed::Profile(company, id()?)),
+        _ => None,
+    }
+}
+
+fn parse_identifier(bytes: &[u8]) -> Option<Identifier> {
+    let (kind, text) = bytes.split_first()?;
+    let text = std::str::from_utf8(text).ok()?;
+    let identifier = match kind {
+        b'a' => Identifier::AnonymousId(text.parse::<AnonymousId>().ok()?),
+        b'e' => Identifier::Email(text.parse::<Email>().ok()?),
+        b'p' => Identifier::PhoneNumber(text.parse::<PhoneNumber>().ok()?),
+        b'x' => Identifier::ExternalId(text.parse::<ExternalId>().ok()?),
+        _ => return None,
+    };
+    // An identifier whose text is not canonical would never be looked up.
+    (identifier.as_str() == text).then_some(identifier)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn company(text: &str) -> CompanyId {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_key_taken_apart_is_what_it_was_made_of() {
+        let (a, id) = (company("ABC123"), ProfileId::from_bits(7));
+        let email = Identifier::Email("a@example.com".parse().unwrap());
+        let cases = [
+            (profile(&a, id), Parsed::Profile(a.clone(), id)),
+            (alias(&a, id), Parsed::Alias(a.clone(), id)),
+            (merge(&a, id), Parsed::Merge(a.clone(), id)),
+            (outcome(&a, 9), Parsed::Outcome(a.clone(), 9)),
+            (identifier(&a, &email), Parsed::Identifier(a.clone(), email)),
+            (FORMAT.to_vec(), Parsed::Format),
+        ];
+        for (key, parsed) in cases {
+            assert_eq!(parse(&key), Some(parsed));
+        }
+    }
+
+    #[test]
+    fn no_companys_keys_start_with_those_of_another() {
+        let (short, long) = (company("ABC"), company("ABC1"));
+        assert!(
+            !profile(&long, ProfileId::from_bits(1)).starts_with(&prefix(&short, Kind::Profile))
+        );
+    }
+
+    #[test]
+    fn what_is_none_of_ours_is_not_taken_apart() {
+        for key in [&b""[..], b"ABC", b"ABC\0", b"ABC\0p", b"ABC\0z1", b"A-C\0a", b"\0\0"] {
+            assert_eq!(parse(key), None, "{key:?}");
+        }
+        assert_eq!(parse(b"ABC\0ieA@Example.com"), None);
+    }
+}

@@ -1,0 +1,86 @@
+//! Where time and chance come from.
+
+use profile_protocol::ProfileId;
+
+/// Milliseconds since 1970-01-01, UTC.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Timestamp {
+    millis: u64,
+}
+
+impl Timestamp {
+    /// The moment that many milliseconds after 1970-01-01, UTC.
+    pub const fn from_millis(millis: u64) -> Timestamp {
+        Timestamp { millis }
+    }
+
+    /// Milliseconds since 1970-01-01, UTC.
+    pub const fn millis(self) -> u64 {
+        self.millis
+    }
+}
+
+/// The store's only source of time and chance, so that a test can replace both.
+pub trait Mint: Send + 'static {
+    /// The time.
+    fn now(&mut self) -> Timestamp;
+
+    /// Bits nobody can guess, of which an id takes the last [`CHANCE_BITS`].
+    fn chance(&mut self) -> Result<u128, NoRandomness>;
+}
+
+/// How much of an id is chance. The rest is the time.
+pub const CHANCE_BITS: u32 = 80;
+
+/// The id of a profile created at that time. It must not be guessed, since an id
+/// is the strongest claim a request can make.
+pub(crate) fn profile_id(now: Timestamp, chance: u128) -> ProfileId {
+    // 48 bits of milliseconds last until the year 10889.
+    let chance = chance & ((1 << CHANCE_BITS) - 1);
+    ProfileId::from_bits(u128::from(now.millis()) << CHANCE_BITS | chance)
+}
+
+/// The operating system gave no random bytes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("the operating system gave no random bytes")]
+pub struct NoRandomness;
+
+/// The clock and the randomness of the operating system.
+#[derive(Debug, Default)]
+pub struct SystemMint {
+    _private: (),
+}
+
+impl Mint for SystemMint {
+    #[expect(clippy::disallowed_methods, reason = "this is the rim that reads the clock")]
+    fn now(&mut self) -> Timestamp {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let millis = since.map_or(0, |since| since.as_millis());
+        Timestamp::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
+    }
+
+    fn chance(&mut self) -> Result<u128, NoRandomness> {
+        let mut chance = [0; 16];
+        getrandom::fill(&mut chance).map_err(|_unspecific| NoRandomness)?;
+        Ok(u128::from_be_bytes(chance))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_begin_with_the_time_and_end_with_chance() {
+        let now = Timestamp::from_millis(1_700_000_000_000);
+        let id = profile_id(now, u128::MAX);
+        assert_eq!(id.bits() >> CHANCE_BITS, 1_700_000_000_000);
+        assert_eq!(id.bits() << (128 - CHANCE_BITS), u128::MAX << (128 - CHANCE_BITS));
+    }
+
+    #[test]
+    fn chance_does_not_repeat() {
+        let mut mint = SystemMint::default();
+        assert_ne!(mint.chance().unwrap(), mint.chance().unwrap());
+    }
+}

@@ -1,0 +1,131 @@
+//! Profiles: who a person is and what is known about them.
+
+use profile_protocol::{
+    AnonymousId, Attributes, Email, ExternalId, IdentifierKind, PhoneNumber, ProfileId,
+};
+
+use crate::Timestamp;
+
+/// An identifier that can lead to a profile.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Identifier {
+    /// What a browser or device calls itself.
+    AnonymousId(AnonymousId),
+    /// A phone number.
+    PhoneNumber(PhoneNumber),
+    /// An email address, primary or secondary.
+    Email(Email),
+    /// What the company's own system calls this person.
+    ExternalId(ExternalId),
+}
+
+impl Identifier {
+    /// Its kind, and so its authority.
+    pub fn kind(&self) -> IdentifierKind {
+        match self {
+            Identifier::AnonymousId(_) => IdentifierKind::AnonymousId,
+            Identifier::PhoneNumber(_) => IdentifierKind::PhoneNumber,
+            Identifier::Email(_) => IdentifierKind::Email,
+            Identifier::ExternalId(_) => IdentifierKind::ExternalId,
+        }
+    }
+
+    /// Its canonical text.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Identifier::AnonymousId(id) => id.as_str(),
+            Identifier::PhoneNumber(number) => number.as_str(),
+            Identifier::Email(email) => email.as_str(),
+            Identifier::ExternalId(id) => id.as_str(),
+        }
+    }
+}
+
+/// The identifiers a profile holds.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Held {
+    /// What the company's own system calls this person.
+    pub external_id: Option<ExternalId>,
+    /// The primary address.
+    pub email: Option<Email>,
+    /// The phone number.
+    pub phone_number: Option<PhoneNumber>,
+    /// Devices and browsers, oldest first.
+    pub anonymous_ids: Vec<AnonymousId>,
+    /// Further addresses, oldest first.
+    pub secondary_emails: Vec<Email>,
+}
+
+impl Held {
+    /// Every identifier that leads to the profile.
+    pub fn identifiers(&self) -> impl Iterator<Item = Identifier> {
+        let Held { external_id, email, phone_number, anonymous_ids, secondary_emails } = self;
+        let external_id = external_id.iter().cloned().map(Identifier::ExternalId);
+        let emails = email.iter().chain(secondary_emails).cloned().map(Identifier::Email);
+        let phone_number = phone_number.iter().cloned().map(Identifier::PhoneNumber);
+        let anonymous_ids = anonymous_ids.iter().cloned().map(Identifier::AnonymousId);
+        external_id.chain(emails).chain(phone_number).chain(anonymous_ids)
+    }
+
+    /// Whether the profile holds this very identifier.
+    pub fn holds(&self, identifier: &Identifier) -> bool {
+        match identifier {
+            Identifier::AnonymousId(id) => self.anonymous_ids.contains(id),
+            Identifier::PhoneNumber(number) => self.phone_number.as_ref() == Some(number),
+            Identifier::Email(email) => {
+                self.email.as_ref() == Some(email) || self.secondary_emails.contains(email)
+            }
+            Identifier::ExternalId(id) => self.external_id.as_ref() == Some(id),
+        }
+    }
+
+    /// The kind of highest authority among the identifiers held.
+    pub fn highest(&self) -> Option<IdentifierKind> {
+        if self.external_id.is_some() {
+            Some(IdentifierKind::ExternalId)
+        } else if self.email.is_some() || !self.secondary_emails.is_empty() {
+            Some(IdentifierKind::Email)
+        } else if self.phone_number.is_some() {
+            Some(IdentifierKind::PhoneNumber)
+        } else if self.anonymous_ids.is_empty() {
+            None
+        } else {
+            Some(IdentifierKind::AnonymousId)
+        }
+    }
+}
+
+/// One person, as far as is known.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Profile {
+    /// The id, which never changes.
+    pub id: ProfileId,
+    /// When the person was first heard of.
+    pub created: Timestamp,
+    /// When anything about them last changed.
+    pub updated: Timestamp,
+    /// Who they are.
+    pub held: Held,
+    /// What is known about them.
+    pub attributes: Attributes,
+    /// The ids of the profiles that were merged into this one, and of those
+    /// merged into them: all of them resolve to this one.
+    pub absorbed: Vec<ProfileId>,
+    /// The newest outcome record about this profile.
+    pub last_outcome: Option<u64>,
+}
+
+impl Profile {
+    /// A person of whom nothing is known yet.
+    pub fn new(id: ProfileId, now: Timestamp) -> Profile {
+        Profile {
+            id,
+            created: now,
+            updated: now,
+            held: Held::default(),
+            attributes: Attributes::default(),
+            absorbed: Vec::new(),
+            last_outcome: None,
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The parts that records are made of.
+
+use std::str::FromStr;
+
+use profile_protocol::ProfileId;
+
+use super::InvalidRecord;
+
+/// Bytes of a record in the making.
+#[derive(Debug, Default)]
+pub(super) struct Writer {
+    bytes: Vec<u8>,
+}
+
+impl Writer {
+    pub(super) fn new(version: u8) -> Writer {
+        let mut bytes = Vec::with_capacity(256);
+        bytes.push(version);
+        Writer { bytes }
+    }
+
+    pub(super) fn byte(&mut self, byte: u8) {
+        self.bytes.push(byte);
+    }
+
+    pub(super) fn number(&mut self, mut number: u64) {
+        while 0x7f < number {
+            self.bytes.push(0x80 | u8::try_from(number & 0x7f).unwrap_or(0));
+            number >>= 7;
+        }
+        self.bytes.push(u8::try_from(number).unwrap_or(0));
+    }
+
+    pub(super) fn count(&mut self, count: usize) {
+        self.number(count as u64);
+    }
+
+    pub(super) fn text(&mut self, text: &str) {
+        self.blob(text.as_bytes());
+    }
+
+    pub(super) fn blob(&mut self, bytes: &[u8]) {
+        self.count(bytes.len());
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    pub(super) fn id(&mut self, id: ProfileId) {
+        self.bytes.extend_from_slice(&id.bits().to_be_bytes());
+    }
+
+    pub(super) fn finish(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
+/// Bytes of a record not read yet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    /// Begins to read a record of this version.
+    pub(super) fn new(bytes: &'a [u8], version: u8) -> Result<Reader<'a>, InvalidRecord> {
+        let mut reader = Reader { rest: bytes };
+        match reader.byte()? {
+            found if found == version => Ok(reader),
+            found => Err(InvalidRecord::Version(found)),
+        }
+    }
+
+    pub(super) fn byte(&mut self) -> Result<u8, InvalidRecord> {
+        let (&byte, rest) = self.rest.split_first().ok_or(InvalidRecord::Truncated)?;
+        self.rest = rest;
+        Ok(byte)
+    }
+
+    pub(super) fn number(&mut self) -> Result<u64, InvalidRecord> {
+        let mut number: u64 = 0;
+        for shift in (0..u64::BITS).step_by(7) {
+            let byte = self.byte()?;
+            let part = u64::from(byte & 0x7f);
+            if part << shift >> shift != part {
+                return Err(InvalidRecord::Value);
+            }
+            number |= part << shift;
+            if byte & 0x80 == 0 {
+                return Ok(number);
+            }
+        }
+        Err(InvalidRecord::Value)
+    }
+
+    /// A number of things of at least one byte each, all of which have to follow.
+    pub(super) fn count(&mut self) -> Result<usize, InvalidRecord> {
+        let count = usize::try_from(self.number()?).or(Err(InvalidRecord::Value))?;
+        if self.rest.len() < count { Err(InvalidRecord::Truncated) } else { Ok(count) }
+    }
+
+    pub(super) fn blob(&mut self) -> Result<&'a [u8], InvalidRecord> {
+        let count = self.count()?;
+        self.take(count)
+    }
+
+    pub(super) fn text(&mut self) -> Result<&'a str, InvalidRecord> {
+        std::str::from_utf8(self.blob()?).or(Err(InvalidRecord::Value))
+    }
+
+    /// A text that is a `T`.
+    pub(super) fn parsed<T: FromStr>(&mut self) -> Result<T, InvalidRecord> {
+        self.text()?.parse().or(Err(InvalidRecord::Value))
+    }
+
+    pub(super) fn id(&mut self) -> Result<ProfileId, InvalidRecord> {
+        let bits = self.take(size_of::<u128>())?.try_into().or(Err(InvalidRecord::Truncated))?;
+        Ok(ProfileId::from_bits(u128::from_be_bytes(bits)))
+    }
+
+    pub(super) fn finish(self) -> Result<(), InvalidRecord> {
+        if self.rest.is_empty() { Ok(()) } else { Err(InvalidRecord::TooLong) }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    fn take(&mut self, count: usize) -> Result<&'a [u8], InvalidRecord> {
+        let (taken, rest) = self.rest.split_at_checked(count).ok_or(InvalidRecord::Truncated)?;
+        self.rest = rest;
+        Ok(taken)
+    }
+}

@@ -1,0 +1,36 @@
+//! The record of a merge: both profiles as they were just before it.
+
+use profile_protocol::ProfileId;
+
+use super::{
+    InvalidRecord,
+    bytes::{Reader, Writer},
+    decode_profile, encode_profile,
+};
+use crate::{Merge, Timestamp};
+
+const VERSION: u8 = 1;
+
+/// The record of a merge. The absorbed profile's id is in the key.
+pub(crate) fn encode_merge(merge: &Merge) -> Vec<u8> {
+    let Merge { sequence, at, survivor, absorbed } = merge;
+    let mut writer = Writer::new(VERSION);
+    writer.number(*sequence);
+    writer.number(at.millis());
+    writer.id(survivor.id);
+    writer.blob(&encode_profile(survivor));
+    writer.blob(&encode_profile(absorbed));
+    writer.finish()
+}
+
+/// The merge that made an end of the profile with this id.
+pub(crate) fn decode_merge(absorbed: ProfileId, record: &[u8]) -> Result<Merge, InvalidRecord> {
+    let mut reader = Reader::new(record, VERSION)?;
+    let sequence = reader.number()?;
+    let at = Timestamp::from_millis(reader.number()?);
+    let survivor = reader.id()?;
+    let survivor = decode_profile(survivor, reader.blob()?)?;
+    let absorbed = decode_profile(absorbed, reader.blob()?)?;
+    reader.finish()?;
+    Ok(Merge { sequence, at, survivor, absorbed })
+}

@@ -1,0 +1,183 @@
+//! The record of an outcome.
+
+use profile_protocol::{ChangedAttribute, Date, IdentifierKind, RequestedRevision, Revision};
+
+use super::{
+    InvalidRecord,
+    bytes::{Reader, Writer},
+    profile::{field_number, field_of},
+};
+use crate::{
+    ClaimOutcome, Effect, Fate, Ignored, InvalidToken, Origin, Outcome, Refused, Scope, Timestamp,
+};
+
+const VERSION: u8 = 1;
+
+/// The tag of a changed property. A changed field's tag is its number.
+const PROPERTY: u8 = 255;
+
+/// The record of an outcome. Its number is in the key.
+pub(crate) fn encode_outcome(outcome: &Outcome) -> Vec<u8> {
+    let Outcome { sequence: _, at, scope, revision, survivor, effect, claims, changed, .. } =
+        outcome;
+    let mut writer = Writer::new(VERSION);
+    writer.number(at.millis());
+    writer.byte(number_of(&SCOPES, *scope));
+    writer.text(&revision.to_string());
+    writer.byte(number_of(&EFFECTS, *effect));
+    writer.count(survivor.iter().len());
+    survivor.iter().for_each(|&id| writer.id(id));
+    writer.count(claims.len());
+    claims.iter().for_each(|claim| encode_claim(&mut writer, claim));
+    writer.count(changed.len());
+    changed.iter().for_each(|attribute| encode_changed(&mut writer, attribute));
+    writer.count(outcome.changed_unlisted);
+    writer.count(outcome.previous.len());
+    outcome.previous.iter().for_each(|&sequence| writer.number(sequence));
+    writer.finish()
+}
+
+/// The outcome with this number and record.
+pub(crate) fn decode_outcome(sequence: u64, record: &[u8]) -> Result<Outcome, InvalidRecord> {
+    let mut reader = Reader::new(record, VERSION)?;
+    let at = Timestamp::from_millis(reader.number()?);
+    let scope = nth(&SCOPES, reader.byte()?)?;
+    let revision = decode_revision(reader.text()?)?;
+    let effect = nth(&EFFECTS, reader.byte()?)?;
+    let survivor = repeated(&mut reader, Reader::id)?;
+    let claims = repeated(&mut reader, decode_claim)?;
+    let changed = repeated(&mut reader, decode_changed)?;
+    let changed_unlisted = usize::try_from(reader.number()?).or(Err(InvalidRecord::Value))?;
+    let previous = repeated(&mut reader, Reader::number)?;
+    reader.finish()?;
+    let survivor = match survivor[..] {
+        [] => None,
+        [id] => Some(id),
+        _ => return Err(InvalidRecord::Value),
+    };
+    Ok(Outcome {
+        sequence,
+        at,
+        scope,
+        revision,
+        survivor,
+        effect,
+        claims,
+        changed,
+        changed_unlisted,
+        previous,
+    })
+}
+
+fn repeated<'a, T>(
+    reader: &mut Reader<'a>,
+    read: impl Fn(&mut Reader<'a>) -> Result<T, InvalidRecord>,
+) -> Result<Vec<T>, InvalidRecord> {
+    let count = reader.count()?;
+    (0..count).map(|_| read(reader)).collect()
+}
+
+fn decode_revision(text: &str) -> Result<Revision, InvalidRecord> {
+    let requested: RequestedRevision = text.parse().or(Err(InvalidRecord::Value))?;
+    // What was recorded had come out by then, whatever day it is now.
+    requested.resolve(Date::from_unix_days(u32::MAX)).or(Err(InvalidRecord::Value))
+}
+
+// What has a place in one of these lists is recorded as its number there, so
+// new entries go to the end.
+const SCOPES: [Scope; 2] = [Scope::Client, Scope::Server];
+const EFFECTS: [Effect; 4] =
+    [Effect::Created, Effect::Updated, Effect::Unchanged, Effect::Unidentified];
+const ORIGINS: [Origin; 3] = [Origin::Subject, Origin::Attributes, Origin::Append];
+const KINDS: [IdentifierKind; 5] = [
+    IdentifierKind::AnonymousId,
+    IdentifierKind::PhoneNumber,
+    IdentifierKind::Email,
+    IdentifierKind::ExternalId,
+    IdentifierKind::Id,
+];
+
+fn number_of<T: Copy + PartialEq>(all: &[T], one: T) -> u8 {
+    let number = all.iter().position(|known| *known == one);
+    number.and_then(|number| u8::try_from(number).ok()).unwrap_or(u8::MAX)
+}
+
+fn nth<T: Copy>(all: &[T], number: u8) -> Result<T, InvalidRecord> {
+    all.get(usize::from(number)).copied().ok_or(InvalidRecord::Tag(number))
+}
+
+fn encode_claim(writer: &mut Writer, claim: &ClaimOutcome) {
+    writer.byte(number_of(&KINDS, claim.kind));
+    writer.byte(number_of(&ORIGINS, claim.origin));
+    encode_fate(writer, claim.fate);
+}
+
+fn decode_claim(reader: &mut Reader<'_>) -> Result<ClaimOutcome, InvalidRecord> {
+    let kind = nth(&KINDS, reader.byte()?)?;
+    let origin = nth(&ORIGINS, reader.byte()?)?;
+    Ok(ClaimOutcome { kind, origin, fate: decode_fate(reader)? })
+}
+
+fn encode_fate(writer: &mut Writer, fate: Fate) {
+    let (tag, kind, id) = match fate {
+        Fate::Matched => (0, None, None),
+        Fate::Attached => (1, None, None),
+        Fate::Replaced => (2, None, None),
+        Fate::Absorbed(id) => (3, None, Some(id)),
+        Fate::Refused(Refused::Sentinel) => (16, None, None),
+        Fate::Refused(Refused::OwnsHigher(kind)) => (17, Some(kind), None),
+        Fate::Refused(Refused::HeldDifferently(kind)) => (18, Some(kind), None),
+        Fate::Refused(Refused::MergeCap) => (19, None, None),
+        Fate::Refused(Refused::TooLarge) => (20, None, None),
+        Fate::Ignored(Ignored::PlaceTaken) => (32, None, None),
+        Fate::Ignored(Ignored::UnknownId) => (33, None, None),
+        Fate::Ignored(Ignored::ForeignId) => (34, None, None),
+        Fate::Ignored(Ignored::ServerOnly) => (35, None, None),
+        Fate::Ignored(Ignored::Token(InvalidToken::Unsealed)) => (36, None, None),
+        Fate::Ignored(Ignored::Token(InvalidToken::Foreign)) => (37, None, None),
+        Fate::Ignored(Ignored::Token(InvalidToken::Expired)) => (38, None, None),
+    };
+    writer.byte(tag);
+    kind.into_iter().for_each(|kind| writer.byte(number_of(&KINDS, kind)));
+    id.into_iter().for_each(|id| writer.id(id));
+}
+
+fn decode_fate(reader: &mut Reader<'_>) -> Result<Fate, InvalidRecord> {
+    let token = |reason| Ok(Fate::Ignored(Ignored::Token(reason)));
+    match reader.byte()? {
+        0 => Ok(Fate::Matched),
+        1 => Ok(Fate::Attached),
+        2 => Ok(Fate::Replaced),
+        3 => Ok(Fate::Absorbed(reader.id()?)),
+        16 => Ok(Fate::Refused(Refused::Sentinel)),
+        17 => Ok(Fate::Refused(Refused::OwnsHigher(nth(&KINDS, reader.byte()?)?))),
+        18 => Ok(Fate::Refused(Refused::HeldDifferently(nth(&KINDS, reader.byte()?)?))),
+        19 => Ok(Fate::Refused(Refused::MergeCap)),
+        20 => Ok(Fate::Refused(Refused::TooLarge)),
+        32 => Ok(Fate::Ignored(Ignored::PlaceTaken)),
+        33 => Ok(Fate::Ignored(Ignored::UnknownId)),
+        34 => Ok(Fate::Ignored(Ignored::ForeignId)),
+        35 => Ok(Fate::Ignored(Ignored::ServerOnly)),
+        36 => token(InvalidToken::Unsealed),
+        37 => token(InvalidToken::Foreign),
+        38 => token(InvalidToken::Expired),
+        tag => Err(InvalidRecord::Tag(tag)),
+    }
+}
+
+fn encode_changed(writer: &mut Writer, attribute: &ChangedAttribute) {
+    match attribute {
+        ChangedAttribute::Field(field) => writer.byte(field_number(*field)),
+        ChangedAttribute::Property(name) => {
+            writer.byte(PROPERTY);
+            writer.text(name.as_str());
+        }
+    }
+}
+
+fn decode_changed(reader: &mut Reader<'_>) -> Result<ChangedAttribute, InvalidRecord> {
+    match reader.byte()? {
+        PROPERTY => Ok(ChangedAttribute::Property(reader.parsed()?)),
+        number => field_of(number).map(ChangedAttribute::Field).ok_or(InvalidRecord::Tag(number)),
+    }
+}

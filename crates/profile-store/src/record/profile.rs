@@ -1,0 +1,133 @@
+//! The record of a profile.
+
+use profile_protocol::{Field, ProfileId, PropertyName, PropertyValue};
+
+use super::{
+    InvalidRecord,
+    bytes::{Reader, Writer},
+};
+use crate::{Held, Profile, Timestamp};
+
+const VERSION: u8 = 1;
+
+// Tags of the parts after the head, in the order in which they are written.
+const EXTERNAL_ID: u8 = 1;
+const EMAIL: u8 = 2;
+const PHONE_NUMBER: u8 = 3;
+const ANONYMOUS_ID: u8 = 4;
+const SECONDARY_EMAIL: u8 = 5;
+const ABSORBED: u8 = 6;
+const PROPERTY: u8 = 7;
+/// A field's tag is this much above its number.
+const FIELD: u8 = 32;
+
+/// Fields by number. A number once given stays with its field for good.
+const FIELDS: [Field; 16] = [
+    Field::FirstName,
+    Field::LastName,
+    Field::Organization,
+    Field::Title,
+    Field::Image,
+    Field::Locale,
+    Field::Address1,
+    Field::Address2,
+    Field::City,
+    Field::Country,
+    Field::Region,
+    Field::Zip,
+    Field::Timezone,
+    Field::Ip,
+    Field::Latitude,
+    Field::Longitude,
+];
+
+/// The number of a field in records.
+pub(super) fn field_number(field: Field) -> u8 {
+    let number = FIELDS.iter().position(|&known| known == field);
+    number.and_then(|number| u8::try_from(number).ok()).unwrap_or(u8::MAX)
+}
+
+/// The field of that number.
+pub(super) fn field_of(number: u8) -> Option<Field> {
+    FIELDS.get(usize::from(number)).copied()
+}
+
+/// The record of a profile. Its id is in the key.
+pub(crate) fn encode_profile(profile: &Profile) -> Vec<u8> {
+    // Taken apart without `..`, so that a new part does not compile until it is
+    // written, too.
+    let Profile { id: _, created, updated, held, attributes, absorbed, last_outcome } = profile;
+    let mut writer = Writer::new(VERSION);
+    writer.number(created.millis());
+    writer.number(updated.millis());
+    writer.number(last_outcome.unwrap_or(0));
+    encode_held(&mut writer, held);
+    for &id in absorbed {
+        writer.byte(ABSORBED);
+        writer.id(id);
+    }
+    for (name, value) in attributes.properties.iter() {
+        writer.byte(PROPERTY);
+        writer.text(name.as_str());
+        writer.text(value.as_json());
+    }
+    for (field, value) in attributes.fields.iter() {
+        if let Some(text) = value {
+            writer.byte(FIELD + field_number(field));
+            writer.text(text.as_str());
+        }
+    }
+    writer.finish()
+}
+
+fn encode_held(writer: &mut Writer, held: &Held) {
+    let Held { external_id, email, phone_number, anonymous_ids, secondary_emails } = held;
+    let mut part = |tag, text: &str| {
+        writer.byte(tag);
+        writer.text(text);
+    };
+    external_id.iter().for_each(|id| part(EXTERNAL_ID, id.as_str()));
+    email.iter().for_each(|email| part(EMAIL, email.as_str()));
+    phone_number.iter().for_each(|number| part(PHONE_NUMBER, number.as_str()));
+    anonymous_ids.iter().for_each(|id| part(ANONYMOUS_ID, id.as_str()));
+    secondary_emails.iter().for_each(|email| part(SECONDARY_EMAIL, email.as_str()));
+}
+
+/// The profile with this id and record.
+pub(crate) fn decode_profile(id: ProfileId, record: &[u8]) -> Result<Profile, InvalidRecord> {
+    let mut reader = Reader::new(record, VERSION)?;
+    let mut profile = Profile::new(id, Timestamp::from_millis(reader.number()?));
+    profile.updated = Timestamp::from_millis(reader.number()?);
+    profile.last_outcome = Some(reader.number()?).filter(|&sequence| sequence != 0);
+    let mut properties: Vec<(PropertyName, PropertyValue)> = Vec::new();
+    while !reader.is_empty() {
+        match reader.byte()? {
+            PROPERTY => properties.push((reader.parsed()?, reader.parsed()?)),
+            tag => decode_part(&mut profile, tag, &mut reader)?,
+        }
+    }
+    profile.attributes.properties = properties.into_iter().collect();
+    Ok(profile)
+}
+
+fn decode_part(
+    profile: &mut Profile,
+    tag: u8,
+    reader: &mut Reader<'_>,
+) -> Result<(), InvalidRecord> {
+    let Profile { held, attributes, absorbed, .. } = profile;
+    match tag {
+        EXTERNAL_ID => held.external_id = Some(reader.parsed()?),
+        EMAIL => held.email = Some(reader.parsed()?),
+        PHONE_NUMBER => held.phone_number = Some(reader.parsed()?),
+        ANONYMOUS_ID => held.anonymous_ids.push(reader.parsed()?),
+        SECONDARY_EMAIL => held.secondary_emails.push(reader.parsed()?),
+        ABSORBED => absorbed.push(reader.id()?),
+        tag => {
+            let number = tag.checked_sub(FIELD).ok_or(InvalidRecord::Tag(tag))?;
+            let field = field_of(number).ok_or(InvalidRecord::Tag(tag))?;
+            attributes.fields[field] = Some(reader.parsed()?);
+        }
+    }
+    Ok(())
+}

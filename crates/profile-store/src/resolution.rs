@@ -1,0 +1,247 @@
+//! Resolution: whom a request is about, and who turns out to be the same person.
+//!
+//! A pure decision over the claims and the profiles they lead to. The rules are
+//! those of docs/IDENTITY.md.
+
+use profile_protocol::{
+    Email, ExternalId, IdentifierKind, PhoneNumber, ProfileId,
+    limits::{PROPERTIES, PROPERTIES_BYTES, SECONDARY_EMAILS},
+};
+
+use crate::{
+    Claim, Held, Identifier, Named, Origin, Profile, Scope, limits,
+    outcome::{Fate, Ignored, Refused},
+};
+
+/// What a company may set about resolution.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Rules {
+    /// Anonymous ids one profile holds; the oldest leaves first.
+    pub anonymous_ids: usize,
+    /// Secondary addresses one profile holds; the oldest leaves first.
+    pub secondary_emails: usize,
+    /// Profiles that may be merged into one. At the cap merging stops; updating
+    /// goes on.
+    pub merges: usize,
+}
+
+impl Default for Rules {
+    fn default() -> Rules {
+        Rules {
+            anonymous_ids: limits::ANONYMOUS_IDS,
+            secondary_emails: SECONDARY_EMAILS,
+            merges: limits::MERGES,
+        }
+    }
+}
+
+/// Whom a request is about, and what becomes of its claims.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Resolution {
+    /// The profile that the claim of highest authority leads to.
+    pub survivor: Option<ProfileId>,
+    /// The profiles to be merged into it, in this order, none twice.
+    pub absorbed: Vec<ProfileId>,
+    /// What becomes of each claim, in the order of the claims.
+    pub fates: Vec<Fate>,
+}
+
+/// Decides whom `claims` are about. `reached` holds, for each claim, the profile
+/// it leads to.
+pub fn resolve(
+    claims: &[Claim],
+    reached: &[Option<&Profile>],
+    scope: Scope,
+    rules: &Rules,
+) -> Resolution {
+    let survivor = survivor(claims, reached);
+    let mut decision = Decision {
+        scope,
+        rules,
+        survivor,
+        places: survivor.map(Places::of).unwrap_or_default(),
+        merged: survivor.map_or(0, |profile| profile.absorbed.len()),
+        size: Size::default(),
+        absorbed: Vec::new(),
+    };
+    let pairs = claims.iter().zip(reached);
+    let fates = pairs.map(|(claim, profile)| decision.fate(claim, *profile)).collect();
+    let Decision { absorbed, .. } = decision;
+    Resolution { survivor: survivor.map(|profile| profile.id), absorbed, fates }
+}
+
+/// The profile that the first claim to lead anywhere leads to.
+fn survivor<'a>(claims: &[Claim], reached: &[Option<&'a Profile>]) -> Option<&'a Profile> {
+    let mut pairs = claims.iter().zip(reached);
+    pairs.find_map(|(claim, profile)| profile.filter(|profile| !stranger(claims, claim, profile)))
+}
+
+/// Whether a device leads to somebody other than the person whom the request
+/// names: it is shared, or changed hands. Such a device says nothing about whom
+/// the request is about.
+fn stranger(claims: &[Claim], claim: &Claim, profile: &Profile) -> bool {
+    let places = Places::of(profile);
+    let apart = |other: &Claim| match &other.named {
+        Named::Profile(_) => false,
+        Named::Holder(_) if other.origin == Origin::Append => false,
+        Named::Holder(named) => places.taken_by_another(named) && !profile.held.holds(named),
+    };
+    claim.kind() == IdentifierKind::AnonymousId && claims.iter().any(apart)
+}
+
+/// The survivor's places of which there is one each, as they fill up.
+#[derive(Clone, Copy, Default)]
+struct Places<'a> {
+    external_id: Option<&'a ExternalId>,
+    email: Option<&'a Email>,
+    phone_number: Option<&'a PhoneNumber>,
+}
+
+impl<'a> Places<'a> {
+    fn of(profile: &'a Profile) -> Places<'a> {
+        let Held { external_id, email, phone_number, .. } = &profile.held;
+        Places {
+            external_id: external_id.as_ref(),
+            email: email.as_ref(),
+            phone_number: phone_number.as_ref(),
+        }
+    }
+
+    /// Whether something other than `identifier` stands in its place.
+    fn taken_by_another(&self, identifier: &Identifier) -> bool {
+        match identifier {
+            Identifier::AnonymousId(_) => false,
+            Identifier::PhoneNumber(number) => self.phone_number.is_some_and(|held| held != number),
+            Identifier::Email(email) => self.email.is_some_and(|held| held != email),
+            Identifier::ExternalId(id) => self.external_id.is_some_and(|held| held != id),
+        }
+    }
+
+    fn put(&mut self, identifier: &'a Identifier) {
+        match identifier {
+            Identifier::AnonymousId(_) => {}
+            Identifier::PhoneNumber(number) => self.phone_number = Some(number),
+            Identifier::Email(email) => self.email = Some(email),
+            Identifier::ExternalId(id) => self.external_id = Some(id),
+        }
+    }
+
+    /// The kind, if any, of which both hold an identifier and not the same.
+    fn conflict(&self, other: &Places<'_>) -> Option<IdentifierKind> {
+        fn differ<T: PartialEq>(ours: Option<&T>, theirs: Option<&T>) -> bool {
+            matches!((ours, theirs), (Some(ours), Some(theirs)) if ours != theirs)
+        }
+        if differ(self.external_id, other.external_id) {
+            Some(IdentifierKind::ExternalId)
+        } else if differ(self.email, other.email) {
+            Some(IdentifierKind::Email)
+        } else if differ(self.phone_number, other.phone_number) {
+            Some(IdentifierKind::PhoneNumber)
+        } else {
+            None
+        }
+    }
+
+    fn fill_from(&mut self, other: &Places<'a>) {
+        self.external_id = self.external_id.or(other.external_id);
+        self.email = self.email.or(other.email);
+        self.phone_number = self.phone_number.or(other.phone_number);
+    }
+}
+
+/// At most how many properties the survivor will have, and of what size: those
+/// of every profile counted, as if no two had one in common.
+#[derive(Clone, Copy, Default)]
+struct Size {
+    properties: usize,
+    bytes: usize,
+}
+
+impl Size {
+    fn with(self, profile: &Profile) -> Size {
+        let properties = &profile.attributes.properties;
+        Size {
+            properties: self.properties + properties.len(),
+            bytes: self.bytes + properties.bytes(),
+        }
+    }
+
+    fn fits(self) -> bool {
+        self.properties <= PROPERTIES && self.bytes <= PROPERTIES_BYTES
+    }
+}
+
+/// The decision in the making.
+struct Decision<'a> {
+    scope: Scope,
+    rules: &'a Rules,
+    survivor: Option<&'a Profile>,
+    places: Places<'a>,
+    /// How many profiles are merged into the survivor so far.
+    merged: usize,
+    size: Size,
+    absorbed: Vec<ProfileId>,
+}
+
+impl<'a> Decision<'a> {
+    fn fate(&mut self, claim: &'a Claim, reached: Option<&'a Profile>) -> Fate {
+        match (reached, self.survivor) {
+            (Some(profile), Some(survivor)) if profile.id == survivor.id => Fate::Matched,
+            (Some(profile), _) if self.absorbed.contains(&profile.id) => Fate::Absorbed(profile.id),
+            (Some(profile), _) => self.merge(claim, profile),
+            (None, _) => self.attach(claim),
+        }
+    }
+
+    fn merge(&mut self, claim: &Claim, profile: &'a Profile) -> Fate {
+        if let Some(reason) = self.obstacle(claim, profile) {
+            return Fate::Refused(reason);
+        }
+        self.places.fill_from(&Places::of(profile));
+        self.merged += 1 + profile.absorbed.len();
+        self.size = self.together(profile);
+        self.absorbed.push(profile.id);
+        Fate::Absorbed(profile.id)
+    }
+
+    fn obstacle(&self, claim: &Claim, profile: &Profile) -> Option<Refused> {
+        if let Some(highest) = profile.held.highest().filter(|&highest| claim.kind() < highest) {
+            return Some(Refused::OwnsHigher(highest));
+        }
+        if let Some(kind) = self.places.conflict(&Places::of(profile)) {
+            return Some(Refused::HeldDifferently(kind));
+        }
+        if self.rules.merges < self.merged + 1 + profile.absorbed.len() {
+            return Some(Refused::MergeCap);
+        }
+        (!self.together(profile).fits()).then_some(Refused::TooLarge)
+    }
+
+    /// The size with this profile absorbed. The survivor's own is only asked for
+    /// when there is something to absorb.
+    fn together(&self, profile: &Profile) -> Size {
+        let own = self.survivor.filter(|_| self.absorbed.is_empty());
+        own.map_or(self.size, |survivor| self.size.with(survivor)).with(profile)
+    }
+
+    fn attach(&mut self, claim: &'a Claim) -> Fate {
+        let identifier = match &claim.named {
+            Named::Profile(_) => return Fate::Ignored(Ignored::UnknownId),
+            Named::Holder(identifier) => identifier,
+        };
+        if claim.origin == Origin::Append {
+            return Fate::Attached;
+        }
+        match (self.places.taken_by_another(identifier), self.scope) {
+            (true, Scope::Client) => Fate::Ignored(Ignored::PlaceTaken),
+            (true, Scope::Server) => {
+                self.places.put(identifier);
+                Fate::Replaced
+            }
+            (false, _) => {
+                self.places.put(identifier);
+                Fate::Attached
+            }
+        }
+    }
+}

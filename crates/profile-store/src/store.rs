@@ -1,0 +1,236 @@
+//! The store: requests in, outcomes out.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use profile_protocol::{CompanyId, ProfileId};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    Identifier, Mint, Outcome, Profile, PropertiesTooLarge, Submission,
+    committer::{Committer, Job},
+    engine::{Engine, EngineError, Order, Scan, Write},
+    key, limits, record,
+};
+
+/// When a request counts as stored.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Durability {
+    /// When it is on the medium.
+    #[default]
+    Flushed,
+    /// When it is applied; it is on the medium at most
+    /// [`limits::RELAXED_FLUSH_MS`] later, and a crash before that loses it.
+    Relaxed,
+}
+
+/// Profiles, and who they are. Cheap to share, and closed once by one owner.
+pub struct Store {
+    engine: Arc<dyn Engine>,
+    queue: mpsc::Sender<Job>,
+    poisoned: Arc<AtomicBool>,
+}
+
+/// Why a request was not stored.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The profile would have more properties than one may keep.
+    #[error(transparent)]
+    PropertiesTooLarge(#[from] PropertiesTooLarge),
+    /// More requests wait than may; ask again in a moment.
+    #[error("too many requests are waiting to be stored")]
+    Overloaded,
+    /// The data could not be read; ask again.
+    #[error("stored data could not be read")]
+    Unavailable,
+    /// What is stored about this person is damaged; an audit will say how.
+    #[error("stored data is damaged")]
+    Damaged,
+    /// A write failed, and nothing more is stored until a restart.
+    #[error("a write failed; the store takes no more requests until it is opened again")]
+    Poisoned,
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+}
+
+/// Why a store could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The engine failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The data are laid out in a way that this version does not know.
+    #[error("the data are not those of a profile store, or of a newer one")]
+    Format,
+    /// The system gave no thread to commit on.
+    #[error("the thread that commits could not be started: {0}")]
+    Thread(#[source] std::io::Error),
+}
+
+impl Store {
+    /// Opens the store that lies in `engine`, and starts its committer on a
+    /// thread of its own.
+    pub async fn open(
+        engine: Arc<dyn Engine>,
+        mint: Box<dyn Mint>,
+        durability: Durability,
+    ) -> Result<Store, OpenError> {
+        check_format(engine.as_ref()).await?;
+        let (sender, queue) = mpsc::channel(limits::QUEUE);
+        let poisoned = Arc::new(AtomicBool::new(false));
+        let committer = Committer {
+            engine: Arc::clone(&engine),
+            mint,
+            queue,
+            durability,
+            poisoned: Arc::clone(&poisoned),
+            sequences: HashMap::new(),
+            chance: None,
+            unflushed: false,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        let runtime = runtime.map_err(OpenError::Thread)?;
+        let thread = std::thread::Builder::new().name("committer".into());
+        thread.spawn(move || runtime.block_on(committer.run())).map_err(OpenError::Thread)?;
+        Ok(Store { engine, queue: sender, poisoned })
+    }
+
+    /// Decides and stores one request. The answer comes when it is stored as
+    /// surely as the store's [`Durability`] promises.
+    pub async fn submit(&self, submission: Submission) -> Result<Outcome, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let job = Job::Commit { submission: Box::new(submission), answer };
+        self.queue.try_send(job).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
+        })?;
+        answered.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Stores all that was submitted, flushes, and takes no more.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let sent = self.queue.send(Job::Stop { answer }).await;
+        sent.map_err(|_closed| StoreError::Closed)?;
+        answered.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Whether requests can be stored.
+    pub fn is_healthy(&self) -> bool {
+        !self.poisoned.load(Ordering::Acquire) && !self.queue.is_closed()
+    }
+
+    /// How many requests wait to be stored.
+    pub fn queue_depth(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
+    }
+
+    /// Bytes taken up on the medium.
+    pub async fn bytes(&self) -> Result<u64, EngineError> {
+        self.engine.bytes().await
+    }
+
+    /// The profile with this id, or into which the profile with this id was
+    /// merged.
+    pub async fn profile(
+        &self,
+        company: &CompanyId,
+        id: ProfileId,
+    ) -> Result<Option<Profile>, EngineError> {
+        let keys = [key::profile(company, id), key::alias(company, id)];
+        let values = self.engine.read(&keys).await?;
+        match values.as_slice() {
+            [Some(value), _] => record::decode_profile(id, value).map(Some).map_err(damaged),
+            [None, Some(value)] => self.living(company, value).await,
+            _ => Ok(None),
+        }
+    }
+
+    /// The profile that this identifier leads to.
+    pub async fn find(
+        &self,
+        company: &CompanyId,
+        identifier: &Identifier,
+    ) -> Result<Option<Profile>, EngineError> {
+        let values = self.engine.read(&[key::identifier(company, identifier)]).await?;
+        match values.as_slice() {
+            [Some(value)] => self.living(company, value).await,
+            _ => Ok(None),
+        }
+    }
+
+    /// The outcomes after the one of this number, oldest first.
+    pub async fn outcomes(
+        &self,
+        company: &CompanyId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Outcome>, EngineError> {
+        let scan = Scan {
+            prefix: key::prefix(company, key::Kind::Outcome),
+            after: Some(key::outcome(company, after)),
+            order: Order::Ascending,
+            limit,
+        };
+        let entries = self.engine.scan(&scan).await?;
+        let decoded = entries.iter().map(|(key, value)| match key::parse(key) {
+            Some(key::Parsed::Outcome(_, sequence)) => {
+                record::decode_outcome(sequence, value).map_err(damaged)
+            }
+            _ => Err(EngineError::Damaged("a key that is no outcome's".to_owned())),
+        });
+        decoded.collect()
+    }
+
+    /// The profile whose id a pointer's value is.
+    async fn living(
+        &self,
+        company: &CompanyId,
+        value: &[u8],
+    ) -> Result<Option<Profile>, EngineError> {
+        let id = record::decode_id(value).map_err(damaged)?;
+        let values = self.engine.read(&[key::profile(company, id)]).await?;
+        match values.as_slice() {
+            [Some(value)] => record::decode_profile(id, value).map(Some).map_err(damaged),
+            _ => Ok(None),
+        }
+    }
+}
+
+fn damaged(error: record::InvalidRecord) -> EngineError {
+    EngineError::Damaged(error.to_string())
+}
+
+/// Sees that the data are laid out as this version knows, and says so in a store
+/// that is still empty.
+async fn check_format(engine: &dyn Engine) -> Result<(), OpenError> {
+    let values = engine.read(&[key::FORMAT.to_vec()]).await?;
+    match values.as_slice() {
+        [Some(version)] if version == key::FORMAT_VERSION => return Ok(()),
+        [Some(_)] => return Err(OpenError::Format),
+        _ => {}
+    }
+    let first = Scan { prefix: Vec::new(), after: None, order: Order::Ascending, limit: 1 };
+    if !engine.scan(&first).await?.is_empty() {
+        return Err(OpenError::Format);
+    }
+    let version = Some(key::FORMAT_VERSION.to_vec());
+    engine.apply(vec![Write { key: key::FORMAT.to_vec(), value: version }]).await?;
+    engine.flush().await?;
+    Ok(())
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Store({} waiting, healthy: {})", self.queue_depth(), self.is_healthy())
+    }
+}
