@@ -1,1 +1,4 @@
 //! Who may ask, and how we answer.
+
+pub mod limits;
+pub mod quota;
