@@ -10,15 +10,15 @@ pub const BURST_REQUESTS: NonZeroU32 = NonZeroU32::new(350).expect("350 is not z
 pub const BURST_WINDOW: Duration = Duration::from_secs(1);
 
 /// Memory the store may use as a cache, in MiB, unless configured otherwise: a
-/// third of a small machine, and a million typical profiles.
+/// quarter of a machine with 2 GiB.
 pub const CACHE_MIB: u64 = 512;
 
 /// What the cache may be configured to, in MiB. Below 16 sled spends its time
 /// evicting; above 64 GiB a typing error is likelier than the machine.
 pub const CACHE_MIB_RANGE: RangeInclusive<u64> = 16..=65_536;
 
-/// Companies in one configuration. Each costs about 300 bytes in memory for as
-/// long as the process runs, so the full number costs about 30 MB.
+/// Companies in one configuration. Each costs a few hundred bytes for as long as
+/// the process runs, so the full number costs tens of megabytes.
 pub const COMPANIES: usize = 100_000;
 
 /// Size of a configuration file, in bytes: [`COMPANIES`] companies at about 600
