@@ -1,0 +1,60 @@
+//! Every number the gateway promises to hold to, and where it comes from.
+
+use std::{num::NonZeroU32, ops::RangeInclusive, time::Duration};
+
+/// Requests a company may send in one [`BURST_WINDOW`], unless configured
+/// otherwise: what the original documents for its client endpoints.
+pub const BURST_REQUESTS: NonZeroU32 = NonZeroU32::new(350).expect("350 is not zero");
+
+/// Length of the short rate-limit window, as the original documents it.
+pub const BURST_WINDOW: Duration = Duration::from_secs(1);
+
+/// Memory the store may use as a cache, in MiB, unless configured otherwise: a
+/// quarter of a machine with 2 GiB.
+pub const CACHE_MIB: u64 = 512;
+
+/// What the cache may be configured to, in MiB. Below 16 sled spends its time
+/// evicting; above 64 GiB a typing error is likelier than the machine.
+pub const CACHE_MIB_RANGE: RangeInclusive<u64> = 16..=65_536;
+
+/// Companies in one configuration. Each costs a few hundred bytes for as long as
+/// the process runs, so the full number costs tens of megabytes.
+pub const COMPANIES: usize = 100_000;
+
+/// Size of a configuration file, in bytes: [`COMPANIES`] companies at about 600
+/// bytes of TOML each, rounded up. It bounds what a wrong path can read.
+pub const CONFIGURATION_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Members of one gzip body. Every encoder in use writes one. Each further one
+/// costs a reset of the decoder, 3 µs for 20 bytes, so that without a bound a body
+/// of 100 KB would cost 17 ms and yield nothing.
+pub const GZIP_MEMBERS: usize = 64;
+
+/// Keys of one company: enough for a key per service, few enough to review.
+pub const KEYS_PER_COMPANY: usize = 64;
+
+/// Length of a key's name, in bytes. It is for people and shows up in logs.
+pub const KEY_NAME_BYTES: usize = 64;
+
+/// Length of an origin, in bytes: a host name has at most 253, and 67 remain
+/// for the scheme and the port.
+pub const ORIGIN_BYTES: usize = 320;
+
+/// Allowed origins of one company. Every request from a browser is compared
+/// with each in turn, so the list has to stay short.
+pub const ORIGINS_PER_COMPANY: usize = 64;
+
+/// What a rate limit may be configured to. Above a million a window the limit
+/// no longer protects anything this gateway can do.
+pub const REQUESTS_RANGE: RangeInclusive<u64> = 1..=1_000_000;
+
+/// Requests a company may send in one [`STEADY_WINDOW`], unless configured
+/// otherwise: what the original documents for its client endpoints.
+pub const STEADY_REQUESTS: NonZeroU32 = NonZeroU32::new(3_500).expect("3,500 is not zero");
+
+/// Length of the long rate-limit window, as the original documents it.
+pub const STEADY_WINDOW: Duration = Duration::from_mins(1);
+
+/// What the number of worker threads may be configured to. Above 1,024 a typing
+/// error is likelier than the machine.
+pub const WORKERS_RANGE: RangeInclusive<u64> = 1..=1_024;

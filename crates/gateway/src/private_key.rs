@@ -1,0 +1,162 @@
+//! Private keys: how they are made, and the only form in which they are kept.
+
+use std::{fmt, str::FromStr};
+
+use sha2::{Digest, Sha256};
+
+/// Bytes of chance in a private key: 136 bits, which nobody guesses, and the 34
+/// characters that keys of the original have after their prefix.
+const RANDOM_BYTES: usize = 17;
+
+const PREFIX: &str = "pk_";
+
+/// A secret that lets a server act for a company.
+///
+/// It is shown to a person once and never stored, so it prints itself nowhere:
+/// only [`PrivateKey::reveal`] gives it away.
+pub struct PrivateKey {
+    text: String,
+}
+
+impl PrivateKey {
+    /// A new key nobody has seen, from the operating system's randomness.
+    pub fn mint() -> Result<PrivateKey, NoRandomness> {
+        let mut bytes = [0; RANDOM_BYTES];
+        getrandom::fill(&mut bytes)?;
+        Ok(PrivateKey { text: format!("{PREFIX}{}", hexadecimal(&bytes)) })
+    }
+
+    /// The form in which the key is configured and looked up.
+    pub fn digest(&self) -> KeyDigest {
+        KeyDigest::of(&self.text)
+    }
+
+    /// The secret itself, to be shown to the person who asked for it.
+    pub fn reveal(&self) -> &str {
+        &self.text
+    }
+}
+
+/// Redacted, because `Debug` is how secrets reach logs.
+impl fmt::Debug for PrivateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PrivateKey(…)")
+    }
+}
+
+/// The operating system gave no randomness, so no key can be made.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the operating system gave no randomness")]
+pub struct NoRandomness(#[from] getrandom::Error);
+
+/// The SHA-256 of a private key.
+///
+/// A plain digest is enough, without salt or stretching: what it stands for is 136
+/// bits of chance and not a password. For the same reason digests may be compared
+/// in a time that depends on them, since nobody can choose one.
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+pub struct KeyDigest([u8; 32]);
+
+impl KeyDigest {
+    /// The digest of a key as a client presents it.
+    pub fn of(presented: &str) -> KeyDigest {
+        KeyDigest(Sha256::digest(presented.as_bytes()).into())
+    }
+
+    /// The 64 hexadecimal digits a configuration holds.
+    pub fn to_hexadecimal(self) -> String {
+        hexadecimal(&self.0)
+    }
+}
+
+/// Redacted, so that a log does not help to recognise a key.
+impl fmt::Debug for KeyDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyDigest(…)")
+    }
+}
+
+impl FromStr for KeyDigest {
+    type Err = InvalidKeyDigest;
+
+    fn from_str(text: &str) -> Result<KeyDigest, InvalidKeyDigest> {
+        if text.starts_with(PREFIX) {
+            return Err(InvalidKeyDigest::Key);
+        }
+        let mut bytes = [0; 32];
+        if text.len() != 2 * bytes.len() {
+            return Err(InvalidKeyDigest::Malformed);
+        }
+        for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+            *byte = byte_of(digits).ok_or(InvalidKeyDigest::Malformed)?;
+        }
+        Ok(KeyDigest(bytes))
+    }
+}
+
+/// Why some text is not a [`KeyDigest`].
+#[expect(missing_docs, reason = "each variant's message says what it means")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidKeyDigest {
+    #[error("must be the SHA-256 of the private key, and not the key itself")]
+    Key,
+    #[error("must be 64 hexadecimal digits")]
+    Malformed,
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from_digit(u32::from(value), 16);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0x0f)]).flatten().collect()
+}
+
+fn byte_of(digits: &[u8]) -> Option<u8> {
+    digits.iter().try_fold(0, |byte: u8, digit| {
+        let value = char::from(*digit).to_digit(16)?;
+        Some(byte << 4 | u8::try_from(value).ok()?)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_has_the_shape_clients_know_and_is_never_the_same() {
+        let (one, other) = (PrivateKey::mint().unwrap(), PrivateKey::mint().unwrap());
+        let chance = one.reveal().strip_prefix("pk_").unwrap();
+        assert_eq!(chance.len(), 34);
+        assert!(chance.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        assert_ne!(one.reveal(), other.reveal());
+    }
+
+    #[test]
+    fn a_digest_is_the_sha_256_of_the_key() {
+        let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(KeyDigest::of("abc").to_hexadecimal(), expected);
+    }
+
+    #[test]
+    fn a_digest_is_read_back_in_either_case() {
+        let digest = PrivateKey::mint().unwrap().digest();
+        assert_eq!(digest.to_hexadecimal().parse(), Ok(digest));
+        assert_eq!(digest.to_hexadecimal().to_uppercase().parse(), Ok(digest));
+    }
+
+    #[test]
+    fn what_is_no_digest_is_refused_with_the_narrowest_reason() {
+        let refused = |text: &str| text.parse::<KeyDigest>().unwrap_err();
+        assert_eq!(refused(""), InvalidKeyDigest::Malformed);
+        assert_eq!(refused(&"0".repeat(63)), InvalidKeyDigest::Malformed);
+        assert_eq!(refused(&"g".repeat(64)), InvalidKeyDigest::Malformed);
+        assert_eq!(refused(&"é".repeat(32)), InvalidKeyDigest::Malformed);
+        assert_eq!(refused(PrivateKey::mint().unwrap().reveal()), InvalidKeyDigest::Key);
+    }
+
+    #[test]
+    fn neither_a_key_nor_its_digest_is_in_a_log() {
+        let key = PrivateKey::mint().unwrap();
+        let logged = format!("{key:?} {:?}", key.digest());
+        assert_eq!(logged, "PrivateKey(…) KeyDigest(…)");
+    }
+}

@@ -1,0 +1,217 @@
+//! What the configuration file says.
+
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    net::SocketAddr,
+    num::NonZeroU32,
+    path::PathBuf,
+};
+
+use profile_protocol::CompanyId;
+
+use super::{
+    Durability,
+    document::{Field, Table},
+    problem::{Problems, Report},
+};
+use crate::{
+    companies::{Companies, Company, Key, KeyName},
+    limits,
+    origin::Origin,
+    private_key::KeyDigest,
+    quota::Limits,
+    scope::Scopes,
+};
+
+/// A configuration file, read and found to be right.
+#[derive(Debug)]
+pub(super) struct File {
+    pub(super) admin_listen: Option<SocketAddr>,
+    pub(super) cache_mib: Option<u64>,
+    pub(super) companies: Companies,
+    pub(super) data_dir: Option<PathBuf>,
+    pub(super) durability: Option<Durability>,
+    pub(super) listen: Option<SocketAddr>,
+    pub(super) workers: Option<u64>,
+}
+
+impl File {
+    /// Reads the text of a configuration file, and all of it whatever is wrong.
+    pub(super) fn parse(text: &str) -> Result<File, Problems> {
+        let mut report = Report::new(text);
+        match Table::document(text) {
+            Ok(mut table) => {
+                let file = File::read(&mut table, &mut report);
+                table.finish(&mut report);
+                report.finish(file)
+            }
+            Err(errors) => Err(report.syntax(&errors)),
+        }
+    }
+
+    fn read(table: &mut Table<'_>, report: &mut Report) -> File {
+        let companies = CompanyReader::new(report).companies(table);
+        let mut take = |name| table.take(name);
+        File {
+            admin_listen: take("admin_listen").and_then(|field| address(field, report)),
+            cache_mib: take("cache_mib")
+                .and_then(|field| field.number(&limits::CACHE_MIB_RANGE, report)),
+            companies,
+            data_dir: take("data_dir").and_then(|field| directory(field, report)),
+            durability: take("durability").and_then(|field| field.parse(report)),
+            listen: take("listen").and_then(|field| address(field, report)),
+            workers: take("workers").and_then(|field| field.number(&limits::WORKERS_RANGE, report)),
+        }
+    }
+}
+
+fn address(field: Field<'_>, report: &mut Report) -> Option<SocketAddr> {
+    const EXPECTED: &str = "must be an address and a port, as in 127.0.0.1:8080";
+    field.read(report, |text| text.parse().or(Err(EXPECTED)))
+}
+
+fn directory(field: Field<'_>, report: &mut Report) -> Option<PathBuf> {
+    let named =
+        |text: &str| if text.is_empty() { Err("must not be empty") } else { Ok(text.into()) };
+    field.read(report, named)
+}
+
+/// Reads the companies of a file, and remembers what may not occur twice in it.
+struct CompanyReader<'r> {
+    ids: HashSet<CompanyId>,
+    key_lines: HashMap<KeyDigest, usize>,
+    report: &'r mut Report,
+}
+
+impl<'r> CompanyReader<'r> {
+    fn new(report: &'r mut Report) -> CompanyReader<'r> {
+        CompanyReader { ids: HashSet::new(), key_lines: HashMap::new(), report }
+    }
+
+    fn companies(&mut self, file: &mut Table<'_>) -> Companies {
+        // A file cut short while it was written must not unload every company.
+        let Some(field) = file.require("company", self.report) else {
+            return Companies::default();
+        };
+        let (at, place) = (field.at(), field.place().to_owned());
+        let tables = self.bounded_tables(field, limits::COMPANIES);
+        if tables.is_empty() {
+            self.report.add(at, &place, "must have at least one entry");
+        }
+        tables.into_iter().filter_map(|table| self.company(table)).collect()
+    }
+
+    fn company(&mut self, mut table: Table<'_>) -> Option<Company> {
+        let id = self.id(&mut table);
+        let allowed_origins = table.take("allowed_origins").map(|field| self.origins(field));
+        let limits = table.take("limits").map(|field| self.limits(field)).unwrap_or_default();
+        let keys = table.take("key").map(|field| self.keys(field)).unwrap_or_default();
+        table.finish(self.report);
+        Some(Company { id: id?, allowed_origins, limits, keys })
+    }
+
+    fn id(&mut self, table: &mut Table<'_>) -> Option<CompanyId> {
+        let field = table.require("id", self.report)?;
+        let (at, place) = (field.at(), field.place().to_owned());
+        let id: CompanyId = field.parse(self.report)?;
+        table.label(&id);
+        if !self.ids.insert(id.clone()) {
+            self.report.add(at, &place, format_args!("must be unique, but {id} is taken"));
+        }
+        Some(id)
+    }
+
+    fn origins(&mut self, field: Field<'_>) -> Box<[Origin]> {
+        let (at, place) = (field.at(), field.place().to_owned());
+        let elements = field.elements(self.report);
+        if limits::ORIGINS_PER_COMPANY < elements.len() {
+            self.report.add(at, &place, at_most(limits::ORIGINS_PER_COMPANY));
+        }
+        elements.into_iter().filter_map(|element| element.parse(self.report)).collect()
+    }
+
+    fn limits(&mut self, field: Field<'_>) -> Limits {
+        let Some(mut table) = field.table(self.report) else {
+            return Limits::default();
+        };
+        let standard = Limits::default();
+        let limits = Limits {
+            burst: self.requests(table.take("burst")).unwrap_or(standard.burst),
+            steady: self.requests(table.take("steady")).unwrap_or(standard.steady),
+        };
+        table.finish(self.report);
+        limits
+    }
+
+    fn requests(&mut self, field: Option<Field<'_>>) -> Option<NonZeroU32> {
+        let number = field?.number(&limits::REQUESTS_RANGE, self.report)?;
+        NonZeroU32::new(u32::try_from(number).ok()?)
+    }
+
+    fn keys(&mut self, field: Field<'_>) -> Box<[Key]> {
+        let mut names = BTreeSet::new();
+        let tables = self.bounded_tables(field, limits::KEYS_PER_COMPANY);
+        tables.into_iter().filter_map(|table| self.key(table, &mut names)).collect()
+    }
+
+    fn key(&mut self, mut table: Table<'_>, names: &mut BTreeSet<KeyName>) -> Option<Key> {
+        let name = self.key_name(&mut table, names);
+        let digest = self.key_digest(&mut table);
+        let scopes = self.scopes(&mut table);
+        table.finish(self.report);
+        Some(Key { name: name?, digest: digest?, scopes })
+    }
+
+    fn key_name(
+        &mut self,
+        table: &mut Table<'_>,
+        names: &mut BTreeSet<KeyName>,
+    ) -> Option<KeyName> {
+        let field = table.require("name", self.report)?;
+        let (at, place) = (field.at(), field.place().to_owned());
+        let name: KeyName = field.parse(self.report)?;
+        if !names.insert(name.clone()) {
+            self.report.add(at, &place, format_args!("must be unique, but {name} is taken"));
+        }
+        table.label(&name);
+        Some(name)
+    }
+
+    fn key_digest(&mut self, table: &mut Table<'_>) -> Option<KeyDigest> {
+        let field = table.require("sha256", self.report)?;
+        let (at, place) = (field.at(), field.place().to_owned());
+        let digest = field.parse(self.report)?;
+        let line = self.report.line(at);
+        if let Some(first) = self.key_lines.insert(digest, line) {
+            let message = format_args!("must be unique, but the key of line {first} has it");
+            self.report.add(at, &place, message);
+        }
+        Some(digest)
+    }
+
+    fn scopes(&mut self, table: &mut Table<'_>) -> Scopes {
+        let Some(field) = table.require("scopes", self.report) else {
+            return Scopes::default();
+        };
+        let (at, place) = (field.at(), field.place().to_owned());
+        let elements = field.elements(self.report);
+        if elements.is_empty() {
+            self.report.add(at, &place, "must name at least one scope");
+        }
+        elements.into_iter().filter_map(|element| element.parse(self.report)).collect()
+    }
+
+    /// The tables of a list that may have `most`.
+    fn bounded_tables<'d>(&mut self, field: Field<'d>, most: usize) -> Vec<Table<'d>> {
+        let (at, place) = (field.at(), field.place().to_owned());
+        let tables = field.tables(self.report);
+        if most < tables.len() {
+            self.report.add(at, &place, at_most(most));
+        }
+        tables
+    }
+}
+
+fn at_most(most: usize) -> String {
+    format!("must have at most {most} entries")
+}

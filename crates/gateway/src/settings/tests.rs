@@ -1,0 +1,384 @@
+//! What settings promise, from the outside: files and arguments in, meaning out.
+
+use std::{
+    fs,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use clap::{CommandFactory, Parser};
+
+use super::*;
+use crate::{private_key::KeyDigest, scope::Scope};
+
+const DIGEST: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+/// The problems of a file, a line each.
+fn problems(text: &str) -> Vec<String> {
+    let problems = File::parse(text).expect_err("the file is wrong");
+    problems.iter().map(ToString::to_string).collect()
+}
+
+fn refuses(text: &str, expected: &[&str]) {
+    assert_eq!(problems(text), expected, "{text}");
+}
+
+/// A file with one good company and whatever else.
+fn with_company(rest: &str) -> String {
+    format!("[[company]]\nid = \"ABC123\"\n{rest}")
+}
+
+fn serve(arguments: &[&str]) -> ServeArguments {
+    let all = ["gateway", "serve"].iter().chain(arguments);
+    match Arguments::try_parse_from(all).unwrap().command {
+        Command::Serve(arguments) => arguments,
+        other => panic!("not serve but {other:?}"),
+    }
+}
+
+/// A configuration file that is removed in the end.
+struct TemporaryFile {
+    path: PathBuf,
+}
+
+impl TemporaryFile {
+    fn new(text: impl AsRef<[u8]>) -> TemporaryFile {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("gateway-settings-{}-{number}.toml", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::write(&path, text).unwrap();
+        TemporaryFile { path }
+    }
+
+    fn configure(&self, arguments: &[&str]) -> Result<Configuration, SettingsError> {
+        let config = ["--config", self.path.to_str().unwrap()];
+        serve(&[&config, arguments].concat()).configure()
+    }
+}
+
+impl Drop for TemporaryFile {
+    fn drop(&mut self) {
+        fs::remove_file(&self.path).unwrap();
+    }
+}
+
+#[test]
+fn a_whole_file_is_understood() {
+    let file = File::parse(&format!(
+        r#"
+        listen = "0.0.0.0:80"
+        admin_listen = "[::1]:9000"
+        data_dir = "/var/lib/gateway"
+        durability = "relaxed"
+        cache_mib = 1_024
+        workers = 4
+
+        [[company]]
+        id = "ABC123"
+        allowed_origins = ["https://Shop.example:443"]
+        limits = {{ burst = 10, steady = 100 }}
+
+        [[company.key]]
+        name = "backend"
+        sha256 = "{DIGEST}"
+        scopes = ["profiles:read", "data-privacy:write"]
+
+        [[company]]
+        id = "abc123"
+        "#
+    ))
+    .unwrap();
+    assert_eq!(file.listen, Some("0.0.0.0:80".parse().unwrap()));
+    assert_eq!(file.admin_listen, Some("[::1]:9000".parse().unwrap()));
+    assert_eq!(file.data_dir, Some("/var/lib/gateway".into()));
+    assert_eq!(file.durability, Some(Durability::Relaxed));
+    assert_eq!((file.cache_mib, file.workers), (Some(1_024), Some(4)));
+
+    let company = file.companies.find("ABC123").unwrap();
+    assert!(company.allows_origin("https://shop.example"));
+    assert_eq!((company.limits.burst.get(), company.limits.steady.get()), (10, 100));
+    let holder = file.companies.holder(KeyDigest::of("abc")).unwrap();
+    assert_eq!(holder.company.id, company.id);
+    assert!(holder.scopes.contains(Scope::DataPrivacyWrite));
+    assert!(!holder.scopes.contains(Scope::ProfilesWrite));
+
+    let other = file.companies.find("abc123").unwrap();
+    assert_eq!((other.limits.burst.get(), other.limits.steady.get()), (350, 3_500));
+    assert!(other.allowed_origins.is_none() && other.keys.is_empty());
+}
+
+#[test]
+fn every_problem_of_a_file_is_reported_with_its_place_and_line() {
+    refuses(
+        r#"listen = "localhost:8080"
+cache_mib = 15
+wrokers = 3
+[[company]]
+id = "ABC 123"
+[[company]]
+id = "ABC123"
+allowed_origins = ["https://shop.example/", 7]
+limits = { burst = 0, steady = "many", hourly = 9 }
+[[company.key]]
+name = "backend"
+sha256 = "abc"
+scopes = ["profiles:everything"]
+[[company.key]]
+secret = 1
+"#,
+        &[
+            "line 1: listen must be an address and a port, as in 127.0.0.1:8080",
+            "line 2: cache_mib must be a whole number from 16 to 65536",
+            "line 3: wrokers is unknown; known are company, admin_listen, cache_mib, data_dir, \
+             durability, listen, workers",
+            "line 5: company[#1].id must consist of ASCII letters, digits and underscores",
+            "line 8: company[ABC123].allowed_origins[#1] must end after the host and port, \
+             without a path or a slash",
+            "line 8: company[ABC123].allowed_origins[#2] must be a string",
+            "line 9: company[ABC123].limits.burst must be a whole number from 1 to 1000000",
+            "line 9: company[ABC123].limits.steady must be a whole number from 1 to 1000000",
+            "line 9: company[ABC123].limits.hourly is unknown; known are burst, steady",
+            "line 12: company[ABC123].key[backend].sha256 must be 64 hexadecimal digits",
+            "line 13: company[ABC123].key[backend].scopes[#1] must be one of profiles:read, \
+             profiles:write, data-privacy:write",
+            "line 14: company[ABC123].key[#2].name is missing",
+            "line 14: company[ABC123].key[#2].sha256 is missing",
+            "line 14: company[ABC123].key[#2].scopes is missing",
+            "line 15: company[ABC123].key[#2].secret is unknown; known are name, sha256, scopes",
+        ],
+    );
+}
+
+#[test]
+fn what_may_not_occur_twice_is_reported_where_it_does_again() {
+    let key = |name: &str| {
+        format!(
+            "[[company.key]]\nname = \"{name}\"\nsha256 = \"{DIGEST}\"\nscopes = [\"profiles:read\"]\n"
+        )
+    };
+    let first = with_company(&key("backend"));
+    refuses(
+        &format!("{first}[[company]]\nid = \"XYZ789\"\n{}{first}", key("other")),
+        &[
+            "line 11: company[XYZ789].key[other].sha256 must be unique, but the key of line 5 has it",
+            "line 14: company[#3].id must be unique, but ABC123 is taken",
+            "line 17: company[ABC123].key[backend].sha256 must be unique, but the key of line 11 has it",
+        ],
+    );
+    let other = DIGEST.replace('b', "c");
+    refuses(
+        &format!("{first}{}", key("backend").replace(DIGEST, &other)),
+        &["line 8: company[ABC123].key[#2].name must be unique, but backend is taken"],
+    );
+}
+
+#[test]
+fn a_list_longer_than_its_bound_is_refused() {
+    let origins = vec!["\"https://shop.example\""; limits::ORIGINS_PER_COMPANY + 1].join(",");
+    refuses(
+        &with_company(&format!("allowed_origins = [{origins}]")),
+        &["line 3: company[ABC123].allowed_origins must have at most 64 entries"],
+    );
+    let keys = (0..=limits::KEYS_PER_COMPANY).map(|number| {
+        format!(
+            "[[company.key]]\nname = \"{number}\"\nsha256 = \"{number:064}\"\n\
+             scopes = [\"profiles:read\"]\n"
+        )
+    });
+    refuses(
+        &with_company(&keys.collect::<String>()),
+        &["line 3: company[ABC123].key must have at most 64 entries"],
+    );
+}
+
+#[test]
+fn the_most_companies_allowed_are_read_and_one_more_is_refused() {
+    let company = |number| format!("[[company]]\nid = \"C{number}\"\n");
+    let mut text: String = (0..limits::COMPANIES).map(company).collect();
+    assert_eq!(File::parse(&text).unwrap().companies.len(), limits::COMPANIES);
+    text.push_str(&company(limits::COMPANIES));
+    refuses(&text, &["line 1: company must have at most 100000 entries"]);
+}
+
+#[test]
+fn a_file_without_a_company_is_refused() {
+    refuses("", &["line 1: company is missing"]);
+    refuses("company = []", &["line 1: company must have at least one entry"]);
+    refuses(
+        "company = 7",
+        &[
+            "line 1: company must be a list of tables, as [[…]] writes them",
+            "line 1: company must have at least one entry",
+        ],
+    );
+}
+
+#[test]
+fn what_is_not_toml_is_reported_by_line() {
+    let problems =
+        problems("listen = \"secret\nworkers = = 3\nworkers = 4\n[[company]]\nid = \"A\"\n");
+    assert!(problems[0].starts_with("line 1: not TOML: "), "{problems:?}");
+    assert!(problems[1].starts_with("line 2: not TOML: "), "{problems:?}");
+    assert!(!problems.concat().contains("secret"), "{problems:?}");
+}
+
+#[test]
+fn a_private_key_in_the_wrong_place_is_recognised_and_not_repeated() {
+    let text = with_company(
+        "[[company.key]]\nname = \"a\"\nsha256 = \"pk_0123456789\"\nscopes = [\"profiles:read\"]",
+    );
+    refuses(
+        &text,
+        &["line 5: company[ABC123].key[a].sha256 must be the SHA-256 of the private key, and not \
+           the key itself"],
+    );
+}
+
+#[test]
+fn arguments_win_over_the_file_and_the_file_over_defaults() {
+    let file = TemporaryFile::new(format!(
+        "listen = \"127.0.0.1:1\"\ncache_mib = 100\n{}",
+        with_company("")
+    ));
+    let server = file.configure(&["--listen", "0.0.0.0:2", "--workers", "3"]).unwrap().server;
+    let expected = Server {
+        admin_listen: "127.0.0.1:9090".parse().unwrap(),
+        cache_bytes: 100 << 20,
+        data_dir: "./data".into(),
+        durability: Durability::Flushed,
+        listen: "0.0.0.0:2".parse().unwrap(),
+        workers: Some(3),
+    };
+    assert_eq!(server, expected);
+}
+
+#[test]
+fn every_argument_is_also_an_environment_variable() {
+    let command = Arguments::command();
+    let arguments = command
+        .get_arguments()
+        .chain(command.get_subcommands().flat_map(clap::Command::get_arguments));
+    for argument in arguments.filter(|argument| argument.get_long().is_some()) {
+        let long = argument.get_long().unwrap();
+        let expected = format!("GATEWAY_{}", long.replace('-', "_").to_uppercase());
+        let variable = argument.get_env().and_then(|name| name.to_str());
+        assert_eq!(variable, Some(expected.as_str()), "{long}");
+    }
+}
+
+#[test]
+fn the_arguments_are_consistent() {
+    Arguments::command().debug_assert();
+}
+
+#[test]
+fn without_a_file_there_is_one_company_with_a_key_that_allows_everything() {
+    let configuration = serve(&["--listen", "127.0.0.1:0"]).configure().unwrap();
+    let development = configuration.development.unwrap();
+    assert_eq!(configuration.companies.len(), 1);
+    assert!(configuration.companies.find("DEMO01").is_some());
+    let holder = configuration.companies.holder(development.private_key.digest()).unwrap();
+    assert_eq!(holder.scopes, crate::scope::Scopes::all());
+
+    let announcement = development.announcement("127.0.0.1:4321".parse().unwrap());
+    assert!(announcement.contains(development.private_key.reveal()));
+    assert!(announcement.contains("'http://127.0.0.1:4321/client/profiles?company_id=DEMO01'"));
+    assert!(announcement.contains(
+        r#"-d '{"data":{"type":"profile","attributes":{"email":"sarah@example.com","first_name":"Sarah"}}}'"#
+    ));
+}
+
+#[test]
+fn without_a_file_only_loopback_is_listened_at() {
+    for (flag, address) in
+        [("listen", "0.0.0.0:8080"), ("admin-listen", "[::]:9090"), ("listen", "192.0.2.1:80")]
+    {
+        let error = serve(&[&format!("--{flag}"), address]).configure().unwrap_err();
+        let expected = format!("--{flag} {address} can be reached from other machines");
+        assert!(error.to_string().starts_with(&expected), "{error}");
+    }
+}
+
+#[test]
+fn clients_and_operators_are_not_served_at_one_address() {
+    let error = serve(&["--listen", "127.0.0.1:9090"]).configure().unwrap_err();
+    assert!(matches!(error, SettingsError::SharedAddress { .. }), "{error}");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_an_error_and_not_development() {
+    let error = serve(&["--config", "/nowhere/gateway.toml"]).configure().unwrap_err();
+    assert!(matches!(error, SettingsError::Unreadable { .. }), "{error}");
+    let error = TemporaryFile::new([0xff, 0xfe]).configure(&[]).unwrap_err();
+    assert!(matches!(error, SettingsError::Unreadable { .. }), "{error}");
+}
+
+#[test]
+fn a_file_larger_than_any_configuration_is_refused() {
+    let size = usize::try_from(limits::CONFIGURATION_BYTES).unwrap() + 1;
+    let error = TemporaryFile::new(vec![b'#'; size]).configure(&[]).unwrap_err();
+    assert!(matches!(error, SettingsError::TooLarge { .. }), "{error}");
+}
+
+#[test]
+fn checking_counts_what_is_configured_or_says_what_is_wrong() {
+    let file = TemporaryFile::new(with_company(""));
+    let summary = CheckArguments { config: file.path.clone() }.check().unwrap();
+    assert_eq!(summary.to_string(), "companies: 1, keys: 0");
+
+    let file = TemporaryFile::new(with_company("lmits = {}"));
+    let error = CheckArguments { config: file.path.clone() }.check().unwrap_err();
+    let expected = "is not a valid configuration:\n  line 3: company[ABC123].lmits is unknown; \
+                    known are id, allowed_origins, limits, key";
+    assert!(error.to_string().ends_with(expected), "{error}");
+}
+
+#[test]
+fn an_issued_key_is_configured_by_pasting_its_entry() {
+    let arguments =
+        ["gateway", "key", "--company", "ABC123", "--scope", "profiles:read,profiles:write"];
+    for name in [&[][..], &["--name", "back end.1"]] {
+        let parsed = Arguments::try_parse_from(arguments.iter().chain(name)).unwrap();
+        let Command::Key(parsed) = parsed.command else { panic!("not key but {parsed:?}") };
+        let issued = IssuedKey::issue(&parsed).unwrap();
+
+        let text = with_company(&format!(
+            "\n{}\n{}",
+            issued.entry(),
+            IssuedKey::issue(&parsed).unwrap().entry()
+        ));
+        let text = if name.is_empty() { text } else { with_company(&issued.entry()) };
+        let companies = File::parse(&text).unwrap().companies;
+        let holder = companies.holder(issued.private_key().digest()).unwrap();
+        assert_eq!(holder.company.id.as_str(), "ABC123");
+        assert_eq!(
+            holder.scopes,
+            [Scope::ProfilesRead, Scope::ProfilesWrite].into_iter().collect()
+        );
+        assert!(issued.announcement().contains(issued.private_key().reveal()));
+        assert!(issued.announcement().ends_with(&issued.entry()));
+    }
+}
+
+#[test]
+fn a_key_nobody_could_use_is_not_issued() {
+    for wrong in [
+        &["--company", "ABC123"][..],
+        &["--company", "ABC 123", "--scope", "profiles:read"],
+        &["--company", "ABC123", "--scope", "profiles"],
+        &["--company", "ABC123", "--scope", "profiles:read", "--name", "a\"b"],
+    ] {
+        let arguments = ["gateway", "key"].iter().chain(wrong);
+        assert!(Arguments::try_parse_from(arguments).is_err(), "{wrong:?}");
+    }
+}
+
+#[test]
+fn nothing_secret_is_in_a_log() {
+    let file = with_company(&format!(
+        "[[company.key]]\nname = \"a\"\nsha256 = \"{DIGEST}\"\nscopes = [\"profiles:read\"]"
+    ));
+    assert!(!format!("{:?}", File::parse(&file).unwrap()).contains(&DIGEST[..8]));
+    let configuration = serve(&[]).configure().unwrap();
+    assert!(!format!("{configuration:?}").contains("pk_"));
+}
