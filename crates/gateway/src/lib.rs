@@ -1,12 +1,28 @@
-//! Who may ask, and how we answer.
+//! Who may ask, and how we answer: the only crate that knows HTTP.
+//!
+//! The library is what the `gateway` program is made of, and what its tests
+//! mount: [`server::routes`] is the whole URL table.
 
+pub mod admin;
+pub mod clock;
 pub mod companies;
+pub mod cors;
 pub mod encoding;
+pub mod exchange;
 pub mod limits;
 pub mod meters;
 pub mod origin;
 pub mod private_key;
 pub mod quota;
+pub mod refusal;
+pub mod reply;
 pub mod scope;
+pub mod server;
 pub mod settings;
+pub mod state;
 pub mod telemetry;
+
+mod admission;
+mod body;
+mod hexadecimal;
+mod profiles;

@@ -2,6 +2,10 @@
 
 use std::{num::NonZeroU32, ops::RangeInclusive, time::Duration};
 
+/// How long a body may take to arrive once its head has. A client that sends
+/// 100 KB in more than this is served better by asking again.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Requests a company may send in one [`BURST_WINDOW`], unless configured
 /// otherwise: what the original documents for its client endpoints.
 pub const BURST_REQUESTS: NonZeroU32 = NonZeroU32::new(350).expect("350 is not zero");
@@ -21,14 +25,32 @@ pub const CACHE_MIB_RANGE: RangeInclusive<u64> = 16..=65_536;
 /// the process runs, so the full number costs tens of megabytes.
 pub const COMPANIES: usize = 100_000;
 
+/// Connections one worker keeps open at a time; more wait to be accepted.
+pub const CONNECTIONS_PER_WORKER: usize = 25_000;
+
 /// Size of a configuration file, in bytes: [`COMPANIES`] companies at about 600
 /// bytes of TOML each, rounded up. It bounds what a wrong path can read.
 pub const CONFIGURATION_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Keys that seal or open exchange tokens: the one in use, and those it replaced
+/// over the life of a token.
+pub const EXCHANGE_KEYS: usize = 16;
+
+/// How long an exchange token stands for its profile: as long as the cookie in
+/// which browsers keep it.
+pub const EXCHANGE_TOKEN_LIFETIME: Duration = Duration::from_hours(730 * 24);
 
 /// Members of one gzip body. Every encoder in use writes one. Each further one
 /// costs a reset of the decoder, 3 µs for 20 bytes, so that without a bound a body
 /// of 100 KB would cost 17 ms and yield nothing.
 pub const GZIP_MEMBERS: usize = 64;
+
+/// How long the head of a request may take to arrive.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long an idle connection is kept open: longer than the 60 s after which
+/// usual load balancers close theirs, so that it is they who do.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// Keys of one company: enough for a key per service, few enough to review.
 pub const KEYS_PER_COMPANY: usize = 64;
@@ -44,9 +66,21 @@ pub const ORIGIN_BYTES: usize = 320;
 /// with each in turn, so the list has to stay short.
 pub const ORIGINS_PER_COMPANY: usize = 64;
 
+/// How long browsers may remember the answer to a preflight: a day, the longest
+/// that any of them honours.
+pub const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(24);
+
+/// Length of the list of headers a preflight may ask for, in bytes. What it asks
+/// for is sent back.
+pub const PREFLIGHT_HEADERS_BYTES: usize = 1_024;
+
 /// What a rate limit may be configured to. Above a million a window the limit
 /// no longer protects anything this gateway can do.
 pub const REQUESTS_RANGE: RangeInclusive<u64> = 1..=1_000_000;
+
+/// How long requests in flight may take to finish once the gateway was told to
+/// stop.
+pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Requests a company may send in one [`STEADY_WINDOW`], unless configured
 /// otherwise: what the original documents for its client endpoints.

@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr};
 
 use sha2::{Digest, Sha256};
 
+use crate::hexadecimal;
+
 /// Bytes of chance in a private key: 136 bits, which nobody guesses, and the 34
 /// characters that keys of the original have after their prefix.
 const RANDOM_BYTES: usize = 17;
@@ -23,7 +25,7 @@ impl PrivateKey {
     pub fn mint() -> Result<PrivateKey, NoRandomness> {
         let mut bytes = [0; RANDOM_BYTES];
         getrandom::fill(&mut bytes)?;
-        Ok(PrivateKey { text: format!("{PREFIX}{}", hexadecimal(&bytes)) })
+        Ok(PrivateKey { text: format!("{PREFIX}{}", hexadecimal::text_of(&bytes)) })
     }
 
     /// The form in which the key is configured and looked up.
@@ -65,7 +67,7 @@ impl KeyDigest {
 
     /// The 64 hexadecimal digits a configuration holds.
     pub fn to_hexadecimal(self) -> String {
-        hexadecimal(&self.0)
+        hexadecimal::text_of(&self.0)
     }
 }
 
@@ -83,14 +85,7 @@ impl FromStr for KeyDigest {
         if text.starts_with(PREFIX) {
             return Err(InvalidKeyDigest::Key);
         }
-        let mut bytes = [0; 32];
-        if text.len() != 2 * bytes.len() {
-            return Err(InvalidKeyDigest::Malformed);
-        }
-        for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-            *byte = byte_of(digits).ok_or(InvalidKeyDigest::Malformed)?;
-        }
-        Ok(KeyDigest(bytes))
+        hexadecimal::bytes_of(text).map(KeyDigest).ok_or(InvalidKeyDigest::Malformed)
     }
 }
 
@@ -103,18 +98,6 @@ pub enum InvalidKeyDigest {
     Key,
     #[error("must be 64 hexadecimal digits")]
     Malformed,
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    let digit = |value: u8| char::from_digit(u32::from(value), 16);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0x0f)]).flatten().collect()
-}
-
-fn byte_of(digits: &[u8]) -> Option<u8> {
-    digits.iter().try_fold(0, |byte: u8, digit| {
-        let value = char::from(*digit).to_digit(16)?;
-        Some(byte << 4 | u8::try_from(value).ok()?)
-    })
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod issued_key;
 mod problem;
 
 use std::{
+    error::Error,
     fmt, fs,
     io::{self, Read},
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -30,7 +31,12 @@ pub use self::{
     issued_key::IssuedKey,
     problem::{Problem, Problems},
 };
-use crate::{companies::Companies, limits, private_key::NoRandomness};
+use crate::{
+    companies::Companies,
+    exchange::{ExchangeKey, KeyRing},
+    limits,
+    private_key::NoRandomness,
+};
 
 /// Where clients are served, unless told otherwise.
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
@@ -48,6 +54,8 @@ pub struct Configuration {
     pub companies: Companies,
     /// What is made up when there is no configuration file.
     pub development: Option<Development>,
+    /// The keys that seal and open exchange tokens.
+    pub exchange: KeyRing,
     /// How to serve them.
     pub server: Server,
 }
@@ -106,7 +114,9 @@ impl ServeArguments {
             Some(path) => {
                 let file = read(path)?;
                 let server = self.server(Some(&file))?;
-                Ok(Configuration { companies: file.companies, development: None, server })
+                let File { companies, exchange_keys, .. } = file;
+                let exchange = key_ring(exchange_keys)?;
+                Ok(Configuration { companies, development: None, exchange, server })
             }
             None => self.configure_development(),
         }
@@ -121,7 +131,8 @@ impl ServeArguments {
         }
         let (development, company) = Development::invent()?;
         let companies = Companies::from_iter([company]);
-        Ok(Configuration { companies, development: Some(development), server })
+        let exchange = key_ring(Vec::new())?;
+        Ok(Configuration { companies, development: Some(development), exchange, server })
     }
 
     fn server(&self, file: Option<&File>) -> Result<Server, SettingsError> {
@@ -144,6 +155,27 @@ impl ServeArguments {
             workers: workers.and_then(|workers| workers.try_into().ok()),
         })
     }
+}
+
+/// The keys as configured, or else one that nobody knows and that is gone with
+/// the process.
+fn key_ring(keys: Vec<ExchangeKey>) -> Result<KeyRing, NoRandomness> {
+    let mut keys = keys.into_iter();
+    match keys.next() {
+        Some(minting) => Ok(KeyRing::new(minting, keys)),
+        None => Ok(KeyRing::new(ExchangeKey::mint()?, [])),
+    }
+}
+
+/// What went wrong, and every cause of it that is known, in one line.
+pub fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut told = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        told = format!("{told}: {error}");
+        cause = error.source();
+    }
+    told
 }
 
 impl CheckArguments {

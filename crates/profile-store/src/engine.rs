@@ -88,7 +88,7 @@ pub enum EngineError {
     #[error("another process is using this data directory")]
     InUse,
     /// The medium failed or is full.
-    #[error("the data could not be read or written: {0}")]
+    #[error("the data could not be read or written")]
     Io(#[source] std::io::Error),
     /// What is on the medium is not what was written.
     #[error("the data is damaged: {0}")]

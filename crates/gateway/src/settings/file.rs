@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     companies::{Companies, Company, Key, KeyName},
+    exchange::ExchangeKey,
     limits,
     origin::Origin,
     private_key::KeyDigest,
@@ -31,6 +32,7 @@ pub(super) struct File {
     pub(super) companies: Companies,
     pub(super) data_dir: Option<PathBuf>,
     pub(super) durability: Option<Durability>,
+    pub(super) exchange_keys: Vec<ExchangeKey>,
     pub(super) listen: Option<SocketAddr>,
     pub(super) workers: Option<u64>,
 }
@@ -59,6 +61,9 @@ impl File {
             companies,
             data_dir: take("data_dir").and_then(|field| directory(field, report)),
             durability: take("durability").and_then(|field| field.parse(report)),
+            exchange_keys: take("exchange_keys")
+                .map(|field| exchange_keys(field, report))
+                .unwrap_or_default(),
             listen: take("listen").and_then(|field| address(field, report)),
             workers: take("workers").and_then(|field| field.number(&limits::WORKERS_RANGE, report)),
         }
@@ -68,6 +73,16 @@ impl File {
 fn address(field: Field<'_>, report: &mut Report) -> Option<SocketAddr> {
     const EXPECTED: &str = "must be an address and a port, as in 127.0.0.1:8080";
     field.read(report, |text| text.parse().or(Err(EXPECTED)))
+}
+
+fn exchange_keys(field: Field<'_>, report: &mut Report) -> Vec<ExchangeKey> {
+    let (at, place) = (field.at(), field.place().to_owned());
+    let elements = field.elements(report);
+    if elements.is_empty() || limits::EXCHANGE_KEYS < elements.len() {
+        let most = limits::EXCHANGE_KEYS;
+        report.add(at, &place, format_args!("must have 1 to {most} entries"));
+    }
+    elements.into_iter().filter_map(|element| element.parse(report)).collect()
 }
 
 fn directory(field: Field<'_>, report: &mut Report) -> Option<PathBuf> {

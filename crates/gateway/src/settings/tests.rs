@@ -113,6 +113,7 @@ fn every_problem_of_a_file_is_reported_with_its_place_and_line() {
         r#"listen = "localhost:8080"
 cache_mib = 15
 wrokers = 3
+exchange_keys = ["abc"]
 [[company]]
 id = "ABC 123"
 [[company]]
@@ -130,21 +131,23 @@ secret = 1
             "line 1: listen must be an address and a port, as in 127.0.0.1:8080",
             "line 2: cache_mib must be a whole number from 16 to 65536",
             "line 3: wrokers is unknown; known are company, admin_listen, cache_mib, data_dir, \
-             durability, listen, workers",
-            "line 5: company[#1].id must consist of ASCII letters, digits and underscores",
-            "line 8: company[ABC123].allowed_origins[#1] must end after the host and port, \
+             durability, exchange_keys, listen, workers",
+            "line 4: exchange_keys[#1] must be 64 hexadecimal digits, as `openssl rand -hex 32` \
+             prints",
+            "line 6: company[#1].id must consist of ASCII letters, digits and underscores",
+            "line 9: company[ABC123].allowed_origins[#1] must end after the host and port, \
              without a path or a slash",
-            "line 8: company[ABC123].allowed_origins[#2] must be a string",
-            "line 9: company[ABC123].limits.burst must be a whole number from 1 to 1000000",
-            "line 9: company[ABC123].limits.steady must be a whole number from 1 to 1000000",
-            "line 9: company[ABC123].limits.hourly is unknown; known are burst, steady",
-            "line 12: company[ABC123].key[backend].sha256 must be 64 hexadecimal digits",
-            "line 13: company[ABC123].key[backend].scopes[#1] must be one of profiles:read, \
+            "line 9: company[ABC123].allowed_origins[#2] must be a string",
+            "line 10: company[ABC123].limits.burst must be a whole number from 1 to 1000000",
+            "line 10: company[ABC123].limits.steady must be a whole number from 1 to 1000000",
+            "line 10: company[ABC123].limits.hourly is unknown; known are burst, steady",
+            "line 13: company[ABC123].key[backend].sha256 must be 64 hexadecimal digits",
+            "line 14: company[ABC123].key[backend].scopes[#1] must be one of profiles:read, \
              profiles:write, data-privacy:write",
-            "line 14: company[ABC123].key[#2].name is missing",
-            "line 14: company[ABC123].key[#2].sha256 is missing",
-            "line 14: company[ABC123].key[#2].scopes is missing",
-            "line 15: company[ABC123].key[#2].secret is unknown; known are name, sha256, scopes",
+            "line 15: company[ABC123].key[#2].name is missing",
+            "line 15: company[ABC123].key[#2].sha256 is missing",
+            "line 15: company[ABC123].key[#2].scopes is missing",
+            "line 16: company[ABC123].key[#2].secret is unknown; known are name, sha256, scopes",
         ],
     );
 }

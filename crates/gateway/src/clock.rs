@@ -1,0 +1,37 @@
+//! The clocks: the one place of this crate that reads them.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use profile_protocol::Date;
+
+/// Time since the process started, and the time of day.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    started: Instant,
+}
+
+impl Clock {
+    /// A clock that starts now.
+    #[expect(clippy::disallowed_methods, reason = "this is the rim that reads the clock")]
+    pub fn start() -> Clock {
+        Clock { started: Instant::now() }
+    }
+
+    /// Time since the start. It never goes back, whatever is done to the time of
+    /// day.
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Seconds since 1970-01-01, UTC.
+    #[expect(clippy::disallowed_methods, reason = "this is the rim that reads the clock")]
+    pub fn unix_seconds(&self) -> u64 {
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    }
+
+    /// The day, in UTC.
+    pub fn today(&self) -> Date {
+        const DAY: u64 = 24 * 60 * 60;
+        Date::from_unix_days(u32::try_from(self.unix_seconds() / DAY).unwrap_or(u32::MAX))
+    }
+}

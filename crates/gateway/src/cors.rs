@@ -1,0 +1,85 @@
+//! Cross-origin requests: which pages may send profiles, and read the answers.
+
+use actix_web::{
+    HttpRequest, HttpResponseBuilder,
+    http::{
+        Method,
+        header::{self, HeaderMap, HeaderValue},
+    },
+};
+
+use crate::{companies::Company, limits, refusal::Refusal};
+
+/// The headers of an answer that a page may read.
+const EXPOSED: HeaderValue =
+    HeaderValue::from_static("RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After");
+
+/// What a page that asked may know of the answer.
+#[derive(Clone, Debug, Default)]
+pub enum Cors {
+    /// Nothing: no page asked, or one that may not.
+    #[default]
+    Closed,
+    /// Any page may.
+    Any,
+    /// Pages of this origin may.
+    Only(HeaderValue),
+}
+
+impl Cors {
+    /// What the page behind this request may know as long as no company is known.
+    pub fn of(request: &HttpRequest) -> Cors {
+        if request.headers().contains_key(header::ORIGIN) { Cors::Any } else { Cors::Closed }
+    }
+
+    /// What the page behind this request may know, by the company's own list.
+    pub fn for_company(request: &HttpRequest, company: &Company) -> Result<Cors, Refusal> {
+        match (request.headers().get(header::ORIGIN), &company.allowed_origins) {
+            (None, _) => Ok(Cors::Closed),
+            (Some(_), None) => Ok(Cors::Any),
+            (Some(origin), Some(_)) => {
+                let allowed = origin.to_str().is_ok_and(|origin| company.allows_origin(origin));
+                if allowed { Ok(Cors::Only(origin.clone())) } else { Err(Refusal::Origin) }
+            }
+        }
+    }
+
+    /// Lets the page read an answer.
+    pub(crate) fn expose(&self, headers: &mut HeaderMap) {
+        let origin = match self {
+            Cors::Closed => return,
+            Cors::Any => HeaderValue::from_static("*"),
+            Cors::Only(origin) => {
+                headers.insert(header::VARY, HeaderValue::from_static("Origin"));
+                origin.clone()
+            }
+        };
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+    }
+
+    /// Tells a browser what the page may send: any headers, since the scripts in
+    /// use send several of their own.
+    pub(crate) fn preflight(
+        &self,
+        builder: &mut HttpResponseBuilder,
+        requested_headers: Option<&HeaderValue>,
+    ) {
+        if let Cors::Closed = self {
+            return;
+        }
+        builder.insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, "POST, OPTIONS"));
+        builder
+            .insert_header((header::ACCESS_CONTROL_MAX_AGE, limits::PREFLIGHT_MAX_AGE.as_secs()));
+        let requested = requested_headers
+            .filter(|requested| requested.len() <= limits::PREFLIGHT_HEADERS_BYTES);
+        if let Some(requested) = requested {
+            builder.insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, requested.clone()));
+        }
+    }
+}
+
+/// Whether a browser asks what a page may send, and the headers it asks for.
+pub fn is_preflight(request: &HttpRequest) -> bool {
+    request.method() == Method::OPTIONS
+}

@@ -1,0 +1,84 @@
+//! The `gateway` program: arguments in, exit code out.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is where people are told")]
+
+use std::{error::Error, process::ExitCode};
+
+use clap::Parser;
+use gateway::{
+    server,
+    settings::{
+        Arguments, CheckArguments, Command, IssuedKey, KeyArguments, ServeArguments,
+        VerifyArguments, chain,
+    },
+    telemetry,
+};
+use profile_store::Audit;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if let Err(error) = telemetry::init(&arguments.log) {
+        return failed(&error);
+    }
+    match arguments.command {
+        Command::Check(arguments) => check(&arguments),
+        Command::Key(arguments) => key(&arguments),
+        Command::Serve(arguments) => serve(arguments),
+        Command::Verify(arguments) => verify(&arguments),
+    }
+}
+
+fn serve(arguments: ServeArguments) -> ExitCode {
+    let announce = |introduction: &str| println!("{introduction}");
+    let served = actix_web::rt::System::new().block_on(server::serve(arguments, announce));
+    served.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
+}
+
+fn check(arguments: &CheckArguments) -> ExitCode {
+    match arguments.check() {
+        Ok(summary) => {
+            println!("{} is valid ({summary})", arguments.config.display());
+            ExitCode::SUCCESS
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+fn key(arguments: &KeyArguments) -> ExitCode {
+    match IssuedKey::issue(arguments) {
+        Ok(issued) => {
+            print!("{}", issued.announcement());
+            ExitCode::SUCCESS
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+fn verify(arguments: &VerifyArguments) -> ExitCode {
+    let verified = actix_web::rt::System::new().block_on(server::verify(&arguments.data_dir));
+    let audit = match verified {
+        Ok(audit) => audit,
+        Err(error) => return failed(&error),
+    };
+    let Audit { profiles, identifiers, aliases, outcomes, merges, breaches, .. } = &audit;
+    println!(
+        "profiles: {profiles}, identifiers: {identifiers}, aliases: {aliases}, \
+         outcomes: {outcomes}, merges: {merges}"
+    );
+    breaches.iter().for_each(|breach| println!("breach: {breach}"));
+    match breaches.len() as u64 + audit.breaches_unlisted {
+        0 => {
+            println!("every invariant holds");
+            ExitCode::SUCCESS
+        }
+        broken => {
+            println!("breaches: {broken}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Says what went wrong, with every cause that is known.
+fn failed(error: &(dyn Error + 'static)) -> ExitCode {
+    eprintln!("gateway: {}", chain(error));
+    ExitCode::FAILURE
+}

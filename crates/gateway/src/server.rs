@@ -1,0 +1,249 @@
+//! The server: from a configuration to a process that serves, reloads and stops.
+
+use std::{
+    fs, io,
+    net::{SocketAddr, TcpListener},
+    os::unix::fs::DirBuilderExt,
+    path::Path,
+    sync::Arc,
+};
+
+use actix_web::{
+    App, HttpServer,
+    dev::ServerHandle,
+    web::{self, Data, ServiceConfig},
+};
+use profile_store::{
+    Durability, OpenError, Store, StoreError, SystemMint,
+    engine::{EngineError, SledEngine, SledOptions},
+};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{
+    admin, limits, profiles,
+    settings::{self, Configuration, ServeArguments, Server, SettingsError},
+    state::Gateway,
+};
+
+/// Why serving could not begin, or did not end well.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The settings are wrong.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The data directory cannot be created.
+    #[error("cannot create the data directory {path}")]
+    DataDirectory {
+        /// The directory.
+        path: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The store cannot be opened.
+    #[error("cannot open the store in {path}")]
+    Store {
+        /// Its directory.
+        path: String,
+        /// Why not.
+        source: OpenError,
+    },
+    /// The system refused what a server needs.
+    #[error("cannot serve")]
+    Io(#[from] io::Error),
+    /// What was stored last may not be on disk.
+    #[error("the store did not close: {0}")]
+    Close(#[source] StoreError),
+}
+
+/// The routes clients see.
+pub fn routes(config: &mut ServiceConfig) {
+    config
+        .route("/client/profiles", web::route().to(profiles::client_profiles))
+        .route("/client/profiles/", web::route().to(profiles::client_profiles))
+        .default_service(web::route().to(profiles::unknown_path));
+}
+
+/// Serves until told to stop. `announce` is called once requests can be sent, with
+/// what to tell the person who started it.
+pub async fn serve(
+    arguments: ServeArguments,
+    announce: impl FnOnce(&str),
+) -> Result<(), ServeError> {
+    let configuration = arguments.configure()?;
+    let server = configuration.server.clone();
+    let clients = listen(server.listen)?;
+    let admin = listen(server.admin_listen)?;
+    let (listening, admin_listening) = (clients.local_addr()?, admin.local_addr()?);
+    let store = open_store(&server).await?;
+    let introduction = configuration.development.as_ref().map(|dev| dev.announcement(listening));
+    let gateway = Data::new(Gateway::new(configuration, store));
+
+    let (clients, admin) =
+        (client_server(&server, clients, &gateway)?, admin_server(admin, &gateway)?);
+    let handles = [clients.handle(), admin.handle()];
+    actix_web::rt::spawn(admin);
+    let running = actix_web::rt::spawn(clients);
+    tracing::info!(listen = %listening, admin_listen = %admin_listening, "serving");
+    if let Some(introduction) = introduction {
+        announce(&introduction);
+    }
+
+    let signals = Signals::install()?;
+    signals.obey(&arguments, &server, &gateway).await;
+    stop(handles).await;
+    running.await.map_err(io::Error::other)??;
+    gateway.store.close().await.map_err(ServeError::Close)?;
+    tracing::info!("stopped; everything accepted is stored");
+    Ok(())
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address).map_err(|source| ServeError::Listen { address, source })
+}
+
+async fn open_store(server: &Server) -> Result<Store, ServeError> {
+    let path = server.data_dir.display().to_string();
+    create_private(&server.data_dir)
+        .map_err(|source| ServeError::DataDirectory { path: path.clone(), source })?;
+    let durability = match server.durability {
+        settings::Durability::Flushed => Durability::Flushed,
+        settings::Durability::Relaxed => Durability::Relaxed,
+    };
+    let failed = |source| ServeError::Store { path, source };
+    let options = SledOptions { cache_bytes: server.cache_bytes };
+    let engine = SledEngine::open(&server.data_dir, options).map_err(OpenError::Engine);
+    match engine {
+        Ok(engine) => {
+            let mint = Box::new(SystemMint::default());
+            Store::open(Arc::new(engine), mint, durability).await.map_err(failed)
+        }
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// Creates a directory that only its owner may enter, if there is none.
+fn create_private(directory: &Path) -> io::Result<()> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)
+}
+
+fn client_server(
+    server: &Server,
+    listener: TcpListener,
+    gateway: &Data<Gateway>,
+) -> io::Result<actix_web::dev::Server> {
+    let shared = gateway.clone();
+    let mut http = HttpServer::new(move || App::new().app_data(shared.clone()).configure(routes))
+        .client_request_timeout(limits::HEAD_TIMEOUT)
+        .keep_alive(limits::KEEP_ALIVE)
+        .max_connections(limits::CONNECTIONS_PER_WORKER)
+        .shutdown_timeout(limits::SHUTDOWN_TIMEOUT.as_secs())
+        .disable_signals();
+    if let Some(workers) = server.workers {
+        http = http.workers(workers);
+    }
+    Ok(http.listen(listener)?.run())
+}
+
+fn admin_server(
+    listener: TcpListener,
+    gateway: &Data<Gateway>,
+) -> io::Result<actix_web::dev::Server> {
+    let shared = gateway.clone();
+    let http =
+        HttpServer::new(move || App::new().app_data(shared.clone()).configure(admin::routes));
+    Ok(http.workers(1).disable_signals().listen(listener)?.run())
+}
+
+/// Stops accepting, and waits for what is in flight. The admin listener goes
+/// last, so that health can be asked for until the end.
+async fn stop([clients, admin]: [ServerHandle; 2]) {
+    tracing::info!("stopping: finishing what is in flight");
+    clients.stop(true).await;
+    admin.stop(false).await;
+}
+
+/// The signals a server obeys.
+struct Signals {
+    reload: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn install() -> io::Result<Signals> {
+        Ok(Signals {
+            reload: signal(SignalKind::hangup())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    /// Reloads as often as told to; returns when told to stop.
+    async fn obey(mut self, arguments: &ServeArguments, server: &Server, gateway: &Gateway) {
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => return,
+                _ = self.terminate.recv() => return,
+                _ = self.reload.recv() => reload(arguments, server, gateway),
+            }
+        }
+    }
+}
+
+/// Serves what the configuration file says now. A bad file is refused whole, and
+/// what was served before stays.
+fn reload(arguments: &ServeArguments, server: &Server, gateway: &Gateway) {
+    if arguments.config.is_none() {
+        tracing::warn!("there is no configuration file to reload");
+        return;
+    }
+    match arguments.configure() {
+        Ok(configuration) => {
+            let Configuration { companies, server: new, .. } = &configuration;
+            if new != server {
+                tracing::warn!("some of the new settings take a restart; they are not in force");
+            }
+            tracing::info!(companies = companies.len(), "reloaded the configuration");
+            gateway.reload(configuration);
+        }
+        Err(error) => {
+            tracing::error!(error = %settings::chain(&error), "the configuration was not reloaded");
+        }
+    }
+}
+
+/// Reports on the store in `directory`, which must not be served meanwhile.
+pub async fn verify(directory: &Path) -> Result<profile_store::Audit, VerifyError> {
+    if !directory.join("db").is_file() {
+        return Err(VerifyError::NoStore { path: directory.display().to_string() });
+    }
+    let engine = SledEngine::open(directory, SledOptions::default())?;
+    Ok(profile_store::audit(&engine).await?)
+}
+
+/// Why a store could not be verified.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// There is no store to verify.
+    #[error("there is no store in {path}")]
+    NoStore {
+        /// Where it was looked for.
+        path: String,
+    },
+    /// It cannot be read.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}

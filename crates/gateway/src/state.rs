@@ -1,0 +1,56 @@
+//! What all requests share.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use profile_store::Store;
+
+use crate::{
+    clock::Clock, companies::CompanyDirectory, exchange::KeyRing, meters::Meters, quota::Quotas,
+    refusal, settings::Configuration,
+};
+
+/// What all requests share. One for each process.
+#[derive(Debug)]
+pub struct Gateway {
+    /// The clocks.
+    pub clock: Clock,
+    /// The companies served.
+    pub companies: CompanyDirectory,
+    /// What is counted and timed.
+    pub meters: Meters,
+    /// What each company has used of its windows.
+    pub quotas: Quotas,
+    /// The profiles.
+    pub store: Store,
+    // Invariant: held for as long as it takes to copy the pointer.
+    exchange: RwLock<Arc<KeyRing>>,
+}
+
+impl Gateway {
+    /// Serves what is configured, out of this store.
+    pub fn new(configuration: Configuration, store: Store) -> Gateway {
+        let Configuration { companies, exchange, development: _, server: _ } = configuration;
+        Gateway {
+            clock: Clock::start(),
+            companies: CompanyDirectory::new(companies),
+            meters: Meters::new(&refusal::codes()),
+            quotas: Quotas::default(),
+            store,
+            exchange: RwLock::new(Arc::new(exchange)),
+        }
+    }
+
+    /// The keys that seal and open exchange tokens now.
+    pub fn exchange(&self) -> Arc<KeyRing> {
+        Arc::clone(&self.exchange.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Serves what is configured anew. How it is served takes a restart to change.
+    pub fn reload(&self, configuration: Configuration) {
+        let Configuration { companies, exchange, development: _, server: _ } = configuration;
+        *self.exchange.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(exchange);
+        self.companies.replace(companies);
+        let current = self.companies.current();
+        self.quotas.retain(|company| current.find(company.as_str()).is_some());
+    }
+}
