@@ -8,6 +8,7 @@ use std::{
 };
 
 use profile_protocol::CompanyId;
+use profile_store::Rules;
 
 use crate::{limits, origin::Origin, private_key::KeyDigest, quota::Limits, scope::Scopes};
 
@@ -19,6 +20,8 @@ pub struct Company {
     /// The origins whose pages may send profiles. `None` allows any, and an empty
     /// list none, which leaves apps and servers.
     pub allowed_origins: Option<Box<[Origin]>>,
+    /// How people are told apart.
+    pub rules: Arc<Rules>,
     /// How many requests the company may send.
     pub limits: Limits,
     /// The private keys that act for the company.
@@ -205,6 +208,7 @@ mod tests {
             id: id.parse().unwrap(),
             allowed_origins: None,
             limits: Limits::default(),
+            rules: Arc::default(),
             keys: keys.iter().map(key).collect(),
         }
     }

@@ -2,6 +2,10 @@
 
 use std::{num::NonZeroU32, ops::RangeInclusive, time::Duration};
 
+/// What the anonymous ids of one profile may be configured to. Each is a place
+/// that a shared device fills, and a few bytes of every write.
+pub const ANONYMOUS_IDS_RANGE: RangeInclusive<u64> = 1..=256;
+
 /// How long a body may take to arrive once its head has. A client that sends
 /// 100 KB in more than this is served better by asking again.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -66,6 +70,16 @@ pub const ORIGIN_BYTES: usize = 320;
 /// with each in turn, so the list has to stay short.
 pub const ORIGINS_PER_COMPANY: usize = 64;
 
+/// What the merges into one profile may be configured to: none at all up to as
+/// many as a record of 160 KB can list.
+pub const MERGES_RANGE: RangeInclusive<u64> = 0..=10_000;
+
+/// What the days an outcome record is kept may be configured to.
+pub const OUTCOME_DAYS_RANGE: RangeInclusive<u64> = 1..=3_650;
+
+/// What the outcome records kept of one company may be configured to.
+pub const OUTCOMES_RANGE: RangeInclusive<u64> = 1..=1_000_000_000;
+
 /// How long browsers may remember the answer to a preflight: a day, the longest
 /// that any of them honours.
 pub const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(24);
@@ -77,6 +91,13 @@ pub const PREFLIGHT_HEADERS_BYTES: usize = 1_024;
 /// What a rate limit may be configured to. Above a million a window the limit
 /// no longer protects anything this gateway can do.
 pub const REQUESTS_RANGE: RangeInclusive<u64> = 1..=1_000_000;
+
+/// What the secondary addresses of one profile may be configured to.
+pub const SECONDARY_EMAILS_RANGE: RangeInclusive<u64> = 0..=64;
+
+/// Placeholders a company may add to the list, or take off it. Each identifier is
+/// compared with all of them.
+pub const SENTINELS_PER_COMPANY: usize = 256;
 
 /// How long requests in flight may take to finish once the gateway was told to
 /// stop.

@@ -1,13 +1,15 @@
 //! `POST /client/profiles`: creates a profile, or updates the one these
 //! identifiers already name.
 
+use std::sync::Arc;
+
 use actix_web::{
     HttpRequest, HttpResponse,
     http::{Method, header},
     web::{Data, Payload},
 };
 use profile_protocol::{CompanyId, ProfileId, ProfileRequest};
-use profile_store::{Claims, Effect, Outcome, Rules, Scope, Submission};
+use profile_store::{Claims, Effect, Outcome, Scope, Submission};
 
 use crate::{
     admission, body,
@@ -83,15 +85,16 @@ async fn store(
 ) -> Result<Outcome, Refusal> {
     let (ring, now) = (gateway.exchange(), gateway.clock.unix_seconds());
     let open = |token: &_| ring.open(&company.id, token, now);
-    let claims = Claims::of(&request, Scope::Client, open).map_err(Refusal::OnlySentinels)?;
+    let sentinels = &company.rules.sentinels;
+    let claims = Claims::of(&request, Scope::Client, sentinels, open);
     let submission = Submission {
         company: company.id.clone(),
         scope: Scope::Client,
         revision: request.revision,
-        claims,
+        claims: claims.map_err(Refusal::OnlySentinels)?,
         leaving_emails: Vec::new(),
         patch: request.patch,
-        rules: Rules::default(),
+        rules: Arc::clone(&company.rules),
     };
     let committing = gateway.clock.elapsed();
     let outcome = gateway.store.submit(submission).await;
@@ -119,7 +122,7 @@ fn effect(outcome: &Outcome) -> meters::Effect {
         Effect::Updated if outcome.absorbed().next().is_some() => meters::Effect::Merged,
         Effect::Updated => meters::Effect::Updated,
         Effect::Unchanged => meters::Effect::Unchanged,
-        Effect::Unidentified => meters::Effect::Unidentified,
+        Effect::Unidentified | Effect::Unmerged => meters::Effect::Unidentified,
     }
 }
 

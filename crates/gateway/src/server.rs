@@ -14,7 +14,7 @@ use actix_web::{
     web::{self, Data, ServiceConfig},
 };
 use profile_store::{
-    Durability, OpenError, Store, StoreError, SystemMint,
+    Durability, OpenError, Store, StoreError, StoreOptions, SystemMint,
     engine::{EngineError, SledEngine, SledOptions},
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -119,12 +119,13 @@ async fn open_store(server: &Server) -> Result<Store, ServeError> {
         settings::Durability::Relaxed => Durability::Relaxed,
     };
     let failed = |source| ServeError::Store { path, source };
-    let options = SledOptions { cache_bytes: server.cache_bytes };
-    let engine = SledEngine::open(&server.data_dir, options).map_err(OpenError::Engine);
+    let options = StoreOptions { durability, retention: server.outcomes };
+    let sled = SledOptions { cache_bytes: server.cache_bytes };
+    let engine = SledEngine::open(&server.data_dir, sled).map_err(OpenError::Engine);
     match engine {
         Ok(engine) => {
             let mint = Box::new(SystemMint::default());
-            Store::open(Arc::new(engine), mint, durability).await.map_err(failed)
+            Store::open(Arc::new(engine), mint, options).await.map_err(failed)
         }
         Err(error) => Err(failed(error)),
     }

@@ -21,6 +21,7 @@ use std::{
 };
 
 use clap::ValueEnum;
+use profile_store::Retention;
 
 use self::file::File;
 pub use self::{
@@ -73,6 +74,8 @@ pub struct Server {
     pub durability: Durability,
     /// Where clients are served.
     pub listen: SocketAddr,
+    /// How long outcome records are kept.
+    pub outcomes: Retention,
     /// Threads that serve requests; one a processor, if `None`.
     pub workers: Option<usize>,
 }
@@ -152,6 +155,7 @@ impl ServeArguments {
             data_dir: data_dir.unwrap_or_else(|| DATA_DIR.into()),
             durability: durability.unwrap_or_default(),
             listen,
+            outcomes: file.map(|file| file.outcomes).unwrap_or_default(),
             workers: workers.and_then(|workers| workers.try_into().ok()),
         })
     }

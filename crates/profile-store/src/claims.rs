@@ -7,9 +7,8 @@ use profile_protocol::{
 };
 
 use crate::{
-    Identifier,
+    Identifier, Sentinels,
     outcome::{ClaimOutcome, Fate, Ignored, Refused, Scope},
-    sentinel::is_sentinel,
 };
 
 /// Where in a request a claim stands.
@@ -85,11 +84,12 @@ impl Claims {
     pub fn of(
         request: &ProfileRequest,
         scope: Scope,
+        sentinels: &Sentinels,
         open: impl Fn(&ExchangeToken) -> Result<ProfileId, InvalidToken>,
     ) -> Result<Claims, OnlySentinels> {
         let mut claims = Claims::default();
-        claims.gather(&request.subject, Origin::Subject, &open);
-        claims.gather(&request.identifiers, Origin::Attributes, &open);
+        claims.gather(&request.subject, Origin::Subject, sentinels, &open);
+        claims.gather(&request.identifiers, Origin::Attributes, sentinels, &open);
         claims.gather_secondary(&request.secondary_emails, scope);
         let sentinel =
             |dismissed: &ClaimOutcome| dismissed.fate == Fate::Refused(Refused::Sentinel);
@@ -113,6 +113,7 @@ impl Claims {
         &mut self,
         identifiers: &Identifiers,
         origin: Origin,
+        sentinels: &Sentinels,
         open: &impl Fn(&ExchangeToken) -> Result<ProfileId, InvalidToken>,
     ) {
         let Identifiers { id, exchange_token, external_id, email, phone_number, anonymous_id } =
@@ -138,7 +139,7 @@ impl Claims {
             anonymous_id.clone().map(Identifier::AnonymousId),
         ];
         for identifier in named.into_iter().flatten() {
-            if is_sentinel(identifier.as_str()) {
+            if sentinels.contains(identifier.as_str()) {
                 self.dismiss(identifier.kind(), origin, Fate::Refused(Refused::Sentinel));
             } else {
                 self.add(Named::Holder(identifier), origin);

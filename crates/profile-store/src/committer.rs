@@ -6,6 +6,7 @@
 
 use std::{
     collections::HashMap,
+    mem,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -14,39 +15,52 @@ use std::{
 };
 
 use profile_protocol::CompanyId;
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, timeout_at},
+};
 
 use crate::{
-    Mint, Moment, Outcome, Submission,
-    engine::{Engine, EngineError, Order, Scan},
-    key, limits,
+    Effect, Mint, Moment, Outcome, Submission, Undo, Unmerged,
+    engine::{Engine, EngineError, Write},
+    limits,
+    prune::{Pruner, newest_outcome},
     store::{Durability, StoreError},
     view::View,
 };
 
+const RELAXED_FLUSH: Duration = Duration::from_millis(limits::RELAXED_FLUSH_MS);
+const PRUNE_EVERY: Duration = Duration::from_millis(limits::PRUNE_EVERY_MS);
+
 /// What is asked of the committer.
 pub(crate) enum Job {
     /// To decide and store a request.
-    Commit { submission: Box<Submission>, answer: Answer },
+    Commit { submission: Box<Submission>, answer: Answer<Outcome> },
+    /// To decide a request and store nothing.
+    Explain { submission: Box<Submission>, answer: Answer<Outcome> },
     /// To flush and stop, once all that was asked before is done.
-    Stop { answer: oneshot::Sender<Result<(), StoreError>> },
+    Stop { answer: Answer<()> },
+    /// To undo a merge.
+    Undo { undo: Box<Undo>, answer: Answer<Unmerged> },
 }
 
-type Answer = oneshot::Sender<Result<Outcome, StoreError>>;
+type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
+type Commits = Vec<(Box<Submission>, Answer<Outcome>)>;
 
 pub(crate) struct Committer {
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) mint: Box<dyn Mint>,
     pub(crate) queue: mpsc::Receiver<Job>,
     pub(crate) durability: Durability,
+    pub(crate) pruner: Pruner,
     /// Set for good when a write failed: nobody knows any more what is stored.
     pub(crate) poisoned: Arc<AtomicBool>,
     /// The number of each company's newest outcome.
     pub(crate) sequences: HashMap<CompanyId, u64>,
     /// Chance for the next profile's id.
     pub(crate) chance: Option<u128>,
-    /// Whether something was applied that was not flushed.
-    pub(crate) unflushed: bool,
+    /// Since when something is applied that was not flushed.
+    pub(crate) unflushed: Option<Instant>,
 }
 
 impl Committer {
@@ -54,53 +68,70 @@ impl Committer {
     pub(crate) async fn run(mut self) {
         let mut jobs = Vec::with_capacity(limits::BATCH);
         while self.receive(&mut jobs).await {
-            let (mut batch, mut stops) = (Vec::new(), Vec::new());
-            for job in jobs.drain(..) {
-                match job {
-                    Job::Commit { submission, answer } => batch.push((submission, answer)),
-                    Job::Stop { answer } => stops.push(answer),
-                }
-            }
-            self.commit(batch).await;
-            if !stops.is_empty() {
-                let flushed = self.flush().await;
-                for answer in stops {
-                    // Whoever asked may have gone; what they asked for is done.
-                    let _ = answer.send(flushed);
-                }
+            let page = limits::PRUNE_STEP.max(2 * jobs.len());
+            let stopped = self.serve(mem::take(&mut jobs)).await;
+            if let Some(answer) = stopped {
+                respond(answer, self.flush().await);
                 return;
             }
+            self.prune(page).await;
         }
         // A failure is logged, and nobody is left to be told.
         let _ = self.flush().await;
     }
 
-    /// Waits for jobs. What was left unflushed is flushed if none come in time.
-    /// False if none will come any more.
+    /// Waits for jobs, and tidies up while there are none. False if none will come
+    /// any more.
     async fn receive(&mut self, jobs: &mut Vec<Job>) -> bool {
-        let patience = Duration::from_millis(limits::RELAXED_FLUSH_MS);
-        while self.unflushed && !self.poisoned.load(Ordering::Acquire) {
-            match tokio::time::timeout(patience, self.queue.recv_many(jobs, limits::BATCH)).await {
-                Ok(received) => return received != 0,
-                // A failure poisons the store, which the next answer tells.
-                Err(_nothing_came) => {
-                    let _ = self.flush().await;
-                }
+        loop {
+            let idle = match self.unflushed {
+                Some(since) => since + RELAXED_FLUSH,
+                None => Instant::now() + PRUNE_EVERY,
+            };
+            let received = self.queue.recv_many(jobs, limits::BATCH);
+            if let Ok(received) = timeout_at(idle, received).await {
+                return received != 0;
             }
+            // A failure poisons the store, which the next answer tells.
+            let _ = self.flush().await;
+            self.prune(limits::PRUNE_STEP).await;
         }
-        self.queue.recv_many(jobs, limits::BATCH).await != 0
     }
 
-    async fn commit(&mut self, batch: Vec<(Box<Submission>, Answer)>) {
+    /// Does all jobs in order; commits that follow one another as one batch.
+    /// Returns whom to tell if one of them was to stop.
+    async fn serve(&mut self, jobs: Vec<Job>) -> Option<Answer<()>> {
+        let mut batch = Commits::with_capacity(jobs.len());
+        for job in jobs {
+            if let Job::Commit { submission, answer } = job {
+                batch.push((submission, answer));
+                continue;
+            }
+            self.commit(mem::take(&mut batch)).await;
+            match job {
+                Job::Explain { submission, answer } => {
+                    respond(answer, self.explain(&submission).await);
+                }
+                Job::Undo { undo, answer } => respond(answer, self.undo(&undo).await),
+                Job::Stop { answer } => return Some(answer),
+                Job::Commit { .. } => {}
+            }
+        }
+        self.commit(batch).await;
+        None
+    }
+
+    async fn commit(&mut self, batch: Commits) {
+        if batch.is_empty() {
+            return;
+        }
         let (submissions, answers): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         match self.store(&submissions).await {
             Ok(results) => {
                 let pairs = answers.into_iter().zip(results);
-                pairs.for_each(|(answer, result)| drop(answer.send(result)));
+                pairs.for_each(|(answer, result)| respond(answer, result));
             }
-            Err(error) => {
-                answers.into_iter().for_each(|answer| drop(answer.send(Err(error))));
-            }
+            Err(error) => answers.into_iter().for_each(|answer| respond(answer, Err(error))),
         }
     }
 
@@ -110,24 +141,14 @@ impl Committer {
         &mut self,
         submissions: &[Box<Submission>],
     ) -> Result<Vec<Result<Outcome, StoreError>>, StoreError> {
-        if self.poisoned.load(Ordering::Acquire) {
-            return Err(StoreError::Poisoned);
-        }
+        self.require_health()?;
         let all = submissions.iter().map(Box::as_ref);
         let mut view = View::load(self.engine.as_ref(), all).await.map_err(unreadable)?;
         let mut results = Vec::with_capacity(submissions.len());
         for submission in submissions {
             results.push(self.decide(&mut view, submission).await);
         }
-        let writes = view.into_writes();
-        if !writes.is_empty() {
-            let applied = self.engine.apply(writes).await;
-            applied.map_err(|error| self.poison(&error))?;
-            self.unflushed = true;
-            if self.durability == Durability::Flushed {
-                self.flush().await?;
-            }
-        }
+        self.write(view.into_writes()).await?;
         Ok(results)
     }
 
@@ -136,57 +157,106 @@ impl Committer {
         view: &mut View,
         submission: &Submission,
     ) -> Result<Outcome, StoreError> {
-        let sequence = 1 + self.last_sequence(&submission.company).await.map_err(unreadable)?;
-        let now = self.mint.now();
-        let chance = match self.chance.take() {
-            Some(chance) => chance,
-            None => self.mint.chance().or(Err(StoreError::Unavailable))?,
-        };
-        let outcome = view.decide(submission, Moment { now, chance, sequence });
+        let moment = self.moment(&submission.company).await?;
+        let outcome = view.decide(submission, moment)?;
         // Chance that went into no id serves the next request.
-        self.chance = match &outcome {
-            Ok(outcome) if outcome.effect == crate::Effect::Created => None,
-            _ => Some(chance),
-        };
-        let outcome = outcome?;
-        self.sequences.insert(submission.company.clone(), sequence);
+        if outcome.effect == Effect::Created {
+            self.chance = None;
+        }
+        self.sequences.insert(submission.company.clone(), moment.sequence);
         Ok(outcome)
     }
 
-    async fn last_sequence(&mut self, company: &CompanyId) -> Result<u64, EngineError> {
-        if let Some(&sequence) = self.sequences.get(company) {
-            return Ok(sequence);
-        }
-        let scan = Scan {
-            prefix: key::prefix(company, key::Kind::Outcome),
-            after: None,
-            order: Order::Descending,
-            limit: 1,
+    async fn explain(&mut self, submission: &Submission) -> Result<Outcome, StoreError> {
+        self.require_health()?;
+        let one = std::iter::once(submission);
+        let mut view = View::load(self.engine.as_ref(), one).await.map_err(unreadable)?;
+        let moment = self.moment(&submission.company).await?;
+        // Whoever asked may read the id that was made up, so no profile gets it.
+        self.chance = None;
+        view.decide(submission, moment)
+    }
+
+    async fn undo(&mut self, undo: &Undo) -> Result<Unmerged, StoreError> {
+        self.require_health()?;
+        let loaded = View::load_merge(self.engine.as_ref(), &undo.company, undo.absorbed).await;
+        let (mut view, merge) = loaded.map_err(unreadable)?.ok_or(StoreError::NotMerged)?;
+        let moment = self.moment(&undo.company).await?;
+        let unmerged = view.undo(undo, &merge, moment)?;
+        self.sequences.insert(undo.company.clone(), moment.sequence);
+        self.write(view.into_writes()).await?;
+        Ok(unmerged)
+    }
+
+    async fn moment(&mut self, company: &CompanyId) -> Result<Moment, StoreError> {
+        let last = match self.sequences.get(company) {
+            Some(&sequence) => sequence,
+            None => newest_outcome(self.engine.as_ref(), company).await.map_err(unreadable)?,
         };
-        let newest = self.engine.scan(&scan).await?;
-        let sequence = newest.first().and_then(|(key, _)| match key::parse(key) {
-            Some(key::Parsed::Outcome(_, sequence)) => Some(sequence),
-            _ => None,
-        });
-        Ok(sequence.unwrap_or(0))
+        let chance = match self.chance {
+            Some(chance) => chance,
+            None => self.mint.chance().or(Err(StoreError::Unavailable))?,
+        };
+        self.chance = Some(chance);
+        Ok(Moment { now: self.mint.now(), chance, sequence: last + 1 })
+    }
+
+    /// Writes a batch, and flushes it if that is what an answer promises.
+    async fn write(&mut self, writes: Vec<Write>) -> Result<(), StoreError> {
+        if writes.is_empty() {
+            return Ok(());
+        }
+        let applied = self.engine.apply(writes).await;
+        applied.map_err(|error| self.poison(&error))?;
+        let since = *self.unflushed.get_or_insert_with(Instant::now);
+        match self.durability {
+            Durability::Relaxed if since.elapsed() < RELAXED_FLUSH => Ok(()),
+            Durability::Flushed | Durability::Relaxed => self.flush().await,
+        }
     }
 
     async fn flush(&mut self) -> Result<(), StoreError> {
-        if self.poisoned.load(Ordering::Acquire) {
-            return Err(StoreError::Poisoned);
-        }
-        if self.unflushed {
+        self.require_health()?;
+        if self.unflushed.is_some() {
             self.engine.flush().await.map_err(|error| self.poison(&error))?;
-            self.unflushed = false;
+            self.unflushed = None;
         }
         Ok(())
     }
 
+    /// Takes one step of pruning. What it removes is flushed with what is written
+    /// next: nobody was promised that it is gone.
+    async fn prune(&mut self, page: usize) {
+        if self.require_health().is_err() {
+            return;
+        }
+        let now = self.mint.now();
+        match self.pruner.step(self.engine.as_ref(), now, page).await {
+            Ok(removals) if removals.is_empty() => {}
+            Ok(removals) => {
+                self.unflushed.get_or_insert_with(Instant::now);
+                if let Err(error) = self.engine.apply(removals).await {
+                    self.poison(&error);
+                }
+            }
+            Err(error) => tracing::warn!(%error, "old outcome records could not be read"),
+        }
+    }
+
+    fn require_health(&self) -> Result<(), StoreError> {
+        if self.poisoned.load(Ordering::Acquire) { Err(StoreError::Poisoned) } else { Ok(()) }
+    }
+
     fn poison(&self, error: &EngineError) -> StoreError {
-        tracing::error!(%error, "a write failed; nothing more is stored until the gateway is restarted");
+        tracing::error!(%error, "a write failed; nothing more is stored until a restart");
         self.poisoned.store(true, Ordering::Release);
         StoreError::Poisoned
     }
+}
+
+/// Whoever asked may have gone; what they asked for is done all the same.
+fn respond<T>(answer: Answer<T>, result: Result<T, StoreError>) {
+    drop(answer.send(result));
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "this is where the error ends")]

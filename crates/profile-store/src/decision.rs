@@ -1,7 +1,9 @@
 //! The whole decision on one request: a pure function from what was asked and
 //! what is stored to what shall be stored.
 
-use profile_protocol::{CompanyId, Email, Patch, ProfileId, Revision};
+use std::sync::Arc;
+
+use profile_protocol::{ChangedAttribute, CompanyId, Email, Patch, ProfileId, Revision};
 
 use crate::{
     Claims, Effect, Held, Identifier, Named, Origin, Outcome, Profile, Resolution, Rules, Scope,
@@ -28,7 +30,7 @@ pub struct Submission {
     /// What there is to know.
     pub patch: Patch,
     /// The company's rules.
-    pub rules: Rules,
+    pub rules: Arc<Rules>,
 }
 
 /// What a decision needs beside the request and what is stored.
@@ -65,6 +67,8 @@ pub struct Merge {
     pub survivor: Profile,
     /// The absorbed profile as it was.
     pub absorbed: Profile,
+    /// The claims that led to it.
+    pub links: Vec<Named>,
 }
 
 /// The profile would have more properties than one may keep, so nothing of the
@@ -91,7 +95,7 @@ pub fn decide(
         return Ok(Decision { outcome: base, profile: None, merges: Vec::new() });
     };
     let previous = previous_outcomes(&start, absorbed.clone());
-    let (mut profile, merges) = absorb_all(start, absorbed, rules, moment);
+    let (mut profile, merges) = absorb_all(start, absorbed, submission, &resolution, moment);
     attach_all(&mut profile.held, claims, &resolution.fates, rules);
     profile.held.secondary_emails.retain(|email| !submission.leaving_emails.contains(email));
     let mut changed = submission.patch.clone().apply(&mut profile.attributes);
@@ -109,11 +113,18 @@ pub fn decide(
         profile.updated = moment.now;
     }
     profile.last_outcome = Some(moment.sequence);
-    let changed_unlisted = changed.len().saturating_sub(limits::CHANGED_NAMES);
-    changed.truncate(limits::CHANGED_NAMES);
+    let changed_unlisted = list_bounded(&mut changed);
     let survivor = Some(profile.id);
     let outcome = Outcome { survivor, effect, changed, changed_unlisted, previous, ..base };
     Ok(Decision { outcome, profile: Some(profile), merges })
+}
+
+/// Cuts the list of changed attributes to what an outcome holds, and says how
+/// many are left out.
+pub(crate) fn list_bounded(changed: &mut Vec<ChangedAttribute>) -> usize {
+    let unlisted = changed.len().saturating_sub(limits::CHANGED_NAMES);
+    changed.truncate(limits::CHANGED_NAMES);
+    unlisted
 }
 
 /// The outcome of a request that is about nobody. Every other outcome completes
@@ -153,21 +164,26 @@ fn previous_outcomes<'a>(
 fn absorb_all<'a>(
     mut survivor: Profile,
     all: impl Iterator<Item = &'a Profile>,
-    rules: &Rules,
+    submission: &Submission,
+    resolution: &Resolution,
     moment: Moment,
 ) -> (Profile, Vec<Merge>) {
     let mut merges = Vec::new();
     for absorbed in all.cloned() {
         let before = survivor.clone();
-        survivor = merge(survivor, absorbed.clone(), rules);
-        merges.push(Merge {
-            sequence: moment.sequence,
-            at: moment.now,
-            survivor: before,
-            absorbed,
-        });
+        survivor = merge(survivor, absorbed.clone(), &submission.rules);
+        let links = links_to(absorbed.id, &submission.claims, &resolution.fates);
+        let Moment { now: at, sequence, .. } = moment;
+        merges.push(Merge { sequence, at, survivor: before, absorbed, links });
     }
     (survivor, merges)
+}
+
+/// What the claims name that led to this absorbed profile.
+fn links_to(id: ProfileId, claims: &Claims, fates: &[Fate]) -> Vec<Named> {
+    let pairs = claims.made().iter().zip(fates);
+    let leading = pairs.filter(|(_, fate)| **fate == Fate::Absorbed(id));
+    leading.map(|(claim, _)| claim.named.clone()).collect()
 }
 
 /// Gives the profile the identifiers that were attached.

@@ -35,6 +35,22 @@ pub(crate) const FORMAT: &[u8] = b"\0format";
 /// The version of this layout.
 pub(crate) const FORMAT_VERSION: &[u8] = &[1];
 
+/// Greater than the key of the format, and smaller than every company's.
+pub(crate) const BEFORE_COMPANIES: &[u8] = &[END + 1];
+
+/// Greater than every key of this company, and smaller than those of the next.
+pub(crate) fn past(company: &CompanyId) -> Key {
+    let mut key = company.as_str().as_bytes().to_vec();
+    key.push(END + 1);
+    key
+}
+
+/// The company a key belongs to.
+pub(crate) fn company_of(key: &[u8]) -> Option<CompanyId> {
+    let name = key.split(|&byte| byte == END).next()?;
+    std::str::from_utf8(name).ok()?.parse().ok()
+}
+
 fn under(company: &CompanyId, kind: Kind, rest: usize) -> Key {
     let name = company.as_str().as_bytes();
     let mut key = Vec::with_capacity(name.len() + 2 + rest);
@@ -102,8 +118,8 @@ pub(crate) fn parse(key: &[u8]) -> Option<Parsed> {
         return Some(Parsed::Format);
     }
     let end = key.iter().position(|&byte| byte == END)?;
-    let (name, rest) = key.split_at_checked(end)?;
-    let company: CompanyId = std::str::from_utf8(name).ok()?.parse().ok()?;
+    let (_, rest) = key.split_at_checked(end)?;
+    let company = company_of(key)?;
     let (&kind, rest) = rest.get(1..)?.split_first()?;
     let id = || Some(ProfileId::from_bits(u128::from_be_bytes(rest.try_into().ok()?)));
     match kind {
@@ -161,6 +177,16 @@ mod tests {
         assert!(
             !profile(&long, ProfileId::from_bits(1)).starts_with(&prefix(&short, Kind::Profile))
         );
+    }
+
+    #[test]
+    fn a_companys_keys_lie_before_the_next_companys() {
+        let (short, long) = (company("ABC"), company("ABC1"));
+        let last = [prefix(&short, Kind::Profile), vec![0xff; 20]].concat();
+        assert!(BEFORE_COMPANIES < last.as_slice());
+        assert!(last < past(&short));
+        assert!(past(&short) < prefix(&long, Kind::Alias));
+        assert_eq!(company_of(&last), Some(short));
     }
 
     #[test]

@@ -21,6 +21,27 @@ pub const BATCH: usize = 256;
 /// kept.
 pub const CHANGED_NAMES: usize = 64;
 
+/// Undone merges a profile remembers; the oldest is forgotten first.
+pub const APART: usize = 64;
+
+/// Days an outcome record is kept by default: a quarter, within which a complaint
+/// about a merge arrives.
+pub const OUTCOME_DAYS: u64 = 90;
+
+/// Outcome records kept of one company by default. At 150 bytes each that is
+/// 150 MB.
+pub const OUTCOMES: u64 = 1_000_000;
+
+/// Outcome records looked at in one step of pruning, at least. A step runs
+/// between two batches and has to be short against them.
+pub const PRUNE_STEP: usize = 64;
+
+/// Milliseconds between two steps of pruning when there is nothing else to do.
+pub const PRUNE_EVERY_MS: u64 = 1_000;
+
+/// Outcomes in one page of a profile's history, at most.
+pub const HISTORY_PAGE: usize = 100;
+
 /// Milliseconds a commit may stay unflushed under relaxed durability.
 pub const RELAXED_FLUSH_MS: u64 = 100;
 

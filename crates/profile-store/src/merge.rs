@@ -2,7 +2,7 @@
 
 use profile_protocol::{Attributes, Field, Fields, Text};
 
-use crate::{Held, Profile, Rules};
+use crate::{Held, Profile, Rules, limits};
 
 /// Folds `absorbed` into `survivor`, whose values stand; gaps are filled.
 ///
@@ -17,7 +17,7 @@ use crate::{Held, Profile, Rules};
 /// profiles may be folded in whatever grouping they were found to be one. It is
 /// not commutative: who survives is decided by [`resolve`](crate::resolve).
 pub fn merge(survivor: Profile, absorbed: Profile, rules: &Rules) -> Profile {
-    let Profile { id, created, updated, held, attributes, absorbed: mut ids, last_outcome } =
+    let Profile { id, created, updated, held, attributes, absorbed: mut ids, last_outcome, apart } =
         survivor;
     for id in std::iter::once(absorbed.id).chain(absorbed.absorbed) {
         if !ids.contains(&id) {
@@ -32,6 +32,7 @@ pub fn merge(survivor: Profile, absorbed: Profile, rules: &Rules) -> Profile {
         attributes: merge_attributes(attributes, absorbed.attributes),
         absorbed: ids,
         last_outcome,
+        apart: newest(limits::APART, absorbed.apart, apart),
     }
 }
 

@@ -36,6 +36,8 @@ pub enum Effect {
     Unchanged,
     /// No claim led to anybody, and none could be held.
     Unidentified,
+    /// A merge into it was undone.
+    Unmerged,
 }
 
 impl Effect {
@@ -46,6 +48,7 @@ impl Effect {
             Effect::Updated => "updated",
             Effect::Unchanged => "unchanged",
             Effect::Unidentified => "unidentified",
+            Effect::Unmerged => "unmerged",
         }
     }
 }
@@ -62,6 +65,8 @@ pub enum Fate {
     Replaced,
     /// It led to this other profile, which was merged into the survivor.
     Absorbed(ProfileId),
+    /// It named this absorbed profile, which lives again.
+    Restored(ProfileId),
     /// It led to another profile, which stays apart.
     Refused(Refused),
     /// It led to nobody and was not taken up.
@@ -75,6 +80,7 @@ impl Fate {
             Fate::Matched => "matched",
             Fate::Attached | Fate::Replaced => "attached",
             Fate::Absorbed(_) => "absorbed",
+            Fate::Restored(_) => "restored",
             Fate::Refused(_) => "refused",
             Fate::Ignored(_) => "ignored",
         }
@@ -91,6 +97,8 @@ pub enum Refused {
     OwnsHigher(IdentifierKind),
     /// Both hold an identifier of this kind, and not the same.
     HeldDifferently(IdentifierKind),
+    /// The same claim merged the two before, and that was undone.
+    Undone,
     /// As many profiles as may be have been merged into the survivor.
     MergeCap,
     /// The two together would have more properties than a profile may.

@@ -4,7 +4,7 @@ use profile_protocol::{
     AnonymousId, Attributes, Email, ExternalId, IdentifierKind, PhoneNumber, ProfileId,
 };
 
-use crate::Timestamp;
+use crate::{Named, Timestamp};
 
 /// An identifier that can lead to a profile.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -113,6 +113,18 @@ pub struct Profile {
     pub absorbed: Vec<ProfileId>,
     /// The newest outcome record about this profile.
     pub last_outcome: Option<u64>,
+    /// Merges that were undone, and the claims that are not to repeat them, oldest
+    /// first.
+    pub apart: Vec<Apart>,
+}
+
+/// A profile that this one was once merged into, wrongly.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Apart {
+    /// The profile it was merged into.
+    pub from: ProfileId,
+    /// The claim that led to it. Any other claim may merge the two again.
+    pub link: Named,
 }
 
 impl Profile {
@@ -126,6 +138,14 @@ impl Profile {
             attributes: Attributes::default(),
             absorbed: Vec::new(),
             last_outcome: None,
+            apart: Vec::new(),
         }
+    }
+
+    /// Whether this claim merged this profile into `survivor` before, and that was
+    /// undone.
+    pub(crate) fn is_apart_from(&self, survivor: &Profile, link: &Named) -> bool {
+        let same = |id: ProfileId| id == survivor.id || survivor.absorbed.contains(&id);
+        self.apart.iter().any(|apart| apart.link == *link && same(apart.from))
     }
 }

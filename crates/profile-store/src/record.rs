@@ -8,6 +8,7 @@
 
 mod bytes;
 mod merge;
+mod named;
 mod outcome;
 mod profile;
 

@@ -9,12 +9,12 @@ use profile_protocol::{
 };
 
 use crate::{
-    Claim, Held, Identifier, Named, Origin, Profile, Scope, limits,
+    Claim, Held, Identifier, Named, Origin, Profile, Scope, Sentinels, limits,
     outcome::{Fate, Ignored, Refused},
 };
 
 /// What a company may set about resolution.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Rules {
     /// Anonymous ids one profile holds; the oldest leaves first.
     pub anonymous_ids: usize,
@@ -23,6 +23,8 @@ pub struct Rules {
     /// Profiles that may be merged into one. At the cap merging stops; updating
     /// goes on.
     pub merges: usize,
+    /// Values that never identify anybody.
+    pub sentinels: Sentinels,
 }
 
 impl Default for Rules {
@@ -31,6 +33,7 @@ impl Default for Rules {
             anonymous_ids: limits::ANONYMOUS_IDS,
             secondary_emails: SECONDARY_EMAILS,
             merges: limits::MERGES,
+            sentinels: Sentinels::default(),
         }
     }
 }
@@ -207,6 +210,9 @@ impl<'a> Decision<'a> {
     fn obstacle(&self, claim: &Claim, profile: &Profile) -> Option<Refused> {
         if let Some(highest) = profile.held.highest().filter(|&highest| claim.kind() < highest) {
             return Some(Refused::OwnsHigher(highest));
+        }
+        if self.survivor.is_some_and(|survivor| profile.is_apart_from(survivor, &claim.named)) {
+            return Some(Refused::Undone);
         }
         if let Some(kind) = self.places.conflict(&Places::of(profile)) {
             return Some(Refused::HeldDifferently(kind));

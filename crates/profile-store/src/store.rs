@@ -9,14 +9,17 @@ use std::{
     },
 };
 
-use profile_protocol::{CompanyId, ProfileId};
+use profile_protocol::{ChangedAttribute, CompanyId, IdentifierKind, ProfileId, Revision};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    Identifier, Mint, Outcome, Profile, PropertiesTooLarge, Submission,
+    History, HistoryCursor, Identifier, Mint, Outcome, Profile, PropertiesTooLarge, Retention,
+    Rules, Submission,
     committer::{Committer, Job},
     engine::{Engine, EngineError, Order, Scan, Write},
-    key, limits, record,
+    history, key, limits,
+    prune::Pruner,
+    record,
 };
 
 /// When a request counts as stored.
@@ -28,6 +31,44 @@ pub enum Durability {
     /// When it is applied; it is on the medium at most
     /// [`limits::RELAXED_FLUSH_MS`] later, and a crash before that loses it.
     Relaxed,
+}
+
+/// How a store is to be run.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct StoreOptions {
+    /// When a request counts as stored.
+    pub durability: Durability,
+    /// How long outcome records are kept.
+    pub retention: Retention,
+}
+
+/// A merge that is to be undone.
+#[derive(Clone, Debug)]
+pub struct Undo {
+    /// Whose profiles it concerns.
+    pub company: CompanyId,
+    /// The profile that was merged into another.
+    pub absorbed: ProfileId,
+    /// The company's rules.
+    pub rules: Arc<Rules>,
+    /// The revision at which this is asked.
+    pub revision: Revision,
+}
+
+/// A merge that was undone.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Unmerged {
+    /// What became of it, as recorded.
+    pub outcome: Outcome,
+    /// The profile the other had been merged into.
+    pub survivor: Profile,
+    /// The profile that lives again.
+    pub restored: Profile,
+    /// Attributes that the survivor had from the restored profile and that were
+    /// written again since: they stay with the survivor.
+    pub kept: Vec<ChangedAttribute>,
+    /// Identifiers of the restored profile that lead to somebody else by now.
+    pub lost: Vec<IdentifierKind>,
 }
 
 /// Profiles, and who they are. Cheap to share, and closed once by one owner.
@@ -47,6 +88,9 @@ pub enum StoreError {
     /// More requests wait than may; ask again in a moment.
     #[error("too many requests are waiting to be stored")]
     Overloaded,
+    /// The profile was not merged into another, or that was undone.
+    #[error("the profile was not merged into another, or that was undone")]
+    NotMerged,
     /// The data could not be read; ask again.
     #[error("stored data could not be read")]
     Unavailable,
@@ -82,7 +126,7 @@ impl Store {
     pub async fn open(
         engine: Arc<dyn Engine>,
         mint: Box<dyn Mint>,
-        durability: Durability,
+        options: StoreOptions,
     ) -> Result<Store, OpenError> {
         check_format(engine.as_ref()).await?;
         let (sender, queue) = mpsc::channel(limits::QUEUE);
@@ -91,11 +135,12 @@ impl Store {
             engine: Arc::clone(&engine),
             mint,
             queue,
-            durability,
+            durability: options.durability,
+            pruner: Pruner::new(options.retention),
             poisoned: Arc::clone(&poisoned),
             sequences: HashMap::new(),
             chance: None,
-            unflushed: false,
+            unflushed: None,
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         let runtime = runtime.map_err(OpenError::Thread)?;
@@ -107,9 +152,28 @@ impl Store {
     /// Decides and stores one request. The answer comes when it is stored as
     /// surely as the store's [`Durability`] promises.
     pub async fn submit(&self, submission: Submission) -> Result<Outcome, StoreError> {
+        let submission = Box::new(submission);
+        self.ask(|answer| Job::Commit { submission, answer }).await
+    }
+
+    /// What [`Store::submit`] would answer to this request now. Nothing is stored.
+    pub async fn explain(&self, submission: Submission) -> Result<Outcome, StoreError> {
+        let submission = Box::new(submission);
+        self.ask(|answer| Job::Explain { submission, answer }).await
+    }
+
+    /// Undoes a merge.
+    pub async fn undo(&self, undo: Undo) -> Result<Unmerged, StoreError> {
+        let undo = Box::new(undo);
+        self.ask(|answer| Job::Undo { undo, answer }).await
+    }
+
+    async fn ask<T>(
+        &self,
+        job: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Job,
+    ) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
-        let job = Job::Commit { submission: Box::new(submission), answer };
-        self.queue.try_send(job).map_err(|error| match error {
+        self.queue.try_send(job(answer)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
             mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
         })?;
@@ -168,7 +232,34 @@ impl Store {
         }
     }
 
-    /// The outcomes after the one of this number, oldest first.
+    /// What happened to this person, newest first: to the profile with this id, or
+    /// the one it was merged into, and to all that were merged into that.
+    /// At most [`limits::HISTORY_PAGE`] outcomes.
+    pub async fn history(
+        &self,
+        company: &CompanyId,
+        id: ProfileId,
+        limit: usize,
+    ) -> Result<Option<History>, EngineError> {
+        let Some(profile) = self.profile(company, id).await? else { return Ok(None) };
+        let from = HistoryCursor { sequences: profile.last_outcome.into_iter().collect() };
+        self.history_from(company, from, limit).await.map(Some)
+    }
+
+    /// The page of a history that begins there.
+    pub async fn history_from(
+        &self,
+        company: &CompanyId,
+        from: HistoryCursor,
+        limit: usize,
+    ) -> Result<History, EngineError> {
+        let limit = limit.min(limits::HISTORY_PAGE);
+        history::read(self.engine.as_ref(), company, from, limit).await
+    }
+
+    /// The outcomes after the one of this number, oldest first. Their numbers
+    /// follow one another without a gap; where one is missing, what lay between
+    /// was pruned.
     pub async fn outcomes(
         &self,
         company: &CompanyId,

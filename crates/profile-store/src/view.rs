@@ -5,14 +5,16 @@
 
 use std::collections::{HashMap, HashSet};
 
-use profile_protocol::{CompanyId, ProfileId};
+use profile_protocol::{CompanyId, IdentifierKind, ProfileId};
 
 use crate::{
-    Claim, Decision, Identifier, InvalidRecord, Merge, Moment, Named, Outcome, Profile, Submission,
-    decide,
+    Claim, ClaimOutcome, Decision, Effect, Fate, Held, Identifier, InvalidRecord, Merge, Moment,
+    Named, Origin, Outcome, Profile, Scope, Submission, Undo, Unmerged, decide,
+    decision::list_bounded,
     engine::{Engine, EngineError, Key, Value, Write},
     key, record,
     store::StoreError,
+    unmerge::{Unmerge, unmerge},
 };
 
 /// A profile as far as the view knows.
@@ -106,14 +108,14 @@ impl View {
             claims.map(|claim| self.reach(company, claim)).collect::<Result<_, _>>()?;
         let Decision { outcome, profile, merges } = decide(submission, &reached, moment)?;
         if let Some(profile) = profile {
-            self.move_identifiers(company, &profile, &merges);
+            let absorbed = merges.iter().map(|merge| &merge.absorbed);
+            self.move_identifiers(company, absorbed, [&profile]);
             self.put(company, profile);
         }
         for merge in merges {
             self.bury(company, outcome.survivor, &merge);
         }
-        let value = Some(record::encode_outcome(&outcome));
-        self.records.push(Write { key: key::outcome(company, outcome.sequence), value });
+        self.record_outcome(company, &outcome);
         Ok(outcome)
     }
 
@@ -142,19 +144,32 @@ impl View {
         }
     }
 
-    /// Lets every identifier that moved lead to where it now belongs.
-    fn move_identifiers(&mut self, company: &CompanyId, profile: &Profile, merges: &[Merge]) {
-        let before = self.profile(company, profile.id).ok().flatten();
-        if merges.is_empty() && before.is_some_and(|before| before.held == profile.held) {
+    /// Lets every identifier lead to where it belongs after a change that made
+    /// these profiles what they are, and an end of those `gone`.
+    fn move_identifiers<'p>(
+        &mut self,
+        company: &CompanyId,
+        gone: impl IntoIterator<Item = &'p Profile>,
+        after: impl IntoIterator<Item = &'p Profile> + Clone,
+    ) {
+        let mut left: Vec<Identifier> =
+            gone.into_iter().flat_map(|profile| profile.held.identifiers()).collect();
+        let mut moved = !left.is_empty();
+        for profile in after.clone() {
+            let before = self.profile(company, profile.id).ok().flatten();
+            moved |= before.is_none_or(|before| before.held != profile.held);
+            left.extend(before.into_iter().flat_map(|before| before.held.identifiers()));
+        }
+        if !moved {
             return;
         }
-        let before = before.into_iter().chain(merges.iter().map(|merge| &merge.absorbed));
-        let gone: Vec<Identifier> = before.flat_map(|profile| profile.held.identifiers()).collect();
-        for identifier in gone {
+        for identifier in left {
             self.point(key::identifier(company, &identifier), None);
         }
-        for identifier in profile.held.identifiers() {
-            self.point(key::identifier(company, &identifier), Some(profile.id));
+        for profile in after {
+            for identifier in profile.held.identifiers() {
+                self.point(key::identifier(company, &identifier), Some(profile.id));
+            }
         }
     }
 
@@ -181,6 +196,85 @@ impl View {
     fn point(&mut self, key: Key, id: Option<ProfileId>) {
         self.pointers.insert(key.clone(), id);
         self.changed_pointers.insert(key);
+    }
+
+    /// Reads all that undoing the merge of this profile takes. Nothing if it was
+    /// not merged into another, or that was undone.
+    pub(crate) async fn load_merge(
+        engine: &dyn Engine,
+        company: &CompanyId,
+        absorbed: ProfileId,
+    ) -> Result<Option<(View, Merge)>, EngineError> {
+        let values = engine.read(&[key::merge(company, absorbed)]).await?;
+        let Some(value) = values.into_iter().next().flatten() else { return Ok(None) };
+        let merge = record::decode_merge(absorbed, &value);
+        let merge = merge.map_err(|error| EngineError::Damaged(error.to_string()))?;
+        let held = [&merge.survivor.held, &merge.absorbed.held];
+        let identifiers = held.into_iter().flat_map(Held::identifiers);
+        let keys = identifiers.map(|identifier| key::identifier(company, &identifier));
+        let alias = key::alias(company, absorbed);
+        let mut view = View::default();
+        view.read_pointers(engine, keys.chain([alias.clone()])).await?;
+        let living = view.pointers.get(&alias).copied().flatten();
+        let living = living.map(|id| (key::profile(company, id), id));
+        view.read_profiles(engine, living.into_iter().collect()).await?;
+        Ok(Some((view, merge)))
+    }
+
+    /// Undoes a merge that [`View::load_merge`] read.
+    pub(crate) fn undo(
+        &mut self,
+        asked: &Undo,
+        merge: &Merge,
+        moment: Moment,
+    ) -> Result<Unmerged, StoreError> {
+        let Undo { company, absorbed, rules, revision } = asked;
+        let living = self.pointers.get(&key::alias(company, *absorbed)).copied().flatten();
+        let living = living.ok_or(StoreError::Damaged)?;
+        let living = self.profile(company, living)?.ok_or(StoreError::Damaged)?.clone();
+        let owner = |identifier: &Identifier| {
+            self.pointers.get(&key::identifier(company, identifier)).copied().flatten()
+        };
+        let Unmerge { mut survivor, mut restored, mut changed, kept, lost } =
+            unmerge(merge, living, owner, rules, moment.now);
+        let previous =
+            [survivor.last_outcome, restored.last_outcome].into_iter().flatten().collect();
+        survivor.last_outcome = Some(moment.sequence);
+        restored.last_outcome = Some(moment.sequence);
+        let changed_unlisted = list_bounded(&mut changed);
+        let fate = Fate::Restored(*absorbed);
+        let outcome = Outcome {
+            sequence: moment.sequence,
+            at: moment.now,
+            scope: Scope::Server,
+            revision: *revision,
+            survivor: Some(survivor.id),
+            effect: Effect::Unmerged,
+            claims: vec![ClaimOutcome { kind: IdentifierKind::Id, origin: Origin::Subject, fate }],
+            changed,
+            changed_unlisted,
+            previous,
+        };
+        self.part(company, &survivor, &restored);
+        self.record_outcome(company, &outcome);
+        Ok(Unmerged { outcome, survivor, restored, kept, lost })
+    }
+
+    /// Lets a restored profile live beside the one it had been merged into.
+    fn part(&mut self, company: &CompanyId, survivor: &Profile, restored: &Profile) {
+        self.move_identifiers(company, [], [survivor, restored]);
+        self.point(key::alias(company, restored.id), None);
+        for id in &restored.absorbed {
+            self.point(key::alias(company, *id), Some(restored.id));
+        }
+        self.records.push(Write { key: key::merge(company, restored.id), value: None });
+        self.put(company, survivor.clone());
+        self.put(company, restored.clone());
+    }
+
+    fn record_outcome(&mut self, company: &CompanyId, outcome: &Outcome) {
+        let value = Some(record::encode_outcome(outcome));
+        self.records.push(Write { key: key::outcome(company, outcome.sequence), value });
     }
 
     /// All that changed, as one batch.

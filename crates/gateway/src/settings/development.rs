@@ -1,6 +1,6 @@
 //! Development mode: something to talk to without configuring anything.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use profile_protocol::CompanyId;
 
@@ -34,6 +34,7 @@ impl Development {
             id: id.clone(),
             allowed_origins: None,
             limits: Limits::default(),
+            rules: Arc::default(),
             keys: Box::new([key]),
         };
         Ok((Development { company: id, private_key }, company))

@@ -5,9 +5,11 @@ use std::{
     net::SocketAddr,
     num::NonZeroU32,
     path::PathBuf,
+    sync::Arc,
 };
 
 use profile_protocol::CompanyId;
+use profile_store::{Retention, Rules, Sentinels};
 
 use super::{
     Durability,
@@ -34,6 +36,7 @@ pub(super) struct File {
     pub(super) durability: Option<Durability>,
     pub(super) exchange_keys: Vec<ExchangeKey>,
     pub(super) listen: Option<SocketAddr>,
+    pub(super) outcomes: Retention,
     pub(super) workers: Option<u64>,
 }
 
@@ -65,6 +68,7 @@ impl File {
                 .map(|field| exchange_keys(field, report))
                 .unwrap_or_default(),
             listen: take("listen").and_then(|field| address(field, report)),
+            outcomes: take("outcomes").map(|field| retention(field, report)).unwrap_or_default(),
             workers: take("workers").and_then(|field| field.number(&limits::WORKERS_RANGE, report)),
         }
     }
@@ -83,6 +87,19 @@ fn exchange_keys(field: Field<'_>, report: &mut Report) -> Vec<ExchangeKey> {
         report.add(at, &place, format_args!("must have 1 to {most} entries"));
     }
     elements.into_iter().filter_map(|element| element.parse(report)).collect()
+}
+
+fn retention(field: Field<'_>, report: &mut Report) -> Retention {
+    let standard = Retention::default();
+    let Some(mut table) = field.table(report) else { return standard };
+    let mut number =
+        |name, range: &_| table.take(name).and_then(|field| field.number(range, report));
+    let retention = Retention {
+        days: number("days", &limits::OUTCOME_DAYS_RANGE).unwrap_or(standard.days),
+        count: number("count", &limits::OUTCOMES_RANGE).unwrap_or(standard.count),
+    };
+    table.finish(report);
+    retention
 }
 
 fn directory(field: Field<'_>, report: &mut Report) -> Option<PathBuf> {
@@ -119,10 +136,11 @@ impl<'r> CompanyReader<'r> {
     fn company(&mut self, mut table: Table<'_>) -> Option<Company> {
         let id = self.id(&mut table);
         let allowed_origins = table.take("allowed_origins").map(|field| self.origins(field));
+        let rules = table.take("identity").map(|field| self.rules(field)).unwrap_or_default();
         let limits = table.take("limits").map(|field| self.limits(field)).unwrap_or_default();
         let keys = table.take("key").map(|field| self.keys(field)).unwrap_or_default();
         table.finish(self.report);
-        Some(Company { id: id?, allowed_origins, limits, keys })
+        Some(Company { id: id?, allowed_origins, rules: Arc::new(rules), limits, keys })
     }
 
     fn id(&mut self, table: &mut Table<'_>) -> Option<CompanyId> {
@@ -143,6 +161,47 @@ impl<'r> CompanyReader<'r> {
             self.report.add(at, &place, at_most(limits::ORIGINS_PER_COMPANY));
         }
         elements.into_iter().filter_map(|element| element.parse(self.report)).collect()
+    }
+
+    fn rules(&mut self, field: Field<'_>) -> Rules {
+        let Some(mut table) = field.table(self.report) else {
+            return Rules::default();
+        };
+        let standard = Rules::default();
+        let mut number = |name, range: &_, standard| {
+            let number = table.take(name).and_then(|field| field.number(range, self.report));
+            number.and_then(|number| usize::try_from(number).ok()).unwrap_or(standard)
+        };
+        let rules = Rules {
+            anonymous_ids: number(
+                "anonymous_ids",
+                &limits::ANONYMOUS_IDS_RANGE,
+                standard.anonymous_ids,
+            ),
+            secondary_emails: number(
+                "secondary_emails",
+                &limits::SECONDARY_EMAILS_RANGE,
+                standard.secondary_emails,
+            ),
+            merges: number("merges", &limits::MERGES_RANGE, standard.merges),
+            sentinels: Sentinels {
+                added: self.sentinels(table.take("sentinels")),
+                removed: self.sentinels(table.take("not_sentinels")),
+            },
+        };
+        table.finish(self.report);
+        rules
+    }
+
+    fn sentinels(&mut self, field: Option<Field<'_>>) -> Vec<Box<str>> {
+        let Some(field) = field else { return Vec::new() };
+        let (at, place) = (field.at(), field.place().to_owned());
+        let elements = field.elements(self.report);
+        if limits::SENTINELS_PER_COMPANY < elements.len() {
+            self.report.add(at, &place, at_most(limits::SENTINELS_PER_COMPANY));
+        }
+        let read = |field: Field<'_>| field.read(self.report, |text| Ok::<_, &str>(text.into()));
+        elements.into_iter().filter_map(read).collect()
     }
 
     fn limits(&mut self, field: Field<'_>) -> Limits {

@@ -2,7 +2,10 @@
 
 use std::{
     fs,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use clap::{CommandFactory, Parser};
@@ -131,7 +134,7 @@ secret = 1
             "line 1: listen must be an address and a port, as in 127.0.0.1:8080",
             "line 2: cache_mib must be a whole number from 16 to 65536",
             "line 3: wrokers is unknown; known are company, admin_listen, cache_mib, data_dir, \
-             durability, exchange_keys, listen, workers",
+             durability, exchange_keys, listen, outcomes, workers",
             "line 4: exchange_keys[#1] must be 64 hexadecimal digits, as `openssl rand -hex 32` \
              prints",
             "line 6: company[#1].id must consist of ASCII letters, digits and underscores",
@@ -250,6 +253,7 @@ fn arguments_win_over_the_file_and_the_file_over_defaults() {
         data_dir: "./data".into(),
         durability: Durability::Flushed,
         listen: "0.0.0.0:2".parse().unwrap(),
+        outcomes: Retention::default(),
         workers: Some(3),
     };
     assert_eq!(server, expected);
@@ -332,7 +336,7 @@ fn checking_counts_what_is_configured_or_says_what_is_wrong() {
     let file = TemporaryFile::new(with_company("lmits = {}"));
     let error = CheckArguments { config: file.path.clone() }.check().unwrap_err();
     let expected = "is not a valid configuration:\n  line 3: company[ABC123].lmits is unknown; \
-                    known are id, allowed_origins, limits, key";
+                    known are id, allowed_origins, identity, limits, key";
     assert!(error.to_string().ends_with(expected), "{error}");
 }
 
@@ -384,4 +388,35 @@ fn nothing_secret_is_in_a_log() {
     assert!(!format!("{:?}", File::parse(&file).unwrap()).contains(&DIGEST[..8]));
     let configuration = serve(&[]).configure().unwrap();
     assert!(!format!("{configuration:?}").contains("pk_"));
+}
+
+#[test]
+fn how_people_are_told_apart_is_set_for_each_company() {
+    let file = TemporaryFile::new(format!(
+        "exchange_keys = [\"{key}\"]\noutcomes = {{ days = 7 }}\n{}{}",
+        with_company(
+            "[company.identity]\nanonymous_ids = 5\nmerges = 0\nsentinels = [\"kiosk\"]\n"
+        ),
+        "[[company]]\nid = \"XYZ789\"\n",
+        key = "0f".repeat(32),
+    ));
+    let Configuration { companies, server, .. } = file.configure(&[]).unwrap();
+    let rules = |id: &str| Arc::clone(&companies.find(id).unwrap().rules);
+    assert_eq!((rules("ABC123").anonymous_ids, rules("ABC123").merges), (5, 0));
+    assert!(rules("ABC123").sentinels.contains("KIOSK"));
+    assert_eq!(*rules("XYZ789"), profile_store::Rules::default());
+    assert_eq!(server.outcomes, Retention { days: 7, ..Retention::default() });
+}
+
+#[test]
+fn rules_out_of_range_are_reported() {
+    refuses(
+        &with_company("[company.identity]\nanonymous_ids = 0\nmerges = \"many\"\nrule = 8\n"),
+        &[
+            "line 4: company[ABC123].identity.anonymous_ids must be a whole number from 1 to 256",
+            "line 5: company[ABC123].identity.merges must be a whole number from 0 to 10000",
+            "line 6: company[ABC123].identity.rule is unknown; known are anonymous_ids, \
+             secondary_emails, merges, sentinels, not_sentinels",
+        ],
+    );
 }

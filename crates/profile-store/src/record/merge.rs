@@ -6,6 +6,7 @@ use super::{
     InvalidRecord,
     bytes::{Reader, Writer},
     decode_profile, encode_profile,
+    named::{decode_named, encode_named},
 };
 use crate::{Merge, Timestamp};
 
@@ -13,13 +14,15 @@ const VERSION: u8 = 1;
 
 /// The record of a merge. The absorbed profile's id is in the key.
 pub(crate) fn encode_merge(merge: &Merge) -> Vec<u8> {
-    let Merge { sequence, at, survivor, absorbed } = merge;
+    let Merge { sequence, at, survivor, absorbed, links } = merge;
     let mut writer = Writer::new(VERSION);
     writer.number(*sequence);
     writer.number(at.millis());
     writer.id(survivor.id);
     writer.blob(&encode_profile(survivor));
     writer.blob(&encode_profile(absorbed));
+    writer.count(links.len());
+    links.iter().for_each(|link| encode_named(&mut writer, link));
     writer.finish()
 }
 
@@ -31,6 +34,8 @@ pub(crate) fn decode_merge(absorbed: ProfileId, record: &[u8]) -> Result<Merge, 
     let survivor = reader.id()?;
     let survivor = decode_profile(survivor, reader.blob()?)?;
     let absorbed = decode_profile(absorbed, reader.blob()?)?;
+    let links =
+        (0..reader.count()?).map(|_| decode_named(&mut reader)).collect::<Result<_, _>>()?;
     reader.finish()?;
-    Ok(Merge { sequence, at, survivor, absorbed })
+    Ok(Merge { sequence, at, survivor, absorbed, links })
 }

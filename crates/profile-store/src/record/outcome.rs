@@ -86,8 +86,8 @@ fn decode_revision(text: &str) -> Result<Revision, InvalidRecord> {
 // What has a place in one of these lists is recorded as its number there, so
 // new entries go to the end.
 const SCOPES: [Scope; 2] = [Scope::Client, Scope::Server];
-const EFFECTS: [Effect; 4] =
-    [Effect::Created, Effect::Updated, Effect::Unchanged, Effect::Unidentified];
+const EFFECTS: [Effect; 5] =
+    [Effect::Created, Effect::Updated, Effect::Unchanged, Effect::Unidentified, Effect::Unmerged];
 const ORIGINS: [Origin; 3] = [Origin::Subject, Origin::Attributes, Origin::Append];
 const KINDS: [IdentifierKind; 5] = [
     IdentifierKind::AnonymousId,
@@ -124,11 +124,13 @@ fn encode_fate(writer: &mut Writer, fate: Fate) {
         Fate::Attached => (1, None, None),
         Fate::Replaced => (2, None, None),
         Fate::Absorbed(id) => (3, None, Some(id)),
+        Fate::Restored(id) => (4, None, Some(id)),
         Fate::Refused(Refused::Sentinel) => (16, None, None),
         Fate::Refused(Refused::OwnsHigher(kind)) => (17, Some(kind), None),
         Fate::Refused(Refused::HeldDifferently(kind)) => (18, Some(kind), None),
         Fate::Refused(Refused::MergeCap) => (19, None, None),
         Fate::Refused(Refused::TooLarge) => (20, None, None),
+        Fate::Refused(Refused::Undone) => (21, None, None),
         Fate::Ignored(Ignored::PlaceTaken) => (32, None, None),
         Fate::Ignored(Ignored::UnknownId) => (33, None, None),
         Fate::Ignored(Ignored::ForeignId) => (34, None, None),
@@ -149,11 +151,13 @@ fn decode_fate(reader: &mut Reader<'_>) -> Result<Fate, InvalidRecord> {
         1 => Ok(Fate::Attached),
         2 => Ok(Fate::Replaced),
         3 => Ok(Fate::Absorbed(reader.id()?)),
+        4 => Ok(Fate::Restored(reader.id()?)),
         16 => Ok(Fate::Refused(Refused::Sentinel)),
         17 => Ok(Fate::Refused(Refused::OwnsHigher(nth(&KINDS, reader.byte()?)?))),
         18 => Ok(Fate::Refused(Refused::HeldDifferently(nth(&KINDS, reader.byte()?)?))),
         19 => Ok(Fate::Refused(Refused::MergeCap)),
         20 => Ok(Fate::Refused(Refused::TooLarge)),
+        21 => Ok(Fate::Refused(Refused::Undone)),
         32 => Ok(Fate::Ignored(Ignored::PlaceTaken)),
         33 => Ok(Fate::Ignored(Ignored::UnknownId)),
         34 => Ok(Fate::Ignored(Ignored::ForeignId)),

@@ -5,8 +5,9 @@ use profile_protocol::{Field, ProfileId, PropertyName, PropertyValue};
 use super::{
     InvalidRecord,
     bytes::{Reader, Writer},
+    named::{decode_named, encode_named},
 };
-use crate::{Held, Profile, Timestamp};
+use crate::{Apart, Held, Profile, Timestamp};
 
 const VERSION: u8 = 1;
 
@@ -18,6 +19,7 @@ const ANONYMOUS_ID: u8 = 4;
 const SECONDARY_EMAIL: u8 = 5;
 const ABSORBED: u8 = 6;
 const PROPERTY: u8 = 7;
+const APART: u8 = 8;
 /// A field's tag is this much above its number.
 const FIELD: u8 = 32;
 
@@ -56,7 +58,8 @@ pub(super) fn field_of(number: u8) -> Option<Field> {
 pub(crate) fn encode_profile(profile: &Profile) -> Vec<u8> {
     // Taken apart without `..`, so that a new part does not compile until it is
     // written, too.
-    let Profile { id: _, created, updated, held, attributes, absorbed, last_outcome } = profile;
+    let Profile { id: _, created, updated, held, attributes, absorbed, last_outcome, apart } =
+        profile;
     let mut writer = Writer::new(VERSION);
     writer.number(created.millis());
     writer.number(updated.millis());
@@ -65,6 +68,11 @@ pub(crate) fn encode_profile(profile: &Profile) -> Vec<u8> {
     for &id in absorbed {
         writer.byte(ABSORBED);
         writer.id(id);
+    }
+    for Apart { from, link } in apart {
+        writer.byte(APART);
+        writer.id(*from);
+        encode_named(&mut writer, link);
     }
     for (name, value) in attributes.properties.iter() {
         writer.byte(PROPERTY);
@@ -115,7 +123,7 @@ fn decode_part(
     tag: u8,
     reader: &mut Reader<'_>,
 ) -> Result<(), InvalidRecord> {
-    let Profile { held, attributes, absorbed, .. } = profile;
+    let Profile { held, attributes, absorbed, apart, .. } = profile;
     match tag {
         EXTERNAL_ID => held.external_id = Some(reader.parsed()?),
         EMAIL => held.email = Some(reader.parsed()?),
@@ -123,6 +131,7 @@ fn decode_part(
         ANONYMOUS_ID => held.anonymous_ids.push(reader.parsed()?),
         SECONDARY_EMAIL => held.secondary_emails.push(reader.parsed()?),
         ABSORBED => absorbed.push(reader.id()?),
+        APART => apart.push(Apart { from: reader.id()?, link: decode_named(reader)? }),
         tag => {
             let number = tag.checked_sub(FIELD).ok_or(InvalidRecord::Tag(tag))?;
             let field = field_of(number).ok_or(InvalidRecord::Tag(tag))?;

@@ -1,0 +1,143 @@
+//! Pruning: outcome records leave when there are too many or they are too old.
+//!
+//! It goes round the companies in small steps between batches, so that it never
+//! holds requests up for longer than a batch does.
+
+use profile_protocol::CompanyId;
+
+use crate::{
+    Timestamp,
+    engine::{Engine, EngineError, Key, Order, Scan, Value, Write},
+    key::{self, Kind, Parsed},
+    limits, record,
+};
+
+/// How long outcome records are kept. The newest of a company always is: its
+/// number is how the next one is found.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Retention {
+    /// Days a record is kept.
+    pub days: u64,
+    /// Records kept of one company.
+    pub count: u64,
+}
+
+impl Default for Retention {
+    fn default() -> Retention {
+        Retention { days: limits::OUTCOME_DAYS, count: limits::OUTCOMES }
+    }
+}
+
+impl Retention {
+    fn expires(self, sequence: u64, newest: u64, at: Timestamp, now: Timestamp) -> bool {
+        const DAY_MILLIS: u64 = 24 * 60 * 60 * 1_000;
+        let age = now.millis().saturating_sub(at.millis());
+        sequence < newest
+            && (self.count <= newest - sequence || self.days.saturating_mul(DAY_MILLIS) < age)
+    }
+}
+
+/// Where pruning has got to.
+#[derive(Debug, Default)]
+pub(crate) struct Pruner {
+    pub(crate) retention: Retention,
+    /// The company being pruned, or, if `finished`, the last that was.
+    company: Option<CompanyId>,
+    finished: bool,
+}
+
+impl Pruner {
+    pub(crate) fn new(retention: Retention) -> Pruner {
+        Pruner { retention, company: None, finished: true }
+    }
+
+    /// Looks at `page` outcomes of one company and returns the removal of those
+    /// that have expired.
+    pub(crate) async fn step(
+        &mut self,
+        engine: &dyn Engine,
+        now: Timestamp,
+        page: usize,
+    ) -> Result<Vec<Write>, EngineError> {
+        if self.finished {
+            self.company = next_company(engine, self.company.take()).await?;
+        }
+        let Some(company) = &self.company else { return Ok(Vec::new()) };
+        let newest = newest_outcome(engine, company).await?;
+        let prefix = key::prefix(company, Kind::Outcome);
+        let scan = Scan { prefix, after: None, order: Order::Ascending, limit: page };
+        let entries = engine.scan(&scan).await?;
+        let expired = entries.iter().take_while(|entry| self.has_expired(entry, newest, now));
+        let removal = |(key, _): &(Key, Value)| Write { key: key.clone(), value: None };
+        let removals: Vec<Write> = expired.map(removal).collect();
+        self.finished = removals.len() < page;
+        Ok(removals)
+    }
+
+    fn has_expired(&self, (key, value): &(Key, Value), newest: u64, now: Timestamp) -> bool {
+        let Some(Parsed::Outcome(_, sequence)) = key::parse(key) else { return false };
+        // A record that cannot be read is for an audit to find, not for pruning to
+        // hide.
+        record::decode_outcome(sequence, value)
+            .is_ok_and(|outcome| self.retention.expires(sequence, newest, outcome.at, now))
+    }
+}
+
+/// The first company after this one that has anything stored; nothing after the
+/// last, so that the round begins again.
+async fn next_company(
+    engine: &dyn Engine,
+    company: Option<CompanyId>,
+) -> Result<Option<CompanyId>, EngineError> {
+    let after = match company {
+        None => key::BEFORE_COMPANIES.to_vec(),
+        Some(company) => key::past(&company),
+    };
+    let scan = Scan { prefix: Vec::new(), after: Some(after), order: Order::Ascending, limit: 1 };
+    let first = engine.scan(&scan).await?;
+    Ok(first.first().and_then(|(key, _)| key::company_of(key)))
+}
+
+/// The number of a company's newest outcome; 0 if it has none.
+pub(crate) async fn newest_outcome(
+    engine: &dyn Engine,
+    company: &CompanyId,
+) -> Result<u64, EngineError> {
+    let prefix = key::prefix(company, Kind::Outcome);
+    let scan = Scan { prefix, after: None, order: Order::Descending, limit: 1 };
+    let newest = engine.scan(&scan).await?;
+    Ok(newest.first().map_or(0, |(key, _)| match key::parse(key) {
+        Some(Parsed::Outcome(_, sequence)) => sequence,
+        _ => 0,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: u64 = 24 * 60 * 60 * 1_000;
+
+    fn expires(sequence: u64, age_millis: u64) -> bool {
+        let now = Timestamp::from_millis(1_000 * DAY);
+        let at = Timestamp::from_millis(1_000 * DAY - age_millis);
+        Retention { days: 7, count: 100 }.expires(sequence, 500, at, now)
+    }
+
+    #[test]
+    fn a_record_leaves_when_too_many_follow_it() {
+        assert!(expires(400, 0));
+        assert!(!expires(401, 0));
+    }
+
+    #[test]
+    fn a_record_leaves_when_it_is_too_old() {
+        assert!(!expires(499, 7 * DAY));
+        assert!(expires(499, 7 * DAY + 1));
+    }
+
+    #[test]
+    fn the_newest_record_stays() {
+        assert!(!expires(500, 900 * DAY));
+    }
+}
