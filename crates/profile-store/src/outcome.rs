@@ -1,6 +1,8 @@
 //! Outcomes: what became of one request, and why. No value of a person is in
 //! them, only the names of what changed.
 
+use std::fmt;
+
 use profile_protocol::{ChangedAttribute, IdentifierKind, ProfileId, Revision};
 
 use crate::{InvalidToken, Origin, Timestamp};
@@ -105,6 +107,19 @@ pub enum Refused {
     TooLarge,
 }
 
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refused::Sentinel => f.write_str("placeholder"),
+            Refused::OwnsHigher(kind) => write!(f, "owns its own {kind}"),
+            Refused::HeldDifferently(kind) => write!(f, "holds another {kind}"),
+            Refused::Undone => f.write_str("undone before"),
+            Refused::MergeCap => f.write_str("merge cap reached"),
+            Refused::TooLarge => f.write_str("too many properties together"),
+        }
+    }
+}
+
 /// Why a claim was ignored.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Ignored {
@@ -119,6 +134,18 @@ pub enum Ignored {
     ServerOnly,
     /// The token stands for nobody.
     Token(InvalidToken),
+}
+
+impl fmt::Display for Ignored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ignored::PlaceTaken => f.write_str("place taken"),
+            Ignored::UnknownId => f.write_str("unknown id"),
+            Ignored::ForeignId => f.write_str("id of another system"),
+            Ignored::ServerOnly => f.write_str("for the company itself"),
+            Ignored::Token(reason) => write!(f, "token {reason}"),
+        }
+    }
 }
 
 /// One claim and what became of it.

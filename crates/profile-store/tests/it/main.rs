@@ -1,1 +1,4 @@
 //! What the store promises.
+
+#[cfg(test)]
+mod identity_md;
