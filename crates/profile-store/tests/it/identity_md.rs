@@ -108,13 +108,13 @@ fn member(text: &str) -> String {
         "id of another system" => r#""id":"ABC123""#.to_owned(),
         "broken token" => r#""_kx":"broken""#.to_owned(),
         "placeholder" => r#""external_id":"undefined""#.to_owned(),
-        text => match text.strip_prefix("id of ") {
-            Some(name) => format!(r#""id":"{}""#, profile_id(name)),
-            None => {
-                let identifier = identifier(text);
-                format!(r#""{}":"{}""#, identifier.kind(), identifier.as_str())
-            }
-        },
+        text if text.starts_with("id of ") => {
+            format!(r#""id":"{}""#, profile_id(&text["id of ".len()..]))
+        }
+        text => {
+            let identifier = identifier(text);
+            format!(r#""{}":"{}""#, identifier.kind(), identifier.as_str())
+        }
     }
 }
 
@@ -183,7 +183,8 @@ fn every_row_of_the_decision_table_holds() {
             "client" => carry_out(&row, Scope::Client),
             "server" => carry_out(&row, Scope::Server),
             "both" => {
-                [Scope::Client, Scope::Server].into_iter().for_each(|scope| carry_out(&row, scope))
+                carry_out(&row, Scope::Client);
+                carry_out(&row, Scope::Server);
             }
             other => panic!("no scope: {other}"),
         }
