@@ -8,8 +8,8 @@ mod sled;
 
 use std::{future::Future, pin::Pin};
 
+pub use self::sled::{SledEngine, SledOptions};
 pub use memory::MemoryEngine;
-pub use sled::{SledEngine, SledOptions};
 
 /// A future that a trait object can return.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

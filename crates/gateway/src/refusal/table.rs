@@ -1,0 +1,415 @@
+//! The table of refusals, as docs/PROTOCOL.md shows it.
+
+use std::fmt::Write;
+
+use actix_web::http::StatusCode;
+use profile_protocol::limits::VIOLATIONS;
+
+/// The rows of the table, each for one cause.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Cause {
+    UnknownPath,
+    Method,
+    Company,
+    Origin,
+    Throttled,
+    RevisionMissing,
+    RevisionMalformed,
+    RevisionTooEarly,
+    RevisionFuture,
+    MediaType,
+    ContentCoding,
+    TooLarge,
+    TooSlow,
+    Unreadable,
+    Syntax,
+    WrongType,
+    Missing,
+    UnknownField,
+    Duplicate,
+    WrongResource,
+    EmptyData,
+    NoIdentifier,
+    OnlySentinels,
+    Email,
+    PhoneNumber,
+    Identifier,
+    Text,
+    Coordinate,
+    Property,
+    TooManyProperties,
+    Surrogate,
+    MoreFaults,
+    PropertiesTooLarge,
+    Overloaded,
+    Unavailable,
+}
+
+/// One row of the table.
+#[derive(Clone, Copy)]
+pub(super) struct Row {
+    cause: Cause,
+    /// When it happens, for people.
+    when: &'static str,
+    pub(super) status: StatusCode,
+    pub(super) code: &'static str,
+    pub(super) title: &'static str,
+    /// The detail, with what varies in braces.
+    pub(super) detail: &'static str,
+    /// The pointer, with what varies in braces.
+    pub(super) pointer: &'static str,
+    pub(super) culprit: Option<Culprit>,
+}
+
+/// What else than the body is at fault.
+#[derive(Clone, Copy)]
+pub(super) enum Culprit {
+    Header(&'static str),
+    Parameter(&'static str),
+}
+
+const INVALID: (StatusCode, &str, &str) = (StatusCode::BAD_REQUEST, "invalid", "Invalid input.");
+const MALFORMED: (StatusCode, &str, &str) =
+    (StatusCode::BAD_REQUEST, "parse_error", "Malformed request.");
+const NOT_FOUND: (StatusCode, &str, &str) = (StatusCode::NOT_FOUND, "not_found", "Not found.");
+const METHOD: (StatusCode, &str, &str) =
+    (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed.");
+const DENIED: (StatusCode, &str, &str) =
+    (StatusCode::FORBIDDEN, "permission_denied", "Permission denied.");
+const THROTTLED: (StatusCode, &str, &str) =
+    (StatusCode::TOO_MANY_REQUESTS, "throttled", "Request was throttled.");
+const MEDIA_TYPE: (StatusCode, &str, &str) =
+    (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "Unsupported media type.");
+const TOO_LARGE: (StatusCode, &str, &str) =
+    (StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", "Payload too large.");
+const TOO_SLOW: (StatusCode, &str, &str) =
+    (StatusCode::REQUEST_TIMEOUT, "request_timeout", "Request timed out.");
+const UNAVAILABLE: (StatusCode, &str, &str) =
+    (StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", "Service unavailable.");
+
+const fn row(
+    cause: Cause,
+    when: &'static str,
+    (status, code, title): (StatusCode, &'static str, &'static str),
+    detail: &'static str,
+    pointer: &'static str,
+) -> Row {
+    Row { cause, when, status, code, title, detail, pointer, culprit: None }
+}
+
+const fn header(name: &'static str, row: Row) -> Row {
+    Row { culprit: Some(Culprit::Header(name)), ..row }
+}
+
+const fn parameter(name: &'static str, row: Row) -> Row {
+    Row { culprit: Some(Culprit::Parameter(name)), ..row }
+}
+
+/// The table. Its order is that of the checks.
+const TABLE: [Row; 35] = [
+    row(Cause::UnknownPath, "any other path", NOT_FOUND, "There is nothing at this path.", "/data"),
+    row(
+        Cause::Method,
+        "any other method on the path",
+        METHOD,
+        "Only POST and OPTIONS are allowed here.",
+        "/data",
+    ),
+    parameter(
+        "company_id",
+        row(
+            Cause::Company,
+            "`company_id` missing, repeated, malformed or not served here",
+            INVALID,
+            "Invalid Company ID",
+            "/data",
+        ),
+    ),
+    header(
+        "Origin",
+        row(
+            Cause::Origin,
+            "a page whose origin the company does not list",
+            DENIED,
+            "Pages of this origin may not send profiles for this company.",
+            "/data",
+        ),
+    ),
+    row(
+        Cause::Throttled,
+        "a rate-limit window of the company is used up",
+        THROTTLED,
+        "Request was throttled. Expected available in {seconds} second(s).",
+        "/data",
+    ),
+    header(
+        "revision",
+        row(
+            Cause::RevisionMissing,
+            "no `revision` header",
+            INVALID,
+            "The revision header is required: a date such as 2026-07-15.",
+            "/data",
+        ),
+    ),
+    header(
+        "revision",
+        row(
+            Cause::RevisionMalformed,
+            "`revision` is not a date",
+            INVALID,
+            "The revision {what would be right}.",
+            "/data",
+        ),
+    ),
+    header(
+        "revision",
+        row(
+            Cause::RevisionTooEarly,
+            "`revision` before the first release",
+            NOT_FOUND,
+            "The revision {what would be right}.",
+            "/data",
+        ),
+    ),
+    header(
+        "revision",
+        row(
+            Cause::RevisionFuture,
+            "`revision` after today (UTC)",
+            NOT_FOUND,
+            "Unable to specify a future revision date",
+            "/data",
+        ),
+    ),
+    header(
+        "Content-Type",
+        row(
+            Cause::MediaType,
+            "`Content-Type` missing or another one",
+            MEDIA_TYPE,
+            "The body must be application/json or application/vnd.api+json.",
+            "/data",
+        ),
+    ),
+    header(
+        "Content-Encoding",
+        row(
+            Cause::ContentCoding,
+            "`Content-Encoding` another one, or several",
+            MEDIA_TYPE,
+            "The body must be encoded as gzip, deflate, br or zstd, or not at all.",
+            "/data",
+        ),
+    ),
+    row(
+        Cause::TooLarge,
+        "body over 102,400 bytes, before or after decoding",
+        TOO_LARGE,
+        "The body must be at most 102400 bytes.",
+        "",
+    ),
+    row(
+        Cause::TooSlow,
+        "body not complete in time",
+        TOO_SLOW,
+        "The body must arrive within 10 seconds.",
+        "",
+    ),
+    row(
+        Cause::Unreadable,
+        "body broken off, or not in the coding it names",
+        MALFORMED,
+        "The body must be whole and in the content coding it names.",
+        "",
+    ),
+    row(Cause::Syntax, "not JSON, or not UTF-8", MALFORMED, "Invalid JSON: {what, and where}.", ""),
+    row(
+        Cause::WrongType,
+        "JSON of the wrong type",
+        INVALID,
+        "Must be {an object or a string}.",
+        "{the value}",
+    ),
+    row(
+        Cause::Missing,
+        "`data` or `type` missing",
+        INVALID,
+        "'{name}' is required.",
+        "{where it belongs}",
+    ),
+    row(
+        Cause::UnknownField,
+        "a field no revision has",
+        INVALID,
+        "'{name}' is not a valid field for the resource 'profile'.",
+        "{the field}",
+    ),
+    row(
+        Cause::Duplicate,
+        "a name given twice in one object",
+        INVALID,
+        "'{name}' is given more than once.",
+        "{the field}",
+    ),
+    row(
+        Cause::WrongResource,
+        "`type` is not `profile`",
+        INVALID,
+        "'type' must be 'profile'.",
+        "/data/type",
+    ),
+    row(
+        Cause::EmptyData,
+        "`data` with nothing in it",
+        INVALID,
+        "One of `attributes`, `relationships` or `id` must be included in the request payload.",
+        "/data",
+    ),
+    row(
+        Cause::NoIdentifier,
+        "nobody is named",
+        INVALID,
+        "One of `id`, `_kx`, `external_id`, `email`, `phone_number` or `anonymous_id` must be \
+         included to say whom the request is about.",
+        "/data/attributes",
+    ),
+    row(
+        Cause::OnlySentinels,
+        "nobody is named but by placeholders such as `undefined`",
+        INVALID,
+        "Every identifier is a placeholder such as `null` or `undefined`, which names nobody.",
+        "/data/attributes",
+    ),
+    row(Cause::Email, "not an email address", INVALID, "Invalid email address", "{the value}"),
+    row(
+        Cause::PhoneNumber,
+        "not an E.164 phone number",
+        INVALID,
+        "Invalid phone number format (Example of a valid format: +12345678901)",
+        "{the value}",
+    ),
+    row(
+        Cause::Identifier,
+        "another identifier empty, too long, or with control characters",
+        INVALID,
+        "The identifier {what would be right}.",
+        "{the value}",
+    ),
+    row(
+        Cause::Text,
+        "a text too long",
+        INVALID,
+        "The text must be at most 2048 bytes.",
+        "{the value}",
+    ),
+    row(
+        Cause::Coordinate,
+        "`latitude` or `longitude` not a number in range",
+        INVALID,
+        "The coordinate {what would be right}.",
+        "{the value}",
+    ),
+    row(
+        Cause::Property,
+        "a property that cannot be kept as it is",
+        INVALID,
+        "The property {what would be right}.",
+        "{the property}",
+    ),
+    row(
+        Cause::TooManyProperties,
+        "over 1,000 properties in one request",
+        INVALID,
+        "Must contain at most 1000 properties.",
+        "/data/attributes/properties",
+    ),
+    row(
+        Cause::Surrogate,
+        "half of a UTF-16 surrogate pair",
+        INVALID,
+        "Must not contain half of a surrogate pair.",
+        "{the value}",
+    ),
+    row(
+        Cause::MoreFaults,
+        "after a hundred faults",
+        INVALID,
+        "More than 100 faults; the rest are not listed.",
+        "",
+    ),
+    row(
+        Cause::PropertiesTooLarge,
+        "the profile would have over 1,000 properties, or over 256 KiB of them",
+        INVALID,
+        "The profile would have more properties than one may keep; nothing was stored.",
+        "/data/attributes/properties",
+    ),
+    row(
+        Cause::Overloaded,
+        "more requests wait to be stored than may",
+        UNAVAILABLE,
+        "Too many requests are waiting to be stored.",
+        "/data",
+    ),
+    row(
+        Cause::Unavailable,
+        "the store cannot be read or written",
+        UNAVAILABLE,
+        "The request could not be stored.",
+        "/data",
+    ),
+];
+
+const _: () = assert!(VIOLATIONS == 100, "the table says how many faults are listed");
+
+/// The row of this cause.
+pub(super) fn row_of(cause: Cause) -> &'static Row {
+    // Every cause has its row, which a test sees to; the last one would be a safe
+    // answer all the same.
+    let [.., last] = &TABLE;
+    TABLE.iter().find(|row| row.cause == cause).unwrap_or(last)
+}
+
+/// Every code there is, each once.
+pub fn codes() -> Vec<&'static str> {
+    let mut codes: Vec<&str> = TABLE.iter().map(|row| row.code).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    codes
+}
+
+/// The table as docs/PROTOCOL.md shows it.
+pub fn table_markdown() -> String {
+    let mut table = "| when | status | code | title | detail | pointer | also in `source` |\n\
+                     |---|---|---|---|---|---|---|\n"
+        .to_owned();
+    for row in &TABLE {
+        let culprit = match row.culprit {
+            Some(Culprit::Header(name)) => format!("`header`: `{name}`"),
+            Some(Culprit::Parameter(name)) => format!("`parameter`: `{name}`"),
+            None => String::new(),
+        };
+        let Row { when, status, code, title, detail, pointer, .. } = row;
+        let status = status.as_u16();
+        // Writing to a string does not fail.
+        let _ = writeln!(
+            table,
+            "| {when} | {status} | `{code}` | {title} | {detail} | `\"{pointer}\"` | {culprit} |"
+        );
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cause_has_its_row_and_no_row_is_dead() {
+        for (number, row) in TABLE.iter().enumerate() {
+            assert_eq!(row.cause as usize, number, "{}", row.when);
+        }
+        assert_eq!(TABLE.len(), Cause::Unavailable as usize + 1);
+    }
+}
