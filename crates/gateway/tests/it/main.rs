@@ -1,1 +1,29 @@
-//! The gateway, over HTTP.
+//! The gateway as its clients, browsers and operators see it: every test here
+//! starts the real binary and talks to it over sockets, signals and files.
+
+#[cfg(test)]
+mod admin;
+#[cfg(test)]
+mod bodies;
+#[cfg(test)]
+mod clients;
+#[cfg(test)]
+mod cors;
+#[cfg(test)]
+mod order_of_checks;
+#[cfg(test)]
+mod process;
+#[cfg(test)]
+mod rates;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod serving;
+#[cfg(test)]
+mod settings;
+#[cfg(test)]
+mod stored;
+#[cfg(test)]
+mod tidy;
+#[cfg(test)]
+mod wire;

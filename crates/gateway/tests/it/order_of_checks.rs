@@ -1,0 +1,143 @@
+//! When several things are wrong, the answer is about the first in the order that
+//! is promised, and about all that is wrong with a body.
+
+use crate::{
+    serving::Home,
+    wire::{Answer, Request},
+};
+
+/// A request at which everything after its path is wrong.
+fn all_wrong() -> Request {
+    Request::new("POST", "/client/profiles?company_id=NOBODY")
+        .with("Origin", "https://evil.example")
+        .with("revision", "soon")
+        .with("Content-Type", "text/plain")
+        .with("Content-Encoding", "compress")
+        .body("{".repeat(102_401))
+}
+
+fn details(answer: &Answer) -> Vec<String> {
+    let document = answer.json();
+    let errors = document["errors"].as_array().unwrap();
+    errors.iter().map(|error| error["detail"].as_str().unwrap().to_owned()).collect()
+}
+
+fn pointers(answer: &Answer) -> Vec<String> {
+    let document = answer.json();
+    let errors = document["errors"].as_array().unwrap();
+    errors.iter().map(|error| error["source"]["pointer"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn each_check_comes_before_all_that_follow_it() {
+    let gateway = Home::new();
+    let gateway = gateway.serve();
+    let sent = |request: &Request| {
+        let answer = gateway.send(request);
+        let [detail] = &details(&answer)[..] else { panic!("{answer:?}") };
+        (answer.status, detail.clone())
+    };
+    let told = |status: u16, detail: &str| (status, detail.to_owned());
+
+    let request = all_wrong();
+    let elsewhere = request.clone().to("/client/profile?company_id=NOBODY");
+    assert_eq!(sent(&elsewhere), told(404, "There is nothing at this path."));
+    assert_eq!(sent(&request), told(400, "Invalid Company ID"));
+    let request = request.of("SHOP01");
+    let denied = "Pages of this origin may not send profiles for this company.";
+    assert_eq!(sent(&request), told(403, denied));
+    let request = request.of("ABC123");
+    let date = "The revision must be a calendar date written YYYY-MM-DD, with or without a suffix \
+                such as .pre.";
+    assert_eq!(sent(&request), told(400, date));
+    let request = request.with("revision", "2999-01-01");
+    assert_eq!(sent(&request), told(404, "Unable to specify a future revision date"));
+    let request = request.with("revision", "2026-07-15");
+    let media_type = "The body must be application/json or application/vnd.api+json.";
+    assert_eq!(sent(&request), told(415, media_type));
+    let request = request.with("Content-Type", "application/json");
+    let coding = "The body must be encoded as gzip, deflate, br or zstd, or not at all.";
+    assert_eq!(sent(&request), told(415, coding));
+    let request = request.without("Content-Encoding");
+    assert_eq!(sent(&request), told(413, "The body must be at most 102400 bytes."));
+    let answer = gateway.send(&request.body("{"));
+    assert_eq!(answer.status, 400);
+    assert!(details(&answer)[0].starts_with("Invalid JSON: "), "{answer:?}");
+}
+
+#[test]
+fn a_method_is_refused_before_the_company_is_looked_at() {
+    let gateway = Home::new();
+    let gateway = gateway.serve();
+    for method in ["GET", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"] {
+        let answer = gateway.send(&Request::new(method, "/client/profiles/?company_id=NOBODY"));
+        assert_eq!(answer.status, 405, "{method}");
+        assert_eq!(answer.header("Allow"), Some("POST, OPTIONS"));
+    }
+}
+
+#[test]
+fn a_used_up_window_is_told_before_anything_is_read_of_the_request() {
+    let gateway = Home::new();
+    let gateway = gateway.serve();
+    // A request that fails a later check is charged all the same.
+    let answer = gateway.send(&all_wrong().of("ONCE01"));
+    assert_eq!(details(&answer).len(), 1);
+    assert_eq!(answer.status, 400);
+    let answer = gateway.send(&all_wrong().of("ONCE01"));
+    assert_eq!(answer.status, 429);
+}
+
+#[test]
+fn everything_that_is_wrong_with_a_body_is_told_at_once() {
+    let gateway = Home::new();
+    let gateway = gateway.serve();
+    let body = r#"{"data":{"type":"event","attributes":{"email":"blobemail","phone_number":"555","nickname":"B","location":{"latitude":91,"planet":"Mars"},"properties":[]},"meta":{"identifiers":7}},"links":{}}"#;
+    let answer = gateway.send(&Request::profile(body));
+    assert_eq!(answer.status, 400);
+    assert_eq!(
+        pointers(&answer),
+        [
+            "/data/type",
+            "/data/attributes/email",
+            "/data/attributes/phone_number",
+            "/data/attributes/nickname",
+            "/data/attributes/location/latitude",
+            "/data/attributes/location/planet",
+            "/data/attributes/properties",
+            "/data/meta/identifiers",
+            "/links",
+        ]
+    );
+    let document = answer.json();
+    let mut ids: Vec<&str> = document["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|error| error["id"].as_str().unwrap())
+        .collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), 9, "every error has an id of its own");
+}
+
+#[test]
+fn the_media_type_of_a_refusal_is_that_of_the_revision() {
+    let gateway = Home::new();
+    let gateway = gateway.serve();
+    for (revision, media_type) in [
+        ("2022-10-17", "application/json"),
+        ("2024-07-15", "application/json"),
+        ("2024-10-14.pre", "application/json"),
+        ("2024-10-15", "application/vnd.api+json"),
+        ("2026-07-15", "application/vnd.api+json"),
+        // Where there is none, that of the newest.
+        ("2999-01-01", "application/vnd.api+json"),
+        ("soon", "application/vnd.api+json"),
+    ] {
+        for request in [Request::profile("{"), Request::profile("{").of("NOBODY")] {
+            let answer = gateway.send(&request.with("revision", revision));
+            assert_eq!(answer.header("Content-Type"), Some(media_type), "{revision}");
+        }
+    }
+}

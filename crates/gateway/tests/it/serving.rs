@@ -1,0 +1,271 @@
+//! The gateway as operators run it: the real binary, in a directory of its own.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Output, Stdio},
+    sync::{Arc, Condvar, Mutex},
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::wire::{self, Answer, Connection, PATIENCE, Request};
+
+/// Three companies: one that anything may be sent for, one with a list of origins,
+/// and one that may send a single request.
+const COMPANIES: &str = r#"
+[[company]]
+id = "ABC123"
+
+[[company]]
+id = "SHOP01"
+allowed_origins = ["https://shop.example"]
+
+[[company]]
+id = "ONCE01"
+limits = { burst = 1, steady = 1 }
+"#;
+
+/// A directory with a configuration file and, once the gateway ran there, a store.
+#[derive(Debug)]
+pub(crate) struct Home {
+    directory: TempDir,
+}
+
+impl Home {
+    /// A home that serves [`COMPANIES`].
+    pub(crate) fn new() -> Home {
+        Home::configured(COMPANIES)
+    }
+
+    /// A home with this configuration.
+    pub(crate) fn configured(companies: &str) -> Home {
+        let home = Home { directory: tempfile::tempdir().unwrap() };
+        home.configure(companies);
+        home
+    }
+
+    /// Writes another configuration into the file.
+    pub(crate) fn configure(&self, companies: &str) {
+        // Small, since many of these run at once.
+        let settings = "cache_mib = 16\nworkers = 2\n";
+        fs::write(self.config(), format!("{settings}{companies}")).unwrap();
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    pub(crate) fn config(&self) -> PathBuf {
+        self.directory.path().join("gateway.toml")
+    }
+
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    /// The gateway with these arguments and nothing from this environment.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gateway"));
+        command.args(arguments).env_clear().current_dir(self.directory.path());
+        command
+    }
+
+    /// `gateway serve` on ports that are free, without a configuration file.
+    pub(crate) fn development_command(&self) -> Command {
+        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
+        command.args(["--admin-listen", "127.0.0.1:0"]).arg("--data-dir").arg(self.data_dir());
+        command
+    }
+
+    /// `gateway serve` as configured, on ports that are free.
+    pub(crate) fn serve_command(&self) -> Command {
+        let mut command = self.development_command();
+        command.arg("--config").arg(self.config());
+        command
+    }
+
+    /// Serves as configured.
+    pub(crate) fn serve(&self) -> Serving {
+        Serving::start(self.serve_command())
+    }
+
+    /// Runs `gateway verify` on the store.
+    pub(crate) fn verify(&self) -> Finished {
+        finish(self.command(&["verify"]).arg("--data-dir").arg(self.data_dir()))
+    }
+}
+
+/// A gateway that serves. It is killed when this goes.
+#[derive(Debug)]
+pub(crate) struct Serving {
+    process: Child,
+    log: Arc<Log>,
+    readers: Vec<JoinHandle<()>>,
+    /// Where clients are served.
+    pub(crate) clients: SocketAddr,
+    /// Where health and metrics are served.
+    pub(crate) admin: SocketAddr,
+}
+
+impl Serving {
+    /// Starts a gateway and waits until it serves.
+    pub(crate) fn start(mut command: Command) -> Serving {
+        let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        let log = Arc::new(Log::default());
+        let output: [Box<dyn Read + Send>; 2] =
+            [Box::new(process.stdout.take().unwrap()), Box::new(process.stderr.take().unwrap())];
+        let readers = output.map(|output| log.reading(output)).into();
+        let mut serving = Serving { process, log, readers, clients: NOWHERE, admin: NOWHERE };
+        let line = serving.logged(r#""message":"serving""#);
+        let line: Value = serde_json::from_str(&line).unwrap();
+        let address = |name: &str| line[name].as_str().unwrap().parse().unwrap();
+        (serving.clients, serving.admin) = (address("listen"), address("admin_listen"));
+        serving
+    }
+
+    /// Sends a request to the client listener, on a connection of its own.
+    pub(crate) fn send(&self, request: &Request) -> Answer {
+        wire::exchange(self.clients, request)
+    }
+
+    /// A connection to the client listener.
+    pub(crate) fn connect(&self) -> Connection {
+        Connection::open(self.clients)
+    }
+
+    /// What the admin listener answers to a GET.
+    pub(crate) fn ask(&self, path: &str) -> Answer {
+        wire::exchange(self.admin, &Request::new("GET", path))
+    }
+
+    /// The value of one series.
+    pub(crate) fn meter(&self, series: &str) -> u64 {
+        let rendered = self.ask("/metrics");
+        let value = rendered.text().lines().find_map(|line| {
+            line.strip_prefix(series).and_then(|rest| rest.strip_prefix(' ')).map(str::to_owned)
+        });
+        let value = value.unwrap_or_else(|| panic!("no {series} in {}", rendered.text()));
+        value.parse().unwrap()
+    }
+
+    /// The first line of the log, or of the standard output, that contains this
+    /// text. Waits for it.
+    pub(crate) fn logged(&self, text: &str) -> String {
+        self.log.wait_for(text)
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+    }
+
+    /// Whether the process ends by itself within this time.
+    pub(crate) fn ends_within(&mut self, time: Duration) -> bool {
+        let pause = Duration::from_millis(50);
+        let pauses = time.as_millis() / pause.as_millis();
+        (0..pauses).any(|_| {
+            thread::sleep(pause);
+            self.process.try_wait().unwrap().is_some()
+        })
+    }
+
+    /// Ends the process as a power cut would, as far as a process can tell.
+    pub(crate) fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Asks the process to stop, and waits until it has.
+    pub(crate) fn stop(self) -> Finished {
+        self.signal("TERM");
+        self.wait()
+    }
+
+    /// Waits until the process has ended.
+    pub(crate) fn wait(mut self) -> Finished {
+        let status = self.process.wait().unwrap();
+        self.readers.drain(..).for_each(|reader| reader.join().unwrap());
+        Finished { status, told: self.log.all() }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        if thread::panicking() {
+            eprintln!("--- what the gateway said:\n{}\n---", self.log.all());
+        }
+    }
+}
+
+/// A gateway that has ended.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) status: ExitStatus,
+    /// All that it wrote to the standard output and the log.
+    pub(crate) told: String,
+}
+
+impl Finished {
+    /// Sees that the process ended with this code.
+    #[track_caller]
+    pub(crate) fn assert_exit(&self, code: i32) {
+        assert_eq!(self.status.code(), Some(code), "{}", self.told);
+    }
+
+    /// Sees that the process said this.
+    #[track_caller]
+    pub(crate) fn assert_told(&self, text: &str) {
+        assert!(self.told.contains(text), "{text:?} is not in:\n{}", self.told);
+    }
+}
+
+/// Runs a command that ends by itself.
+pub(crate) fn finish(command: &mut Command) -> Finished {
+    let Output { status, stdout, stderr } = command.stdin(Stdio::null()).output().unwrap();
+    let told = [stdout, stderr].map(|output| String::from_utf8(output).unwrap()).concat();
+    Finished { status, told }
+}
+
+const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+
+/// What a process wrote so far, line by line.
+#[derive(Debug, Default)]
+struct Log {
+    lines: Mutex<Vec<String>>,
+    grown: Condvar,
+}
+
+impl Log {
+    /// Adds what comes out of `output` until it ends.
+    fn reading(self: &Arc<Log>, output: Box<dyn Read + Send>) -> JoinHandle<()> {
+        let log = Arc::clone(self);
+        thread::spawn(move || {
+            for line in BufReader::new(output).lines() {
+                log.lines.lock().unwrap().push(line.unwrap());
+                log.grown.notify_all();
+            }
+        })
+    }
+
+    fn wait_for(&self, text: &str) -> String {
+        let lines = self.lines.lock().unwrap();
+        let missing = |lines: &mut Vec<String>| !lines.iter().any(|line| line.contains(text));
+        let (lines, _) = self.grown.wait_timeout_while(lines, PATIENCE, missing).unwrap();
+        let line = lines.iter().find(|line| line.contains(text));
+        line.unwrap_or_else(|| panic!("{text} was not logged, but\n{}", lines.join("\n"))).clone()
+    }
+
+    fn all(&self) -> String {
+        self.lines.lock().unwrap().join("\n")
+    }
+}

@@ -1,0 +1,67 @@
+//! What a gateway left in its store, read without it.
+
+use std::sync::Arc;
+
+use profile_protocol::Field;
+use profile_store::{
+    Audit, Identifier, Outcome, Profile, Store, StoreOptions, SystemMint, audit,
+    engine::{SledEngine, SledOptions},
+};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::serving::Home;
+
+/// The store of a gateway that has stopped.
+pub(crate) struct Stored {
+    engine: Arc<SledEngine>,
+    runtime: Runtime,
+    store: Store,
+}
+
+impl Stored {
+    pub(crate) fn open(home: &Home) -> Stored {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let options = SledOptions { cache_bytes: 16 * 1024 * 1024 };
+        let engine = Arc::new(SledEngine::open(&home.data_dir(), options).unwrap());
+        let shared = Arc::clone(&engine);
+        let mint = Box::new(SystemMint::default());
+        let store = runtime.block_on(Store::open(shared, mint, StoreOptions::default())).unwrap();
+        Stored { engine, runtime, store }
+    }
+
+    /// What `gateway verify` counts.
+    pub(crate) fn audit(&self) -> Audit {
+        self.runtime.block_on(audit(self.engine.as_ref())).unwrap()
+    }
+
+    pub(crate) fn find(&self, company: &str, identifier: &Identifier) -> Option<Profile> {
+        let company = company.parse().unwrap();
+        self.runtime.block_on(self.store.find(&company, identifier)).unwrap()
+    }
+
+    /// The profile that an address leads to.
+    pub(crate) fn by_email(&self, company: &str, email: &str) -> Option<Profile> {
+        self.find(company, &Identifier::Email(email.parse().unwrap()))
+    }
+
+    /// What became of the requests for a company, oldest first.
+    pub(crate) fn outcomes(&self, company: &str) -> Vec<Outcome> {
+        let company = company.parse().unwrap();
+        self.runtime.block_on(self.store.outcomes(&company, 0, 1_000)).unwrap()
+    }
+}
+
+/// An attribute of a profile, or nothing.
+pub(crate) fn field(profile: &Profile, field: Field) -> &str {
+    profile.attributes.fields[field].as_ref().map_or("", |text| text.as_str())
+}
+
+/// The custom properties of a profile, as one JSON object.
+pub(crate) fn properties(profile: &Profile) -> String {
+    let member =
+        |(name, value): (&profile_protocol::PropertyName, &profile_protocol::PropertyValue)| {
+            format!("{:?}:{}", name.as_str(), value.as_json())
+        };
+    let members: Vec<String> = profile.attributes.properties.iter().map(member).collect();
+    format!("{{{}}}", members.join(","))
+}

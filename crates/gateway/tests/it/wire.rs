@@ -1,0 +1,247 @@
+//! HTTP/1.1 as it goes over the wire: exact bytes out, exact bytes in.
+//!
+//! A client library would put header names into one case, follow redirects, decode
+//! bodies and reuse connections. What is promised to clients is none of these, so
+//! the tests see what a client's socket sees.
+
+use std::{
+    io::{ErrorKind, Read, Write},
+    net::{Shutdown, SocketAddr, TcpStream},
+    time::Duration,
+};
+
+/// How long the other side may be silent before a test fails. Far longer than
+/// anything takes, because machines that run tests can be slow.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
+
+/// A request, written as it is given.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    method: String,
+    target: String,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Request {
+    pub(crate) fn new(method: &str, target: &str) -> Request {
+        let (method, target) = (method.to_owned(), target.to_owned());
+        Request { method, target, headers: Vec::new(), body: Vec::new() }
+    }
+
+    /// A request for company `ABC123` that lacks nothing but a body.
+    pub(crate) fn bare() -> Request {
+        Request::new("POST", "/client/profiles?company_id=ABC123")
+            .with("Content-Type", "application/vnd.api+json")
+            .with("revision", "2026-07-15")
+    }
+
+    /// A request for company `ABC123` at which nothing is wrong but perhaps the
+    /// body.
+    pub(crate) fn profile(body: impl AsRef<[u8]>) -> Request {
+        Request::bare().body(body)
+    }
+
+    /// A request that names one person and nothing else.
+    pub(crate) fn email(email: &str) -> Request {
+        let attributes = format!(r#"{{"email":"{email}"}}"#);
+        Request::profile(format!(r#"{{"data":{{"type":"profile","attributes":{attributes}}}}}"#))
+    }
+
+    pub(crate) fn to(self, target: &str) -> Request {
+        Request { target: target.to_owned(), ..self }
+    }
+
+    /// The same request for this company.
+    pub(crate) fn of(self, company: &str) -> Request {
+        self.to(&format!("/client/profiles?company_id={company}"))
+    }
+
+    /// Sets a header, in this very spelling.
+    pub(crate) fn with(self, name: &str, value: &str) -> Request {
+        let mut request = self.without(name);
+        request.headers.push((name.to_owned(), value.to_owned()));
+        request
+    }
+
+    /// Sends a header once more.
+    pub(crate) fn and(mut self, name: &str, value: &str) -> Request {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub(crate) fn without(mut self, name: &str) -> Request {
+        self.headers.retain(|(other, _)| !other.eq_ignore_ascii_case(name));
+        self
+    }
+
+    pub(crate) fn body(self, body: impl AsRef<[u8]>) -> Request {
+        Request { body: body.as_ref().to_vec(), ..self }
+    }
+
+    /// The head, which announces the body unless a header does so already.
+    pub(crate) fn head(&self) -> Vec<u8> {
+        let mut lines = vec![format!("{} {} HTTP/1.1", self.method, self.target)];
+        lines.push("Host: gateway".to_owned());
+        lines.extend(self.headers.iter().map(|(name, value)| format!("{name}: {value}")));
+        let framed = ["Content-Length", "Transfer-Encoding"];
+        let announced = |(name, _): &(String, String)| {
+            framed.iter().any(|framing| framing.eq_ignore_ascii_case(name))
+        };
+        if !self.headers.iter().any(announced) {
+            lines.push(format!("Content-Length: {}", self.body.len()));
+        }
+        format!("{}\r\n\r\n", lines.join("\r\n")).into_bytes()
+    }
+
+    /// The head and the body.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        [self.head(), self.body.clone()].concat()
+    }
+}
+
+/// An answer, as it was read.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    /// The value of the one header of this very spelling.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut values = self.headers.iter().filter(|(other, _)| other == name);
+        let value = values.next().map(|(_, value)| value.as_str());
+        assert!(values.next().is_none(), "{name} is there twice: {:?}", self.headers);
+        value
+    }
+
+    /// Whether there is a header of this name, spelt however.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name))
+    }
+
+    /// The names of the headers, in their spelling.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.headers.iter().map(|(name, _)| name.as_str())
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// Sees that a request was stored and nothing said about it.
+    #[track_caller]
+    pub(crate) fn assert_accepted(&self) {
+        assert_eq!((self.status, self.text()), (202, ""));
+        assert!(!self.has("Content-Type"), "{:?}", self.headers);
+    }
+}
+
+/// One connection to a listener.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    stream: TcpStream,
+    unread: Vec<u8>,
+}
+
+impl Connection {
+    pub(crate) fn open(address: SocketAddr) -> Connection {
+        let stream = TcpStream::connect_timeout(&address, PATIENCE).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Connection { stream, unread: Vec::new() }
+    }
+
+    /// Sends bytes. False if the other side has closed.
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+        match self.stream.write_all(bytes.as_ref()) {
+            Ok(()) => true,
+            Err(error) => {
+                let gone = [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset];
+                assert!(gone.contains(&error.kind()), "{error}");
+                false
+            }
+        }
+    }
+
+    /// Says that nothing more will be sent.
+    pub(crate) fn finish(&self) {
+        self.stream.shutdown(Shutdown::Write).unwrap();
+    }
+
+    /// Sends a request and reads the answer.
+    pub(crate) fn exchange(&mut self, request: &Request) -> Answer {
+        assert!(self.send(request.bytes()), "the connection was closed");
+        self.receive()
+    }
+
+    /// Reads an answer, which has to come.
+    pub(crate) fn receive(&mut self) -> Answer {
+        self.receive_or_end().expect("an answer, and not the end of the connection")
+    }
+
+    /// Reads an answer, if there is one before the connection ends.
+    pub(crate) fn receive_or_end(&mut self) -> Option<Answer> {
+        let head = loop {
+            if let Some(end) = position(&self.unread, b"\r\n\r\n") {
+                let head: Vec<u8> = self.unread.drain(..end + 4).collect();
+                break String::from_utf8(head).unwrap();
+            }
+            if !self.read_more() {
+                assert!(self.unread.is_empty(), "the connection ended within a head");
+                return None;
+            }
+        };
+        let mut lines = head.trim_end().split("\r\n");
+        let status = lines.next().unwrap().strip_prefix("HTTP/1.1 ").unwrap();
+        let status = status.get(..3).unwrap().parse().unwrap();
+        let pair = |line: &str| {
+            let (name, value) = line.split_once(": ").unwrap();
+            (name.to_owned(), value.to_owned())
+        };
+        let mut answer = Answer { status, headers: lines.map(pair).collect(), body: Vec::new() };
+        let length =
+            answer.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+        let length = length.map_or(0, |(_, length)| length.parse().unwrap());
+        while self.unread.len() < length {
+            assert!(self.read_more(), "the connection ended within a body");
+        }
+        answer.body = self.unread.drain(..length).collect();
+        Some(answer)
+    }
+
+    /// Whether the other side closes the connection without saying more.
+    pub(crate) fn ends(&mut self) -> bool {
+        !self.read_more() && self.unread.is_empty()
+    }
+
+    /// Reads what is there, or waits for it. False at the end.
+    fn read_more(&mut self) -> bool {
+        let mut buffer = [0; 16 * 1024];
+        match self.stream.read(&mut buffer) {
+            Ok(0) => false,
+            Ok(length) => {
+                self.unread.extend_from_slice(&buffer[..length]);
+                true
+            }
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => false,
+            Err(error) => panic!("nothing more came: {error}"),
+        }
+    }
+}
+
+/// Sends one request on a connection of its own and reads the answer.
+pub(crate) fn exchange(address: SocketAddr, request: &Request) -> Answer {
+    Connection::open(address).exchange(request)
+}
+
+fn position(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    bytes.windows(wanted.len()).position(|window| window == wanted)
+}
