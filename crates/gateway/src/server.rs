@@ -87,6 +87,9 @@ pub async fn serve(
     let introduction = configuration.development.as_ref().map(|dev| dev.announcement(listening));
     let gateway = Data::new(Gateway::new(configuration, store));
 
+    // From here on a signal is obeyed and not fatal: whoever reads that it serves
+    // may send one at once.
+    let signals = Signals::install()?;
     let (clients, admin) =
         (client_server(&server, clients, &gateway)?, admin_server(admin, &gateway)?);
     let handles = [clients.handle(), admin.handle()];
@@ -97,7 +100,6 @@ pub async fn serve(
         announce(&introduction);
     }
 
-    let signals = Signals::install()?;
     signals.obey(&arguments, &server, &gateway).await;
     stop(handles).await;
     running.await.map_err(io::Error::other)??;

@@ -152,6 +152,16 @@ fn an_interrupt_stops_like_a_terminate() {
 }
 
 #[test]
+fn signals_are_obeyed_from_the_moment_it_serves() {
+    for _ in 0..5 {
+        let gateway = Home::new();
+        let gateway = gateway.serve();
+        gateway.signal("TERM");
+        gateway.wait().assert_exit(0);
+    }
+}
+
+#[test]
 fn a_reload_serves_the_companies_that_the_file_names_now() {
     let home = Home::configured("[[company]]\nid = \"ABC123\"\n");
     let gateway = home.serve();
