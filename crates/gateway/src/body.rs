@@ -18,11 +18,10 @@ use crate::{
 /// are bounded; of a larger one nothing more is read.
 pub(crate) async fn read(
     headers: &HeaderMap,
-    payload: Payload,
+    payload: &mut Payload,
     encoding: ContentEncoding,
 ) -> Result<Vec<u8>, Refusal> {
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-    let announced: Option<usize> = announced.and_then(|length| length.parse().ok());
+    let announced = announced(headers);
     if announced.is_some_and(|length| BODY_BYTES < length) {
         return Err(Refusal::TooLarge);
     }
@@ -35,7 +34,32 @@ pub(crate) async fn read(
     }
 }
 
-async fn gather(mut payload: Payload, expected: usize) -> Result<BytesMut, Refusal> {
+/// Takes in what is left of a body that nobody will read, if it is not too large
+/// and comes soon. Otherwise the connection has to be closed after the answer,
+/// and a page in a loop would open one for every 429.
+pub(crate) async fn discard(headers: &HeaderMap, payload: &mut Payload) {
+    if announced(headers).is_some_and(|length| BODY_BYTES < length) {
+        return;
+    }
+    // Whatever comes of it, the answer is the same.
+    let _ = timeout(limits::DISCARD_TIMEOUT, async {
+        let mut left = BODY_BYTES;
+        while let Some(Ok(chunk)) = payload.next().await {
+            match left.checked_sub(chunk.len()) {
+                Some(less) => left = less,
+                None => return,
+            }
+        }
+    })
+    .await;
+}
+
+/// The length a head announces.
+fn announced(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+async fn gather(payload: &mut Payload, expected: usize) -> Result<BytesMut, Refusal> {
     let mut body = BytesMut::with_capacity(expected);
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.or(Err(Refusal::Unreadable))?;

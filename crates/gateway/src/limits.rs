@@ -36,6 +36,10 @@ pub const CONNECTIONS_PER_WORKER: usize = 25_000;
 /// bytes of TOML each, rounded up. It bounds what a wrong path can read.
 pub const CONFIGURATION_BYTES: u64 = 64 * 1024 * 1024;
 
+/// How long the rest of a body that nobody will read may take to arrive. It is
+/// usually there already; the answer waits for no longer than a client notices.
+pub const DISCARD_TIMEOUT: Duration = Duration::from_millis(250);
+
 /// Keys that seal or open exchange tokens: the one in use, and those it replaced
 /// over the life of a token.
 pub const EXCHANGE_KEYS: usize = 16;

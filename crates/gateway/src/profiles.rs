@@ -27,7 +27,7 @@ use crate::{
 /// with a public key, and must not learn what the store already knew.
 pub(crate) async fn client_profiles(
     request: HttpRequest,
-    payload: Payload,
+    mut payload: Payload,
     gateway: Data<Gateway>,
 ) -> HttpResponse {
     let mut reply = Reply {
@@ -36,25 +36,32 @@ pub(crate) async fn client_profiles(
         standing: None,
     };
     let answer = match *request.method() {
-        Method::POST => upsert(&request, payload, &gateway, &mut reply).await,
+        Method::POST => upsert(&request, &mut payload, &gateway, &mut reply).await,
         Method::OPTIONS => preflight(&request, &gateway, &mut reply),
         _ => Err(Refusal::Method),
     };
-    answer.unwrap_or_else(|refusal| turn_away(&gateway, &reply, &refusal))
+    match answer {
+        Ok(answer) => answer,
+        Err(refusal) => turn_away(&request, &mut payload, &gateway, &reply, &refusal).await,
+    }
 }
 
 /// Serves every other path.
-pub(crate) async fn unknown_path(request: HttpRequest, gateway: Data<Gateway>) -> HttpResponse {
+pub(crate) async fn unknown_path(
+    request: HttpRequest,
+    mut payload: Payload,
+    gateway: Data<Gateway>,
+) -> HttpResponse {
     let media_type = admission::answer_media_type(request.headers(), &gateway);
     let reply = Reply { cors: Cors::of(&request), media_type, standing: None };
-    turn_away(&gateway, &reply, &Refusal::UnknownPath)
+    turn_away(&request, &mut payload, &gateway, &reply, &Refusal::UnknownPath).await
 }
 
 /// The order of these lines is the order of checks that docs/PROTOCOL.md
 /// promises.
 async fn upsert(
     request: &HttpRequest,
-    payload: Payload,
+    payload: &mut Payload,
     gateway: &Gateway,
     reply: &mut Reply,
 ) -> Result<HttpResponse, Refusal> {
@@ -140,7 +147,13 @@ fn preflight(
     Ok(reply.preflight(request.headers().get(header::ACCESS_CONTROL_REQUEST_HEADERS)))
 }
 
-fn turn_away(gateway: &Gateway, reply: &Reply, refusal: &Refusal) -> HttpResponse {
+async fn turn_away(
+    request: &HttpRequest,
+    payload: &mut Payload,
+    gateway: &Gateway,
+    reply: &Reply,
+    refusal: &Refusal,
+) -> HttpResponse {
     let (status, code) = (refusal.status(), refusal.code());
     if status.is_server_error() {
         gateway.meters.failed(code);
@@ -148,6 +161,9 @@ fn turn_away(gateway: &Gateway, reply: &Reply, refusal: &Refusal) -> HttpRespons
     } else {
         gateway.meters.refused(code);
         tracing::debug!(code, status = status.as_u16(), "turned a request away");
+    }
+    if !refusal.closes() {
+        body::discard(request.headers(), payload).await;
     }
     reply.refused(refusal)
 }

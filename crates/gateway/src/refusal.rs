@@ -107,6 +107,12 @@ impl Refusal {
         }
     }
 
+    /// Whether the connection ends with the answer, since the rest of the body is
+    /// not waited for.
+    pub fn closes(&self) -> bool {
+        matches!(self, Refusal::TooLarge | Refusal::TooSlow | Refusal::Unreadable)
+    }
+
     /// All that is wrong, at least one thing.
     pub fn problems(&self) -> Vec<Problem> {
         match self {

@@ -60,8 +60,7 @@ impl Reply {
         if let Refusal::Method = refusal {
             builder.insert_header((header::ALLOW, METHODS));
         }
-        // What was not read of the body is not waited for.
-        if let Refusal::TooLarge | Refusal::TooSlow | Refusal::Unreadable = refusal {
+        if refusal.closes() {
             builder.force_close();
         }
         let problems = refusal.problems();

@@ -208,6 +208,45 @@ fn a_client_that_asks_before_it_sends_is_told_to_go_on() {
 }
 
 #[test]
+fn a_refusal_leaves_the_connection_to_the_next_request() {
+    let gateway = Home::new();
+    let gateway = gateway.serve();
+    let mut connection = gateway.connect();
+    let good = || Request::email("sarah.mason@klaviyo-demo.com");
+    connection.exchange(&good().of("ONCE01")).assert_accepted();
+    let large = profile("sarah.mason@klaviyo-demo.com", BODY_BYTES);
+    for (request, status) in [
+        (good().to("/nowhere"), 404),
+        (good().of("NOBODY"), 400),
+        (good().of("SHOP01").with("Origin", "https://evil.example"), 403),
+        (good().of("ONCE01"), 429),
+        (good().without("revision"), 400),
+        (good().with("Content-Type", "text/plain"), 415),
+        (good().body("{"), 400),
+        (good().of("NOBODY").body(large), 400),
+    ] {
+        let answer = connection.exchange(&request);
+        assert_eq!(answer.status, status);
+        assert!(!answer.has("Connection"), "{answer:?}");
+    }
+    connection.exchange(&good()).assert_accepted();
+}
+
+#[test]
+fn a_refusal_waits_for_no_body_that_does_not_come() {
+    let gateway = Home::new();
+    let gateway = gateway.serve();
+    for framing in [("Content-Length", "500"), ("Transfer-Encoding", "chunked")] {
+        let mut connection = gateway.connect();
+        let request = Request::bare().of("NOBODY").with(framing.0, framing.1);
+        assert!(connection.send(request.head()));
+        let answer = connection.receive();
+        assert_eq!(answer.status, 400);
+        assert_eq!(answer.json()["errors"][0]["detail"], "Invalid Company ID");
+    }
+}
+
+#[test]
 fn a_refused_body_is_not_taken_for_the_next_request() {
     let gateway = Home::new();
     let gateway = gateway.serve();
