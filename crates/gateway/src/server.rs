@@ -218,8 +218,9 @@ fn reload(arguments: &ServeArguments, server: &Server, gateway: &Gateway) {
             if new != server {
                 tracing::warn!("some of the new settings take a restart; they are not in force");
             }
-            tracing::info!(companies = companies.len(), "reloaded the configuration");
+            let companies = companies.len();
             gateway.reload(configuration);
+            tracing::info!(companies, "reloaded the configuration");
         }
         Err(error) => {
             tracing::error!(error = %settings::chain(&error), "the configuration was not reloaded");
