@@ -2,7 +2,10 @@
 
 use std::{
     net::TcpListener,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -10,26 +13,72 @@ use std::{
 use crate::{
     serving::{Home, Serving, finish},
     stored::Stored,
-    wire::{self, Request},
+    wire::{self, PATIENCE, Request},
 };
 
-/// Sends new people one after the other until the connection breaks or it is told
-/// to stop, and returns those that were acknowledged.
-fn send_until(gateway: &Serving, sender: &str, enough: &AtomicBool) -> Vec<String> {
-    let mut connection = gateway.connect();
-    let mut acknowledged = Vec::new();
-    for number in 0.. {
-        let email = format!("{sender}.{number}@example.com");
-        if enough.load(Ordering::Relaxed) || !connection.send(Request::email(&email).bytes()) {
-            break;
-        }
-        match connection.receive_or_end() {
-            Some(answer) => answer.assert_accepted(),
-            None => break,
-        }
-        acknowledged.push(email);
+/// Four clients that send new people, one after the other, as fast as they are
+/// answered.
+#[derive(Default)]
+struct Load {
+    acknowledged: Mutex<Vec<String>>,
+    enough: AtomicBool,
+}
+
+impl Load {
+    /// Sends until the connections end, or `meanwhile` returns.
+    fn during(&self, gateway: &Serving, name: &str, meanwhile: impl FnOnce()) {
+        thread::scope(|scope| {
+            for sender in 0..4 {
+                scope.spawn(move || self.send(gateway, &format!("{name}.{sender}")));
+            }
+            // Also when `meanwhile` panics, or the senders would go on for ever.
+            let _ends = Ends(&self.enough);
+            meanwhile();
+        });
     }
-    acknowledged
+
+    fn send(&self, gateway: &Serving, sender: &str) {
+        let mut connection = gateway.connect();
+        for number in 0.. {
+            let email = format!("{sender}.{number}@example.com");
+            if self.enough.load(Ordering::Relaxed)
+                || !connection.send(Request::email(&email).bytes())
+            {
+                return;
+            }
+            let Some(answer) = connection.receive_or_end() else { return };
+            answer.assert_accepted();
+            self.acknowledged.lock().unwrap().push(email);
+        }
+    }
+
+    /// Waits until this many were acknowledged.
+    fn wait_for(&self, count: usize) {
+        let pause = Duration::from_millis(2);
+        let pauses = PATIENCE.as_millis() / pause.as_millis();
+        let enough = (0..pauses).any(|_| {
+            thread::sleep(pause);
+            count <= self.acknowledged.lock().unwrap().len()
+        });
+        assert!(enough, "{count} requests take longer than {PATIENCE:?}");
+    }
+
+    /// Sees that everybody who was acknowledged is in the store.
+    fn assert_stored(&self, stored: &Stored) {
+        let acknowledged = self.acknowledged.lock().unwrap();
+        let lost = |email: &&String| stored.by_email("ABC123", email).is_none();
+        let lost: Vec<&String> = acknowledged.iter().filter(lost).collect();
+        assert!(lost.is_empty(), "of {} these are lost: {lost:?}", acknowledged.len());
+    }
+}
+
+/// Sets what it holds when it goes.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 const UNLIMITED: &str = "[[company]]\nid = \"ABC123\"\n\
@@ -49,33 +98,20 @@ fn what_was_acknowledged_survives_a_process_that_is_killed_at_once() {
 #[test]
 fn what_was_acknowledged_under_load_survives_being_killed_again_and_again() {
     let home = Home::configured(UNLIMITED);
-    let mut acknowledged = Vec::new();
-    for round in 0..5 {
+    let loads: [Load; 5] = Default::default();
+    for (round, load) in loads.iter().enumerate() {
         let gateway = home.serve();
-        let never = AtomicBool::new(false);
-        let sent: Vec<Vec<String>> = thread::scope(|scope| {
-            let senders: Vec<_> = (0..4)
-                .map(|sender| {
-                    let (gateway, never) = (&gateway, &never);
-                    let sender = format!("round{round}.sender{sender}");
-                    scope.spawn(move || send_until(gateway, &sender, never))
-                })
-                .collect();
+        load.during(&gateway, &format!("round{round}"), || {
             // Each round in another phase of what the store does.
-            thread::sleep(Duration::from_millis(150 + 37 * round));
+            load.wait_for(20 + 61 * round);
             gateway.signal("KILL");
-            senders.into_iter().map(|sender| sender.join().unwrap()).collect()
         });
         assert!(!gateway.wait().status.success());
-        assert!(sent.iter().any(|sent| !sent.is_empty()), "round {round} sent nothing");
-        acknowledged.extend(sent.into_iter().flatten());
     }
     home.serve().stop().assert_exit(0);
     home.verify().assert_exit(0);
     let stored = Stored::open(&home);
-    let lost: Vec<&String> =
-        acknowledged.iter().filter(|email| stored.by_email("ABC123", email).is_none()).collect();
-    assert!(lost.is_empty(), "of {} these are lost: {lost:?}", acknowledged.len());
+    loads.iter().for_each(|load| load.assert_stored(&stored));
 }
 
 #[test]
@@ -104,29 +140,16 @@ fn a_clean_stop_finishes_what_is_in_flight_and_stores_it() {
 fn a_clean_stop_under_load_stores_all_that_was_acknowledged_and_exits_0() {
     let home = Home::configured(UNLIMITED);
     let gateway = home.serve();
-    let enough = AtomicBool::new(false);
-    let acknowledged: Vec<String> = thread::scope(|scope| {
-        let senders: Vec<_> = (0..4)
-            .map(|sender| {
-                let (gateway, enough) = (&gateway, &enough);
-                scope.spawn(move || send_until(gateway, &format!("sender{sender}"), enough))
-            })
-            .collect();
-        thread::sleep(Duration::from_millis(300));
+    let load = Load::default();
+    load.during(&gateway, "load", || {
+        load.wait_for(100);
         gateway.signal("TERM");
         gateway.logged("everything accepted is stored");
-        enough.store(true, Ordering::Relaxed);
-        senders.into_iter().flat_map(|sender| sender.join().unwrap()).collect()
     });
     gateway.wait().assert_exit(0);
-    assert!(!acknowledged.is_empty());
     let stored = Stored::open(&home);
-    let audit = stored.audit();
-    assert!(audit.breaches.is_empty());
-    assert!(acknowledged.len() as u64 <= audit.profiles);
-    for email in &acknowledged {
-        assert!(stored.by_email("ABC123", email).is_some(), "{email}");
-    }
+    assert!(stored.audit().breaches.is_empty());
+    load.assert_stored(&stored);
 }
 
 #[test]
