@@ -13,7 +13,7 @@ use std::{
 use crate::{
     serving::{Home, Serving, finish},
     stored::Stored,
-    wire::{self, PATIENCE, Request},
+    wire::{self, Connection, PATIENCE, Request},
 };
 
 /// Four clients that send new people, one after the other, as fast as they are
@@ -84,6 +84,16 @@ impl Drop for Ends<'_> {
 const UNLIMITED: &str = "[[company]]\nid = \"ABC123\"\n\
                          limits = { burst = 1000000, steady = 1000000 }\n";
 
+/// A request for whose body the gateway waits, and that body.
+fn in_flight(gateway: &Serving) -> (Connection, Vec<u8>) {
+    let request = Request::email("sarah.mason@klaviyo-demo.com").with("Expect", "100-continue");
+    let (head, whole) = (request.head(), request.bytes());
+    let mut connection = gateway.connect();
+    assert!(connection.send(&head));
+    assert_eq!(connection.receive().status, 100);
+    (connection, whole[head.len()..].to_vec())
+}
+
 #[test]
 fn what_was_acknowledged_survives_a_process_that_is_killed_at_once() {
     let home = Home::new();
@@ -118,16 +128,11 @@ fn what_was_acknowledged_under_load_survives_being_killed_again_and_again() {
 fn a_clean_stop_finishes_what_is_in_flight_and_stores_it() {
     let home = Home::new();
     let gateway = home.serve();
-    let request = Request::email("sarah.mason@klaviyo-demo.com").with("Expect", "100-continue");
-    let (head, whole) = (request.head(), request.bytes());
-    let mut connection = gateway.connect();
-    assert!(connection.send(&head));
-    // From here on the gateway waits for the body.
-    assert_eq!(connection.receive().status, 100);
+    let (mut connection, body) = in_flight(&gateway);
     gateway.signal("TERM");
     gateway.logged("stopping");
     thread::sleep(Duration::from_millis(200));
-    assert!(connection.send(&whole[head.len()..]));
+    assert!(connection.send(body));
     connection.receive().assert_accepted();
     let finished = gateway.wait();
     finished.assert_exit(0);
@@ -299,15 +304,11 @@ fn a_data_directory_is_for_its_owner_alone() {
 fn health_is_told_until_the_end() {
     let home = Home::new();
     let gateway = home.serve();
-    let request = Request::email("sarah.mason@klaviyo-demo.com").with("Expect", "100-continue");
-    let (head, whole) = (request.head(), request.bytes());
-    let mut connection = gateway.connect();
-    assert!(connection.send(&head));
-    assert_eq!(connection.receive().status, 100);
+    let (mut connection, body) = in_flight(&gateway);
     gateway.signal("TERM");
     gateway.logged("stopping");
     assert_eq!(wire::exchange(gateway.admin, &Request::new("GET", "/health/live")).status, 200);
-    assert!(connection.send(&whole[head.len()..]));
+    assert!(connection.send(body));
     connection.receive().assert_accepted();
     gateway.wait().assert_exit(0);
 }
