@@ -64,7 +64,7 @@ impl FromStr for Email {
         if limits::EMAIL_BYTES < canonical.len() {
             return Err(InvalidEmail::TooLong);
         }
-        if !canonical.validate_email() {
+        if !ordinary(mailbox, &domain) && !canonical.validate_email() {
             return Err(InvalidEmail::Malformed);
         }
         Ok(Email { text: canonical.into() })
@@ -97,6 +97,29 @@ fn plain(domain: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
     domain.bytes().all(allowed) && !domain.contains("--")
 }
+
+/// Whether the address rule certainly accepts this: a mailbox of letters, digits
+/// and four common marks, at a domain of proper labels. Nearly all addresses are
+/// so, and are spared the rule's regular expressions, which would take a third of
+/// the time of a whole body.
+fn ordinary(mailbox: &str, domain: &str) -> bool {
+    let common = |byte: u8| byte.is_ascii_alphanumeric() || b".-_+".contains(&byte);
+    let label = |label: &str| {
+        (1..=LABEL_BYTES).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    (1..=MAILBOX_BYTES).contains(&mailbox.len())
+        && mailbox.bytes().all(common)
+        && domain.split('.').all(label)
+}
+
+/// Length of a mailbox, in bytes: RFC 5321 §4.5.3.1.1.
+const MAILBOX_BYTES: usize = 64;
+
+/// Length of one label of a domain, in bytes: RFC 1035 §2.3.4.
+const LABEL_BYTES: usize = 63;
 
 /// Shows the domain only, because `Debug` is how personal data reaches logs.
 impl fmt::Debug for Email {
@@ -163,6 +186,22 @@ mod tests {
     }
 
     #[test]
+    fn mailboxes_and_labels_are_bounded() {
+        let address = |mailbox: usize, label: usize| {
+            format!("{}@{}.com", "a".repeat(mailbox), "b".repeat(label))
+        };
+        reads(&address(64, 63), &address(64, 63));
+        refuses(&address(65, 1), InvalidEmail::Malformed);
+        refuses(&address(1, 64), InvalidEmail::Malformed);
+    }
+
+    #[test]
+    fn the_addresses_of_most_people_are_ordinary() {
+        assert!(ordinary("Sarah.Mason_89+news-letter", "mail.example-shop.co.uk"));
+        assert!(!ordinary("o'brien", "example.com"));
+    }
+
+    #[test]
     fn an_address_does_not_reach_logs() {
         let email: Email = "sarah@example.com".parse().unwrap();
         assert_eq!(format!("{email:?}"), "Email(…@example.com)");
@@ -175,6 +214,17 @@ mod tests {
         ) {
             if let Ok(email) = text.parse::<Email>() {
                 prop_assert_eq!(email.as_str().parse::<Email>(), Ok(email.clone()));
+            }
+        }
+
+        #[test]
+        fn what_is_ordinary_keeps_the_address_rule(
+            mailbox in r"[a-z0-9.+_-]{0,66}",
+            domain in r"([a-z0-9-]{0,3}|[a-z0-9-]{62,64})(\.[a-z0-9-]{1,3}){0,3}",
+        ) {
+            if ordinary(&mailbox, &domain) {
+                let address = format!("{mailbox}@{domain}");
+                prop_assert!(address.validate_email(), "{}", address);
             }
         }
 
