@@ -10,8 +10,8 @@ use crate::{meters::Meters, state::Gateway};
 /// The routes of the admin listener.
 pub fn routes(config: &mut ServiceConfig) {
     config
-        .route("/health/live", web::get().to(live))
-        .route("/health/ready", web::get().to(ready))
+        .service(web::resource("/health/live").get(live).head(live))
+        .service(web::resource("/health/ready").get(ready).head(ready))
         .route("/metrics", web::get().to(metrics));
 }
 

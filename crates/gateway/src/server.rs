@@ -83,13 +83,16 @@ pub async fn serve(
     let clients = listen(server.listen)?;
     let admin = listen(server.admin_listen)?;
     let (listening, admin_listening) = (clients.local_addr()?, admin.local_addr()?);
+    // Opening a store after a crash may take a while, and being told to reload
+    // meanwhile must not end the process.
+    let reload = signal(SignalKind::hangup())?;
     let store = open_store(&server).await?;
     let introduction = configuration.development.as_ref().map(|dev| dev.announcement(listening));
     let gateway = Data::new(Gateway::new(configuration, store));
 
     // From here on a signal is obeyed and not fatal: whoever reads that it serves
     // may send one at once.
-    let signals = Signals::install()?;
+    let signals = Signals::install(reload)?;
     let (clients, admin) =
         (client_server(&server, clients, &gateway)?, admin_server(admin, &gateway)?);
     let handles = [clients.handle(), admin.handle()];
@@ -185,9 +188,9 @@ struct Signals {
 }
 
 impl Signals {
-    fn install() -> io::Result<Signals> {
+    fn install(reload: tokio::signal::unix::Signal) -> io::Result<Signals> {
         Ok(Signals {
-            reload: signal(SignalKind::hangup())?,
+            reload,
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
         })
