@@ -1,1 +1,14 @@
 //! What the store promises.
+
+#[cfg(test)]
+mod clockwork;
+#[cfg(test)]
+mod decisions;
+#[cfg(test)]
+mod gated;
+#[cfg(test)]
+mod people;
+#[cfg(test)]
+mod stories;
+#[cfg(test)]
+mod world;
