@@ -93,7 +93,7 @@ pub fn decide(
     let previous = previous_outcomes(&start, absorbed.clone());
     let (mut profile, merges) = absorb_all(start, absorbed, rules, moment);
     attach_all(&mut profile.held, claims, &resolution.fates, rules);
-    profile.held.secondary_emails.retain(|email| !submission.leaving_emails.contains(email));
+    detach_all(&mut profile.held, submission);
     let mut changed = submission.patch.clone().apply(&mut profile.attributes);
     if !changed.is_empty() && !profile.attributes.properties.fit() {
         return Err(PropertiesTooLarge);
@@ -193,4 +193,25 @@ fn attach(held: &mut Held, origin: Origin, identifier: Identifier, rules: &Rules
         Identifier::Email(email) => held.email = Some(email),
         Identifier::ExternalId(id) => held.external_id = Some(id),
     }
+}
+
+/// The identifiers that a request names.
+fn named(claims: &Claims) -> impl Iterator<Item = &Identifier> {
+    claims.made().iter().filter_map(|claim| match &claim.named {
+        Named::Holder(identifier) => Some(identifier),
+        Named::Profile(_) => None,
+    })
+}
+
+/// Takes away the secondary addresses that are to leave. One that the request
+/// names as well stays where it is, or the request carried out twice would
+/// differ from the request carried out once.
+fn detach_all(held: &mut Held, submission: &Submission) {
+    let Submission { scope: Scope::Server, claims, leaving_emails, .. } = submission else {
+        return;
+    };
+    let stays = |email: &Email| {
+        named(claims).any(|named| matches!(named, Identifier::Email(named) if named == email))
+    };
+    held.secondary_emails.retain(|email| stays(email) || !leaving_emails.contains(email));
 }

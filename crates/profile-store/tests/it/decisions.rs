@@ -251,6 +251,37 @@ fn what_names_nobody_is_noted_and_never_adopted() {
 }
 
 #[test]
+fn only_the_company_itself_changes_secondary_addresses() {
+    decides(&[
+        ("e:ann", "e:ann +e:bob", "unchanged 0: matched, server only", "e:ann"),
+        ("e:ann +e:bob", "e:ann -e:bob", "unchanged 0: matched, server only", "e:ann +e:bob"),
+        ("e:ann", "server e:ann +e:bob", "updated 0: matched, attached", "e:ann +e:bob"),
+        ("e:ann +e:bob", "server e:ann -e:bob", "updated 0: matched", "e:ann"),
+        ("e:ann", "server e:ann -e:bob", "unchanged 0: matched", "e:ann"),
+        ("e:ann", "server e:ann -e:ann", "unchanged 0: matched", "e:ann"),
+        ("e:ann", "server e:ann +e:ann", "unchanged 0: matched", "e:ann"),
+        ("x:1 | e:ann", "server x:1 +e:ann", "updated 0: matched, absorbed 1", "x:1 e:ann"),
+        (
+            "e:ann | e:bob",
+            "server e:ann +e:bob",
+            "unchanged 0: matched, differs in e",
+            "e:ann | e:bob",
+        ),
+        ("", "server id:old +e:ann", "created 0: attached, foreign", "+e:ann"),
+        ("+e:ann", "server e:ann", "unchanged 0: matched", "+e:ann"),
+    ]);
+}
+
+#[test]
+fn an_address_that_the_request_names_does_not_leave() {
+    decides(&[
+        ("e:ann", "server e:ann +e:bob -e:bob", "updated 0: matched, attached", "e:ann +e:bob"),
+        ("x:1 +e:bob", "server x:1 e:bob -e:bob", "unchanged 0: matched, matched", "x:1 +e:bob"),
+        ("", "server id:? +e:ann -e:ann", "created 0: unknown, attached", "+e:ann"),
+    ]);
+}
+
+#[test]
 fn the_oldest_device_leaves_when_one_too_many_joins() {
     let mut world = World::new();
     for number in 1..=32 {
