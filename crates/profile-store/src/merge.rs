@@ -53,7 +53,7 @@ fn merge_held(survivor: Held, absorbed: Held, rules: &Rules) -> Held {
 }
 
 /// The last `limit` of both lists, one after the other, none twice.
-pub(crate) fn newest<T: PartialEq>(limit: usize, mut older: Vec<T>, newer: Vec<T>) -> Vec<T> {
+fn newest<T: PartialEq>(limit: usize, mut older: Vec<T>, newer: Vec<T>) -> Vec<T> {
     older.retain(|item| !newer.contains(item));
     older.extend(newer);
     older.drain(..older.len().saturating_sub(limit));

@@ -282,6 +282,37 @@ fn an_address_that_the_request_names_does_not_leave() {
 }
 
 #[test]
+fn the_oldest_secondary_address_leaves_a_full_list() {
+    decides(&[
+        (
+            "e:ann +e:b +e:c +e:d +e:e",
+            "server e:ann +e:f",
+            "updated 0: matched, attached",
+            "e:ann +e:c +e:d +e:e +e:f",
+        ),
+        // Not one that the same request names.
+        (
+            "e:ann +e:b +e:c +e:d +e:e",
+            "server e:ann +e:b +e:f",
+            "updated 0: matched, matched, attached",
+            "e:ann +e:b +e:d +e:e +e:f",
+        ),
+        (
+            "e:ann",
+            "server e:ann +e:b +e:c +e:d +e:e +e:f",
+            "updated 0: matched, attached, attached, attached, attached, taken",
+            "e:ann +e:b +e:c +e:d +e:e",
+        ),
+        (
+            "e:ann +e:b +e:c +e:d +e:e",
+            "server e:ann -e:c +e:f",
+            "updated 0: matched, attached",
+            "e:ann +e:b +e:d +e:e +e:f",
+        ),
+    ]);
+}
+
+#[test]
 fn the_oldest_device_leaves_when_one_too_many_joins() {
     let mut world = World::new();
     for number in 1..=32 {
@@ -292,6 +323,31 @@ fn the_oldest_device_leaves_when_one_too_many_joins() {
     assert_eq!(world.leads_to("a:device-1"), None);
     assert_eq!(world.leads_to("a:device-2"), Some(0));
     assert_eq!(world.leads_to("a:device-33"), Some(0));
+    world.is_sound();
+}
+
+#[test]
+fn the_device_in_hand_stays_when_one_too_many_joins() {
+    let rules = Rules { anonymous_ids: 3, ..Rules::default() };
+    decides_under(
+        rules,
+        &[
+            // It belonged to a profile that is absorbed.
+            ("@a:1 e:ann | a:4", "e:ann a:4", "updated 0: matched, absorbed 1", "e:ann a:4 a:1"),
+        ],
+    );
+    let mut world = World::with_rules(rules);
+    world.say("a:new name=Ann");
+    for device in ["1", "2", "3"] {
+        world.say(&format!("e:ann a:{device}"));
+    }
+    assert_eq!(world.say("e:ann a:new"), "updated 1: matched, absorbed 0");
+    assert_eq!(world.leads_to("a:new"), Some(1));
+    assert_eq!(world.leads_to("a:1"), None);
+    // It was the oldest of a full list.
+    assert_eq!(world.say("@a:new a:4 e:ann"), "updated 1: matched, matched, attached");
+    assert_eq!(world.leads_to("a:new"), Some(1));
+    assert_eq!(world.leads_to("a:2"), None);
     world.is_sound();
 }
 
