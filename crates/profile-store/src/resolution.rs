@@ -56,6 +56,7 @@ pub fn resolve(
 ) -> Resolution {
     let survivor = survivor(claims, reached);
     let mut decision = Decision {
+        claims,
         scope,
         rules,
         survivor,
@@ -173,6 +174,7 @@ impl Size {
 
 /// The decision in the making.
 struct Decision<'a> {
+    claims: &'a [Claim],
     scope: Scope,
     rules: &'a Rules,
     survivor: Option<&'a Profile>,
@@ -234,6 +236,7 @@ impl<'a> Decision<'a> {
         }
         match (self.places.taken_by_another(identifier), self.scope) {
             (true, Scope::Client) => Fate::Ignored(Ignored::PlaceTaken),
+            (true, Scope::Server) if self.overruled(claim) => Fate::Ignored(Ignored::PlaceTaken),
             (true, Scope::Server) => {
                 self.places.put(identifier);
                 Fate::Replaced
@@ -243,5 +246,14 @@ impl<'a> Decision<'a> {
                 Fate::Attached
             }
         }
+    }
+
+    /// Whether the attributes name another identifier of the same kind. They say
+    /// what the profile holds, and the subject only whom the request is about: if
+    /// both replaced what is held, each repetition would undo the one before.
+    fn overruled(&self, claim: &Claim) -> bool {
+        let overrules =
+            |other: &Claim| other.origin == Origin::Attributes && other.kind() == claim.kind();
+        claim.origin == Origin::Subject && self.claims.iter().any(overrules)
     }
 }

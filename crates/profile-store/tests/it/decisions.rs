@@ -114,6 +114,16 @@ fn the_company_itself_replaces_what_is_held() {
 }
 
 #[test]
+fn where_subject_and_attributes_differ_the_attributes_say_what_is_held() {
+    decides(&[
+        ("", "server @e:ann e:bob", "created 0: taken, replaced", "e:bob"),
+        ("e:bob", "server @e:ann e:bob", "unchanged 0: taken, matched", "e:bob"),
+        ("x:1 p:5", "server @x:1 @p:6 p:7", "updated 0: matched, taken, replaced", "x:1 p:7"),
+        ("x:1", "server @x:1 @p:6 p:7", "updated 0: matched, taken, replaced", "x:1 p:7"),
+    ]);
+}
+
+#[test]
 fn two_profiles_of_one_person_become_the_one_of_higher_authority() {
     decides(&[
         ("x:1 | e:ann", "x:1 e:ann", "updated 0: matched, absorbed 1", "x:1 e:ann"),
