@@ -184,10 +184,19 @@ fn named(claims: &Claims) -> impl Iterator<Item = &Identifier> {
     })
 }
 
-/// Gives the profile the identifiers that were attached.
+/// Gives the profile the identifiers that were attached. An address that is to be
+/// a secondary one may have led to it as the primary one that is replaced now.
 fn attach_all(held: &mut Held, claims: &Claims, fates: &[Fate]) {
     for (claim, fate) in claims.made().iter().zip(fates) {
-        if let (Named::Holder(identifier), Fate::Attached | Fate::Replaced) = (&claim.named, fate) {
+        let Named::Holder(identifier) = &claim.named else { continue };
+        let joins = match fate {
+            Fate::Attached | Fate::Replaced => true,
+            Fate::Matched | Fate::Absorbed(_) => {
+                claim.origin == Origin::Append && !held.holds(identifier)
+            }
+            Fate::Refused(_) | Fate::Ignored(_) => false,
+        };
+        if joins {
             attach(held, claim.origin, identifier.clone());
         }
     }

@@ -283,6 +283,19 @@ fn only_the_company_itself_changes_secondary_addresses() {
 }
 
 #[test]
+fn a_replaced_address_may_stay_as_a_secondary_one() {
+    decides(&[
+        ("e:ann", "server e:bob +e:ann", "updated 0: replaced, matched", "e:bob +e:ann"),
+        (
+            "x:1 e:ann",
+            "server x:1 e:bob +e:ann",
+            "updated 0: matched, replaced, matched",
+            "x:1 e:bob +e:ann",
+        ),
+    ]);
+}
+
+#[test]
 fn an_address_that_the_request_names_does_not_leave() {
     decides(&[
         ("e:ann", "server e:ann +e:bob -e:bob", "updated 0: matched, attached", "e:ann +e:bob"),
