@@ -66,9 +66,23 @@ pub fn resolve(
         absorbed: Vec::new(),
     };
     let pairs = claims.iter().zip(reached);
-    let fates = pairs.map(|(claim, profile)| decision.fate(claim, *profile)).collect();
+    let mut fates: Vec<Fate> =
+        pairs.map(|(claim, profile)| decision.fate(claim, *profile)).collect();
     let Decision { absorbed, .. } = decision;
+    settle(&mut fates, reached, &absorbed);
     Resolution { survivor: survivor.map(|profile| profile.id), absorbed, fates }
+}
+
+/// Corrects the fates as it turned out: a claim too weak to take a profile in led
+/// to the survivor after all, if a stronger one that came later took it in.
+fn settle(fates: &mut [Fate], reached: &[Option<&Profile>], absorbed: &[ProfileId]) {
+    for (fate, reached) in fates.iter_mut().zip(reached) {
+        if let (Fate::Refused(_), Some(profile)) = (*fate, reached)
+            && absorbed.contains(&profile.id)
+        {
+            *fate = Fate::Absorbed(profile.id);
+        }
+    }
 }
 
 /// The profile that the first claim to lead anywhere leads to.

@@ -176,7 +176,7 @@ fn a_weaker_claim_never_takes_a_profile_in() {
         (
             "x:1 | e:ann a:tab",
             "@x:1 @a:tab e:ann",
-            "updated 0: matched, owns e, absorbed 1",
+            "updated 0: matched, absorbed 1, absorbed 1",
             "x:1 e:ann a:tab",
         ),
     ]);
