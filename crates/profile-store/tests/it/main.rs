@@ -7,6 +7,10 @@ mod decisions;
 #[cfg(test)]
 mod gated;
 #[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod model;
+#[cfg(test)]
 mod people;
 #[cfg(test)]
 mod stories;
