@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod clockwork;
 #[cfg(test)]
+mod conformance;
+#[cfg(test)]
 mod decisions;
 #[cfg(test)]
 mod gated;
