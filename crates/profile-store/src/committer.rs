@@ -64,6 +64,8 @@ impl Committer {
             self.commit(batch).await;
             if !stops.is_empty() {
                 let flushed = self.flush().await;
+                // Whoever hears that the store is closed may open its data again.
+                drop(self);
                 for answer in stops {
                     // Whoever asked may have gone; what they asked for is done.
                     let _ = answer.send(flushed);

@@ -19,6 +19,7 @@ use proptest::{
 use tempfile::TempDir;
 
 use crate::{
+    clockwork::Clockwork,
     people::asked,
     world::{World, contents, wait},
 };
@@ -77,6 +78,7 @@ macro_rules! conforms {
                 requests_of_one_batch_see_each_other
                 many_at_once_create_one_profile
                 companies_have_nothing_in_common
+                closing_and_opening_again_keeps_everything
             }
         }
     };
@@ -400,5 +402,26 @@ fn companies_have_nothing_in_common(medium: &dyn Medium) {
     world.company = "DEMO01".parse().unwrap();
     assert_eq!(world.about(0), "x:1 e:ann p:5 a:tab name=Ann");
     assert_eq!(world.outcomes().len(), 1);
+    world.is_sound();
+}
+
+fn closing_and_opening_again_keeps_everything(medium: &dyn Medium) {
+    let mut world = World::over(medium.open());
+    for words in ["e:ann name=Ann", "a:tab plan=trial", "e:ann a:tab", "x:2 e:bob"] {
+        world.say(words);
+    }
+    let (known, outcomes) = (world.known.clone(), world.outcomes());
+    let before = contents(world.engine.as_ref());
+    wait(world.store.close()).unwrap();
+    assert!(!world.store.is_healthy());
+    drop(world);
+
+    let mut world = World::resumed(medium.open(), Clockwork::after(1_000));
+    world.known = known;
+    assert_eq!(contents(world.engine.as_ref()), before);
+    assert_eq!(world.about(1), "e:ann a:tab name=Ann plan=trial");
+    assert_eq!(world.outcomes(), outcomes);
+    assert_eq!(world.ask(&asked("id:1 p:5")).sequence, 5);
+    assert_eq!(world.about(0), "e:ann p:5 a:tab name=Ann plan=trial");
     world.is_sound();
 }

@@ -7,6 +7,8 @@ mod conformance;
 #[cfg(test)]
 mod decisions;
 #[cfg(test)]
+mod durability;
+#[cfg(test)]
 mod gated;
 #[cfg(test)]
 mod laws;

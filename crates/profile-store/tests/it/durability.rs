@@ -1,0 +1,71 @@
+//! When a request counts as stored, and what readers see meanwhile.
+
+use std::{sync::Arc, thread::sleep, time::Duration};
+
+use profile_store::{
+    Durability, StoreError,
+    engine::{EngineError, MemoryEngine, SledEngine, SledOptions},
+    limits::RELAXED_FLUSH_MS,
+};
+
+use crate::{
+    clockwork::Clockwork,
+    people::asked,
+    world::{World, wait},
+};
+
+fn opened(durability: Durability) -> World {
+    World::opened(Arc::new(MemoryEngine::new()), Clockwork::new(), durability).unwrap()
+}
+
+#[test]
+fn every_answer_waits_for_a_flush() {
+    let mut world = opened(Durability::Flushed);
+    let before = world.engine.flushes();
+    for words in ["e:ann", "e:ann", "a:tab"] {
+        world.say(words);
+    }
+    assert_eq!(world.engine.flushes() - before, 3);
+    world.say_together(&["e:ann", "e:bob", "e:cat"].map(asked));
+    assert_eq!(world.engine.flushes() - before, 5);
+}
+
+#[test]
+fn relaxed_answers_are_flushed_soon_though_nothing_more_comes() {
+    let mut world = opened(Durability::Relaxed);
+    let before = world.engine.flushes();
+    world.say("e:ann");
+    sleep(Duration::from_millis(3 * RELAXED_FLUSH_MS));
+    assert_eq!(world.engine.flushes() - before, 1);
+    // And not again, with nothing to flush.
+    sleep(Duration::from_millis(2 * RELAXED_FLUSH_MS));
+    assert_eq!(world.engine.flushes() - before, 1);
+}
+
+#[test]
+fn closing_flushes_what_was_answered() {
+    let mut world = opened(Durability::Relaxed);
+    let before = world.engine.flushes();
+    world.say("e:ann");
+    wait(world.store.close()).unwrap();
+    assert_eq!(world.engine.flushes() - before, 1);
+}
+
+#[test]
+fn a_closed_store_takes_no_more_and_holds_nothing_open() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = SledOptions { cache_bytes: 8 * 1024 * 1024 };
+    for round in 0..5 {
+        let engine = Arc::new(SledEngine::open(directory.path(), options).unwrap());
+        let mut world = World::resumed(engine, Clockwork::after(round * 1_000));
+        world.ask(&asked("e:ann"));
+        let busy = SledEngine::open(directory.path(), options);
+        assert!(matches!(busy, Err(EngineError::InUse)), "{busy:?}");
+        wait(world.store.close()).unwrap();
+        assert!(!world.store.is_healthy());
+        let submission = world.submission(&asked("e:ann"));
+        assert_eq!(world.submit(submission), Err(StoreError::Closed));
+        assert_eq!(wait(world.store.close()), Err(StoreError::Closed));
+        assert_eq!(world.outcomes().len() as u64, round + 1);
+    }
+}
