@@ -14,7 +14,10 @@ use std::{
 };
 
 use profile_protocol::CompanyId;
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, timeout_at},
+};
 
 use crate::{
     Mint, Moment, Outcome, Submission,
@@ -45,8 +48,8 @@ pub(crate) struct Committer {
     pub(crate) sequences: HashMap<CompanyId, u64>,
     /// Chance for the next profile's id.
     pub(crate) chance: Option<u128>,
-    /// Whether something was applied that was not flushed.
-    pub(crate) unflushed: bool,
+    /// When what was applied has to be flushed; nothing if all of it is.
+    pub(crate) flush_due: Option<Instant>,
 }
 
 impl Committer {
@@ -77,12 +80,13 @@ impl Committer {
         let _ = self.flush().await;
     }
 
-    /// Waits for jobs. What was left unflushed is flushed if none come in time.
-    /// False if none will come any more.
+    /// Waits for jobs, and flushes what was left unflushed when it is due. False if
+    /// no jobs will come any more.
     async fn receive(&mut self, jobs: &mut Vec<Job>) -> bool {
-        let patience = Duration::from_millis(limits::RELAXED_FLUSH_MS);
-        while self.unflushed && !self.poisoned.load(Ordering::Acquire) {
-            match tokio::time::timeout(patience, self.queue.recv_many(jobs, limits::BATCH)).await {
+        while let Some(due) = self.flush_due
+            && !self.poisoned.load(Ordering::Acquire)
+        {
+            match timeout_at(due, self.queue.recv_many(jobs, limits::BATCH)).await {
                 Ok(received) => return received != 0,
                 // A failure poisons the store, which the next answer tells.
                 Err(_nothing_came) => {
@@ -125,8 +129,10 @@ impl Committer {
         if !writes.is_empty() {
             let applied = self.engine.apply(writes).await;
             applied.map_err(|error| self.poison(&error))?;
-            self.unflushed = true;
-            if self.durability == Durability::Flushed {
+            let now = Instant::now();
+            let due = *self.flush_due.get_or_insert(now + self.patience());
+            // While jobs keep coming, nobody else sees to what is due.
+            if due <= now {
                 self.flush().await?;
             }
         }
@@ -173,13 +179,21 @@ impl Committer {
         Ok(sequence.unwrap_or(0))
     }
 
+    /// How long something applied may stay unflushed.
+    fn patience(&self) -> Duration {
+        match self.durability {
+            Durability::Flushed => Duration::ZERO,
+            Durability::Relaxed => Duration::from_millis(limits::RELAXED_FLUSH_MS),
+        }
+    }
+
     async fn flush(&mut self) -> Result<(), StoreError> {
         if self.poisoned.load(Ordering::Acquire) {
             return Err(StoreError::Poisoned);
         }
-        if self.unflushed {
+        if self.flush_due.is_some() {
             self.engine.flush().await.map_err(|error| self.poison(&error))?;
-            self.unflushed = false;
+            self.flush_due = None;
         }
         Ok(())
     }

@@ -95,7 +95,7 @@ impl Store {
             poisoned: Arc::clone(&poisoned),
             sequences: HashMap::new(),
             chance: None,
-            unflushed: false,
+            flush_due: None,
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         let runtime = runtime.map_err(OpenError::Thread)?;

@@ -43,6 +43,18 @@ fn relaxed_answers_are_flushed_soon_though_nothing_more_comes() {
 }
 
 #[test]
+fn relaxed_answers_are_flushed_soon_though_more_keep_coming() {
+    let mut world = opened(Durability::Relaxed);
+    let before = world.engine.flushes();
+    for number in 0..30 {
+        world.say(&format!("e:person-{number}"));
+        sleep(Duration::from_millis(RELAXED_FLUSH_MS / 5));
+    }
+    let flushes = world.engine.flushes() - before;
+    assert!((2..=10).contains(&flushes), "{flushes}");
+}
+
+#[test]
 fn closing_flushes_what_was_answered() {
     let mut world = opened(Durability::Relaxed);
     let before = world.engine.flushes();
