@@ -26,8 +26,8 @@ enum Slot {
 /// The engine's state with a batch's changes laid over it.
 #[derive(Debug, Default)]
 pub(crate) struct View {
-    /// Identifiers and aliases, and the profiles they lead to.
-    pointers: HashMap<Key, Option<ProfileId>>,
+    /// Identifiers and aliases, and the profiles they lead to, if that can be read.
+    pointers: HashMap<Key, Result<Option<ProfileId>, InvalidRecord>>,
     profiles: HashMap<Key, Slot>,
     changed_pointers: HashSet<Key>,
     changed_profiles: HashSet<Key>,
@@ -48,7 +48,8 @@ impl View {
         view.read_pointers(engine, claims().map(|(company, claim)| pointer_key(company, claim)))
             .await?;
         let led_to = claims().flat_map(|(company, claim)| {
-            let pointed = view.pointers.get(&pointer_key(company, claim)).copied().flatten();
+            let pointed = view.pointers.get(&pointer_key(company, claim));
+            let pointed = pointed.and_then(|pointer| pointer.ok().flatten());
             let named = match claim.named {
                 Named::Profile(id) => Some(id),
                 Named::Holder(_) => None,
@@ -69,7 +70,6 @@ impl View {
         let values = engine.read(&keys).await?;
         for (key, value) in keys.into_iter().zip(values) {
             let id = value.map(|value| record::decode_id(&value)).transpose();
-            let id = id.map_err(|error| EngineError::Damaged(error.to_string()))?;
             self.pointers.insert(key, id);
         }
         Ok(())
@@ -124,8 +124,14 @@ impl View {
         {
             return Ok(Some(profile));
         }
-        let pointed = self.pointers.get(&pointer_key(company, claim)).copied().flatten();
-        let Some(id) = pointed else { return Ok(None) };
+        let id = match self.pointers.get(&pointer_key(company, claim)) {
+            None | Some(Ok(None)) => return Ok(None),
+            Some(&Ok(Some(id))) => id,
+            Some(Err(error)) => {
+                tracing::error!(%company, %error, "an identifier leads to what is no profile id");
+                return Err(StoreError::Damaged);
+            }
+        };
         // A pointer that leads nowhere is damage: to take it for nobody would
         // create a second profile for one person.
         self.profile(company, id)?.map(Some).ok_or(StoreError::Damaged)
@@ -179,7 +185,7 @@ impl View {
     }
 
     fn point(&mut self, key: Key, id: Option<ProfileId>) {
-        self.pointers.insert(key.clone(), id);
+        self.pointers.insert(key.clone(), Ok(id));
         self.changed_pointers.insert(key);
     }
 
@@ -187,7 +193,8 @@ impl View {
     pub(crate) fn into_writes(self) -> Vec<Write> {
         let View { mut pointers, mut profiles, changed_pointers, changed_profiles, records } = self;
         let pointers = changed_pointers.into_iter().map(|key| {
-            let value = pointers.remove(&key).flatten().map(record::encode_id);
+            let id = pointers.remove(&key).and_then(|pointer| pointer.ok().flatten());
+            let value = id.map(record::encode_id);
             Write { key, value }
         });
         let profiles = changed_profiles.into_iter().map(|key| {

@@ -1,6 +1,8 @@
 //! What the store promises.
 
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod clockwork;
 #[cfg(test)]
 mod conformance;
