@@ -6,11 +6,11 @@ use std::sync::Arc;
 use profile_protocol::ProfileId;
 use profile_store::{
     Audit, Engine, StoreError,
-    engine::{Key, Value, Write},
+    engine::{EngineError, Key, Value, Write},
 };
 
 use crate::{
-    people::asked,
+    people::{asked, identifier},
     world::{World, contents, wait},
 };
 
@@ -271,6 +271,9 @@ fn damage_to_one_person_harms_nobody_else() {
         // What is damaged stays as it is, for whoever looks into it.
         let after = contents(world.engine.as_ref());
         assert!(before.iter().filter(|(key, _)| key.ends_with(ANN)).all(|one| after.contains(one)));
+        let email = identifier("e", "ann").unwrap();
+        let found = wait(world.store.find(&world.company, &email));
+        assert!(matches!(found, Err(EngineError::Damaged(_))), "{found:?}");
         assert_eq!(world.say("a:laptop"), "unchanged 3: matched");
     }
 }

@@ -1,17 +1,26 @@
 //! When a request counts as stored, and what readers see meanwhile.
 
-use std::{sync::Arc, thread::sleep, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread::sleep,
+    time::Duration,
+};
 
 use profile_store::{
-    Durability, StoreError,
-    engine::{EngineError, MemoryEngine, SledEngine, SledOptions},
+    Durability, Engine, StoreError,
+    engine::{
+        BoxFuture, EngineError, Key, MemoryEngine, Scan, SledEngine, SledOptions, Value, Write,
+    },
     limits::RELAXED_FLUSH_MS,
 };
 
 use crate::{
     clockwork::Clockwork,
     people::asked,
-    world::{World, wait},
+    world::{World, contents, wait},
 };
 
 fn opened(durability: Durability) -> World {
@@ -79,5 +88,74 @@ fn a_closed_store_takes_no_more_and_holds_nothing_open() {
         assert_eq!(world.submit(submission), Err(StoreError::Closed));
         assert_eq!(wait(world.store.close()), Err(StoreError::Closed));
         assert_eq!(world.outcomes().len() as u64, round + 1);
+    }
+}
+
+/// Shows one state to its first reads, and another to all later ones.
+struct Shifting {
+    first: MemoryEngine,
+    then: MemoryEngine,
+    reads: AtomicUsize,
+    shifts_after: usize,
+}
+
+impl Engine for Shifting {
+    fn read<'a>(
+        &'a self,
+        keys: &'a [Key],
+    ) -> BoxFuture<'a, Result<Vec<Option<Value>>, EngineError>> {
+        let early = self.reads.fetch_add(1, Ordering::SeqCst) < self.shifts_after;
+        if early { self.first.read(keys) } else { self.then.read(keys) }
+    }
+
+    fn scan<'a>(&'a self, scan: &'a Scan) -> BoxFuture<'a, Result<Vec<(Key, Value)>, EngineError>> {
+        self.then.scan(scan)
+    }
+
+    fn apply(&self, batch: Vec<Write>) -> BoxFuture<'_, Result<(), EngineError>> {
+        self.then.apply(batch)
+    }
+
+    fn flush(&self) -> BoxFuture<'_, Result<(), EngineError>> {
+        self.then.flush()
+    }
+
+    fn bytes(&self) -> BoxFuture<'_, Result<u64, EngineError>> {
+        self.then.bytes()
+    }
+}
+
+fn copy(world: &World) -> MemoryEngine {
+    duplicate(world.engine.as_ref())
+}
+
+fn duplicate(of: &dyn Engine) -> MemoryEngine {
+    let engine = MemoryEngine::new();
+    let writes = contents(of).into_iter().map(|(key, value)| Write { key, value: Some(value) });
+    wait(engine.apply(writes.collect())).unwrap();
+    engine
+}
+
+#[test]
+fn who_is_read_while_being_merged_is_found() {
+    let mut world = World::new();
+    for words in ["a:tab", "e:ann", "e:ann a:tab", "x:1"] {
+        world.say(words);
+    }
+    let before = copy(&world);
+    world.say("x:1 e:ann");
+    let after = copy(&world);
+    // Opening reads once, so the second read is the first of the look-up.
+    for shifts_after in 1..4 {
+        let shifting = || {
+            let (first, then) = (duplicate(&before), duplicate(&after));
+            let reads = AtomicUsize::new(0);
+            let engine = Shifting { first, then, reads, shifts_after };
+            World { known: world.known.clone(), ..World::over(Arc::new(engine)) }
+        };
+        assert!(shifting().find("a:tab").is_some());
+        let shifting = shifting();
+        let profile = shifting.store.profile(&shifting.company, shifting.known[0]);
+        assert!(wait(profile).unwrap().is_some());
     }
 }
