@@ -11,6 +11,8 @@ mod decisions;
 #[cfg(test)]
 mod durability;
 #[cfg(test)]
+mod faulty;
+#[cfg(test)]
 mod gated;
 #[cfg(test)]
 mod laws;
