@@ -39,7 +39,8 @@ pub struct PropertiesPatch {
     /// An element that `append` names as well stays where it is.
     pub unappend: Vec<(PropertyName, Vec<PropertyValue>)>,
     /// Elements that join an array unless they are in it. A single value becomes
-    /// the first element of a new array; a missing property, an empty one.
+    /// the first element of a new array, unless it is nested too deeply for one
+    /// and stays as it is; a missing property, an empty one.
     pub append: Vec<(PropertyName, Vec<PropertyValue>)>,
 }
 
@@ -127,8 +128,9 @@ impl PropertiesPatch {
             }
         }
         for (name, added) in append {
-            let joined = with(stored.value(&name), added);
-            stored.set(name, joined);
+            if let Some(joined) = with(stored.value(&name), added) {
+                stored.set(name, joined);
+            }
         }
     }
 }
@@ -161,7 +163,12 @@ fn without(value: &PropertyValue, gone: &[PropertyValue]) -> Option<PropertyValu
     (elements.len() < before).then(|| PropertyValue::array(&elements))
 }
 
-fn with(value: Option<&PropertyValue>, added: Vec<PropertyValue>) -> PropertyValue {
+/// The array with these elements as well; nothing if there can be no array, since
+/// the single value is nested as deeply as a value may be.
+fn with(value: Option<&PropertyValue>, added: Vec<PropertyValue>) -> Option<PropertyValue> {
+    if value.is_some_and(|value| !value.fits_in_array()) {
+        return None;
+    }
     let mut elements = elements_of(value);
     let mut present: HashSet<PropertyValue> = elements.iter().cloned().collect();
     for element in added {
@@ -169,7 +176,7 @@ fn with(value: Option<&PropertyValue>, added: Vec<PropertyValue>) -> PropertyVal
             elements.push(element);
         }
     }
-    PropertyValue::array(&elements)
+    Some(PropertyValue::array(&elements))
 }
 
 fn differing(before: &Properties, after: &Properties) -> Vec<PropertyName> {
@@ -183,6 +190,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::limits;
 
     fn name(text: &str) -> PropertyName {
         text.parse().unwrap()
@@ -237,6 +245,21 @@ mod tests {
             ..PropertiesPatch::default()
         };
         applies(patch, &[("tags", "[1,2,3]")], &[("tags", "[1,3,4]")]);
+    }
+
+    #[test]
+    fn a_value_too_deep_for_an_array_stays_as_it_is() {
+        let deep =
+            |levels| format!("{}{}", r#"{"a":"#.repeat(levels - 1), "{}") + &"}".repeat(levels - 1);
+        let append = || PropertiesPatch {
+            append: vec![(name("tags"), vec![value("1")])],
+            ..PropertiesPatch::default()
+        };
+        let (deepest, less) = (deep(limits::PROPERTY_DEPTH), deep(limits::PROPERTY_DEPTH - 1));
+        applies(append(), &[("tags", &deepest)], &[("tags", &deepest)]);
+        applies(append(), &[("tags", &less)], &[("tags", &format!("[{less},1]"))]);
+        // An array as deep as may be takes more elements all the same.
+        applies(append(), &[("tags", &format!("[{less}]"))], &[("tags", &format!("[{less},1]"))]);
     }
 
     #[test]

@@ -86,6 +86,13 @@ impl PropertyValue {
         Some(elements.into_iter().map(own).collect())
     }
 
+    /// Whether the value is an array, or can be an element of one without being
+    /// nested deeper than a value may be.
+    pub(crate) fn fits_in_array(&self) -> bool {
+        let element = || serde_json::from_str(&self.json).map(PropertyValue::canonicalize_element);
+        !self.json.starts_with('{') || matches!(element(), Ok(Ok(_)))
+    }
+
     /// The array with these elements.
     pub(crate) fn array(elements: &[PropertyValue]) -> PropertyValue {
         let texts: Vec<&str> = elements.iter().map(PropertyValue::as_json).collect();

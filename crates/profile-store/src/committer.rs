@@ -21,7 +21,7 @@ use tokio::{
 };
 
 use crate::{
-    Effect, Mint, Moment, Outcome, Submission, Undo, Unmerged,
+    Effect, Mint, Moment, Outcome, Submission, Timestamp, Undo, Unmerged,
     engine::{Engine, EngineError, Write},
     limits,
     prune::{Pruner, newest_outcome},
@@ -31,6 +31,7 @@ use crate::{
 
 const RELAXED_FLUSH: Duration = Duration::from_millis(limits::RELAXED_FLUSH_MS);
 const PRUNE_EVERY: Duration = Duration::from_millis(limits::PRUNE_EVERY_MS);
+const PRUNE_PAUSE: Duration = Duration::from_millis(limits::PRUNE_PAUSE_MS);
 
 /// What is asked of the committer.
 pub(crate) enum Job {
@@ -59,6 +60,8 @@ pub(crate) struct Committer {
     pub(crate) sequences: HashMap<CompanyId, u64>,
     /// Chance for the next profile's id.
     pub(crate) chance: Option<u128>,
+    /// The time, when it was last looked at.
+    pub(crate) latest: Timestamp,
     /// Since when something is applied that was not flushed.
     pub(crate) unflushed: Option<Instant>,
 }
@@ -71,7 +74,10 @@ impl Committer {
             let page = limits::PRUNE_STEP.max(2 * jobs.len());
             let stopped = self.serve(mem::take(&mut jobs)).await;
             if let Some(answer) = stopped {
-                respond(answer, self.flush().await);
+                let flushed = self.flush().await;
+                // Whoever hears that the store is closed may open its data again.
+                drop(self);
+                respond(answer, flushed);
                 return;
             }
             self.prune(page).await;
@@ -84,17 +90,25 @@ impl Committer {
     /// any more.
     async fn receive(&mut self, jobs: &mut Vec<Job>) -> bool {
         loop {
+            let rests = self.pruner.rests(self.latest);
             let idle = match self.unflushed {
                 Some(since) => since + RELAXED_FLUSH,
-                None => Instant::now() + PRUNE_EVERY,
+                None if rests => Instant::now() + PRUNE_EVERY,
+                None => Instant::now() + PRUNE_PAUSE,
             };
             let received = self.queue.recv_many(jobs, limits::BATCH);
             if let Ok(received) = timeout_at(idle, received).await {
                 return received != 0;
             }
-            // A failure poisons the store, which the next answer tells.
-            let _ = self.flush().await;
-            self.prune(limits::PRUNE_STEP).await;
+            if self.unflushed.is_some() {
+                // A failure poisons the store, which the next answer tells.
+                let _ = self.flush().await;
+            } else {
+                if rests {
+                    self.latest = self.mint.now();
+                }
+                self.prune(limits::PRUNE_STEP).await;
+            }
         }
     }
 
@@ -198,7 +212,8 @@ impl Committer {
             None => self.mint.chance().or(Err(StoreError::Unavailable))?,
         };
         self.chance = Some(chance);
-        Ok(Moment { now: self.mint.now(), chance, sequence: last + 1 })
+        self.latest = self.mint.now();
+        Ok(Moment { now: self.latest, chance, sequence: last + 1 })
     }
 
     /// Writes a batch, and flushes it if that is what an answer promises.
@@ -227,11 +242,10 @@ impl Committer {
     /// Takes one step of pruning. What it removes is flushed with what is written
     /// next: nobody was promised that it is gone.
     async fn prune(&mut self, page: usize) {
-        if self.require_health().is_err() {
+        if self.require_health().is_err() || self.pruner.rests(self.latest) {
             return;
         }
-        let now = self.mint.now();
-        match self.pruner.step(self.engine.as_ref(), now, page).await {
+        match self.pruner.step(self.engine.as_ref(), self.latest, page).await {
             Ok(removals) if removals.is_empty() => {}
             Ok(removals) => {
                 self.unflushed.get_or_insert_with(Instant::now);

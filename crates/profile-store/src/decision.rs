@@ -6,11 +6,11 @@ use std::sync::Arc;
 use profile_protocol::{ChangedAttribute, CompanyId, Email, Patch, ProfileId, Revision};
 
 use crate::{
-    Claims, Effect, Held, Identifier, Named, Origin, Outcome, Profile, Resolution, Rules, Scope,
+    Claims, Effect, Held, Identifier, Named, Origin, Outcome, Profile, Rules, Scope, Sentinels,
     Timestamp, limits,
-    merge::{merge, newest},
+    merge::merge,
     mint::profile_id,
-    outcome::{ClaimOutcome, Fate},
+    outcome::{ClaimOutcome, Fate, Ignored},
     resolve,
 };
 
@@ -84,20 +84,23 @@ pub fn decide(
     moment: Moment,
 ) -> Result<Decision, PropertiesTooLarge> {
     let Submission { claims, scope, rules, .. } = submission;
-    let resolution = resolve(claims.made(), reached, *scope, rules);
+    let mut resolution = resolve(claims.made(), reached, *scope, rules);
     let profile_of =
         |id: ProfileId| reached.iter().flatten().find(|profile| profile.id == id).copied();
     let before = resolution.survivor.and_then(profile_of);
     let absorbed = resolution.absorbed.iter().copied().filter_map(profile_of);
 
-    let base = untouched(submission, &resolution, moment);
-    let Some(start) = before.cloned().or_else(|| newcomer(&resolution, moment)) else {
-        return Ok(Decision { outcome: base, profile: None, merges: Vec::new() });
-    };
+    let start = before.cloned().unwrap_or_else(|| newcomer(moment));
     let previous = previous_outcomes(&start, absorbed.clone());
-    let (mut profile, merges) = absorb_all(start, absorbed, submission, &resolution, moment);
-    attach_all(&mut profile.held, claims, &resolution.fates, rules);
-    profile.held.secondary_emails.retain(|email| !submission.leaving_emails.contains(email));
+    let (mut profile, merges) = absorb_all(start, absorbed, claims, &resolution.fates, moment);
+    attach_all(&mut profile.held, claims, &resolution.fates);
+    detach_all(&mut profile.held, submission);
+    bound(&mut profile.held, claims, rules);
+    settle(&mut resolution.fates, claims, &profile.held);
+    let base = untouched(submission, &resolution.fates, moment);
+    if before.is_none() && profile.held.highest().is_none() {
+        return Ok(Decision { outcome: base, profile: None, merges: Vec::new() });
+    }
     let mut changed = submission.patch.clone().apply(&mut profile.attributes);
     if !changed.is_empty() && !profile.attributes.properties.fit() {
         return Err(PropertiesTooLarge);
@@ -129,8 +132,8 @@ pub(crate) fn list_bounded(changed: &mut Vec<ChangedAttribute>) -> usize {
 
 /// The outcome of a request that is about nobody. Every other outcome completes
 /// it.
-fn untouched(submission: &Submission, resolution: &Resolution, moment: Moment) -> Outcome {
-    let made = submission.claims.made().iter().zip(&resolution.fates);
+fn untouched(submission: &Submission, fates: &[Fate], moment: Moment) -> Outcome {
+    let made = submission.claims.made().iter().zip(fates);
     let made =
         made.map(|(claim, &fate)| ClaimOutcome { kind: claim.kind(), origin: claim.origin, fate });
     Outcome {
@@ -147,10 +150,9 @@ fn untouched(submission: &Submission, resolution: &Resolution, moment: Moment) -
     }
 }
 
-/// A new profile, if there is an identifier for it to hold.
-fn newcomer(resolution: &Resolution, moment: Moment) -> Option<Profile> {
-    let holds = resolution.fates.contains(&Fate::Attached);
-    holds.then(|| Profile::new(profile_id(moment.now, moment.chance), moment.now))
+/// A new profile, which holds nothing yet.
+fn newcomer(moment: Moment) -> Profile {
+    Profile::new(profile_id(moment.now, moment.chance), moment.now)
 }
 
 fn previous_outcomes<'a>(
@@ -161,18 +163,27 @@ fn previous_outcomes<'a>(
     survivor.last_outcome.into_iter().chain(absorbed).collect()
 }
 
+/// While profiles join, lists may grow past their bounds: what has to leave is
+/// decided once, when all that stays is known.
+const UNBOUNDED: Rules = Rules {
+    anonymous_ids: usize::MAX,
+    secondary_emails: usize::MAX,
+    merges: usize::MAX,
+    sentinels: Sentinels { added: Vec::new(), removed: Vec::new() },
+};
+
 fn absorb_all<'a>(
     mut survivor: Profile,
     all: impl Iterator<Item = &'a Profile>,
-    submission: &Submission,
-    resolution: &Resolution,
+    claims: &Claims,
+    fates: &[Fate],
     moment: Moment,
 ) -> (Profile, Vec<Merge>) {
     let mut merges = Vec::new();
     for absorbed in all.cloned() {
         let before = survivor.clone();
-        survivor = merge(survivor, absorbed.clone(), &submission.rules);
-        let links = links_to(absorbed.id, &submission.claims, &resolution.fates);
+        survivor = merge(survivor, absorbed.clone(), &UNBOUNDED);
+        let links = links_to(absorbed.id, claims, fates);
         let Moment { now: at, sequence, .. } = moment;
         merges.push(Merge { sequence, at, survivor: before, absorbed, links });
     }
@@ -186,27 +197,88 @@ fn links_to(id: ProfileId, claims: &Claims, fates: &[Fate]) -> Vec<Named> {
     leading.map(|(claim, _)| claim.named.clone()).collect()
 }
 
-/// Gives the profile the identifiers that were attached.
-fn attach_all(held: &mut Held, claims: &Claims, fates: &[Fate], rules: &Rules) {
+/// The identifiers that a request names.
+fn named(claims: &Claims) -> impl Iterator<Item = &Identifier> {
+    claims.made().iter().filter_map(|claim| match &claim.named {
+        Named::Holder(identifier) => Some(identifier),
+        Named::Profile(_) => None,
+    })
+}
+
+/// Gives the profile the identifiers that were attached. An address that is to be
+/// a secondary one may have led to it as the primary one that is replaced now.
+fn attach_all(held: &mut Held, claims: &Claims, fates: &[Fate]) {
     for (claim, fate) in claims.made().iter().zip(fates) {
-        if let (Named::Holder(identifier), Fate::Attached | Fate::Replaced) = (&claim.named, fate) {
-            attach(held, claim.origin, identifier.clone(), rules);
+        let Named::Holder(identifier) = &claim.named else { continue };
+        let joins = match fate {
+            Fate::Attached | Fate::Replaced => true,
+            Fate::Matched | Fate::Absorbed(_) => {
+                claim.origin == Origin::Append && !held.holds(identifier)
+            }
+            Fate::Restored(_) | Fate::Refused(_) | Fate::Ignored(_) => false,
+        };
+        if joins {
+            attach(held, claim.origin, identifier.clone());
         }
     }
 }
 
-fn attach(held: &mut Held, origin: Origin, identifier: Identifier, rules: &Rules) {
+fn attach(held: &mut Held, origin: Origin, identifier: Identifier) {
     match identifier {
-        Identifier::AnonymousId(id) => {
-            let older = std::mem::take(&mut held.anonymous_ids);
-            held.anonymous_ids = newest(rules.anonymous_ids, older, vec![id]);
-        }
-        Identifier::Email(email) if origin == Origin::Append => {
-            let older = std::mem::take(&mut held.secondary_emails);
-            held.secondary_emails = newest(rules.secondary_emails, older, vec![email]);
-        }
+        Identifier::AnonymousId(id) => held.anonymous_ids.push(id),
+        Identifier::Email(email) if origin == Origin::Append => held.secondary_emails.push(email),
         Identifier::PhoneNumber(number) => held.phone_number = Some(number),
         Identifier::Email(email) => held.email = Some(email),
         Identifier::ExternalId(id) => held.external_id = Some(id),
+    }
+}
+
+/// Takes away the secondary addresses that are to leave. One that the request
+/// names as well stays where it is, or the request carried out twice would
+/// differ from the request carried out once.
+fn detach_all(held: &mut Held, submission: &Submission) {
+    let Submission { scope: Scope::Server, claims, leaving_emails, .. } = submission else {
+        return;
+    };
+    let stays = |email: &Email| {
+        named(claims).any(|named| matches!(named, Identifier::Email(named) if named == email))
+    };
+    held.secondary_emails.retain(|email| stays(email) || !leaving_emails.contains(email));
+}
+
+/// Cuts the lists to their bounds: the oldest leaves first, but what the request
+/// names stays, since it is in use this very moment. Of more named than there is
+/// room for, the last leaves.
+fn bound(held: &mut Held, claims: &Claims, rules: &Rules) {
+    keep(&mut held.anonymous_ids, rules.anonymous_ids, |id| {
+        turn(claims, |named| matches!(named, Identifier::AnonymousId(named) if named == id))
+    });
+    keep(&mut held.secondary_emails, rules.secondary_emails, |email| {
+        turn(claims, |named| matches!(named, Identifier::Email(named) if named == email))
+    });
+}
+
+/// When it is an identifier's turn to stay.
+fn turn(claims: &Claims, is_it: impl Fn(&Identifier) -> bool) -> usize {
+    named(claims).position(is_it).unwrap_or(usize::MAX)
+}
+
+fn keep<T>(list: &mut Vec<T>, limit: usize, turn: impl Fn(&T) -> usize) {
+    while limit < list.len() {
+        let oldest_last = list.iter().enumerate().rev();
+        let Some((place, _)) = oldest_last.max_by_key(|(_, item)| turn(item)) else { return };
+        list.remove(place);
+    }
+}
+
+/// Corrects the fates as it turned out: what was attached and could not be kept
+/// was not attached.
+fn settle(fates: &mut [Fate], claims: &Claims, held: &Held) {
+    for (fate, claim) in fates.iter_mut().zip(claims.made()) {
+        if let (Named::Holder(identifier), Fate::Attached | Fate::Replaced) = (&claim.named, *fate)
+            && !held.holds(identifier)
+        {
+            *fate = Fate::Ignored(Ignored::PlaceTaken);
+        }
     }
 }

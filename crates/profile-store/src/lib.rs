@@ -11,6 +11,8 @@
 pub mod engine;
 pub mod limits;
 
+#[cfg(test)]
+mod arbitrary;
 mod audit;
 mod claims;
 mod committer;

@@ -36,8 +36,11 @@ pub const OUTCOMES: u64 = 1_000_000;
 /// between two batches and has to be short against them.
 pub const PRUNE_STEP: usize = 64;
 
-/// Milliseconds between two steps of pruning when there is nothing else to do.
-pub const PRUNE_EVERY_MS: u64 = 1_000;
+/// Milliseconds between two rounds of pruning.
+pub const PRUNE_EVERY_MS: u64 = 60_000;
+
+/// Milliseconds between two steps of a round when there is nothing else to do.
+pub const PRUNE_PAUSE_MS: u64 = 10;
 
 /// Outcomes in one page of a profile's history, at most.
 pub const HISTORY_PAGE: usize = 100;

@@ -94,7 +94,13 @@ fn filled_location(fields: &Fields<Option<Text>>) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::{
+        Sentinels, Timestamp,
+        arbitrary::{attributes, profiles},
+    };
 
     fn known(values: &[(Field, &str)]) -> Attributes {
         let mut attributes = Attributes::default();
@@ -139,5 +145,58 @@ mod tests {
         assert_eq!(newest(3, vec![1, 2], vec![3, 4]), [2, 3, 4]);
         assert_eq!(newest(3, vec![1, 2], vec![2, 3]), [1, 2, 3]);
         assert_eq!(newest(0, vec![1], vec![2]), Vec::<i32>::new());
+    }
+
+    /// Lists short enough that three profiles often hold more.
+    const TIGHT: Rules = Rules {
+        anonymous_ids: 3,
+        secondary_emails: 2,
+        merges: 4,
+        sentinels: Sentinels { added: Vec::new(), removed: Vec::new() },
+    };
+
+    /// A profile whose lists hold nothing twice and no more than they may, as all
+    /// stored ones do.
+    fn stored() -> impl Strategy<Value = Profile> {
+        profiles().prop_map(|mut profile| {
+            let Held { anonymous_ids, secondary_emails, .. } = &mut profile.held;
+            anonymous_ids.sort();
+            anonymous_ids.dedup();
+            secondary_emails.sort();
+            secondary_emails.dedup();
+            profile
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn absorbing_nothing_known_changes_nothing(ours in attributes()) {
+            let nothing = Attributes::default;
+            prop_assert!(merge_attributes(ours.clone(), nothing()) == ours);
+            prop_assert!(merge_attributes(nothing(), ours.clone()) == ours);
+        }
+
+        #[test]
+        fn absorbing_a_stranger_only_adds_their_id(ours in stored(), id in any::<u128>()) {
+            let id = profile_protocol::ProfileId::from_bits(id);
+            let stranger = Profile::new(id, Timestamp::from_millis(u64::MAX));
+            let merged = merge(ours.clone(), stranger, &TIGHT);
+            let mut expected = ours;
+            expected.absorbed.push(id);
+            prop_assert_eq!(merged, expected);
+        }
+
+        #[test]
+        fn absorbing_again_changes_nothing_more(ours in stored(), theirs in stored()) {
+            let once = merge(ours, theirs.clone(), &TIGHT);
+            prop_assert_eq!(merge(once.clone(), theirs, &TIGHT), once);
+        }
+
+        #[test]
+        fn three_may_be_folded_in_either_grouping(a in stored(), b in stored(), c in stored()) {
+            let left = merge(merge(a.clone(), b.clone(), &TIGHT), c.clone(), &TIGHT);
+            let right = merge(a, merge(b, c, &TIGHT), &TIGHT);
+            prop_assert_eq!(left, right);
+        }
     }
 }

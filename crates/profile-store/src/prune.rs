@@ -44,11 +44,18 @@ pub(crate) struct Pruner {
     /// The company being pruned, or, if `finished`, the last that was.
     company: Option<CompanyId>,
     finished: bool,
+    /// When the next round begins; before that there is nothing to do.
+    resume: Timestamp,
 }
 
 impl Pruner {
     pub(crate) fn new(retention: Retention) -> Pruner {
-        Pruner { retention, company: None, finished: true }
+        Pruner { retention, company: None, finished: true, resume: Timestamp::default() }
+    }
+
+    /// Whether a round is over and the next has not begun.
+    pub(crate) fn rests(&self, now: Timestamp) -> bool {
+        now < self.resume
     }
 
     /// Looks at `page` outcomes of one company and returns the removal of those
@@ -62,7 +69,10 @@ impl Pruner {
         if self.finished {
             self.company = next_company(engine, self.company.take()).await?;
         }
-        let Some(company) = &self.company else { return Ok(Vec::new()) };
+        let Some(company) = &self.company else {
+            self.resume = Timestamp::from_millis(now.millis() + limits::PRUNE_EVERY_MS);
+            return Ok(Vec::new());
+        };
         let newest = newest_outcome(engine, company).await?;
         let prefix = key::prefix(company, Kind::Outcome);
         let scan = Scan { prefix, after: None, order: Order::Ascending, limit: page };

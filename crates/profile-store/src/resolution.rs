@@ -59,6 +59,7 @@ pub fn resolve(
 ) -> Resolution {
     let survivor = survivor(claims, reached);
     let mut decision = Decision {
+        claims,
         scope,
         rules,
         survivor,
@@ -68,9 +69,23 @@ pub fn resolve(
         absorbed: Vec::new(),
     };
     let pairs = claims.iter().zip(reached);
-    let fates = pairs.map(|(claim, profile)| decision.fate(claim, *profile)).collect();
+    let mut fates: Vec<Fate> =
+        pairs.map(|(claim, profile)| decision.fate(claim, *profile)).collect();
     let Decision { absorbed, .. } = decision;
+    settle(&mut fates, reached, &absorbed);
     Resolution { survivor: survivor.map(|profile| profile.id), absorbed, fates }
+}
+
+/// Corrects the fates as it turned out: a claim too weak to take a profile in led
+/// to the survivor after all, if a stronger one that came later took it in.
+fn settle(fates: &mut [Fate], reached: &[Option<&Profile>], absorbed: &[ProfileId]) {
+    for (fate, reached) in fates.iter_mut().zip(reached) {
+        if let (Fate::Refused(_), Some(profile)) = (*fate, reached)
+            && absorbed.contains(&profile.id)
+        {
+            *fate = Fate::Absorbed(profile.id);
+        }
+    }
 }
 
 /// The profile that the first claim to lead anywhere leads to.
@@ -176,6 +191,7 @@ impl Size {
 
 /// The decision in the making.
 struct Decision<'a> {
+    claims: &'a [Claim],
     scope: Scope,
     rules: &'a Rules,
     survivor: Option<&'a Profile>,
@@ -240,6 +256,7 @@ impl<'a> Decision<'a> {
         }
         match (self.places.taken_by_another(identifier), self.scope) {
             (true, Scope::Client) => Fate::Ignored(Ignored::PlaceTaken),
+            (true, Scope::Server) if self.overruled(claim) => Fate::Ignored(Ignored::PlaceTaken),
             (true, Scope::Server) => {
                 self.places.put(identifier);
                 Fate::Replaced
@@ -249,5 +266,14 @@ impl<'a> Decision<'a> {
                 Fate::Attached
             }
         }
+    }
+
+    /// Whether the attributes name another identifier of the same kind. They say
+    /// what the profile holds, and the subject only whom the request is about: if
+    /// both replaced what is held, each repetition would undo the one before.
+    fn overruled(&self, claim: &Claim) -> bool {
+        let overrules =
+            |other: &Claim| other.origin == Origin::Attributes && other.kind() == claim.kind();
+        claim.origin == Origin::Subject && self.claims.iter().any(overrules)
     }
 }

@@ -14,9 +14,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     History, HistoryCursor, Identifier, Mint, Outcome, Profile, PropertiesTooLarge, Retention,
-    Rules, Submission,
+    Rules, Submission, Timestamp,
     committer::{Committer, Job},
-    engine::{Engine, EngineError, Order, Scan, Write},
+    engine::{Engine, EngineError, Key, Order, Scan, Value, Write},
     history, key, limits,
     prune::Pruner,
     record,
@@ -140,6 +140,7 @@ impl Store {
             poisoned: Arc::clone(&poisoned),
             sequences: HashMap::new(),
             chance: None,
+            latest: Timestamp::default(),
             unflushed: None,
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
@@ -214,7 +215,7 @@ impl Store {
         let values = self.engine.read(&keys).await?;
         match values.as_slice() {
             [Some(value), _] => record::decode_profile(id, value).map(Some).map_err(damaged),
-            [None, Some(value)] => self.living(company, value).await,
+            [None, Some(_)] => self.living(company, &key::alias(company, id)).await,
             _ => Ok(None),
         }
     }
@@ -225,11 +226,7 @@ impl Store {
         company: &CompanyId,
         identifier: &Identifier,
     ) -> Result<Option<Profile>, EngineError> {
-        let values = self.engine.read(&[key::identifier(company, identifier)]).await?;
-        match values.as_slice() {
-            [Some(value)] => self.living(company, value).await,
-            _ => Ok(None),
-        }
+        self.living(company, &key::identifier(company, identifier)).await
     }
 
     /// What happened to this person, newest first: to the profile with this id, or
@@ -282,18 +279,31 @@ impl Store {
         decoded.collect()
     }
 
-    /// The profile whose id a pointer's value is.
+    /// The profile that the pointer at this key leads to.
     async fn living(
         &self,
         company: &CompanyId,
-        value: &[u8],
+        pointer: &Key,
     ) -> Result<Option<Profile>, EngineError> {
-        let id = record::decode_id(value).map_err(damaged)?;
-        let values = self.engine.read(&[key::profile(company, id)]).await?;
-        match values.as_slice() {
-            [Some(value)] => record::decode_profile(id, value).map(Some).map_err(damaged),
-            _ => Ok(None),
+        let mut led_to = None;
+        loop {
+            let Some(value) = self.value(pointer).await? else { return Ok(None) };
+            let id = record::decode_id(&value).map_err(damaged)?;
+            if let Some(value) = self.value(&key::profile(company, id)).await? {
+                return record::decode_profile(id, &value).map(Some).map_err(damaged);
+            }
+            // The profile may have been absorbed between the two reads. Then the
+            // pointer leads to its survivor by now.
+            if led_to == Some(id) {
+                return Err(EngineError::Damaged("a pointer that leads nowhere".to_owned()));
+            }
+            led_to = Some(id);
         }
+    }
+
+    async fn value(&self, key: &Key) -> Result<Option<Value>, EngineError> {
+        let mut values = self.engine.read(std::slice::from_ref(key)).await?;
+        Ok(values.pop().flatten())
     }
 }
 

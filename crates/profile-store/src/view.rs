@@ -28,8 +28,8 @@ enum Slot {
 /// The engine's state with a batch's changes laid over it.
 #[derive(Debug, Default)]
 pub(crate) struct View {
-    /// Identifiers and aliases, and the profiles they lead to.
-    pointers: HashMap<Key, Option<ProfileId>>,
+    /// Identifiers and aliases, and the profiles they lead to, if that can be read.
+    pointers: HashMap<Key, Result<Option<ProfileId>, InvalidRecord>>,
     profiles: HashMap<Key, Slot>,
     changed_pointers: HashSet<Key>,
     changed_profiles: HashSet<Key>,
@@ -50,7 +50,8 @@ impl View {
         view.read_pointers(engine, claims().map(|(company, claim)| pointer_key(company, claim)))
             .await?;
         let led_to = claims().flat_map(|(company, claim)| {
-            let pointed = view.pointers.get(&pointer_key(company, claim)).copied().flatten();
+            let pointed = view.pointers.get(&pointer_key(company, claim));
+            let pointed = pointed.and_then(|pointer| pointer.ok().flatten());
             let named = match claim.named {
                 Named::Profile(id) => Some(id),
                 Named::Holder(_) => None,
@@ -71,7 +72,6 @@ impl View {
         let values = engine.read(&keys).await?;
         for (key, value) in keys.into_iter().zip(values) {
             let id = value.map(|value| record::decode_id(&value)).transpose();
-            let id = id.map_err(|error| EngineError::Damaged(error.to_string()))?;
             self.pointers.insert(key, id);
         }
         Ok(())
@@ -126,11 +126,24 @@ impl View {
         {
             return Ok(Some(profile));
         }
-        let pointed = self.pointers.get(&pointer_key(company, claim)).copied().flatten();
-        let Some(id) = pointed else { return Ok(None) };
+        let Some(id) = self.pointer(company, &pointer_key(company, claim))? else {
+            return Ok(None);
+        };
         // A pointer that leads nowhere is damage: to take it for nobody would
         // create a second profile for one person.
         self.profile(company, id)?.map(Some).ok_or(StoreError::Damaged)
+    }
+
+    /// What an identifier or alias leads to.
+    fn pointer(&self, company: &CompanyId, key: &Key) -> Result<Option<ProfileId>, StoreError> {
+        match self.pointers.get(key) {
+            None => Ok(None),
+            Some(&Ok(id)) => Ok(id),
+            Some(Err(error)) => {
+                tracing::error!(%company, %error, "an identifier leads to what is no profile id");
+                Err(StoreError::Damaged)
+            }
+        }
     }
 
     fn profile(&self, company: &CompanyId, id: ProfileId) -> Result<Option<&Profile>, StoreError> {
@@ -194,7 +207,7 @@ impl View {
     }
 
     fn point(&mut self, key: Key, id: Option<ProfileId>) {
-        self.pointers.insert(key.clone(), id);
+        self.pointers.insert(key.clone(), Ok(id));
         self.changed_pointers.insert(key);
     }
 
@@ -215,7 +228,7 @@ impl View {
         let alias = key::alias(company, absorbed);
         let mut view = View::default();
         view.read_pointers(engine, keys.chain([alias.clone()])).await?;
-        let living = view.pointers.get(&alias).copied().flatten();
+        let living = view.pointers.get(&alias).copied().and_then(Result::ok).flatten();
         let living = living.map(|id| (key::profile(company, id), id));
         view.read_profiles(engine, living.into_iter().collect()).await?;
         Ok(Some((view, merge)))
@@ -229,11 +242,13 @@ impl View {
         moment: Moment,
     ) -> Result<Unmerged, StoreError> {
         let Undo { company, absorbed, rules, revision } = asked;
-        let living = self.pointers.get(&key::alias(company, *absorbed)).copied().flatten();
+        let living = self.pointer(company, &key::alias(company, *absorbed))?;
         let living = living.ok_or(StoreError::Damaged)?;
         let living = self.profile(company, living)?.ok_or(StoreError::Damaged)?.clone();
+        // Whom a damaged identifier leads to is nobody's to say; it stays where it is.
         let owner = |identifier: &Identifier| {
-            self.pointers.get(&key::identifier(company, identifier)).copied().flatten()
+            let key = key::identifier(company, identifier);
+            self.pointers.get(&key).copied().and_then(Result::ok).flatten()
         };
         let Unmerge { mut survivor, mut restored, mut changed, kept, lost } =
             unmerge(merge, living, owner, rules, moment.now);
@@ -281,7 +296,8 @@ impl View {
     pub(crate) fn into_writes(self) -> Vec<Write> {
         let View { mut pointers, mut profiles, changed_pointers, changed_profiles, records } = self;
         let pointers = changed_pointers.into_iter().map(|key| {
-            let value = pointers.remove(&key).flatten().map(record::encode_id);
+            let id = pointers.remove(&key).and_then(|pointer| pointer.ok().flatten());
+            let value = id.map(record::encode_id);
             Write { key, value }
         });
         let profiles = changed_profiles.into_iter().map(|key| {

@@ -56,10 +56,16 @@ impl SledEngine {
     }
 
     fn scan_range(&self, scan: &Scan) -> Result<Vec<(Key, Value)>, EngineError> {
-        let end = past_prefix(&scan.prefix);
-        let end = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let past = past_prefix(&scan.prefix);
+        let within = |after: &&[u8]| match scan.order {
+            Order::Ascending => scan.prefix.as_slice() <= *after,
+            Order::Descending => past.as_deref().is_none_or(|past| *after < past),
+        };
+        // A reader may go on from a key that is not in the range; then the range
+        // begins where it begins.
+        let after = scan.after.as_deref().filter(within).map(Bound::Excluded);
         let start = Bound::Included(scan.prefix.as_slice());
-        let after = scan.after.as_deref().map(Bound::Excluded);
+        let end = past.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
         let owned = |entry: sled::Result<(IVec, IVec)>| {
             entry.map(|(key, value)| (key.to_vec(), value.to_vec())).map_err(failed)
         };

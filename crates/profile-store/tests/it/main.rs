@@ -1,4 +1,28 @@
 //! What the store promises.
 
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
+mod clockwork;
+#[cfg(test)]
+mod conformance;
+#[cfg(test)]
+mod decisions;
+#[cfg(test)]
+mod durability;
+#[cfg(test)]
+mod faulty;
+#[cfg(test)]
+mod gated;
+#[cfg(test)]
 mod identity_md;
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod people;
+#[cfg(test)]
+mod stories;
+#[cfg(test)]
+mod world;

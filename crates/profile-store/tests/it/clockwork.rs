@@ -1,0 +1,37 @@
+//! Time and chance that repeat exactly.
+
+use profile_store::{Mint, NoRandomness, Timestamp};
+
+/// The time at which clockwork starts.
+pub(crate) const EPOCH: u64 = 1_700_000_000_000;
+
+/// Every look at the clock is a millisecond later than the last, and chance
+/// counts up.
+#[derive(Debug)]
+pub(crate) struct Clockwork {
+    looks: u64,
+    chances: u128,
+}
+
+impl Clockwork {
+    pub(crate) fn new() -> Clockwork {
+        Clockwork::after(0)
+    }
+
+    /// Clockwork that has been looked at so often before.
+    pub(crate) fn after(looks: u64) -> Clockwork {
+        Clockwork { looks, chances: u128::from(looks) << 32 }
+    }
+}
+
+impl Mint for Clockwork {
+    fn now(&mut self) -> Timestamp {
+        self.looks += 1;
+        Timestamp::from_millis(EPOCH + self.looks)
+    }
+
+    fn chance(&mut self) -> Result<u128, NoRandomness> {
+        self.chances += 1;
+        Ok(self.chances)
+    }
+}

@@ -1,0 +1,470 @@
+//! The decision table: what is stored, what is asked, what is decided, and what
+//! is stored then. The notation is that of `people.rs`; profiles stand in the
+//! order of their creation, with `|` between them.
+
+use profile_protocol::{PropertyName, PropertyValue, limits::PROPERTIES};
+use profile_store::{PropertiesTooLarge, Rules, StoreError};
+
+use crate::{
+    people::{asked, holds},
+    world::World,
+};
+
+type Row = (&'static str, &'static str, &'static str, &'static str);
+
+fn decides(rows: &[Row]) {
+    decides_under(&Rules::default(), rows);
+}
+
+fn decides_under(rules: &Rules, rows: &[Row]) {
+    for &(stored, request, decided, left) in rows {
+        let mut world = World::with_rules(rules.clone());
+        for profile in stored.split('|').map(str::trim).filter(|profile| !profile.is_empty()) {
+            let told = world.say(&format!("server {profile}"));
+            assert!(told.starts_with("created"), "{stored}: {told}");
+        }
+        assert_eq!(world.say(request), decided, "{stored} <- {request}");
+        assert_eq!(living(&world), left, "{stored} <- {request}");
+        world.is_sound();
+    }
+}
+
+/// The living profiles and what they hold.
+fn living(world: &World) -> String {
+    let numbers = (0..world.known.len()).map(|number| (number, world.profile(number)));
+    let living = numbers.filter(|(number, profile)| profile.id == world.known[*number]);
+    living.map(|(_, profile)| holds(&profile.held)).collect::<Vec<_>>().join(" | ")
+}
+
+#[test]
+fn whom_nobody_knows_is_created_with_all_that_was_claimed() {
+    decides(&[
+        ("", "a:tab", "created 0: attached", "a:tab"),
+        ("", "p:5", "created 0: attached", "p:5"),
+        ("", "e:ann", "created 0: attached", "e:ann"),
+        ("", "x:1", "created 0: attached", "x:1"),
+        ("", "@x:1", "created 0: attached", "x:1"),
+        (
+            "",
+            "x:1 e:ann p:5 a:tab",
+            "created 0: attached, attached, attached, attached",
+            "x:1 e:ann p:5 a:tab",
+        ),
+        ("", "@a:tab a:pad", "created 0: attached, attached", "a:tab a:pad"),
+        ("", "@e:ann e:ann", "created 0: attached", "e:ann"),
+        ("x:1 e:ann", "x:2 e:bob", "created 1: attached, attached", "x:1 e:ann | x:2 e:bob"),
+    ]);
+}
+
+#[test]
+fn whom_an_identifier_leads_to_is_matched_by_it() {
+    decides(&[
+        ("x:1 e:ann p:5 a:tab", "a:tab", "unchanged 0: matched", "x:1 e:ann p:5 a:tab"),
+        ("x:1 e:ann p:5 a:tab", "p:5", "unchanged 0: matched", "x:1 e:ann p:5 a:tab"),
+        ("x:1 e:ann p:5 a:tab", "@e:ann", "unchanged 0: matched", "x:1 e:ann p:5 a:tab"),
+        (
+            "x:1 e:ann p:5 a:tab",
+            "x:1 a:tab",
+            "unchanged 0: matched, matched",
+            "x:1 e:ann p:5 a:tab",
+        ),
+        ("e:ann", "id:0", "unchanged 0: matched", "e:ann"),
+        ("e:ann", "kx:0", "unchanged 0: matched", "e:ann"),
+        ("e:ann", "id:0 kx:0 e:ann", "unchanged 0: matched, matched", "e:ann"),
+        ("e:ann +e:bob", "e:bob", "unchanged 0: matched", "e:ann +e:bob"),
+        ("e:ann", "e:ann name=Ann", "updated 0: matched", "e:ann"),
+    ]);
+}
+
+#[test]
+fn a_new_identifier_is_attached_where_its_place_is_free() {
+    decides(&[
+        ("e:ann", "e:ann a:tab", "updated 0: matched, attached", "e:ann a:tab"),
+        ("e:ann", "e:ann p:5", "updated 0: matched, attached", "e:ann p:5"),
+        ("e:ann", "x:1 e:ann", "updated 0: attached, matched", "x:1 e:ann"),
+        ("a:tab", "e:ann a:tab", "updated 0: attached, matched", "e:ann a:tab"),
+        ("e:ann", "id:0 p:5", "updated 0: matched, attached", "e:ann p:5"),
+        ("e:ann a:tab", "e:ann a:pad", "updated 0: matched, attached", "e:ann a:tab a:pad"),
+        ("x:1 +e:ann", "x:1 e:bob", "updated 0: matched, attached", "x:1 e:bob +e:ann"),
+    ]);
+}
+
+#[test]
+fn a_client_never_replaces_what_is_held() {
+    decides(&[
+        ("x:1 e:ann", "x:1 e:bob", "unchanged 0: matched, taken", "x:1 e:ann"),
+        ("x:1 e:ann", "x:2 e:ann", "unchanged 0: taken, matched", "x:1 e:ann"),
+        ("x:1 p:5", "x:1 p:6", "unchanged 0: matched, taken", "x:1 p:5"),
+        ("x:1 e:ann", "id:0 e:bob", "unchanged 0: matched, taken", "x:1 e:ann"),
+        ("x:1 e:ann", "@x:1 e:bob", "unchanged 0: matched, taken", "x:1 e:ann"),
+        ("x:1 e:ann", "x:1 e:bob name=Ann", "updated 0: matched, taken", "x:1 e:ann"),
+        ("", "@e:ann e:bob", "created 0: attached, taken", "e:ann"),
+    ]);
+}
+
+#[test]
+fn the_company_itself_replaces_what_is_held() {
+    decides(&[
+        ("x:1 e:ann", "server x:1 e:bob", "updated 0: matched, replaced", "x:1 e:bob"),
+        ("x:1 e:ann", "server x:2 e:ann", "updated 0: replaced, matched", "x:2 e:ann"),
+        ("x:1 p:5", "server x:1 p:6", "updated 0: matched, replaced", "x:1 p:6"),
+        ("e:ann", "server @e:ann e:bob", "updated 0: matched, replaced", "e:bob"),
+        ("x:1 e:ann", "server @x:1 @e:bob", "updated 0: matched, replaced", "x:1 e:bob"),
+    ]);
+}
+
+#[test]
+fn where_subject_and_attributes_differ_the_attributes_say_what_is_held() {
+    decides(&[
+        ("", "server @e:ann e:bob", "created 0: taken, replaced", "e:bob"),
+        ("e:bob", "server @e:ann e:bob", "unchanged 0: taken, matched", "e:bob"),
+        ("x:1 p:5", "server @x:1 @p:6 p:7", "updated 0: matched, taken, replaced", "x:1 p:7"),
+        ("x:1", "server @x:1 @p:6 p:7", "updated 0: matched, taken, replaced", "x:1 p:7"),
+    ]);
+}
+
+#[test]
+fn two_profiles_of_one_person_become_the_one_of_higher_authority() {
+    decides(&[
+        ("x:1 | e:ann", "x:1 e:ann", "updated 0: matched, absorbed 1", "x:1 e:ann"),
+        ("e:ann | x:1", "x:1 e:ann", "updated 1: matched, absorbed 0", "x:1 e:ann"),
+        ("e:ann | p:5", "e:ann p:5", "updated 0: matched, absorbed 1", "e:ann p:5"),
+        ("p:5 | a:tab", "p:5 a:tab", "updated 0: matched, absorbed 1", "p:5 a:tab"),
+        ("a:tab | a:pad", "@a:pad a:tab", "updated 1: matched, absorbed 0", "a:tab a:pad"),
+        (
+            "x:1 | e:ann | p:5 | a:tab",
+            "x:1 e:ann p:5 a:tab",
+            "updated 0: matched, absorbed 1, absorbed 2, absorbed 3",
+            "x:1 e:ann p:5 a:tab",
+        ),
+        (
+            "x:1 | e:ann a:tab",
+            "x:1 e:ann a:tab",
+            "updated 0: matched, absorbed 1, absorbed 1",
+            "x:1 e:ann a:tab",
+        ),
+        ("e:ann | a:tab", "id:0 a:tab", "updated 0: matched, absorbed 1", "e:ann a:tab"),
+        ("x:1 | e:ann", "id:1 x:1", "updated 1: matched, absorbed 0", "x:1 e:ann"),
+        ("x:1 | e:ann", "kx:1 x:1", "updated 1: matched, absorbed 0", "x:1 e:ann"),
+        ("x:1 e:ann | p:5", "@p:5 id:0", "updated 1: matched, absorbed 0", "x:1 e:ann p:5"),
+        (
+            "x:1 | e:ann",
+            "x:1 e:ann p:5",
+            "updated 0: matched, absorbed 1, attached",
+            "x:1 e:ann p:5",
+        ),
+    ]);
+}
+
+#[test]
+fn whom_a_request_is_about_is_said_by_its_subject_first() {
+    decides(&[
+        ("x:1 | e:ann", "@e:ann x:1", "updated 1: matched, absorbed 0", "x:1 e:ann"),
+        ("x:1 | a:tab", "@a:tab x:1", "updated 1: matched, absorbed 0", "x:1 a:tab"),
+        ("x:1 e:ann | a:tab", "@a:tab e:ann", "unchanged 1: matched, owns x", "x:1 e:ann | a:tab"),
+        ("x:1", "@e:ann x:1", "updated 0: attached, matched", "x:1 e:ann"),
+    ]);
+}
+
+#[test]
+fn a_weaker_claim_never_takes_a_profile_in() {
+    decides(&[
+        ("e:ann | x:1 p:5", "e:ann p:5", "unchanged 0: matched, owns x", "e:ann | x:1 p:5"),
+        ("x:1 | e:ann p:5", "x:1 p:5", "unchanged 0: matched, owns e", "x:1 | e:ann p:5"),
+        ("x:1 | p:5 a:tab", "x:1 a:tab", "unchanged 0: matched, owns p", "x:1 | p:5 a:tab"),
+        ("x:1 | +e:ann p:5", "x:1 p:5", "unchanged 0: matched, owns e", "x:1 | p:5 +e:ann"),
+        (
+            "x:1 | e:ann a:tab",
+            "@x:1 @a:tab e:ann",
+            "updated 0: matched, absorbed 1, absorbed 1",
+            "x:1 e:ann a:tab",
+        ),
+    ]);
+}
+
+#[test]
+fn profiles_that_differ_in_an_identifier_stay_apart() {
+    decides(&[
+        (
+            "x:1 p:5 | e:ann p:6",
+            "x:1 e:ann",
+            "unchanged 0: matched, differs in p",
+            "x:1 p:5 | e:ann p:6",
+        ),
+        (
+            "x:1 e:ann | e:bob p:5",
+            "id:0 e:bob",
+            "unchanged 0: matched, differs in e",
+            "x:1 e:ann | e:bob p:5",
+        ),
+        ("x:1 | x:2 e:ann", "id:0 x:2", "unchanged 0: matched, differs in x", "x:1 | x:2 e:ann"),
+        ("x:1 | x:2", "server id:0 x:2", "unchanged 0: matched, differs in x", "x:1 | x:2"),
+        // What fills up while the request is decided counts, too.
+        (
+            "x:1 | e:ann p:5 | p:6",
+            "x:1 e:ann p:6",
+            "updated 0: matched, absorbed 1, differs in p",
+            "x:1 e:ann p:5 | p:6",
+        ),
+        (
+            "x:1 | e:ann p:6",
+            "@x:1 @p:7 e:ann",
+            "updated 0: matched, attached, differs in p",
+            "x:1 p:7 | e:ann p:6",
+        ),
+    ]);
+}
+
+#[test]
+fn a_device_of_somebody_else_does_not_decide_whom_a_request_is_about() {
+    decides(&[
+        ("e:ann a:tab", "e:bob a:tab", "created 1: attached, owns e", "e:ann a:tab | e:bob"),
+        ("x:1 a:tab", "x:2 a:tab", "created 1: attached, owns x", "x:1 a:tab | x:2"),
+        ("p:5 a:tab", "server p:6 a:tab", "created 1: attached, owns p", "p:5 a:tab | p:6"),
+        ("e:ann a:tab", "p:5 a:tab", "updated 0: attached, matched", "e:ann p:5 a:tab"),
+        (
+            "e:ann +e:bob a:tab",
+            "e:bob a:tab",
+            "unchanged 0: matched, matched",
+            "e:ann a:tab +e:bob",
+        ),
+        (
+            "e:ann a:tab | a:pad",
+            "@a:tab e:bob a:pad",
+            "updated 1: owns e, attached, matched",
+            "e:ann a:tab | e:bob a:pad",
+        ),
+        (
+            "e:ann a:tab",
+            "server a:tab +e:bob",
+            "updated 0: matched, attached",
+            "e:ann a:tab +e:bob",
+        ),
+    ]);
+}
+
+#[test]
+fn what_names_nobody_is_noted_and_never_adopted() {
+    decides(&[
+        ("", "id:?", "unidentified: unknown", ""),
+        ("", "id:old", "unidentified: foreign", ""),
+        ("", "kx:expired", "unidentified: token expired", ""),
+        ("", "kx:99", "unidentified: unknown", ""),
+        ("", "id:? e:ann", "created 0: unknown, attached", "e:ann"),
+        ("", "id:old e:ann", "created 0: attached, foreign", "e:ann"),
+        ("", "kx:unsealed a:tab", "created 0: attached, token unsealed", "a:tab"),
+        ("", "kx:foreign a:tab", "created 0: attached, token foreign", "a:tab"),
+        ("", "e:ann a:undefined", "created 0: attached, placeholder", "e:ann"),
+        ("", "x:null e:ann", "created 0: attached, placeholder", "e:ann"),
+        ("e:ann", "@id:? e:ann", "unchanged 0: unknown, matched", "e:ann"),
+    ]);
+}
+
+#[test]
+fn only_the_company_itself_changes_secondary_addresses() {
+    decides(&[
+        ("e:ann", "e:ann +e:bob", "unchanged 0: matched, server only", "e:ann"),
+        ("e:ann +e:bob", "e:ann -e:bob", "unchanged 0: matched, server only", "e:ann +e:bob"),
+        ("e:ann", "server e:ann +e:bob", "updated 0: matched, attached", "e:ann +e:bob"),
+        ("e:ann +e:bob", "server e:ann -e:bob", "updated 0: matched", "e:ann"),
+        ("e:ann", "server e:ann -e:bob", "unchanged 0: matched", "e:ann"),
+        ("e:ann", "server e:ann -e:ann", "unchanged 0: matched", "e:ann"),
+        ("e:ann", "server e:ann +e:ann", "unchanged 0: matched", "e:ann"),
+        ("x:1 | e:ann", "server x:1 +e:ann", "updated 0: matched, absorbed 1", "x:1 e:ann"),
+        (
+            "e:ann | e:bob",
+            "server e:ann +e:bob",
+            "unchanged 0: matched, differs in e",
+            "e:ann | e:bob",
+        ),
+        ("", "server id:old +e:ann", "created 0: attached, foreign", "+e:ann"),
+        ("+e:ann", "server e:ann", "unchanged 0: matched", "+e:ann"),
+    ]);
+}
+
+#[test]
+fn a_replaced_address_may_stay_as_a_secondary_one() {
+    decides(&[
+        ("e:ann", "server e:bob +e:ann", "updated 0: replaced, matched", "e:bob +e:ann"),
+        (
+            "x:1 e:ann",
+            "server x:1 e:bob +e:ann",
+            "updated 0: matched, replaced, matched",
+            "x:1 e:bob +e:ann",
+        ),
+    ]);
+}
+
+#[test]
+fn an_address_that_the_request_names_does_not_leave() {
+    decides(&[
+        ("e:ann", "server e:ann +e:bob -e:bob", "updated 0: matched, attached", "e:ann +e:bob"),
+        ("x:1 +e:bob", "server x:1 e:bob -e:bob", "unchanged 0: matched, matched", "x:1 +e:bob"),
+        ("", "server id:? +e:ann -e:ann", "created 0: unknown, attached", "+e:ann"),
+    ]);
+}
+
+#[test]
+fn the_oldest_secondary_address_leaves_a_full_list() {
+    decides(&[
+        (
+            "e:ann +e:b +e:c +e:d +e:e",
+            "server e:ann +e:f",
+            "updated 0: matched, attached",
+            "e:ann +e:c +e:d +e:e +e:f",
+        ),
+        // Not one that the same request names.
+        (
+            "e:ann +e:b +e:c +e:d +e:e",
+            "server e:ann +e:b +e:f",
+            "updated 0: matched, matched, attached",
+            "e:ann +e:b +e:d +e:e +e:f",
+        ),
+        (
+            "e:ann",
+            "server e:ann +e:b +e:c +e:d +e:e +e:f",
+            "updated 0: matched, attached, attached, attached, attached, taken",
+            "e:ann +e:b +e:c +e:d +e:e",
+        ),
+        (
+            "e:ann +e:b +e:c +e:d +e:e",
+            "server e:ann -e:c +e:f",
+            "updated 0: matched, attached",
+            "e:ann +e:b +e:d +e:e +e:f",
+        ),
+    ]);
+}
+
+#[test]
+fn the_oldest_device_leaves_when_one_too_many_joins() {
+    let mut world = World::new();
+    for number in 1..=32 {
+        world.say(&format!("e:ann a:device-{number}"));
+    }
+    assert_eq!(world.say("e:ann a:device-33"), "updated 0: matched, attached");
+    assert_eq!(world.profile(0).held.anonymous_ids.len(), 32);
+    assert_eq!(world.leads_to("a:device-1"), None);
+    assert_eq!(world.leads_to("a:device-2"), Some(0));
+    assert_eq!(world.leads_to("a:device-33"), Some(0));
+    world.is_sound();
+}
+
+#[test]
+fn the_device_in_hand_stays_when_one_too_many_joins() {
+    let rules = Rules { anonymous_ids: 3, ..Rules::default() };
+    decides_under(
+        &rules,
+        &[
+            // It belonged to a profile that is absorbed.
+            ("@a:1 e:ann | a:4", "e:ann a:4", "updated 0: matched, absorbed 1", "e:ann a:4 a:1"),
+        ],
+    );
+    let mut world = World::with_rules(rules.clone());
+    world.say("a:new name=Ann");
+    for device in ["1", "2", "3"] {
+        world.say(&format!("e:ann a:{device}"));
+    }
+    assert_eq!(world.say("e:ann a:new"), "updated 1: matched, absorbed 0");
+    assert_eq!(world.leads_to("a:new"), Some(1));
+    assert_eq!(world.leads_to("a:1"), None);
+    // It was the oldest of a full list.
+    assert_eq!(world.say("@a:new a:4 e:ann"), "updated 1: matched, matched, attached");
+    assert_eq!(world.leads_to("a:new"), Some(1));
+    assert_eq!(world.leads_to("a:2"), None);
+    world.is_sound();
+}
+
+#[test]
+fn at_the_cap_merging_stops_and_updating_goes_on() {
+    let rules = Rules { merges: 1, ..Rules::default() };
+    decides_under(
+        &rules,
+        &[(
+            "x:1 | e:ann | p:5",
+            "x:1 e:ann p:5 a:tab name=Ann",
+            "updated 0: matched, absorbed 1, capped, attached",
+            "x:1 e:ann a:tab | p:5",
+        )],
+    );
+    let mut world = World::with_rules(Rules { merges: 2, ..Rules::default() });
+    for words in ["x:1", "e:ann", "p:5", "a:tab", "e:ann p:5"] {
+        world.say(words);
+    }
+    // What the absorbed profile absorbed counts with it.
+    assert_eq!(world.say("x:1 a:tab"), "updated 0: matched, absorbed 3");
+    assert_eq!(world.say("x:1 e:ann"), "unchanged 0: matched, capped");
+    assert_eq!(world.say("x:1 name=Ann"), "updated 0: matched");
+    world.is_sound();
+}
+
+/// Properties that take up so many bytes.
+fn filled(words: &str, bytes: usize, world: &World) -> profile_store::Submission {
+    let mut submission = world.submission(&asked(words));
+    let name: PropertyName = "notes".parse().unwrap();
+    let value: PropertyValue = format!("\"{}\"", "x".repeat(bytes - 7)).parse().unwrap();
+    submission.patch.properties.set.push((name, value));
+    submission
+}
+
+#[test]
+fn a_request_that_brings_too_many_properties_is_refused_whole() {
+    let mut world = World::new();
+    world.say("x:1 plan=gold");
+    world.say("e:ann");
+    let before = world.about(0);
+    let too_large = Err(StoreError::PropertiesTooLarge(PropertiesTooLarge));
+    let submission = filled("x:1 e:ann name=Ann a:tab", 256 * 1024, &world);
+    assert_eq!(world.submit(submission), too_large);
+
+    let mut many = world.submission(&asked("x:1 a:tab"));
+    for number in 0..PROPERTIES {
+        let name = format!("p{number}").parse().unwrap();
+        many.patch.properties.set.push((name, "1".parse().unwrap()));
+    }
+    assert_eq!(world.submit(many), too_large);
+
+    assert_eq!(world.about(0), before);
+    assert_eq!(world.leads_to("e:ann"), Some(1));
+    assert_eq!(world.leads_to("a:tab"), None);
+    assert_eq!(world.outcomes().len(), 2);
+    // A profile may be full to the last byte.
+    let submission = filled("x:1", 256 * 1024 - "plan\"gold\"".len(), &world);
+    assert!(world.submit(submission).is_ok());
+    world.is_sound();
+}
+
+#[test]
+fn profiles_that_together_have_too_many_properties_stay_apart() {
+    let mut world = World::new();
+    for (words, bytes) in [("x:1", 150 * 1024), ("e:ann", 150 * 1024), ("p:5", 50 * 1024)] {
+        let submission = filled(words, bytes, &world);
+        world.submit(submission).unwrap();
+    }
+    assert_eq!(world.say("x:1 e:ann p:5"), "updated 0: matched, too large, absorbed 2");
+    world.is_sound();
+}
+
+#[test]
+fn an_outcome_follows_on_those_before_it() {
+    let mut world = World::new();
+    for words in ["x:1", "e:ann", "x:1 e:ann", "e:ann"] {
+        world.say(words);
+    }
+    let previous: Vec<Vec<u64>> =
+        world.outcomes().into_iter().map(|outcome| outcome.previous).collect();
+    assert_eq!(previous, [vec![], vec![], vec![1, 2], vec![3]]);
+}
+
+#[test]
+fn an_outcome_names_what_changed_and_counts_what_it_does_not_list() {
+    let mut world = World::new();
+    let mut many = world.submission(&asked("x:1"));
+    for number in 0..70 {
+        let name = format!("p{number}").parse().unwrap();
+        many.patch.properties.set.push((name, "1".parse().unwrap()));
+    }
+    let outcome = world.submit(many).unwrap();
+    assert_eq!((outcome.changed.len(), outcome.changed_unlisted), (64, 6));
+    let outcome = world.ask(&asked("x:1 name=Ann p1="));
+    assert_eq!((outcome.changed.len(), outcome.changed_unlisted), (2, 0));
+}

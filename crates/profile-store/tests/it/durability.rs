@@ -1,0 +1,161 @@
+//! When a request counts as stored, and what readers see meanwhile.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread::sleep,
+    time::Duration,
+};
+
+use profile_store::{
+    Durability, Engine, StoreError,
+    engine::{
+        BoxFuture, EngineError, Key, MemoryEngine, Scan, SledEngine, SledOptions, Value, Write,
+    },
+    limits::RELAXED_FLUSH_MS,
+};
+
+use crate::{
+    clockwork::Clockwork,
+    people::asked,
+    world::{World, contents, wait},
+};
+
+fn opened(durability: Durability) -> World {
+    World::opened(Arc::new(MemoryEngine::new()), Clockwork::new(), durability).unwrap()
+}
+
+#[test]
+fn every_answer_waits_for_a_flush() {
+    let mut world = opened(Durability::Flushed);
+    let before = world.engine.flushes();
+    for words in ["e:ann", "e:ann", "a:tab"] {
+        world.say(words);
+    }
+    assert_eq!(world.engine.flushes() - before, 3);
+    world.say_together(&["e:ann", "e:bob", "e:cat"].map(asked));
+    assert_eq!(world.engine.flushes() - before, 5);
+}
+
+#[test]
+fn relaxed_answers_are_flushed_soon_though_nothing_more_comes() {
+    let mut world = opened(Durability::Relaxed);
+    let before = world.engine.flushes();
+    world.say("e:ann");
+    sleep(Duration::from_millis(3 * RELAXED_FLUSH_MS));
+    assert_eq!(world.engine.flushes() - before, 1);
+    // And not again, with nothing to flush.
+    sleep(Duration::from_millis(2 * RELAXED_FLUSH_MS));
+    assert_eq!(world.engine.flushes() - before, 1);
+}
+
+#[test]
+fn relaxed_answers_are_flushed_soon_though_more_keep_coming() {
+    let mut world = opened(Durability::Relaxed);
+    let before = world.engine.flushes();
+    for number in 0..30 {
+        world.say(&format!("e:person-{number}"));
+        sleep(Duration::from_millis(RELAXED_FLUSH_MS / 5));
+    }
+    let flushes = world.engine.flushes() - before;
+    assert!((2..=10).contains(&flushes), "{flushes}");
+}
+
+#[test]
+fn closing_flushes_what_was_answered() {
+    let mut world = opened(Durability::Relaxed);
+    let before = world.engine.flushes();
+    world.say("e:ann");
+    wait(world.store.close()).unwrap();
+    assert_eq!(world.engine.flushes() - before, 1);
+}
+
+#[test]
+fn a_closed_store_takes_no_more_and_holds_nothing_open() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = SledOptions { cache_bytes: 8 * 1024 * 1024 };
+    for round in 0..5 {
+        let engine = Arc::new(SledEngine::open(directory.path(), options).unwrap());
+        let mut world = World::resumed(engine, Clockwork::after(round * 1_000));
+        world.ask(&asked("e:ann"));
+        let busy = SledEngine::open(directory.path(), options);
+        assert!(matches!(busy, Err(EngineError::InUse)), "{busy:?}");
+        wait(world.store.close()).unwrap();
+        assert!(!world.store.is_healthy());
+        let submission = world.submission(&asked("e:ann"));
+        assert_eq!(world.submit(submission), Err(StoreError::Closed));
+        assert_eq!(wait(world.store.close()), Err(StoreError::Closed));
+        assert_eq!(world.outcomes().len() as u64, round + 1);
+    }
+}
+
+/// Shows one state to its first reads, and another to all later ones.
+struct Shifting {
+    first: MemoryEngine,
+    then: MemoryEngine,
+    reads: AtomicUsize,
+    shifts_after: usize,
+}
+
+impl Engine for Shifting {
+    fn read<'a>(
+        &'a self,
+        keys: &'a [Key],
+    ) -> BoxFuture<'a, Result<Vec<Option<Value>>, EngineError>> {
+        let early = self.reads.fetch_add(1, Ordering::SeqCst) < self.shifts_after;
+        if early { self.first.read(keys) } else { self.then.read(keys) }
+    }
+
+    fn scan<'a>(&'a self, scan: &'a Scan) -> BoxFuture<'a, Result<Vec<(Key, Value)>, EngineError>> {
+        self.then.scan(scan)
+    }
+
+    fn apply(&self, batch: Vec<Write>) -> BoxFuture<'_, Result<(), EngineError>> {
+        self.then.apply(batch)
+    }
+
+    fn flush(&self) -> BoxFuture<'_, Result<(), EngineError>> {
+        self.then.flush()
+    }
+
+    fn bytes(&self) -> BoxFuture<'_, Result<u64, EngineError>> {
+        self.then.bytes()
+    }
+}
+
+fn copy(world: &World) -> MemoryEngine {
+    duplicate(world.engine.as_ref())
+}
+
+fn duplicate(of: &dyn Engine) -> MemoryEngine {
+    let engine = MemoryEngine::new();
+    let writes = contents(of).into_iter().map(|(key, value)| Write { key, value: Some(value) });
+    wait(engine.apply(writes.collect())).unwrap();
+    engine
+}
+
+#[test]
+fn who_is_read_while_being_merged_is_found() {
+    let mut world = World::new();
+    for words in ["a:tab", "e:ann", "e:ann a:tab", "x:1"] {
+        world.say(words);
+    }
+    let before = copy(&world);
+    world.say("x:1 e:ann");
+    let after = copy(&world);
+    // Opening reads once, so the second read is the first of the look-up.
+    for shifts_after in 1..4 {
+        let shifting = || {
+            let (first, then) = (duplicate(&before), duplicate(&after));
+            let reads = AtomicUsize::new(0);
+            let engine = Shifting { first, then, reads, shifts_after };
+            World { known: world.known.clone(), ..World::over(Arc::new(engine)) }
+        };
+        assert!(shifting().find("a:tab").is_some());
+        let shifting = shifting();
+        let profile = shifting.store.profile(&shifting.company, shifting.known[0]);
+        assert!(wait(profile).unwrap().is_some());
+    }
+}

@@ -1,0 +1,274 @@
+//! What happens when the medium fails: at every single operation, once or for
+//! good, with or without having done what was asked.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use profile_store::{
+    Durability, Engine, Outcome, StoreError,
+    engine::{BoxFuture, EngineError, Key, MemoryEngine, Scan, Value, Write},
+};
+
+use crate::{
+    clockwork::Clockwork,
+    people::asked,
+    world::{World, contents, wait},
+};
+
+/// How an operation fails.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Fault {
+    /// Whether it does what it was asked all the same.
+    done: bool,
+    /// Whether every later one fails, too.
+    for_good: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Operation {
+    Reading,
+    Writing,
+}
+
+/// An engine in memory that fails at one operation, and remembers what of it
+/// would survive a crash.
+struct Faulty {
+    live: MemoryEngine,
+    flushed: Arc<MemoryEngine>,
+    /// Batches applied and not flushed yet.
+    unflushed: Mutex<Vec<Vec<Write>>>,
+    /// How many operations were asked for.
+    asked: AtomicUsize,
+    fails_at: usize,
+    fault: Fault,
+    /// The operations that failed.
+    failed: Mutex<Vec<Operation>>,
+}
+
+impl Faulty {
+    fn new(fails_at: usize, fault: Fault) -> Faulty {
+        Faulty {
+            live: MemoryEngine::new(),
+            flushed: Arc::new(MemoryEngine::new()),
+            unflushed: Mutex::new(Vec::new()),
+            asked: AtomicUsize::new(0),
+            fails_at,
+            fault,
+            failed: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// Carries an operation out, or not, and fails, or not.
+    fn attempt<T>(
+        &self,
+        operation: Operation,
+        carry_out: impl FnOnce() -> Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
+        let number = self.asked.fetch_add(1, Ordering::SeqCst);
+        let fails = number == self.fails_at || (self.fault.for_good && self.fails_at < number);
+        if !fails {
+            return carry_out();
+        }
+        self.failed.lock().unwrap().push(operation);
+        if self.fault.done {
+            carry_out()?;
+        }
+        Err(EngineError::Io(std::io::Error::other("the cable was pulled")))
+    }
+
+    /// What a crash leaves if it takes all but so many of the batches that were
+    /// not flushed.
+    fn after_crash(&self, surviving: usize) -> Arc<MemoryEngine> {
+        let engine = MemoryEngine::new();
+        let flushed = contents(self.flushed.as_ref());
+        let writes = flushed.into_iter().map(|(key, value)| Write { key, value: Some(value) });
+        wait(engine.apply(writes.collect())).unwrap();
+        for batch in self.unflushed.lock().unwrap().iter().take(surviving) {
+            wait(engine.apply(batch.clone())).unwrap();
+        }
+        Arc::new(engine)
+    }
+}
+
+impl Engine for Faulty {
+    fn read<'a>(
+        &'a self,
+        keys: &'a [Key],
+    ) -> BoxFuture<'a, Result<Vec<Option<Value>>, EngineError>> {
+        Box::pin(async { self.attempt(Operation::Reading, || wait_now(self.live.read(keys))) })
+    }
+
+    fn scan<'a>(&'a self, scan: &'a Scan) -> BoxFuture<'a, Result<Vec<(Key, Value)>, EngineError>> {
+        Box::pin(async { self.attempt(Operation::Reading, || wait_now(self.live.scan(scan))) })
+    }
+
+    fn apply(&self, batch: Vec<Write>) -> BoxFuture<'_, Result<(), EngineError>> {
+        Box::pin(async {
+            self.attempt(Operation::Writing, || {
+                self.unflushed.lock().unwrap().push(batch.clone());
+                wait_now(self.live.apply(batch))
+            })
+        })
+    }
+
+    fn flush(&self) -> BoxFuture<'_, Result<(), EngineError>> {
+        Box::pin(async {
+            self.attempt(Operation::Writing, || {
+                let batches = std::mem::take(&mut *self.unflushed.lock().unwrap());
+                batches.into_iter().try_for_each(|batch| wait_now(self.flushed.apply(batch)))
+            })
+        })
+    }
+
+    fn bytes(&self) -> BoxFuture<'_, Result<u64, EngineError>> {
+        self.live.bytes()
+    }
+}
+
+/// The result of a future that has nothing to wait for.
+fn wait_now<T>(mut future: BoxFuture<'_, T>) -> T {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match future.as_mut().poll(&mut context) {
+        std::task::Poll::Ready(output) => output,
+        std::task::Poll::Pending => panic!("memory made somebody wait"),
+    }
+}
+
+const SCRIPT: [&str; 8] = [
+    "e:ann name=Ann",
+    "a:tab plan=trial",
+    "e:ann a:tab",
+    "x:1 e:bob p:5",
+    "server x:1 e:bobby +e:bob",
+    "x:1 p:5",
+    "p:6 a:pad",
+    "x:1 p:6 a:tab",
+];
+
+/// What became of the script: the lines that were answered well, and the first
+/// of which nobody knows what became of it.
+#[derive(Default)]
+struct Played {
+    answered: Vec<(&'static str, Outcome)>,
+    in_doubt: Option<&'static str>,
+}
+
+/// Plays the script, and sees that each answer is one that the failures so far
+/// explain.
+fn play(engine: &Arc<Faulty>) -> Played {
+    let mut played = Played::default();
+    let opened = World::opened(Arc::clone(engine) as _, Clockwork::new(), Durability::Flushed);
+    let Ok(mut world) = opened else {
+        assert!(!engine.failed.lock().unwrap().is_empty());
+        return played;
+    };
+    for line in SCRIPT {
+        let failures = engine.failed.lock().unwrap().len();
+        let submission = world.submission(&asked(line));
+        let answer = world.submit(submission);
+        let failed = engine.failed.lock().unwrap().clone();
+        let poisoned = failed.contains(&Operation::Writing);
+        match answer {
+            Ok(outcome) => {
+                assert!(!poisoned, "{line}: answered well after a failed write");
+                played.answered.push((line, outcome));
+            }
+            Err(StoreError::Unavailable) => {
+                assert!(failures < failed.len(), "{line}: nothing failed");
+                assert!(!poisoned, "{line}");
+            }
+            Err(error) => {
+                assert_eq!(error, StoreError::Poisoned, "{line}");
+                assert!(poisoned, "{line}");
+                played.in_doubt = played.in_doubt.or(Some(line));
+            }
+        }
+        assert_eq!(world.store.is_healthy(), !poisoned);
+    }
+    let poisoned = engine.failed.lock().unwrap().contains(&Operation::Writing);
+    let closed = wait(world.store.close());
+    assert_eq!(closed, if poisoned { Err(StoreError::Poisoned) } else { Ok(()) });
+    played
+}
+
+/// Sees that all that was answered well is there, in that order, at most one
+/// request more, and that the people are those whom these requests make.
+fn keeps_its_word(engine: Arc<MemoryEngine>, played: &Played) {
+    let world = World::resumed(engine, Clockwork::after(1_000));
+    world.is_sound();
+    let outcomes = world.outcomes();
+    let answered: Vec<Outcome> =
+        played.answered.iter().map(|(_, outcome)| outcome.clone()).collect();
+    assert_eq!(outcomes[..answered.len()], answered);
+    let lines = played.answered.iter().map(|(line, _)| *line).chain(played.in_doubt);
+    let lines: Vec<&str> = lines.take(outcomes.len()).collect();
+    assert_eq!(lines.len(), outcomes.len());
+
+    let mut reference = World::new();
+    let told: Vec<String> = lines.iter().map(|line| reference.say(line)).collect();
+    let world = World { known: created(&outcomes), ..world };
+    assert_eq!(outcomes.iter().map(|outcome| world.told(outcome)).collect::<Vec<_>>(), told);
+    for number in 0..reference.known.len() {
+        assert_eq!(world.about(number), reference.about(number));
+    }
+}
+
+fn created(outcomes: &[Outcome]) -> Vec<profile_protocol::ProfileId> {
+    let created = outcomes.iter().filter(|one| one.effect == profile_store::Effect::Created);
+    created.filter_map(|outcome| outcome.survivor).collect()
+}
+
+#[test]
+fn whatever_fails_and_when_what_was_answered_well_is_there() {
+    for done in [false, true] {
+        for for_good in [false, true] {
+            let fault = Fault { done, for_good };
+            for fails_at in 0.. {
+                let engine = Arc::new(Faulty::new(fails_at, fault));
+                let played = play(&engine);
+                let unflushed = engine.unflushed.lock().unwrap().len();
+                for surviving in 0..=unflushed {
+                    keeps_its_word(engine.after_crash(surviving), &played);
+                }
+                if engine.failed.lock().unwrap().is_empty() {
+                    assert_eq!(played.answered.len(), SCRIPT.len());
+                    assert!(30 < fails_at, "the script is not as long as it was");
+                    break;
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn after_a_failed_read_the_next_request_is_served() {
+    // Opening reads, scans, applies and flushes; the fifth operation looks a
+    // person up.
+    let engine = Arc::new(Faulty::new(4, Fault { done: false, for_good: false }));
+    let played = play(&engine);
+    assert_eq!(*engine.failed.lock().unwrap(), [Operation::Reading]);
+    assert_eq!(played.answered.len(), SCRIPT.len() - 1);
+}
+
+#[test]
+fn all_who_waited_for_a_failed_batch_are_told() {
+    // Opening takes four operations, what goes ahead of the batch five, and a step
+    // of pruning three. The batch is looked up, its people are, it is numbered,
+    // applied and flushed.
+    for fails_at in 12..17 {
+        let engine = Arc::new(Faulty::new(fails_at, Fault { done: false, for_good: false }));
+        let world = World::over(Arc::clone(&engine) as _);
+        let submissions = SCRIPT.map(|line| world.submission(&asked(line)));
+        let answers = world.submit_together(submissions.into());
+        let failed = engine.failed.lock().unwrap().clone();
+        let refused = |error| answers.iter().filter(|answer| **answer == Err(error)).count();
+        match fails_at {
+            12 | 13 => assert_eq!(refused(StoreError::Unavailable), SCRIPT.len()),
+            14 => assert_eq!(refused(StoreError::Unavailable), 1),
+            _ => assert_eq!(refused(StoreError::Poisoned), SCRIPT.len()),
+        }
+        assert_eq!(failed, [if fails_at < 15 { Operation::Reading } else { Operation::Writing }]);
+    }
+}

@@ -1,0 +1,361 @@
+//! The rules of identity a second time, for readers: over plain maps and words,
+//! in the order of docs/IDENTITY.md, with no thought of speed. It looks for the
+//! holder of an identifier by asking everybody.
+
+use std::collections::BTreeMap;
+
+use profile_store::Rules;
+
+use crate::people::Asked;
+
+/// One person. Kinds are the letters of the notation.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+struct Person {
+    /// External id, primary address and phone number, of each at most one.
+    single: BTreeMap<String, String>,
+    /// Devices, oldest first.
+    devices: Vec<String>,
+    /// Secondary addresses, oldest first.
+    further: Vec<String>,
+    facts: BTreeMap<String, String>,
+    /// Everybody who turned out to be this person.
+    absorbed: Vec<usize>,
+    created: u64,
+    updated: u64,
+}
+
+impl Person {
+    fn holds(&self, claim: &Claim) -> bool {
+        let list = if claim.kind == "a" { &self.devices } else { &self.further };
+        let listed = matches!(claim.kind.as_str(), "a" | "e") && list.contains(&claim.text);
+        listed || self.single.get(&claim.kind) == Some(&claim.text)
+    }
+
+    /// Whether the place for this identifier holds another.
+    fn differs(&self, claim: &Claim) -> bool {
+        self.single.get(&claim.kind).is_some_and(|held| *held != claim.text)
+    }
+
+    fn highest(&self) -> Option<&'static str> {
+        let held = |kind: &str| match kind {
+            "a" => !self.devices.is_empty(),
+            "e" => self.single.contains_key("e") || !self.further.is_empty(),
+            kind => self.single.contains_key(kind),
+        };
+        ["x", "e", "p", "a"].into_iter().find(|kind| held(kind))
+    }
+
+    fn about(&self) -> String {
+        let mut words = Vec::new();
+        for kind in ["x", "e", "p"] {
+            words.extend(self.single.get(kind).map(|text| format!("{kind}:{text}")));
+        }
+        words.extend(self.devices.iter().map(|text| format!("a:{text}")));
+        words.extend(self.further.iter().map(|text| format!("+e:{text}")));
+        let fields = ["name", "city", "zip", "tz"];
+        let own = self.facts.keys().map(String::as_str).filter(|name| !fields.contains(name));
+        for name in fields.into_iter().chain(own) {
+            words.extend(self.facts.get(name).map(|value| format!("{name}={value}")));
+        }
+        words.join(" ")
+    }
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Claim {
+    kind: String,
+    text: String,
+    place: Place,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Place {
+    Subject,
+    Attributes,
+    Append,
+}
+
+fn authority(kind: &str) -> usize {
+    ["a", "p", "e", "x", "id"].iter().position(|known| *known == kind).unwrap()
+}
+
+/// Everybody, and whom the absorbed became.
+pub(crate) struct Model {
+    rules: Rules,
+    living: BTreeMap<usize, Person>,
+    became: BTreeMap<usize, usize>,
+    now: u64,
+}
+
+impl Model {
+    pub(crate) fn new(rules: Rules) -> Model {
+        Model { rules, living: BTreeMap::new(), became: BTreeMap::new(), now: 0 }
+    }
+
+    /// How many profiles there have ever been.
+    pub(crate) fn ever(&self) -> usize {
+        self.living.len() + self.became.len()
+    }
+
+    /// The living profile that the nth is now.
+    pub(crate) fn living(&self, number: usize) -> usize {
+        self.became.get(&number).copied().unwrap_or(number)
+    }
+
+    /// All that is known of it.
+    pub(crate) fn about(&self, number: usize) -> String {
+        self.living[&self.living(number)].about()
+    }
+
+    /// When it was created and updated, in requests since the beginning.
+    pub(crate) fn times(&self, number: usize) -> (u64, u64) {
+        let person = &self.living[&self.living(number)];
+        (person.created, person.updated)
+    }
+
+    /// Carries out one request, and says what was decided.
+    pub(crate) fn ask(&mut self, asked: &Asked) -> String {
+        self.now += 1;
+        let (claims, dismissed) = self.claims(asked);
+        let reached: Vec<Option<usize>> = claims.iter().map(|claim| self.reach(claim)).collect();
+
+        // Rule 1: the claim of highest authority says whom the request is about.
+        let survivor = claims.iter().zip(&reached).find_map(|(claim, reached)| {
+            reached.filter(|number| !is_strange_device(&self.living[number], claim, &claims))
+        });
+        let newcomer = Person { created: self.now, updated: self.now, ..Person::default() };
+        let before = survivor.map(|number| self.living[&number].clone());
+        let mut person = before.clone().unwrap_or(newcomer);
+        let number = survivor.unwrap_or(self.ever());
+
+        // Rules 2, 3 and 4, claim by claim.
+        let mut fates = Vec::new();
+        let mut attached = Vec::new();
+        for (claim, &reached) in claims.iter().zip(&reached) {
+            let fate = match reached {
+                Some(reached) if Some(reached) == survivor => "matched".to_owned(),
+                Some(reached) if person.absorbed.contains(&reached) => {
+                    format!("absorbed {reached}")
+                }
+                Some(reached) => self.take_in(&mut person, claim, reached),
+                None => {
+                    let fate = attach(&mut person, claim, asked.server, &claims);
+                    attached.push((fates.len(), claim));
+                    fate.to_owned()
+                }
+            };
+            let led_here = fate == "matched" || fate.starts_with("absorbed");
+            if led_here && claim.place == Place::Append && !person.holds(claim) {
+                // It led here as the primary address, which was replaced just now.
+                person.further.push(claim.text.clone());
+            }
+            fates.push(fate);
+        }
+
+        for (fate, reached) in fates.iter_mut().zip(&reached) {
+            let absorbed = reached.filter(|number| person.absorbed.contains(number));
+            // Refused to a weak claim, granted to a stronger one after it.
+            *fate = absorbed.map_or(fate.clone(), |number| format!("absorbed {number}"));
+        }
+
+        leave(&mut person, asked, &claims);
+        keep(&mut person.devices, self.rules.anonymous_ids, &claims, "a");
+        keep(&mut person.further, self.rules.secondary_emails, &claims, "e");
+        for (place, claim) in attached {
+            if matches!(fates[place].as_str(), "attached" | "replaced") && !person.holds(claim) {
+                fates[place] = "taken".to_owned();
+            }
+        }
+        fates.extend(dismissed);
+        let fates = fates.join(", ");
+        if survivor.is_none() && person.highest().is_none() {
+            return format!("unidentified: {fates}");
+        }
+
+        // Rule 5: then what the request itself says.
+        learn(&mut person, &asked.facts);
+        let effect = match before {
+            None => "created",
+            Some(before) if before == person => "unchanged",
+            Some(_) => "updated",
+        };
+        if effect != "unchanged" {
+            person.updated = self.now;
+        }
+        for absorbed in &person.absorbed {
+            self.living.remove(absorbed);
+            self.became.insert(*absorbed, number);
+        }
+        self.living.insert(number, person);
+        format!("{effect} {number}: {fates}")
+    }
+
+    /// The claims of a request in the order in which they are looked up, and the
+    /// fates of what is no claim.
+    fn claims(&self, asked: &Asked) -> (Vec<Claim>, Vec<String>) {
+        let (mut claims, mut dismissed) = (Vec::<Claim>::new(), Vec::new());
+        let mut add = |kind: &str, text: String, place| {
+            if claims.iter().all(|claim| (claim.kind.as_str(), &claim.text) != (kind, &text)) {
+                claims.push(Claim { kind: kind.to_owned(), text, place });
+            }
+        };
+        for (place, said) in
+            [(Place::Subject, &asked.subject), (Place::Attributes, &asked.attributes)]
+        {
+            for kind in ["id", "kx", "x", "e", "p", "a"] {
+                for (_, text) in said.iter().filter(|(said, _)| said == kind) {
+                    match (kind, text.as_str()) {
+                        ("id", "old") => dismissed.push("foreign".to_owned()),
+                        ("kx", "expired") => dismissed.push("token expired".to_owned()),
+                        ("id" | "kx", text) => add("id", self.known_id(text), place),
+                        (kind, text) => add(kind, text.to_owned(), place),
+                    }
+                }
+            }
+        }
+        if asked.server {
+            asked.append.iter().for_each(|text| add("e", text.clone(), Place::Append));
+        } else if !asked.append.is_empty() || !asked.unappend.is_empty() {
+            dismissed.push("server only".to_owned());
+        }
+        (claims, dismissed)
+    }
+
+    /// Ids that nobody ever had are all the same to the tests.
+    fn known_id(&self, text: &str) -> String {
+        let known = text.parse().is_ok_and(|number: usize| number < self.ever());
+        if known { text.to_owned() } else { "?".to_owned() }
+    }
+
+    fn reach(&self, claim: &Claim) -> Option<usize> {
+        if claim.kind == "id" {
+            claim.text.parse().ok().map(|number| self.living(number))
+        } else {
+            self.living.iter().find(|(_, person)| person.holds(claim)).map(|(number, _)| *number)
+        }
+    }
+
+    /// Makes another person part of the survivor, unless something stands in the
+    /// way.
+    fn take_in(&self, survivor: &mut Person, claim: &Claim, number: usize) -> String {
+        let other = &self.living[&number];
+        if let Some(reason) = self.obstacle(survivor, claim, other) {
+            return reason;
+        }
+        absorb(survivor, number, other.clone());
+        format!("absorbed {number}")
+    }
+
+    /// Why this person may not be absorbed, if they may not.
+    fn obstacle(&self, survivor: &Person, claim: &Claim, other: &Person) -> Option<String> {
+        if let Some(highest) = other.highest()
+            && authority(&claim.kind) < authority(highest)
+        {
+            return Some(format!("owns {highest}"));
+        }
+        for kind in ["x", "e", "p"] {
+            if let (Some(ours), Some(theirs)) = (survivor.single.get(kind), other.single.get(kind))
+                && ours != theirs
+            {
+                return Some(format!("differs in {kind}"));
+            }
+        }
+        // Rule 7.
+        let merged = survivor.absorbed.len() + 1 + other.absorbed.len();
+        (self.rules.merges < merged).then(|| "capped".to_owned())
+    }
+}
+
+/// Whether a device leads to somebody who differs from the person whom the
+/// request names.
+fn is_strange_device(person: &Person, device: &Claim, claims: &[Claim]) -> bool {
+    let differs = |claim: &Claim| {
+        claim.place != Place::Append && person.differs(claim) && !person.holds(claim)
+    };
+    device.kind == "a" && claims.iter().any(differs)
+}
+
+fn attach(person: &mut Person, claim: &Claim, server: bool, claims: &[Claim]) -> &'static str {
+    match claim.kind.as_str() {
+        "id" => "unknown",
+        "a" => {
+            person.devices.push(claim.text.clone());
+            "attached"
+        }
+        _ if claim.place == Place::Append => {
+            person.further.push(claim.text.clone());
+            "attached"
+        }
+        kind => {
+            let attributes_say =
+                claims.iter().any(|other| other.kind == kind && other.place == Place::Attributes);
+            let overruled = claim.place == Place::Subject && attributes_say;
+            let taken = person.differs(claim);
+            if taken && (!server || overruled) {
+                return "taken";
+            }
+            person.single.insert(kind.to_owned(), claim.text.clone());
+            if taken { "replaced" } else { "attached" }
+        }
+    }
+}
+
+/// Rule 4: what the survivor has stands, and gaps are filled.
+fn absorb(survivor: &mut Person, number: usize, absorbed: Person) {
+    let Person { single, devices, further, facts, absorbed: ids, created, updated: _ } = absorbed;
+    for (kind, text) in single {
+        survivor.single.entry(kind).or_insert(text);
+    }
+    survivor.devices.splice(0..0, devices);
+    survivor.further.splice(0..0, further);
+    survivor.absorbed.push(number);
+    survivor.absorbed.extend(ids);
+    survivor.created = survivor.created.min(created);
+
+    let address = |facts: &BTreeMap<String, String>| {
+        ["city", "zip"].into_iter().filter(|name| facts.contains_key(*name)).count()
+    };
+    let theirs_is_fuller = address(&survivor.facts) < address(&facts);
+    if theirs_is_fuller {
+        survivor.facts.retain(|name, _| name != "city" && name != "zip");
+    }
+    for (name, value) in facts {
+        match name.as_str() {
+            "tz" => drop(survivor.facts.insert(name, value)),
+            "city" | "zip" if !theirs_is_fuller => {}
+            _ => drop(survivor.facts.entry(name).or_insert(value)),
+        }
+    }
+}
+
+/// Secondary addresses leave if the company says so and does not name them
+/// otherwise.
+fn leave(person: &mut Person, asked: &Asked, claims: &[Claim]) {
+    let named = |text: &String| claims.iter().any(|claim| claim.kind == "e" && claim.text == *text);
+    if asked.server {
+        person.further.retain(|text| named(text) || !asked.unappend.contains(text));
+    }
+}
+
+/// The oldest that the request does not name leaves first; if it names them all,
+/// the last that it names.
+fn keep(list: &mut Vec<String>, limit: usize, claims: &[Claim], kind: &str) {
+    let named: Vec<&String> =
+        claims.iter().filter(|claim| claim.kind == kind).map(|claim| &claim.text).collect();
+    while limit < list.len() {
+        let unnamed = list.iter().position(|text| !named.contains(&text));
+        let last_named =
+            || named.iter().rev().find_map(|name| list.iter().position(|text| text == *name));
+        list.remove(unnamed.or_else(last_named).unwrap());
+    }
+}
+
+fn learn(person: &mut Person, facts: &[(String, String)]) {
+    for (name, value) in facts {
+        if value.is_empty() {
+            person.facts.remove(name);
+        } else {
+            person.facts.insert(name.clone(), value.clone());
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! A store that tests speak to in the notation of `people.rs`, and that answers
+//! in words, too.
+
+use std::{
+    future::Future,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Waker},
+};
+
+use profile_protocol::{CompanyId, ProfileId};
+use profile_store::{
+    Audit, Durability, Effect, Engine, Fate, Ignored, InvalidToken, OpenError, Outcome, Profile,
+    Refused, Rules, Store, StoreError, StoreOptions, Submission, audit,
+    engine::{Key, MemoryEngine, Order, Scan, Value},
+};
+
+use crate::{
+    clockwork::Clockwork,
+    gated::Gated,
+    people::{Asked, asked, facts, holds, identifier, letter},
+};
+
+/// Waits for a future on this thread.
+pub(crate) fn wait<F: Future>(future: F) -> F::Output {
+    thread_local! {
+        static RUNTIME: tokio::runtime::Runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    }
+    RUNTIME.with(|runtime| runtime.block_on(future))
+}
+
+/// All that an engine holds.
+pub(crate) fn contents(engine: &dyn Engine) -> Vec<(Key, Value)> {
+    let all = Scan { prefix: Vec::new(), after: None, order: Order::Ascending, limit: usize::MAX };
+    wait(engine.scan(&all)).unwrap()
+}
+
+pub(crate) struct World {
+    pub(crate) engine: Arc<Gated>,
+    pub(crate) store: Store,
+    pub(crate) company: CompanyId,
+    pub(crate) rules: Arc<Rules>,
+    /// The profiles, in the order of their creation.
+    pub(crate) known: Vec<ProfileId>,
+}
+
+impl World {
+    /// An empty store in memory.
+    pub(crate) fn new() -> World {
+        World::over(Arc::new(MemoryEngine::new()))
+    }
+
+    /// The store that lies in `engine`.
+    pub(crate) fn over(engine: Arc<dyn Engine>) -> World {
+        World::resumed(engine, Clockwork::new())
+    }
+
+    pub(crate) fn resumed(engine: Arc<dyn Engine>, mint: Clockwork) -> World {
+        World::opened(engine, mint, Durability::Flushed).unwrap()
+    }
+
+    pub(crate) fn opened(
+        engine: Arc<dyn Engine>,
+        mint: Clockwork,
+        durability: Durability,
+    ) -> Result<World, OpenError> {
+        let engine = Arc::new(Gated::new(engine));
+        let options = StoreOptions { durability, ..StoreOptions::default() };
+        let store = wait(Store::open(Arc::clone(&engine) as _, Box::new(mint), options))?;
+        Ok(World {
+            engine,
+            store,
+            company: "DEMO01".parse().unwrap(),
+            rules: Arc::default(),
+            known: Vec::new(),
+        })
+    }
+
+    pub(crate) fn with_rules(rules: Rules) -> World {
+        World { rules: Arc::new(rules), ..World::new() }
+    }
+
+    pub(crate) fn submission(&self, asked: &Asked) -> Submission {
+        let submission = asked.submission(self.company.as_str(), &self.known);
+        Submission { rules: Arc::clone(&self.rules), ..submission }
+    }
+
+    /// Submits a request and notes whom it created.
+    pub(crate) fn submit(&mut self, submission: Submission) -> Result<Outcome, StoreError> {
+        let answer = wait(self.store.submit(submission));
+        self.note(&answer);
+        answer
+    }
+
+    fn note(&mut self, answer: &Result<Outcome, StoreError>) {
+        if let Ok(Outcome { effect: Effect::Created, survivor, .. }) = answer {
+            self.known.extend(*survivor);
+        }
+    }
+
+    pub(crate) fn ask(&mut self, asked: &Asked) -> Outcome {
+        let submission = self.submission(asked);
+        self.submit(submission).unwrap()
+    }
+
+    /// Says a request in the notation, and hears what was decided.
+    pub(crate) fn say(&mut self, words: &str) -> String {
+        let outcome = self.ask(&asked(words));
+        self.told(&outcome)
+    }
+
+    /// Says requests that are decided in one batch. A request for another company
+    /// goes ahead, to keep the committer waiting while they gather.
+    pub(crate) fn say_together(&mut self, requests: &[Asked]) -> Vec<Outcome> {
+        let submissions = requests.iter().map(|asked| self.submission(asked)).collect();
+        let before = self.engine.batches();
+        let answers = self.submit_together(submissions);
+        assert_eq!(self.engine.batches() - before, 2);
+        answers.iter().for_each(|answer| self.note(answer));
+        answers.into_iter().map(Result::unwrap).collect()
+    }
+
+    pub(crate) fn submit_together(
+        &self,
+        submissions: Vec<Submission>,
+    ) -> Vec<Result<Outcome, StoreError>> {
+        let mut context = Context::from_waker(Waker::noop());
+        let mut first = pin!(self.store.submit(self.ahead()));
+        let mut waiting: Vec<_> =
+            submissions.into_iter().map(|one| Box::pin(self.store.submit(one))).collect();
+        let gate = self.engine.close();
+        assert!(first.as_mut().poll(&mut context).is_pending());
+        while 0 < self.store.queue_depth() {
+            std::thread::yield_now();
+        }
+        waiting.iter_mut().for_each(|one| drop(one.as_mut().poll(&mut context)));
+        drop(gate);
+        wait(first).unwrap();
+        waiting.into_iter().map(wait).collect()
+    }
+
+    /// What goes ahead of a batch.
+    pub(crate) fn ahead(&self) -> Submission {
+        Submission { company: "AHEAD".parse().unwrap(), ..self.submission(&asked("a:ahead")) }
+    }
+
+    /// What was decided, in words: the effect, the number of the profile it is
+    /// about, and the fate of each claim.
+    pub(crate) fn told(&self, outcome: &Outcome) -> String {
+        let fates: Vec<String> = outcome.claims.iter().map(|claim| self.fate(claim.fate)).collect();
+        let whom = outcome.survivor.map(|id| format!(" {}", self.number(id))).unwrap_or_default();
+        format!("{}{whom}: {}", outcome.effect.word(), fates.join(", "))
+    }
+
+    fn number(&self, id: ProfileId) -> usize {
+        self.known.iter().position(|&known| known == id).unwrap()
+    }
+
+    fn fate(&self, fate: Fate) -> String {
+        match fate {
+            Fate::Matched => "matched".into(),
+            Fate::Attached => "attached".into(),
+            Fate::Replaced => "replaced".into(),
+            Fate::Absorbed(id) => format!("absorbed {}", self.number(id)),
+            Fate::Restored(id) => format!("restored {}", self.number(id)),
+            Fate::Refused(Refused::Undone) => "undone".into(),
+            Fate::Refused(Refused::Sentinel) => "placeholder".into(),
+            Fate::Refused(Refused::OwnsHigher(kind)) => format!("owns {}", letter(kind)),
+            Fate::Refused(Refused::HeldDifferently(kind)) => format!("differs in {}", letter(kind)),
+            Fate::Refused(Refused::MergeCap) => "capped".into(),
+            Fate::Refused(Refused::TooLarge) => "too large".into(),
+            Fate::Ignored(Ignored::PlaceTaken) => "taken".into(),
+            Fate::Ignored(Ignored::UnknownId) => "unknown".into(),
+            Fate::Ignored(Ignored::ForeignId) => "foreign".into(),
+            Fate::Ignored(Ignored::ServerOnly) => "server only".into(),
+            Fate::Ignored(Ignored::Token(InvalidToken::Unsealed)) => "token unsealed".into(),
+            Fate::Ignored(Ignored::Token(InvalidToken::Foreign)) => "token foreign".into(),
+            Fate::Ignored(Ignored::Token(InvalidToken::Expired)) => "token expired".into(),
+        }
+    }
+
+    /// The profile that was created as the nth, or that absorbed it.
+    pub(crate) fn profile(&self, number: usize) -> Profile {
+        wait(self.store.profile(&self.company, self.known[number])).unwrap().unwrap()
+    }
+
+    /// The profile an identifier leads to.
+    pub(crate) fn find(&self, word: &str) -> Option<Profile> {
+        let (kind, text) = word.split_once(':').unwrap();
+        let identifier = identifier(kind, text).unwrap();
+        wait(self.store.find(&self.company, &identifier)).unwrap()
+    }
+
+    /// The number of the profile an identifier leads to.
+    pub(crate) fn leads_to(&self, word: &str) -> Option<usize> {
+        self.find(word).map(|profile| self.number(profile.id))
+    }
+
+    /// All that is known of a profile, in the notation.
+    pub(crate) fn about(&self, number: usize) -> String {
+        let profile = self.profile(number);
+        format!("{} {}", holds(&profile.held), facts(&profile)).trim().to_owned()
+    }
+
+    pub(crate) fn outcomes(&self) -> Vec<Outcome> {
+        wait(self.store.outcomes(&self.company, 0, usize::MAX)).unwrap()
+    }
+
+    pub(crate) fn audit(&self) -> Audit {
+        wait(audit(self.engine.as_ref())).unwrap()
+    }
+
+    /// Finds nothing wrong in what is stored.
+    pub(crate) fn is_sound(&self) {
+        let Audit { breaches, .. } = self.audit();
+        assert!(breaches.is_empty(), "{breaches:?}");
+    }
+}
