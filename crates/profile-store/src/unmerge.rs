@@ -47,9 +47,8 @@ pub fn unmerge(
     let lost = lost.map(|identifier| identifier.kind()).collect();
     retain(&mut restored.held, free);
     take_back(&mut survivor.held, &restored.held);
-    readmit_evicted(&mut survivor.held, &merge.survivor.held, &merged.held, |identifier| {
-        owner(identifier).is_none()
-    });
+    let leads_nowhere = |identifier: &Identifier| owner(identifier).is_none();
+    readmit_evicted(&mut survivor.held, &merge.survivor.held, &merged.held, leads_nowhere);
 
     restored.absorbed.retain(|absorbed| survivor.absorbed.contains(absorbed));
     survivor.absorbed.retain(|id| *id != restored.id && !restored.absorbed.contains(id));
@@ -92,7 +91,8 @@ fn take_back(survivor: &mut Held, restored: &Held) {
 }
 
 /// Gives back to the survivor what left its full lists when they were merged, and
-/// leads to nobody since.
+/// leads to nobody since. A device only ever leaves a list because it is full; an
+/// address may have been taken away since, and stays so.
 fn readmit_evicted(
     survivor: &mut Held,
     before: &Held,
@@ -100,7 +100,10 @@ fn readmit_evicted(
     free: impl Fn(&Identifier) -> bool,
 ) {
     let mut evicted = before.clone();
-    retain(&mut evicted, |identifier| !merged.holds(identifier) && free(identifier));
+    let device = |identifier: &Identifier| identifier.kind() == IdentifierKind::AnonymousId;
+    retain(&mut evicted, |identifier| {
+        free(identifier) && (device(identifier) || !merged.holds(identifier))
+    });
     let own = std::mem::take(&mut survivor.anonymous_ids);
     survivor.anonymous_ids =
         newest(before.anonymous_ids.len().max(own.len()), evicted.anonymous_ids, own);

@@ -5,12 +5,14 @@ use profile_store::{Mint, NoRandomness, Timestamp};
 /// The time at which clockwork starts.
 pub(crate) const EPOCH: u64 = 1_700_000_000_000;
 
-/// Every look at the clock is a millisecond later than the last, and chance
+/// Every look at the clock is as much later than the last, and chance
 /// counts up.
 #[derive(Debug)]
 pub(crate) struct Clockwork {
     looks: u64,
     chances: u128,
+    /// Milliseconds from one look to the next.
+    stride: u64,
 }
 
 impl Clockwork {
@@ -20,14 +22,19 @@ impl Clockwork {
 
     /// Clockwork that has been looked at so often before.
     pub(crate) fn after(looks: u64) -> Clockwork {
-        Clockwork { looks, chances: u128::from(looks) << 32 }
+        Clockwork { looks, chances: u128::from(looks) << 32, stride: 1 }
+    }
+
+    /// Clockwork in which every look is so many milliseconds later than the last.
+    pub(crate) fn striding(self, stride: u64) -> Clockwork {
+        Clockwork { stride, ..self }
     }
 }
 
 impl Mint for Clockwork {
     fn now(&mut self) -> Timestamp {
         self.looks += 1;
-        Timestamp::from_millis(EPOCH + self.looks)
+        Timestamp::from_millis(EPOCH + self.looks * self.stride)
     }
 
     fn chance(&mut self) -> Result<u128, NoRandomness> {

@@ -386,11 +386,16 @@ fn at_the_cap_merging_stops_and_updating_goes_on() {
             "x:1 e:ann a:tab | p:5",
         )],
     );
-    let mut world = World::with_rules(Rules { merges: 2, ..Rules::default() });
-    for words in ["x:1", "e:ann", "p:5", "a:tab", "e:ann p:5"] {
-        world.say(words);
-    }
     // What the absorbed profile absorbed counts with it.
+    let later = || {
+        let mut world = World::with_rules(Rules { merges: 2, ..Rules::default() });
+        for words in ["x:1", "e:ann", "p:5", "a:tab", "e:ann p:5"] {
+            world.say(words);
+        }
+        world
+    };
+    assert_eq!(later().say("x:1 e:ann a:tab"), "updated 0: matched, absorbed 1, capped");
+    let mut world = later();
     assert_eq!(world.say("x:1 a:tab"), "updated 0: matched, absorbed 3");
     assert_eq!(world.say("x:1 e:ann"), "unchanged 0: matched, capped");
     assert_eq!(world.say("x:1 name=Ann"), "updated 0: matched");

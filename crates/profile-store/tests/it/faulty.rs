@@ -19,11 +19,11 @@ use crate::{
 
 /// How an operation fails.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Fault {
+pub(crate) struct Fault {
     /// Whether it does what it was asked all the same.
-    done: bool,
+    pub(crate) done: bool,
     /// Whether every later one fails, too.
-    for_good: bool,
+    pub(crate) for_good: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,7 +34,7 @@ enum Operation {
 
 /// An engine in memory that fails at one operation, and remembers what of it
 /// would survive a crash.
-struct Faulty {
+pub(crate) struct Faulty {
     live: MemoryEngine,
     flushed: Arc<MemoryEngine>,
     /// Batches applied and not flushed yet.
@@ -49,9 +49,14 @@ struct Faulty {
 
 impl Faulty {
     fn new(fails_at: usize, fault: Fault) -> Faulty {
+        Faulty::over(Arc::new(MemoryEngine::new()), fails_at, fault)
+    }
+
+    /// An engine that begins with what a crash left.
+    pub(crate) fn over(left: Arc<MemoryEngine>, fails_at: usize, fault: Fault) -> Faulty {
         Faulty {
-            live: MemoryEngine::new(),
-            flushed: Arc::new(MemoryEngine::new()),
+            live: copied(&left),
+            flushed: left,
             unflushed: Mutex::new(Vec::new()),
             asked: AtomicUsize::new(0),
             fails_at,
@@ -80,16 +85,21 @@ impl Faulty {
 
     /// What a crash leaves if it takes all but so many of the batches that were
     /// not flushed.
-    fn after_crash(&self, surviving: usize) -> Arc<MemoryEngine> {
-        let engine = MemoryEngine::new();
-        let flushed = contents(self.flushed.as_ref());
-        let writes = flushed.into_iter().map(|(key, value)| Write { key, value: Some(value) });
-        wait(engine.apply(writes.collect())).unwrap();
+    pub(crate) fn after_crash(&self, surviving: usize) -> Arc<MemoryEngine> {
+        let engine = copied(&self.flushed);
         for batch in self.unflushed.lock().unwrap().iter().take(surviving) {
             wait(engine.apply(batch.clone())).unwrap();
         }
         Arc::new(engine)
     }
+}
+
+fn copied(engine: &MemoryEngine) -> MemoryEngine {
+    let copy = MemoryEngine::new();
+    let writes = contents(engine).into_iter();
+    let writes = writes.map(|(key, value)| Write { key, value: Some(value) });
+    wait(copy.apply(writes.collect())).unwrap();
+    copy
 }
 
 impl Engine for Faulty {

@@ -66,7 +66,7 @@ fn requests() -> impl Strategy<Value = Asked> {
         })
 }
 
-fn sequences() -> impl Strategy<Value = Vec<Asked>> {
+pub(crate) fn sequences() -> impl Strategy<Value = Vec<Asked>> {
     prop::collection::vec(requests(), 1..20)
 }
 

@@ -11,9 +11,13 @@ mod decisions;
 #[cfg(test)]
 mod durability;
 #[cfg(test)]
+mod explain;
+#[cfg(test)]
 mod faulty;
 #[cfg(test)]
 mod gated;
+#[cfg(test)]
+mod history;
 #[cfg(test)]
 mod identity_md;
 #[cfg(test)]
@@ -23,6 +27,12 @@ mod model;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod pruning;
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod stories;
+#[cfg(test)]
+mod undo;
 #[cfg(test)]
 mod world;

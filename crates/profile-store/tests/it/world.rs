@@ -8,10 +8,10 @@ use std::{
     task::{Context, Waker},
 };
 
-use profile_protocol::{CompanyId, ProfileId};
+use profile_protocol::{CompanyId, ProfileId, Revision};
 use profile_store::{
     Audit, Durability, Effect, Engine, Fate, Ignored, InvalidToken, OpenError, Outcome, Profile,
-    Refused, Rules, Store, StoreError, StoreOptions, Submission, audit,
+    Refused, Rules, Store, StoreError, StoreOptions, Submission, Undo, Unmerged, audit,
     engine::{Key, MemoryEngine, Order, Scan, Value},
 };
 
@@ -65,8 +65,15 @@ impl World {
         mint: Clockwork,
         durability: Durability,
     ) -> Result<World, OpenError> {
+        World::run(engine, mint, StoreOptions { durability, ..StoreOptions::default() })
+    }
+
+    pub(crate) fn run(
+        engine: Arc<dyn Engine>,
+        mint: Clockwork,
+        options: StoreOptions,
+    ) -> Result<World, OpenError> {
         let engine = Arc::new(Gated::new(engine));
-        let options = StoreOptions { durability, ..StoreOptions::default() };
         let store = wait(Store::open(Arc::clone(&engine) as _, Box::new(mint), options))?;
         Ok(World {
             engine,
@@ -93,7 +100,7 @@ impl World {
         answer
     }
 
-    fn note(&mut self, answer: &Result<Outcome, StoreError>) {
+    pub(crate) fn note(&mut self, answer: &Result<Outcome, StoreError>) {
         if let Ok(Outcome { effect: Effect::Created, survivor, .. }) = answer {
             self.known.extend(*survivor);
         }
@@ -143,6 +150,38 @@ impl World {
     /// What goes ahead of a batch.
     pub(crate) fn ahead(&self) -> Submission {
         Submission { company: "AHEAD".parse().unwrap(), ..self.submission(&asked("a:ahead")) }
+    }
+
+    /// Waits until the store has tidied up after all that was asked.
+    pub(crate) fn settle(&self) {
+        wait(self.store.explain(self.ahead())).unwrap();
+    }
+
+    /// What happened to the person who was created as the nth, newest first.
+    pub(crate) fn history(&self, number: usize) -> Vec<Outcome> {
+        let history = self.store.history(&self.company, self.known[number], 100);
+        wait(history).unwrap().unwrap().outcomes
+    }
+
+    /// What a request would do, in the notation.
+    pub(crate) fn explain(&self, words: &str) -> Outcome {
+        wait(self.store.explain(self.submission(&asked(words)))).unwrap()
+    }
+
+    /// Undoes the merge of the profile that was created as the nth.
+    pub(crate) fn undo(&self, number: usize) -> Result<Unmerged, StoreError> {
+        let undo = Undo {
+            company: self.company.clone(),
+            absorbed: self.known[number],
+            rules: Arc::clone(&self.rules),
+            revision: Revision::LATEST,
+        };
+        wait(self.store.undo(undo))
+    }
+
+    /// The profile that was created as the nth, under its own id and no other.
+    pub(crate) fn lives(&self, number: usize) -> bool {
+        self.profile(number).id == self.known[number]
     }
 
     /// What was decided, in words: the effect, the number of the profile it is

@@ -1,0 +1,76 @@
+//! Pruning: outcome records leave by age and by number, and nothing else does.
+
+use std::sync::Arc;
+
+use profile_store::{Durability, Outcome, Retention, StoreOptions, engine::MemoryEngine};
+
+use crate::{
+    clockwork::Clockwork,
+    people::asked,
+    world::{World, wait},
+};
+
+/// Clockwork in which every request is an hour later than the last.
+fn hourly() -> Clockwork {
+    Clockwork::new().striding(60 * 60 * 1_000)
+}
+
+fn keeping(retention: Retention) -> World {
+    let options = StoreOptions { durability: Durability::Flushed, retention };
+    World::run(Arc::new(MemoryEngine::new()), hourly(), options).unwrap()
+}
+
+fn kept(world: &World) -> Vec<u64> {
+    world.outcomes().iter().map(|outcome| outcome.sequence).collect()
+}
+
+/// A step of pruning follows each batch, and a round begins each time.
+fn requests(world: &mut World, count: usize) -> Vec<Outcome> {
+    (0..count).for_each(|number| drop(world.say(&format!("e:ann size={number}"))));
+    world.settle();
+    world.outcomes()
+}
+
+#[test]
+fn the_oldest_leave_when_there_are_too_many() {
+    let mut world = keeping(Retention { days: 3_650, count: 10 });
+    requests(&mut world, 100);
+    let kept = kept(&world);
+    assert_eq!(kept.last(), Some(&100));
+    assert!(kept.len() <= 12, "{kept:?}");
+    assert!(10 <= kept.len(), "{kept:?}");
+    assert!(kept.is_sorted_by(|a, b| a + 1 == *b));
+    world.is_sound();
+}
+
+#[test]
+fn the_oldest_leave_when_they_are_too_old() {
+    let mut world = keeping(Retention { days: 1, count: 1_000_000 });
+    requests(&mut world, 100);
+    // One request an hour: a day has 24 of them.
+    let kept = kept(&world);
+    assert_eq!(kept.last(), Some(&100));
+    assert!((24..=28).contains(&kept.len()), "{kept:?}");
+}
+
+#[test]
+fn the_newest_stays_and_numbers_go_on_from_it() {
+    let engine = Arc::new(MemoryEngine::new());
+    let options =
+        StoreOptions { retention: Retention { days: 1, count: 1 }, ..StoreOptions::default() };
+    let mut world = World::run(Arc::clone(&engine) as _, hourly(), options).unwrap();
+    requests(&mut world, 50);
+    wait(world.store.close()).unwrap();
+    let mut world = World::run(engine, hourly(), options).unwrap();
+    let submission = world.submission(&asked("e:ann"));
+    assert_eq!(world.submit(submission).unwrap().sequence, 51);
+}
+
+#[test]
+fn a_history_ends_where_its_past_was_pruned() {
+    let mut world = keeping(Retention { days: 3_650, count: 10 });
+    requests(&mut world, 100);
+    let oldest = kept(&world)[0];
+    let history = world.history(0);
+    assert_eq!(history.last().map(|outcome| outcome.sequence), Some(oldest));
+}
