@@ -91,7 +91,9 @@ impl Committer {
     async fn receive(&mut self, jobs: &mut Vec<Job>) -> bool {
         loop {
             let rests = self.pruner.rests(self.latest);
-            let idle = match self.unflushed {
+            // A poisoned store flushes no more, so nothing is due: it would be for ever.
+            let unflushed = self.unflushed.filter(|_| self.require_health().is_ok());
+            let idle = match unflushed {
                 Some(since) => since + RELAXED_FLUSH,
                 None if rests => Instant::now() + PRUNE_EVERY,
                 None => Instant::now() + PRUNE_PAUSE,
@@ -100,7 +102,7 @@ impl Committer {
             if let Ok(received) = timeout_at(idle, received).await {
                 return received != 0;
             }
-            if self.unflushed.is_some() {
+            if unflushed.is_some() {
                 // A failure poisons the store, which the next answer tells.
                 let _ = self.flush().await;
             } else {

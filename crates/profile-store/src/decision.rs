@@ -6,9 +6,9 @@ use std::sync::Arc;
 use profile_protocol::{ChangedAttribute, CompanyId, Email, Patch, ProfileId, Revision};
 
 use crate::{
-    Claims, Effect, Held, Identifier, Named, Origin, Outcome, Profile, Rules, Scope, Sentinels,
-    Timestamp, limits,
-    merge::merge,
+    Claims, Effect, Held, Identifier, Named, Origin, Outcome, Profile, Rules, Scope, Timestamp,
+    limits,
+    merge::{UNBOUNDED, merge},
     mint::profile_id,
     outcome::{ClaimOutcome, Fate, Ignored},
     resolve,
@@ -162,15 +162,6 @@ fn previous_outcomes<'a>(
     let absorbed = absorbed.filter_map(|profile| profile.last_outcome);
     survivor.last_outcome.into_iter().chain(absorbed).collect()
 }
-
-/// While profiles join, lists may grow past their bounds: what has to leave is
-/// decided once, when all that stays is known.
-const UNBOUNDED: Rules = Rules {
-    anonymous_ids: usize::MAX,
-    secondary_emails: usize::MAX,
-    merges: usize::MAX,
-    sentinels: Sentinels { added: Vec::new(), removed: Vec::new() },
-};
 
 fn absorb_all<'a>(
     mut survivor: Profile,

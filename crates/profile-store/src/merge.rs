@@ -2,7 +2,16 @@
 
 use profile_protocol::{Attributes, Field, Fields, Text};
 
-use crate::{Held, Profile, Rules, limits};
+use crate::{Held, Profile, Rules, Sentinels, limits};
+
+/// While profiles join, lists may grow past their bounds: what has to leave is
+/// decided once, when all that stays is known.
+pub(crate) const UNBOUNDED: Rules = Rules {
+    anonymous_ids: usize::MAX,
+    secondary_emails: usize::MAX,
+    merges: usize::MAX,
+    sentinels: Sentinels { added: Vec::new(), removed: Vec::new() },
+};
 
 /// Folds `absorbed` into `survivor`, whose values stand; gaps are filled.
 ///
@@ -98,7 +107,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        Sentinels, Timestamp,
+        Timestamp,
         arbitrary::{attributes, profiles},
     };
 

@@ -5,7 +5,7 @@ use profile_protocol::{Attributes, ChangedAttribute, Field, IdentifierKind, Prof
 
 use crate::{
     Apart, Held, Identifier, Merge, Profile, Rules, Timestamp, limits,
-    merge::{merge, newest},
+    merge::{UNBOUNDED, merge, newest},
 };
 
 /// What undoing a merge leads to.
@@ -37,7 +37,7 @@ pub fn unmerge(
     rules: &Rules,
     now: Timestamp,
 ) -> Unmerge {
-    let merged = merged(merge, rules);
+    let merged = merged(merge);
     let mut restored = merge.absorbed.clone();
     let mut survivor = living;
 
@@ -48,7 +48,7 @@ pub fn unmerge(
     retain(&mut restored.held, free);
     take_back(&mut survivor.held, &restored.held);
     let leads_nowhere = |identifier: &Identifier| owner(identifier).is_none();
-    readmit_evicted(&mut survivor.held, &merge.survivor.held, &merged.held, leads_nowhere);
+    readmit_evicted(&mut survivor.held, &merge.survivor.held, &merged.held, rules, leads_nowhere);
 
     restored.absorbed.retain(|absorbed| survivor.absorbed.contains(absorbed));
     survivor.absorbed.retain(|id| *id != restored.id && !restored.absorbed.contains(id));
@@ -69,9 +69,9 @@ pub fn unmerge(
     Unmerge { survivor, restored, changed, kept, lost }
 }
 
-/// What the merge made of the two.
-fn merged(recorded: &Merge, rules: &Rules) -> Profile {
-    merge(recorded.survivor.clone(), recorded.absorbed.clone(), rules)
+/// What the merge made of the two, before its lists were cut to their bounds.
+fn merged(recorded: &Merge) -> Profile {
+    merge(recorded.survivor.clone(), recorded.absorbed.clone(), &UNBOUNDED)
 }
 
 /// Keeps the identifiers of which `keep` is true.
@@ -90,26 +90,34 @@ fn take_back(survivor: &mut Held, restored: &Held) {
     retain(survivor, |identifier| !restored.holds(identifier));
 }
 
-/// Gives back to the survivor what left its full lists when they were merged, and
-/// leads to nobody since. A device only ever leaves a list because it is full; an
-/// address may have been taken away since, and stays so.
+/// Gives back to the survivor what left its lists when they were too full for two,
+/// and leads to nobody since.
 fn readmit_evicted(
     survivor: &mut Held,
     before: &Held,
     merged: &Held,
-    free: impl Fn(&Identifier) -> bool,
+    rules: &Rules,
+    leads_nowhere: impl Fn(&Identifier) -> bool,
 ) {
     let mut evicted = before.clone();
-    let device = |identifier: &Identifier| identifier.kind() == IdentifierKind::AnonymousId;
-    retain(&mut evicted, |identifier| {
-        free(identifier) && (device(identifier) || !merged.holds(identifier))
-    });
-    let own = std::mem::take(&mut survivor.anonymous_ids);
-    survivor.anonymous_ids =
-        newest(before.anonymous_ids.len().max(own.len()), evicted.anonymous_ids, own);
-    let own = std::mem::take(&mut survivor.secondary_emails);
-    survivor.secondary_emails =
-        newest(before.secondary_emails.len().max(own.len()), evicted.secondary_emails, own);
+    retain(&mut evicted, leads_nowhere);
+    if rules.anonymous_ids < merged.anonymous_ids.len() {
+        let (own, evicted) = (&mut survivor.anonymous_ids, &evicted.anonymous_ids);
+        readmit(own, &before.anonymous_ids, evicted, rules.anonymous_ids);
+    }
+    if rules.secondary_emails < merged.secondary_emails.len() {
+        let (own, evicted) = (&mut survivor.secondary_emails, &evicted.secondary_emails);
+        readmit(own, &before.secondary_emails, evicted, rules.secondary_emails);
+    }
+}
+
+/// Puts what was evicted back where it was before, as far as there is room.
+fn readmit<T: Clone + PartialEq>(own: &mut Vec<T>, before: &[T], evicted: &[T], limit: usize) {
+    let limit = limit.max(own.len());
+    let stayed = before.iter().filter(|item| own.contains(item) || evicted.contains(item));
+    let older = stayed.cloned().collect();
+    let newer = own.drain(..).filter(|item| !before.contains(item)).collect();
+    *own = newest(limit, older, newer);
 }
 
 /// Puts back what the survivor had before the merge, where it still has what the
@@ -145,4 +153,60 @@ fn part_attributes(
         }
     }
     (changed, kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Sentinels;
+
+    const RULES: Rules = Rules {
+        anonymous_ids: 3,
+        secondary_emails: 2,
+        merges: 4,
+        sentinels: Sentinels { added: Vec::new(), removed: Vec::new() },
+    };
+
+    fn holding(id: u128, devices: &[&str], names: &[&str]) -> Profile {
+        let email = |name: &&str| format!("{name}@example.com").parse().unwrap();
+        let held = Held {
+            anonymous_ids: devices.iter().map(|device| device.parse().unwrap()).collect(),
+            secondary_emails: names.iter().map(email).collect(),
+            ..Held::default()
+        };
+        Profile { held, ..Profile::new(ProfileId::from_bits(id), Timestamp::default()) }
+    }
+
+    /// Undoes the merge of the second into the first, of which `living` came.
+    fn undone(first: Profile, second: Profile, living: &Profile) -> Held {
+        let (at, links) = (Timestamp::default(), Vec::new());
+        let survivor = living.clone();
+        let merge = Merge { sequence: 1, at, survivor: first, absorbed: second, links };
+        let owner = |identifier: &Identifier| living.held.holds(identifier).then_some(living.id);
+        unmerge(&merge, survivor, owner, &RULES, at).survivor.held
+    }
+
+    #[test]
+    fn what_left_a_list_too_full_for_two_comes_back_to_its_place() {
+        let first = holding(1, &["a", "b", "c"], &["ann", "bob"]);
+        let second = holding(2, &["d"], &["cat"]);
+        // The request named `a`, `d` and `cat`, which stayed.
+        let living = holding(1, &["d", "a", "c"], &["cat", "bob"]);
+        assert_eq!(undone(first.clone(), second, &living), first.held);
+    }
+
+    #[test]
+    fn what_joined_since_stays_and_the_oldest_goes_without() {
+        let first = holding(1, &["a", "b", "c"], &[]);
+        let living = holding(1, &["c", "d", "e"], &[]);
+        let held = undone(first, holding(2, &["d"], &[]), &living);
+        assert_eq!(held, holding(1, &["b", "c", "e"], &[]).held);
+    }
+
+    #[test]
+    fn what_was_taken_away_since_stays_away() {
+        let first = holding(1, &["a"], &["ann"]);
+        let living = holding(1, &["b", "a"], &[]);
+        assert_eq!(undone(first, holding(2, &["b"], &[]), &living), holding(1, &["a"], &[]).held);
+    }
 }
