@@ -74,6 +74,17 @@ pub fn claims(body: &str) -> Claims {
     .expect("the body names somebody")
 }
 
+/// What is handed to the store about a person of this number, who is new the first
+/// time: some 700 bytes, with identifiers of their own.
+pub fn newcomer(number: usize) -> Submission {
+    let body = TODAY
+        .replace("Sarah.Mason@", &format!("sarah.{number}@"))
+        .replace("+15005550006", &format!("+1{:010}", 2_000_000_000 + number))
+        .replace("63f64a2b-c6bf-40c7-b81f-bed08162edbe", &format!("customer-{number}"))
+        .replace("3f2504e0-4f89-11d3-9a0c-0305e82c3301", &format!("device-{number}"));
+    submission(&body)
+}
+
 /// A body as it is handed to the store.
 pub fn submission(body: &str) -> Submission {
     Submission {

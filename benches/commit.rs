@@ -1,0 +1,69 @@
+//! Requests to what is stored: the whole commit path, per engine and batch size.
+//!
+//! A batch is as many requests as are sent at once, so one flush serves them all.
+//! The time is that of the batch; the throughput, of its requests.
+
+use std::{hint::black_box, sync::Arc};
+
+use benches::newcomer;
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, measurement::WallTime};
+use futures_util::future::join_all;
+use profile_store::{
+    Engine, Store, StoreOptions, Submission, SystemMint,
+    engine::{MemoryEngine, SledEngine, SledOptions},
+};
+use tokio::runtime::{Builder, Runtime};
+
+const BATCHES: [usize; 4] = [1, 8, 64, 256];
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    let runtime = Builder::new_current_thread().build().expect("a runtime can be built");
+    let mut group = criterion.benchmark_group("commit");
+    measure(&mut group, &runtime, "memory", Arc::new(MemoryEngine::new()));
+    let directory = tempfile::tempdir().expect("there is room for a directory");
+    let sled = SledEngine::open(directory.path(), SledOptions::default());
+    measure(&mut group, &runtime, "sled", Arc::new(sled.expect("an empty directory opens")));
+    group.finish();
+    criterion.final_summary();
+}
+
+fn measure(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    runtime: &Runtime,
+    name: &str,
+    engine: Arc<dyn Engine>,
+) {
+    let mint = Box::new(SystemMint::default());
+    let store = runtime.block_on(Store::open(engine, mint, StoreOptions::default()));
+    let store = store.expect("an empty store opens");
+    let mut number = 0;
+    for batch in BATCHES {
+        group.throughput(Throughput::Elements(batch as u64));
+        group.bench_function(BenchmarkId::new(format!("{name}/new"), batch), |bencher| {
+            bencher.iter_batched(
+                || {
+                    number += batch;
+                    (number - batch..number).map(newcomer).collect::<Vec<Submission>>()
+                },
+                |submissions| submit(runtime, &store, submissions),
+                criterion::BatchSize::PerIteration,
+            );
+        });
+        group.bench_function(BenchmarkId::new(format!("{name}/known"), batch), |bencher| {
+            bencher.iter_batched(
+                || (0..batch).map(newcomer).collect::<Vec<Submission>>(),
+                |submissions| submit(runtime, &store, submissions),
+                criterion::BatchSize::PerIteration,
+            );
+        });
+    }
+    runtime.block_on(store.close()).expect("what was stored can be closed");
+}
+
+fn submit(runtime: &Runtime, store: &Store, submissions: Vec<Submission>) {
+    let answers = submissions.into_iter().map(|submission| store.submit(submission));
+    for answer in runtime.block_on(join_all(answers)) {
+        black_box(answer.expect("the medium works"));
+    }
+}
