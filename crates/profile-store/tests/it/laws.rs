@@ -103,294 +103,313 @@ fn is_loose(asked: &Asked) -> bool {
     by_device || asked.server && (!asked.append.is_empty() || asked.subject.iter().any(renamed))
 }
 
-proptest! {
-    #[test]
-    fn the_store_decides_as_the_rules_read(sequence in sequences()) {
-        let (mut world, mut model) = (World::with_rules(TIGHT), Model::new(TIGHT));
-        for asked in &sequence {
-            let outcome = world.ask(asked);
-            prop_assert_eq!(world.told(&outcome), model.ask(asked), "{:?}", asked);
-        }
-        prop_assert_eq!(world.known.len(), model.ever());
-        for number in 0..model.ever() {
-            let profile = world.profile(number);
-            prop_assert_eq!(profile.id, world.known[model.living(number)]);
-            prop_assert_eq!(world.about(number), model.about(number));
-            let times = (profile.created.millis() - EPOCH, profile.updated.millis() - EPOCH);
-            prop_assert_eq!(times, model.times(number));
-        }
-        world.is_sound();
-    }
+/// The laws, over one engine. Opening a database for each of hundreds of cases
+/// takes its time, so there are fewer of them on disk.
+macro_rules! laws {
+    ($engine:ident, $cases:expr, $world:expr) => {
+        mod $engine {
+            use super::*;
 
-    #[test]
-    fn each_identifier_leads_to_the_one_living_profile_that_holds_it(sequence in sequences()) {
-        let mut world = World::with_rules(TIGHT);
-        for asked in &sequence {
-            world.ask(asked);
-        }
-        let all = [
-            ("x", &["1", "2", "3"][..]),
-            ("e", &["ann", "bob", "cat", "dan", "eve"]),
-            ("p", &["5", "6", "7"]),
-            ("a", &["tab", "pad", "web", "app", "tv"]),
-        ];
-        let living = profiles(&world);
-        for (kind, texts) in all {
-            for text in texts {
-                let identifier = identifier(kind, text).unwrap();
-                let mut holders: Vec<_> = living
-                    .iter()
-                    .filter(|profile| profile.held.holds(&identifier))
-                    .map(|profile| profile.id)
-                    .collect();
-                holders.sort();
-                holders.dedup();
-                let found = holder(&world, &identifier).map(|profile| profile.id);
-                prop_assert!(holders.len() <= 1);
-                prop_assert_eq!(holders.first().copied(), found);
+            fn world(rules: Rules) -> World {
+                $world(rules)
             }
-        }
-    }
 
-    #[test]
-    fn no_identifier_is_lost_to_clients_while_there_is_room(sequence in sequences()) {
-        let mut world = World::new();
-        let mut taken_up = HashSet::new();
-        for asked in sequence.into_iter().map(|asked| Asked { server: false, ..asked }) {
-            let claims = world.submission(&asked).claims;
-            let outcome = world.ask(&asked);
-            for (claim, told) in claims.made().iter().zip(outcome.claims) {
-                if let (Named::Holder(identifier), false) =
-                    (&claim.named, matches!(told.fate, Fate::Ignored(_)))
-                {
-                    taken_up.insert(identifier.clone());
+            proptest! {
+                #![proptest_config(ProptestConfig::with_cases($cases))]
+
+                #[test]
+                fn the_store_decides_as_the_rules_read(sequence in sequences()) {
+                    let (mut world, mut model) = (world(TIGHT), Model::new(TIGHT));
+                    for asked in &sequence {
+                        let outcome = world.ask(asked);
+                        prop_assert_eq!(world.told(&outcome), model.ask(asked), "{:?}", asked);
+                    }
+                    prop_assert_eq!(world.known.len(), model.ever());
+                    for number in 0..model.ever() {
+                        let profile = world.profile(number);
+                        prop_assert_eq!(profile.id, world.known[model.living(number)]);
+                        prop_assert_eq!(world.about(number), model.about(number));
+                        let times = (profile.created.millis() - EPOCH, profile.updated.millis() - EPOCH);
+                        prop_assert_eq!(times, model.times(number));
+                    }
+                    world.is_sound();
+                }
+
+                #[test]
+                fn each_identifier_leads_to_the_one_living_profile_that_holds_it(sequence in sequences()) {
+                    let mut world = world(TIGHT);
+                    for asked in &sequence {
+                        world.ask(asked);
+                    }
+                    let all = [
+                        ("x", &["1", "2", "3"][..]),
+                        ("e", &["ann", "bob", "cat", "dan", "eve"]),
+                        ("p", &["5", "6", "7"]),
+                        ("a", &["tab", "pad", "web", "app", "tv"]),
+                    ];
+                    let living = profiles(&world);
+                    for (kind, texts) in all {
+                        for text in texts {
+                            let identifier = identifier(kind, text).unwrap();
+                            let mut holders: Vec<_> = living
+                                .iter()
+                                .filter(|profile| profile.held.holds(&identifier))
+                                .map(|profile| profile.id)
+                                .collect();
+                            holders.sort();
+                            holders.dedup();
+                            let found = holder(&world, &identifier).map(|profile| profile.id);
+                            prop_assert!(holders.len() <= 1);
+                            prop_assert_eq!(holders.first().copied(), found);
+                        }
+                    }
+                }
+
+                #[test]
+                fn no_identifier_is_lost_to_clients_while_there_is_room(sequence in sequences()) {
+                    let mut world = world(Rules::default());
+                    let mut taken_up = HashSet::new();
+                    for asked in sequence.into_iter().map(|asked| Asked { server: false, ..asked }) {
+                        let claims = world.submission(&asked).claims;
+                        let outcome = world.ask(&asked);
+                        for (claim, told) in claims.made().iter().zip(outcome.claims) {
+                            if let (Named::Holder(identifier), false) =
+                                (&claim.named, matches!(told.fate, Fate::Ignored(_)))
+                            {
+                                taken_up.insert(identifier.clone());
+                            }
+                        }
+                        for identifier in &taken_up {
+                            prop_assert!(holder(&world, identifier).is_some_and(|one| one.held.holds(identifier)));
+                        }
+                    }
+                }
+
+                #[test]
+                fn absorbed_ids_resolve_in_one_hop(sequence in sequences()) {
+                    let mut world = world(Rules { merges: 100, ..TIGHT });
+                    for asked in &sequence {
+                        let before = profiles(&world);
+                        let outcome = world.ask(asked);
+                        let survivor = outcome.survivor;
+                        for (number, profile) in before.iter().enumerate() {
+                            // Whoever led to the survivor or to an absorbed profile leads to the survivor.
+                            let moved = outcome.absorbed().any(|id| id == profile.id);
+                            let expected = if moved { survivor.unwrap() } else { profile.id };
+                            prop_assert_eq!(world.profile(number).id, expected);
+                        }
+                    }
+                }
+
+                #[test]
+                fn a_request_carried_out_twice_equals_it_carried_out_once(sequence in sequences()) {
+                    let mut world = world(TIGHT);
+                    for asked in &sequence {
+                        let first = world.ask(asked);
+                        if is_loose(asked) && first.claims.iter().any(|claim| is_refused(claim.fate)) {
+                            // Part of what it names is somebody else's. Asked again, it may be
+                            // about that person.
+                            continue;
+                        }
+                        let once = profiles(&world);
+                        let second = world.ask(asked);
+                        let effect = match first.effect {
+                            Effect::Unidentified => Effect::Unidentified,
+                            _ => Effect::Unchanged,
+                        };
+                        prop_assert_eq!(second.effect, effect, "{:?}: {}", asked, world.told(&second));
+                        prop_assert_eq!(second.survivor, first.survivor);
+                        prop_assert_eq!(profiles(&world), once);
+                    }
+                }
+
+                #[test]
+                fn what_is_told_of_a_claim_is_true(sequence in sequences()) {
+                    let mut world = world(TIGHT);
+                    for asked in &sequence {
+                        let submission = world.submission(asked);
+                        let claims = submission.claims.clone();
+                        let Outcome { survivor, claims: told, .. } = world.ask(asked);
+                        for (claim, told) in claims.made().iter().zip(told) {
+                            let Named::Holder(identifier) = &claim.named else { continue };
+                            let found = holder(&world, identifier).map(|profile| profile.id);
+                            match told.fate {
+                                Fate::Attached | Fate::Replaced => prop_assert_eq!(found, survivor),
+                                Fate::Refused(_) => prop_assert!(found.is_some() && found != survivor),
+                                _ => {}
+                            }
+                        }
+                    }
+                }
+
+                #[test]
+                fn companies_never_see_each_other(sequence in sequences(), whose in prop::collection::vec(any::<bool>(), 20)) {
+                    let mut both = world(TIGHT);
+                    let (mut known, mut alone) = ([Vec::new(), Vec::new()], [Vec::new(), Vec::new()]);
+                    // The one name begins with the other.
+                    let names = ["DEMO", "DEMO1"];
+                    for (asked, second) in sequence.iter().zip(&whose) {
+                        let company = usize::from(*second);
+                        both.company = names[company].parse().unwrap();
+                        both.known = std::mem::take(&mut known[company]);
+                        alone[company].push((asked, both.ask(asked)));
+                        known[company] = std::mem::take(&mut both.known);
+                    }
+                    for company in [0, 1] {
+                        both.company = names[company].parse().unwrap();
+                        both.known = known[company].clone();
+                        let mut apart = world(TIGHT);
+                        for (asked, outcome) in &alone[company] {
+                            let told = both.told(outcome);
+                            let outcome = apart.ask(asked);
+                            prop_assert_eq!(apart.told(&outcome), told);
+                        }
+                        prop_assert_eq!(everybody(&apart), everybody(&both));
+                    }
+                    both.is_sound();
+                }
+
+                #[test]
+                fn requests_of_one_batch_are_decided_as_if_one_by_one(sequence in sequences(), split in 0usize..20) {
+                    let (mut together, mut apart) = (world(TIGHT), world(TIGHT));
+                    let (before, batch) = sequence.split_at(split.min(sequence.len() - 1));
+                    for asked in before {
+                        together.ask(asked);
+                        apart.ask(asked);
+                    }
+                    // Those of a batch know the ids that were known before it.
+                    let submissions: Vec<_> = batch.iter().map(|asked| apart.submission(asked)).collect();
+                    let outcomes = together.say_together(batch);
+                    let ahead = apart.ahead();
+                    apart.submit(ahead).unwrap();
+                    apart.known.truncate(apart.known.len() - 1);
+                    let one_by_one: Vec<Outcome> =
+                        submissions.into_iter().map(|one| apart.submit(one).unwrap()).collect();
+                    prop_assert_eq!(outcomes, one_by_one);
+                    prop_assert_eq!(contents(together.engine.as_ref()), contents(apart.engine.as_ref()));
                 }
             }
-            for identifier in &taken_up {
-                prop_assert!(holder(&world, identifier).is_some_and(|one| one.held.holds(identifier)));
-            }
-        }
-    }
 
-    #[test]
-    fn absorbed_ids_resolve_in_one_hop(sequence in sequences()) {
-        let mut world = World::with_rules(Rules { merges: 100, ..TIGHT });
-        for asked in &sequence {
-            let before = profiles(&world);
-            let outcome = world.ask(asked);
-            let survivor = outcome.survivor;
-            for (number, profile) in before.iter().enumerate() {
-                // Whoever led to the survivor or to an absorbed profile leads to the survivor.
-                let moved = outcome.absorbed().any(|id| id == profile.id);
-                let expected = if moved { survivor.unwrap() } else { profile.id };
-                prop_assert_eq!(world.profile(number).id, expected);
-            }
-        }
-    }
+            /// Requests about people none of whom is taken for another: each identifier
+            /// belongs to one person, a person has one of each kind, and some devices.
+            mod without_conflict {
+                use super::*;
 
-    #[test]
-    fn a_request_carried_out_twice_equals_it_carried_out_once(sequence in sequences()) {
-        let mut world = World::with_rules(TIGHT);
-        for asked in &sequence {
-            let first = world.ask(asked);
-            if is_loose(asked) && first.claims.iter().any(|claim| is_refused(claim.fate)) {
-                // Part of what it names is somebody else's. Asked again, it may be
-                // about that person.
-                continue;
-            }
-            let once = profiles(&world);
-            let second = world.ask(asked);
-            let effect = match first.effect {
-                Effect::Unidentified => Effect::Unidentified,
-                _ => Effect::Unchanged,
-            };
-            prop_assert_eq!(second.effect, effect, "{:?}: {}", asked, world.told(&second));
-            prop_assert_eq!(second.survivor, first.survivor);
-            prop_assert_eq!(profiles(&world), once);
-        }
-    }
+                /// What a request names of a person: which of their identifiers.
+                #[derive(Clone, Copy, Debug)]
+                pub(super) struct Named {
+                    person: usize,
+                    kinds: [bool; 3],
+                    device: Option<usize>,
+                }
 
-    #[test]
-    fn what_is_told_of_a_claim_is_true(sequence in sequences()) {
-        let mut world = World::with_rules(TIGHT);
-        for asked in &sequence {
-            let submission = world.submission(asked);
-            let claims = submission.claims.clone();
-            let Outcome { survivor, claims: told, .. } = world.ask(asked);
-            for (claim, told) in claims.made().iter().zip(told) {
-                let Named::Holder(identifier) = &claim.named else { continue };
-                let found = holder(&world, identifier).map(|profile| profile.id);
-                match told.fate {
-                    Fate::Attached | Fate::Replaced => prop_assert_eq!(found, survivor),
-                    Fate::Refused(_) => prop_assert!(found.is_some() && found != survivor),
-                    _ => {}
+                fn all() -> impl Strategy<Value = Named> {
+                    (0usize..3, any::<[bool; 3]>(), prop::option::of(0usize..3))
+                        .prop_map(|(person, kinds, device)| Named { person, kinds, device })
+                }
+
+                pub(super) fn words(named: &Named, anchored: bool) -> Vec<(String, String)> {
+                    let Named { person, kinds, device } = *named;
+                    let mut words: Vec<(String, String)> = ["x", "e", "p"]
+                        .into_iter()
+                        .zip(kinds)
+                        .filter(|(kind, said)| *said || (anchored && *kind == "x"))
+                        .map(|(kind, _)| (kind.into(), format!("{}", person + 1)))
+                        .collect();
+                    words.extend(device.map(|device| ("a".into(), format!("tab-{person}-{device}"))));
+                    words
+                }
+
+                pub(super) fn asked(named: &Named, anchored: bool) -> Asked {
+                    Asked { attributes: words(named, anchored), ..Asked::default() }
+                }
+
+                pub(super) fn sequences() -> impl Strategy<Value = Vec<Named>> {
+                    prop::collection::vec(all(), 1..12).prop_map(|mut all| {
+                        all.retain(|named| named.device.is_some() || named.kinds.contains(&true));
+                        all
+                    })
+                }
+
+                /// Who is one person by these requests alone: what is named together belongs
+                /// together, however it came to be known.
+                pub(super) fn components(sequence: &[Named], anchored: bool) -> Vec<Vec<String>> {
+                    let mut groups: Vec<Vec<String>> = Vec::new();
+                    for named in sequence {
+                        let mut joined: Vec<String> = words(named, anchored)
+                            .into_iter()
+                            .map(|(kind, text)| format!("{kind}:{text}"))
+                            .collect();
+                        groups.retain(|group| {
+                            let touched = group.iter().any(|word| joined.contains(word));
+                            if touched {
+                                joined.extend(group.iter().cloned());
+                            }
+                            !touched
+                        });
+                        joined.sort();
+                        joined.dedup();
+                        groups.push(joined);
+                    }
+                    groups.sort();
+                    groups
+                }
+
+                /// The same of a store.
+                pub(super) fn partition(world: &World) -> Vec<Vec<String>> {
+                    let mut groups: Vec<Vec<String>> = (0..world.known.len())
+                        .map(|number| {
+                            let held = crate::people::holds(&world.profile(number).held);
+                            let mut words: Vec<String> = held.split(' ').map(str::to_owned).collect();
+                            words.sort();
+                            words
+                        })
+                        .collect();
+                    groups.sort();
+                    groups.dedup();
+                    groups
+                }
+            }
+
+            proptest! {
+                #[test]
+                fn where_no_claim_was_turned_away_people_are_who_was_named_together(
+                    sequence in without_conflict::sequences(),
+                ) {
+                    let mut world = world(Rules::default());
+                    let mut turned_away = false;
+                    for named in &sequence {
+                        let outcome = world.ask(&without_conflict::asked(named, false));
+                        turned_away |= outcome.claims.iter().any(|claim| {
+                            matches!(claim.fate, Fate::Refused(_) | Fate::Ignored(_))
+                        });
+                    }
+                    if !turned_away {
+                        let expected = without_conflict::components(&sequence, false);
+                        prop_assert_eq!(without_conflict::partition(&world), expected);
+                    }
+                }
+
+                #[test]
+                fn requests_without_conflict_give_the_same_people_in_any_order(
+                    (sequence, shuffled) in without_conflict::sequences()
+                        .prop_flat_map(|sequence| (Just(sequence.clone()), Just(sequence).prop_shuffle())),
+                ) {
+                    let mut partitions = Vec::new();
+                    for order in [&sequence, &shuffled] {
+                        let mut world = world(Rules::default());
+                        for named in order {
+                            world.ask(&without_conflict::asked(named, true));
+                        }
+                        partitions.push(without_conflict::partition(&world));
+                    }
+                    prop_assert_eq!(&partitions[0], &partitions[1]);
+                    prop_assert_eq!(&partitions[0], &without_conflict::components(&sequence, true));
                 }
             }
         }
-    }
-
-    #[test]
-    fn companies_never_see_each_other(sequence in sequences(), whose in prop::collection::vec(any::<bool>(), 20)) {
-        let mut both = World::with_rules(TIGHT);
-        let (mut known, mut alone) = ([Vec::new(), Vec::new()], [Vec::new(), Vec::new()]);
-        // The one name begins with the other.
-        let names = ["DEMO", "DEMO1"];
-        for (asked, second) in sequence.iter().zip(&whose) {
-            let company = usize::from(*second);
-            both.company = names[company].parse().unwrap();
-            both.known = std::mem::take(&mut known[company]);
-            alone[company].push((asked, both.ask(asked)));
-            known[company] = std::mem::take(&mut both.known);
-        }
-        for company in [0, 1] {
-            both.company = names[company].parse().unwrap();
-            both.known = known[company].clone();
-            let mut apart = World::with_rules(TIGHT);
-            for (asked, outcome) in &alone[company] {
-                let told = both.told(outcome);
-                let outcome = apart.ask(asked);
-                prop_assert_eq!(apart.told(&outcome), told);
-            }
-            prop_assert_eq!(everybody(&apart), everybody(&both));
-        }
-        both.is_sound();
-    }
-
-    #[test]
-    fn requests_of_one_batch_are_decided_as_if_one_by_one(sequence in sequences(), split in 0usize..20) {
-        let (mut together, mut apart) = (World::with_rules(TIGHT), World::with_rules(TIGHT));
-        let (before, batch) = sequence.split_at(split.min(sequence.len() - 1));
-        for asked in before {
-            together.ask(asked);
-            apart.ask(asked);
-        }
-        // Those of a batch know the ids that were known before it.
-        let submissions: Vec<_> = batch.iter().map(|asked| apart.submission(asked)).collect();
-        let outcomes = together.say_together(batch);
-        let ahead = apart.ahead();
-        apart.submit(ahead).unwrap();
-        apart.known.truncate(apart.known.len() - 1);
-        let one_by_one: Vec<Outcome> =
-            submissions.into_iter().map(|one| apart.submit(one).unwrap()).collect();
-        prop_assert_eq!(outcomes, one_by_one);
-        prop_assert_eq!(contents(together.engine.as_ref()), contents(apart.engine.as_ref()));
-    }
+    };
 }
 
-/// Requests about people none of whom is taken for another: each identifier
-/// belongs to one person, a person has one of each kind, and some devices.
-mod without_conflict {
-    use super::*;
-
-    /// What a request names of a person: which of their identifiers.
-    #[derive(Clone, Copy, Debug)]
-    pub(super) struct Named {
-        person: usize,
-        kinds: [bool; 3],
-        device: Option<usize>,
-    }
-
-    fn all() -> impl Strategy<Value = Named> {
-        (0usize..3, any::<[bool; 3]>(), prop::option::of(0usize..3))
-            .prop_map(|(person, kinds, device)| Named { person, kinds, device })
-    }
-
-    pub(super) fn words(named: &Named, anchored: bool) -> Vec<(String, String)> {
-        let Named { person, kinds, device } = *named;
-        let mut words: Vec<(String, String)> = ["x", "e", "p"]
-            .into_iter()
-            .zip(kinds)
-            .filter(|(kind, said)| *said || (anchored && *kind == "x"))
-            .map(|(kind, _)| (kind.into(), format!("{}", person + 1)))
-            .collect();
-        words.extend(device.map(|device| ("a".into(), format!("tab-{person}-{device}"))));
-        words
-    }
-
-    pub(super) fn asked(named: &Named, anchored: bool) -> Asked {
-        Asked { attributes: words(named, anchored), ..Asked::default() }
-    }
-
-    pub(super) fn sequences() -> impl Strategy<Value = Vec<Named>> {
-        prop::collection::vec(all(), 1..12).prop_map(|mut all| {
-            all.retain(|named| named.device.is_some() || named.kinds.contains(&true));
-            all
-        })
-    }
-
-    /// Who is one person by these requests alone: what is named together belongs
-    /// together, however it came to be known.
-    pub(super) fn components(sequence: &[Named], anchored: bool) -> Vec<Vec<String>> {
-        let mut groups: Vec<Vec<String>> = Vec::new();
-        for named in sequence {
-            let mut joined: Vec<String> = words(named, anchored)
-                .into_iter()
-                .map(|(kind, text)| format!("{kind}:{text}"))
-                .collect();
-            groups.retain(|group| {
-                let touched = group.iter().any(|word| joined.contains(word));
-                if touched {
-                    joined.extend(group.iter().cloned());
-                }
-                !touched
-            });
-            joined.sort();
-            joined.dedup();
-            groups.push(joined);
-        }
-        groups.sort();
-        groups
-    }
-
-    /// The same of a store.
-    pub(super) fn partition(world: &World) -> Vec<Vec<String>> {
-        let mut groups: Vec<Vec<String>> = (0..world.known.len())
-            .map(|number| {
-                let held = crate::people::holds(&world.profile(number).held);
-                let mut words: Vec<String> = held.split(' ').map(str::to_owned).collect();
-                words.sort();
-                words
-            })
-            .collect();
-        groups.sort();
-        groups.dedup();
-        groups
-    }
-}
-
-proptest! {
-    #[test]
-    fn where_no_claim_was_turned_away_people_are_who_was_named_together(
-        sequence in without_conflict::sequences(),
-    ) {
-        let mut world = World::new();
-        let mut turned_away = false;
-        for named in &sequence {
-            let outcome = world.ask(&without_conflict::asked(named, false));
-            turned_away |= outcome.claims.iter().any(|claim| {
-                matches!(claim.fate, Fate::Refused(_) | Fate::Ignored(_))
-            });
-        }
-        if !turned_away {
-            let expected = without_conflict::components(&sequence, false);
-            prop_assert_eq!(without_conflict::partition(&world), expected);
-        }
-    }
-
-    #[test]
-    fn requests_without_conflict_give_the_same_people_in_any_order(
-        (sequence, shuffled) in without_conflict::sequences()
-            .prop_flat_map(|sequence| (Just(sequence.clone()), Just(sequence).prop_shuffle())),
-    ) {
-        let mut partitions = Vec::new();
-        for order in [&sequence, &shuffled] {
-            let mut world = World::new();
-            for named in order {
-                world.ask(&without_conflict::asked(named, true));
-            }
-            partitions.push(without_conflict::partition(&world));
-        }
-        prop_assert_eq!(&partitions[0], &partitions[1]);
-        prop_assert_eq!(&partitions[0], &without_conflict::components(&sequence, true));
-    }
-}
+laws!(memory, 256, World::with_rules);
+laws!(sled, 12, World::on_disk);

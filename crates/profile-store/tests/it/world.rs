@@ -12,8 +12,10 @@ use profile_protocol::{CompanyId, ProfileId, Revision};
 use profile_store::{
     Audit, Durability, Effect, Engine, Fate, Ignored, InvalidToken, OpenError, Outcome, Profile,
     Refused, Rules, Store, StoreError, StoreOptions, Submission, Undo, Unmerged, audit,
-    engine::{Key, MemoryEngine, Order, Scan, Value},
+    engine::{Key, MemoryEngine, Order, Scan, SledEngine, SledOptions, Value},
 };
+
+use tempfile::TempDir;
 
 use crate::{
     clockwork::Clockwork,
@@ -43,6 +45,8 @@ pub(crate) struct World {
     pub(crate) rules: Arc<Rules>,
     /// The profiles, in the order of their creation.
     pub(crate) known: Vec<ProfileId>,
+    /// Where the engine keeps its data, if it is this world's alone.
+    pub(crate) _directory: Option<TempDir>,
 }
 
 impl World {
@@ -81,7 +85,17 @@ impl World {
             company: "DEMO01".parse().unwrap(),
             rules: Arc::default(),
             known: Vec::new(),
+            _directory: None,
         })
+    }
+
+    /// An empty store on disk.
+    pub(crate) fn on_disk(rules: Rules) -> World {
+        let directory = tempfile::tempdir().unwrap();
+        let options = SledOptions { cache_bytes: 8 * 1024 * 1024 };
+        let engine = SledEngine::open(directory.path(), options).unwrap();
+        let rules = Arc::new(rules);
+        World { rules, _directory: Some(directory), ..World::over(Arc::new(engine)) }
     }
 
     pub(crate) fn with_rules(rules: Rules) -> World {
