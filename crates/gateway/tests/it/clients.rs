@@ -4,22 +4,10 @@ use profile_protocol::Field;
 use profile_store::{Effect, Fate, Identifier, Ignored, Profile};
 
 use crate::{
-    serving::{Home, Serving},
-    stored::{Stored, field, properties},
+    serving::Home,
+    stored::{field, identifiers, properties, stored},
     wire::{Answer, Request},
 };
-
-/// Stops the gateway and opens what it stored, which `gateway verify` finds sound
-/// and to be this many profiles.
-#[track_caller]
-fn stored(home: &Home, gateway: Serving, profiles: usize) -> Stored {
-    gateway.stop().assert_exit(0);
-    let verified = home.verify();
-    verified.assert_exit(0);
-    verified.assert_told(&format!("profiles: {profiles}, "));
-    verified.assert_told("every invariant holds");
-    Stored::open(home)
-}
 
 /// The fields of a profile that have a value, as `name: value`.
 fn fields(profile: &Profile) -> Vec<String> {
@@ -27,20 +15,15 @@ fn fields(profile: &Profile) -> Vec<String> {
     known.map(|(name, _)| format!("{}: {}", name.name(), field(profile, name))).collect()
 }
 
-/// The identifiers a profile holds, in order of authority.
-fn identifiers(profile: &Profile) -> Vec<String> {
-    profile.held.identifiers().map(|identifier| identifier.as_str().to_owned()).collect()
-}
-
-mod android {
+pub(crate) mod android {
     use super::*;
 
-    const MINIMAL: &str = r#"{"data":{"type":"profile","attributes":{"anonymous_id":"4fd4a0e6-b7f3-4b3c-8f6a-1b1b4bd2c0a7"}}}"#;
+    pub(crate) const MINIMAL: &str = r#"{"data":{"type":"profile","attributes":{"anonymous_id":"4fd4a0e6-b7f3-4b3c-8f6a-1b1b4bd2c0a7"}}}"#;
 
     /// The longest form its own tests know, but for the latitude.
-    const FULL: &str = r#"{"data":{"type":"profile","attributes":{"email":"sarah.mason@klaviyo-demo.com","phone_number":"+12223334444","external_id":"abcdefg","anonymous_id":"4fd4a0e6-b7f3-4b3c-8f6a-1b1b4bd2c0a7","first_name":"Sarah","last_name":"Mason","organization":"Klaviyo","title":"Engineer","image":"image_url","location":{"address1":"89 E 42nd St","address2":"1st floor","city":"New York","country":"United States","latitude":12.3,"longitude":123,"region":"NY","zip":"10017","timezone":"America/New_York"},"properties":{"custom_key1":"custom_1","custom_key2":"custom_2"}}}}"#;
+    pub(crate) const FULL: &str = r#"{"data":{"type":"profile","attributes":{"email":"sarah.mason@klaviyo-demo.com","phone_number":"+12223334444","external_id":"abcdefg","anonymous_id":"4fd4a0e6-b7f3-4b3c-8f6a-1b1b4bd2c0a7","first_name":"Sarah","last_name":"Mason","organization":"Klaviyo","title":"Engineer","image":"image_url","location":{"address1":"89 E 42nd St","address2":"1st floor","city":"New York","country":"United States","latitude":12.3,"longitude":123,"region":"NY","zip":"10017","timezone":"America/New_York"},"properties":{"custom_key1":"custom_1","custom_key2":"custom_2"}}}}"#;
 
-    fn request(body: &str) -> Request {
+    pub(crate) fn request(body: &str) -> Request {
         // Query values are put together by hand there, so a comma or a space in one
         // would arrive as it is.
         Request::new("POST", "/client/profiles?company_id=ABC123")
@@ -116,13 +99,13 @@ mod android {
     }
 }
 
-mod swift {
+pub(crate) mod swift {
     use super::*;
 
     /// The body its own tests know.
-    const SNAPSHOT: &str = r#"{"data":{"attributes":{"anonymous_id":"foo","email":"blobemail","external_id":"blobid","first_name":"Blob","image":"foo","last_name":"Junior","location":{"address1":"blob","address2":"blob","city":"blob city","country":"Blobland","latitude":1,"longitude":1,"region":"BL","timezone":"EST","zip":"0BLOB"},"organization":"Blobco","phone_number":"+15555555555","properties":{},"title":"Jelly"},"type":"profile"}}"#;
+    pub(crate) const SNAPSHOT: &str = r#"{"data":{"attributes":{"anonymous_id":"foo","email":"blobemail","external_id":"blobid","first_name":"Blob","image":"foo","last_name":"Junior","location":{"address1":"blob","address2":"blob","city":"blob city","country":"Blobland","latitude":1,"longitude":1,"region":"BL","timezone":"EST","zip":"0BLOB"},"organization":"Blobco","phone_number":"+15555555555","properties":{},"title":"Jelly"},"type":"profile"}}"#;
 
-    fn request(body: &str) -> Request {
+    pub(crate) fn request(body: &str) -> Request {
         Request::new("POST", "/client/profiles/?company_id=ABC123")
             .with("Accept-Encoding", "br, gzip, deflate")
             .with(
@@ -172,10 +155,10 @@ mod swift {
     }
 }
 
-mod onsite_script {
+pub(crate) mod onsite_script {
     use super::*;
 
-    fn request(body: &str) -> Request {
+    pub(crate) fn request(body: &str) -> Request {
         Request::new("POST", "/client/profiles/?company_id=ABC123")
             .with("Content-Type", "application/json")
             .with("accept", "application/json")
@@ -188,7 +171,7 @@ mod onsite_script {
 
     /// The token in an answer, which the script reads and keeps.
     #[track_caller]
-    fn token(answer: &Answer) -> String {
+    pub(crate) fn token(answer: &Answer) -> String {
         assert_eq!(answer.status, 202);
         assert_eq!(answer.header("Content-Type"), Some("application/vnd.api+json"));
         let document = answer.json();

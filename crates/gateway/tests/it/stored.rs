@@ -9,7 +9,7 @@ use profile_store::{
 };
 use tokio::runtime::{Builder, Runtime};
 
-use crate::serving::Home;
+use crate::serving::{Home, Serving};
 
 /// The store of a gateway that has stopped.
 pub(crate) struct Stored {
@@ -51,6 +51,18 @@ impl Stored {
     }
 }
 
+/// Stops the gateway and opens what it stored, which `gateway verify` finds sound
+/// and to be this many profiles.
+#[track_caller]
+pub(crate) fn stored(home: &Home, gateway: Serving, profiles: usize) -> Stored {
+    gateway.stop().assert_exit(0);
+    let verified = home.verify();
+    verified.assert_exit(0);
+    verified.assert_told(&format!("profiles: {profiles}, "));
+    verified.assert_told("every invariant holds");
+    Stored::open(home)
+}
+
 /// An attribute of a profile, or nothing.
 pub(crate) fn field(profile: &Profile, field: Field) -> &str {
     profile.attributes.fields[field].as_ref().map_or("", |text| text.as_str())
@@ -64,4 +76,9 @@ pub(crate) fn properties(profile: &Profile) -> String {
         };
     let members: Vec<String> = profile.attributes.properties.iter().map(member).collect();
     format!("{{{}}}", members.join(","))
+}
+
+/// The identifiers a profile holds, in order of authority.
+pub(crate) fn identifiers(profile: &Profile) -> Vec<String> {
+    profile.held.identifiers().map(|identifier| identifier.as_str().to_owned()).collect()
 }

@@ -103,6 +103,7 @@ impl Request {
 /// An answer, as it was read.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
+    head: String,
     pub(crate) status: u16,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
@@ -125,6 +126,18 @@ impl Answer {
     /// The names of the headers, in their spelling.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.headers.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// The answer as it was sent, but for the values that go with the time of day
+    /// and the number of requests.
+    pub(crate) fn timeless(&self) -> String {
+        let passing = ["Date: ", "Ratelimit-Remaining: ", "Ratelimit-Reset: "];
+        let line =
+            |line| passing.into_iter().find(|name| str::starts_with(line, name)).unwrap_or(line);
+        let mut lines: Vec<&str> = self.head.trim_end().split("\r\n").map(line).collect();
+        // The order of headers means nothing, and is another each time.
+        lines[1..].sort_unstable();
+        format!("{}\r\n\r\n{}", lines.join("\r\n"), self.text())
     }
 
     pub(crate) fn text(&self) -> &str {
@@ -206,7 +219,8 @@ impl Connection {
             let (name, value) = line.split_once(": ").unwrap();
             (name.to_owned(), value.to_owned())
         };
-        let mut answer = Answer { status, headers: lines.map(pair).collect(), body: Vec::new() };
+        let headers = lines.map(pair).collect();
+        let mut answer = Answer { head: head.clone(), status, headers, body: Vec::new() };
         let length =
             answer.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
         let length = length.map_or(0, |(_, length)| length.parse().unwrap());

@@ -1,6 +1,11 @@
 //! Stories that operators tell: what happens to people, request by request.
 
-use crate::world::World;
+use profile_store::{Claims, Scope};
+
+use crate::{
+    people::{asked, open},
+    world::World,
+};
 
 #[test]
 fn a_visitor_who_signs_up_keeps_what_was_known_of_the_device() {
@@ -93,5 +98,48 @@ fn long_chains_of_merges_end_at_one_profile() {
     assert_eq!(world.profile(0).created, world.outcomes()[0].at);
     let audit = world.audit();
     assert_eq!((audit.profiles, audit.aliases, audit.merges), (1, 22, 22));
+    world.is_sound();
+}
+
+#[test]
+fn a_form_that_sends_null_for_everybody_mixes_nobody_up() {
+    let mut world = World::new();
+    assert_eq!(world.say("x:null e:ann name=Ann"), "created 0: attached, placeholder");
+    assert_eq!(world.say("x:null e:bob name=Bob"), "created 1: attached, placeholder");
+    assert_eq!(world.say("x:null e:ann plan=gold"), "updated 0: matched, placeholder");
+    assert_eq!(world.about(0), "e:ann name=Ann plan=gold");
+    assert_eq!(world.about(1), "e:bob name=Bob");
+    assert_eq!(world.leads_to("x:null"), None);
+    // Without an address there is nothing to decide.
+    let nobody = asked("x:null name=Cat").request(&world.known);
+    let sentinels = &world.rules.sentinels;
+    assert!(Claims::of(&nobody, Scope::Client, sentinels, |token| open(token, &[])).is_err());
+    world.is_sound();
+}
+
+#[test]
+fn somebody_who_knows_an_address_cannot_touch_who_is_who() {
+    let mut world = World::new();
+    world.say("x:1 e:ann p:5 name=Ann");
+    world.say("x:2 e:bob name=Bob");
+    assert_eq!(world.say("e:ann plan=gold"), "updated 0: matched");
+    // No identifier is replaced, and no address joins.
+    assert_eq!(world.say("e:ann x:9 p:9"), "unchanged 0: taken, matched, taken");
+    assert_eq!(world.say("id:0 e:eve"), "unchanged 0: matched, taken");
+    assert_eq!(world.say("e:ann +e:eve"), "unchanged 0: matched, server only");
+    assert_eq!(world.say("e:ann -e:ann"), "unchanged 0: matched, server only");
+    // Nobody who owns a name is merged into anybody.
+    assert_eq!(world.say("x:2 e:ann"), "unchanged 1: matched, owns x");
+    assert_eq!(world.say("e:bob p:5"), "unchanged 1: matched, owns x");
+    assert_eq!(world.say("id:0 x:2"), "unchanged 0: matched, differs in x");
+    let company = world.company.clone();
+    world.company = "OTHER1".parse().unwrap();
+    assert_eq!(world.say("id:0 e:ann name=Eve"), "created 2: unknown, attached");
+    world.company = company;
+    assert_eq!(world.about(0), "x:1 e:ann p:5 name=Ann plan=gold");
+    assert_eq!(world.about(1), "x:2 e:bob name=Bob");
+    for nobody in ["x:9", "p:9", "e:eve"] {
+        assert_eq!(world.leads_to(nobody), None, "{nobody}");
+    }
     world.is_sound();
 }
