@@ -62,7 +62,7 @@ fn the_wrong_kind_of_json_is_named() {
             ("/data/attributes/first_name", STRING),
             ("/data/attributes/last_name", STRING),
             ("/data/attributes/location/city", STRING),
-            ("/data/attributes/location/latitude", STRING),
+            ("/data/attributes/location/latitude", "Must be a number, or one in a string."),
         ],
     );
 }
