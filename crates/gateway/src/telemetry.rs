@@ -38,6 +38,11 @@ pub enum TelemetryError {
 #[error("the log filter must be a level, or a list as in warn,gateway=debug")]
 pub struct InvalidFilter;
 
+/// Where the HTTP library logs, as an error, each connection on which something
+/// else than HTTP came. Anybody can make it do so without end, and nobody who runs
+/// a gateway can mend it.
+const BROKEN_HTTP: &str = "actix_http::h1::dispatcher";
+
 #[derive(Clone, Copy, Debug)]
 enum Format {
     Human,
@@ -56,7 +61,9 @@ where
     if !filter.split(',').all(|part| meaningful(part.trim())) {
         return Err(InvalidFilter);
     }
-    let filter = EnvFilter::builder().parse(filter).or(Err(InvalidFilter))?;
+    // First, so that a filter that names the target decides.
+    let filter = EnvFilter::builder().parse(format!("{BROKEN_HTTP}=off,{filter}"));
+    let filter = filter.or(Err(InvalidFilter))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     Ok(match format {
         Format::Human => Box::new(builder.finish()),
@@ -79,6 +86,7 @@ mod tests {
             tracing::error!(status = 503, "flush failed");
             tracing::info!("listening");
             tracing::debug!("parsed");
+            tracing::error!(target: "actix_http::h1::dispatcher", "stream error");
         });
         let written = written.lock().unwrap().clone();
         String::from_utf8(written).unwrap()
@@ -103,6 +111,13 @@ mod tests {
         assert_eq!(logged("info", Format::Human).lines().count(), 2);
         assert_eq!(logged("warn,gateway=debug", Format::Human).lines().count(), 3);
         assert_eq!(logged("off", Format::Human), "");
+    }
+
+    #[test]
+    fn what_is_no_http_is_only_logged_where_that_is_asked_for() {
+        assert!(!logged("trace", Format::Human).contains("stream error"));
+        let asked = logged("off,actix_http::h1::dispatcher=error", Format::Human);
+        assert!(asked.contains("stream error"), "{asked}");
     }
 
     #[test]
