@@ -47,9 +47,11 @@ pub(crate) fn charge(company: &Company, gateway: &Gateway) -> Result<Standing, R
 
 /// The revision in force.
 pub(crate) fn revision(headers: &HeaderMap, gateway: &Gateway) -> Result<Revision, Refusal> {
-    let asked = headers.get(REVISION).ok_or(Refusal::RevisionMissing)?;
-    // What is not ASCII is no date either, and is told so by the parser.
-    let asked = RequestedRevision::from_str(asked.to_str().unwrap_or("").trim());
+    if !headers.contains_key(REVISION) {
+        return Err(Refusal::RevisionMissing);
+    }
+    // What is not one text is no date either, and is told so by the parser.
+    let asked = RequestedRevision::from_str(only(headers, &REVISION).unwrap_or("").trim());
     let asked = asked.map_err(Refusal::RevisionMalformed)?;
     asked.resolve(gateway.clock.today()).map_err(Refusal::RevisionUnavailable)
 }
@@ -62,7 +64,7 @@ pub(crate) fn answer_media_type(headers: &HeaderMap, gateway: &Gateway) -> &'sta
 
 /// Sees that the body is of a media type that is read here.
 pub(crate) fn media_type(headers: &HeaderMap) -> Result<(), Refusal> {
-    let sent = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let sent = only(headers, &header::CONTENT_TYPE);
     let essence = sent.and_then(|sent| sent.split(';').next()).unwrap_or("").trim();
     let known = ["application/json", "application/vnd.api+json"];
     if known.iter().any(|known| known.eq_ignore_ascii_case(essence)) {
@@ -74,13 +76,19 @@ pub(crate) fn media_type(headers: &HeaderMap) -> Result<(), Refusal> {
 
 /// The coding the body is in.
 pub(crate) fn content_encoding(headers: &HeaderMap) -> Result<ContentEncoding, Refusal> {
-    let mut sent = headers.get_all(header::CONTENT_ENCODING);
+    if !headers.contains_key(header::CONTENT_ENCODING) {
+        return Ok(ContentEncoding::default());
+    }
+    let coding = only(headers, &header::CONTENT_ENCODING).and_then(|coding| coding.parse().ok());
+    coding.ok_or(Refusal::ContentCoding)
+}
+
+/// The text of a header that is there once. Which of several counts would be a
+/// guess, and a proxy on the way may make another one.
+fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
+    let mut sent = headers.get_all(name);
     match (sent.next(), sent.next()) {
-        (None, _) => Ok(ContentEncoding::default()),
-        (Some(one), None) => {
-            let coding = one.to_str().ok().and_then(|coding| coding.parse().ok());
-            coding.ok_or(Refusal::ContentCoding)
-        }
-        (Some(_), Some(_)) => Err(Refusal::ContentCoding),
+        (Some(one), None) => one.to_str().ok(),
+        _ => None,
     }
 }

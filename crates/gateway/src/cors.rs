@@ -2,10 +2,7 @@
 
 use actix_web::{
     HttpRequest, HttpResponseBuilder,
-    http::{
-        Method,
-        header::{self, HeaderMap, HeaderValue},
-    },
+    http::header::{self, HeaderMap, HeaderValue},
 };
 
 use crate::{companies::Company, limits, refusal::Refusal};
@@ -77,9 +74,4 @@ impl Cors {
             builder.insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, requested.clone()));
         }
     }
-}
-
-/// Whether a browser asks what a page may send, and the headers it asks for.
-pub fn is_preflight(request: &HttpRequest) -> bool {
-    request.method() == Method::OPTIONS
 }

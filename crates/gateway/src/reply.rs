@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     cors::Cors,
+    encoding::ContentEncoding,
     quota::Standing,
     refusal::{Problem, Refusal},
 };
@@ -59,6 +60,9 @@ impl Reply {
         }
         if let Refusal::Method = refusal {
             builder.insert_header((header::ALLOW, METHODS));
+        }
+        if let Refusal::ContentCoding = refusal {
+            builder.insert_header((header::ACCEPT_ENCODING, ContentEncoding::ACCEPTED));
         }
         if refusal.closes() {
             builder.force_close();

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 use tracing::Subscriber;
 use tracing_subscriber::{
     EnvFilter,
-    filter::ParseError,
+    filter::LevelFilter,
     fmt::MakeWriter,
     util::{SubscriberInitExt, TryInitError},
 };
@@ -13,7 +13,8 @@ use tracing_subscriber::{
 /// Sends log lines that pass `filter` to standard error from now on: for people if
 /// that is a terminal, and one JSON object a line otherwise.
 ///
-/// A filter is a level, or a list like `warn,gateway=debug`.
+/// A filter is a level, or a list like `warn,gateway=debug`. A bare word that is no
+/// level is an error: it would turn on one target of that name, and all others off.
 pub fn init(filter: &str) -> Result<(), TelemetryError> {
     let format = if io::stderr().is_terminal() { Format::Human } else { Format::Json };
     subscriber(filter, format, io::stderr)?.try_init()?;
@@ -28,9 +29,19 @@ pub enum TelemetryError {
     #[error("logging is already set up")]
     AlreadySetUp(#[from] TryInitError),
     /// The filter has no meaning.
-    #[error("the log filter must be a level, or a list as in warn,gateway=debug")]
-    Filter(#[from] ParseError),
+    #[error(transparent)]
+    Filter(#[from] InvalidFilter),
 }
+
+/// Some text is no log filter.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the log filter must be a level, or a list as in warn,gateway=debug")]
+pub struct InvalidFilter;
+
+/// Where the HTTP library logs, as an error, each connection on which something
+/// else than HTTP came. Anybody can make it do so without end, and nobody who runs
+/// a gateway can mend it.
+const BROKEN_HTTP: &str = "actix_http::h1::dispatcher";
 
 #[derive(Clone, Copy, Debug)]
 enum Format {
@@ -42,11 +53,17 @@ fn subscriber<W>(
     filter: &str,
     format: Format,
     writer: W,
-) -> Result<Box<dyn Subscriber + Send + Sync>, ParseError>
+) -> Result<Box<dyn Subscriber + Send + Sync>, InvalidFilter>
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let filter = EnvFilter::builder().parse(filter)?;
+    let meaningful = |part: &str| part.contains('=') || part.parse::<LevelFilter>().is_ok();
+    if !filter.split(',').all(|part| meaningful(part.trim())) {
+        return Err(InvalidFilter);
+    }
+    // First, so that a filter that names the target decides.
+    let filter = EnvFilter::builder().parse(format!("{BROKEN_HTTP}=off,{filter}"));
+    let filter = filter.or(Err(InvalidFilter))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     Ok(match format {
         Format::Human => Box::new(builder.finish()),
@@ -69,6 +86,7 @@ mod tests {
             tracing::error!(status = 503, "flush failed");
             tracing::info!("listening");
             tracing::debug!("parsed");
+            tracing::error!(target: "actix_http::h1::dispatcher", "stream error");
         });
         let written = written.lock().unwrap().clone();
         String::from_utf8(written).unwrap()
@@ -96,6 +114,13 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_http_is_only_logged_where_that_is_asked_for() {
+        assert!(!logged("trace", Format::Human).contains("stream error"));
+        let asked = logged("off,actix_http::h1::dispatcher=error", Format::Human);
+        assert!(asked.contains("stream error"), "{asked}");
+    }
+
+    #[test]
     fn json_is_one_object_a_line_with_its_fields_on_top() {
         let logged = logged("error", Format::Json);
         assert!(logged.starts_with('{') && logged.ends_with("}\n"), "{logged}");
@@ -105,6 +130,8 @@ mod tests {
 
     #[test]
     fn a_filter_without_a_meaning_is_an_error() {
-        assert!(subscriber("gateway=loud", Format::Json, io::sink).is_err());
+        for filter in ["gateway=loud", "loud", "info,gateway"] {
+            assert!(subscriber(filter, Format::Json, io::sink).is_err(), "{filter}");
+        }
     }
 }

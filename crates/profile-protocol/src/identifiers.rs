@@ -4,6 +4,7 @@ use std::{fmt, str::FromStr};
 
 use crate::{
     AnonymousId, Email, ExchangeToken, ExternalId, InvalidOpaqueId, PhoneNumber, ProfileId, limits,
+    opaque::printable,
 };
 
 /// The kinds of identifier, ordered by authority: of two, the greater is the
@@ -55,12 +56,7 @@ impl FromStr for ClaimedId {
     type Err = InvalidOpaqueId;
 
     fn from_str(text: &str) -> Result<ClaimedId, InvalidOpaqueId> {
-        if limits::ID_TEXT_BYTES < text.len() {
-            return Err(InvalidOpaqueId::TooLong { bytes: limits::ID_TEXT_BYTES });
-        }
-        if text.trim().is_empty() {
-            return Err(InvalidOpaqueId::Blank);
-        }
+        printable(text, limits::ID_TEXT_BYTES)?;
         Ok(text.parse().map_or(ClaimedId::Foreign, ClaimedId::Profile))
     }
 }
@@ -108,5 +104,8 @@ mod tests {
         let id = ProfileId::from_bits(7);
         assert_eq!(id.to_string().parse(), Ok(ClaimedId::Profile(id)));
         assert_eq!("".parse::<ClaimedId>(), Err(InvalidOpaqueId::Blank));
+        assert_eq!("a\0b".parse::<ClaimedId>(), Err(InvalidOpaqueId::ControlCharacter));
+        let long = "x".repeat(limits::ID_TEXT_BYTES + 1).parse::<ClaimedId>();
+        assert_eq!(long, Err(InvalidOpaqueId::TooLong { bytes: limits::ID_TEXT_BYTES }));
     }
 }

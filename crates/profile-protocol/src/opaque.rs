@@ -59,7 +59,8 @@ opaque! {
     ExchangeToken, limits::EXCHANGE_TOKEN_BYTES
 }
 
-fn printable(text: &str, bytes: usize) -> Result<(), InvalidOpaqueId> {
+/// Sees that a text is visible, and at most this long.
+pub(crate) fn printable(text: &str, bytes: usize) -> Result<(), InvalidOpaqueId> {
     if bytes < text.len() {
         return Err(InvalidOpaqueId::TooLong { bytes });
     }
@@ -72,7 +73,8 @@ fn printable(text: &str, bytes: usize) -> Result<(), InvalidOpaqueId> {
     Ok(())
 }
 
-/// Why some text is not an [`ExternalId`], [`AnonymousId`] or [`ExchangeToken`].
+/// Why some text is not an [`ExternalId`], [`AnonymousId`], [`ExchangeToken`] or
+/// [`ClaimedId`](crate::ClaimedId).
 #[expect(missing_docs, reason = "each variant's message says what it means")]
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]

@@ -156,7 +156,7 @@ const TABLE: [Row; 35] = [
         "revision",
         row(
             Cause::RevisionMalformed,
-            "`revision` is not a date",
+            "`revision` is not a date, or there are several",
             INVALID,
             "The revision {what would be right}.",
             "/data",
@@ -186,7 +186,7 @@ const TABLE: [Row; 35] = [
         "Content-Type",
         row(
             Cause::MediaType,
-            "`Content-Type` missing or another one",
+            "`Content-Type` missing, another one, or several",
             MEDIA_TYPE,
             "The body must be application/json or application/vnd.api+json.",
             "/data",

@@ -141,3 +141,19 @@ fn the_media_type_of_a_refusal_is_that_of_the_revision() {
         }
     }
 }
+
+#[test]
+fn a_header_given_twice_is_not_guessed_at() {
+    let gateway = Home::new();
+    let gateway = gateway.serve();
+    let good = Request::email("sarah.mason@klaviyo-demo.com");
+    for (name, value, status) in [
+        ("revision", "2026-07-15", 400),
+        ("Content-Type", "application/json", 415),
+        ("Content-Encoding", "identity", 415),
+    ] {
+        let answer = gateway.send(&good.clone().with(name, value).and(name, value));
+        assert_eq!(answer.status, status, "{name}");
+        assert_eq!(answer.json()["errors"][0]["source"]["header"], name);
+    }
+}

@@ -35,7 +35,7 @@ fn assert_only_stores_the_next(home: &Home, gateway: Serving, earlier: u64) {
 fn shown(answer: &Answer) -> String {
     let media_type = answer.header("Content-Type").unwrap_or("");
     let mut lines = vec![format!("{} {media_type}", answer.status)];
-    for name in ["Allow", "Retry-After"] {
+    for name in ["Accept-Encoding", "Allow", "Retry-After"] {
         if let Some(value) = answer.header(name) {
             lines.push(format!("{name}: {value}"));
         }
@@ -251,6 +251,7 @@ mod of_the_way_a_request_is_made {
             &good().with("Content-Encoding", "compress"),
             expect![[r#"
             415 application/vnd.api+json
+            Accept-Encoding: gzip, deflate, br, zstd
             "status":415,"code":"unsupported_media_type","title":"Unsupported media type.","detail":"The body must be encoded as gzip, deflate, br or zstd, or not at all.","source":{"pointer":"/data","header":"Content-Encoding"},"links":{},"meta":{}}
         "#]],
         );
@@ -259,6 +260,7 @@ mod of_the_way_a_request_is_made {
             &twice,
             expect![[r#"
             415 application/vnd.api+json
+            Accept-Encoding: gzip, deflate, br, zstd
             "status":415,"code":"unsupported_media_type","title":"Unsupported media type.","detail":"The body must be encoded as gzip, deflate, br or zstd, or not at all.","source":{"pointer":"/data","header":"Content-Encoding"},"links":{},"meta":{}}
         "#]],
         );

@@ -83,6 +83,11 @@ impl Draft {
             (Scalar::Number(digits), Some(degrees)) => {
                 self.parsed(base, name, parse_coordinate(digits, degrees))
             }
+            (Scalar::Other, Some(_)) => {
+                let expected = "a number, or one in a string";
+                self.report.add(pointer(base, name), Fault::WrongType { expected });
+                return;
+            }
             (scalar, Some(degrees)) => self
                 .text(base, name, scalar)
                 .and_then(|text| self.parsed(base, name, parse_coordinate(&text, degrees))),

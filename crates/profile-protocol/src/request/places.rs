@@ -271,19 +271,23 @@ fn location<'de, A: MapAccess<'de>>(draft: &mut Draft, map: &mut A) -> Result<()
 
 /// `null` in place of the properties clears all of them.
 fn properties<'de, A: MapAccess<'de>>(draft: &mut Draft, map: &mut A) -> Result<(), A::Error> {
-    match map.next_value_seed(Object(&mut PropertyMembers { draft }))? {
-        Shape::Object => report_duplicates(draft),
+    let mut members = PropertyMembers { draft: &mut *draft, names: Vec::new() };
+    let shape = map.next_value_seed(Object(&mut members))?;
+    let PropertyMembers { names, .. } = members;
+    match shape {
+        Shape::Object => report_duplicates(draft, PROPERTIES, names),
         Shape::Null => draft.patch.properties.clear = true,
         Shape::Other => wrong_shape(draft, PROPERTIES),
     }
     Ok(())
 }
 
-struct PropertyMembers<'d> {
+struct PropertyMembers<'d, 'de> {
     draft: &'d mut Draft,
+    names: Vec<Cow<'de, str>>,
 }
 
-impl<'de> Members<'de> for PropertyMembers<'_> {
+impl<'de> Members<'de> for PropertyMembers<'_, 'de> {
     fn member<A: MapAccess<'de>>(
         &mut self,
         name: Cow<'de, str>,
@@ -303,22 +307,22 @@ impl<'de> Members<'de> for PropertyMembers<'_> {
             }
             name => draft.property(PROPERTIES, name, map.next_value()?),
         }
+        self.names.push(name);
         Ok(())
     }
 }
 
 /// Sorting finds repeated names in step with their number, however many a body
 /// brings.
-fn report_duplicates(draft: &mut Draft) {
-    let mut names: Vec<&str> =
-        draft.patch.properties.set.iter().map(|(name, _)| name.as_str()).collect();
+fn report_duplicates(draft: &mut Draft, at: &str, mut names: Vec<Cow<'_, str>>) {
     names.sort_unstable();
-    let repeated = names.windows(2).filter_map(|pair| match pair {
-        [first, second] if first == second => Some(echo(first).to_owned()),
-        _ => None,
-    });
-    for name in repeated.collect::<Vec<String>>() {
-        draft.report.add(pointer(PROPERTIES, &name), Fault::Duplicate { name });
+    for pair in names.windows(2) {
+        if let [first, second] = pair
+            && first == second
+        {
+            let name = echo(first).to_owned();
+            draft.report.add(pointer(at, &name), Fault::Duplicate { name });
+        }
     }
 }
 
@@ -335,19 +339,25 @@ fn lists<'de, A: MapAccess<'de>>(
     at: &'static str,
     map: &mut A,
 ) -> Result<(), A::Error> {
-    if map.next_value_seed(Object(&mut ListMembers { draft, step, at }))? == Shape::Other {
-        wrong_shape(draft, at);
+    let mut members = ListMembers { draft: &mut *draft, step, at, names: Vec::new() };
+    let shape = map.next_value_seed(Object(&mut members))?;
+    let ListMembers { names, .. } = members;
+    match shape {
+        Shape::Object => report_duplicates(draft, at, names),
+        Shape::Null => {}
+        Shape::Other => wrong_shape(draft, at),
     }
     Ok(())
 }
 
-struct ListMembers<'d> {
+struct ListMembers<'d, 'de> {
     draft: &'d mut Draft,
     step: ListStep,
     at: &'static str,
+    names: Vec<Cow<'de, str>>,
 }
 
-impl<'de> Members<'de> for ListMembers<'_> {
+impl<'de> Members<'de> for ListMembers<'_, 'de> {
     fn member<A: MapAccess<'de>>(
         &mut self,
         name: Cow<'de, str>,
@@ -359,6 +369,7 @@ impl<'de> Members<'de> for ListMembers<'_> {
             ListStep::Append => properties.append.extend(elements),
             ListStep::Unappend => properties.unappend.extend(elements),
         }
+        self.names.push(name);
         Ok(())
     }
 }

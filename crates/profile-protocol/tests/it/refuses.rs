@@ -62,7 +62,7 @@ fn the_wrong_kind_of_json_is_named() {
             ("/data/attributes/first_name", STRING),
             ("/data/attributes/last_name", STRING),
             ("/data/attributes/location/city", STRING),
-            ("/data/attributes/location/latitude", STRING),
+            ("/data/attributes/location/latitude", "Must be a number, or one in a string."),
         ],
     );
 }
@@ -164,6 +164,19 @@ fn a_name_given_twice_is_ambiguous_and_refused() {
         &[
             ("/data/attributes/email", "'email' is given more than once."),
             ("/data/attributes/properties/a", "'a' is given more than once."),
+        ],
+    );
+    let twice = |name: &str| format!("'{name}' is given more than once.");
+    refuses(
+        r#"{"data":{"type":"profile","attributes":{"email":"a@example.com","properties":
+            {"$append":{"a":1,"a":2},"$unset":"b","$exchange_id":"c","$append":{"a":3},
+            "$unset":"d","$exchange_id":"e"}},"meta":{"patch_properties":{"unappend":{"f":1,"\u0066":2}}}}}"#,
+        &[
+            ("/data/attributes/properties/$append/a", &twice("a")),
+            ("/data/attributes/properties/$append", &twice("$append")),
+            ("/data/attributes/properties/$exchange_id", &twice("$exchange_id")),
+            ("/data/attributes/properties/$unset", &twice("$unset")),
+            ("/data/meta/patch_properties/unappend/f", &twice("f")),
         ],
     );
 }
