@@ -84,16 +84,20 @@ pub struct Problem {
 impl Refusal {
     /// The status to answer with.
     pub fn status(&self) -> StatusCode {
-        let first = match self {
-            Refusal::Violations(violations) => violations.iter().next().map(|v| cause_of(&v.fault)),
-            _ => None,
-        };
-        row_of(first.unwrap_or_else(|| self.cause())).status
+        row_of(self.first_cause()).status
     }
 
     /// The code to count it under: that of its first problem.
     pub fn code(&self) -> &'static str {
-        self.problems().first().map_or("invalid", |problem| problem.code)
+        row_of(self.first_cause()).code
+    }
+
+    fn first_cause(&self) -> Cause {
+        let first = match self {
+            Refusal::Violations(violations) => violations.iter().next(),
+            _ => None,
+        };
+        first.map_or_else(|| self.cause(), |violation| cause_of(&violation.fault))
     }
 
     /// Seconds to wait before asking again, where asking again may help.

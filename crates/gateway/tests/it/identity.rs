@@ -1,5 +1,9 @@
 //! Who is who, as clients bring it about: bytes in, then a look into the store.
 
+mod placeholders;
+mod settings;
+mod tokens;
+
 use std::{sync::Barrier, thread};
 
 use gateway::exchange::{ExchangeKey, KeyRing};
@@ -353,81 +357,6 @@ mod devices {
     }
 }
 
-mod tokens {
-    use super::*;
-
-    const ANN: &str = r#""email":"ann@example.com","first_name":"Ann""#;
-
-    #[test]
-    fn identify_a_person_on_another_device_and_merge_what_it_was_known_as() {
-        let home = home();
-        let gateway = home.serve();
-        let ann = whom(&gateway, &about(ANN));
-        let device =
-            whom(&gateway, &about(r#""anonymous_id":"phone","properties":{"seen":"pricing"}"#));
-        assert_ne!(ann, device);
-        let kx = token(&gateway, &about(ANN));
-        let link = format!(r#""anonymous_id":"phone","_kx":"{kx}""#);
-        assert_eq!(whom(&gateway, &about(&link)), ann);
-        // The one that the device was given before leads to her from now on.
-        let kx = ring().seal(&"ABC123".parse().unwrap(), device, u64::MAX).unwrap();
-        assert_eq!(whom(&gateway, &about(&format!(r#""_kx":"{kx}","title":"Chef""#))), ann);
-        let stored = stored(&home, gateway, 1);
-        let profile = stored.by_email("ABC123", "ann@example.com").unwrap();
-        assert_eq!(identifiers(&profile), ["ann@example.com", "phone"]);
-        assert_eq!(properties(&profile), r#"{"seen":"pricing"}"#);
-        assert_eq!(field(&profile, Field::Title), "Chef");
-    }
-
-    /// Tokens that stood for Ann and do not any more, and why.
-    fn useless(gateway: &Serving, ann: ProfileId) -> [(String, InvalidToken); 4] {
-        let good = token(gateway, &about(ANN));
-        let (sealed, _) = good.split_once('.').unwrap();
-        let last = if sealed.ends_with('A') { "Q" } else { "A" };
-        let altered = format!("{}{last}.ABC123", &sealed[..sealed.len() - 1]);
-        let sealed_for =
-            |company: &str, seconds| ring().seal(&company.parse().unwrap(), ann, seconds).unwrap();
-        let foreign = sealed_for("XYZ789", u64::MAX);
-        let renamed = foreign.replace("XYZ789", "ABC123");
-        [
-            (sealed_for("ABC123", 0), InvalidToken::Expired),
-            (foreign, InvalidToken::Foreign),
-            (renamed, InvalidToken::Unsealed),
-            (altered, InvalidToken::Unsealed),
-        ]
-    }
-
-    #[test]
-    fn expired_foreign_or_altered_are_ignored_and_noted() {
-        let home = home();
-        let gateway = home.serve();
-        let ann = whom(&gateway, &about(ANN));
-        let useless = useless(&gateway, ann);
-        for (kx, _) in &useless {
-            let alone = about(&format!(r#""_kx":"{kx}","title":"Thief""#));
-            let beside =
-                about(&format!(r#""_kx":"{kx}","email":"bob@example.com","title":"Chef""#));
-            accept(&gateway, &[alone, beside]);
-        }
-        let stored = stored(&home, gateway, 2);
-        let ann = stored.by_email("ABC123", "ann@example.com").unwrap();
-        assert_eq!(field(&ann, Field::Title), "");
-        let bob = stored.by_email("ABC123", "bob@example.com").unwrap();
-        assert_eq!(identifiers(&bob), ["bob@example.com"]);
-        assert_eq!(field(&bob, Field::Title), "Chef");
-        // The first two requests made Ann and her token.
-        let outcomes = stored.outcomes("ABC123");
-        for (requests, (_, reason)) in outcomes[2..].chunks(2).zip(useless) {
-            let ignored = Fate::Ignored(Ignored::Token(reason));
-            let [alone, beside] = requests else { panic!("{requests:?}") };
-            assert_eq!((alone.effect, alone.survivor), (Effect::Unidentified, None));
-            assert_eq!(alone.claims[0].fate, ignored);
-            assert_eq!(beside.survivor, Some(bob.id));
-            assert!(beside.claims.iter().any(|claim| claim.fate == ignored), "{beside:?}");
-        }
-    }
-}
-
 #[test]
 fn the_id_of_an_absorbed_profile_leads_to_the_survivor() {
     let home = home();
@@ -545,106 +474,4 @@ fn fifty_connections_that_name_a_new_person_at_once_make_one_profile() {
     let profile = found(&stored, &all(1)[0]);
     assert_eq!(profile.attributes.properties.len(), CONNECTIONS);
     assert!(profile.absorbed.is_empty());
-}
-
-mod placeholders {
-    use super::*;
-
-    #[test]
-    fn alone_are_refused() {
-        let home = home();
-        let gateway = home.serve();
-        let body = about(
-            r#""external_id":"undefined","anonymous_id":"00000000-0000-0000-0000-000000000000","first_name":"Ann""#,
-        );
-        let answer = gateway.send(&body);
-        assert_eq!(answer.status, 400);
-        let id = answer.json()["errors"][0]["id"].as_str().unwrap().to_owned();
-        assert_eq!(
-            answer.text().replace(&id, "ID"),
-            r#"{"errors":[{"id":"ID","status":400,"code":"invalid","title":"Invalid input.","detail":"Every identifier is a placeholder such as `null` or `undefined`, which names nobody.","source":{"pointer":"/data/attributes"},"links":{},"meta":{}}]}"#
-        );
-        assert!(stored(&home, gateway, 0).outcomes("ABC123").is_empty());
-    }
-
-    #[test]
-    fn beside_an_address_mix_nobody_up() {
-        let home = home();
-        let gateway = home.serve();
-        accept(
-            &gateway,
-            &[
-                about(r#""external_id":"null","email":"ann@example.com""#),
-                about(r#""external_id":"null","email":"bob@example.com""#),
-            ],
-        );
-        let stored = stored(&home, gateway, 2);
-        for address in ["ann@example.com", "bob@example.com"] {
-            let profile = stored.by_email("ABC123", address).unwrap();
-            assert_eq!(identifiers(&profile), [address]);
-        }
-        for outcome in stored.outcomes("ABC123") {
-            assert_eq!(outcome.claims[1].fate, Fate::Refused(Refused::Sentinel));
-        }
-    }
-}
-
-mod settings {
-    use super::*;
-
-    #[test]
-    fn merging_can_be_switched_off() {
-        let home = home_where("merges = 0");
-        let gateway = home.serve();
-        accept(
-            &gateway,
-            &[
-                about(r#""email":"ann@example.com""#),
-                about(r#""phone_number":"+15005550006""#),
-                about(
-                    r#""email":"ann@example.com","phone_number":"+15005550006","first_name":"Ann""#,
-                ),
-            ],
-        );
-        let stored = stored(&home, gateway, 2);
-        let ann = stored.by_email("ABC123", "ann@example.com").unwrap();
-        assert_eq!(identifiers(&ann), ["ann@example.com"]);
-        assert_eq!(first_name(&ann), "Ann");
-        let last = stored.outcomes("ABC123").pop().unwrap();
-        assert_eq!(last.claims[1].fate, Fate::Refused(Refused::MergeCap));
-    }
-
-    #[test]
-    fn a_company_says_what_names_nobody_and_what_names_somebody() {
-        let home = home_where("sentinels = [\"kiosk-1\"]\nnot_sentinels = [\"0\"]");
-        let gateway = home.serve();
-        assert_eq!(gateway.send(&about(r#""anonymous_id":"KIOSK-1""#)).status, 400);
-        accept(
-            &gateway,
-            &[
-                about(r#""external_id":"0","first_name":"Zero""#),
-                about(r#""email":"ann@example.com","anonymous_id":"kiosk-1""#),
-            ],
-        );
-        let stored = stored(&home, gateway, 2);
-        let zero = found(&stored, &Identifier::ExternalId("0".parse().unwrap()));
-        assert_eq!(first_name(&zero), "Zero");
-        let ann = stored.by_email("ABC123", "ann@example.com").unwrap();
-        assert_eq!(identifiers(&ann), ["ann@example.com"]);
-    }
-
-    #[test]
-    fn a_company_says_how_many_devices_a_person_has() {
-        let home = home_where("anonymous_ids = 2");
-        let gateway = home.serve();
-        for device in ["first", "second", "third"] {
-            let request = format!(r#""email":"ann@example.com","anonymous_id":"{device}""#);
-            accept(&gateway, &[about(&request)]);
-        }
-        let stored = stored(&home, gateway, 1);
-        let ann = stored.by_email("ABC123", "ann@example.com").unwrap();
-        assert_eq!(identifiers(&ann), ["ann@example.com", "second", "third"]);
-        let oldest = Identifier::AnonymousId("first".parse().unwrap());
-        assert!(stored.find("ABC123", &oldest).is_none());
-    }
 }

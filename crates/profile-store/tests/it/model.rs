@@ -158,9 +158,7 @@ impl Model {
             *fate = absorbed.map_or(fate.clone(), |number| format!("absorbed {number}"));
         }
 
-        leave(&mut person, asked, &claims);
-        keep(&mut person.devices, self.rules.anonymous_ids, &claims, "a");
-        keep(&mut person.further, self.rules.secondary_emails, &claims, "e");
+        self.cut_to_size(&mut person, asked, &claims);
         for (place, claim) in attached {
             if matches!(fates[place].as_str(), "attached" | "replaced") && !person.holds(claim) {
                 fates[place] = "taken".to_owned();
@@ -182,12 +180,23 @@ impl Model {
         if effect != "unchanged" {
             person.updated = self.now;
         }
+        self.settle(number, person);
+        format!("{effect} {number}: {fates}")
+    }
+
+    fn cut_to_size(&self, person: &mut Person, asked: &Asked, claims: &[Claim]) {
+        leave(person, asked, claims);
+        keep(&mut person.devices, self.rules.anonymous_ids, claims, "a");
+        keep(&mut person.further, self.rules.secondary_emails, claims, "e");
+    }
+
+    /// Lets this person live, and an end be of everybody they turned out to be.
+    fn settle(&mut self, number: usize, person: Person) {
         for absorbed in &person.absorbed {
             self.living.remove(absorbed);
             self.became.insert(*absorbed, number);
         }
         self.living.insert(number, person);
-        format!("{effect} {number}: {fates}")
     }
 
     /// The claims of a request in the order in which they are looked up, and the
