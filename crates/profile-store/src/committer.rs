@@ -196,9 +196,9 @@ impl Committer {
     async fn undo(&mut self, undo: &Undo) -> Result<Unmerged, StoreError> {
         self.require_health()?;
         let loaded = View::load_merge(self.engine.as_ref(), &undo.company, undo.absorbed).await;
-        let (mut view, merge) = loaded.map_err(unreadable)?.ok_or(StoreError::NotMerged)?;
+        let (mut view, merge, later) = loaded.map_err(unreadable)?.ok_or(StoreError::NotMerged)?;
         let moment = self.moment(&undo.company).await?;
-        let unmerged = view.undo(undo, &merge, moment)?;
+        let unmerged = view.undo(undo, &merge, later, moment)?;
         self.sequences.insert(undo.company.clone(), moment.sequence);
         self.write(view.into_writes()).await?;
         Ok(unmerged)
