@@ -1,7 +1,7 @@
 //! Undoing merges: what comes back, what stays, and what does not happen again.
 
 use profile_protocol::{ChangedAttribute, IdentifierKind};
-use profile_store::{Profile, Rules, StoreError};
+use profile_store::{Engine, Profile, Rules, StoreError, engine::Write};
 use proptest::prelude::*;
 
 use crate::{
@@ -327,4 +327,14 @@ proptest! {
         }
         prop_assert_eq!(everybody(&world), before);
     }
+}
+
+#[test]
+fn a_merge_whose_record_is_damaged_is_not_undone_and_nobody_is_told_to_ask_again() {
+    let mut world = merged();
+    let mut key = b"DEMO01\0m".to_vec();
+    key.extend_from_slice(&world.known[1].bits().to_be_bytes());
+    wait(world.engine.apply(vec![Write { key, value: Some(vec![9]) }])).unwrap();
+    assert_eq!(world.undo(1), Err(StoreError::Damaged));
+    assert_eq!(world.say("x:1 e:ann"), "unchanged 0: matched, matched");
 }
