@@ -256,7 +256,10 @@ impl Committer {
                     self.poison(&error);
                 }
             }
-            Err(error) => tracing::warn!(%error, "old outcome records could not be read"),
+            Err(error) => {
+                tracing::warn!(%error, "old outcome records could not be read");
+                self.pruner.rest(self.latest);
+            }
         }
     }
 
