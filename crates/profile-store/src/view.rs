@@ -277,7 +277,7 @@ impl View {
         let living = self.pointer(company, &key::alias(company, *absorbed))?;
         let living = living.ok_or(StoreError::Damaged)?;
         let living = self.profile(company, living)?.ok_or(StoreError::Damaged)?.clone();
-        // Whom a damaged identifier leads to is nobody's to say; it stays where it is.
+        // An identifier that leads to what is no id leads to nobody, and is led anew.
         let owner = |identifier: &Identifier| {
             let key = key::identifier(company, identifier);
             self.pointers.get(&key).copied().and_then(Result::ok).flatten()
