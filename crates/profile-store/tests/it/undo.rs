@@ -1,11 +1,11 @@
 //! Undoing merges: what comes back, what stays, and what does not happen again.
 
 use profile_protocol::{ChangedAttribute, IdentifierKind};
-use profile_store::{Engine, Profile, Rules, StoreError, engine::Write};
+use profile_store::{Engine, Profile, Rules, StoreError, Unmerged, engine::Write};
 use proptest::prelude::*;
 
 use crate::{
-    laws::sequences,
+    laws::{TIGHT, sequences},
     people::{Asked, asked},
     world::{World, wait},
 };
@@ -326,6 +326,34 @@ proptest! {
             world.is_sound();
         }
         prop_assert_eq!(everybody(&world), before);
+    }
+}
+
+proptest! {
+    /// Whoever asks, and whatever lists are full.
+    #[test]
+    fn all_is_sound_whatever_is_asked_and_undone(
+        steps in prop::collection::vec((sequences(), any::<prop::sample::Index>()), 1..6),
+    ) {
+        let mut world = World::with_rules(TIGHT);
+        for (sequence, undone) in steps {
+            for asked in &sequence {
+                world.ask(asked);
+            }
+            let numbers: Vec<usize> = (0..world.known.len()).filter(|&n| !world.lives(n)).collect();
+            if numbers.is_empty() {
+                continue;
+            }
+            let number = numbers[undone.index(numbers.len())];
+            let Unmerged { survivor, restored, .. } = world.undo(number).unwrap();
+            prop_assert!(world.lives(number));
+            for profile in [survivor, restored] {
+                prop_assert!(profile.held.anonymous_ids.len() <= TIGHT.anonymous_ids);
+                prop_assert!(profile.held.secondary_emails.len() <= TIGHT.secondary_emails);
+                prop_assert!(profile.absorbed.len() <= TIGHT.merges);
+            }
+            world.is_sound();
+        }
     }
 }
 
