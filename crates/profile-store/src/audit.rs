@@ -57,7 +57,7 @@ impl fmt::Display for Breach {
 ///
 /// Every identifier and alias has to lead to a living profile that claims it,
 /// everything that a profile claims has to lead to it, no absorbed profile may
-/// live, and every record has to be readable.
+/// live, every merge has to be on record, and every record has to be readable.
 pub async fn audit(engine: &dyn Engine) -> Result<Audit, EngineError> {
     let mut auditor = Auditor { engine, audit: Audit::default() };
     let mut scan = Scan {
@@ -172,9 +172,14 @@ impl Auditor<'_> {
             let fault = format!("{name} leads to it, and it did not absorb it");
             self.breach(Some(company), Some(profile.id), fault);
         }
-        let living = self.engine.read(&[key::profile(company, id)]).await?;
-        if living.iter().any(Option::is_some) {
+        let keys = [key::profile(company, id), key::merge(company, id)];
+        let values = self.engine.read(&keys).await?;
+        if matches!(values.as_slice(), [Some(_), _]) {
             self.breach(Some(company), Some(id), "was absorbed and still lives".to_owned());
+        }
+        if matches!(values.as_slice(), [_, None]) {
+            let fault = "was absorbed and there is no record of it".to_owned();
+            self.breach(Some(company), Some(id), fault);
         }
         Ok(())
     }

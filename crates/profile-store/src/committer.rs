@@ -196,9 +196,10 @@ impl Committer {
     async fn undo(&mut self, undo: &Undo) -> Result<Unmerged, StoreError> {
         self.require_health()?;
         let loaded = View::load_merge(self.engine.as_ref(), &undo.company, undo.absorbed).await;
-        let (mut view, merge) = loaded.map_err(unreadable)?.ok_or(StoreError::NotMerged)?;
+        let loaded = loaded.map_err(unreadable)?;
+        let (mut view, merge, later) = loaded.ok_or(StoreError::NotMerged)?;
         let moment = self.moment(&undo.company).await?;
-        let unmerged = view.undo(undo, &merge, moment)?;
+        let unmerged = view.undo(undo, &merge, later, moment)?;
         self.sequences.insert(undo.company.clone(), moment.sequence);
         self.write(view.into_writes()).await?;
         Ok(unmerged)
@@ -255,7 +256,10 @@ impl Committer {
                     self.poison(&error);
                 }
             }
-            Err(error) => tracing::warn!(%error, "old outcome records could not be read"),
+            Err(error) => {
+                tracing::warn!(%error, "old outcome records could not be read");
+                self.pruner.rest(self.latest);
+            }
         }
     }
 
@@ -278,5 +282,9 @@ fn respond<T>(answer: Answer<T>, result: Result<T, StoreError>) {
 #[expect(clippy::needless_pass_by_value, reason = "this is where the error ends")]
 fn unreadable(error: EngineError) -> StoreError {
     tracing::error!(%error, "stored data could not be read");
-    StoreError::Unavailable
+    match error {
+        // To ask again would not help.
+        EngineError::Damaged(_) => StoreError::Damaged,
+        EngineError::InUse | EngineError::Io(_) => StoreError::Unavailable,
+    }
 }

@@ -1,7 +1,11 @@
 //! The whole decision on one request: a pure function from what was asked and
 //! what is stored to what shall be stored.
 
-use std::sync::Arc;
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use profile_protocol::{ChangedAttribute, CompanyId, Email, Patch, ProfileId, Revision};
 
@@ -234,32 +238,35 @@ fn detach_all(held: &mut Held, submission: &Submission) {
     let stays = |email: &Email| {
         named(claims).any(|named| matches!(named, Identifier::Email(named) if named == email))
     };
-    held.secondary_emails.retain(|email| stays(email) || !leaving_emails.contains(email));
+    held.secondary_emails.retain(|email| !leaving_emails.contains(email) || stays(email));
 }
 
 /// Cuts the lists to their bounds: the oldest leaves first, but what the request
 /// names stays, since it is in use this very moment. Of more named than there is
 /// room for, the last leaves.
 fn bound(held: &mut Held, claims: &Claims, rules: &Rules) {
-    keep(&mut held.anonymous_ids, rules.anonymous_ids, |id| {
-        turn(claims, |named| matches!(named, Identifier::AnonymousId(named) if named == id))
-    });
-    keep(&mut held.secondary_emails, rules.secondary_emails, |email| {
-        turn(claims, |named| matches!(named, Identifier::Email(named) if named == email))
-    });
-}
-
-/// When it is an identifier's turn to stay.
-fn turn(claims: &Claims, is_it: impl Fn(&Identifier) -> bool) -> usize {
-    named(claims).position(is_it).unwrap_or(usize::MAX)
-}
-
-fn keep<T>(list: &mut Vec<T>, limit: usize, turn: impl Fn(&T) -> usize) {
-    while limit < list.len() {
-        let oldest_last = list.iter().enumerate().rev();
-        let Some((place, _)) = oldest_last.max_by_key(|(_, item)| turn(item)) else { return };
-        list.remove(place);
+    let Held { anonymous_ids, secondary_emails, .. } = held;
+    if anonymous_ids.len() <= rules.anonymous_ids
+        && secondary_emails.len() <= rules.secondary_emails
+    {
+        return;
     }
+    // A request may name thousands of addresses, so each is looked at once.
+    let turns: HashMap<&Identifier, usize> = named(claims).zip(0..).collect();
+    let turn = |identifier| turns.get(&identifier).copied().unwrap_or(usize::MAX);
+    keep(anonymous_ids, rules.anonymous_ids, |id| turn(Identifier::AnonymousId(id.clone())));
+    keep(secondary_emails, rules.secondary_emails, |email| turn(Identifier::Email(email.clone())));
+}
+
+/// Keeps those whose turn comes first; of those without one, the newest.
+fn keep<T>(list: &mut Vec<T>, limit: usize, turn: impl Fn(&T) -> usize) {
+    let mut order: Vec<_> =
+        list.iter().enumerate().map(|(place, item)| (turn(item), Reverse(place))).collect();
+    order.sort_unstable();
+    let leaving: HashSet<usize> =
+        order.into_iter().skip(limit).map(|(_, Reverse(place))| place).collect();
+    let mut places = 0..;
+    list.retain(|_| places.next().is_none_or(|place: usize| !leaving.contains(&place)));
 }
 
 /// Corrects the fates as it turned out: what was attached and could not be kept

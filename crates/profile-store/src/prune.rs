@@ -58,6 +58,11 @@ impl Pruner {
         now < self.resume
     }
 
+    /// Ends the round, and begins the next in a while.
+    pub(crate) fn rest(&mut self, now: Timestamp) {
+        self.resume = Timestamp::from_millis(now.millis() + limits::PRUNE_EVERY_MS);
+    }
+
     /// Looks at `page` outcomes of one company and returns the removal of those
     /// that have expired.
     pub(crate) async fn step(
@@ -70,17 +75,20 @@ impl Pruner {
             self.company = next_company(engine, self.company.take()).await?;
         }
         let Some(company) = &self.company else {
-            self.resume = Timestamp::from_millis(now.millis() + limits::PRUNE_EVERY_MS);
+            self.rest(now);
             return Ok(Vec::new());
         };
         let newest = newest_outcome(engine, company).await?;
         let prefix = key::prefix(company, Kind::Outcome);
         let scan = Scan { prefix, after: None, order: Order::Ascending, limit: page };
         let entries = engine.scan(&scan).await?;
-        let expired = entries.iter().take_while(|entry| self.has_expired(entry, newest, now));
+        // One that stays, since it is damaged or from a clock that was ahead, keeps
+        // none of those after it.
+        let expired = |entry: &&(Key, Value)| self.has_expired(entry, newest, now);
         let removal = |(key, _): &(Key, Value)| Write { key: key.clone(), value: None };
-        let removals: Vec<Write> = expired.map(removal).collect();
-        self.finished = removals.len() < page;
+        let removals: Vec<Write> = entries.iter().filter(expired).map(removal).collect();
+        let more = entries.len() == page && entries.last().as_ref().is_some_and(expired);
+        self.finished = !more;
         Ok(removals)
     }
 

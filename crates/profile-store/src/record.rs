@@ -47,12 +47,13 @@ pub(crate) fn decode_id(value: &[u8]) -> Result<ProfileId, InvalidRecord> {
 
 #[cfg(test)]
 mod tests {
-    use profile_protocol::Field;
+    use profile_protocol::{ChangedAttribute, Field, IdentifierKind};
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
     use crate::{
-        Held, Profile, Timestamp,
+        Apart, ClaimOutcome, Effect, Fate, Held, Identifier, Ignored, InvalidToken, Named, Origin,
+        Profile, Refused, Scope, Timestamp,
         arbitrary::{merges, outcomes, profiles},
     };
 
@@ -86,6 +87,110 @@ mod tests {
             b"",
         ];
         assert_eq!(encode_profile(&profile), expected.concat());
+    }
+
+    #[test]
+    fn the_layout_of_what_was_undone_and_of_a_merge_is_what_it_always_was() {
+        let id = |last: u8| [[0; 15].as_slice(), &[last]].concat();
+        let survivor = [&[1, 5, 6, 0][..], b"\x02\x06a@b.co"].concat();
+        let absorbed = [&[1, 3, 4, 0, 8][..], &id(2), b"e\x06a@b.co", &[8], &id(2), b"i", &id(4)];
+        let absorbed = absorbed.concat();
+        let profile = decode_profile(ProfileId::from_bits(3), &absorbed).unwrap();
+        let named = [
+            Named::Holder(Identifier::Email("a@b.co".parse().unwrap())),
+            Named::Profile(ProfileId::from_bits(4)),
+        ];
+        let from = ProfileId::from_bits(2);
+        assert_eq!(profile.apart, named.clone().map(|link| Apart { from, link }));
+        assert_eq!(encode_profile(&profile), absorbed);
+
+        let merge = [
+            &[1, 7, 0xac, 2][..],
+            &id(1),
+            &[u8::try_from(survivor.len()).unwrap()],
+            &survivor,
+            &[u8::try_from(absorbed.len()).unwrap()],
+            &absorbed,
+            &[4],
+            b"x\x02x1p\x08+1234567a\x03tabi",
+            &id(3),
+        ];
+        let merge = merge.concat();
+        let decoded = decode_merge(ProfileId::from_bits(3), &merge).unwrap();
+        assert_eq!((decoded.sequence, decoded.at), (7, Timestamp::from_millis(300)));
+        assert_eq!(decoded.survivor.id, ProfileId::from_bits(1));
+        assert_eq!(decoded.absorbed, profile);
+        let links = decoded.links.iter().map(|link| match link {
+            Named::Holder(identifier) => identifier.as_str(),
+            Named::Profile(_) => "id",
+        });
+        assert_eq!(links.collect::<Vec<_>>(), ["x1", "+1234567", "tab", "id"]);
+        assert_eq!(encode_merge(&decoded), merge);
+    }
+
+    #[test]
+    fn the_layout_of_an_outcome_is_what_it_always_was() {
+        use IdentifierKind::{AnonymousId, Email, ExternalId, Id, PhoneNumber};
+        let id = ProfileId::from_bits(9);
+        let token = |reason| Fate::Ignored(Ignored::Token(reason));
+        let fates = [
+            (Fate::Matched, vec![0]),
+            (Fate::Attached, vec![1]),
+            (Fate::Replaced, vec![2]),
+            (Fate::Absorbed(id), [vec![3], encode_id(id)].concat()),
+            (Fate::Restored(id), [vec![4], encode_id(id)].concat()),
+            (Fate::Refused(Refused::Sentinel), vec![16]),
+            (Fate::Refused(Refused::OwnsHigher(Email)), vec![17, 2]),
+            (Fate::Refused(Refused::HeldDifferently(ExternalId)), vec![18, 3]),
+            (Fate::Refused(Refused::MergeCap), vec![19]),
+            (Fate::Refused(Refused::TooLarge), vec![20]),
+            (Fate::Refused(Refused::Undone), vec![21]),
+            (Fate::Ignored(Ignored::PlaceTaken), vec![32]),
+            (Fate::Ignored(Ignored::UnknownId), vec![33]),
+            (Fate::Ignored(Ignored::ForeignId), vec![34]),
+            (Fate::Ignored(Ignored::ServerOnly), vec![35]),
+            (token(InvalidToken::Unsealed), vec![36]),
+            (token(InvalidToken::Foreign), vec![37]),
+            (token(InvalidToken::Expired), vec![38]),
+        ];
+        let kinds = [AnonymousId, PhoneNumber, Email, ExternalId, Id].into_iter().zip(0..).cycle();
+        let origins = [Origin::Subject, Origin::Attributes, Origin::Append];
+        let origins = origins.into_iter().zip(0..).cycle();
+        let places = kinds.zip(origins);
+        let claims = fates.iter().zip(places).map(|((fate, bytes), ((kind, k), (origin, o)))| {
+            (ClaimOutcome { kind, origin, fate: *fate }, [&[k, o][..], bytes].concat())
+        });
+        let (claims, claim_bytes): (Vec<_>, Vec<_>) = claims.unzip();
+        let effects = [
+            Effect::Created,
+            Effect::Updated,
+            Effect::Unchanged,
+            Effect::Unidentified,
+            Effect::Unmerged,
+        ];
+        for (effect, number) in effects.into_iter().zip(0..) {
+            for (scope, scope_number) in [(Scope::Client, 0), (Scope::Server, 1)] {
+                let bytes = [
+                    &[1, 0xac, 2, scope_number, 10][..],
+                    b"2024-10-15",
+                    &[number, 1],
+                    &encode_id(id),
+                    &[18],
+                    &claim_bytes.concat(),
+                    b"\x02\x0f\xff\x04plan",
+                    &[3, 2, 7, 0x80, 1],
+                ];
+                let outcome = decode_outcome(5, &bytes.concat()).unwrap();
+                assert_eq!(encode_outcome(&outcome), bytes.concat());
+                assert_eq!((outcome.scope, outcome.effect), (scope, effect));
+                assert_eq!((outcome.sequence, outcome.at.millis()), (5, 300));
+                assert_eq!(outcome.revision.to_string(), "2024-10-15");
+                assert_eq!((outcome.survivor, &outcome.claims), (Some(id), &claims));
+                let plan = ChangedAttribute::Property("plan".parse().unwrap());
+                assert_eq!(outcome.changed, [ChangedAttribute::Field(Field::Longitude), plan]);
+                assert_eq!((outcome.changed_unlisted, &outcome.previous[..]), (3, &[7, 128][..]));
+            }
+        }
     }
 
     #[test]

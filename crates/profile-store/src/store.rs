@@ -211,13 +211,16 @@ impl Store {
         company: &CompanyId,
         id: ProfileId,
     ) -> Result<Option<Profile>, EngineError> {
-        let keys = [key::profile(company, id), key::alias(company, id)];
-        let values = self.engine.read(&keys).await?;
-        match values.as_slice() {
-            [Some(value), _] => record::decode_profile(id, value).map(Some).map_err(damaged),
-            [None, Some(_)] => self.living(company, &key::alias(company, id)).await,
-            _ => Ok(None),
+        let (own, alias) = (key::profile(company, id), key::alias(company, id));
+        if let Some(value) = self.value(&own).await? {
+            return record::decode_profile(id, &value).map(Some).map_err(damaged);
         }
+        if let Some(profile) = self.living(company, &alias).await? {
+            return Ok(Some(profile));
+        }
+        // The merge may have been undone between the two reads.
+        let value = self.value(&own).await?;
+        value.map(|value| record::decode_profile(id, &value).map_err(damaged)).transpose()
     }
 
     /// The profile that this identifier leads to.

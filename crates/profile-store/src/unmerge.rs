@@ -1,7 +1,9 @@
 //! Undoing a merge: two profiles out of one, from the record of how they became
 //! one.
 
-use profile_protocol::{Attributes, ChangedAttribute, Field, IdentifierKind, ProfileId};
+use profile_protocol::{
+    Attributes, ChangedAttribute, Field, IdentifierKind, ProfileId, PropertyName, PropertyValue,
+};
 
 use crate::{
     Apart, Held, Identifier, Merge, Profile, Rules, Timestamp, limits,
@@ -15,6 +17,8 @@ pub struct Unmerge {
     pub survivor: Profile,
     /// The absorbed profile, living again.
     pub restored: Profile,
+    /// The later merges of what this one made, as if it had not happened.
+    pub later: Vec<Merge>,
     /// The survivor's attributes that are now different.
     pub changed: Vec<ChangedAttribute>,
     /// Attributes it had from the absorbed profile that were written again after
@@ -25,19 +29,21 @@ pub struct Unmerge {
 }
 
 /// Undoes `merge`, whose survivor is by now `living`, or was itself merged into
-/// it. `owner` tells whom an identifier leads to now.
+/// it. `later` are the merges since in which what this one made took part, in
+/// order: had it not happened, they would have found less, so that undoing them
+/// must not bring it back. `owner` tells whom an identifier leads to now.
 ///
 /// If nothing was written since the merge, both profiles are what they were. What
 /// was written since stays with the survivor. The claims that led to the merge do
 /// not lead to it again; any other claim may.
 pub fn unmerge(
     merge: &Merge,
+    mut later: Vec<Merge>,
     living: Profile,
     owner: impl Fn(&Identifier) -> Option<ProfileId>,
     rules: &Rules,
     now: Timestamp,
 ) -> Unmerge {
-    let merged = merged(merge);
     let mut restored = merge.absorbed.clone();
     let mut survivor = living;
 
@@ -46,32 +52,71 @@ pub fn unmerge(
     let lost = restored.held.identifiers().filter(|identifier| !free(identifier));
     let lost = lost.map(|identifier| identifier.kind()).collect();
     retain(&mut restored.held, free);
-    take_back(&mut survivor.held, &restored.held);
-    let leads_nowhere = |identifier: &Identifier| owner(identifier).is_none();
-    readmit_evicted(&mut survivor.held, &merge.survivor.held, &merged.held, rules, leads_nowhere);
-
     restored.absorbed.retain(|absorbed| survivor.absorbed.contains(absorbed));
-    survivor.absorbed.retain(|id| *id != restored.id && !restored.absorbed.contains(id));
-    let theirs =
-        |apart: &Apart| restored.apart.contains(apart) && !merge.survivor.apart.contains(apart);
-    survivor.apart.retain(|apart| !theirs(apart));
     let links =
         merge.links.iter().map(|link| Apart { from: merge.survivor.id, link: link.clone() });
     restored.apart = newest(limits::APART, restored.apart, links.collect());
 
-    if survivor.created == merged.created {
-        survivor.created = merge.survivor.created;
+    let leads_nowhere = |identifier: &Identifier| owner(identifier).is_none();
+    let mut with = merged(merge);
+    let room = Room { before: &merge.survivor.held, merged: &with.held.clone(), rules };
+    let mut without = merge.survivor.clone();
+    for next in &mut later {
+        let had = merged(next);
+        let Merge { survivor, absorbed, .. } = next;
+        let took_part = if absorbed.absorbed.contains(&restored.id) { absorbed } else { survivor };
+        part_who(took_part, merge, &restored.absorbed, room, leads_nowhere);
+        part_what(took_part, &with, &without);
+        (with, without) = (had, merged(next));
     }
-    let (changed, kept) =
-        part_attributes(&mut survivor.attributes, &merge.survivor.attributes, &merged.attributes);
+    part_who(&mut survivor, merge, &restored.absorbed, room, leads_nowhere);
+    let (changed, kept) = part_what(&mut survivor, &with, &without);
     survivor.updated = now;
     restored.updated = now;
-    Unmerge { survivor, restored, changed, kept, lost }
+    Unmerge { survivor, restored, later, changed, kept, lost }
 }
 
 /// What the merge made of the two, before its lists were cut to their bounds.
 fn merged(recorded: &Merge) -> Profile {
     merge(recorded.survivor.clone(), recorded.absorbed.clone(), &UNBOUNDED)
+}
+
+/// What room the lists had before the merge and in it.
+#[derive(Clone, Copy)]
+struct Room<'a> {
+    before: &'a Held,
+    merged: &'a Held,
+    rules: &'a Rules,
+}
+
+/// Takes from a profile all that it was of the absorbed one: the identifiers, the
+/// ids, and the marks of what is not to be merged.
+fn part_who(
+    profile: &mut Profile,
+    merge: &Merge,
+    going: &[ProfileId],
+    room: Room<'_>,
+    leads_nowhere: impl Fn(&Identifier) -> bool,
+) {
+    let Merge { survivor: before, absorbed, .. } = merge;
+    take_back(&mut profile.held, &absorbed.held);
+    readmit_evicted(&mut profile.held, room, leads_nowhere);
+    profile.absorbed.retain(|id| *id != absorbed.id && !going.contains(id));
+    let theirs = |apart: &Apart| absorbed.apart.contains(apart) && !before.apart.contains(apart);
+    profile.apart.retain(|apart| !theirs(apart));
+}
+
+/// Gives a profile what there would be without the merge, where it still has what
+/// there was with it. Names what that changed, and what was written since.
+fn part_what(
+    profile: &mut Profile,
+    with: &Profile,
+    without: &Profile,
+) -> (Vec<ChangedAttribute>, Vec<ChangedAttribute>) {
+    if profile.created == with.created {
+        profile.created = without.created;
+    }
+    part_attributes(&mut profile.attributes, &without.attributes, &with.attributes)
 }
 
 /// Keeps the identifiers of which `keep` is true.
@@ -94,11 +139,10 @@ fn take_back(survivor: &mut Held, restored: &Held) {
 /// and leads to nobody since.
 fn readmit_evicted(
     survivor: &mut Held,
-    before: &Held,
-    merged: &Held,
-    rules: &Rules,
+    room: Room<'_>,
     leads_nowhere: impl Fn(&Identifier) -> bool,
 ) {
+    let Room { before, merged, rules } = room;
     let mut evicted = before.clone();
     retain(&mut evicted, leads_nowhere);
     if rules.anonymous_ids < merged.anonymous_ids.len() {
@@ -120,16 +164,15 @@ fn readmit<T: Clone + PartialEq>(own: &mut Vec<T>, before: &[T], evicted: &[T], 
     *own = newest(limit, older, newer);
 }
 
-/// Puts back what the survivor had before the merge, where it still has what the
-/// merge gave it. Names what that changed, and what was written since.
+/// See [`part_what`].
 fn part_attributes(
     living: &mut Attributes,
-    before: &Attributes,
-    merged: &Attributes,
+    without: &Attributes,
+    with: &Attributes,
 ) -> (Vec<ChangedAttribute>, Vec<ChangedAttribute>) {
     let (mut changed, mut kept) = (Vec::new(), Vec::new());
     for field in Field::ALL {
-        let (was, became) = (&before.fields[field], &merged.fields[field]);
+        let (was, became) = (&without.fields[field], &with.fields[field]);
         if was == became {
             continue;
         }
@@ -140,19 +183,35 @@ fn part_attributes(
             kept.push(ChangedAttribute::Field(field));
         }
     }
-    // A merge only ever adds properties.
-    for (name, value) in merged.properties.iter() {
-        if before.properties.value(name).is_some() {
+    // Whatever there is without a merge, there is with it: merges only ever add
+    // properties. But a later one may have had another value to add.
+    for (name, value) in with.properties.iter() {
+        let was = without.properties.value(name);
+        if was == Some(value) {
             continue;
         }
-        if living.properties.value(name) == Some(value) {
-            living.properties.unset(name);
+        if living.properties.value(name) == Some(value) && put_back(living, name, was) {
             changed.push(ChangedAttribute::Property(name.clone()));
         } else {
             kept.push(ChangedAttribute::Property(name.clone()));
         }
     }
     (changed, kept)
+}
+
+/// Gives a property the value it had, or takes it away, unless the profile would
+/// be too large then.
+fn put_back(living: &mut Attributes, name: &PropertyName, was: Option<&PropertyValue>) -> bool {
+    let Some(was) = was else { return living.properties.unset(name) };
+    let is = living.properties.value(name).cloned();
+    living.properties.set(name.clone(), was.clone());
+    if living.properties.fit() {
+        return true;
+    }
+    if let Some(is) = is {
+        living.properties.set(name.clone(), is);
+    }
+    false
 }
 
 #[cfg(test)]
@@ -183,7 +242,7 @@ mod tests {
         let survivor = living.clone();
         let merge = Merge { sequence: 1, at, survivor: first, absorbed: second, links };
         let owner = |identifier: &Identifier| living.held.holds(identifier).then_some(living.id);
-        unmerge(&merge, survivor, owner, &RULES, at).survivor.held
+        unmerge(&merge, Vec::new(), survivor, owner, &RULES, at).survivor.held
     }
 
     #[test]

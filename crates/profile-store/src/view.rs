@@ -211,13 +211,14 @@ impl View {
         self.changed_pointers.insert(key);
     }
 
-    /// Reads all that undoing the merge of this profile takes. Nothing if it was
-    /// not merged into another, or that was undone.
+    /// Reads all that undoing the merge of this profile takes: the merge, and the
+    /// later ones that what it made took part in. Nothing if it was not merged into
+    /// another, or that was undone.
     pub(crate) async fn load_merge(
         engine: &dyn Engine,
         company: &CompanyId,
         absorbed: ProfileId,
-    ) -> Result<Option<(View, Merge)>, EngineError> {
+    ) -> Result<Option<(View, Merge, Vec<Merge>)>, EngineError> {
         let values = engine.read(&[key::merge(company, absorbed)]).await?;
         let Some(value) = values.into_iter().next().flatten() else { return Ok(None) };
         let merge = record::decode_merge(absorbed, &value);
@@ -231,7 +232,37 @@ impl View {
         let living = view.pointers.get(&alias).copied().and_then(Result::ok).flatten();
         let living = living.map(|id| (key::profile(company, id), id));
         view.read_profiles(engine, living.into_iter().collect()).await?;
-        Ok(Some((view, merge)))
+        let later = view.read_later(engine, company, absorbed).await?;
+        Ok(Some((view, merge, later)))
+    }
+
+    /// Reads the merges, in order, in which a profile took part that had absorbed
+    /// this one. There are no more of them than were merged into who lives now.
+    async fn read_later(
+        &self,
+        engine: &dyn Engine,
+        company: &CompanyId,
+        absorbed: ProfileId,
+    ) -> Result<Vec<Merge>, EngineError> {
+        let mut later = Vec::new();
+        let living = self.profiles.values().filter_map(|slot| match slot {
+            Slot::Present(profile) => Some(profile),
+            Slot::Absent | Slot::Unreadable(_) => None,
+        });
+        let others = living.flat_map(|profile| &profile.absorbed).filter(|id| **id != absorbed);
+        for &id in others {
+            let values = engine.read(&[key::merge(company, id)]).await?;
+            let Some(value) = values.into_iter().next().flatten() else { continue };
+            let merge = record::decode_merge(id, &value);
+            let merge = merge.map_err(|error| EngineError::Damaged(error.to_string()))?;
+            let part = [&merge.survivor, &merge.absorbed];
+            if part.iter().any(|profile| profile.absorbed.contains(&absorbed)) {
+                later.push(merge);
+            }
+        }
+        // Of those of one request, each found what the one before had made.
+        later.sort_by_key(|merge| (merge.sequence, merge.survivor.absorbed.len()));
+        Ok(later)
     }
 
     /// Undoes a merge that [`View::load_merge`] read.
@@ -239,19 +270,20 @@ impl View {
         &mut self,
         asked: &Undo,
         merge: &Merge,
+        later: Vec<Merge>,
         moment: Moment,
     ) -> Result<Unmerged, StoreError> {
         let Undo { company, absorbed, rules, revision } = asked;
         let living = self.pointer(company, &key::alias(company, *absorbed))?;
         let living = living.ok_or(StoreError::Damaged)?;
         let living = self.profile(company, living)?.ok_or(StoreError::Damaged)?.clone();
-        // Whom a damaged identifier leads to is nobody's to say; it stays where it is.
+        // An identifier that leads to what is no id leads to nobody, and is led anew.
         let owner = |identifier: &Identifier| {
             let key = key::identifier(company, identifier);
             self.pointers.get(&key).copied().and_then(Result::ok).flatten()
         };
-        let Unmerge { mut survivor, mut restored, mut changed, kept, lost } =
-            unmerge(merge, living, owner, rules, moment.now);
+        let Unmerge { mut survivor, mut restored, later, mut changed, kept, lost } =
+            unmerge(merge, later, living, owner, rules, moment.now);
         let previous =
             [survivor.last_outcome, restored.last_outcome].into_iter().flatten().collect();
         survivor.last_outcome = Some(moment.sequence);
@@ -271,6 +303,10 @@ impl View {
             previous,
         };
         self.part(company, &survivor, &restored);
+        for merge in &later {
+            let value = Some(record::encode_merge(merge));
+            self.records.push(Write { key: key::merge(company, merge.absorbed.id), value });
+        }
         self.record_outcome(company, &outcome);
         Ok(Unmerged { outcome, survivor, restored, kept, lost })
     }

@@ -170,9 +170,19 @@ fn an_absorbed_id_that_leads_nowhere_is_named() {
 #[test]
 fn an_id_that_leads_to_who_did_not_absorb_it_is_named() {
     let faults = found(|world| vec![write(key(b'a', &bytes(NOBODY)), &bytes(world.known[0]))]);
-    let fault =
-        "company DEMO01: profile #0: the absorbed id #nobody leads to it, and it did not absorb it";
-    assert_eq!(faults, [fault]);
+    assert_eq!(
+        faults,
+        [
+            "company DEMO01: profile #0: the absorbed id #nobody leads to it, and it did not absorb it",
+            "company DEMO01: profile #nobody: was absorbed and there is no record of it",
+        ]
+    );
+}
+
+#[test]
+fn a_merge_that_is_not_on_record_is_named() {
+    let faults = found(|world| vec![Write { key: by_id(b'm', 1, world), value: None }]);
+    assert_eq!(faults, ["company DEMO01: profile #1: was absorbed and there is no record of it"]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use profile_protocol::{PropertyName, PropertyValue, limits::PROPERTIES};
 use profile_store::{PropertiesTooLarge, Rules, StoreError};
 
 use crate::{
-    people::{asked, holds},
+    people::{Asked, asked, holds},
     world::World,
 };
 
@@ -472,4 +472,14 @@ fn an_outcome_names_what_changed_and_counts_what_it_does_not_list() {
     assert_eq!((outcome.changed.len(), outcome.changed_unlisted), (64, 6));
     let outcome = world.ask(&asked("x:1 name=Ann p1="));
     assert_eq!((outcome.changed.len(), outcome.changed_unlisted), (2, 0));
+}
+
+#[test]
+fn of_thousands_of_addresses_the_first_are_held_and_nobody_waits_for_long() {
+    // What takes time in step with the cube of their number takes minutes here.
+    let mut world = World::new();
+    world.say("server x:1");
+    let append = (0..4_000).map(|number| format!("e{number}")).collect();
+    world.ask(&Asked { append, ..asked("server x:1") });
+    assert_eq!(world.about(0), "x:1 +e:e0 +e:e1 +e:e2 +e:e3");
 }

@@ -136,26 +136,34 @@ fn duplicate(of: &dyn Engine) -> MemoryEngine {
     engine
 }
 
+/// A store that changes from one state to another after so many reads.
+fn shifting(world: &World, before: &dyn Engine, after: &dyn Engine, shifts_after: usize) -> World {
+    let (first, then) = (duplicate(before), duplicate(after));
+    let reads = AtomicUsize::new(0);
+    let engine = Shifting { first, then, reads, shifts_after };
+    World { known: world.known.clone(), ..World::over(Arc::new(engine)) }
+}
+
 #[test]
-fn who_is_read_while_being_merged_is_found() {
+fn who_is_read_while_being_merged_or_parted_is_found() {
     let mut world = World::new();
     for words in ["a:tab", "e:ann", "e:ann a:tab", "x:1"] {
         world.say(words);
     }
-    let before = copy(&world);
+    let apart = copy(&world);
     world.say("x:1 e:ann");
-    let after = copy(&world);
-    // Opening reads once, so the second read is the first of the look-up.
-    for shifts_after in 1..4 {
-        let shifting = || {
-            let (first, then) = (duplicate(&before), duplicate(&after));
-            let reads = AtomicUsize::new(0);
-            let engine = Shifting { first, then, reads, shifts_after };
-            World { known: world.known.clone(), ..World::over(Arc::new(engine)) }
-        };
-        assert!(shifting().find("a:tab").is_some());
-        let shifting = shifting();
-        let profile = shifting.store.profile(&shifting.company, shifting.known[0]);
-        assert!(wait(profile).unwrap().is_some());
+    let merged = copy(&world);
+    world.undo(1).unwrap();
+    let parted = copy(&world);
+    for (before, after) in [(&apart, &merged), (&merged, &parted)] {
+        // Opening reads once, so the second read is the first of the look-up.
+        for shifts_after in 1..5 {
+            assert!(shifting(&world, before, after, shifts_after).find("a:tab").is_some());
+            for number in 0..2 {
+                let shifting = shifting(&world, before, after, shifts_after);
+                let profile = shifting.store.profile(&shifting.company, shifting.known[number]);
+                assert!(wait(profile).unwrap().is_some(), "{number} after {shifts_after} reads");
+            }
+        }
     }
 }

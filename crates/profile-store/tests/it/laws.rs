@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Bounds small enough that short sequences meet them.
-const TIGHT: Rules = Rules {
+pub(crate) const TIGHT: Rules = Rules {
     anonymous_ids: 3,
     secondary_emails: 2,
     merges: 4,

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use profile_store::{Durability, Outcome, Retention, StoreOptions, engine::MemoryEngine};
+use profile_store::{
+    Durability, Engine, Outcome, Retention, StoreOptions,
+    engine::{MemoryEngine, Write},
+};
 
 use crate::{
     clockwork::Clockwork,
@@ -73,4 +76,20 @@ fn a_history_ends_where_its_past_was_pruned() {
     let oldest = kept(&world)[0];
     let history = world.history(0);
     assert_eq!(history.last().map(|outcome| outcome.sequence), Some(oldest));
+}
+
+#[test]
+fn a_damaged_record_stays_and_keeps_no_other() {
+    let mut world = keeping(Retention { days: 3_650, count: 10 });
+    let _ = requests(&mut world, 1);
+    let damaged = [&b"DEMO01\0o"[..], &1u64.to_be_bytes()].concat();
+    let write = |value| wait(world.engine.apply(vec![Write { key: damaged.clone(), value }]));
+    write(Some(vec![9])).unwrap();
+    for number in 0..100 {
+        world.say(&format!("e:ann size={number}"));
+    }
+    world.settle();
+    let audit = world.audit();
+    assert_eq!(audit.breaches.len(), 1);
+    assert!((11..=13).contains(&audit.outcomes), "{}", audit.outcomes);
 }

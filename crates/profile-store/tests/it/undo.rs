@@ -1,11 +1,11 @@
 //! Undoing merges: what comes back, what stays, and what does not happen again.
 
 use profile_protocol::{ChangedAttribute, IdentifierKind};
-use profile_store::{Profile, Rules, StoreError};
+use profile_store::{Engine, Profile, Rules, StoreError, Unmerged, engine::Write};
 use proptest::prelude::*;
 
 use crate::{
-    laws::sequences,
+    laws::{TIGHT, sequences},
     people::{Asked, asked},
     world::{World, wait},
 };
@@ -227,4 +227,142 @@ fn a_secondary_address_taken_away_since_stays_away() {
     world.undo(1).unwrap();
     assert_eq!(world.about(0), "x:1");
     assert_eq!(world.leads_to("e:old"), None);
+}
+
+#[test]
+fn what_a_later_survivor_had_of_its_own_stays_when_an_earlier_merge_is_undone() {
+    let mut world = World::new();
+    for words in ["x:1 name=Ann plan=gold", "e:ann", "p:5 name=Ann plan=gold"] {
+        world.say(words);
+    }
+    world.say("e:ann p:5");
+    world.say("x:1 e:ann");
+    world.undo(2).unwrap();
+    assert_eq!(world.about(0), "x:1 e:ann name=Ann plan=gold");
+    world.undo(1).unwrap();
+    assert_eq!(world.about(0), "x:1 name=Ann plan=gold");
+    assert_eq!(world.about(1), "e:ann");
+    assert_eq!(world.about(2), "p:5 name=Ann plan=gold");
+}
+
+#[test]
+fn what_was_undone_does_not_come_back_when_a_later_merge_is_undone() {
+    let mut world = World::new();
+    for words in ["x:1", "e:ann", "p:5 a:tab name=Ann tz=Here plan=gold"] {
+        world.say(words);
+    }
+    world.say("e:ann p:5");
+    world.say("x:1 e:ann");
+    world.undo(2).unwrap();
+    assert_eq!(world.undo(1).unwrap().lost, []);
+    assert_eq!(world.about(0), "x:1");
+    assert_eq!(world.about(1), "e:ann");
+    assert_eq!(world.about(2), "p:5 a:tab name=Ann tz=Here plan=gold");
+}
+
+#[test]
+fn what_an_undone_merge_kept_out_comes_in() {
+    let mut world = World::new();
+    for words in ["x:1", "e:ann tz=Here city=Rome plan=gold", "p:5 tz=There city=Bonn plan=free"] {
+        world.say(words);
+    }
+    world.say("x:1 e:ann");
+    world.say("x:1 p:5");
+    assert_eq!(world.about(0), "x:1 e:ann p:5 city=Rome tz=There plan=gold");
+    world.undo(1).unwrap();
+    assert_eq!(world.about(0), "x:1 p:5 city=Bonn tz=There plan=free");
+    world.undo(2).unwrap();
+    assert_eq!(world.about(0), "x:1");
+}
+
+#[test]
+fn who_was_merged_again_after_an_undo_stays_when_their_first_survivor_leaves() {
+    let mut world = World::new();
+    for words in ["x:1", "e:ann", "p:5 a:tab"] {
+        world.say(words);
+    }
+    world.say("e:ann p:5");
+    world.say("x:1 e:ann");
+    world.undo(2).unwrap();
+    assert_eq!(world.say("@x:1 id:2"), "updated 0: matched, absorbed 2");
+    world.undo(1).unwrap();
+    assert_eq!(world.about(0), "x:1 p:5 a:tab");
+    assert_eq!(world.about(1), "e:ann");
+    assert_eq!(world.leads_to("a:tab"), Some(0));
+    world.is_sound();
+}
+
+proptest! {
+    /// Where nothing but merging happens after a while, undoing it all in any order
+    /// brings back everything as it was.
+    #[test]
+    fn merges_undone_in_any_order_leave_nothing_behind(
+        sequence in sequences(),
+        merging in sequences(),
+        orders in prop::collection::vec(any::<prop::sample::Index>(), 100),
+    ) {
+        let mut world = World::new();
+        for asked in &sequence {
+            world.ask(asked);
+        }
+        let before = everybody(&world);
+        let mut merged = Vec::new();
+        for asked in merging.into_iter().map(only_claims) {
+            let submission = world.submission(&asked);
+            let outcome = wait(world.store.explain(submission)).unwrap();
+            let told = outcome.claims.iter().map(|claim| claim.fate.word());
+            if outcome.survivor.is_some() && told.clone().all(|fate| fate != "attached") {
+                merged.extend(world.ask(&asked).absorbed());
+            }
+        }
+        for order in orders {
+            if merged.is_empty() {
+                break;
+            }
+            let absorbed = merged.swap_remove(order.index(merged.len()));
+            let number = world.known.iter().position(|known| *known == absorbed).unwrap();
+            let unmerged = world.undo(number).unwrap();
+            prop_assert!(unmerged.kept.is_empty() && unmerged.lost.is_empty());
+            world.is_sound();
+        }
+        prop_assert_eq!(everybody(&world), before);
+    }
+}
+
+proptest! {
+    /// Whoever asks, and whatever lists are full.
+    #[test]
+    fn all_is_sound_whatever_is_asked_and_undone(
+        steps in prop::collection::vec((sequences(), any::<prop::sample::Index>()), 1..6),
+    ) {
+        let mut world = World::with_rules(TIGHT);
+        for (sequence, undone) in steps {
+            for asked in &sequence {
+                world.ask(asked);
+            }
+            let numbers: Vec<usize> = (0..world.known.len()).filter(|&n| !world.lives(n)).collect();
+            if numbers.is_empty() {
+                continue;
+            }
+            let number = numbers[undone.index(numbers.len())];
+            let Unmerged { survivor, restored, .. } = world.undo(number).unwrap();
+            prop_assert!(world.lives(number));
+            for profile in [survivor, restored] {
+                prop_assert!(profile.held.anonymous_ids.len() <= TIGHT.anonymous_ids);
+                prop_assert!(profile.held.secondary_emails.len() <= TIGHT.secondary_emails);
+                prop_assert!(profile.absorbed.len() <= TIGHT.merges);
+            }
+            world.is_sound();
+        }
+    }
+}
+
+#[test]
+fn a_merge_whose_record_is_damaged_is_not_undone_and_nobody_is_told_to_ask_again() {
+    let mut world = merged();
+    let mut key = b"DEMO01\0m".to_vec();
+    key.extend_from_slice(&world.known[1].bits().to_be_bytes());
+    wait(world.engine.apply(vec![Write { key, value: Some(vec![9]) }])).unwrap();
+    assert_eq!(world.undo(1), Err(StoreError::Damaged));
+    assert_eq!(world.say("x:1 e:ann"), "unchanged 0: matched, matched");
 }
