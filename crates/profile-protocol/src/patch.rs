@@ -31,7 +31,8 @@ pub struct Patch {
 pub struct PropertiesPatch {
     /// Whether every property goes first (`"properties": null`).
     pub clear: bool,
-    /// Properties that get a value.
+    /// Properties that get a value, none of them twice: a request that names one
+    /// twice is refused.
     pub set: Vec<(PropertyName, PropertyValue)>,
     /// Properties that go.
     pub unset: Vec<PropertyName>,
@@ -303,10 +304,15 @@ mod tests {
         prop::collection::vec(("[a-c]".prop_map(|text| name(&text)), values), 0..4)
     }
 
+    fn set() -> impl Strategy<Value = Vec<(PropertyName, PropertyValue)>> {
+        let names = "[a-c]".prop_map(|text| name(&text));
+        prop::collection::btree_map(names, values(), 0..4).prop_map(|set| set.into_iter().collect())
+    }
+
     fn patches() -> impl Strategy<Value = PropertiesPatch> {
         let lists = || prop::collection::vec(values(), 1..3);
         let unset = prop::collection::vec("[a-c]".prop_map(|text| name(&text)), 0..2);
-        (any::<bool>(), named(values()), unset, named(lists()), named(lists())).prop_map(
+        (any::<bool>(), set(), unset, named(lists()), named(lists())).prop_map(
             |(clear, set, unset, unappend, append)| PropertiesPatch {
                 clear,
                 set,
