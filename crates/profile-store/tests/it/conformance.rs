@@ -10,7 +10,7 @@ use std::{
 
 use profile_store::{
     Effect, Engine,
-    engine::{Key, MemoryEngine, Order, Scan, SledEngine, SledOptions, Value, Write},
+    engine::{Key, MemoryEngine, Order, Scan, Value, Write},
 };
 use proptest::{
     prelude::*,
@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use crate::{
     clockwork::Clockwork,
     people::asked,
-    world::{World, contents, wait},
+    world::{World, contents, open_sled, wait},
 };
 
 /// Where an engine keeps its data, so that it can be opened a second time.
@@ -42,8 +42,7 @@ struct OnDisk(TempDir);
 
 impl Medium for OnDisk {
     fn open(&self) -> Arc<dyn Engine> {
-        let options = SledOptions { cache_bytes: 8 * 1024 * 1024 };
-        Arc::new(SledEngine::open(self.0.path(), options).unwrap())
+        Arc::new(open_sled(self.0.path()))
     }
 }
 

@@ -20,7 +20,7 @@ use profile_store::{
 use crate::{
     clockwork::Clockwork,
     people::asked,
-    world::{World, contents, wait},
+    world::{World, contents, open_sled, wait},
 };
 
 fn opened(durability: Durability) -> World {
@@ -77,7 +77,7 @@ fn a_closed_store_takes_no_more_and_holds_nothing_open() {
     let directory = tempfile::tempdir().unwrap();
     let options = SledOptions { cache_bytes: 8 * 1024 * 1024 };
     for round in 0..5 {
-        let engine = Arc::new(SledEngine::open(directory.path(), options).unwrap());
+        let engine = Arc::new(open_sled(directory.path()));
         let mut world = World::resumed(engine, Clockwork::after(round * 1_000));
         world.ask(&asked("e:ann"));
         let busy = SledEngine::open(directory.path(), options);

@@ -9,16 +9,14 @@ use std::{collections::BTreeMap, sync::Arc};
 use profile_protocol::ProfileId;
 use profile_store::{
     Claim, Effect, Engine, Fate, Named, OpenError, Outcome, Retention, StoreError, StoreOptions,
-    Submission,
-    engine::{MemoryEngine, SledEngine, SledOptions},
-    limits,
+    Submission, engine::MemoryEngine, limits,
 };
 
 use crate::{
     clockwork::Clockwork,
     faulty::{Fault, Faulty},
     people::asked,
-    world::{World, wait},
+    world::{World, open_sled, wait},
 };
 
 /// `SplitMix64`: chance that repeats.
@@ -221,7 +219,7 @@ impl Medium for Directory {
     const SOUND: bool = true;
 
     fn open(&mut self, _: &mut Chance) -> Arc<dyn Engine> {
-        Arc::new(SledEngine::open(self.0.path(), SledOptions::default()).unwrap())
+        Arc::new(open_sled(self.0.path()))
     }
 
     fn after(&mut self, chance: &mut Chance) -> Arc<dyn Engine> {

@@ -3,16 +3,19 @@
 
 use std::{
     future::Future,
+    path::Path,
     pin::pin,
     sync::Arc,
     task::{Context, Waker},
+    thread,
+    time::Duration,
 };
 
 use profile_protocol::{CompanyId, ProfileId, Revision};
 use profile_store::{
     Audit, Durability, Effect, Engine, Fate, Ignored, InvalidToken, OpenError, Outcome, Profile,
     Refused, Rules, Store, StoreError, StoreOptions, Submission, Undo, Unmerged, audit,
-    engine::{Key, MemoryEngine, Order, Scan, SledEngine, SledOptions, Value},
+    engine::{EngineError, Key, MemoryEngine, Order, Scan, SledEngine, SledOptions, Value},
 };
 
 use tempfile::TempDir;
@@ -36,6 +39,19 @@ pub(crate) fn wait<F: Future>(future: F) -> F::Output {
 pub(crate) fn contents(engine: &dyn Engine) -> Vec<(Key, Value)> {
     let all = Scan { prefix: Vec::new(), after: None, order: Order::Ascending, limit: usize::MAX };
     wait(engine.scan(&all)).unwrap()
+}
+
+/// The database in a directory. After it was let go of, sled's own threads may hold
+/// on to it for a moment longer.
+pub(crate) fn open_sled(directory: &Path) -> SledEngine {
+    let options = SledOptions { cache_bytes: 8 * 1024 * 1024 };
+    for _ in 0..100 {
+        match SledEngine::open(directory, options) {
+            Err(EngineError::InUse) => thread::sleep(Duration::from_millis(50)),
+            opened => return opened.unwrap(),
+        }
+    }
+    panic!("the database is still in use after five seconds");
 }
 
 pub(crate) struct World {
@@ -92,8 +108,7 @@ impl World {
     /// An empty store on disk.
     pub(crate) fn on_disk(rules: Rules) -> World {
         let directory = tempfile::tempdir().unwrap();
-        let options = SledOptions { cache_bytes: 8 * 1024 * 1024 };
-        let engine = SledEngine::open(directory.path(), options).unwrap();
+        let engine = open_sled(directory.path());
         let rules = Arc::new(rules);
         World { rules, _directory: Some(directory), ..World::over(Arc::new(engine)) }
     }
@@ -153,7 +168,7 @@ impl World {
         let gate = self.engine.close();
         assert!(first.as_mut().poll(&mut context).is_pending());
         while 0 < self.store.queue_depth() {
-            std::thread::yield_now();
+            thread::yield_now();
         }
         waiting.iter_mut().for_each(|one| drop(one.as_mut().poll(&mut context)));
         drop(gate);
