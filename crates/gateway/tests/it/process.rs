@@ -12,7 +12,7 @@ use std::{
 
 use crate::{
     serving::{Home, Serving, finish},
-    stored::Stored,
+    stored::{Stored, stored},
     wire::{self, Connection, PATIENCE, Request},
 };
 
@@ -311,4 +311,29 @@ fn health_is_told_until_the_end() {
     assert!(connection.send(body));
     connection.receive().assert_accepted();
     gateway.wait().assert_exit(0);
+}
+
+#[test]
+fn verify_names_what_is_damaged_and_no_personal_value() {
+    let home = Home::new();
+    let gateway = home.serve();
+    let body = r#"{"data":{"type":"profile","attributes":{"email":"ann@example.com"}}}"#;
+    gateway.send(&Request::profile(body)).assert_accepted();
+    // As docs/STORAGE.md draws the key of an address.
+    stored(&home, gateway, 1).lose(b"ABC123\0ieann@example.com");
+    let mut verified = home.verify();
+    // sled's own threads may hold on to the directory for a moment longer.
+    let patience = PATIENCE.as_millis() / 50;
+    for _ in 0..patience {
+        if !verified.told.contains("another process is using") {
+            break;
+        }
+        thread::sleep(Duration::from_millis(50));
+        verified = home.verify();
+    }
+    verified.assert_exit(1);
+    verified.assert_told("breach: company ABC123: profile ");
+    verified.assert_told("its email leads nowhere");
+    verified.assert_told("breaches: 1");
+    assert!(!verified.told.contains("ann@"), "{}", verified.told);
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use profile_protocol::Field;
 use profile_store::{
     Audit, Identifier, Outcome, Profile, Store, StoreOptions, SystemMint, audit,
-    engine::{SledEngine, SledOptions},
+    engine::{Engine, SledEngine, SledOptions, Write},
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -27,6 +27,14 @@ impl Stored {
         let mint = Box::new(SystemMint::default());
         let store = runtime.block_on(Store::open(shared, mint, StoreOptions::default())).unwrap();
         Stored { engine, runtime, store }
+    }
+
+    /// Takes a record away, as a failing medium would, and lets go of the store.
+    pub(crate) fn lose(self, key: &[u8]) {
+        let key = key.to_vec();
+        self.runtime.block_on(self.engine.apply(vec![Write { key, value: None }])).unwrap();
+        self.runtime.block_on(self.engine.flush()).unwrap();
+        self.runtime.block_on(self.store.close()).unwrap();
     }
 
     /// What `gateway verify` counts.
