@@ -13,8 +13,9 @@ pub const MERGES: usize = 100;
 /// the caller better than a slow answer.
 pub const QUEUE: usize = 4_096;
 
-/// Requests committed by one flush. Doubling it gained nothing in the benchmark
-/// of the commit path, and each request of a batch waits for all of it.
+/// Requests committed by one flush. In the benchmark of the commit path little is
+/// gained beyond 64, and each request of a batch waits for all of it; the rest is
+/// room for slower disks.
 pub const BATCH: usize = 256;
 
 /// Attribute names listed in one outcome record; of more, only the number is
