@@ -8,8 +8,8 @@ pub const ANONYMOUS_IDS: usize = 32;
 /// to be more than a handful of profiles; a hundred is a shared identifier.
 pub const MERGES: usize = 100;
 
-/// Requests that may wait to be committed. At 20,000 commits a second the last
-/// of them waits for a fifth of a second; beyond that, a quick refusal serves
+/// Requests that may wait to be committed. At 12,000 commits a second the last
+/// of them waits for a third of a second; beyond that, a quick refusal serves
 /// the caller better than a slow answer.
 pub const QUEUE: usize = 4_096;
 
