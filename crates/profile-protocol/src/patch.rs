@@ -86,12 +86,6 @@ impl Fields<Change<Text>> {
 }
 
 impl PropertiesPatch {
-    /// Whether nothing is said about any property.
-    pub fn is_empty(&self) -> bool {
-        let PropertiesPatch { clear, set, unset, unappend, append } = self;
-        !clear && set.is_empty() && unset.is_empty() && unappend.is_empty() && append.is_empty()
-    }
-
     fn apply(self, stored: &mut Properties) -> Vec<PropertyName> {
         let only_sets = !self.clear
             && self.unset.is_empty()
