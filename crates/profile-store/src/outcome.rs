@@ -69,6 +69,8 @@ pub enum Fate {
     Absorbed(ProfileId),
     /// It named this absorbed profile, which lives again.
     Restored(ProfileId),
+    /// Nothing was claimed: the survivor's place for this kind was cleared.
+    Released,
     /// It led to another profile, which stays apart.
     Refused(Refused),
     /// It led to nobody and was not taken up.
@@ -83,6 +85,7 @@ impl Fate {
             Fate::Attached | Fate::Replaced => "attached",
             Fate::Absorbed(_) => "absorbed",
             Fate::Restored(_) => "restored",
+            Fate::Released => "released",
             Fate::Refused(_) => "refused",
             Fate::Ignored(_) => "ignored",
         }

@@ -13,8 +13,8 @@ use profile_protocol::{ChangedAttribute, CompanyId, IdentifierKind, ProfileId, R
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    History, HistoryCursor, Identifier, Mint, Outcome, Profile, PropertiesTooLarge, Retention,
-    Rules, Submission, Timestamp,
+    History, HistoryCursor, Identifier, Mint, Outcome, Profile, PropertiesTooLarge, Rejected,
+    Retention, Rules, Submission, Timestamp,
     committer::{Committer, Job},
     engine::{Engine, EngineError, Key, Order, Scan, Value, Write},
     history, key, limits,
@@ -85,6 +85,18 @@ pub enum StoreError {
     /// The profile would have more properties than one may keep.
     #[error(transparent)]
     PropertiesTooLarge(#[from] PropertiesTooLarge),
+    /// What the request names is another profile's.
+    #[error("what the request names belongs to the profile {id}")]
+    Duplicate {
+        /// The other profile.
+        id: ProfileId,
+    },
+    /// No profile has, or had, this id.
+    #[error("no profile has this id")]
+    UnknownProfile,
+    /// No identifier would lead to the profile.
+    #[error("no identifier would lead to the profile")]
+    NoIdentifierLeft,
     /// More requests wait than may; ask again in a moment.
     #[error("too many requests are waiting to be stored")]
     Overloaded,
@@ -103,6 +115,17 @@ pub enum StoreError {
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
+}
+
+impl From<Rejected> for StoreError {
+    fn from(rejected: Rejected) -> StoreError {
+        match rejected {
+            Rejected::PropertiesTooLarge(error) => StoreError::PropertiesTooLarge(error),
+            Rejected::Duplicate { id } => StoreError::Duplicate { id },
+            Rejected::UnknownProfile => StoreError::UnknownProfile,
+            Rejected::NoIdentifierLeft => StoreError::NoIdentifierLeft,
+        }
+    }
 }
 
 /// Why a store could not be opened.

@@ -21,6 +21,8 @@ mod history;
 #[cfg(test)]
 mod identity_md;
 #[cfg(test)]
+mod intents;
+#[cfg(test)]
 mod laws;
 #[cfg(test)]
 mod model;

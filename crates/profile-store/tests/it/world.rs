@@ -146,6 +146,26 @@ impl World {
         self.told(&outcome)
     }
 
+    /// Says a request that may be refused whole.
+    pub(crate) fn try_say(&mut self, words: &str) -> String {
+        self.try_ask(&asked(words))
+    }
+
+    pub(crate) fn try_ask(&mut self, asked: &Asked) -> String {
+        let submission = self.submission(asked);
+        let answer = self.submit(submission);
+        self.answered(&answer)
+    }
+
+    /// What was answered, in words.
+    pub(crate) fn answered(&self, answer: &Result<Outcome, StoreError>) -> String {
+        match answer {
+            Ok(outcome) => self.told(outcome),
+            Err(StoreError::Duplicate { id }) => format!("duplicate {}", self.number(*id)),
+            Err(error) => error.to_string(),
+        }
+    }
+
     /// Says requests that are decided in one batch. A request for another company
     /// goes ahead, to keep the committer waiting while they gather.
     pub(crate) fn say_together(&mut self, requests: &[Asked]) -> Vec<Outcome> {
@@ -232,6 +252,7 @@ impl World {
             Fate::Replaced => "replaced".into(),
             Fate::Absorbed(id) => format!("absorbed {}", self.number(id)),
             Fate::Restored(id) => format!("restored {}", self.number(id)),
+            Fate::Released => "released".into(),
             Fate::Refused(Refused::Undone) => "undone".into(),
             Fate::Refused(Refused::Sentinel) => "placeholder".into(),
             Fate::Refused(Refused::OwnsHigher(kind)) => format!("owns {}", letter(kind)),
