@@ -32,6 +32,7 @@ mod profile_id;
 mod properties;
 mod request;
 mod revision;
+mod server;
 mod text;
 mod violation;
 
@@ -44,8 +45,11 @@ pub use patch::{Change, ChangedAttribute, Patch, PropertiesPatch};
 pub use phone_number::{InvalidPhoneNumber, PhoneNumber};
 pub use profile_id::{InvalidProfileId, ProfileId};
 pub use properties::{InvalidProperty, Properties, PropertyName, PropertyValue};
-pub use request::{ProfileRequest, SecondaryEmails};
+pub use request::{ProfileEndpoint, ProfileRequest, SecondaryEmails};
 pub use revision::{Date, InvalidRevision, RequestedRevision, Revision, UnavailableRevision};
+pub use server::{
+    BulkImport, DeletionSubject, ExplainedScope, ProfileExplain, ProfileMerge, ProfileUnmerge,
+};
 pub use text::{InvalidCoordinate, InvalidText, Text};
 pub use violation::{Fault, Violation, Violations};
 

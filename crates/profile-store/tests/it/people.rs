@@ -134,6 +134,7 @@ impl Asked {
             revision: Revision::LATEST,
             subject: identifiers(&self.subject, known),
             identifiers: identifiers(&self.attributes, known),
+            cleared: Vec::new(),
             secondary_emails: SecondaryEmails {
                 append: emails(&self.append),
                 unappend: emails(&self.unappend),
