@@ -4,6 +4,8 @@
 //! flushes once, and answers them all. Batches form by themselves: while one is
 //! being flushed, requests gather for the next. A lone request waits for nobody.
 
+mod commands;
+
 use std::{
     collections::HashMap,
     mem,
@@ -21,7 +23,7 @@ use tokio::{
 };
 
 use crate::{
-    Effect, Mint, Moment, Outcome, Submission, Timestamp, Undo, Unmerged,
+    Effect, MergeProfiles, Mint, Moment, Outcome, Submission, Timestamp, Undo, Unmerged,
     engine::{Engine, EngineError, Write},
     limits,
     prune::{Pruner, newest_outcome},
@@ -41,6 +43,8 @@ pub(crate) enum Job {
     Explain { submission: Box<Submission>, answer: Answer<Outcome> },
     /// To flush and stop, once all that was asked before is done.
     Stop { answer: Answer<()> },
+    /// To merge two profiles.
+    Merge { asked: Box<MergeProfiles>, answer: Answer<Outcome> },
     /// To undo a merge.
     Undo { undo: Box<Undo>, answer: Answer<Unmerged> },
 }
@@ -128,6 +132,7 @@ impl Committer {
                 Job::Explain { submission, answer } => {
                     respond(answer, self.explain(&submission).await);
                 }
+                Job::Merge { asked, answer } => respond(answer, self.merge(&asked).await),
                 Job::Undo { undo, answer } => respond(answer, self.undo(&undo).await),
                 Job::Stop { answer } => return Some(answer),
                 Job::Commit { .. } => {}

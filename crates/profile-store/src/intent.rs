@@ -40,6 +40,9 @@ pub enum Rejected {
     /// No identifier would lead to the profile.
     #[error("no identifier would lead to the profile")]
     NoIdentifierLeft,
+    /// As many profiles as may be have been merged into the one.
+    #[error("as many profiles as may be have been merged into this one")]
+    MergeCap,
 }
 
 impl Intent {

@@ -19,6 +19,7 @@ mod committer;
 mod decision;
 mod history;
 mod intent;
+mod join;
 mod key;
 mod merge;
 mod mint;
@@ -38,6 +39,7 @@ pub use decision::{Decision, Merge, Moment, PropertiesTooLarge, Submission, deci
 pub use engine::Engine;
 pub use history::{History, HistoryCursor};
 pub use intent::{Intent, Rejected};
+pub use join::MergeProfiles;
 pub use merge::{merge, merge_attributes};
 pub use mint::{CHANCE_BITS, Mint, NoRandomness, SystemMint, Timestamp};
 pub use outcome::{ClaimOutcome, Effect, Fate, Ignored, Outcome, Refused, Scope};

@@ -69,7 +69,8 @@ pub enum Fate {
     Absorbed(ProfileId),
     /// It named this absorbed profile, which lives again.
     Restored(ProfileId),
-    /// Nothing was claimed: the survivor's place for this kind was cleared.
+    /// Nothing was claimed: an identifier of this kind was let go of, by the survivor
+    /// or by a profile merged into it.
     Released,
     /// It led to another profile, which stays apart.
     Refused(Refused),

@@ -13,8 +13,8 @@ use profile_protocol::{ChangedAttribute, CompanyId, IdentifierKind, ProfileId, R
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    History, HistoryCursor, Identifier, Mint, Outcome, Profile, PropertiesTooLarge, Rejected,
-    Retention, Rules, Submission, Timestamp,
+    History, HistoryCursor, Identifier, MergeProfiles, Mint, Outcome, Profile, PropertiesTooLarge,
+    Rejected, Retention, Rules, Submission, Timestamp,
     committer::{Committer, Job},
     engine::{Engine, EngineError, Key, Order, Scan, Value, Write},
     history, key, limits,
@@ -97,6 +97,9 @@ pub enum StoreError {
     /// No identifier would lead to the profile.
     #[error("no identifier would lead to the profile")]
     NoIdentifierLeft,
+    /// As many profiles as may be have been merged into the one.
+    #[error("as many profiles as may be have been merged into this one")]
+    MergeCap,
     /// More requests wait than may; ask again in a moment.
     #[error("too many requests are waiting to be stored")]
     Overloaded,
@@ -124,6 +127,7 @@ impl From<Rejected> for StoreError {
             Rejected::Duplicate { id } => StoreError::Duplicate { id },
             Rejected::UnknownProfile => StoreError::UnknownProfile,
             Rejected::NoIdentifierLeft => StoreError::NoIdentifierLeft,
+            Rejected::MergeCap => StoreError::MergeCap,
         }
     }
 }
@@ -184,6 +188,12 @@ impl Store {
     pub async fn explain(&self, submission: Submission) -> Result<Outcome, StoreError> {
         let submission = Box::new(submission);
         self.ask(|answer| Job::Explain { submission, answer }).await
+    }
+
+    /// Merges two profiles. If both ids lead to one already, it stays as it is.
+    pub async fn merge(&self, asked: MergeProfiles) -> Result<Outcome, StoreError> {
+        let asked = Box::new(asked);
+        self.ask(|answer| Job::Merge { asked, answer }).await
     }
 
     /// Undoes a merge.

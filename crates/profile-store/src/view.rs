@@ -3,13 +3,15 @@
 //! Requests of one batch are decided in order, and each sees what those before
 //! it did: a view is the engine's state with their changes laid over it.
 
+mod commands;
+
 use std::collections::{HashMap, HashSet};
 
 use profile_protocol::{CompanyId, IdentifierKind, ProfileId};
 
 use crate::{
-    Claim, ClaimOutcome, Decision, Effect, Fate, Held, Identifier, InvalidRecord, Merge, Moment,
-    Named, Origin, Outcome, Profile, Scope, Submission, Undo, Unmerged, decide,
+    ClaimOutcome, Decision, Effect, Fate, Held, Identifier, InvalidRecord, Merge, Moment, Named,
+    Origin, Outcome, Profile, Scope, Submission, Undo, Unmerged, decide,
     decision::list_bounded,
     engine::{Engine, EngineError, Key, Value, Write},
     key, record,
@@ -44,16 +46,24 @@ impl View {
         engine: &dyn Engine,
         submissions: impl Iterator<Item = &Submission> + Clone,
     ) -> Result<View, EngineError> {
+        let named = submissions
+            .flat_map(|s| s.claims.made().iter().map(|claim| (&s.company, &claim.named)));
+        View::load_named(engine, named).await
+    }
+
+    /// Reads whom these lead to, each of a company.
+    pub(crate) async fn load_named<'n>(
+        engine: &dyn Engine,
+        all: impl Iterator<Item = (&'n CompanyId, &'n Named)> + Clone,
+    ) -> Result<View, EngineError> {
         let mut view = View::default();
-        let claims =
-            || submissions.clone().flat_map(|s| s.claims.made().iter().map(|c| (&s.company, c)));
-        view.read_pointers(engine, claims().map(|(company, claim)| pointer_key(company, claim)))
+        view.read_pointers(engine, all.clone().map(|(company, named)| pointer_key(company, named)))
             .await?;
-        let led_to = claims().flat_map(|(company, claim)| {
-            let pointed = view.pointers.get(&pointer_key(company, claim));
+        let led_to = all.flat_map(|(company, named)| {
+            let pointed = view.pointers.get(&pointer_key(company, named));
             let pointed = pointed.and_then(|pointer| pointer.ok().flatten());
-            let named = match claim.named {
-                Named::Profile(id) => Some(id),
+            let named = match named {
+                Named::Profile(id) => Some(*id),
                 Named::Holder(_) => None,
             };
             pointed.into_iter().chain(named).map(|id| (key::profile(company, id), id))
@@ -105,8 +115,14 @@ impl View {
         let company = &submission.company;
         let claims = submission.claims.made().iter();
         let reached: Vec<Option<&Profile>> =
-            claims.map(|claim| self.reach(company, claim)).collect::<Result<_, _>>()?;
-        let Decision { outcome, profile, merges } = decide(submission, &reached, moment)?;
+            claims.map(|claim| self.reach(company, &claim.named)).collect::<Result<_, _>>()?;
+        let decision = decide(submission, &reached, moment)?;
+        Ok(self.carry_out(company, decision))
+    }
+
+    /// Changes all that was decided about.
+    fn carry_out(&mut self, company: &CompanyId, decision: Decision) -> Outcome {
+        let Decision { outcome, profile, merges } = decision;
         if let Some(profile) = profile {
             let absorbed = merges.iter().map(|merge| &merge.absorbed);
             self.move_identifiers(company, absorbed, [&profile]);
@@ -116,17 +132,17 @@ impl View {
             self.bury(company, outcome.survivor, &merge);
         }
         self.record_outcome(company, &outcome);
-        Ok(outcome)
+        outcome
     }
 
-    /// The profile a claim leads to.
-    fn reach(&self, company: &CompanyId, claim: &Claim) -> Result<Option<&Profile>, StoreError> {
-        if let Named::Profile(id) = claim.named
-            && let Some(profile) = self.profile(company, id)?
+    /// The profile that this leads to.
+    fn reach(&self, company: &CompanyId, named: &Named) -> Result<Option<&Profile>, StoreError> {
+        if let Named::Profile(id) = named
+            && let Some(profile) = self.profile(company, *id)?
         {
             return Ok(Some(profile));
         }
-        let Some(id) = self.pointer(company, &pointer_key(company, claim))? else {
+        let Some(id) = self.pointer(company, &pointer_key(company, named))? else {
             return Ok(None);
         };
         // A pointer that leads nowhere is damage: to take it for nobody would
@@ -351,9 +367,9 @@ fn encoded(slot: Slot) -> Option<Value> {
     }
 }
 
-/// The key under which the profile that a claim leads to may be found.
-fn pointer_key(company: &CompanyId, claim: &Claim) -> Key {
-    match &claim.named {
+/// The key under which the profile that this leads to may be found.
+fn pointer_key(company: &CompanyId, named: &Named) -> Key {
+    match named {
         Named::Profile(id) => key::alias(company, *id),
         Named::Holder(identifier) => key::identifier(company, identifier),
     }

@@ -25,6 +25,8 @@ mod intents;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
+mod merging;
+#[cfg(test)]
 mod model;
 #[cfg(test)]
 mod people;

@@ -13,8 +13,9 @@ use std::{
 
 use profile_protocol::{CompanyId, ProfileId, Revision};
 use profile_store::{
-    Audit, Durability, Effect, Engine, Fate, Ignored, InvalidToken, OpenError, Outcome, Profile,
-    Refused, Rules, Store, StoreError, StoreOptions, Submission, Undo, Unmerged, audit,
+    Audit, Durability, Effect, Engine, Fate, Ignored, InvalidToken, MergeProfiles, OpenError,
+    Outcome, Profile, Refused, Rules, Store, StoreError, StoreOptions, Submission, Undo, Unmerged,
+    audit,
     engine::{EngineError, Key, MemoryEngine, Order, Scan, SledEngine, SledOptions, Value},
 };
 
@@ -215,6 +216,21 @@ impl World {
     /// What a request would do, in the notation.
     pub(crate) fn explain(&self, words: &str) -> Outcome {
         wait(self.store.explain(self.submission(&asked(words)))).unwrap()
+    }
+
+    /// Merges the profile that was created as the second of these numbers into the
+    /// first.
+    pub(crate) fn merge(&self, destination: usize, source: usize) -> Result<Outcome, StoreError> {
+        let id =
+            |number| self.known.get(number).copied().unwrap_or(ProfileId::from_bits(u128::MAX));
+        let asked = MergeProfiles {
+            company: self.company.clone(),
+            destination: id(destination),
+            source: id(source),
+            rules: Arc::clone(&self.rules),
+            revision: Revision::LATEST,
+        };
+        wait(self.store.merge(asked))
     }
 
     /// Undoes the merge of the profile that was created as the nth.
