@@ -13,11 +13,11 @@ use profile_protocol::{ChangedAttribute, CompanyId, IdentifierKind, ProfileId, R
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    History, HistoryCursor, Identifier, Mint, Outcome, Profile, PropertiesTooLarge, Retention,
-    Rules, Submission, Timestamp,
+    History, HistoryCursor, Identifier, Listing, Mint, Outcome, Profile, ProfilePage,
+    PropertiesTooLarge, Retention, Rules, Submission, Timestamp,
     committer::{Committer, Job},
     engine::{Engine, EngineError, Key, Order, Scan, Value, Write},
-    history, key, limits,
+    history, key, limits, listing,
     prune::Pruner,
     record,
 };
@@ -113,7 +113,7 @@ pub enum OpenError {
     #[error(transparent)]
     Engine(#[from] EngineError),
     /// The data are laid out in a way that this version does not know.
-    #[error("the data are not those of a profile store, or of a newer one")]
+    #[error("the data are not those of a profile store, or of another version of it")]
     Format,
     /// The system gave no thread to commit on.
     #[error("the thread that commits could not be started: {0}")]
@@ -280,6 +280,14 @@ impl Store {
             _ => Err(EngineError::Damaged("a key that is no outcome's".to_owned())),
         });
         decoded.collect()
+    }
+
+    /// One page of a company's profiles, in an order. At most
+    /// [`limits::LIST_PAGE`] of them. A page may come back short, even empty, and
+    /// have a next one: following that to its end gives every profile that did not
+    /// change meanwhile once.
+    pub async fn list(&self, listing: &Listing) -> Result<ProfilePage, EngineError> {
+        listing::read(self.engine.as_ref(), listing).await
     }
 
     /// The profile that the pointer at this key leads to.

@@ -138,7 +138,7 @@ impl Engine for Faulty {
 }
 
 /// The result of a future that has nothing to wait for.
-fn wait_now<T>(mut future: BoxFuture<'_, T>) -> T {
+pub(crate) fn wait_now<T>(mut future: BoxFuture<'_, T>) -> T {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     match future.as_mut().poll(&mut context) {
         std::task::Poll::Ready(output) => output,

@@ -23,6 +23,8 @@ mod identity_md;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
+mod listing;
+#[cfg(test)]
 mod model;
 #[cfg(test)]
 mod people;
