@@ -130,6 +130,13 @@ pub(crate) fn identifier(company: &CompanyId, identifier: &Identifier) -> Key {
     key
 }
 
+/// Whether a key of ours is an outcome's, at a glance.
+pub(crate) fn is_outcome(key: &[u8]) -> bool {
+    key.split(|&byte| byte == END)
+        .nth(1)
+        .is_some_and(|rest| rest.first() == Some(&(Kind::Outcome as u8)))
+}
+
 /// What the keys of one company's email addresses start with.
 pub(crate) fn email_prefix(company: &CompanyId) -> Key {
     let mut key = under(company, Kind::Identifier, 1);

@@ -24,6 +24,7 @@ mod listing;
 mod merge;
 mod mint;
 mod outcome;
+mod pending;
 mod position;
 mod profile;
 mod prune;

@@ -18,6 +18,7 @@ use crate::{
     committer::{Committer, Job},
     engine::{Engine, EngineError, Key, Order, Scan, Value, Write},
     history, key, limits, listing,
+    pending::Pending,
     prune::Pruner,
     record,
 };
@@ -76,6 +77,7 @@ pub struct Store {
     engine: Arc<dyn Engine>,
     queue: mpsc::Sender<Job>,
     poisoned: Arc<AtomicBool>,
+    pending: Arc<Pending>,
 }
 
 /// Why a request was not stored.
@@ -131,6 +133,7 @@ impl Store {
         check_format(engine.as_ref()).await?;
         let (sender, queue) = mpsc::channel(limits::QUEUE);
         let poisoned = Arc::new(AtomicBool::new(false));
+        let pending = Arc::new(Pending::default());
         let committer = Committer {
             engine: Arc::clone(&engine),
             mint,
@@ -138,6 +141,7 @@ impl Store {
             durability: options.durability,
             pruner: Pruner::new(options.retention),
             poisoned: Arc::clone(&poisoned),
+            pending: Arc::clone(&pending),
             sequences: HashMap::new(),
             chance: None,
             latest: Timestamp::default(),
@@ -147,7 +151,7 @@ impl Store {
         let runtime = runtime.map_err(OpenError::Thread)?;
         let thread = std::thread::Builder::new().name("committer".into());
         thread.spawn(move || runtime.block_on(committer.run())).map_err(OpenError::Thread)?;
-        Ok(Store { engine, queue: sender, poisoned })
+        Ok(Store { engine, queue: sender, poisoned, pending })
     }
 
     /// Decides and stores one request. The answer comes when it is stored as
@@ -234,7 +238,7 @@ impl Store {
 
     /// What happened to this person, newest first: to the profile with this id, or
     /// the one it was merged into, and to all that were merged into that.
-    /// At most [`limits::HISTORY_PAGE`] outcomes.
+    /// At most [`limits::HISTORY_PAGE`] outcomes, all of them on the medium.
     pub async fn history(
         &self,
         company: &CompanyId,
@@ -254,12 +258,12 @@ impl Store {
         limit: usize,
     ) -> Result<History, EngineError> {
         let limit = limit.min(limits::HISTORY_PAGE);
-        history::read(self.engine.as_ref(), company, from, limit).await
+        history::read(self.engine.as_ref(), &self.pending, company, from, limit).await
     }
 
-    /// The outcomes after the one of this number, oldest first. Their numbers
-    /// follow one another without a gap; where one is missing, what lay between
-    /// was pruned.
+    /// The outcomes after the one of this number, oldest first, as far as they are
+    /// on the medium: no crash takes back what was shown. Their numbers follow one
+    /// another without a gap; where one is missing, what lay between was pruned.
     pub async fn outcomes(
         &self,
         company: &CompanyId,
@@ -279,7 +283,9 @@ impl Store {
             }
             _ => Err(EngineError::Damaged("a key that is no outcome's".to_owned())),
         });
-        decoded.collect()
+        let outcomes: Vec<Outcome> = decoded.collect::<Result<_, _>>()?;
+        let lasting = |outcome: &Outcome| !self.pending.holds(company, outcome.sequence);
+        Ok(outcomes.into_iter().take_while(lasting).collect())
     }
 
     /// One page of a company's profiles, in an order. At most
@@ -327,7 +333,8 @@ fn damaged(error: record::InvalidRecord) -> EngineError {
 async fn check_format(engine: &dyn Engine) -> Result<(), OpenError> {
     let values = engine.read(&[key::FORMAT.to_vec()]).await?;
     match values.as_slice() {
-        [Some(version)] if version == key::FORMAT_VERSION => return Ok(()),
+        // What was written last may have outlived its process and not be flushed.
+        [Some(version)] if version == key::FORMAT_VERSION => return Ok(engine.flush().await?),
         [Some(_)] => return Err(OpenError::Format),
         _ => {}
     }
