@@ -26,6 +26,7 @@ use crate::{
     Effect, MergeProfiles, Mint, Moment, Outcome, Submission, Timestamp, Undo, Unmerged,
     engine::{Engine, EngineError, Write},
     limits,
+    pending::Pending,
     prune::{Pruner, newest_outcome},
     store::{Durability, StoreError},
     view::View,
@@ -60,6 +61,8 @@ pub(crate) struct Committer {
     pub(crate) pruner: Pruner,
     /// Set for good when a write failed: nobody knows any more what is stored.
     pub(crate) poisoned: Arc<AtomicBool>,
+    /// Outcomes that are applied and that nobody is shown yet.
+    pub(crate) pending: Arc<Pending>,
     /// The number of each company's newest outcome.
     pub(crate) sequences: HashMap<CompanyId, u64>,
     /// Chance for the next profile's id.
@@ -229,6 +232,7 @@ impl Committer {
         if writes.is_empty() {
             return Ok(());
         }
+        self.pending.note(&writes);
         let applied = self.engine.apply(writes).await;
         applied.map_err(|error| self.poison(&error))?;
         let since = *self.unflushed.get_or_insert_with(Instant::now);
@@ -243,6 +247,7 @@ impl Committer {
         if self.unflushed.is_some() {
             self.engine.flush().await.map_err(|error| self.poison(&error))?;
             self.unflushed = None;
+            self.pending.clear();
         }
         Ok(())
     }

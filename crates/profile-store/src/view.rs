@@ -14,7 +14,7 @@ use crate::{
     Origin, Outcome, Profile, Scope, Submission, Undo, Unmerged, decide,
     decision::list_bounded,
     engine::{Engine, EngineError, Key, Value, Write},
-    key, record,
+    index, key, record,
     store::StoreError,
     unmerge::{Unmerge, unmerge},
 };
@@ -27,6 +27,14 @@ enum Slot {
     Unreadable(InvalidRecord),
 }
 
+/// What was stored of a profile before the batch.
+#[derive(Debug)]
+struct Loaded {
+    company: CompanyId,
+    /// Its keys in the orders of profiles.
+    entries: Vec<Key>,
+}
+
 /// The engine's state with a batch's changes laid over it.
 #[derive(Debug, Default)]
 pub(crate) struct View {
@@ -34,7 +42,7 @@ pub(crate) struct View {
     pointers: HashMap<Key, Result<Option<ProfileId>, InvalidRecord>>,
     profiles: HashMap<Key, Slot>,
     changed_pointers: HashSet<Key>,
-    changed_profiles: HashSet<Key>,
+    changed_profiles: HashMap<Key, Loaded>,
     /// Records that nothing in the batch reads.
     records: Vec<Write>,
 }
@@ -204,8 +212,16 @@ impl View {
 
     fn put(&mut self, company: &CompanyId, profile: Profile) {
         let key = key::profile(company, profile.id);
-        self.profiles.insert(key.clone(), Slot::Present(Box::new(profile)));
-        self.changed_profiles.insert(key);
+        self.change(company, key, Slot::Present(Box::new(profile)));
+    }
+
+    /// Changes a profile, and remembers where it stood if this is its first change.
+    fn change(&mut self, company: &CompanyId, key: Key, slot: Slot) {
+        let before = self.profiles.insert(key.clone(), slot);
+        self.changed_profiles.entry(key).or_insert_with(|| Loaded {
+            company: company.clone(),
+            entries: before.map(|slot| entries(company, &slot)).unwrap_or_default(),
+        });
     }
 
     /// Makes an end of an absorbed profile: its id, and every id that led to it,
@@ -215,9 +231,7 @@ impl View {
         for id in absorbed.absorbed.iter().chain([&absorbed.id]) {
             self.point(key::alias(company, *id), survivor);
         }
-        let key = key::profile(company, absorbed.id);
-        self.profiles.insert(key.clone(), Slot::Absent);
-        self.changed_profiles.insert(key);
+        self.change(company, key::profile(company, absorbed.id), Slot::Absent);
         let value = Some(record::encode_merge(merge));
         self.records.push(Write { key: key::merge(company, absorbed.id), value });
     }
@@ -352,11 +366,21 @@ impl View {
             let value = id.map(record::encode_id);
             Write { key, value }
         });
-        let profiles = changed_profiles.into_iter().map(|key| {
-            let value = profiles.remove(&key).and_then(encoded);
-            Write { key, value }
+        let profiles = changed_profiles.into_iter().flat_map(|(key, loaded)| {
+            let slot = profiles.remove(&key).unwrap_or(Slot::Absent);
+            let now = entries(&loaded.company, &slot);
+            let moved = index::moves(loaded.entries, now);
+            moved.chain([Write { key, value: encoded(slot) }])
         });
         pointers.chain(profiles).chain(records).collect()
+    }
+}
+
+/// The keys of a profile in the orders of profiles.
+fn entries(company: &CompanyId, slot: &Slot) -> Vec<Key> {
+    match slot {
+        Slot::Present(profile) => index::entries(company, profile),
+        Slot::Absent | Slot::Unreadable(_) => Vec::new(),
     }
 }
 

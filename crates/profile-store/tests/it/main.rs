@@ -25,6 +25,8 @@ mod intents;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
+mod listing;
+#[cfg(test)]
 mod merging;
 #[cfg(test)]
 mod model;
