@@ -65,6 +65,21 @@ pub const BULK_BODY_BYTES: usize = 5_000_000;
 /// How many profiles may be sent at once: the number the original documents.
 pub const BULK_PROFILES: usize = 10_000;
 
+/// Length of the text of a filter after percent-decoding, in bytes: room for a
+/// hundred addresses of average length, and more than most servers take as a URL.
+pub const FILTER_BYTES: usize = 16 * 1_024;
+
+/// How many `and(…)` of a filter may enclose one another. One says all there is to
+/// say; clients that build filters by machine nest a few.
+pub const FILTER_DEPTH: usize = 8;
+
+/// How many conditions a filter may have. There are seven fields; two of them can
+/// be bounded on both sides.
+pub const FILTER_CONDITIONS: usize = 16;
+
+/// How many values one `any(…)` may list: as many as the largest page has profiles.
+pub const FILTER_VALUES: usize = 100;
+
 /// How many violations of its profiles a body of many is told of, before each
 /// further faulty profile is told of only one. A body of 5 MB has room for a
 /// million.

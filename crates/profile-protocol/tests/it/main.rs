@@ -5,6 +5,8 @@ mod accepts;
 #[cfg(test)]
 mod endpoints;
 #[cfg(test)]
+mod filter;
+#[cfg(test)]
 mod laws;
 #[cfg(test)]
 mod refuses;
