@@ -215,11 +215,14 @@ impl View {
         for id in absorbed.absorbed.iter().chain([&absorbed.id]) {
             self.point(key::alias(company, *id), survivor);
         }
-        let key = key::profile(company, absorbed.id);
-        self.profiles.insert(key.clone(), Slot::Absent);
-        self.changed_profiles.insert(key);
+        self.end(key::profile(company, absorbed.id));
         let value = Some(record::encode_merge(merge));
         self.records.push(Write { key: key::merge(company, absorbed.id), value });
+    }
+
+    fn end(&mut self, profile: Key) {
+        self.profiles.insert(profile.clone(), Slot::Absent);
+        self.changed_profiles.insert(profile);
     }
 
     fn point(&mut self, key: Key, id: Option<ProfileId>) {
