@@ -23,7 +23,7 @@ use tokio::{
 };
 
 use crate::{
-    Effect, MergeProfiles, Mint, Moment, Outcome, Submission, Timestamp, Undo, Unmerged,
+    Delete, Effect, MergeProfiles, Mint, Moment, Outcome, Submission, Timestamp, Undo, Unmerged,
     engine::{Engine, EngineError, Write},
     limits,
     pending::Pending,
@@ -46,6 +46,8 @@ pub(crate) enum Job {
     Stop { answer: Answer<()> },
     /// To merge two profiles.
     Merge { asked: Box<MergeProfiles>, answer: Answer<Outcome> },
+    /// To delete a person.
+    Delete { asked: Box<Delete>, answer: Answer<Option<Outcome>> },
     /// To undo a merge.
     Undo { undo: Box<Undo>, answer: Answer<Unmerged> },
 }
@@ -136,6 +138,7 @@ impl Committer {
                     respond(answer, self.explain(&submission).await);
                 }
                 Job::Merge { asked, answer } => respond(answer, self.merge(&asked).await),
+                Job::Delete { asked, answer } => respond(answer, self.delete(&asked).await),
                 Job::Undo { undo, answer } => respond(answer, self.undo(&undo).await),
                 Job::Stop { answer } => return Some(answer),
                 Job::Commit { .. } => {}

@@ -1,7 +1,7 @@
 //! What the company itself does to whole profiles, one command at a time.
 
 use super::{Committer, unreadable};
-use crate::{MergeProfiles, Named, Outcome, StoreError, view::View};
+use crate::{Delete, MergeProfiles, Named, Outcome, StoreError, view::View};
 
 impl Committer {
     pub(super) async fn merge(&mut self, asked: &MergeProfiles) -> Result<Outcome, StoreError> {
@@ -16,5 +16,16 @@ impl Committer {
         self.sequences.insert(company.clone(), moment.sequence);
         self.write(view.into_writes()).await?;
         Ok(outcome)
+    }
+
+    pub(super) async fn delete(&mut self, asked: &Delete) -> Result<Option<Outcome>, StoreError> {
+        self.require_health()?;
+        let view = View::load_whom(self.engine.as_ref(), asked).await;
+        let mut view = view.map_err(unreadable)?;
+        let moment = self.moment(&asked.company).await?;
+        let Some(outcome) = view.delete(asked, moment)? else { return Ok(None) };
+        self.sequences.insert(asked.company.clone(), moment.sequence);
+        self.write(view.into_writes()).await?;
+        Ok(Some(outcome))
     }
 }

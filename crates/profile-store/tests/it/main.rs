@@ -9,6 +9,8 @@ mod conformance;
 #[cfg(test)]
 mod decisions;
 #[cfg(test)]
+mod deletion;
+#[cfg(test)]
 mod durability;
 #[cfg(test)]
 mod explain;
