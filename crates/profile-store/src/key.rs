@@ -19,6 +19,10 @@ pub(crate) enum Kind {
     Alias = b'a',
     /// An identifier, leading to the profile that holds it.
     Identifier = b'i',
+    /// A bulk import's id, leading to how far it got.
+    Import = b'j',
+    /// A bulk import's id, leading to what came of it.
+    ImportBody = b'J',
     /// An absorbed profile's id, leading to all that is needed to take the merge
     /// back.
     Merge = b'm',
@@ -82,6 +86,14 @@ pub(crate) fn merge(company: &CompanyId, absorbed: ProfileId) -> Key {
     by_id(company, Kind::Merge, absorbed)
 }
 
+pub(crate) fn import(company: &CompanyId, id: ProfileId) -> Key {
+    by_id(company, Kind::Import, id)
+}
+
+pub(crate) fn import_body(company: &CompanyId, id: ProfileId) -> Key {
+    by_id(company, Kind::ImportBody, id)
+}
+
 pub(crate) fn outcome(company: &CompanyId, sequence: u64) -> Key {
     let mut key = under(company, Kind::Outcome, size_of::<u64>());
     key.extend_from_slice(&sequence.to_be_bytes());
@@ -107,6 +119,8 @@ pub(crate) enum Parsed {
     Alias(CompanyId, ProfileId),
     Format,
     Identifier(CompanyId, Identifier),
+    Import(CompanyId, ProfileId),
+    ImportBody(CompanyId, ProfileId),
     Merge(CompanyId, ProfileId),
     Outcome(CompanyId, u64),
     Profile(CompanyId, ProfileId),
@@ -125,6 +139,8 @@ pub(crate) fn parse(key: &[u8]) -> Option<Parsed> {
     match kind {
         b'a' => Some(Parsed::Alias(company, id()?)),
         b'i' => Some(Parsed::Identifier(company, parse_identifier(rest)?)),
+        b'j' => Some(Parsed::Import(company, id()?)),
+        b'J' => Some(Parsed::ImportBody(company, id()?)),
         b'm' => Some(Parsed::Merge(company, id()?)),
         b'o' => Some(Parsed::Outcome(company, u64::from_be_bytes(rest.try_into().ok()?))),
         b'p' => Some(Parsed::Profile(company, id()?)),
@@ -162,6 +178,8 @@ mod tests {
             (profile(&a, id), Parsed::Profile(a.clone(), id)),
             (alias(&a, id), Parsed::Alias(a.clone(), id)),
             (merge(&a, id), Parsed::Merge(a.clone(), id)),
+            (import(&a, id), Parsed::Import(a.clone(), id)),
+            (import_body(&a, id), Parsed::ImportBody(a.clone(), id)),
             (outcome(&a, 9), Parsed::Outcome(a.clone(), 9)),
             (identifier(&a, &email), Parsed::Identifier(a.clone(), email)),
             (FORMAT.to_vec(), Parsed::Format),
