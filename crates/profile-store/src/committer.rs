@@ -23,7 +23,8 @@ use tokio::{
 };
 
 use crate::{
-    Delete, Effect, MergeProfiles, Mint, Moment, Outcome, Submission, Timestamp, Undo, Unmerged,
+    Delete, Effect, ImportJob, MergeProfiles, Mint, Moment, Outcome, Submission, Timestamp, Undo,
+    Unmerged,
     engine::{Engine, EngineError, Write},
     limits,
     pending::Pending,
@@ -48,6 +49,8 @@ pub(crate) enum Job {
     Merge { asked: Box<MergeProfiles>, answer: Answer<Outcome> },
     /// To delete a person.
     Delete { asked: Box<Delete>, answer: Answer<Option<Outcome>> },
+    /// To keep the record of a bulk import.
+    KeepImport { company: CompanyId, job: Box<ImportJob>, answer: Answer<()> },
     /// To undo a merge.
     Undo { undo: Box<Undo>, answer: Answer<Unmerged> },
 }
@@ -139,6 +142,9 @@ impl Committer {
                 }
                 Job::Merge { asked, answer } => respond(answer, self.merge(&asked).await),
                 Job::Delete { asked, answer } => respond(answer, self.delete(&asked).await),
+                Job::KeepImport { company, job, answer } => {
+                    respond(answer, self.keep_import(&company, *job).await);
+                }
                 Job::Undo { undo, answer } => respond(answer, self.undo(&undo).await),
                 Job::Stop { answer } => return Some(answer),
                 Job::Commit { .. } => {}

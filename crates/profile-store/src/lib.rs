@@ -19,6 +19,7 @@ mod committer;
 mod decision;
 mod erase;
 mod history;
+mod import;
 mod index;
 mod intent;
 mod join;
@@ -45,6 +46,7 @@ pub use decision::{Decision, Merge, Moment, PropertiesTooLarge, Submission, deci
 pub use engine::Engine;
 pub use erase::Delete;
 pub use history::{History, HistoryCursor};
+pub use import::{ImportBody, ImportError, ImportHead, ImportJob};
 pub use intent::{Intent, Rejected};
 pub use join::MergeProfiles;
 pub use link::LinkDigest;

@@ -54,6 +54,20 @@ pub const LIST_PAGE: usize = 100;
 /// milliseconds.
 pub const LIST_ENTRIES: usize = 1_000;
 
+/// Bulk imports kept of one company. Whoever still asks about one has seldom asked
+/// for a thousand since.
+pub const IMPORTS: usize = 1_000;
+
+/// Profiles named in what came of a bulk import: as many as one may bring.
+pub const IMPORT_PROFILES: usize = 10_000;
+
+/// Problems named in what came of a bulk import: one for each profile it may bring.
+pub const IMPORT_ERRORS: usize = 10_000;
+
+/// Bytes of each text of a problem of a bulk import: room for a sentence, and for
+/// the pointer to a property with a long name.
+pub const IMPORT_TEXT_BYTES: usize = 512;
+
 /// Milliseconds a commit may stay unflushed under relaxed durability.
 pub const RELAXED_FLUSH_MS: u64 = 100;
 

@@ -7,11 +7,13 @@
 //! version of the record would lose it.
 
 mod bytes;
+mod import;
 mod merge;
 mod named;
 mod outcome;
 mod profile;
 
+pub(crate) use import::{decode_import, decode_import_body, encode_import, encode_import_body};
 pub(crate) use merge::{decode_merge, encode_merge};
 pub(crate) use outcome::{decode_outcome, encode_outcome};
 pub(crate) use profile::{decode_profile, encode_profile};

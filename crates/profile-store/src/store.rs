@@ -1,5 +1,7 @@
 //! The store: requests in, outcomes out.
 
+mod imports;
+
 use std::{
     collections::HashMap,
     fmt,

@@ -23,6 +23,8 @@ mod history;
 #[cfg(test)]
 mod identity_md;
 #[cfg(test)]
+mod imports;
+#[cfg(test)]
 mod intents;
 #[cfg(test)]
 mod laws;
