@@ -60,5 +60,9 @@ pub const RELAXED_FLUSH_MS: u64 = 100;
 /// Entries an audit reads at a time.
 pub const AUDIT_PAGE: usize = 1_024;
 
+/// Entries a copy takes at a time. The largest are records of merges, of half a
+/// megabyte, and nearly all are a thousandth of that.
+pub const COPY_PAGE: usize = 256;
+
 /// Breaches an audit lists; of more, only the number is kept.
 pub const BREACHES: usize = 100;
