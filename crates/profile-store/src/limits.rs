@@ -49,9 +49,8 @@ pub const HISTORY_PAGE: usize = 100;
 /// Profiles in one page of a list, at most: as many as the original gives.
 pub const LIST_PAGE: usize = 100;
 
-/// Entries looked at for one page of a list. A page whose bounds nearly nobody
-/// meets comes back short rather than late: this many are read in some ten
-/// milliseconds.
+/// Entries looked at for one page of a list: as many as ten full pages have. A page
+/// whose bounds nearly nobody meets comes back short rather than late.
 pub const LIST_ENTRIES: usize = 1_000;
 
 /// Milliseconds a commit may stay unflushed under relaxed durability.
