@@ -16,6 +16,7 @@ mod arbitrary;
 mod audit;
 mod claims;
 mod committer;
+mod copy;
 mod decision;
 mod erase;
 mod history;
@@ -42,6 +43,7 @@ mod view;
 
 pub use audit::{Audit, Breach, audit};
 pub use claims::{Claim, Claims, InvalidToken, Named, OnlySentinels, Origin};
+pub use copy::{Copied, CopyError, copy};
 pub use decision::{Decision, Merge, Moment, PropertiesTooLarge, Submission, decide};
 pub use engine::Engine;
 pub use erase::Delete;

@@ -49,9 +49,8 @@ pub const HISTORY_PAGE: usize = 100;
 /// Profiles in one page of a list, at most: as many as the original gives.
 pub const LIST_PAGE: usize = 100;
 
-/// Entries looked at for one page of a list. A page whose bounds nearly nobody
-/// meets comes back short rather than late: this many are read in some ten
-/// milliseconds.
+/// Entries looked at for one page of a list: as many as ten full pages have. A page
+/// whose bounds nearly nobody meets comes back short rather than late.
 pub const LIST_ENTRIES: usize = 1_000;
 
 /// Bulk imports kept of one company. Whoever still asks about one has seldom asked
@@ -73,6 +72,10 @@ pub const RELAXED_FLUSH_MS: u64 = 100;
 
 /// Entries an audit reads at a time.
 pub const AUDIT_PAGE: usize = 1_024;
+
+/// Entries a copy takes at a time. The largest are records of merges, of half a
+/// megabyte, and nearly all are a thousandth of that.
+pub const COPY_PAGE: usize = 256;
 
 /// Breaches an audit lists; of more, only the number is kept.
 pub const BREACHES: usize = 100;

@@ -7,6 +7,8 @@ mod clockwork;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
+mod copy;
+#[cfg(test)]
 mod decisions;
 #[cfg(test)]
 mod deletion;
