@@ -192,6 +192,7 @@ impl ClaimShown {
                 Origin::Subject => "meta.identifiers",
                 Origin::Attributes => "attributes",
                 Origin::Append => "meta.patch_identifiers.append",
+                Origin::Command => "command",
             },
             fate: claim.fate.word(),
             reason,

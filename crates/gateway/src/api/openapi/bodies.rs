@@ -7,17 +7,16 @@ use super::with;
 
 /// The schemas of all bodies, by name.
 pub(super) fn schemas() -> Map<String, Value> {
-    let resource = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
-    let document = |data: &str| object(json!({ "data": resource(data) }), &["data"]);
+    let document = |data: &str| object(json!({ "data": reference(data) }), &["data"]);
     let mut schemas = Map::new();
     let mut add = |name: &str, schema: Value| drop(schemas.insert(name.to_owned(), schema));
-    for kind in ["ProfileCreate", "ProfileImport", "ProfileUpdate"] {
-        add(&format!("{kind}Request"), document(&format!("{kind}Resource")));
+    for Kind { name, looks_up, .. } in KINDS {
+        add(&format!("{name}Request"), document(&format!("{name}Resource")));
+        add(&format!("{name}Attributes"), attributes(looks_up));
     }
-    add("ProfileCreateResource", profile(&["type", "attributes"], false));
-    add("ProfileImportResource", profile(&["type", "attributes"], true));
-    add("ProfileUpdateResource", profile(&["type", "id"], true));
-    add("ProfileAttributesSent", attributes());
+    for kind in KINDS {
+        add(&format!("{}Resource", kind.name), profile(&kind));
+    }
     add("LocationSent", location());
     add("ProfileMetaSent", meta());
     add("ProfileMergeRequest", merge());
@@ -26,6 +25,46 @@ pub(super) fn schemas() -> Map<String, Value> {
     add("ExplainRequest", explain());
     add("BulkImportRequest", bulk_import());
     schemas
+}
+
+/// One way in which a profile may be sent.
+struct Kind {
+    name: &'static str,
+    required: &'static [&'static str],
+    /// Whether it may have an id and `meta`.
+    whole: bool,
+    /// Whether somebody may be named by a token.
+    looks_up: bool,
+    /// What has to be named, one of it at least.
+    names: &'static [&'static str],
+}
+
+const KINDS: [Kind; 3] = [
+    Kind {
+        name: "ProfileCreate",
+        required: &["type", "attributes"],
+        whole: false,
+        looks_up: false,
+        names: &["email", "phone_number", "external_id", "anonymous_id"],
+    },
+    Kind {
+        name: "ProfileImport",
+        required: &["type"],
+        whole: true,
+        looks_up: true,
+        names: &["email", "phone_number", "external_id", "anonymous_id", "_kx"],
+    },
+    Kind {
+        name: "ProfileUpdate",
+        required: &["type", "id"],
+        whole: true,
+        looks_up: false,
+        names: &[],
+    },
+];
+
+fn reference(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
 fn object(properties: impl Into<Value>, required: &[&str]) -> Value {
@@ -52,54 +91,62 @@ fn text(longest: usize) -> Value {
     json!({ "type": ["string", "null"], "maxLength": longest })
 }
 
-fn profile(required: &[&str], whole: bool) -> Value {
-    let mut members = json!({
+fn profile(kind: &Kind) -> Value {
+    let members = json!({
         "type": named("profile"),
-        "attributes": { "$ref": "#/components/schemas/ProfileAttributesSent" },
+        "attributes": reference(&format!("{}Attributes", kind.name)),
     });
-    if whole {
-        members = with(
-            members,
-            "id",
-            json!({ "type": ["string", "null"], "maxLength": limits::ID_TEXT_BYTES }),
-        );
-        members = with(
-            members,
-            "meta",
-            json!({ "anyOf": [
-            { "$ref": "#/components/schemas/ProfileMetaSent" },
-            { "type": "null" },
-        ] }),
-        );
+    let id = json!({ "type": ["string", "null"], "minLength": 1, "pattern": NOT_BLANK,
+        "maxLength": limits::ID_TEXT_BYTES });
+    let meta = json!({ "anyOf": [reference("ProfileMetaSent"), { "type": "null" }] });
+    let members = if kind.whole { with(with(members, "id", id), "meta", meta) } else { members };
+    let schema = object(members, kind.required);
+    if kind.names.is_empty() {
+        return schema;
     }
-    object(members, required)
+    let has =
+        |name: &&str| json!({ "properties": { *name: { "type": "string" } }, "required": [*name] });
+    let named: Vec<Value> = kind.names.iter().map(has).collect();
+    let attributes =
+        json!({ "properties": { "attributes": { "anyOf": named } }, "required": ["attributes"] });
+    let somebody = if kind.whole { vec![has(&"id"), attributes] } else { vec![attributes] };
+    with(schema, "anyOf", Value::Array(somebody))
 }
+
+fn phone_number() -> String {
+    let (fewest, most) = (limits::PHONE_DIGITS_MIN - 1, limits::PHONE_DIGITS_MAX - 1);
+    format!(r"^\+[1-9][0-9]{{{fewest},{most}}}$")
+}
+
+/// What is neither empty nor blank, and has no control characters.
+const NOT_BLANK: &str = r"^[^\u0000-\u001f\u007f]*[^\s\u0000-\u001f\u007f][^\u0000-\u001f\u007f]*$";
 
 /// What may be said of a person. A null clears; on an identifier it does so only
 /// where the company itself asks.
-fn attributes() -> Value {
+fn attributes(looks_up: bool) -> Value {
     let mut members = Map::new();
     for field in Field::ALL.into_iter().filter(|field| !field.is_location()) {
         members.insert(field.name().to_owned(), text(limits::TEXT_BYTES));
     }
-    let identifiers = [
-        ("email", limits::EMAIL_BYTES),
-        ("phone_number", limits::PHONE_DIGITS_MAX + 1),
-        ("external_id", limits::OPAQUE_ID_BYTES),
-        ("anonymous_id", limits::OPAQUE_ID_BYTES),
-        ("_kx", limits::EXCHANGE_TOKEN_BYTES),
-    ];
-    for (name, longest) in identifiers {
-        members.insert(name.to_owned(), text(longest));
+    let opaque = |longest: usize| {
+        json!({ "type": ["string", "null"], "maxLength": longest,
+        "pattern": NOT_BLANK })
+    };
+    let mut add = |name: &str, schema: Value| drop(members.insert(name.to_owned(), schema));
+    add("email", with(text(limits::EMAIL_BYTES), "format", "email".into()));
+    add("phone_number", json!({ "type": ["string", "null"], "pattern": phone_number() }));
+    add("external_id", opaque(limits::OPAQUE_ID_BYTES));
+    add("anonymous_id", opaque(limits::OPAQUE_ID_BYTES));
+    if looks_up {
+        add("_kx", opaque(limits::EXCHANGE_TOKEN_BYTES));
     }
-    let location = json!({ "$ref": "#/components/schemas/LocationSent" });
-    members.insert("location".to_owned(), json!({ "anyOf": [location, { "type": "null" }] }));
+    add("location", json!({ "anyOf": [reference("LocationSent"), { "type": "null" }] }));
     let properties = json!({
         "type": ["object", "null"],
         "maxProperties": limits::PROPERTIES,
         "description": "`$append`, `$unappend` and `$unset` mean what they do in `patch_properties`.",
     });
-    members.insert("properties".to_owned(), properties);
+    add("properties", properties);
     object(Value::Object(members), &[])
 }
 
@@ -107,12 +154,22 @@ fn location() -> Value {
     let mut members = Map::new();
     for field in Field::ALL.into_iter().filter(|field| field.is_location()) {
         let schema = match field {
-            Field::Latitude | Field::Longitude => json!({ "type": ["number", "string", "null"] }),
+            Field::Latitude => degrees(90),
+            Field::Longitude => degrees(180),
             _ => text(limits::TEXT_BYTES),
         };
         members.insert(field.name().to_owned(), schema);
     }
     object(Value::Object(members), &[])
+}
+
+/// A number of degrees, or one in a string.
+fn degrees(most: i16) -> Value {
+    json!({ "anyOf": [
+        { "type": "number", "minimum": -most, "maximum": most },
+        { "type": "string", "pattern": r"^-?[0-9]{1,2}(\.[0-9]{1,15})?$" },
+        { "type": "null" },
+    ] })
 }
 
 fn meta() -> Value {
@@ -158,13 +215,26 @@ fn unmerge() -> Value {
 }
 
 fn deletion() -> Value {
-    let nullable = || json!({ "type": ["string", "null"] });
-    let named_by = object(json!({ "email": nullable(), "phone_number": nullable() }), &[]);
-    let profile = object(
-        json!({ "type": named("profile"), "id": nullable(), "attributes": named_by }),
-        &["type"],
+    let (id, attributes) =
+        (json!({ "type": "string", "pattern": NOT_BLANK }), ["email", "phone_number"]);
+    let by_id = object(
+        json!({ "type": named("profile"), "id": id, "attributes": object(json!({}), &[]) }),
+        &["type", "id"],
     );
-    let profile = object(json!({ "data": profile }), &["data"]);
+    let by = |name: &str| {
+        let value = if name == "email" {
+            json!({ "type": "string", "format": "email" })
+        } else {
+            json!({ "type": "string", "pattern": phone_number() })
+        };
+        let attributes = object(with(json!({}), name, value), &[name]);
+        object(
+            json!({ "type": named("profile"), "attributes": attributes }),
+            &["type", "attributes"],
+        )
+    };
+    let ways: Vec<Value> = std::iter::once(by_id).chain(attributes.map(by)).collect();
+    let profile = object(json!({ "data": { "oneOf": ways } }), &["data"]);
     let attributes = object(json!({ "profile": profile }), &["profile"]);
     document("data-privacy-deletion-job", json!({ "attributes": attributes }), &["attributes"])
 }
@@ -172,7 +242,7 @@ fn deletion() -> Value {
 fn explain() -> Value {
     let attributes = json!({
         "scope": { "enum": ["client", "server"] },
-        "body": { "$ref": "#/components/schemas/ProfileImportRequest" },
+        "body": reference("ProfileImportRequest"),
     });
     let attributes = object(attributes, &["scope", "body"]);
     document("profile-explain", json!({ "attributes": attributes }), &["attributes"])
@@ -181,7 +251,7 @@ fn explain() -> Value {
 fn bulk_import() -> Value {
     let profiles = json!({
         "type": "array",
-        "items": { "$ref": "#/components/schemas/ProfileImportResource" },
+        "items": reference("ProfileImportResource"),
         "minItems": 1,
         "maxItems": limits::BULK_PROFILES,
     });

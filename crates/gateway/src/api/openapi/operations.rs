@@ -142,9 +142,10 @@ fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Value {
 
 /// The endpoint that browsers and apps send to.
 pub(super) fn client(generator: &mut SchemaGenerator) -> Value {
-    let onsite = schema::<OnsiteDocument>(generator);
-    let answers =
-        vec![(202, "Stored. The body is for pages of the original's script.", Some(onsite))];
+    // Named in words only: most answers have no body.
+    schema::<OnsiteDocument>(generator);
+    let stored = "Stored. No body; with `X-Klaviyo-Onsite: 1` an OnsiteDocument.";
+    let answers = vec![(202, stored, None)];
     json!({
         "operationId": "create_client_profile",
         "summary": "Create or update a profile, from a browser or app",

@@ -176,10 +176,13 @@ fn of_one_merge_too_many() {
             "profiles": { "data": [{ "type": "profile", "id": other }] } } } });
         let answer = api.post("/api/profile-merge", &merge);
         if number == 100 {
-            return says(&answer, expect![[r#"
+            return says(
+                &answer,
+                expect![[r#"
                 409 application/vnd.api+json
                 "status":409,"code":"merge_cap_reached","title":"Conflict.","detail":"As many profiles as the company's settings allow were merged into this one.","source":{"pointer":"/data"},"links":{},"meta":{}}
-            "#]]);
+            "#]],
+            );
         }
         assert_eq!(answer.status, 201);
     }
