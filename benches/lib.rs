@@ -11,7 +11,7 @@ use std::{fmt::Write, ops::Range, sync::Arc};
 
 use profile_protocol::{AnonymousId, Identifiers, ProfileId, ProfileRequest, Revision};
 use profile_store::{
-    Claims, Held, InvalidToken, Moment, Profile, Scope, Sentinels, Submission, Timestamp,
+    Claims, Held, Intent, InvalidToken, Moment, Profile, Scope, Sentinels, Submission, Timestamp,
 };
 
 /// What a browser sends today about a customer who has filled in a form: some
@@ -90,8 +90,10 @@ pub fn submission(body: &str) -> Submission {
     Submission {
         company: "DEMO01".parse().expect("the company has a name"),
         scope: Scope::Client,
+        intent: Intent::Upsert,
         revision: Revision::LATEST,
         claims: claims(body),
+        cleared: Vec::new(),
         leaving_emails: Vec::new(),
         patch: request(body).patch,
         rules: Arc::default(),

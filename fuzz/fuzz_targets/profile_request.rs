@@ -23,10 +23,11 @@ fuzz_target!(|body: &[u8]| {
 });
 
 fn accepted(body: &[u8], request: &ProfileRequest) {
-    let ProfileRequest { revision, subject, identifiers, secondary_emails, patch } = request;
+    let ProfileRequest { revision, subject, identifiers, cleared, secondary_emails, patch } = request;
     assert_eq!(*revision, Revision::LATEST);
     assert!(body.len() <= limits::BODY_BYTES);
     assert!(!subject.is_empty() || !identifiers.is_empty(), "nobody is named");
+    assert!(cleared.is_empty(), "a client took an identifier away");
     canonical_identifiers(subject);
     canonical_identifiers(identifiers);
     secondary_emails.append.iter().chain(&secondary_emails.unappend).for_each(canonical_email);

@@ -1,8 +1,13 @@
 //! Private keys: how they are made, and the only form in which they are kept.
 
-use std::{fmt, str::FromStr};
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    str::FromStr,
+};
 
 use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 
 use crate::hexadecimal;
 
@@ -54,10 +59,27 @@ pub struct NoRandomness(#[from] getrandom::Error);
 /// The SHA-256 of a private key.
 ///
 /// A plain digest is enough, without salt or stretching: what it stands for is 136
-/// bits of chance and not a password. For the same reason digests may be compared
-/// in a time that depends on them, since nobody can choose one.
-#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+/// bits of chance and not a password.
+#[derive(Clone, Copy)]
 pub struct KeyDigest([u8; 32]);
+
+/// In a time that does not depend on how much of the two is the same.
+impl PartialEq for KeyDigest {
+    fn eq(&self, other: &KeyDigest) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for KeyDigest {}
+
+/// Of the first bytes only: what a table of digests gives away by the time a
+/// look-up takes is no more than they are.
+impl Hash for KeyDigest {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let [first, second, third, fourth, ..] = self.0;
+        state.write_u32(u32::from_be_bytes([first, second, third, fourth]));
+    }
+}
 
 impl KeyDigest {
     /// The digest of a key as a client presents it.

@@ -9,7 +9,7 @@ use actix_web::{
     web::{Data, Payload},
 };
 use profile_protocol::{CompanyId, ProfileId, ProfileRequest};
-use profile_store::{Claims, Effect, Outcome, Scope, Submission};
+use profile_store::{Claims, Effect, Intent, Outcome, Scope, Submission};
 
 use crate::{
     admission, body,
@@ -97,8 +97,10 @@ async fn store(
     let submission = Submission {
         company: company.id.clone(),
         scope: Scope::Client,
+        intent: Intent::Upsert,
         revision: request.revision,
         claims: claims.map_err(Refusal::OnlySentinels)?,
+        cleared: Vec::new(),
         leaving_emails: Vec::new(),
         patch: request.patch,
         rules: Arc::clone(&company.rules),

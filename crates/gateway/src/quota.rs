@@ -1,6 +1,6 @@
 //! Rate limits: who may still be served, and when the others may return.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::{hash::Hash, num::NonZeroU32, time::Duration};
 
 use dashmap::DashMap;
 use profile_protocol::CompanyId;
@@ -46,39 +46,46 @@ pub struct Standing {
     pub reset_seconds: u64,
 }
 
-/// What every company has used of its two windows.
+/// What has been used of two windows: those of each company, or of whatever else
+/// `K` tells apart.
 ///
 /// A window opens with the first request in it. Both windows of a company are
 /// decided together, so a request that one of them refuses costs nothing in the
 /// other.
 ///
 /// Only configured companies may be charged: that is what bounds the map.
-#[derive(Debug, Default)]
-pub struct Quotas {
+#[derive(Debug)]
+pub struct Quotas<K: Eq + Hash = CompanyId> {
     // Invariant: a guard into this map never leaves the function that took it,
     // and no function takes two. Holding one across a second call can deadlock.
-    companies: DashMap<CompanyId, Windows>,
+    charged: DashMap<K, Windows>,
 }
 
-impl Quotas {
-    /// Decides about one request of `company`, `now` being the time since the
-    /// process started. A `now` before one seen earlier counts as that one.
-    pub fn charge(&self, company: &CompanyId, limits: Limits, now: Duration) -> Admission {
-        match self.companies.get_mut(company) {
+impl<K: Clone + Eq + Hash> Quotas<K> {
+    /// Decides about one request of `who`, `now` being the time since the process
+    /// started. A `now` before one seen earlier counts as that one.
+    pub fn charge(&self, who: &K, limits: Limits, now: Duration) -> Admission {
+        match self.charged.get_mut(who) {
             Some(mut windows) => windows.charge(limits, now),
-            None => self.charge_newcomer(company, limits, now),
+            None => self.charge_newcomer(who, limits, now),
         }
     }
 
-    /// Forgets the companies that `is_configured` does not know, so that
-    /// reloading the configuration cannot make the map grow for ever.
-    pub fn retain(&self, is_configured: impl Fn(&CompanyId) -> bool) {
-        self.companies.retain(|company, _| is_configured(company));
+    /// Forgets those that `is_configured` does not know, so that reloading the
+    /// configuration cannot make the map grow for ever.
+    pub fn retain(&self, is_configured: impl Fn(&K) -> bool) {
+        self.charged.retain(|who, _| is_configured(who));
     }
 
     #[cold]
-    fn charge_newcomer(&self, company: &CompanyId, limits: Limits, now: Duration) -> Admission {
-        self.companies.entry(company.clone()).or_default().charge(limits, now)
+    fn charge_newcomer(&self, who: &K, limits: Limits, now: Duration) -> Admission {
+        self.charged.entry(who.clone()).or_default().charge(limits, now)
+    }
+}
+
+impl<K: Eq + Hash> Default for Quotas<K> {
+    fn default() -> Quotas<K> {
+        Quotas { charged: DashMap::new() }
     }
 }
 
@@ -174,7 +181,7 @@ mod tests {
 
     #[test]
     fn an_admitted_request_learns_where_the_steady_window_stands() {
-        let quotas = Quotas::default();
+        let quotas = Quotas::<CompanyId>::default();
         assert_eq!(charge(&quotas, limits(10, 20), 500), admitted(20, 19, 60));
         assert_eq!(charge(&quotas, limits(10, 20), 1_499), admitted(20, 18, 60));
         assert_eq!(charge(&quotas, limits(10, 20), 1_500), admitted(20, 17, 59));
@@ -184,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_full_burst_window_refuses_until_it_ends() {
-        let quotas = Quotas::default();
+        let quotas = Quotas::<CompanyId>::default();
         charge(&quotas, limits(1, 20), 0);
         assert_eq!(charge(&quotas, limits(1, 20), 999), throttled(1));
         assert_eq!(charge(&quotas, limits(1, 20), 1_000), admitted(20, 18, 59));
@@ -192,7 +199,7 @@ mod tests {
 
     #[test]
     fn when_both_windows_refuse_the_later_end_counts() {
-        let quotas = Quotas::default();
+        let quotas = Quotas::<CompanyId>::default();
         charge(&quotas, limits(1, 1), 0);
         assert_eq!(charge(&quotas, limits(1, 1), 10), throttled(60));
         assert_eq!(charge(&quotas, limits(1, 1), 59_999), throttled(1));
@@ -201,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_refused_request_is_charged_to_neither_window() {
-        let quotas = Quotas::default();
+        let quotas = Quotas::<CompanyId>::default();
         charge(&quotas, limits(1, 3), 0);
         for _ in 0..100 {
             assert_eq!(charge(&quotas, limits(1, 3), 1), throttled(1));
@@ -212,7 +219,7 @@ mod tests {
 
     #[test]
     fn changed_limits_hold_from_the_next_request() {
-        let quotas = Quotas::default();
+        let quotas = Quotas::<CompanyId>::default();
         assert_eq!(charge(&quotas, limits(5, 5), 0), admitted(5, 4, 60));
         assert_eq!(charge(&quotas, limits(5, 5), 0), admitted(5, 3, 60));
         assert_eq!(charge(&quotas, limits(1, 1), 0), throttled(60));
@@ -221,7 +228,7 @@ mod tests {
 
     #[test]
     fn time_that_goes_backwards_stands_still() {
-        let quotas = Quotas::default();
+        let quotas = Quotas::<CompanyId>::default();
         charge(&quotas, limits(1, 20), 5_000);
         assert_eq!(charge(&quotas, limits(1, 20), 0), throttled(1));
         assert_eq!(charge(&quotas, limits(1, 20), 6_000), admitted(20, 18, 59));
@@ -230,14 +237,14 @@ mod tests {
 
     #[test]
     fn the_end_of_time_is_no_special_case() {
-        let quotas = Quotas::default();
+        let quotas = Quotas::<CompanyId>::default();
         let decision = quotas.charge(&company("ABC123"), limits(1, 20), Duration::MAX);
         assert!(matches!(decision, Admission::Admitted(_)));
     }
 
     #[test]
     fn companies_do_not_share_windows() {
-        let quotas = Quotas::default();
+        let quotas = Quotas::<CompanyId>::default();
         charge(&quotas, limits(1, 1), 0);
         let other = quotas.charge(&company("XYZ789"), limits(1, 1), Duration::ZERO);
         assert_eq!(other, admitted(1, 0, 60));
@@ -245,15 +252,15 @@ mod tests {
 
     #[test]
     fn a_company_no_longer_configured_is_forgotten() {
-        let quotas = Quotas::default();
+        let quotas = Quotas::<CompanyId>::default();
         charge(&quotas, limits(1, 1), 0);
         quotas.retain(|company| company.as_str() != "ABC123");
-        assert!(quotas.companies.is_empty());
+        assert!(quotas.charged.is_empty());
     }
 
     #[test]
     fn threads_together_get_no_more_than_the_limit() {
-        let quotas = Quotas::default();
+        let quotas = Quotas::<CompanyId>::default();
         let admitted_by_thread = || {
             (0..1_000)
                 .filter(|_| matches!(charge(&quotas, limits(700, 900), 0), Admission::Admitted(_)))
@@ -304,7 +311,7 @@ mod tests {
     proptest! {
         #[test]
         fn decisions_are_those_of_a_model_that_forgets_nothing(steps in steps()) {
-            let (quotas, mut model, mut now) = (Quotas::default(), Model::default(), 0);
+            let (quotas, mut model, mut now) = (Quotas::<CompanyId>::default(), Model::default(), 0);
             for (pause, burst, steady) in steps {
                 now += pause;
                 let limits = limits(burst, steady);
@@ -316,7 +323,7 @@ mod tests {
 
         #[test]
         fn retry_after_is_true_and_no_smaller_number_is(steps in steps(), wait_less in any::<bool>()) {
-            let (quotas, mut now) = (Quotas::default(), 0);
+            let (quotas, mut now) = (Quotas::<CompanyId>::default(), 0);
             let limits = limits(3, 7);
             for (pause, _, _) in steps {
                 now += pause;

@@ -204,14 +204,18 @@ fn problem(cause: Cause) -> Problem {
 
 fn cause_of(fault: &Fault) -> Cause {
     match fault {
-        Fault::TooLarge => Cause::TooLarge,
+        Fault::TooLarge { .. } => Cause::TooLarge,
         Fault::WrongType { .. } => Cause::WrongType,
         Fault::Missing { .. } => Cause::Missing,
         Fault::UnknownField { .. } => Cause::UnknownField,
         Fault::Duplicate { .. } => Cause::Duplicate,
-        Fault::WrongResource => Cause::WrongResource,
+        Fault::WrongResource { .. } => Cause::WrongResource,
         Fault::EmptyData => Cause::EmptyData,
         Fault::NoIdentifier => Cause::NoIdentifier,
+        Fault::NobodyToCreate => Cause::NobodyToCreate,
+        Fault::NotOneSubject => Cause::NotOneSubject,
+        Fault::ProfileTooLarge => Cause::ProfileTooLarge,
+        Fault::WrongCount { .. } => Cause::WrongCount,
         Fault::Email(_) => Cause::Email,
         Fault::PhoneNumber(_) => Cause::PhoneNumber,
         Fault::Identifier(_) => Cause::Identifier,
@@ -240,10 +244,11 @@ mod tests {
         let problems = Refusal::Violations(violations).problems();
         let details: Vec<&str> = problems.iter().map(|problem| problem.detail.as_str()).collect();
         let [wrong_type, email, phone, unknown] = details[..] else { panic!("{details:?}") };
-        assert_eq!(wrong_type, row_of(Cause::WrongResource).detail);
+        let told = |cause| row_of(cause).detail.replace("{resource}", "profile");
+        assert_eq!(wrong_type, told(Cause::WrongResource));
         assert_eq!(email, row_of(Cause::Email).detail);
         assert_eq!(phone, row_of(Cause::PhoneNumber).detail);
-        assert_eq!(unknown, row_of(Cause::UnknownField).detail.replace("{name}", "X"));
+        assert_eq!(unknown, told(Cause::UnknownField).replace("{name}", "X"));
     }
 
     #[test]

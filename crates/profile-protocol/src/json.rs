@@ -45,6 +45,37 @@ pub(crate) fn elements(raw: &RawValue) -> Option<Vec<&RawValue>> {
     serde_json::from_str(raw.get()).ok()
 }
 
+/// The first so many elements of a JSON array that is known to be sound; what
+/// follows them is not kept.
+pub(crate) fn first_elements(raw: &RawValue, most: usize) -> Vec<&RawValue> {
+    let mut first = First { elements: Vec::new(), most };
+    // It stops early where there are more, which is no fault of the array's.
+    let _ = serde_json::Deserializer::from_str(raw.get()).deserialize_seq(&mut first);
+    first.elements
+}
+
+struct First<'de> {
+    elements: Vec<&'de RawValue>,
+    most: usize,
+}
+
+impl<'de> Visitor<'de> for &mut First<'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while self.elements.len() < self.most
+            && let Some(element) = seq.next_element()?
+        {
+            self.elements.push(element);
+        }
+        Ok(())
+    }
+}
+
 /// The members of a JSON object, in order, duplicates and all. Nothing if a
 /// name contains half a surrogate pair.
 pub(crate) fn members(raw: &RawValue) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {

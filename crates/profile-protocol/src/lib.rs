@@ -23,6 +23,7 @@ pub mod limits;
 mod attributes;
 mod company;
 mod email;
+mod filter;
 mod identifiers;
 mod json;
 mod opaque;
@@ -32,20 +33,25 @@ mod profile_id;
 mod properties;
 mod request;
 mod revision;
+mod server;
 mod text;
 mod violation;
 
 pub use attributes::{Attributes, Field, Fields};
 pub use company::{CompanyId, InvalidCompanyId};
 pub use email::{Email, InvalidEmail};
+pub use filter::{Bound, Condition, FilterFault, InvalidFilter, ProfileFilter};
 pub use identifiers::{ClaimedId, IdentifierKind, Identifiers};
 pub use opaque::{AnonymousId, ExchangeToken, ExternalId, InvalidOpaqueId};
 pub use patch::{Change, ChangedAttribute, Patch, PropertiesPatch};
 pub use phone_number::{InvalidPhoneNumber, PhoneNumber};
 pub use profile_id::{InvalidProfileId, ProfileId};
 pub use properties::{InvalidProperty, Properties, PropertyName, PropertyValue};
-pub use request::{ProfileRequest, SecondaryEmails};
+pub use request::{ProfileEndpoint, ProfileRequest, SecondaryEmails};
 pub use revision::{Date, InvalidRevision, RequestedRevision, Revision, UnavailableRevision};
+pub use server::{
+    BulkImport, DeletionSubject, ExplainedScope, ProfileExplain, ProfileMerge, ProfileUnmerge,
+};
 pub use text::{InvalidCoordinate, InvalidText, Text};
 pub use violation::{Fault, Violation, Violations};
 

@@ -53,6 +53,38 @@ pub const PROPERTIES_BYTES: usize = 256 * 1_024;
 /// the five of the original.
 pub const SECONDARY_EMAILS: usize = 4;
 
+/// Secondary addresses that one request may add, and as many that it may take
+/// away. Each is looked up, and compared with the others; 25 times what a
+/// profile may hold is ample for a list that was copied whole.
+pub const PATCHED_EMAILS: usize = 100;
+
+/// Size of a body of many profiles after decompression, in bytes: the 5 MB that
+/// the original documents for all its endpoints.
+pub const BULK_BODY_BYTES: usize = 5_000_000;
+
+/// How many profiles may be sent at once: the number the original documents.
+pub const BULK_PROFILES: usize = 10_000;
+
+/// Length of the text of a filter after percent-decoding, in bytes: room for a
+/// hundred addresses of average length, and more than most servers take as a URL.
+pub const FILTER_BYTES: usize = 16 * 1_024;
+
+/// How many `and(…)` of a filter may enclose one another. One says all there is to
+/// say; clients that build filters by machine nest a few.
+pub const FILTER_DEPTH: usize = 8;
+
+/// How many conditions a filter may have. There are seven fields; two of them can
+/// be bounded on both sides.
+pub const FILTER_CONDITIONS: usize = 16;
+
+/// How many values one `any(…)` may list: as many as the largest page has profiles.
+pub const FILTER_VALUES: usize = 100;
+
+/// How many violations of its profiles a body of many is told of, before each
+/// further faulty profile is told of only one. A body of 5 MB has room for a
+/// million.
+pub const BULK_VIOLATIONS: usize = 10_000;
+
 /// How many violations one request is told of. A body of 100 KB has room for
 /// twenty thousand faults, and an answer must not outgrow its question.
 pub const VIOLATIONS: usize = 100;

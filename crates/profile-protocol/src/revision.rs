@@ -36,11 +36,22 @@ impl Date {
         }
     }
 
+    /// How many days after 1970-01-01 it is; before it, fewer than none.
+    pub(crate) fn unix_days(self) -> i64 {
+        // The reverse of the above, and from the same page.
+        let (month, day) = (i64::from(self.month), i64::from(self.day));
+        let year = i64::from(self.year) - i64::from(month <= 2);
+        let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+        let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+        let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+        era * 146_097 + day_of_era - 719_468
+    }
+
     const fn literal(year: u16, month: u8, day: u8) -> Date {
         Date { year, month, day }
     }
 
-    fn parse(text: &str) -> Option<Date> {
+    pub(crate) fn parse(text: &str) -> Option<Date> {
         let bytes = text.as_bytes();
         let (&[.., b'-', _, _, b'-', _, _], 10) = (bytes, bytes.len()) else { return None };
         let year = digits(text.get(..4)?)?;
@@ -276,6 +287,9 @@ mod tests {
         assert_eq!(Date::from_unix_days(0).to_string(), "1970-01-01");
         assert_eq!(Date::from_unix_days(11_016).to_string(), "2000-02-29");
         assert_eq!(Date::from_unix_days(20_780).to_string(), "2026-11-23");
+        assert_eq!(Date::literal(1969, 12, 31).unix_days(), -1);
+        assert_eq!(Date::literal(1900, 3, 1).unix_days(), -25_508);
+        assert_eq!(Date::literal(0, 1, 1).unix_days(), -719_528);
     }
 
     proptest! {
@@ -283,6 +297,7 @@ mod tests {
         fn every_counted_day_exists_and_the_next_is_later(days in 0u32..2_900_000) {
             let (day, next) = (Date::from_unix_days(days), Date::from_unix_days(days + 1));
             prop_assert_eq!(Date::parse(&day.to_string()), Some(day));
+            prop_assert_eq!(day.unix_days(), i64::from(days));
             prop_assert!(day < next);
         }
     }

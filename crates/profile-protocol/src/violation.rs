@@ -1,6 +1,6 @@
 //! What is wrong with a request, and where.
 
-use std::fmt;
+use std::{fmt, num::NonZeroUsize};
 
 use crate::{
     InvalidCoordinate, InvalidEmail, InvalidOpaqueId, InvalidPhoneNumber, InvalidProperty,
@@ -24,18 +24,20 @@ pub struct Violation {
 pub enum Fault {
     #[error("Invalid JSON: {message}.")]
     Syntax { message: String },
-    #[error("The body must be at most {} bytes.", limits::BODY_BYTES)]
-    TooLarge,
+    #[error("The body must be at most {bytes} bytes.")]
+    TooLarge { bytes: usize },
+    #[error("The profile must be at most {} bytes.", limits::BODY_BYTES)]
+    ProfileTooLarge,
     #[error("Must be {expected}.")]
     WrongType { expected: &'static str },
     #[error("'{name}' is required.")]
     Missing { name: &'static str },
-    #[error("'{name}' is not a valid field for the resource 'profile'.")]
-    UnknownField { name: String },
+    #[error("'{name}' is not a valid field for the resource '{resource}'.")]
+    UnknownField { name: String, resource: &'static str },
     #[error("'{name}' is given more than once.")]
     Duplicate { name: String },
-    #[error("'type' must be 'profile'.")]
-    WrongResource,
+    #[error("'type' must be '{resource}'.")]
+    WrongResource { resource: &'static str },
     #[error(
         "One of `attributes`, `relationships` or `id` must be included in the request payload."
     )]
@@ -45,6 +47,15 @@ pub enum Fault {
          included to say whom the request is about."
     )]
     NoIdentifier,
+    #[error(
+        "One of `external_id`, `email`, `phone_number` or `anonymous_id` must be included to say \
+         whom to create."
+    )]
+    NobodyToCreate,
+    #[error(
+        "Exactly one of `id`, `email` or `phone_number` must be included to say whom to delete."
+    )]
+    NotOneSubject,
     #[error("Invalid email address")]
     Email(InvalidEmail),
     #[error("Invalid phone number format (Example of a valid format: +12345678901)")]
@@ -57,6 +68,8 @@ pub enum Fault {
     Coordinate(InvalidCoordinate),
     #[error("The property {0}.")]
     Property(InvalidProperty),
+    #[error("Must contain {expected}.")]
+    WrongCount { expected: &'static str },
     #[error("Must contain at most {} properties.", limits::PROPERTIES)]
     TooManyProperties,
     #[error("Must not contain half of a surrogate pair.")]
@@ -108,6 +121,34 @@ impl Violations {
     /// The violations.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Violation> {
         self.all.iter()
+    }
+
+    pub(crate) fn syntax(error: impl fmt::Display) -> Violations {
+        let fault = Fault::Syntax { message: error.to_string() };
+        Violation { pointer: String::new(), fault }.into()
+    }
+
+    /// The same, of a document that is found at `to` instead of `from`.
+    pub(crate) fn moved(mut self, from: &str, to: &str) -> Violations {
+        for Violation { pointer, .. } in &mut self.all {
+            *pointer = format!("{to}{}", pointer.strip_prefix(from).unwrap_or(pointer));
+        }
+        self
+    }
+
+    /// The first so many of them.
+    pub(crate) fn first(mut self, most: NonZeroUsize) -> Violations {
+        self.all.truncate(most.get());
+        self
+    }
+}
+
+impl IntoIterator for Violations {
+    type Item = Violation;
+    type IntoIter = std::vec::IntoIter<Violation>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.all.into_iter()
     }
 }
 
@@ -185,7 +226,7 @@ mod tests {
     fn a_report_is_bounded_and_says_when_it_was_cut() {
         let mut report = Report::default();
         for _ in 0..limits::VIOLATIONS + 50 {
-            report.add(String::new(), Fault::WrongResource);
+            report.add(String::new(), Fault::Surrogate);
         }
         let violations = report.into_violations().unwrap();
         assert_eq!(violations.iter().len(), limits::VIOLATIONS + 1);

@@ -176,6 +176,7 @@ fn fates() -> impl Strategy<Value = Fate> {
         Fate::Matched,
         Fate::Attached,
         Fate::Replaced,
+        Fate::Released,
         Fate::Refused(Refused::Sentinel),
         Fate::Refused(Refused::MergeCap),
         Fate::Refused(Refused::TooLarge),

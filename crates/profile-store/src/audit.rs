@@ -7,6 +7,7 @@ use profile_protocol::{CompanyId, IdentifierKind, ProfileId};
 use crate::{
     Identifier, Profile,
     engine::{Engine, EngineError, Key, Order, Scan, Value},
+    index,
     key::{self, Parsed},
     limits, record,
 };
@@ -56,8 +57,9 @@ impl fmt::Display for Breach {
 /// Checks everything in `engine`, a page at a time. Nothing may write meanwhile.
 ///
 /// Every identifier and alias has to lead to a living profile that claims it,
-/// everything that a profile claims has to lead to it, no absorbed profile may
-/// live, every merge has to be on record, and every record has to be readable.
+/// everything that a profile claims has to lead to it, each profile has to stand in
+/// every order where it belongs and nowhere else, no absorbed profile may live,
+/// every merge has to be on record, and every record has to be readable.
 pub async fn audit(engine: &dyn Engine) -> Result<Audit, EngineError> {
     let mut auditor = Auditor { engine, audit: Audit::default() };
     let mut scan = Scan {
@@ -93,6 +95,31 @@ impl Auditor<'_> {
             Some(Parsed::Alias(company, id)) => self.alias(&company, id, value).await?,
             Some(Parsed::Merge(company, id)) => self.merge(&company, id, value).await?,
             Some(Parsed::Outcome(company, sequence)) => self.outcome(&company, sequence, value),
+            Some(
+                Parsed::Created(company, _, id)
+                | Parsed::NoEmail(company, id)
+                | Parsed::Updated(company, _, id),
+            ) => self.indexed(&company, id, key, value).await?,
+        }
+        Ok(())
+    }
+
+    /// Checks that a profile stands where an index says.
+    async fn indexed(
+        &mut self,
+        company: &CompanyId,
+        id: ProfileId,
+        key: &Key,
+        value: &Value,
+    ) -> Result<(), EngineError> {
+        let name = format!("an {}", index::name(key));
+        let target = self.target(company, &name, &record::encode_id(id)).await?;
+        let Some(profile) = target else { return Ok(()) };
+        if !index::entries(company, &profile).contains(key) {
+            let fault = format!("{name} leads to it, and it does not stand there");
+            self.breach(Some(company), Some(id), fault);
+        } else if !value.is_empty() {
+            self.breach(Some(company), Some(id), format!("{name} leads to it with a value"));
         }
         Ok(())
     }
@@ -112,6 +139,7 @@ impl Auditor<'_> {
             }
         };
         self.leads_back(company, &profile).await?;
+        self.is_indexed(company, &profile).await?;
         if !profile.attributes.properties.fit() {
             self.breach(Some(company), Some(id), "has more properties than it may".to_owned());
         }
@@ -138,6 +166,21 @@ impl Auditor<'_> {
                 Some(_) => format!("{name} leads to another profile"),
                 None => format!("{name} leads nowhere"),
             };
+            self.breach(Some(company), Some(profile.id), fault);
+        }
+        Ok(())
+    }
+
+    /// Checks that a profile is found in every order.
+    async fn is_indexed(
+        &mut self,
+        company: &CompanyId,
+        profile: &Profile,
+    ) -> Result<(), EngineError> {
+        let keys = index::entries(company, profile);
+        let values = self.engine.read(&keys).await?;
+        for (key, _) in keys.iter().zip(values).filter(|(_, value)| value.is_none()) {
+            let fault = format!("its {} is missing", index::name(key));
             self.breach(Some(company), Some(profile.id), fault);
         }
         Ok(())

@@ -4,6 +4,8 @@
 //! flushes once, and answers them all. Batches form by themselves: while one is
 //! being flushed, requests gather for the next. A lone request waits for nobody.
 
+mod commands;
+
 use std::{
     collections::HashMap,
     mem,
@@ -21,9 +23,10 @@ use tokio::{
 };
 
 use crate::{
-    Effect, Mint, Moment, Outcome, Submission, Timestamp, Undo, Unmerged,
+    Effect, MergeProfiles, Mint, Moment, Outcome, Submission, Timestamp, Undo, Unmerged,
     engine::{Engine, EngineError, Write},
     limits,
+    pending::Pending,
     prune::{Pruner, newest_outcome},
     store::{Durability, StoreError},
     view::View,
@@ -41,6 +44,8 @@ pub(crate) enum Job {
     Explain { submission: Box<Submission>, answer: Answer<Outcome> },
     /// To flush and stop, once all that was asked before is done.
     Stop { answer: Answer<()> },
+    /// To merge two profiles.
+    Merge { asked: Box<MergeProfiles>, answer: Answer<Outcome> },
     /// To undo a merge.
     Undo { undo: Box<Undo>, answer: Answer<Unmerged> },
 }
@@ -56,6 +61,8 @@ pub(crate) struct Committer {
     pub(crate) pruner: Pruner,
     /// Set for good when a write failed: nobody knows any more what is stored.
     pub(crate) poisoned: Arc<AtomicBool>,
+    /// Outcomes that are applied and that nobody is shown yet.
+    pub(crate) pending: Arc<Pending>,
     /// The number of each company's newest outcome.
     pub(crate) sequences: HashMap<CompanyId, u64>,
     /// Chance for the next profile's id.
@@ -128,6 +135,7 @@ impl Committer {
                 Job::Explain { submission, answer } => {
                     respond(answer, self.explain(&submission).await);
                 }
+                Job::Merge { asked, answer } => respond(answer, self.merge(&asked).await),
                 Job::Undo { undo, answer } => respond(answer, self.undo(&undo).await),
                 Job::Stop { answer } => return Some(answer),
                 Job::Commit { .. } => {}
@@ -224,6 +232,7 @@ impl Committer {
         if writes.is_empty() {
             return Ok(());
         }
+        self.pending.note(&writes);
         let applied = self.engine.apply(writes).await;
         applied.map_err(|error| self.poison(&error))?;
         let since = *self.unflushed.get_or_insert_with(Instant::now);
@@ -238,6 +247,7 @@ impl Committer {
         if self.unflushed.is_some() {
             self.engine.flush().await.map_err(|error| self.poison(&error))?;
             self.unflushed = None;
+            self.pending.clear();
         }
         Ok(())
     }

@@ -7,11 +7,13 @@ use std::{
     sync::Arc,
 };
 
-use profile_protocol::{ChangedAttribute, CompanyId, Email, Patch, ProfileId, Revision};
+use profile_protocol::{
+    ChangedAttribute, CompanyId, Email, IdentifierKind, Patch, ProfileId, Revision,
+};
 
 use crate::{
-    Claims, Effect, Held, Identifier, Named, Origin, Outcome, Profile, Rules, Scope, Timestamp,
-    limits,
+    Claim, Claims, Effect, Held, Identifier, Intent, Named, Origin, Outcome, Profile, Rejected,
+    Rules, Scope, Timestamp, limits,
     merge::{UNBOUNDED, merge},
     mint::profile_id,
     outcome::{ClaimOutcome, Fate, Ignored},
@@ -25,10 +27,16 @@ pub struct Submission {
     pub company: CompanyId,
     /// Who asks.
     pub scope: Scope,
+    /// What it is meant to do.
+    pub intent: Intent,
     /// The revision they ask at.
     pub revision: Revision,
     /// Who the person is.
     pub claims: Claims,
+    /// Kinds of which the profile shall hold no identifier any more: `email`,
+    /// `phone_number` and `external_id`. Only the company itself may say so, and
+    /// one of which the request names an identifier stays.
+    pub cleared: Vec<IdentifierKind>,
     /// Secondary addresses that leave. Those that join are among the claims.
     pub leaving_emails: Vec<Email>,
     /// What there is to know.
@@ -86,9 +94,11 @@ pub fn decide(
     submission: &Submission,
     reached: &[Option<&Profile>],
     moment: Moment,
-) -> Result<Decision, PropertiesTooLarge> {
-    let Submission { claims, scope, rules, .. } = submission;
+) -> Result<Decision, Rejected> {
+    let Submission { claims, scope, rules, intent, .. } = submission;
+    intent.admits(claims.made(), reached)?;
     let mut resolution = resolve(claims.made(), reached, *scope, rules);
+    intent.accepts(reached, &resolution.fates)?;
     let profile_of =
         |id: ProfileId| reached.iter().flatten().find(|profile| profile.id == id).copied();
     let before = resolution.survivor.and_then(profile_of);
@@ -97,17 +107,19 @@ pub fn decide(
     let start = before.cloned().unwrap_or_else(|| newcomer(moment));
     let previous = previous_outcomes(&start, absorbed.clone());
     let (mut profile, merges) = absorb_all(start, absorbed, claims, &resolution.fates, moment);
-    attach_all(&mut profile.held, claims, &resolution.fates);
-    detach_all(&mut profile.held, submission);
-    bound(&mut profile.held, claims, rules);
-    settle(&mut resolution.fates, claims, &profile.held);
-    let base = untouched(submission, &resolution.fates, moment);
+    let released = rename(&mut profile.held, submission, &mut resolution.fates);
+    let mut base = untouched(submission, &resolution.fates, moment);
+    base.claims.extend(released);
     if before.is_none() && profile.held.highest().is_none() {
+        intent.spares_nobody()?;
         return Ok(Decision { outcome: base, profile: None, merges: Vec::new() });
+    }
+    if before.is_some_and(|before| loses_its_last(submission, before, &profile)) {
+        return Err(Rejected::NoIdentifierLeft);
     }
     let mut changed = submission.patch.clone().apply(&mut profile.attributes);
     if !changed.is_empty() && !profile.attributes.properties.fit() {
-        return Err(PropertiesTooLarge);
+        return Err(PropertiesTooLarge.into());
     }
 
     let known = before.is_some_and(|before| before.held == profile.held);
@@ -200,6 +212,21 @@ fn named(claims: &Claims) -> impl Iterator<Item = &Identifier> {
     })
 }
 
+/// Gives and takes identifiers as the request says. Returns what it took by kind.
+fn rename(held: &mut Held, submission: &Submission, fates: &mut [Fate]) -> Vec<ClaimOutcome> {
+    let Submission { claims, rules, .. } = submission;
+    // An address may leave the first place to be a secondary one.
+    let released = release(held, submission);
+    attach_all(held, claims, fates);
+    if let Intent::Update(_) = submission.intent {
+        promote(held, claims, fates);
+    }
+    detach_all(held, submission);
+    bound(held, claims, rules);
+    settle(fates, claims, held);
+    released
+}
+
 /// Gives the profile the identifiers that were attached. An address that is to be
 /// a secondary one may have led to it as the primary one that is replaced now.
 fn attach_all(held: &mut Held, claims: &Claims, fates: &[Fate]) {
@@ -210,7 +237,7 @@ fn attach_all(held: &mut Held, claims: &Claims, fates: &[Fate]) {
             Fate::Matched | Fate::Absorbed(_) => {
                 claim.origin == Origin::Append && !held.holds(identifier)
             }
-            Fate::Restored(_) | Fate::Refused(_) | Fate::Ignored(_) => false,
+            Fate::Restored(_) | Fate::Released | Fate::Refused(_) | Fate::Ignored(_) => false,
         };
         if joins {
             attach(held, claim.origin, identifier.clone());
@@ -226,6 +253,52 @@ fn attach(held: &mut Held, origin: Origin, identifier: Identifier) {
         Identifier::Email(email) => held.email = Some(email),
         Identifier::ExternalId(id) => held.external_id = Some(id),
     }
+}
+
+/// An update says what the profile holds, so an address that was a secondary one
+/// becomes the primary one.
+fn promote(held: &mut Held, claims: &Claims, fates: &mut [Fate]) {
+    for (claim, fate) in claims.made().iter().zip(fates) {
+        let Named::Holder(Identifier::Email(email)) = &claim.named else { continue };
+        if claim.origin == Origin::Attributes && held.secondary_emails.contains(email) {
+            held.secondary_emails.retain(|secondary| secondary != email);
+            let before = held.email.replace(email.clone());
+            *fate = if before.is_some() { Fate::Replaced } else { Fate::Attached };
+        }
+    }
+}
+
+/// Takes away the identifiers of the kinds that are cleared, but none of a kind of
+/// which the request names one: that says what to hold instead.
+fn release(held: &mut Held, submission: &Submission) -> Vec<ClaimOutcome> {
+    let Submission { scope: Scope::Server, claims, cleared, .. } = submission else {
+        return Vec::new();
+    };
+    let named = |kind| {
+        let named = |claim: &Claim| claim.kind() == kind && claim.origin != Origin::Append;
+        claims.made().iter().any(named)
+    };
+    let mut released = Vec::new();
+    for &kind in cleared.iter().filter(|kind| !named(**kind)) {
+        let held = match kind {
+            IdentifierKind::Email => held.email.take().is_some(),
+            IdentifierKind::PhoneNumber => held.phone_number.take().is_some(),
+            IdentifierKind::ExternalId => held.external_id.take().is_some(),
+            IdentifierKind::AnonymousId | IdentifierKind::Id => false,
+        };
+        if held {
+            let (origin, fate) = (Origin::Attributes, Fate::Released);
+            released.push(ClaimOutcome { kind, origin, fate });
+        }
+    }
+    released
+}
+
+/// Whether a request takes the last identifier of a profile away. What only
+/// describes a profile that has none is stored.
+fn loses_its_last(submission: &Submission, before: &Profile, after: &Profile) -> bool {
+    let takes = submission.intent != Intent::Upsert || !submission.cleared.is_empty();
+    takes && after.held.highest().is_none() && before.held.highest().is_some()
 }
 
 /// Takes away the secondary addresses that are to leave. One that the request

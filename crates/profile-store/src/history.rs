@@ -11,7 +11,9 @@ use profile_protocol::CompanyId;
 use crate::{
     Outcome,
     engine::{Engine, EngineError},
-    key, record,
+    key,
+    pending::Pending,
+    record,
 };
 
 /// A page of a person's history.
@@ -34,6 +36,7 @@ pub struct HistoryCursor {
 
 pub(crate) async fn read(
     engine: &dyn Engine,
+    pending: &Pending,
     company: &CompanyId,
     from: HistoryCursor,
     limit: usize,
@@ -51,7 +54,9 @@ pub(crate) async fn read(
             let outcome = record::decode_outcome(sequence, &value);
             let outcome = outcome.map_err(|error| EngineError::Damaged(error.to_string()))?;
             ahead.extend(outcome.previous.iter().copied().filter(|earlier| *earlier < sequence));
-            outcomes.push(outcome);
+            if !pending.holds(company, sequence) {
+                outcomes.push(outcome);
+            }
         }
     }
     let mut sequences = ahead.into_sorted_vec();

@@ -6,10 +6,13 @@
 
 use profile_protocol::{AnonymousId, CompanyId, Email, ExternalId, PhoneNumber, ProfileId};
 
-use crate::{Identifier, engine::Key};
+use crate::{Identifier, Timestamp, engine::Key};
 
 /// Ends the company's name, in which this byte cannot occur.
 const END: u8 = 0;
+
+/// What an email address starts with among the identifiers.
+const EMAIL: u8 = b'e';
 
 /// What kind of entry a key leads to: the byte after the company's name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -17,15 +20,22 @@ const END: u8 = 0;
 pub(crate) enum Kind {
     /// An absorbed profile's id, leading to its survivor.
     Alias = b'a',
+    /// A time that is not the one in a profile's id, and the id: when that profile
+    /// was created.
+    Created = b'c',
     /// An identifier, leading to the profile that holds it.
     Identifier = b'i',
     /// An absorbed profile's id, leading to all that is needed to take the merge
     /// back.
     Merge = b'm',
+    /// The id of a profile that has no primary address.
+    NoEmail = b'n',
     /// An outcome's number, leading to the outcome.
     Outcome = b'o',
     /// A profile's id, leading to the profile.
     Profile = b'p',
+    /// A time, and the id of a profile: when that profile was last updated.
+    Updated = b'u',
 }
 
 /// The key under which the version of this layout is kept. It starts with no
@@ -33,7 +43,7 @@ pub(crate) enum Kind {
 pub(crate) const FORMAT: &[u8] = b"\0format";
 
 /// The version of this layout.
-pub(crate) const FORMAT_VERSION: &[u8] = &[1];
+pub(crate) const FORMAT_VERSION: &[u8] = &[2];
 
 /// Greater than the key of the format, and smaller than every company's.
 pub(crate) const BEFORE_COMPANIES: &[u8] = &[END + 1];
@@ -82,6 +92,25 @@ pub(crate) fn merge(company: &CompanyId, absorbed: ProfileId) -> Key {
     by_id(company, Kind::Merge, absorbed)
 }
 
+pub(crate) fn no_email(company: &CompanyId, id: ProfileId) -> Key {
+    by_id(company, Kind::NoEmail, id)
+}
+
+fn by_time(company: &CompanyId, kind: Kind, at: Timestamp, id: ProfileId) -> Key {
+    let mut key = under(company, kind, size_of::<u64>() + size_of::<u128>());
+    key.extend_from_slice(&at.millis().to_be_bytes());
+    key.extend_from_slice(&id.bits().to_be_bytes());
+    key
+}
+
+pub(crate) fn created(company: &CompanyId, at: Timestamp, id: ProfileId) -> Key {
+    by_time(company, Kind::Created, at, id)
+}
+
+pub(crate) fn updated(company: &CompanyId, at: Timestamp, id: ProfileId) -> Key {
+    by_time(company, Kind::Updated, at, id)
+}
+
 pub(crate) fn outcome(company: &CompanyId, sequence: u64) -> Key {
     let mut key = under(company, Kind::Outcome, size_of::<u64>());
     key.extend_from_slice(&sequence.to_be_bytes());
@@ -93,7 +122,7 @@ pub(crate) fn identifier(company: &CompanyId, identifier: &Identifier) -> Key {
     let mut key = under(company, Kind::Identifier, 1 + text.len());
     key.push(match identifier {
         Identifier::AnonymousId(_) => b'a',
-        Identifier::Email(_) => b'e',
+        Identifier::Email(_) => EMAIL,
         Identifier::PhoneNumber(_) => b'p',
         Identifier::ExternalId(_) => b'x',
     });
@@ -101,15 +130,32 @@ pub(crate) fn identifier(company: &CompanyId, identifier: &Identifier) -> Key {
     key
 }
 
+/// Whether a key of ours is an outcome's, at a glance.
+pub(crate) fn is_outcome(key: &[u8]) -> bool {
+    key.split(|&byte| byte == END)
+        .nth(1)
+        .is_some_and(|rest| rest.first() == Some(&(Kind::Outcome as u8)))
+}
+
+/// What the keys of one company's email addresses start with.
+pub(crate) fn email_prefix(company: &CompanyId) -> Key {
+    let mut key = under(company, Kind::Identifier, 1);
+    key.push(EMAIL);
+    key
+}
+
 /// A key taken apart.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Parsed {
     Alias(CompanyId, ProfileId),
+    Created(CompanyId, Timestamp, ProfileId),
     Format,
     Identifier(CompanyId, Identifier),
     Merge(CompanyId, ProfileId),
+    NoEmail(CompanyId, ProfileId),
     Outcome(CompanyId, u64),
     Profile(CompanyId, ProfileId),
+    Updated(CompanyId, Timestamp, ProfileId),
 }
 
 /// Takes a key apart. Nothing if it is none of ours.
@@ -122,12 +168,20 @@ pub(crate) fn parse(key: &[u8]) -> Option<Parsed> {
     let company = company_of(key)?;
     let (&kind, rest) = rest.get(1..)?.split_first()?;
     let id = || Some(ProfileId::from_bits(u128::from_be_bytes(rest.try_into().ok()?)));
+    let timed = || {
+        let (at, id) = rest.split_first_chunk()?;
+        let id = ProfileId::from_bits(u128::from_be_bytes(id.try_into().ok()?));
+        Some((Timestamp::from_millis(u64::from_be_bytes(*at)), id))
+    };
     match kind {
         b'a' => Some(Parsed::Alias(company, id()?)),
+        b'c' => timed().map(|(at, id)| Parsed::Created(company, at, id)),
         b'i' => Some(Parsed::Identifier(company, parse_identifier(rest)?)),
         b'm' => Some(Parsed::Merge(company, id()?)),
+        b'n' => Some(Parsed::NoEmail(company, id()?)),
         b'o' => Some(Parsed::Outcome(company, u64::from_be_bytes(rest.try_into().ok()?))),
         b'p' => Some(Parsed::Profile(company, id()?)),
+        b'u' => timed().map(|(at, id)| Parsed::Updated(company, at, id)),
         _ => None,
     }
 }
@@ -137,7 +191,7 @@ fn parse_identifier(bytes: &[u8]) -> Option<Identifier> {
     let text = std::str::from_utf8(text).ok()?;
     let identifier = match kind {
         b'a' => Identifier::AnonymousId(text.parse::<AnonymousId>().ok()?),
-        b'e' => Identifier::Email(text.parse::<Email>().ok()?),
+        &EMAIL => Identifier::Email(text.parse::<Email>().ok()?),
         b'p' => Identifier::PhoneNumber(text.parse::<PhoneNumber>().ok()?),
         b'x' => Identifier::ExternalId(text.parse::<ExternalId>().ok()?),
         _ => return None,
@@ -158,10 +212,14 @@ mod tests {
     fn a_key_taken_apart_is_what_it_was_made_of() {
         let (a, id) = (company("ABC123"), ProfileId::from_bits(7));
         let email = Identifier::Email("a@example.com".parse().unwrap());
+        let at = Timestamp::from_millis(300);
         let cases = [
             (profile(&a, id), Parsed::Profile(a.clone(), id)),
             (alias(&a, id), Parsed::Alias(a.clone(), id)),
             (merge(&a, id), Parsed::Merge(a.clone(), id)),
+            (created(&a, at, id), Parsed::Created(a.clone(), at, id)),
+            (no_email(&a, id), Parsed::NoEmail(a.clone(), id)),
+            (updated(&a, at, id), Parsed::Updated(a.clone(), at, id)),
             (outcome(&a, 9), Parsed::Outcome(a.clone(), 9)),
             (identifier(&a, &email), Parsed::Identifier(a.clone(), email)),
             (FORMAT.to_vec(), Parsed::Format),
@@ -190,8 +248,23 @@ mod tests {
     }
 
     #[test]
+    fn keys_that_put_profiles_into_an_order_are_laid_out_as_they_always_were() {
+        let (a, id) = (company("A"), ProfileId::from_bits(7));
+        let at = Timestamp::from_millis(300);
+        let id_bytes = [[0; 15].as_slice(), &[7]].concat();
+        let timed = [&[0, 0, 0, 0, 0, 0, 1, 44][..], &id_bytes].concat();
+        assert_eq!(created(&a, at, id), [b"A\0c", timed.as_slice()].concat());
+        assert_eq!(updated(&a, at, id), [b"A\0u", timed.as_slice()].concat());
+        assert_eq!(no_email(&a, id), [b"A\0n", id_bytes.as_slice()].concat());
+        let email = Identifier::Email("a@example.com".parse().unwrap());
+        assert!(identifier(&a, &email).starts_with(&email_prefix(&a)));
+    }
+
+    #[test]
     fn what_is_none_of_ours_is_not_taken_apart() {
-        for key in [&b""[..], b"ABC", b"ABC\0", b"ABC\0p", b"ABC\0z1", b"A-C\0a", b"\0\0"] {
+        for key in
+            [&b""[..], b"ABC", b"ABC\0", b"ABC\0p", b"ABC\0z1", b"ABC\0u1", b"A-C\0a", b"\0\0"]
+        {
             assert_eq!(parse(key), None, "{key:?}");
         }
         assert_eq!(parse(b"ABC\0ieA@Example.com"), None);

@@ -46,6 +46,14 @@ pub const PRUNE_PAUSE_MS: u64 = 10;
 /// Outcomes in one page of a profile's history, at most.
 pub const HISTORY_PAGE: usize = 100;
 
+/// Profiles in one page of a list, at most: as many as the original gives.
+pub const LIST_PAGE: usize = 100;
+
+/// Entries looked at for one page of a list. A page whose bounds nearly nobody
+/// meets comes back short rather than late: this many are read in some ten
+/// milliseconds.
+pub const LIST_ENTRIES: usize = 1_000;
+
 /// Milliseconds a commit may stay unflushed under relaxed durability.
 pub const RELAXED_FLUSH_MS: u64 = 100;
 

@@ -40,6 +40,19 @@ pub(crate) fn profile_id(now: Timestamp, chance: u128) -> ProfileId {
     ProfileId::from_bits(u128::from(now.millis()) << CHANCE_BITS | chance)
 }
 
+/// The time in an id.
+pub(crate) fn time_of(id: ProfileId) -> Timestamp {
+    let millis = id.bits() >> CHANCE_BITS;
+    Timestamp::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
+}
+
+/// The bits of the first and the last id of that time, if ids can be of it.
+pub(crate) fn ids_at(at: Timestamp) -> Option<(u128, u128)> {
+    let millis = u128::from(at.millis());
+    let first = (millis <= u128::MAX >> CHANCE_BITS).then_some(millis << CHANCE_BITS)?;
+    Some((first, first | ((1 << CHANCE_BITS) - 1)))
+}
+
 /// The operating system gave no random bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the operating system gave no random bytes")]
@@ -74,8 +87,19 @@ mod tests {
     fn ids_begin_with_the_time_and_end_with_chance() {
         let now = Timestamp::from_millis(1_700_000_000_000);
         let id = profile_id(now, u128::MAX);
-        assert_eq!(id.bits() >> CHANCE_BITS, 1_700_000_000_000);
+        assert_eq!(time_of(id), now);
         assert_eq!(id.bits() << (128 - CHANCE_BITS), u128::MAX << (128 - CHANCE_BITS));
+    }
+
+    #[test]
+    fn the_ids_of_a_time_are_those_that_begin_with_it() {
+        let now = Timestamp::from_millis(1_700_000_000_000);
+        let (first, last) = ids_at(now).unwrap();
+        assert_eq!(first, profile_id(now, 0).bits());
+        assert_eq!(last, profile_id(now, u128::MAX).bits());
+        let latest = time_of(ProfileId::from_bits(u128::MAX));
+        assert_eq!(ids_at(latest).unwrap().1, u128::MAX);
+        assert_eq!(ids_at(Timestamp::from_millis(latest.millis() + 1)), None);
     }
 
     #[test]

@@ -69,6 +69,9 @@ pub enum Fate {
     Absorbed(ProfileId),
     /// It named this absorbed profile, which lives again.
     Restored(ProfileId),
+    /// Nothing was claimed: an identifier of this kind was let go of, by the survivor
+    /// or by a profile merged into it.
+    Released,
     /// It led to another profile, which stays apart.
     Refused(Refused),
     /// It led to nobody and was not taken up.
@@ -83,6 +86,7 @@ impl Fate {
             Fate::Attached | Fate::Replaced => "attached",
             Fate::Absorbed(_) => "absorbed",
             Fate::Restored(_) => "restored",
+            Fate::Released => "released",
             Fate::Refused(_) => "refused",
             Fate::Ignored(_) => "ignored",
         }

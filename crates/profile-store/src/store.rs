@@ -13,11 +13,12 @@ use profile_protocol::{ChangedAttribute, CompanyId, IdentifierKind, ProfileId, R
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    History, HistoryCursor, Identifier, Mint, Outcome, Profile, PropertiesTooLarge, Retention,
-    Rules, Submission, Timestamp,
+    History, HistoryCursor, Identifier, Listing, MergeProfiles, Mint, Outcome, Profile,
+    ProfilePage, PropertiesTooLarge, Rejected, Retention, Rules, Submission, Timestamp,
     committer::{Committer, Job},
     engine::{Engine, EngineError, Key, Order, Scan, Value, Write},
-    history, key, limits,
+    history, key, limits, listing,
+    pending::Pending,
     prune::Pruner,
     record,
 };
@@ -76,6 +77,7 @@ pub struct Store {
     engine: Arc<dyn Engine>,
     queue: mpsc::Sender<Job>,
     poisoned: Arc<AtomicBool>,
+    pending: Arc<Pending>,
 }
 
 /// Why a request was not stored.
@@ -85,6 +87,21 @@ pub enum StoreError {
     /// The profile would have more properties than one may keep.
     #[error(transparent)]
     PropertiesTooLarge(#[from] PropertiesTooLarge),
+    /// What the request names is another profile's.
+    #[error("what the request names belongs to the profile {id}")]
+    Duplicate {
+        /// The other profile.
+        id: ProfileId,
+    },
+    /// No profile has, or had, this id.
+    #[error("no profile has this id")]
+    UnknownProfile,
+    /// No identifier would lead to the profile.
+    #[error("no identifier would lead to the profile")]
+    NoIdentifierLeft,
+    /// As many profiles as may be have been merged into the one.
+    #[error("as many profiles as may be have been merged into this one")]
+    MergeCap,
     /// More requests wait than may; ask again in a moment.
     #[error("too many requests are waiting to be stored")]
     Overloaded,
@@ -105,6 +122,18 @@ pub enum StoreError {
     Closed,
 }
 
+impl From<Rejected> for StoreError {
+    fn from(rejected: Rejected) -> StoreError {
+        match rejected {
+            Rejected::PropertiesTooLarge(error) => StoreError::PropertiesTooLarge(error),
+            Rejected::Duplicate { id } => StoreError::Duplicate { id },
+            Rejected::UnknownProfile => StoreError::UnknownProfile,
+            Rejected::NoIdentifierLeft => StoreError::NoIdentifierLeft,
+            Rejected::MergeCap => StoreError::MergeCap,
+        }
+    }
+}
+
 /// Why a store could not be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -113,7 +142,7 @@ pub enum OpenError {
     #[error(transparent)]
     Engine(#[from] EngineError),
     /// The data are laid out in a way that this version does not know.
-    #[error("the data are not those of a profile store, or of a newer one")]
+    #[error("the data are not those of a profile store, or of another version of it")]
     Format,
     /// The system gave no thread to commit on.
     #[error("the thread that commits could not be started: {0}")]
@@ -131,6 +160,7 @@ impl Store {
         check_format(engine.as_ref()).await?;
         let (sender, queue) = mpsc::channel(limits::QUEUE);
         let poisoned = Arc::new(AtomicBool::new(false));
+        let pending = Arc::new(Pending::default());
         let committer = Committer {
             engine: Arc::clone(&engine),
             mint,
@@ -138,6 +168,7 @@ impl Store {
             durability: options.durability,
             pruner: Pruner::new(options.retention),
             poisoned: Arc::clone(&poisoned),
+            pending: Arc::clone(&pending),
             sequences: HashMap::new(),
             chance: None,
             latest: Timestamp::default(),
@@ -147,7 +178,7 @@ impl Store {
         let runtime = runtime.map_err(OpenError::Thread)?;
         let thread = std::thread::Builder::new().name("committer".into());
         thread.spawn(move || runtime.block_on(committer.run())).map_err(OpenError::Thread)?;
-        Ok(Store { engine, queue: sender, poisoned })
+        Ok(Store { engine, queue: sender, poisoned, pending })
     }
 
     /// Decides and stores one request. The answer comes when it is stored as
@@ -161,6 +192,12 @@ impl Store {
     pub async fn explain(&self, submission: Submission) -> Result<Outcome, StoreError> {
         let submission = Box::new(submission);
         self.ask(|answer| Job::Explain { submission, answer }).await
+    }
+
+    /// Merges two profiles. If both ids lead to one already, it stays as it is.
+    pub async fn merge(&self, asked: MergeProfiles) -> Result<Outcome, StoreError> {
+        let asked = Box::new(asked);
+        self.ask(|answer| Job::Merge { asked, answer }).await
     }
 
     /// Undoes a merge.
@@ -234,7 +271,7 @@ impl Store {
 
     /// What happened to this person, newest first: to the profile with this id, or
     /// the one it was merged into, and to all that were merged into that.
-    /// At most [`limits::HISTORY_PAGE`] outcomes.
+    /// At most [`limits::HISTORY_PAGE`] outcomes, all of them on the medium.
     pub async fn history(
         &self,
         company: &CompanyId,
@@ -254,12 +291,12 @@ impl Store {
         limit: usize,
     ) -> Result<History, EngineError> {
         let limit = limit.min(limits::HISTORY_PAGE);
-        history::read(self.engine.as_ref(), company, from, limit).await
+        history::read(self.engine.as_ref(), &self.pending, company, from, limit).await
     }
 
-    /// The outcomes after the one of this number, oldest first. Their numbers
-    /// follow one another without a gap; where one is missing, what lay between
-    /// was pruned.
+    /// The outcomes after the one of this number, oldest first, as far as they are
+    /// on the medium: no crash takes back what was shown. Their numbers follow one
+    /// another without a gap; where one is missing, what lay between was pruned.
     pub async fn outcomes(
         &self,
         company: &CompanyId,
@@ -279,7 +316,17 @@ impl Store {
             }
             _ => Err(EngineError::Damaged("a key that is no outcome's".to_owned())),
         });
-        decoded.collect()
+        let outcomes: Vec<Outcome> = decoded.collect::<Result<_, _>>()?;
+        let lasting = |outcome: &Outcome| !self.pending.holds(company, outcome.sequence);
+        Ok(outcomes.into_iter().take_while(lasting).collect())
+    }
+
+    /// One page of a company's profiles, in an order. At most
+    /// [`limits::LIST_PAGE`] of them. A page may come back short, even empty, and
+    /// have a next one: following that to its end gives every profile that did not
+    /// change meanwhile once.
+    pub async fn list(&self, listing: &Listing) -> Result<ProfilePage, EngineError> {
+        listing::read(self.engine.as_ref(), listing).await
     }
 
     /// The profile that the pointer at this key leads to.
@@ -319,7 +366,8 @@ fn damaged(error: record::InvalidRecord) -> EngineError {
 async fn check_format(engine: &dyn Engine) -> Result<(), OpenError> {
     let values = engine.read(&[key::FORMAT.to_vec()]).await?;
     match values.as_slice() {
-        [Some(version)] if version == key::FORMAT_VERSION => return Ok(()),
+        // What was written last may have outlived its process and not be flushed.
+        [Some(version)] if version == key::FORMAT_VERSION => return Ok(engine.flush().await?),
         [Some(_)] => return Err(OpenError::Format),
         _ => {}
     }

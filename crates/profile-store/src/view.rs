@@ -3,16 +3,18 @@
 //! Requests of one batch are decided in order, and each sees what those before
 //! it did: a view is the engine's state with their changes laid over it.
 
+mod commands;
+
 use std::collections::{HashMap, HashSet};
 
 use profile_protocol::{CompanyId, IdentifierKind, ProfileId};
 
 use crate::{
-    Claim, ClaimOutcome, Decision, Effect, Fate, Held, Identifier, InvalidRecord, Merge, Moment,
-    Named, Origin, Outcome, Profile, Scope, Submission, Undo, Unmerged, decide,
+    ClaimOutcome, Decision, Effect, Fate, Held, Identifier, InvalidRecord, Merge, Moment, Named,
+    Origin, Outcome, Profile, Scope, Submission, Undo, Unmerged, decide,
     decision::list_bounded,
     engine::{Engine, EngineError, Key, Value, Write},
-    key, record,
+    index, key, record,
     store::StoreError,
     unmerge::{Unmerge, unmerge},
 };
@@ -25,6 +27,14 @@ enum Slot {
     Unreadable(InvalidRecord),
 }
 
+/// What was stored of a profile before the batch.
+#[derive(Debug)]
+struct Loaded {
+    company: CompanyId,
+    /// Its keys in the orders of profiles.
+    entries: Vec<Key>,
+}
+
 /// The engine's state with a batch's changes laid over it.
 #[derive(Debug, Default)]
 pub(crate) struct View {
@@ -32,7 +42,7 @@ pub(crate) struct View {
     pointers: HashMap<Key, Result<Option<ProfileId>, InvalidRecord>>,
     profiles: HashMap<Key, Slot>,
     changed_pointers: HashSet<Key>,
-    changed_profiles: HashSet<Key>,
+    changed_profiles: HashMap<Key, Loaded>,
     /// Records that nothing in the batch reads.
     records: Vec<Write>,
 }
@@ -44,16 +54,24 @@ impl View {
         engine: &dyn Engine,
         submissions: impl Iterator<Item = &Submission> + Clone,
     ) -> Result<View, EngineError> {
+        let named = submissions
+            .flat_map(|s| s.claims.made().iter().map(|claim| (&s.company, &claim.named)));
+        View::load_named(engine, named).await
+    }
+
+    /// Reads whom these lead to, each of a company.
+    pub(crate) async fn load_named<'n>(
+        engine: &dyn Engine,
+        all: impl Iterator<Item = (&'n CompanyId, &'n Named)> + Clone,
+    ) -> Result<View, EngineError> {
         let mut view = View::default();
-        let claims =
-            || submissions.clone().flat_map(|s| s.claims.made().iter().map(|c| (&s.company, c)));
-        view.read_pointers(engine, claims().map(|(company, claim)| pointer_key(company, claim)))
+        view.read_pointers(engine, all.clone().map(|(company, named)| pointer_key(company, named)))
             .await?;
-        let led_to = claims().flat_map(|(company, claim)| {
-            let pointed = view.pointers.get(&pointer_key(company, claim));
+        let led_to = all.flat_map(|(company, named)| {
+            let pointed = view.pointers.get(&pointer_key(company, named));
             let pointed = pointed.and_then(|pointer| pointer.ok().flatten());
-            let named = match claim.named {
-                Named::Profile(id) => Some(id),
+            let named = match named {
+                Named::Profile(id) => Some(*id),
                 Named::Holder(_) => None,
             };
             pointed.into_iter().chain(named).map(|id| (key::profile(company, id), id))
@@ -105,8 +123,14 @@ impl View {
         let company = &submission.company;
         let claims = submission.claims.made().iter();
         let reached: Vec<Option<&Profile>> =
-            claims.map(|claim| self.reach(company, claim)).collect::<Result<_, _>>()?;
-        let Decision { outcome, profile, merges } = decide(submission, &reached, moment)?;
+            claims.map(|claim| self.reach(company, &claim.named)).collect::<Result<_, _>>()?;
+        let decision = decide(submission, &reached, moment)?;
+        Ok(self.carry_out(company, decision))
+    }
+
+    /// Changes all that was decided about.
+    fn carry_out(&mut self, company: &CompanyId, decision: Decision) -> Outcome {
+        let Decision { outcome, profile, merges } = decision;
         if let Some(profile) = profile {
             let absorbed = merges.iter().map(|merge| &merge.absorbed);
             self.move_identifiers(company, absorbed, [&profile]);
@@ -116,17 +140,17 @@ impl View {
             self.bury(company, outcome.survivor, &merge);
         }
         self.record_outcome(company, &outcome);
-        Ok(outcome)
+        outcome
     }
 
-    /// The profile a claim leads to.
-    fn reach(&self, company: &CompanyId, claim: &Claim) -> Result<Option<&Profile>, StoreError> {
-        if let Named::Profile(id) = claim.named
-            && let Some(profile) = self.profile(company, id)?
+    /// The profile that this leads to.
+    fn reach(&self, company: &CompanyId, named: &Named) -> Result<Option<&Profile>, StoreError> {
+        if let Named::Profile(id) = named
+            && let Some(profile) = self.profile(company, *id)?
         {
             return Ok(Some(profile));
         }
-        let Some(id) = self.pointer(company, &pointer_key(company, claim))? else {
+        let Some(id) = self.pointer(company, &pointer_key(company, named))? else {
             return Ok(None);
         };
         // A pointer that leads nowhere is damage: to take it for nobody would
@@ -188,8 +212,16 @@ impl View {
 
     fn put(&mut self, company: &CompanyId, profile: Profile) {
         let key = key::profile(company, profile.id);
-        self.profiles.insert(key.clone(), Slot::Present(Box::new(profile)));
-        self.changed_profiles.insert(key);
+        self.change(company, key, Slot::Present(Box::new(profile)));
+    }
+
+    /// Changes a profile, and remembers where it stood if this is its first change.
+    fn change(&mut self, company: &CompanyId, key: Key, slot: Slot) {
+        let before = self.profiles.insert(key.clone(), slot);
+        self.changed_profiles.entry(key).or_insert_with(|| Loaded {
+            company: company.clone(),
+            entries: before.map(|slot| entries(company, &slot)).unwrap_or_default(),
+        });
     }
 
     /// Makes an end of an absorbed profile: its id, and every id that led to it,
@@ -199,9 +231,7 @@ impl View {
         for id in absorbed.absorbed.iter().chain([&absorbed.id]) {
             self.point(key::alias(company, *id), survivor);
         }
-        let key = key::profile(company, absorbed.id);
-        self.profiles.insert(key.clone(), Slot::Absent);
-        self.changed_profiles.insert(key);
+        self.change(company, key::profile(company, absorbed.id), Slot::Absent);
         let value = Some(record::encode_merge(merge));
         self.records.push(Write { key: key::merge(company, absorbed.id), value });
     }
@@ -336,11 +366,21 @@ impl View {
             let value = id.map(record::encode_id);
             Write { key, value }
         });
-        let profiles = changed_profiles.into_iter().map(|key| {
-            let value = profiles.remove(&key).and_then(encoded);
-            Write { key, value }
+        let profiles = changed_profiles.into_iter().flat_map(|(key, loaded)| {
+            let slot = profiles.remove(&key).unwrap_or(Slot::Absent);
+            let now = entries(&loaded.company, &slot);
+            let moved = index::moves(loaded.entries, now);
+            moved.chain([Write { key, value: encoded(slot) }])
         });
         pointers.chain(profiles).chain(records).collect()
+    }
+}
+
+/// The keys of a profile in the orders of profiles.
+fn entries(company: &CompanyId, slot: &Slot) -> Vec<Key> {
+    match slot {
+        Slot::Present(profile) => index::entries(company, profile),
+        Slot::Absent | Slot::Unreadable(_) => Vec::new(),
     }
 }
 
@@ -351,9 +391,9 @@ fn encoded(slot: Slot) -> Option<Value> {
     }
 }
 
-/// The key under which the profile that a claim leads to may be found.
-fn pointer_key(company: &CompanyId, claim: &Claim) -> Key {
-    match &claim.named {
+/// The key under which the profile that this leads to may be found.
+fn pointer_key(company: &CompanyId, named: &Named) -> Key {
+    match named {
         Named::Profile(id) => key::alias(company, *id),
         Named::Holder(identifier) => key::identifier(company, identifier),
     }

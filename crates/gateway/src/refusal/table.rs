@@ -30,6 +30,8 @@ pub(super) enum Cause {
     WrongResource,
     EmptyData,
     NoIdentifier,
+    NobodyToCreate,
+    NotOneSubject,
     OnlySentinels,
     Email,
     PhoneNumber,
@@ -37,8 +39,10 @@ pub(super) enum Cause {
     Text,
     Coordinate,
     Property,
+    WrongCount,
     TooManyProperties,
     Surrogate,
+    ProfileTooLarge,
     MoreFaults,
     PropertiesTooLarge,
     Overloaded,
@@ -106,7 +110,7 @@ const fn parameter(name: &'static str, row: Row) -> Row {
 }
 
 /// The table. Its order is that of the checks.
-const TABLE: [Row; 35] = [
+const TABLE: [Row; 39] = [
     row(Cause::UnknownPath, "any other path", NOT_FOUND, "There is nothing at this path.", "/data"),
     row(
         Cause::Method,
@@ -242,7 +246,7 @@ const TABLE: [Row; 35] = [
         Cause::UnknownField,
         "a field no revision has",
         INVALID,
-        "'{name}' is not a valid field for the resource 'profile'.",
+        "'{name}' is not a valid field for the resource '{resource}'.",
         "{the field}",
     ),
     row(
@@ -254,10 +258,10 @@ const TABLE: [Row; 35] = [
     ),
     row(
         Cause::WrongResource,
-        "`type` is not `profile`",
+        "`type` is not what the endpoint takes",
         INVALID,
-        "'type' must be 'profile'.",
-        "/data/type",
+        "'type' must be '{resource}'.",
+        "{the value}",
     ),
     row(
         Cause::EmptyData,
@@ -272,6 +276,21 @@ const TABLE: [Row; 35] = [
         INVALID,
         "One of `id`, `_kx`, `external_id`, `email`, `phone_number` or `anonymous_id` must be \
          included to say whom the request is about.",
+        "/data/attributes",
+    ),
+    row(
+        Cause::NobodyToCreate,
+        "nobody is named whom to create",
+        INVALID,
+        "One of `external_id`, `email`, `phone_number` or `anonymous_id` must be included to say \
+         whom to create.",
+        "/data/attributes",
+    ),
+    row(
+        Cause::NotOneSubject,
+        "nobody is named whom to delete, or several may be meant",
+        INVALID,
+        "Exactly one of `id`, `email` or `phone_number` must be included to say whom to delete.",
         "/data/attributes",
     ),
     row(
@@ -318,6 +337,13 @@ const TABLE: [Row; 35] = [
         "{the property}",
     ),
     row(
+        Cause::WrongCount,
+        "a list with too many elements, or too few",
+        INVALID,
+        "Must contain {how many}.",
+        "{the list}",
+    ),
+    row(
         Cause::TooManyProperties,
         "over 1,000 properties in one request",
         INVALID,
@@ -330,6 +356,13 @@ const TABLE: [Row; 35] = [
         INVALID,
         "Must not contain half of a surrogate pair.",
         "{the value}",
+    ),
+    row(
+        Cause::ProfileTooLarge,
+        "one of many profiles over 102,400 bytes",
+        INVALID,
+        "The profile must be at most 102400 bytes.",
+        "{the profile}",
     ),
     row(
         Cause::MoreFaults,

@@ -2,12 +2,13 @@
 
 use std::{borrow::Cow, str::FromStr};
 
+use serde::de::DeserializeSeed;
 use serde_json::value::RawValue;
 
-use super::{ProfileRequest, SecondaryEmails, places};
+use super::{ProfileEndpoint, ProfileRequest, SecondaryEmails, places};
 use crate::{
-    Change, Email, ExchangeToken, Fault, Field, Identifiers, Patch, PropertyName, PropertyValue,
-    Revision, Text, Violations,
+    Change, Email, ExchangeToken, Fault, Field, IdentifierKind, Identifiers, Patch, PropertyName,
+    PropertyValue, Revision, Text, Violations,
     json::{self, Scalar},
     limits,
     text::parse_coordinate,
@@ -17,9 +18,11 @@ use crate::{
 /// What has been read of a body so far.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
+    pub(super) endpoint: ProfileEndpoint,
     pub(super) report: Report,
     pub(super) subject: Identifiers,
     pub(super) identifiers: Identifiers,
+    pub(super) cleared: Vec<IdentifierKind>,
     pub(super) secondary_emails: SecondaryEmails,
     pub(super) patch: Patch,
     /// `$exchange_id`, which stands in for an `_kx` that is not there.
@@ -30,10 +33,22 @@ pub(super) struct Draft {
 
 impl Draft {
     /// Reads a whole body. Fails only if it is not JSON.
-    pub(super) fn read(text: &str) -> Result<Draft, serde_json::Error> {
-        let mut draft = Draft::default();
+    pub(super) fn read(endpoint: ProfileEndpoint, text: &str) -> Result<Draft, serde_json::Error> {
+        let mut draft = Draft { endpoint, ..Draft::default() };
         let mut deserializer = serde_json::Deserializer::from_str(text);
         places::read_document(&mut draft, &mut deserializer)?;
+        deserializer.end()?;
+        Ok(draft)
+    }
+
+    /// Reads what is the `data` of a body. Fails only if it is not JSON.
+    pub(super) fn read_data(
+        endpoint: ProfileEndpoint,
+        text: &str,
+    ) -> Result<Draft, serde_json::Error> {
+        let mut draft = Draft { endpoint, ..Draft::default() };
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        places::read_data(&mut draft, |data| data.deserialize(&mut deserializer))?;
         deserializer.end()?;
         Ok(draft)
     }
@@ -43,21 +58,24 @@ impl Draft {
         if limits::PROPERTIES < self.patch.properties.set.len() {
             self.report.add(places::PROPERTIES.to_owned(), Fault::TooManyProperties);
         }
-        let Draft {
-            report, subject, mut identifiers, secondary_emails, patch, exchange_id, ..
-        } = self;
-        identifiers.exchange_token = identifiers.exchange_token.or(exchange_id);
-        match report.into_violations() {
-            Some(violations) => Err(violations),
-            None => Ok(ProfileRequest { revision, subject, identifiers, secondary_emails, patch }),
+        if let Some(violations) = self.report.into_violations() {
+            return Err(violations);
         }
+        let Draft { subject, mut identifiers, cleared, secondary_emails, patch, .. } = self;
+        identifiers.exchange_token = identifiers.exchange_token.or(self.exchange_id);
+        Ok(ProfileRequest { revision, subject, identifiers, cleared, secondary_emails, patch })
     }
 
     /// Notes that nobody is named, unless somebody is.
     pub(super) fn require_identifier(&mut self) {
-        if !self.claimed {
-            self.report.add(places::ATTRIBUTES.to_owned(), Fault::NoIdentifier);
-        }
+        let fault = match self.endpoint {
+            _ if self.claimed => return,
+            // Its id, which has to be there, says whom.
+            ProfileEndpoint::Update => return,
+            ProfileEndpoint::Create => Fault::NobodyToCreate,
+            ProfileEndpoint::Client | ProfileEndpoint::Import => Fault::NoIdentifier,
+        };
+        self.report.add(places::ATTRIBUTES.to_owned(), fault);
     }
 
     /// Reads an identifier. `null` counts as absent.
@@ -142,7 +160,12 @@ impl Draft {
     /// Reads secondary addresses: one, many or `null`.
     pub(super) fn emails(&mut self, base: &str, name: &str, raw: &RawValue) -> Vec<Email> {
         let mut emails = Vec::new();
-        for (raw, number) in one_or_many(raw) {
+        let addresses = one_or_many(raw);
+        if limits::PATCHED_EMAILS < addresses.len() {
+            self.report.add(pointer(base, name), Fault::WrongCount { expected: PATCHED_EMAILS });
+            return emails;
+        }
+        for (raw, number) in addresses {
             let (base, name) = element_place(base, name, number);
             if let Some(text) = self.optional_text(&base, &name, raw) {
                 emails.extend(self.parsed(&base, &name, text.parse::<Email>()));
@@ -184,6 +207,9 @@ impl Draft {
         result.map_err(|error| self.report.add(pointer(base, name), error)).ok()
     }
 }
+
+const PATCHED_EMAILS: &str = "at most 100 addresses";
+const _: () = assert!(limits::PATCHED_EMAILS == 100, "the fault says how many there may be");
 
 /// The elements of an array with their places in it, or else the one value.
 fn one_or_many(raw: &RawValue) -> Vec<(&RawValue, Option<usize>)> {

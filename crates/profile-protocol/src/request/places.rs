@@ -5,13 +5,14 @@ use std::{borrow::Cow, marker::PhantomData};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess};
 use serde_json::value::RawValue;
 
-use super::draft::Draft;
+use super::{ProfileEndpoint, draft::Draft};
 use crate::{
-    Change, Fault, Field,
+    Change, Fault, Field, IdentifierKind,
     json::{Members, Object, Scalar, Shape},
     violation::{echo, pointer},
 };
 
+const RESOURCE: &str = "profile";
 pub(super) const ATTRIBUTES: &str = "/data/attributes";
 pub(super) const PROPERTIES: &str = "/data/attributes/properties";
 
@@ -30,12 +31,46 @@ pub(super) fn read_document<'de, D: Deserializer<'de>>(
     Ok(())
 }
 
+/// Reads the `data` of a body, once it is known from where.
+pub(super) fn read_data<E>(
+    draft: &mut Draft,
+    read: impl FnOnce(Object<'_, Known<'_, Data>>) -> Result<Shape, E>,
+) -> Result<(), E> {
+    let mut data = Known::<Data>::new(draft);
+    if read(Object(&mut data))? != Shape::Object {
+        wrong_shape(draft, Data::AT);
+        return Ok(());
+    }
+    let typed = data.saw("type");
+    let identified = data.saw("id");
+    let filled =
+        ["attributes", "id", "meta", "relationships"].into_iter().any(|name| data.saw(name));
+    if !typed {
+        draft.report.add(pointer(Data::AT, "type"), Fault::Missing { name: "type" });
+    }
+    if draft.endpoint == ProfileEndpoint::Update {
+        if !identified {
+            missing_id(draft);
+        }
+    } else if filled {
+        draft.require_identifier();
+    } else {
+        draft.report.add(Data::AT.to_owned(), Fault::EmptyData);
+    }
+    Ok(())
+}
+
 /// An object whose members all have known names.
-trait Place {
+pub(super) trait Place {
     /// Its pointer.
     const AT: &'static str;
     /// The names of its members, at most 32.
     const FIELDS: &'static [&'static str];
+
+    /// Whether this endpoint takes the member `name`, one of `FIELDS`.
+    fn takes(_: ProfileEndpoint, _: &'static str) -> bool {
+        true
+    }
 
     /// Takes in the member `name`, one of `FIELDS`.
     fn field<'de, A: MapAccess<'de>>(
@@ -46,7 +81,7 @@ trait Place {
 }
 
 /// Reads a [`Place`]: turns unknown and repeated members away, hands the rest on.
-struct Known<'d, P> {
+pub(super) struct Known<'d, P> {
     draft: &'d mut Draft,
     seen: u32,
     place: PhantomData<P>,
@@ -73,14 +108,21 @@ impl<'de, P: Place> Members<'de> for Known<'_, P> {
         let fault = match known {
             Some((number, &field)) if self.seen & (1 << number) == 0 => {
                 self.seen |= 1 << number;
-                return P::field(self.draft, field, map);
+                if P::takes(self.draft.endpoint, field) {
+                    return P::field(self.draft, field, map);
+                }
+                unknown(field)
             }
             Some((_, &field)) => Fault::Duplicate { name: field.to_owned() },
-            None => Fault::UnknownField { name: echo(&name).to_owned() },
+            None => unknown(&name),
         };
         self.draft.report.add(pointer(P::AT, &name), fault);
         map.next_value::<IgnoredAny>().map(drop)
     }
+}
+
+fn unknown(name: &str) -> Fault {
+    Fault::UnknownField { name: echo(name).to_owned(), resource: RESOURCE }
 }
 
 /// Reads a nested place, which may be `null` instead.
@@ -110,31 +152,19 @@ impl Place for Document {
         _: &'static str,
         map: &mut A,
     ) -> Result<(), A::Error> {
-        let mut data = Known::<Data>::new(draft);
-        if map.next_value_seed(Object(&mut data))? != Shape::Object {
-            wrong_shape(draft, Data::AT);
-            return Ok(());
-        }
-        let typed = data.saw("type");
-        let filled =
-            ["attributes", "id", "meta", "relationships"].into_iter().any(|name| data.saw(name));
-        if !typed {
-            draft.report.add(pointer(Data::AT, "type"), Fault::Missing { name: "type" });
-        }
-        if filled {
-            draft.require_identifier();
-        } else {
-            draft.report.add(Data::AT.to_owned(), Fault::EmptyData);
-        }
-        Ok(())
+        read_data(draft, |data| map.next_value_seed(data))
     }
 }
 
-struct Data;
+pub(super) struct Data;
 
 impl Place for Data {
     const AT: &'static str = "/data";
     const FIELDS: &'static [&'static str] = &["type", "id", "attributes", "meta", "relationships"];
+
+    fn takes(endpoint: ProfileEndpoint, name: &'static str) -> bool {
+        endpoint != ProfileEndpoint::Create || !matches!(name, "id" | "meta")
+    }
 
     fn field<'de, A: MapAccess<'de>>(
         draft: &mut Draft,
@@ -143,7 +173,7 @@ impl Place for Data {
     ) -> Result<(), A::Error> {
         match name {
             "type" => resource_type(draft, map.next_value()?),
-            "id" => draft.identifiers.id = draft.identifier(Self::AT, name, map.next_value()?),
+            "id" => id(draft, map.next_value()?),
             "attributes" => drop(nested::<Attributes, A>(draft, map)?),
             "meta" => drop(nested::<Meta, A>(draft, map)?),
             // Some browser clients send relationships; none that matter here.
@@ -153,9 +183,21 @@ impl Place for Data {
     }
 }
 
+fn id(draft: &mut Draft, raw: &RawValue) {
+    if draft.endpoint == ProfileEndpoint::Update && matches!(Scalar::of(raw), Scalar::Null) {
+        missing_id(draft);
+    }
+    draft.identifiers.id = draft.identifier(Data::AT, "id", raw);
+}
+
+fn missing_id(draft: &mut Draft) {
+    draft.report.add(pointer(Data::AT, "id"), Fault::Missing { name: "id" });
+}
+
 fn resource_type(draft: &mut Draft, raw: &RawValue) {
-    if !matches!(Scalar::of(raw), Scalar::Text(Some(text)) if text == "profile") {
-        draft.report.add(pointer(Data::AT, "type"), Fault::WrongResource);
+    if !matches!(Scalar::of(raw), Scalar::Text(Some(text)) if text == RESOURCE) {
+        let fault = Fault::WrongResource { resource: RESOURCE };
+        draft.report.add(pointer(Data::AT, "type"), fault);
     }
 }
 
@@ -179,6 +221,10 @@ impl Place for Attributes {
         "properties",
     ];
 
+    fn takes(endpoint: ProfileEndpoint, name: &'static str) -> bool {
+        name != "_kx" || endpoint.looks_up()
+    }
+
     fn field<'de, A: MapAccess<'de>>(
         draft: &mut Draft,
         name: &'static str,
@@ -189,9 +235,11 @@ impl Place for Attributes {
             "properties" => properties(draft, map),
             _ => {
                 let raw = map.next_value()?;
-                match field_named(name) {
-                    Some(field) => draft.field(Self::AT, field, raw),
-                    None => identifier(draft, Whose::Attributes, Self::AT, name, raw),
+                if let Some(field) = field_named(name) {
+                    draft.field(Self::AT, field, raw);
+                } else {
+                    clear(draft, name, raw);
+                    identifier(draft, Whose::Attributes, Self::AT, name, raw);
                 }
                 Ok(())
             }
@@ -201,6 +249,15 @@ impl Place for Attributes {
 
 fn field_named(name: &str) -> Option<Field> {
     Field::ALL.into_iter().find(|field| field.name() == name)
+}
+
+/// Notes an identifier that is taken away, where that can be said.
+fn clear(draft: &mut Draft, name: &str, raw: &RawValue) {
+    if !draft.endpoint.clears_identifiers() || !matches!(Scalar::of(raw), Scalar::Null) {
+        return;
+    }
+    let kinds = [IdentifierKind::Email, IdentifierKind::PhoneNumber, IdentifierKind::ExternalId];
+    draft.cleared.extend(kinds.into_iter().filter(|kind| kind.name() == name));
 }
 
 /// Which of a request's two sets of identifiers a member belongs to.
@@ -302,6 +359,10 @@ impl<'de> Members<'de> for PropertyMembers<'_, 'de> {
                 lists(draft, ListStep::Unappend, "/data/attributes/properties/$unappend", map)?;
             }
             "$unset" => draft.unset(PROPERTIES, "$unset", map.next_value()?),
+            "$exchange_id" if !draft.endpoint.looks_up() => {
+                draft.report.add(pointer(PROPERTIES, &name), unknown(&name));
+                map.next_value::<IgnoredAny>()?;
+            }
             "$exchange_id" => {
                 draft.exchange_id = draft.identifier(PROPERTIES, "$exchange_id", map.next_value()?);
             }
@@ -380,6 +441,10 @@ impl Place for Meta {
     const AT: &'static str = "/data/meta";
     const FIELDS: &'static [&'static str] =
         &["identifiers", "patch_properties", "patch_identifiers"];
+
+    fn takes(endpoint: ProfileEndpoint, name: &'static str) -> bool {
+        name != "identifiers" || endpoint.looks_up()
+    }
 
     fn field<'de, A: MapAccess<'de>>(
         draft: &mut Draft,

@@ -3,6 +3,12 @@
 #[cfg(test)]
 mod accepts;
 #[cfg(test)]
+mod endpoints;
+#[cfg(test)]
+mod filter;
+#[cfg(test)]
 mod laws;
 #[cfg(test)]
 mod refuses;
+#[cfg(test)]
+mod server;

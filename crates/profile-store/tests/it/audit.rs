@@ -10,6 +10,7 @@ use profile_store::{
 };
 
 use crate::{
+    clockwork::EPOCH,
     people::{asked, identifier},
     world::{World, contents, wait},
 };
@@ -197,8 +198,58 @@ fn an_absorbed_profile_that_still_lives_is_named() {
             "company DEMO01: profile #1: was absorbed and still lives",
             "company DEMO01: profile #1: its email leads to another profile",
             "company DEMO01: profile #1: its anonymous_id leads to another profile",
+            "company DEMO01: profile #1: its entry by updated is missing",
+            "company DEMO01: profile #1: its entry by created is missing",
         ]
     );
+}
+
+/// The key of the profile created as the nth in an order of times.
+fn by_time(kind: u8, at: u64, number: usize, world: &World) -> Key {
+    key(kind, &[&at.to_be_bytes()[..], &bytes(world.known[number])].concat())
+}
+
+#[test]
+fn a_profile_that_an_order_lacks_is_named() {
+    let faults = found(|world| {
+        let updated = world.profile(0).updated.millis();
+        vec![Write { key: by_time(b'u', updated, 0, world), value: None }]
+    });
+    assert_eq!(faults, ["company DEMO01: profile #0: its entry by updated is missing"]);
+    let mut world = World::new();
+    world.say("a:tab");
+    wait(world.engine.apply(vec![Write { key: by_id(b'n', 0, &world), value: None }])).unwrap();
+    let fault =
+        format!("company DEMO01: profile {}: its entry without email is missing", world.known[0]);
+    assert_eq!(world.audit().breaches[0].to_string(), fault);
+}
+
+#[test]
+fn a_profile_that_stands_where_it_does_not_belong_is_named() {
+    let faults = found(|world| {
+        vec![
+            write(by_id(b'n', 0, world), b""),
+            write(by_time(b'c', EPOCH, 0, world), b""),
+            write(by_time(b'u', EPOCH, 3, world), b""),
+        ]
+    });
+    assert_eq!(
+        faults,
+        [
+            "company DEMO01: profile #0: an entry by created leads to it, and it does not stand there",
+            "company DEMO01: profile #0: an entry without email leads to it, and it does not stand there",
+            "company DEMO01: profile #3: an entry by updated leads to it, and it does not stand there",
+        ]
+    );
+    let faults = found(|_| vec![write(key(b'n', &bytes(NOBODY)), b"")]);
+    let fault = "company DEMO01: profile #nobody: an entry without email leads to it, and it does not exist";
+    assert_eq!(faults, [fault]);
+    let faults = found(|world| {
+        let updated = world.profile(0).updated.millis();
+        vec![write(by_time(b'u', updated, 0, world), b"more")]
+    });
+    let fault = "company DEMO01: profile #0: an entry by updated leads to it with a value";
+    assert_eq!(faults, [fault]);
 }
 
 #[test]
@@ -294,7 +345,9 @@ fn data_that_are_not_a_stores_are_not_opened() {
 
     use crate::clockwork::Clockwork;
 
-    for (key, value) in [(&b"somebody else's"[..], &b"data"[..]), (b"\0format", b"\x02")] {
+    for (key, value) in
+        [(&b"somebody else's"[..], &b"data"[..]), (b"\0format", b"\x01"), (b"\0format", b"\x03")]
+    {
         let engine = Arc::new(MemoryEngine::new());
         wait(engine.apply(vec![write(key.to_vec(), value)])).unwrap();
         let opened = World::opened(engine, Clockwork::new(), Durability::Flushed);

@@ -13,6 +13,8 @@ pub(crate) struct Clockwork {
     chances: u128,
     /// Milliseconds from one look to the next.
     stride: u64,
+    /// Looks for which it stands still.
+    per_tick: u64,
 }
 
 impl Clockwork {
@@ -22,19 +24,24 @@ impl Clockwork {
 
     /// Clockwork that has been looked at so often before.
     pub(crate) fn after(looks: u64) -> Clockwork {
-        Clockwork { looks, chances: u128::from(looks) << 32, stride: 1 }
+        Clockwork { looks, chances: u128::from(looks) << 32, stride: 1, per_tick: 1 }
     }
 
     /// Clockwork in which every look is so many milliseconds later than the last.
     pub(crate) fn striding(self, stride: u64) -> Clockwork {
         Clockwork { stride, ..self }
     }
+
+    /// Clockwork that goes on only every so many looks.
+    pub(crate) fn coarse(self, per_tick: u64) -> Clockwork {
+        Clockwork { per_tick, ..self }
+    }
 }
 
 impl Mint for Clockwork {
     fn now(&mut self) -> Timestamp {
         self.looks += 1;
-        Timestamp::from_millis(EPOCH + self.looks * self.stride)
+        Timestamp::from_millis(EPOCH + self.looks / self.per_tick * self.stride)
     }
 
     fn chance(&mut self) -> Result<u128, NoRandomness> {

@@ -1,16 +1,19 @@
 //! When a request counts as stored, and what readers see meanwhile.
 
 use std::{
+    future::Future,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    thread::sleep,
+    task::{Context, Waker},
+    thread::{sleep, yield_now},
     time::Duration,
 };
 
 use profile_store::{
-    Durability, Engine, StoreError,
+    Durability, Engine, Outcome, StoreError,
     engine::{
         BoxFuture, EngineError, Key, MemoryEngine, Scan, SledEngine, SledOptions, Value, Write,
     },
@@ -61,6 +64,46 @@ fn relaxed_answers_are_flushed_soon_though_more_keep_coming() {
     }
     let flushes = world.engine.flushes() - before;
     assert!((2..=10).contains(&flushes), "{flushes}");
+}
+
+#[test]
+fn an_outcome_is_shown_once_no_crash_can_take_it_back() {
+    for durability in [Durability::Flushed, Durability::Relaxed] {
+        let mut world = opened(durability);
+        world.say("e:ann");
+        world.say("x:1");
+        wait(world.store.close()).unwrap();
+        let engine = Arc::clone(&world.engine) as _;
+        let again = World::opened(engine, Clockwork::after(1_000), durability).unwrap();
+        let world = World { known: world.known, ..again };
+        let shown = |world: &World| {
+            let sequences = |outcomes: Vec<Outcome>| -> Vec<u64> {
+                outcomes.into_iter().map(|outcome| outcome.sequence).collect()
+            };
+            (sequences(world.outcomes()), sequences(world.history(0)))
+        };
+        let held = world.engine.hold_flushes();
+        let submission = world.submission(&asked("e:ann name=Ann"));
+        let mut answer = pin!(world.store.submit(submission));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(answer.as_mut().poll(&mut context).is_pending());
+        // What was decided is there for readers before it is flushed.
+        while world.about(0) != "e:ann name=Ann" {
+            yield_now();
+        }
+        assert_eq!(shown(&world), (vec![1, 2], vec![1]), "{durability:?}");
+        drop(held);
+        wait(answer).unwrap();
+        wait(world.store.close()).unwrap();
+        assert_eq!(shown(&world), (vec![1, 2, 3], vec![3, 1]), "{durability:?}");
+    }
+}
+
+#[test]
+fn what_outlived_its_process_is_flushed_before_anybody_reads_it() {
+    let world = World::new();
+    let again = World::over(Arc::clone(&world.engine) as _);
+    assert_eq!(again.engine.flushes(), 1);
 }
 
 #[test]

@@ -138,7 +138,7 @@ impl Engine for Faulty {
 }
 
 /// The result of a future that has nothing to wait for.
-fn wait_now<T>(mut future: BoxFuture<'_, T>) -> T {
+pub(crate) fn wait_now<T>(mut future: BoxFuture<'_, T>) -> T {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     match future.as_mut().poll(&mut context) {
         std::task::Poll::Ready(output) => output,
@@ -163,6 +163,8 @@ const SCRIPT: [&str; 8] = [
 struct Played {
     answered: Vec<(&'static str, Outcome)>,
     in_doubt: Option<&'static str>,
+    /// What a consumer of outcomes was shown.
+    shown: Vec<Outcome>,
 }
 
 /// Plays the script, and sees that each answer is one that the failures so far
@@ -196,6 +198,10 @@ fn play(engine: &Arc<Faulty>) -> Played {
             }
         }
         assert_eq!(world.store.is_healthy(), !poisoned);
+        // The consumer's own reads may fail, too, and are made again later.
+        let after = played.shown.last().map_or(0, |outcome| outcome.sequence);
+        let news = wait(world.store.outcomes(&world.company, after, 10));
+        played.shown.extend(news.into_iter().flatten());
     }
     let poisoned = engine.failed.lock().unwrap().contains(&Operation::Writing);
     let closed = wait(world.store.close());
@@ -212,6 +218,7 @@ fn keeps_its_word(engine: Arc<MemoryEngine>, played: &Played) {
     let answered: Vec<Outcome> =
         played.answered.iter().map(|(_, outcome)| outcome.clone()).collect();
     assert_eq!(outcomes[..answered.len()], answered);
+    assert!(outcomes.starts_with(&played.shown), "a crash took back what was shown");
     let lines = played.answered.iter().map(|(line, _)| *line).chain(played.in_doubt);
     let lines: Vec<&str> = lines.take(outcomes.len()).collect();
     assert_eq!(lines.len(), outcomes.len());

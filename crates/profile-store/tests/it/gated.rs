@@ -1,5 +1,5 @@
 //! An engine whose reads can be held up, so that requests gather into one batch,
-//! and that counts what it is asked.
+//! whose flushes can be, and that counts what it is asked.
 
 use std::sync::{
     Arc, Mutex, MutexGuard,
@@ -14,6 +14,7 @@ use profile_store::{
 pub(crate) struct Gated {
     inner: Arc<dyn Engine>,
     gate: Mutex<()>,
+    flush_gate: Mutex<()>,
     batches: AtomicUsize,
     flushes: AtomicUsize,
 }
@@ -23,6 +24,7 @@ impl Gated {
         Gated {
             inner,
             gate: Mutex::new(()),
+            flush_gate: Mutex::new(()),
             batches: AtomicUsize::new(0),
             flushes: AtomicUsize::new(0),
         }
@@ -31,6 +33,11 @@ impl Gated {
     /// Holds up every read until the guard is dropped.
     pub(crate) fn close(&self) -> MutexGuard<'_, ()> {
         self.gate.lock().unwrap()
+    }
+
+    /// Holds up every flush until the guard is dropped.
+    pub(crate) fn hold_flushes(&self) -> MutexGuard<'_, ()> {
+        self.flush_gate.lock().unwrap()
     }
 
     /// How many batches were applied.
@@ -65,8 +72,11 @@ impl Engine for Gated {
     }
 
     fn flush(&self) -> BoxFuture<'_, Result<(), EngineError>> {
-        self.flushes.fetch_add(1, Ordering::SeqCst);
-        self.inner.flush()
+        Box::pin(async {
+            drop(self.hold_flushes());
+            self.flushes.fetch_add(1, Ordering::SeqCst);
+            self.inner.flush().await
+        })
     }
 
     fn bytes(&self) -> BoxFuture<'_, Result<u64, EngineError>> {

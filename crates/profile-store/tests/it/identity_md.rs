@@ -5,14 +5,17 @@
 //! name and what it holds, `S: x1 e1`; `N` is one that is new. `+e1` is a secondary
 //! address, `32a` a list of devices that is full, `600p` so many properties, `×100`
 //! that so many were merged into it, `apart` that its merge into `S` by `e1` was
-//! undone.
+//! undone. The scope is who asks, or what the company means to do: `create`,
+//! `import`, or `update S`. `no e` clears the address.
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use profile_protocol::{AnonymousId, Email, ExchangeToken, ProfileId, ProfileRequest, Revision};
+use profile_protocol::{
+    AnonymousId, Email, ExchangeToken, IdentifierKind, ProfileId, ProfileRequest, Revision,
+};
 use profile_store::{
-    Apart, Claim, ClaimOutcome, Claims, Effect, Fate, Held, Identifier, InvalidToken, Moment,
-    Named, Profile, Scope, Sentinels, Submission, Timestamp, decide,
+    Apart, Claim, ClaimOutcome, Claims, Effect, Fate, Held, Identifier, Intent, InvalidToken,
+    Moment, Named, Profile, Rejected, Scope, Sentinels, Submission, Timestamp, decide,
 };
 
 const DOCUMENT: &str = include_str!("../../../../docs/IDENTITY.md");
@@ -117,7 +120,8 @@ fn request(cell: &str) -> ProfileRequest {
     let mut id = String::new();
     let mut further = String::new();
     let emails = |number| format!(r#"{{"email":"{}"}}"#, email(number).as_str());
-    for word in cell.split(',').map(str::trim) {
+    let words = cell.split(',').map(str::trim).filter(|word| !word.is_empty());
+    for word in words.filter(|word| !word.starts_with("no ")) {
         if let Some(word) = word.strip_suffix(" about") {
             subject.push(member(word));
         } else if let Some(number) = word.strip_prefix("+e") {
@@ -136,6 +140,12 @@ fn request(cell: &str) -> ProfileRequest {
         r#"{{"data":{{"type":"profile"{id},"attributes":{{{attributes}}},"meta":{meta}}}}}"#
     );
     ProfileRequest::parse(body.as_bytes(), Revision::LATEST).unwrap()
+}
+
+/// The kinds that a cell clears.
+fn cleared(cell: &str) -> Vec<IdentifierKind> {
+    let letters = cell.split(',').filter_map(|word| word.trim().strip_prefix("no "));
+    letters.map(|letter| identifier(&format!("{letter}1")).kind()).collect()
 }
 
 /// One claim as a member of a JSON object.
@@ -165,7 +175,7 @@ fn open(token: &ExchangeToken) -> Result<ProfileId, InvalidToken> {
 
 fn words(claim: &ClaimOutcome) -> String {
     let why = match claim.fate {
-        Fate::Absorbed(id) => format!(" {}", char::from(u8::try_from(id.bits()).unwrap())),
+        Fate::Absorbed(id) => format!(" {}", name(id)),
         Fate::Replaced => ", replacing".to_owned(),
         Fate::Refused(reason) => format!(": {reason}"),
         Fate::Ignored(reason) => format!(": {reason}"),
@@ -174,18 +184,36 @@ fn words(claim: &ClaimOutcome) -> String {
     format!("{} {}{why}", claim.kind, claim.fate.word())
 }
 
+fn name(id: ProfileId) -> char {
+    char::from(u8::try_from(id.bits()).unwrap())
+}
+
+fn refusal(rejected: Rejected) -> String {
+    match rejected {
+        Rejected::Duplicate { id } => format!("belongs to {}", name(id)),
+        Rejected::UnknownProfile => "unknown profile".to_owned(),
+        Rejected::NoIdentifierLeft => "no identifier left".to_owned(),
+        other => other.to_string(),
+    }
+}
+
 fn held(profiles: Vec<Profile>) -> BTreeMap<ProfileId, Held> {
     profiles.into_iter().map(|profile| (profile.id, profile.held)).collect()
 }
 
-fn carry_out(row: &Row<'_>, scope: Scope) {
+fn carry_out(row: &Row<'_>, scope: Scope, intent: Intent) {
     let stored = profiles(row.stored);
-    let request = request(row.request);
+    let request = match intent {
+        Intent::Update(id) => request(&format!("id of {}, {}", name(id), row.request)),
+        _ => request(row.request),
+    };
     let submission = Submission {
         company: "ABC123".parse().unwrap(),
         scope,
+        intent,
         revision: Revision::LATEST,
         claims: Claims::of(&request, scope, &Sentinels::default(), open).unwrap(),
+        cleared: cleared(row.request),
         leaving_emails: request.secondary_emails.unappend,
         patch: request.patch,
         rules: Arc::default(),
@@ -198,7 +226,14 @@ fn carry_out(row: &Row<'_>, scope: Scope) {
     };
     let reached: Vec<Option<&Profile>> = submission.claims.made().iter().map(leads_to).collect();
     let moment = Moment { now: Timestamp::from_millis(0), chance: NEW, sequence: 1 };
-    let decision = decide(&submission, &reached, moment).unwrap();
+    let decision = match decide(&submission, &reached, moment) {
+        Ok(decision) => decision,
+        Err(rejected) => {
+            assert_eq!(refusal(rejected), row.claims, "{} ← {}", row.stored, row.request);
+            assert_eq!((row.effect, row.left), ("refused", row.stored));
+            return;
+        }
+    };
 
     let told: Vec<String> = decision.outcome.claims.iter().map(words).collect();
     assert_eq!(told.join("; "), row.claims, "{} ← {}", row.stored, row.request);
@@ -221,13 +256,18 @@ fn every_row_of_the_decision_table_holds() {
     assert!(50 <= rows.len(), "the table was read");
     for row in rows {
         match row.scope {
-            "client" => carry_out(&row, Scope::Client),
-            "server" => carry_out(&row, Scope::Server),
+            "client" => carry_out(&row, Scope::Client, Intent::Upsert),
+            "server" => carry_out(&row, Scope::Server, Intent::Upsert),
             "both" => {
-                carry_out(&row, Scope::Client);
-                carry_out(&row, Scope::Server);
+                carry_out(&row, Scope::Client, Intent::Upsert);
+                carry_out(&row, Scope::Server, Intent::Upsert);
             }
-            other => panic!("no scope: {other}"),
+            "create" => carry_out(&row, Scope::Server, Intent::Create),
+            "import" => carry_out(&row, Scope::Server, Intent::Import),
+            update => {
+                let id = profile_id(update.strip_prefix("update ").unwrap());
+                carry_out(&row, Scope::Server, Intent::Update(id));
+            }
         }
     }
 }

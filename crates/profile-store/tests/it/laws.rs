@@ -52,14 +52,14 @@ fn facts() -> impl Strategy<Value = Vec<(String, String)>> {
 }
 
 /// Requests about few people, by clients and by the company itself.
-fn requests() -> impl Strategy<Value = Asked> {
+pub(crate) fn requests() -> impl Strategy<Value = Asked> {
     let emails = || prop::collection::vec(chosen(&["ann", "bob", "cat", "dan", "eve"]), 0..4);
     let secondary = prop::option::weighted(0.2, (emails(), emails()));
     let parts = (any::<bool>(), identifiers(0.3), identifiers(1.0), secondary, facts());
     parts
         .prop_map(|(server, subject, attributes, secondary, facts)| {
             let (append, unappend) = secondary.unwrap_or_default();
-            Asked { server, subject, attributes, append, unappend, facts }
+            Asked { server, subject, attributes, append, unappend, facts, ..Asked::default() }
         })
         .prop_filter("somebody is named", |asked| {
             !asked.subject.is_empty() || !asked.attributes.is_empty()

@@ -21,7 +21,13 @@ mod history;
 #[cfg(test)]
 mod identity_md;
 #[cfg(test)]
+mod intents;
+#[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod listing;
+#[cfg(test)]
+mod merging;
 #[cfg(test)]
 mod model;
 #[cfg(test)]

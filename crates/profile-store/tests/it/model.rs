@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use profile_store::Rules;
 
-use crate::people::Asked;
+use crate::people::{Asked, Meant};
 
 /// One person. Kinds are the letters of the notation.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -118,6 +118,9 @@ impl Model {
         self.now += 1;
         let (claims, dismissed) = self.claims(asked);
         let reached: Vec<Option<usize>> = claims.iter().map(|claim| self.reach(claim)).collect();
+        if let Some(refusal) = self.refusal(asked, &reached) {
+            return refusal;
+        }
 
         // Rule 1: the claim of highest authority says whom the request is about.
         let survivor = claims.iter().zip(&reached).find_map(|(claim, reached)| {
@@ -128,46 +131,28 @@ impl Model {
         let mut person = before.clone().unwrap_or(newcomer);
         let number = survivor.unwrap_or(self.ever());
 
-        // Rules 2, 3 and 4, claim by claim.
-        let mut fates = Vec::new();
-        let mut attached = Vec::new();
-        for (claim, &reached) in claims.iter().zip(&reached) {
-            let fate = match reached {
-                Some(reached) if Some(reached) == survivor => "matched".to_owned(),
-                Some(reached) if person.absorbed.contains(&reached) => {
-                    format!("absorbed {reached}")
-                }
-                Some(reached) => self.take_in(&mut person, claim, reached),
-                None => {
-                    let fate = attach(&mut person, claim, asked.server, &claims);
-                    attached.push((fates.len(), claim));
-                    fate.to_owned()
-                }
-            };
-            let led_here = fate == "matched" || fate.starts_with("absorbed");
-            if led_here && claim.place == Place::Append && !person.holds(claim) {
-                // It led here as the primary address, which was replaced just now.
-                person.further.push(claim.text.clone());
-            }
-            fates.push(fate);
+        let (mut fates, attached) =
+            self.claim_by_claim(asked, &claims, &reached, survivor, &mut person);
+        if asked.meant == Meant::Import
+            && let Some(number) = first_refused(&fates, &reached)
+        {
+            return format!("duplicate {number}");
         }
-
-        for (fate, reached) in fates.iter_mut().zip(&reached) {
-            let absorbed = reached.filter(|number| person.absorbed.contains(number));
-            // Refused to a weak claim, granted to a stronger one after it.
-            *fate = absorbed.map_or(fate.clone(), |number| format!("absorbed {number}"));
-        }
-
-        self.cut_to_size(&mut person, asked, &claims);
-        for (place, claim) in attached {
-            if matches!(fates[place].as_str(), "attached" | "replaced") && !person.holds(claim) {
+        let released = self.rename(&mut person, asked, &claims, &mut fates);
+        for place in attached {
+            let joined = matches!(fates[place].as_str(), "attached" | "replaced");
+            if joined && !person.holds(&claims[place]) {
                 fates[place] = "taken".to_owned();
             }
         }
         fates.extend(dismissed);
+        fates.extend(released.iter().map(|_| "released".to_owned()));
         let fates = fates.join(", ");
-        if survivor.is_none() && person.highest().is_none() {
-            return format!("unidentified: {fates}");
+        if person.highest().is_none() {
+            let nobody = format!("unidentified: {fates}");
+            if let Some(answer) = nameless(asked, before.as_ref(), nobody) {
+                return answer;
+            }
         }
 
         // Rule 5: then what the request itself says.
@@ -182,6 +167,77 @@ impl Model {
         }
         self.settle(number, person);
         format!("{effect} {number}: {fates}")
+    }
+
+    /// Rules 2, 3 and 4, claim by claim: the fates, and the places of those that
+    /// led to nobody.
+    fn claim_by_claim(
+        &self,
+        asked: &Asked,
+        claims: &[Claim],
+        reached: &[Option<usize>],
+        survivor: Option<usize>,
+        person: &mut Person,
+    ) -> (Vec<String>, Vec<usize>) {
+        let (mut fates, mut attached) = (Vec::new(), Vec::new());
+        for (claim, &reached) in claims.iter().zip(reached) {
+            let fate = match reached {
+                Some(reached) if Some(reached) == survivor => "matched".to_owned(),
+                Some(reached) if person.absorbed.contains(&reached) => {
+                    format!("absorbed {reached}")
+                }
+                Some(reached) => self.take_in(person, claim, reached),
+                None => {
+                    attached.push(fates.len());
+                    attach(person, claim, asked.server, claims).to_owned()
+                }
+            };
+            let led_here = fate == "matched" || fate.starts_with("absorbed");
+            let goes = person.single.get("e") == Some(&claim.text)
+                && cleared(asked, claims, "e").is_some();
+            if led_here && claim.place == Place::Append && (goes || !person.holds(claim)) {
+                // It led here as the primary address, which is replaced or cleared now.
+                person.further.push(claim.text.clone());
+            }
+            fates.push(fate);
+        }
+        for (fate, reached) in fates.iter_mut().zip(reached) {
+            let absorbed = reached.filter(|number| person.absorbed.contains(number));
+            // Refused to a weak claim, granted to a stronger one after it.
+            *fate = absorbed.map_or(fate.clone(), |number| format!("absorbed {number}"));
+        }
+        (fates, attached)
+    }
+
+    /// What the request gives and takes beside its claims. Returns what was cleared.
+    fn rename(
+        &self,
+        person: &mut Person,
+        asked: &Asked,
+        claims: &[Claim],
+        fates: &mut [String],
+    ) -> Vec<String> {
+        if let Meant::Update(_) = asked.meant {
+            promote(person, claims, fates);
+        }
+        let kinds = ["x", "e", "p"].into_iter().filter_map(|kind| cleared(asked, claims, kind));
+        let released = kinds.filter_map(|kind| person.single.remove(&kind)).collect();
+        self.cut_to_size(person, asked, claims);
+        released
+    }
+
+    /// Why nothing of a request is stored, if whom it leads to is reason enough.
+    fn refusal(&self, asked: &Asked, reached: &[Option<usize>]) -> Option<String> {
+        let target = match asked.meant {
+            Meant::Upsert | Meant::Import => return None,
+            Meant::Create => None,
+            Meant::Update(number) if self.ever() <= number => {
+                return Some("no profile has this id".to_owned());
+            }
+            Meant::Update(number) => Some(self.living(number)),
+        };
+        let other = reached.iter().flatten().find(|&&number| Some(number) != target)?;
+        Some(format!("duplicate {other}"))
     }
 
     fn cut_to_size(&self, person: &mut Person, asked: &Asked, claims: &[Claim]) {
@@ -273,6 +329,47 @@ impl Model {
         let merged = survivor.absorbed.len() + 1 + other.absorbed.len();
         (self.rules.merges < merged).then(|| "capped".to_owned())
     }
+}
+
+/// Whom the first claim leads to that is somebody else's.
+fn first_refused(fates: &[String], reached: &[Option<usize>]) -> Option<usize> {
+    let refused =
+        |fate: &str| fate.starts_with("owns") || fate.starts_with("differs") || fate == "capped";
+    let mut pairs = fates.iter().zip(reached);
+    pairs.find_map(|(fate, reached)| reached.filter(|_| refused(fate)))
+}
+
+/// An update makes a secondary address that it names the primary one.
+fn promote(person: &mut Person, claims: &[Claim], fates: &mut [String]) {
+    for (claim, fate) in claims.iter().zip(fates) {
+        let named = claim.kind == "e" && claim.place == Place::Attributes;
+        if named && person.further.contains(&claim.text) {
+            person.further.retain(|text| *text != claim.text);
+            let before = person.single.insert("e".to_owned(), claim.text.clone());
+            *fate = if before.is_some() { "replaced" } else { "attached" }.to_owned();
+        }
+    }
+}
+
+/// The answer to a request after which nothing leads to the person it is about, if
+/// that is the end of it.
+fn nameless(asked: &Asked, before: Option<&Person>, nobody: String) -> Option<String> {
+    let refused = || Some("no identifier would lead to the profile".to_owned());
+    let takes = asked.meant != Meant::Upsert || !asked.cleared.is_empty();
+    match (before, asked.meant) {
+        (Some(before), _) if before.highest().is_some() && takes => refused(),
+        (Some(_), _) => None,
+        (None, Meant::Import) => Some("no profile has this id".to_owned()),
+        (None, Meant::Create) => refused(),
+        (None, Meant::Upsert | Meant::Update(_)) => Some(nobody),
+    }
+}
+
+/// The kind, if `null` takes away what is held of it: not if the request names one.
+fn cleared(asked: &Asked, claims: &[Claim], kind: &str) -> Option<String> {
+    let named = claims.iter().any(|claim| claim.kind == kind && claim.place != Place::Append);
+    let said = asked.server && asked.cleared.iter().any(|cleared| cleared == kind);
+    (said && !named).then(|| kind.to_owned())
 }
 
 /// Whether a device leads to somebody who differs from the person whom the

@@ -3,6 +3,9 @@
 //! | Word          | What it says                                                 |
 //! |---------------|--------------------------------------------------------------|
 //! | `server`      | the company itself asks; without it, a client does           |
+//! | `create`      | the company creates a profile; so `import`, and `update:0`   |
+//! |               | of the profile that was created first                        |
+//! | `e:-`         | `null` for the email; so `x:-` and `p:-`                     |
 //! | `x:7`         | external id `7`                                              |
 //! | `e:ann`       | email `ann@example.com`                                      |
 //! | `p:5`         | phone number `+15005550005`                                  |
@@ -23,7 +26,7 @@ use profile_protocol::{
     PhoneNumber, ProfileId, ProfileRequest, PropertyValue, Revision, SecondaryEmails,
 };
 use profile_store::{
-    Claims, Held, Identifier, InvalidToken, Profile, Scope, Sentinels, Submission,
+    Claims, Held, Identifier, Intent, InvalidToken, Profile, Scope, Sentinels, Submission,
 };
 
 /// One request, taken apart into plain words.
@@ -37,6 +40,19 @@ pub(crate) struct Asked {
     pub(crate) append: Vec<String>,
     pub(crate) unappend: Vec<String>,
     pub(crate) facts: Vec<(String, String)>,
+    /// Letters of the kinds that are cleared.
+    pub(crate) cleared: Vec<String>,
+    pub(crate) meant: Meant,
+}
+
+/// What a request is meant to do, with the number of the profile it is to update.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Meant {
+    #[default]
+    Upsert,
+    Import,
+    Create,
+    Update(usize),
 }
 
 /// Reads the notation.
@@ -45,6 +61,10 @@ pub(crate) fn asked(words: &str) -> Asked {
     for word in words.split_whitespace() {
         if word == "server" {
             asked.server = true;
+        } else if let Some(meant) = meant(word) {
+            asked = asked.meaning(meant);
+        } else if let Some(kind) = word.strip_suffix(":-") {
+            asked.cleared.push(kind.into());
         } else if let Some((name, value)) = word.split_once('=') {
             asked.facts.push((name.into(), value.into()));
         } else if let Some(name) = word.strip_prefix("+e:") {
@@ -60,6 +80,14 @@ pub(crate) fn asked(words: &str) -> Asked {
     asked
 }
 
+fn meant(word: &str) -> Option<Meant> {
+    match word {
+        "import" => Some(Meant::Import),
+        "create" => Some(Meant::Create),
+        word => Some(Meant::Update(word.strip_prefix("update:")?.parse().unwrap())),
+    }
+}
+
 fn kind_and_text(word: &str) -> (String, String) {
     let (kind, text) = word.split_once(':').unwrap();
     (kind.into(), text.into())
@@ -70,6 +98,34 @@ impl Asked {
         if self.server { Scope::Server } else { Scope::Client }
     }
 
+    /// The same, said by the company itself and meant so.
+    pub(crate) fn meaning(mut self, meant: Meant) -> Asked {
+        if let Meant::Update(number) = meant {
+            self.attributes.retain(|(kind, _)| kind != "id");
+            self.attributes.push(("id".into(), number.to_string()));
+        }
+        Asked { server: true, meant, ..self }
+    }
+
+    fn intent(&self, known: &[ProfileId]) -> Intent {
+        match self.meant {
+            Meant::Upsert => Intent::Upsert,
+            Meant::Import => Intent::Import,
+            Meant::Create => Intent::Create,
+            Meant::Update(number) => Intent::Update(nth(&number.to_string(), known)),
+        }
+    }
+
+    fn cleared(&self) -> Vec<IdentifierKind> {
+        let kind = |letter: &String| match letter.as_str() {
+            "x" => IdentifierKind::ExternalId,
+            "e" => IdentifierKind::Email,
+            "p" => IdentifierKind::PhoneNumber,
+            other => panic!("not to be cleared: {other}"),
+        };
+        self.cleared.iter().map(kind).collect()
+    }
+
     /// The request as the protocol has it. `known` are the profiles in the order
     /// of their creation.
     pub(crate) fn request(&self, known: &[ProfileId]) -> ProfileRequest {
@@ -78,6 +134,7 @@ impl Asked {
             revision: Revision::LATEST,
             subject: identifiers(&self.subject, known),
             identifiers: identifiers(&self.attributes, known),
+            cleared: Vec::new(),
             secondary_emails: SecondaryEmails {
                 append: emails(&self.append),
                 unappend: emails(&self.unappend),
@@ -93,11 +150,13 @@ impl Asked {
         Submission {
             company: company.parse().unwrap(),
             scope: self.scope(),
+            intent: self.intent(known),
             revision: request.revision,
             claims: Claims::of(&request, self.scope(), &Sentinels::default(), |token| {
                 open(token, known)
             })
             .unwrap(),
+            cleared: self.cleared(),
             leaving_emails: request.secondary_emails.unappend,
             patch: request.patch,
             rules: Arc::default(),

@@ -80,7 +80,9 @@ impl Auditor {
                 Fate::Absorbed(id) => assert_eq!(known, Some(id)),
                 Fate::Refused(_) => assert!(known.is_some_and(|known| known != survivor)),
                 Fate::Ignored(_) => assert_eq!(known, None),
-                Fate::Replaced | Fate::Restored(_) => panic!("no client can do that"),
+                Fate::Replaced | Fate::Restored(_) | Fate::Released => {
+                    panic!("no client can do that")
+                }
             }
         }
         for absorbed in outcome.absorbed() {

@@ -13,8 +13,9 @@ use std::{
 
 use profile_protocol::{CompanyId, ProfileId, Revision};
 use profile_store::{
-    Audit, Durability, Effect, Engine, Fate, Ignored, InvalidToken, OpenError, Outcome, Profile,
-    Refused, Rules, Store, StoreError, StoreOptions, Submission, Undo, Unmerged, audit,
+    Audit, Durability, Effect, Engine, Fate, Ignored, InvalidToken, MergeProfiles, OpenError,
+    Outcome, Profile, Refused, Rules, Store, StoreError, StoreOptions, Submission, Undo, Unmerged,
+    audit,
     engine::{EngineError, Key, MemoryEngine, Order, Scan, SledEngine, SledOptions, Value},
 };
 
@@ -146,6 +147,26 @@ impl World {
         self.told(&outcome)
     }
 
+    /// Says a request that may be refused whole.
+    pub(crate) fn try_say(&mut self, words: &str) -> String {
+        self.try_ask(&asked(words))
+    }
+
+    pub(crate) fn try_ask(&mut self, asked: &Asked) -> String {
+        let submission = self.submission(asked);
+        let answer = self.submit(submission);
+        self.answered(&answer)
+    }
+
+    /// What was answered, in words.
+    pub(crate) fn answered(&self, answer: &Result<Outcome, StoreError>) -> String {
+        match answer {
+            Ok(outcome) => self.told(outcome),
+            Err(StoreError::Duplicate { id }) => format!("duplicate {}", self.number(*id)),
+            Err(error) => error.to_string(),
+        }
+    }
+
     /// Says requests that are decided in one batch. A request for another company
     /// goes ahead, to keep the committer waiting while they gather.
     pub(crate) fn say_together(&mut self, requests: &[Asked]) -> Vec<Outcome> {
@@ -197,6 +218,21 @@ impl World {
         wait(self.store.explain(self.submission(&asked(words)))).unwrap()
     }
 
+    /// Merges the profile that was created as the second of these numbers into the
+    /// first.
+    pub(crate) fn merge(&self, destination: usize, source: usize) -> Result<Outcome, StoreError> {
+        let id =
+            |number| self.known.get(number).copied().unwrap_or(ProfileId::from_bits(u128::MAX));
+        let asked = MergeProfiles {
+            company: self.company.clone(),
+            destination: id(destination),
+            source: id(source),
+            rules: Arc::clone(&self.rules),
+            revision: Revision::LATEST,
+        };
+        wait(self.store.merge(asked))
+    }
+
     /// Undoes the merge of the profile that was created as the nth.
     pub(crate) fn undo(&self, number: usize) -> Result<Unmerged, StoreError> {
         let undo = Undo {
@@ -232,6 +268,7 @@ impl World {
             Fate::Replaced => "replaced".into(),
             Fate::Absorbed(id) => format!("absorbed {}", self.number(id)),
             Fate::Restored(id) => format!("restored {}", self.number(id)),
+            Fate::Released => "released".into(),
             Fate::Refused(Refused::Undone) => "undone".into(),
             Fate::Refused(Refused::Sentinel) => "placeholder".into(),
             Fate::Refused(Refused::OwnsHigher(kind)) => format!("owns {}", letter(kind)),

@@ -1,0 +1,183 @@
+//! Moments, as RFC 3339 writes them.
+
+use crate::Date;
+
+const DAY: i64 = 86_400_000;
+const HOUR: i64 = 3_600_000;
+const MINUTE: i64 = 60_000;
+const SECOND: i64 = 1_000;
+
+/// A moment, as far as whole milliseconds can tell.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Instant {
+    /// The last whole millisecond not after it, counted from 1970, UTC.
+    pub(super) floor: i64,
+    /// The first whole millisecond not before it.
+    pub(super) ceiling: i64,
+}
+
+impl Instant {
+    /// Reads `2023-03-01T01:00:00Z`, with a fraction and an offset if need be. A
+    /// space before an offset is the `+` that it was before a query was decoded.
+    pub(super) fn parse(text: &str) -> Option<Instant> {
+        let (date, time) = (text.get(..10)?, text.get(10..)?);
+        let days = Date::parse(date)?.unix_days();
+        let time = time.strip_prefix(['T', 't'])?;
+        let (clock, rest) = (time.get(..8)?, time.get(8..)?);
+        let (fraction, offset) = fraction(rest)?;
+        let begun = days * DAY + time_of_day(clock)? - self::offset(offset)?;
+        Some(Instant { floor: begun + fraction.floor, ceiling: begun + fraction.ceiling })
+    }
+}
+
+/// `01:00:00`. A leap second counts as the one after it.
+fn time_of_day(clock: &str) -> Option<i64> {
+    let &[_, _, b':', _, _, b':', _, _] = clock.as_bytes() else { return None };
+    let hours = two_digits(clock.get(..2)?, 23)?;
+    let minutes = two_digits(clock.get(3..5)?, 59)?;
+    let seconds = two_digits(clock.get(6..)?, 60)?;
+    Some(hours * HOUR + minutes * MINUTE + seconds * SECOND)
+}
+
+fn two_digits(text: &str, most: i64) -> Option<i64> {
+    let number = if digits(text) { text.parse().ok()? } else { return None };
+    (number <= most).then_some(number)
+}
+
+fn digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The fraction of a second, in milliseconds, and what follows it.
+fn fraction(rest: &str) -> Option<(Instant, &str)> {
+    let Some(rest) = rest.strip_prefix('.') else {
+        return Some((Instant { floor: 0, ceiling: 0 }, rest));
+    };
+    let end = rest.find(|char: char| !char.is_ascii_digit())?;
+    let (fraction, rest) = (rest.get(..end)?, rest.get(end..)?);
+    if fraction.is_empty() {
+        return None;
+    }
+    let milliseconds = fraction.get(..3).unwrap_or(fraction);
+    let beyond = fraction.get(3..).unwrap_or_default();
+    let floor: i64 = format!("{milliseconds:0<3}").parse().ok()?;
+    let whole = beyond.bytes().all(|digit| digit == b'0');
+    Some((Instant { floor, ceiling: floor + i64::from(!whole) }, rest))
+}
+
+/// `Z`, `+02:00` or `-02:00`, in milliseconds.
+fn offset(text: &str) -> Option<i64> {
+    if text == "Z" || text == "z" {
+        return Some(0);
+    }
+    let sign = match text.get(..1)? {
+        "+" | " " => 1,
+        "-" => -1,
+        _ => return None,
+    };
+    let &[_, _, _, b':', _, _] = text.as_bytes() else { return None };
+    let hours = two_digits(text.get(1..3)?, 23)?;
+    let minutes = two_digits(text.get(4..)?, 59)?;
+    Some(sign * (hours * HOUR + minutes * MINUTE))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn reads(text: &str, floor: i64, ceiling: i64) {
+        assert_eq!(Instant::parse(text), Some(Instant { floor, ceiling }), "{text}");
+    }
+
+    #[test]
+    fn moments_are_counted_from_1970() {
+        reads("1970-01-01T00:00:00Z", 0, 0);
+        reads("2023-03-01T01:00:00Z", 1_677_632_400_000, 1_677_632_400_000);
+        reads("2000-02-29t23:59:59z", 951_868_799_000, 951_868_799_000);
+        reads("1969-12-31T23:59:59Z", -1_000, -1_000);
+    }
+
+    #[test]
+    fn an_offset_is_how_far_the_clock_is_ahead() {
+        let noon = 43_200_000;
+        reads("1970-01-01T14:00:00+02:00", noon, noon);
+        reads("1970-01-01T14:00:00 02:00", noon, noon);
+        reads("1970-01-01T06:30:00-05:30", noon, noon);
+        reads("1970-01-01T12:00:00-00:00", noon, noon);
+    }
+
+    #[test]
+    fn a_fraction_counts_to_the_millisecond_and_one_below_lies_between_two() {
+        reads("1970-01-01T00:00:01.5Z", 1_500, 1_500);
+        reads("1970-01-01T00:00:01.0070000Z", 1_007, 1_007);
+        reads("1970-01-01T00:00:01.007000001+00:00", 1_007, 1_008);
+        reads("1969-12-31T23:59:59.9999Z", -1, 0);
+    }
+
+    #[test]
+    fn a_leap_second_is_the_one_after_it() {
+        reads("1972-06-30T23:59:60Z", 78_796_800_000, 78_796_800_000);
+    }
+
+    #[test]
+    fn only_what_rfc_3339_has_is_a_moment() {
+        for text in [
+            "",
+            "2023-03-01",
+            "2023-03-01T01:00:00",
+            "2023-03-01T01:00Z",
+            "2023-03-01T01:00:00.Z",
+            "2023-03-01T01:00:00.5",
+            "2023-02-29T01:00:00Z",
+            "2023-03-01T24:00:00Z",
+            "2023-03-01T01:60:00Z",
+            "2023-03-01T01:00:61Z",
+            "2023-03-01T01:00:00+2:00",
+            "2023-03-01T01:00:00+24:00",
+            "2023-03-01T01:00:00+0200",
+            "2023-03-01T01:00:00Z ",
+            "2023-03-01T+1:00:00Z",
+            "2023-03-01T01:00:00é1:00",
+            "1677632400",
+            "yesterday",
+        ] {
+            assert_eq!(Instant::parse(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_moment_is_read_as_it_was_written(
+            days in 0u32..2_900_000,
+            (hours, minutes, seconds) in (0i64..24, 0i64..60, 0i64..60),
+            milliseconds in 0i64..1_000,
+            ahead in -1_439i64..1_440,
+        ) {
+            let sign = if ahead < 0 { '-' } else { '+' };
+            let (date, away) = (Date::from_unix_days(days), ahead.abs());
+            let text = format!(
+                "{date}T{hours:02}:{minutes:02}:{seconds:02}.{milliseconds:03}{sign}{:02}:{:02}",
+                away / 60,
+                away % 60,
+            );
+            let expected = i64::from(days) * 86_400_000
+                + ((hours * 60 + minutes - ahead) * 60 + seconds) * 1_000
+                + milliseconds;
+            let read = Instant::parse(&text);
+            prop_assert_eq!(read, Some(Instant { floor: expected, ceiling: expected }));
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in any::<String>()) {
+            let _ = Instant::parse(&text);
+        }
+
+        #[test]
+        fn nothing_like_a_moment_makes_it_panic(text in "[0-9TZtz:.+ é-]{0,40}") {
+            let _ = Instant::parse(&text);
+        }
+    }
+}
