@@ -5,6 +5,7 @@
 
 pub mod admin;
 pub mod clock;
+pub mod compaction;
 pub mod companies;
 pub mod cors;
 pub mod encoding;
@@ -23,6 +24,10 @@ pub mod state;
 pub mod telemetry;
 
 mod admission;
+mod api;
+mod auth;
 mod body;
 mod hexadecimal;
 mod profiles;
+mod submission;
+mod turn_away;

@@ -4,9 +4,13 @@
 #[cfg(test)]
 mod admin;
 #[cfg(test)]
+mod api;
+#[cfg(test)]
 mod bodies;
 #[cfg(test)]
 mod clients;
+#[cfg(test)]
+mod compaction;
 #[cfg(test)]
 mod cors;
 #[cfg(test)]
