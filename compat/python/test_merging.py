@@ -33,6 +33,8 @@ class Merging(Case):
         self.refused(404, merge, id, NOBODY)
         self.refused(404, merge, NOBODY, id)
 
-    def test_a_profile_cannot_be_merged_into_itself(self):
-        id = created(email=email("itself"))
-        self.refused(400, merge, id, id)
+    def test_a_profile_merged_into_itself_stays_as_it_is(self):
+        id = created(email=email("itself"), first_name="A")
+        before = PROFILES.get_profile(id)
+        self.assertEqual(merge(id, id).data.id, id)
+        self.assertEqual(PROFILES.get_profile(id), before)
