@@ -4,10 +4,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use profile_protocol::CompanyId;
 use profile_store::Store;
+use tokio::sync::Semaphore;
 
 use crate::{
-    api::Endpoint, clock::Clock, companies::CompanyDirectory, exchange::KeyRing, meters::Meters,
-    quota::Quotas, refusal, settings::Configuration,
+    api::Endpoint, clock::Clock, companies::CompanyDirectory, exchange::KeyRing, limits,
+    meters::Meters, quota::Quotas, refusal, settings::Configuration,
 };
 
 /// What all requests share. One for each process.
@@ -17,6 +18,8 @@ pub struct Gateway {
     pub(crate) api_quotas: Quotas<(CompanyId, Endpoint)>,
     /// The clocks.
     pub clock: Clock,
+    /// The turns of bulk imports: so many are carried out at a time.
+    pub(crate) imports: Semaphore,
     /// The companies served.
     pub companies: CompanyDirectory,
     /// What is counted and timed.
@@ -36,6 +39,7 @@ impl Gateway {
         Gateway {
             api_quotas: Quotas::default(),
             clock: Clock::start(),
+            imports: Semaphore::new(limits::IMPORTS_AT_ONCE),
             companies: CompanyDirectory::new(companies),
             meters: Meters::new(&refusal::codes()),
             quotas: Quotas::default(),

@@ -241,12 +241,19 @@ impl Store {
         answered.await.unwrap_or(Err(StoreError::Closed))
     }
 
+    /// As [`Store::ask`], but waits for room in the queue.
+    async fn wait_and_ask<T>(
+        &self,
+        job: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Job,
+    ) -> Result<T, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.queue.send(job(answer)).await.map_err(|_closed| StoreError::Closed)?;
+        answered.await.unwrap_or(Err(StoreError::Closed))
+    }
+
     /// Stores all that was submitted, flushes, and takes no more.
     pub async fn close(&self) -> Result<(), StoreError> {
-        let (answer, answered) = oneshot::channel();
-        let sent = self.queue.send(Job::Stop { answer }).await;
-        sent.map_err(|_closed| StoreError::Closed)?;
-        answered.await.unwrap_or(Err(StoreError::Closed))
+        self.wait_and_ask(|answer| Job::Stop { answer }).await
     }
 
     /// Whether requests can be stored.

@@ -2,9 +2,13 @@
 
 mod carry_out;
 
-use actix_web::{http::StatusCode, web::Payload};
+use actix_web::{
+    http::StatusCode,
+    rt::time::timeout,
+    web::{self, Payload},
+};
 use profile_protocol::{BulkImport, ProfileId, limits::BULK_BODY_BYTES};
-use profile_store::{ImportError, ImportHead, engine::Order};
+use profile_store::{ImportError, ImportHead, StoreError, engine::Order};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -17,7 +21,7 @@ use super::{
     resource,
     time::text_of,
 };
-use crate::refusal::Refusal;
+use crate::{limits, refusal::Refusal};
 
 const KIND: &str = "profile-bulk-import-job";
 const PATH: &str = "/api/profile-bulk-import-jobs";
@@ -34,10 +38,14 @@ const COMPLETE: &str = "complete";
 pub(super) async fn create(call: &Call<'_>, payload: &mut Payload) -> Result<Answer, Refusal> {
     Query::of(call, &[])?;
     let body = call.body(payload, BULK_BODY_BYTES).await?;
+    // Held until the answer: a parsed import takes many times what its body does, and
+    // the queue has to have room for everybody else.
+    let waited = timeout(limits::IMPORT_WAIT, call.gateway.imports.acquire()).await;
+    let Ok(Ok(_turn)) = waited else { return Err(Refusal::Store(StoreError::Overloaded)) };
     let revision = call.revision;
     // Megabytes take too long to be parsed where others wait.
-    let parsed = actix_web::web::block(move || BulkImport::parse(&body, revision)).await;
-    let parsed = parsed.or(Err(Refusal::Store(profile_store::StoreError::Unavailable)))?;
+    let parsed = web::block(move || BulkImport::parse(&body, revision)).await;
+    let parsed = parsed.or(Err(Refusal::Store(StoreError::Unavailable)))?;
     let import = parsed.map_err(Refusal::Violations)?;
     let job = carry_out::carry_out(call, import).await?;
     let head = job.head;

@@ -13,10 +13,11 @@ use crate::{
 
 impl Store {
     /// Keeps the record of a bulk import, in place of what was kept of it before.
-    /// Of more than [`limits::IMPORTS`] of a company the oldest leaves.
+    /// Of more than [`limits::IMPORTS`] of a company the oldest leaves. Waits for room
+    /// in the queue: what it tells of is stored already.
     pub async fn keep_import(&self, company: CompanyId, job: ImportJob) -> Result<(), StoreError> {
         let job = Box::new(job);
-        self.ask(|answer| Job::KeepImport { company, job, answer }).await
+        self.wait_and_ask(|answer| Job::KeepImport { company, job, answer }).await
     }
 
     /// How far a bulk import got.

@@ -63,6 +63,11 @@ const KINDS: [Kind; 3] = [
     },
 ];
 
+#[expect(clippy::needless_pass_by_value, reason = "the value moves into the one around it")]
+fn or_null(schema: Value) -> Value {
+    json!({ "anyOf": [schema, { "type": "null" }] })
+}
+
 fn reference(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
@@ -94,11 +99,11 @@ fn text(longest: usize) -> Value {
 fn profile(kind: &Kind) -> Value {
     let members = json!({
         "type": named("profile"),
-        "attributes": reference(&format!("{}Attributes", kind.name)),
+        "attributes": or_null(reference(&format!("{}Attributes", kind.name))),
     });
     let id = json!({ "type": ["string", "null"], "minLength": 1, "pattern": NOT_BLANK,
         "maxLength": limits::ID_TEXT_BYTES });
-    let meta = json!({ "anyOf": [reference("ProfileMetaSent"), { "type": "null" }] });
+    let meta = or_null(reference("ProfileMetaSent"));
     let members = if kind.whole { with(with(members, "id", id), "meta", meta) } else { members };
     let schema = object(members, kind.required);
     if kind.names.is_empty() {
@@ -140,7 +145,7 @@ fn attributes(looks_up: bool) -> Value {
     if looks_up {
         add("_kx", opaque(limits::EXCHANGE_TOKEN_BYTES));
     }
-    add("location", json!({ "anyOf": [reference("LocationSent"), { "type": "null" }] }));
+    add("location", or_null(reference("LocationSent")));
     let properties = json!({
         "type": ["object", "null"],
         "maxProperties": limits::PROPERTIES,
@@ -176,14 +181,14 @@ fn meta() -> Value {
     let lists = || json!({ "type": ["object", "null"] });
     let texts = json!({ "type": "array", "items": { "type": "string" } });
     let one_or_many = json!({ "anyOf": [{ "type": ["string", "null"] }, texts] });
-    let emails = || object(json!({ "email": one_or_many.clone() }), &[]);
+    let emails = || or_null(object(json!({ "email": one_or_many.clone() }), &[]));
     let properties =
         json!({ "append": lists(), "unappend": lists(), "unset": one_or_many.clone() });
     let identifiers = json!({ "append": emails(), "unappend": emails() });
     object(
         json!({
-            "patch_properties": object(properties, &[]),
-            "patch_identifiers": object(identifiers, &[]),
+            "patch_properties": or_null(object(properties, &[])),
+            "patch_identifiers": or_null(object(identifiers, &[])),
         }),
         &[],
     )

@@ -122,3 +122,30 @@ fn a_body_over_five_megabytes_is_not_read() {
     let answer = api.send(&request);
     assert_eq!(refused(&answer), (413, "payload_too_large".into(), String::new()));
 }
+
+#[test]
+fn imports_leave_room_for_everybody_else() {
+    let api = Api::new();
+    let rows = |import: usize| -> Vec<Value> {
+        let row = |number| row(&json!({ "external_id": format!("row-{import}-{number}") }));
+        (0..1_000).map(row).collect()
+    };
+    std::thread::scope(|scope| {
+        let imports: Vec<_> = (0..20)
+            .map(|import| {
+                scope.spawn({
+                    let (api, rows) = (&api, &rows);
+                    move || api.post(JOBS, &job(&rows(import)))
+                })
+            })
+            .collect();
+        for number in 0..100 {
+            api.client(&json!({ "email": format!("{number}@example.com") }));
+        }
+        for import in imports {
+            let answer = import.join().unwrap();
+            assert_eq!(answer.status, 202, "{answer:?}");
+            assert_eq!(answer.json()["data"]["attributes"]["completed_count"], 1_000);
+        }
+    });
+}
