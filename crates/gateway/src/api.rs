@@ -21,6 +21,7 @@ mod time;
 
 use actix_web::{
     HttpRequest, HttpResponse,
+    body::{self, BoxBody},
     http::Method,
     web::{self, Data, Payload, ServiceConfig},
 };
@@ -42,6 +43,7 @@ pub(crate) enum Endpoint {
     GetProfile,
     ImportProfile,
     ListBulkImportErrors,
+    ListBulkImportProfileIds,
     ListBulkImportProfiles,
     ListBulkImports,
     ListHistory,
@@ -81,10 +83,11 @@ const PROFILES: &str = "/api/profiles";
 const IMPORTS: &str = "/api/profile-bulk-import-jobs";
 const IMPORT: &str = "/api/profile-bulk-import-jobs/{id}";
 const IMPORTED: &str = "/api/profile-bulk-import-jobs/{id}/profiles";
+const IMPORTED_IDS: &str = "/api/profile-bulk-import-jobs/{id}/relationships/profiles";
 const IMPORT_ERRORS: &str = "/api/profile-bulk-import-jobs/{id}/import-errors";
 
 /// Every endpoint.
-pub(crate) static ENDPOINTS: [Row; 16] = {
+pub(crate) static ENDPOINTS: [Row; 17] = {
     use Endpoint as E;
     use Scope::{DataPrivacyWrite as Privacy, ProfilesRead as Read, ProfilesWrite as Write};
     const GET: Method = Method::GET;
@@ -151,6 +154,14 @@ pub(crate) static ENDPOINTS: [Row; 16] = {
             "List the profiles of a bulk import",
         ),
         row(
+            E::ListBulkImportProfileIds,
+            GET,
+            IMPORTED_IDS,
+            Read,
+            M,
+            "List the ids of the profiles of a bulk import",
+        ),
+        row(
             E::ListBulkImportErrors,
             GET,
             IMPORT_ERRORS,
@@ -181,9 +192,18 @@ async fn serve(request: HttpRequest, mut payload: Payload, gateway: Data<Gateway
         media_type: admission::answer_media_type(request.headers(), &gateway),
         standing: None,
     };
-    match answer(&request, &mut payload, &gateway, &mut reply).await {
+    let response = match answer(&request, &mut payload, &gateway, &mut reply).await {
         Ok(answer) => reply.answered(answer.status, answer.body),
         Err(refusal) => turn_away(&request, &mut payload, &gateway, &reply, &refusal).await,
+    };
+    bodiless_if_asked(&request, response)
+}
+
+/// The answer to a HEAD is that to a GET without its body.
+fn bodiless_if_asked(request: &HttpRequest, response: HttpResponse) -> HttpResponse {
+    match *request.method() {
+        Method::HEAD => response.map_body(|_, _| BoxBody::new(body::None::new())),
+        _ => response,
     }
 }
 
@@ -191,11 +211,12 @@ async fn serve(request: HttpRequest, mut payload: Payload, gateway: Data<Gateway
 async fn answer(
     request: &HttpRequest,
     payload: &mut Payload,
-    gateway: &Gateway,
+    gateway: &Data<Gateway>,
     reply: &mut Reply,
 ) -> Result<Answer, Refusal> {
     let row = row_of(request)?;
     let holder = auth::holder(request.headers(), gateway)?;
+    auth::require(&holder, row.scope)?;
     let company = &holder.company.id;
     let charged = gateway.api_quotas.charge(
         &(company.clone(), row.endpoint),
@@ -203,7 +224,6 @@ async fn answer(
         gateway.clock.elapsed(),
     );
     reply.standing = Some(admission::admitted(charged)?);
-    auth::require(&holder, row.scope)?;
     let revision = admission::revision(request.headers(), gateway)?;
     let call = Call { request, gateway, company: holder.company, revision };
     dispatch(row.endpoint, &call, payload).await
@@ -223,6 +243,7 @@ async fn dispatch(
         Endpoint::GetProfile => profiles::get(call).await,
         Endpoint::ImportProfile => profiles::import(call, payload).await,
         Endpoint::ListBulkImportErrors => imports::errors(call).await,
+        Endpoint::ListBulkImportProfileIds => imports::profile_ids(call).await,
         Endpoint::ListBulkImportProfiles => imports::profiles(call).await,
         Endpoint::ListBulkImports => imports::list(call).await,
         Endpoint::ListHistory => outcomes::history(call).await,
@@ -239,9 +260,17 @@ fn row_of(request: &HttpRequest) -> Result<&'static Row, Refusal> {
     let pattern = request.match_pattern().unwrap_or_default();
     let pattern = pattern.trim_end_matches('/');
     let on_path = || ENDPOINTS.iter().filter(|row| row.path == pattern);
-    let row = on_path().find(|row| row.method == *request.method());
+    let method = match *request.method() {
+        Method::HEAD => &Method::GET,
+        ref method => method,
+    };
+    let row = on_path().find(|row| row.method == *method);
     row.ok_or_else(|| {
-        let methods: Vec<&str> = on_path().map(|row| row.method.as_str()).collect();
-        Refusal::Method { allowed: methods.join(", ") }
+        let methods = on_path()
+            .map(|row| if row.method == Method::GET { GETTING } else { row.method.as_str() });
+        Refusal::Method { allowed: methods.collect::<Vec<&str>>().join(", ") }
     })
 }
+
+/// What may be used where a thing can be got.
+const GETTING: &str = "GET, HEAD";

@@ -167,3 +167,7 @@ pub const IMPORT_WAIT: Duration = Duration::from_secs(20);
 /// Rows of one bulk import that wait to be stored at a time: as many as one flush
 /// takes, and a sixteenth of the queue, so that other requests find room in it.
 pub const IMPORT_ROWS_WAITING: usize = 256;
+
+/// Length of the host that links are made of, in bytes: the longest name there is, and
+/// a port.
+pub const HOST_BYTES: usize = 260;

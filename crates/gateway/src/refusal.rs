@@ -55,6 +55,8 @@ pub enum Refusal {
     NotFound {
         /// What there is not.
         what: &'static str,
+        /// Where it is asked for.
+        pointer: &'static str,
     },
     /// The body names another profile than the path.
     OtherProfile,
@@ -124,7 +126,10 @@ impl Refusal {
     #[expect(clippy::needless_pass_by_value, reason = "this is where the error ends")]
     pub(crate) fn unreadable(error: EngineError) -> Refusal {
         tracing::error!(%error, "stored data could not be read");
-        Refusal::Store(StoreError::Unavailable)
+        match error {
+            EngineError::Damaged(_) => Refusal::Store(StoreError::Damaged),
+            _ => Refusal::Store(StoreError::Unavailable),
+        }
     }
 
     /// The status to answer with.
@@ -150,6 +155,8 @@ impl Refusal {
         match self {
             Refusal::Throttled { retry_after_seconds } => Some(*retry_after_seconds),
             Refusal::Store(StoreError::Overloaded) => Some(1),
+            // It will not mend itself.
+            Refusal::Store(StoreError::Damaged) => None,
             Refusal::Store(_) if self.status().is_server_error() => Some(5),
             _ => None,
         }
@@ -184,6 +191,7 @@ impl Refusal {
             Refusal::Parameter(invalid) => {
                 problem.parameter = Some(Cow::Owned(invalid.name.clone()));
             }
+            Refusal::NotFound { pointer, .. } => (*pointer).clone_into(&mut problem.pointer),
             Refusal::Store(StoreError::Duplicate { id }) => {
                 problem.duplicate_profile_id = Some(*id);
             }
@@ -236,14 +244,16 @@ impl Refusal {
                 format!("Request was throttled. Expected available in {seconds} second{plural}.")
             }
             Refusal::Method { allowed } => {
-                row_of(Cause::Method).detail.replace("{methods}", &allowed.replace(", ", " and "))
+                row_of(Cause::Method).detail.replace("{methods}", &sentence(allowed))
             }
             Refusal::Scope(scope) => row_of(Cause::Scope).detail.replace("{scope}", scope.as_str()),
             Refusal::Parameter(invalid) => invalid.to_string(),
             Refusal::Store(StoreError::UnknownProfile) => {
                 row_of(Cause::NotFound).detail.replace("{what}", "profile")
             }
-            Refusal::NotFound { what } => row_of(Cause::NotFound).detail.replace("{what}", what),
+            Refusal::NotFound { what, .. } => {
+                row_of(Cause::NotFound).detail.replace("{what}", what)
+            }
             Refusal::TooLarge { bytes } => {
                 row_of(Cause::TooLarge).detail.replace("{bytes}", &bytes.to_string())
             }
@@ -260,6 +270,14 @@ impl Refusal {
             Refusal::Company(reason) => Some(reason.to_string()),
             _ => None,
         }
+    }
+}
+
+/// A list as a sentence has it: "GET, HEAD and POST".
+fn sentence(words: &str) -> String {
+    match words.rsplit_once(", ") {
+        Some((others, final_word)) => format!("{others} and {final_word}"),
+        None => words.to_owned(),
     }
 }
 

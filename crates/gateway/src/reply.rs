@@ -55,6 +55,8 @@ impl Reply {
     /// The answer to a request that was served.
     pub(crate) fn answered(&self, status: StatusCode, body: Option<Vec<u8>>) -> HttpResponse {
         let mut builder = HttpResponse::build(status);
+        // What is said of people is not for a cache to keep.
+        builder.insert_header((header::CACHE_CONTROL, "no-store"));
         self.standing(&mut builder);
         match body {
             Some(body) => {
@@ -87,9 +89,7 @@ impl Reply {
         if refusal.closes() {
             builder.force_close();
         }
-        let problems = refusal.problems();
-        let errors = problems.into_iter().map(|problem| ErrorObject::of(problem, status));
-        self.finish(self.json(builder, &ErrorDocument { errors: errors.collect() }))
+        self.finish(self.json(builder, &ErrorDocument { errors: ErrorObject::all(refusal) }))
     }
 
     /// The answer to a preflight.
@@ -149,7 +149,7 @@ pub(crate) struct ErrorDocument {
 /// An error object. Its members are all there, in this order, because a mobile
 /// client cannot read it otherwise.
 #[derive(JsonSchema, Serialize)]
-struct ErrorObject {
+pub(crate) struct ErrorObject {
     /// A UUID, different in every answer.
     id: String,
     /// The status of the answer.
@@ -166,6 +166,12 @@ struct ErrorObject {
 }
 
 impl ErrorObject {
+    /// All that is wrong, each by itself.
+    pub(crate) fn all(refusal: &Refusal) -> Vec<ErrorObject> {
+        let status = refusal.status();
+        refusal.problems().into_iter().map(|problem| ErrorObject::of(problem, status)).collect()
+    }
+
     fn of(problem: Problem, status: StatusCode) -> ErrorObject {
         let Problem {
             code,

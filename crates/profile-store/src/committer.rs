@@ -126,31 +126,44 @@ impl Committer {
         }
     }
 
-    /// Does all jobs in order; commits that follow one another as one batch.
-    /// Returns whom to tell if one of them was to stop.
+    /// Does all jobs in order; commits that follow one another as one batch, and
+    /// explanations at the end, so that they part no batch. Returns whom to tell if one
+    /// of the jobs was to stop.
     async fn serve(&mut self, jobs: Vec<Job>) -> Option<Answer<()>> {
-        let mut batch = Commits::with_capacity(jobs.len());
+        let (mut batch, mut explanations) = (Commits::with_capacity(jobs.len()), Commits::new());
+        let mut stopped = None;
         for job in jobs {
-            if let Job::Commit { submission, answer } = job {
-                batch.push((submission, answer));
-                continue;
-            }
-            self.commit(mem::take(&mut batch)).await;
             match job {
-                Job::Explain { submission, answer } => {
-                    respond(answer, self.explain(&submission).await);
+                Job::Commit { submission, answer } => batch.push((submission, answer)),
+                Job::Explain { submission, answer } => explanations.push((submission, answer)),
+                command => {
+                    self.commit(mem::take(&mut batch)).await;
+                    stopped = self.carry_out(command).await;
                 }
-                Job::Merge { asked, answer } => respond(answer, self.merge(&asked).await),
-                Job::Delete { asked, answer } => respond(answer, self.delete(&asked).await),
-                Job::KeepImport { company, job, answer } => {
-                    respond(answer, self.keep_import(&company, *job).await);
-                }
-                Job::Undo { undo, answer } => respond(answer, self.undo(&undo).await),
-                Job::Stop { answer } => return Some(answer),
-                Job::Commit { .. } => {}
+            }
+            if stopped.is_some() {
+                break;
             }
         }
         self.commit(batch).await;
+        for (submission, answer) in explanations {
+            respond(answer, self.explain(&submission).await);
+        }
+        stopped
+    }
+
+    /// Does one job that is a batch of its own. Returns whom to tell if it was to stop.
+    async fn carry_out(&mut self, command: Job) -> Option<Answer<()>> {
+        match command {
+            Job::Merge { asked, answer } => respond(answer, self.merge(&asked).await),
+            Job::Delete { asked, answer } => respond(answer, self.delete(&asked).await),
+            Job::KeepImport { company, job, answer } => {
+                respond(answer, self.keep_import(&company, *job).await);
+            }
+            Job::Undo { undo, answer } => respond(answer, self.undo(&undo).await),
+            Job::Stop { answer } => return Some(answer),
+            Job::Commit { .. } | Job::Explain { .. } => {}
+        }
         None
     }
 

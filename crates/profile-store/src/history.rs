@@ -6,10 +6,10 @@
 
 use std::collections::BinaryHeap;
 
-use profile_protocol::CompanyId;
+use profile_protocol::{CompanyId, ProfileId};
 
 use crate::{
-    Outcome,
+    Fate, Outcome, Profile,
     engine::{Engine, EngineError},
     key,
     pending::Pending,
@@ -38,6 +38,7 @@ pub(crate) async fn read(
     engine: &dyn Engine,
     pending: &Pending,
     company: &CompanyId,
+    of: &Profile,
     from: HistoryCursor,
     limit: usize,
 ) -> Result<History, EngineError> {
@@ -53,7 +54,7 @@ pub(crate) async fn read(
         if let Some(value) = values.into_iter().next().flatten() {
             let outcome = record::decode_outcome(sequence, &value);
             let outcome = outcome.map_err(|error| EngineError::Damaged(error.to_string()))?;
-            ahead.extend(outcome.previous.iter().copied().filter(|earlier| *earlier < sequence));
+            ahead.extend(earlier(&outcome, of).filter(|earlier| *earlier < sequence));
             if !pending.holds(company, sequence) {
                 outcomes.push(outcome);
             }
@@ -64,4 +65,25 @@ pub(crate) async fn read(
     sequences.dedup();
     let next = (!sequences.is_empty()).then_some(HistoryCursor { sequences });
     Ok(History { outcomes, next })
+}
+
+/// The earlier outcomes that this one names, as far as they are about this person.
+/// Where it is about several profiles, some of them may be somebody else's by now,
+/// because a merge was undone.
+fn earlier<'o>(outcome: &'o Outcome, of: &'o Profile) -> impl Iterator<Item = u64> + 'o {
+    let mut parts: Vec<ProfileId> = outcome.survivor.into_iter().collect();
+    for claim in &outcome.claims {
+        if let Fate::Absorbed(id) | Fate::Restored(id) = claim.fate
+            && !parts.contains(&id)
+        {
+            parts.push(id);
+        }
+    }
+    let told_apart = parts.len() == outcome.previous.len();
+    let theirs = move |place: usize| {
+        let part = parts.get(place);
+        !told_apart || part.is_some_and(|id| *id == of.id || of.absorbed.contains(id))
+    };
+    let places = outcome.previous.iter().copied().enumerate();
+    places.filter(move |(place, _)| theirs(*place)).map(|(_, sequence)| sequence)
 }

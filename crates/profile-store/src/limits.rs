@@ -49,6 +49,14 @@ pub const HISTORY_PAGE: usize = 100;
 /// Profiles in one page of a list, at most: as many as the original gives.
 pub const LIST_PAGE: usize = 100;
 
+/// Entries of a list read at a time: few enough that the largest profiles there may be
+/// fit into memory many times over.
+pub const LIST_STRETCH: usize = 16;
+
+/// Bytes of records after which a page of a list ends, be it short. A hundred of the
+/// largest profiles would be 26 MB.
+pub const LIST_BYTES: usize = 2 * 1_024 * 1_024;
+
 /// Entries looked at for one page of a list: as many as ten full pages have. A page
 /// whose bounds nearly nobody meets comes back short rather than late.
 pub const LIST_ENTRIES: usize = 1_000;
@@ -60,8 +68,9 @@ pub const IMPORTS: usize = 1_000;
 /// Profiles named in what came of a bulk import: as many as one may bring.
 pub const IMPORT_PROFILES: usize = 10_000;
 
-/// Problems named in what came of a bulk import: one for each profile it may bring.
-pub const IMPORT_ERRORS: usize = 10_000;
+/// Problems named in what came of a bulk import: as many as a reader of its body tells
+/// of at first, and then one for each profile it may bring.
+pub const IMPORT_ERRORS: usize = 20_000;
 
 /// Bytes of each text of a problem of a bulk import: room for a sentence, and for
 /// the pointer to a property with a long name.

@@ -83,23 +83,26 @@ pub(crate) async fn read(
     let limit = listing.limit.clamp(1, limits::LIST_PAGE);
     let mut reader = Reader { engine, listing, looked_at: 0 };
     let mut place = from.as_ref().map(|from| from.place.clone());
-    let mut profiles = Vec::new();
+    let (mut profiles, mut bytes) = (Vec::new(), 0);
     // One more than is wanted tells whether anything follows. What is missing then is
     // sought in larger steps.
     let mut wanted = limit + 1;
     while let Some(step) = reader.allowed(wanted) {
         let Stretch { candidates, is_last } = reader.stretch(place.as_ref(), step).await?;
         for candidate in candidates {
-            if profiles.len() == limit {
+            if profiles.len() == limit || limits::LIST_BYTES <= bytes {
                 return Ok(ProfilePage { profiles, next: position(order, place) });
             }
-            profiles.extend(reader.listed(&candidate)?);
+            if let Some(profile) = reader.listed(&candidate)? {
+                bytes += candidate.value.map_or(0, |value| value.len());
+                profiles.push(profile);
+            }
             place = Some(candidate.place);
         }
         if is_last {
             return Ok(ProfilePage { profiles, next: None });
         }
-        wanted = limits::LIST_PAGE;
+        wanted = limits::LIST_STRETCH;
     }
     Ok(ProfilePage { profiles, next: position(order, place) })
 }
@@ -131,11 +134,11 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// How long a stretch may be, of which so many candidates are wanted.
+    /// How long the next stretch may be, of which so many candidates are wanted.
     fn allowed(&self, wanted: usize) -> Option<usize> {
         let indexes = if self.listing.sort == SortKey::Created { 2 } else { 1 };
         let left = limits::LIST_ENTRIES.saturating_sub(self.looked_at) / indexes;
-        Some(wanted.min(left)).filter(|&step| 0 < step)
+        Some(wanted.min(limits::LIST_STRETCH).min(left)).filter(|&step| 0 < step)
     }
 
     /// The next candidates after a place, with their profiles.

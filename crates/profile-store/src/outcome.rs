@@ -191,7 +191,8 @@ pub struct Outcome {
     /// How many more changed than are listed.
     pub changed_unlisted: usize,
     /// The newest earlier outcomes about the survivor and about each profile it
-    /// absorbed: follow these to read a profile's history.
+    /// absorbed, or that was restored from it, in the order of the claims that name
+    /// them: follow these to read a profile's history.
     pub previous: Vec<u64>,
 }
 

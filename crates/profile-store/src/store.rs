@@ -21,7 +21,7 @@ use crate::{
     engine::{Engine, EngineError, Key, Order, Scan, Value, Write},
     history, key, limits, listing,
     pending::Pending,
-    prune::Pruner,
+    prune::{Pruner, newest_outcome},
     record,
 };
 
@@ -310,18 +310,24 @@ impl Store {
     ) -> Result<Option<History>, EngineError> {
         let Some(profile) = self.profile(company, id).await? else { return Ok(None) };
         let from = HistoryCursor { sequences: profile.last_outcome.into_iter().collect() };
-        self.history_from(company, from, limit).await.map(Some)
+        self.history_from(company, &profile, from, limit).await.map(Some)
     }
 
-    /// The page of a history that begins there.
+    /// The page of the history of this profile that begins there.
     pub async fn history_from(
         &self,
         company: &CompanyId,
+        of: &Profile,
         from: HistoryCursor,
         limit: usize,
     ) -> Result<History, EngineError> {
         let limit = limit.min(limits::HISTORY_PAGE);
-        history::read(self.engine.as_ref(), &self.pending, company, from, limit).await
+        history::read(self.engine.as_ref(), &self.pending, company, of, from, limit).await
+    }
+
+    /// The number of the company's newest outcome; 0 if it has none.
+    pub async fn newest_outcome(&self, company: &CompanyId) -> Result<u64, EngineError> {
+        newest_outcome(self.engine.as_ref(), company).await
     }
 
     /// The outcomes after the one of this number, oldest first, as far as they are

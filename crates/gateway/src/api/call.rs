@@ -2,16 +2,28 @@
 
 use std::sync::Arc;
 
-use actix_web::{HttpRequest, web::Payload};
-use profile_protocol::{ClaimedId, ProfileId, Revision};
-use profile_store::Profile;
+use actix_web::{
+    HttpRequest,
+    http::header::{self, HeaderName},
+    web::{self, Data, Payload},
+};
+use profile_protocol::{ClaimedId, CompanyId, ProfileId, Revision};
+use profile_store::{Profile, Store, StoreError, engine::EngineError};
+use tokio::runtime::Handle;
 
-use crate::{admission, body, companies::Company, refusal::Refusal, state::Gateway};
+use crate::{
+    admission::{self, only},
+    body,
+    companies::Company,
+    limits,
+    refusal::Refusal,
+    state::Gateway,
+};
 
 /// What every endpoint needs to answer.
 pub(super) struct Call<'a> {
     pub(super) request: &'a HttpRequest,
-    pub(super) gateway: &'a Gateway,
+    pub(super) gateway: &'a Data<Gateway>,
     /// The company the private key acts for.
     pub(super) company: Arc<Company>,
     pub(super) revision: Revision,
@@ -21,7 +33,7 @@ impl Call<'_> {
     /// The id in the path.
     pub(super) fn id(&self, what: &'static str) -> Result<ProfileId, Refusal> {
         let text = self.request.match_info().get("id").unwrap_or_default();
-        text.parse().or(Err(Refusal::NotFound { what }))
+        text.parse().or(Err(Refusal::NotFound { what, pointer: "/data" }))
     }
 
     /// The body, of at most that many bytes.
@@ -36,17 +48,33 @@ impl Call<'_> {
         body::read(headers, payload, encoding, limit).await
     }
 
+    /// Reads from the store, on a thread that may wait for the disk.
+    pub(super) async fn read<T, R>(&self, read: R) -> Result<T, Refusal>
+    where
+        T: Send + 'static,
+        R: AsyncFnOnce(&Store, &CompanyId) -> Result<T, EngineError> + Send + 'static,
+    {
+        let (gateway, company) = (Data::clone(self.gateway), Arc::clone(&self.company));
+        let runtime = Handle::current();
+        let reading = move || runtime.block_on(read(&gateway.store, &company.id));
+        let unavailable = Refusal::Store(StoreError::Unavailable);
+        web::block(reading).await.or(Err(unavailable))?.map_err(Refusal::unreadable)
+    }
+
     /// The living profile with this id, or into which the profile with this id was
     /// merged.
     pub(super) async fn profile(&self, id: ProfileId) -> Result<Profile, Refusal> {
-        let found = self.gateway.store.profile(&self.company.id, id).await;
-        found.map_err(Refusal::unreadable)?.ok_or(Refusal::NotFound { what: PROFILE })
+        let found = self.read(async move |store, company| store.profile(company, id).await);
+        found.await?.ok_or(Refusal::NotFound { what: PROFILE, pointer: "/data" })
     }
 
     /// The absolute address of a path of this gateway, as the caller reaches it.
     pub(super) fn link(&self, path: &str) -> String {
-        let connection = self.request.connection_info();
-        format!("{}://{}{path}", connection.scheme(), connection.host())
+        let headers = self.request.headers();
+        let tls = only(headers, &FORWARDED_PROTO).is_some_and(|proto| proto == "https");
+        let host = only(headers, &header::HOST).filter(|host| is_host(host));
+        let scheme = if tls { "https" } else { "http" };
+        format!("{scheme}://{}{path}", host.unwrap_or("localhost"))
     }
 
     /// The address that was asked for.
@@ -55,13 +83,37 @@ impl Call<'_> {
     }
 }
 
+/// What a proxy that ends TLS says of the way to it.
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// Whether a text may stand as a host, with or without a port, in a link.
+fn is_host(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]_".contains(&byte);
+    (1..=limits::HOST_BYTES).contains(&text.len()) && text.bytes().all(allowed)
+}
+
 /// What a refusal calls a profile.
 pub(super) const PROFILE: &str = "profile";
 
 /// The id that a body claims. One of another system's form is nobody's here.
-pub(super) fn claimed(id: ClaimedId) -> Result<ProfileId, Refusal> {
+pub(super) fn claimed(id: ClaimedId, pointer: &'static str) -> Result<ProfileId, Refusal> {
     match id {
         ClaimedId::Profile(id) => Ok(id),
-        ClaimedId::Foreign => Err(Refusal::NotFound { what: PROFILE }),
+        ClaimedId::Foreign => Err(Refusal::NotFound { what: PROFILE, pointer }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_name_or_number_with_or_without_a_port_stands_in_a_link() {
+        for text in ["gateway", "shop.example:8080", "127.0.0.1:1", "[::1]:8080"] {
+            assert!(is_host(text), "{text}");
+        }
+        for text in ["", "a@b", "a/b", "a?b", "a#b", "a b", "é", &"a".repeat(300)] {
+            assert!(!is_host(text), "{text}");
+        }
     }
 }

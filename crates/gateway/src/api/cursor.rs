@@ -1,32 +1,153 @@
-//! Cursors: places in a list, as texts that only this gateway reads.
+//! Pages of lists, and cursors: places in a list, as texts that only this gateway
+//! reads.
+//!
+//! A cursor holds all that the list was asked for with, since clients follow one
+//! without repeating it, and which list it is a place in.
+
+use std::collections::BTreeMap;
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 
-use super::{call::Call, documents::PageLinks, query::Query};
-use crate::refusal::Refusal;
+use super::{
+    call::Call,
+    documents::PageLinks,
+    query::{FILTER, PAGE_SIZE, Query, SORT},
+};
+use crate::{limits, refusal::Refusal};
 
-/// The text of a place.
-pub(super) fn encode(place: &[u8]) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(place)
+const PATH: &str = "path";
+const PLACE: &str = "place";
+const SIZE: &str = "size";
+
+/// Which page of a list is asked for.
+pub(super) struct Page {
+    path: String,
+    /// What the list is restricted to, as it was written.
+    pub(super) filter: Option<String>,
+    /// What the list is sorted by, as it was written.
+    pub(super) sort: Option<String>,
+    /// How many things it is to hold at most.
+    pub(super) size: usize,
+    /// Where it begins; nothing for the first page.
+    pub(super) place: Option<Vec<u8>>,
 }
 
-/// The place that a request begins at, if it names one.
-pub(super) fn decode(query: &Query<'_>) -> Result<Option<Vec<u8>>, Refusal> {
-    let Some(cursor) = query.cursor() else { return Ok(None) };
-    bytes_of(&cursor).map(Some).ok_or(Refusal::Cursor)
+impl Page {
+    /// The page that a request asks for.
+    pub(super) fn of(call: &Call<'_>, query: &Query<'_>) -> Result<Page, Refusal> {
+        let path = call.request.path().trim_end_matches('/');
+        Page::read(path, query)
+    }
+
+    fn read(path: &str, query: &Query<'_>) -> Result<Page, Refusal> {
+        let Some(cursor) = query.cursor() else {
+            return Ok(Page {
+                path: path.to_owned(),
+                filter: query.get(FILTER).map(str::to_owned),
+                sort: query.get(SORT).map(str::to_owned),
+                size: query.page_size()?,
+                place: None,
+            });
+        };
+        let begun = Page::decode(&cursor).ok_or(Refusal::Cursor)?;
+        // The place would be one in another list.
+        let same = begun.path == path
+            && query.get(FILTER).is_none_or(|filter| begun.filter.as_deref() == Some(filter))
+            && query.get(SORT).is_none_or(|sort| begun.sort.as_deref() == Some(sort));
+        if !same {
+            return Err(Refusal::Cursor);
+        }
+        let asked = query.get(PAGE_SIZE).is_some();
+        Ok(Page { size: if asked { query.page_size()? } else { begun.size }, ..begun })
+    }
+
+    /// The links of this page, after which the next begins at this place.
+    pub(super) fn links(
+        &self,
+        call: &Call<'_>,
+        query: &Query<'_>,
+        next: Option<&[u8]>,
+    ) -> PageLinks {
+        let next = next.map(|place| {
+            let query = query.with_cursor(&self.cursor(place));
+            call.link(&format!("{}?{query}", call.request.path()))
+        });
+        PageLinks { this: call.own_link(), next, prev: None }
+    }
+
+    /// The cursor of the page of this list that begins at this place.
+    pub(super) fn cursor(&self, place: &[u8]) -> String {
+        let mut members = form_urlencoded::Serializer::new(String::new());
+        members.append_pair(PATH, &self.path);
+        for (name, value) in [(FILTER, &self.filter), (SORT, &self.sort)] {
+            if let Some(value) = value {
+                members.append_pair(name, value);
+            }
+        }
+        members.append_pair(SIZE, &self.size.to_string());
+        members.append_pair(PLACE, &BASE64_URL_SAFE_NO_PAD.encode(place));
+        BASE64_URL_SAFE_NO_PAD.encode(members.finish())
+    }
+
+    fn decode(cursor: &str) -> Option<Page> {
+        let text = bytes_of(cursor)?;
+        let mut members: BTreeMap<_, _> = form_urlencoded::parse(&text).into_owned().collect();
+        let size = members.remove(SIZE)?.parse().ok()?;
+        (1..=limits::PAGE).contains(&size).then_some(())?;
+        Some(Page {
+            path: members.remove(PATH)?,
+            filter: members.remove(FILTER),
+            sort: members.remove(SORT),
+            size,
+            place: Some(bytes_of(&members.remove(PLACE)?)?),
+        })
+    }
 }
 
-/// What a text stands for, if it is one of [`encode`]'s.
-pub(super) fn bytes_of(text: &str) -> Option<Vec<u8>> {
+fn bytes_of(text: &str) -> Option<Vec<u8>> {
     // Some clients send padding along, which carries nothing.
     BASE64_URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).ok()
 }
 
-/// The links of a page after which the next begins at this place.
-pub(super) fn links(call: &Call<'_>, query: &Query<'_>, next: Option<&[u8]>) -> PageLinks {
-    let next = next.map(|place| {
-        let query = query.with_cursor(&encode(place));
-        call.link(&format!("{}?{query}", call.request.path()))
-    });
-    PageLinks { this: call.own_link(), next, prev: None }
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::query::PAGE_CURSOR;
+
+    const KNOWN: [&str; 4] = [FILTER, SORT, PAGE_SIZE, PAGE_CURSOR];
+
+    fn page(path: &str, query: &str) -> Option<Page> {
+        Page::read(path, &Query::read(query, &KNOWN).unwrap()).ok()
+    }
+
+    fn begun() -> String {
+        let page = page("/api/profiles", "sort=-id&filter=equals(id,'x')&page[size]=7").unwrap();
+        page.cursor(&[1, 2])
+    }
+
+    #[test]
+    fn a_cursor_holds_all_that_was_asked_for() {
+        let again = page("/api/profiles", &format!("page[cursor]={}", begun())).unwrap();
+        assert_eq!((again.sort.as_deref(), again.size), (Some("-id"), 7));
+        assert_eq!(again.filter.as_deref(), Some("equals(id,'x')"));
+        assert_eq!(again.place, Some(vec![1, 2]));
+    }
+
+    #[test]
+    fn a_cursor_is_of_one_list_and_no_other() {
+        let cursor = begun();
+        let with = |query: &str| page("/api/profiles", &format!("{query}&page[cursor]={cursor}"));
+        assert!(with("sort=-id").is_some());
+        assert!(with("sort=id").is_none());
+        assert!(with("filter=equals(id,'y')").is_none());
+        assert_eq!(with("page[size]=9").map(|page| page.size), Some(9));
+        assert!(page("/api/outcomes", &format!("page[cursor]={cursor}")).is_none());
+    }
+
+    #[test]
+    fn what_was_never_given_out_is_no_cursor() {
+        for text in ["x", "AAAA", "cGF0aD0v", "________"] {
+            assert!(page("/api/profiles", &format!("page[cursor]={text}")).is_none(), "{text}");
+        }
+    }
 }

@@ -27,6 +27,7 @@ impl Answer {
 
 /// A document about one thing.
 #[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Single_{T}")]
 pub(super) struct Single<T> {
     pub(super) data: T,
     pub(super) links: SelfLink,
@@ -34,6 +35,7 @@ pub(super) struct Single<T> {
 
 /// A page of a list.
 #[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Page_of_{T}")]
 pub(super) struct Collection<T> {
     pub(super) data: Vec<T>,
     pub(super) links: PageLinks,
@@ -57,6 +59,7 @@ pub(super) struct PageLinks {
 
 /// One thing of a kind, with what is known of it.
 #[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Resource_with_{A}")]
 pub(super) struct Resource<A> {
     #[serde(rename = "type")]
     pub(super) kind: &'static str,

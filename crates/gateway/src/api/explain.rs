@@ -1,8 +1,8 @@
 //! Explaining: what would become of a request, with nothing written.
 
 use actix_web::{http::StatusCode, web::Payload};
-use profile_protocol::{ExplainedScope, ProfileExplain, limits::BODY_BYTES};
-use profile_store::{Intent, Scope};
+use profile_protocol::{ExplainedScope, ProfileExplain, ProfileRequest, limits::BODY_BYTES};
+use profile_store::{Intent, Outcome, Scope};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -12,7 +12,7 @@ use super::{
     outcomes::OutcomeResource,
     query::Query,
 };
-use crate::{refusal::Refusal, submission};
+use crate::{refusal::Refusal, reply::ErrorObject, submission};
 
 /// `POST /api/profile-explain`
 pub(super) async fn explain(call: &Call<'_>, payload: &mut Payload) -> Result<Answer, Refusal> {
@@ -23,19 +23,43 @@ pub(super) async fn explain(call: &Call<'_>, payload: &mut Payload) -> Result<An
         ExplainedScope::Client => (Scope::Client, Intent::Upsert),
         ExplainedScope::Server => (Scope::Server, Intent::Import),
     };
-    let Call { gateway, company, .. } = call;
-    let submission = submission::of(gateway, company, scope, intent, asked.request)?;
-    let outcome = gateway.store.explain(submission).await.map_err(Refusal::Store)?;
-    gateway.meters.served();
+    let explained = match explained(call, scope, intent, asked.request).await {
+        Ok(outcome) => {
+            (Some(OutcomeResource::explained(&outcome)), ExplanationMeta { errors: Vec::new() })
+        }
+        // To be refused is what would become of it, and no failure to explain it.
+        Err(refusal) if refusal.status().is_client_error() => {
+            (None, ExplanationMeta { errors: ErrorObject::all(&refusal) })
+        }
+        Err(failure) => return Err(failure),
+    };
+    call.gateway.meters.served();
+    let (data, meta) = explained;
     let links = SelfLink { this: call.own_link() };
-    Ok(Answer::of(
-        StatusCode::OK,
-        &Explanation { data: OutcomeResource::explained(&outcome), links },
-    ))
+    Ok(Answer::of(StatusCode::OK, &Explanation { data, links, meta }))
+}
+
+async fn explained(
+    call: &Call<'_>,
+    scope: Scope,
+    intent: Intent,
+    request: ProfileRequest,
+) -> Result<Outcome, Refusal> {
+    let submission = submission::of(call.gateway, &call.company, scope, intent, request)?;
+    call.gateway.store.explain(submission).await.map_err(Refusal::Store)
+}
+
+/// What would become of a request.
+#[derive(JsonSchema, Serialize)]
+pub(super) struct Explanation {
+    /// Its outcome; null if it would be refused.
+    data: Option<OutcomeResource>,
+    links: SelfLink,
+    meta: ExplanationMeta,
 }
 
 #[derive(JsonSchema, Serialize)]
-pub(super) struct Explanation {
-    data: OutcomeResource,
-    links: SelfLink,
+struct ExplanationMeta {
+    /// What it would be answered if it would be refused, with pointers into its body.
+    errors: Vec<ErrorObject>,
 }

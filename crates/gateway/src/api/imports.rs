@@ -8,16 +8,16 @@ use actix_web::{
     web::{self, Payload},
 };
 use profile_protocol::{BulkImport, ProfileId, limits::BULK_BODY_BYTES};
-use profile_store::{ImportError, ImportHead, StoreError, engine::Order};
+use profile_store::{ImportError, ImportHead, Profile, StoreError, engine::Order};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
     call::Call,
-    cursor,
-    documents::{Answer, Collection, Resource, SelfLink, Single},
+    cursor::Page,
+    documents::{Answer, Collection, Named, Resource, SelfLink, Single},
     fieldset::{ADDITIONAL_FIELDS, FIELDS, Fieldset},
-    query::{PAGE_CURSOR, PAGE_SIZE, Query, invalid},
+    query::{FILTER, PAGE_CURSOR, PAGE_SIZE, Query, SORT, invalid},
     resource,
     time::text_of,
 };
@@ -25,8 +25,6 @@ use crate::{limits, refusal::Refusal};
 
 const KIND: &str = "profile-bulk-import-job";
 const PATH: &str = "/api/profile-bulk-import-jobs";
-const FILTER: &str = "filter";
-const SORT: &str = "sort";
 
 /// What a refusal calls a bulk import.
 const IMPORT: &str = "bulk import";
@@ -58,8 +56,9 @@ pub(super) async fn create(call: &Call<'_>, payload: &mut Payload) -> Result<Ans
 /// `GET /api/profile-bulk-import-jobs/{id}`
 pub(super) async fn get(call: &Call<'_>) -> Result<Answer, Refusal> {
     Query::of(call, &[])?;
-    let head = call.gateway.store.import_job(&call.company.id, call.id(IMPORT)?).await;
-    let head = head.map_err(Refusal::unreadable)?.ok_or(Refusal::NotFound { what: IMPORT })?;
+    let id = call.id(IMPORT)?;
+    let head = call.read(async move |store, company| store.import_job(company, id).await);
+    let head = head.await?.ok_or(Refusal::NotFound { what: IMPORT, pointer: "/data" })?;
     call.gateway.meters.served();
     Ok(about(call, StatusCode::OK, &head))
 }
@@ -73,22 +72,24 @@ fn about(call: &Call<'_>, status: StatusCode, head: &ImportHead) -> Answer {
 /// `GET /api/profile-bulk-import-jobs`: newest first, unless asked otherwise.
 pub(super) async fn list(call: &Call<'_>) -> Result<Answer, Refusal> {
     let query = Query::of(call, &[FILTER, SORT, PAGE_CURSOR, PAGE_SIZE])?;
-    let (limit, order, wanted) = (query.page_size()?, order_of(&query)?, wanted(&query)?);
-    let from = match cursor::decode(&query)? {
-        Some(place) => Some(id_of(&place).ok_or(Refusal::Cursor)?),
+    let page = Page::of(call, &query)?;
+    let (limit, order) = (page.size, order_of(&page)?);
+    let from = match &page.place {
+        Some(place) => Some(id_of(place).ok_or(Refusal::Cursor)?),
         None => None,
     };
-    let (store, company) = (&call.gateway.store, &call.company.id);
     let mut heads = Vec::new();
-    if wanted {
+    if wanted(&page)? {
         // One more than the page holds tells whether there is a next one.
-        let found = store.import_jobs(company, from, order, limit + 1).await;
-        heads = found.map_err(Refusal::unreadable)?;
+        let found = call.read(async move |store, company| {
+            store.import_jobs(company, from, order, limit + 1).await
+        });
+        heads = found.await?;
     }
     let more = limit < heads.len();
     heads.truncate(limit);
     let next = heads.last().filter(|_| more).map(|head| head.id.bits().to_be_bytes());
-    let links = cursor::links(call, &query, next.as_ref().map(<[u8; 16]>::as_slice));
+    let links = page.links(call, &query, next.as_ref().map(<[u8; 16]>::as_slice));
     let data = heads.iter().map(|head| job_resource(call, head)).collect();
     call.gateway.meters.served();
     Ok(Answer::of(StatusCode::OK, &Collection { data, links }))
@@ -98,8 +99,8 @@ fn id_of(place: &[u8]) -> Option<ProfileId> {
     Some(ProfileId::from_bits(u128::from_be_bytes(place.try_into().ok()?)))
 }
 
-fn order_of(query: &Query<'_>) -> Result<Order, Refusal> {
-    match query.get(SORT) {
+fn order_of(page: &Page) -> Result<Order, Refusal> {
+    match page.sort.as_deref() {
         None | Some("-created_at") => Ok(Order::Descending),
         Some("created_at") => Ok(Order::Ascending),
         Some(_) => Err(invalid(SORT, "The sort must be created_at or -created_at.".to_owned())),
@@ -107,19 +108,36 @@ fn order_of(query: &Query<'_>) -> Result<Order, Refusal> {
 }
 
 /// Whether an import that is complete, as all are, fulfils the filter.
-fn wanted(query: &Query<'_>) -> Result<bool, Refusal> {
-    let Some(filter) = query.get(FILTER) else { return Ok(true) };
-    let statuses = filter
-        .strip_prefix("equals(status,")
-        .and_then(|rest| rest.strip_suffix(')'))
-        .or_else(|| filter.strip_prefix("any(status,[").and_then(|rest| rest.strip_suffix("])")));
-    let statuses = statuses.ok_or_else(|| {
-        let message = "The filter must be equals or any on status, such as \
-                       equals(status,\"complete\").";
-        invalid(FILTER, message.to_owned())
-    })?;
-    let bare = |status: &str| status.trim().trim_matches(['"', '\'']) == COMPLETE;
-    Ok(statuses.split(',').any(bare))
+fn wanted(page: &Page) -> Result<bool, Refusal> {
+    let Some(filter) = &page.filter else { return Ok(true) };
+    statuses(filter).map(|statuses| statuses.contains(&COMPLETE)).ok_or_else(|| {
+        let message = format!(
+            "The filter must be equals or any on status, such as equals(status,\"complete\"); the \
+             statuses are {}.",
+            STATUSES.join(", ")
+        );
+        invalid(FILTER, message)
+    })
+}
+
+/// The statuses that the original knows.
+const STATUSES: [&str; 4] = ["queued", "processing", COMPLETE, "cancelled"];
+
+/// The statuses that a filter names.
+fn statuses(filter: &str) -> Option<Vec<&str>> {
+    let terms = filter.strip_suffix(')')?;
+    let named: Vec<&str> = match terms.strip_prefix("equals(status,") {
+        Some(one) => vec![one],
+        None => terms.strip_prefix("any(status,[")?.strip_suffix(']')?.split(',').collect(),
+    };
+    named.into_iter().map(status).collect()
+}
+
+fn status(quoted: &str) -> Option<&str> {
+    let quoted = quoted.trim();
+    let inner = |quote| quoted.strip_prefix(quote)?.strip_suffix(quote);
+    let text = inner('"').or_else(|| inner('\''))?;
+    STATUSES.into_iter().find(|known| *known == text)
 }
 
 /// `GET /api/profile-bulk-import-jobs/{id}/profiles`: as they are now. Who was
@@ -128,15 +146,40 @@ pub(super) async fn profiles(call: &Call<'_>) -> Result<Answer, Refusal> {
     let known = [PAGE_CURSOR, PAGE_SIZE, FIELDS, ADDITIONAL_FIELDS];
     let query = Query::of(call, &known)?;
     let fields = Fieldset::of(&query)?;
+    let page = Page::of(call, &query)?;
     let body = body_of(call).await?;
-    let Slice { start: _, items, next } = Slice::of(&query, &body.profiles)?;
-    let mut found = Vec::new();
-    for id in items {
-        let profile = call.gateway.store.profile(&call.company.id, *id).await;
-        found.extend(profile.map_err(Refusal::unreadable)?);
-    }
+    let Slice { start: _, items, next } = Slice::of(&page, &body.profiles)?;
+    let ids = items.to_vec();
+    let found = call.read(async move |store, company| {
+        let mut found: Vec<Profile> = Vec::new();
+        for id in ids {
+            // Who was merged into another of the import is shown as that one.
+            let living = store.profile(company, id).await?;
+            let is_new = |profile: &Profile| {
+                let shown = found.iter().any(|other| other.id == profile.id);
+                profile.id == id || !shown && !body.profiles.contains(&profile.id)
+            };
+            found.extend(living.filter(is_new));
+        }
+        Ok(found)
+    });
+    let found = found.await?;
     let data = found.iter().map(|profile| resource::profile(call, profile, &fields)).collect();
-    let links = cursor::links(call, &query, next.as_deref());
+    let links = page.links(call, &query, next.as_deref());
+    call.gateway.meters.served();
+    Ok(Answer::of(StatusCode::OK, &Collection { data, links }))
+}
+
+/// `GET /api/profile-bulk-import-jobs/{id}/relationships/profiles`: the ids that they
+/// had then.
+pub(super) async fn profile_ids(call: &Call<'_>) -> Result<Answer, Refusal> {
+    let query = Query::of(call, &[PAGE_CURSOR, PAGE_SIZE])?;
+    let page = Page::of(call, &query)?;
+    let body = body_of(call).await?;
+    let Slice { start: _, items, next } = Slice::of(&page, &body.profiles)?;
+    let named = |id: &ProfileId| Named { kind: "profile", id: id.to_string() };
+    let data = items.iter().map(named).collect();
+    let links = page.links(call, &query, next.as_deref());
     call.gateway.meters.served();
     Ok(Answer::of(StatusCode::OK, &Collection { data, links }))
 }
@@ -144,17 +187,19 @@ pub(super) async fn profiles(call: &Call<'_>) -> Result<Answer, Refusal> {
 /// `GET /api/profile-bulk-import-jobs/{id}/import-errors`
 pub(super) async fn errors(call: &Call<'_>) -> Result<Answer, Refusal> {
     let query = Query::of(call, &[PAGE_CURSOR, PAGE_SIZE])?;
+    let page = Page::of(call, &query)?;
     let body = body_of(call).await?;
-    let Slice { start, items, next } = Slice::of(&query, &body.errors)?;
+    let Slice { start, items, next } = Slice::of(&page, &body.errors)?;
     let data = (start..).zip(items).map(ErrorResource::of).collect();
-    let links = cursor::links(call, &query, next.as_deref());
+    let links = page.links(call, &query, next.as_deref());
     call.gateway.meters.served();
     Ok(Answer::of(StatusCode::OK, &Collection { data, links }))
 }
 
 async fn body_of(call: &Call<'_>) -> Result<profile_store::ImportBody, Refusal> {
-    let body = call.gateway.store.import_job_body(&call.company.id, call.id(IMPORT)?).await;
-    body.map_err(Refusal::unreadable)?.ok_or(Refusal::NotFound { what: IMPORT })
+    let id = call.id(IMPORT)?;
+    let body = call.read(async move |store, company| store.import_job_body(company, id).await);
+    body.await?.ok_or(Refusal::NotFound { what: IMPORT, pointer: "/data" })
 }
 
 /// A page of a list that never changes: a place in it is a number.
@@ -165,14 +210,13 @@ struct Slice<'a, T> {
 }
 
 impl<'a, T> Slice<'a, T> {
-    fn of(query: &Query<'_>, all: &'a [T]) -> Result<Slice<'a, T>, Refusal> {
-        let limit = query.page_size()?;
-        let start = match cursor::decode(query)? {
+    fn of(page: &Page, all: &'a [T]) -> Result<Slice<'a, T>, Refusal> {
+        let start = match page.place.as_deref() {
             Some(place) => u32::from_be_bytes(place.try_into().or(Err(Refusal::Cursor))?),
             None => 0,
         };
         let rest = all.get(start as usize..).unwrap_or_default();
-        let (items, rest) = rest.split_at(limit.min(rest.len()));
+        let (items, rest) = rest.split_at(page.size.min(rest.len()));
         let end = start.saturating_add(u32::try_from(items.len()).unwrap_or(u32::MAX));
         let next = (!rest.is_empty()).then(|| end.to_be_bytes().to_vec());
         Ok(Slice { start, items, next })
@@ -208,12 +252,22 @@ struct JobAttributes {
 struct JobRelationships {
     profiles: Related,
     #[serde(rename = "import-errors")]
-    import_errors: Related,
+    import_errors: RelatedOnly,
 }
 
 #[derive(JsonSchema, Serialize)]
 struct Related {
     links: RelatedLinks,
+}
+
+#[derive(JsonSchema, Serialize)]
+struct RelatedOnly {
+    links: RelatedLink,
+}
+
+#[derive(JsonSchema, Serialize)]
+struct RelatedLink {
+    related: String,
 }
 
 #[derive(JsonSchema, Serialize)]
@@ -228,11 +282,15 @@ fn job_resource(call: &Call<'_>, head: &ImportHead) -> JobResource {
     let id = id.to_string();
     let this = call.link(&format!("{PATH}/{id}"));
     let related = |name: &str| {
-        let link = format!("{this}/{name}");
-        Related { links: RelatedLinks { this: link.clone(), related: link } }
+        let (own, related) = (format!("{this}/relationships/{name}"), format!("{this}/{name}"));
+        Related { links: RelatedLinks { this: own, related } }
     };
-    let relationships =
-        JobRelationships { profiles: related("profiles"), import_errors: related("import-errors") };
+    let relationships = JobRelationships {
+        profiles: related("profiles"),
+        import_errors: RelatedOnly {
+            links: RelatedLink { related: format!("{this}/import-errors") },
+        },
+    };
     let attributes = JobAttributes {
         status: COMPLETE,
         created_at: text_of(created),

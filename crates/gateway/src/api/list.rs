@@ -10,43 +10,40 @@ use profile_store::{
 
 use super::{
     call::Call,
-    cursor,
-    documents::{Answer, Collection, PageLinks},
+    cursor::Page,
+    documents::{Answer, Collection},
     fieldset::{ADDITIONAL_FIELDS, FIELDS, Fieldset},
-    query::{PAGE_CURSOR, PAGE_SIZE, Query, invalid},
+    query::{FILTER, PAGE_CURSOR, PAGE_SIZE, Query, SORT, invalid},
     resource,
 };
-use crate::{limits, refusal::Refusal};
+use crate::refusal::Refusal;
 
-pub(super) const FILTER: &str = "filter";
-pub(super) const SORT: &str = "sort";
 const PARAMETERS: [&str; 6] = [FILTER, SORT, PAGE_SIZE, PAGE_CURSOR, FIELDS, ADDITIONAL_FIELDS];
 
 /// `GET /api/profiles`
 pub(super) async fn list(call: &Call<'_>) -> Result<Answer, Refusal> {
     let query = Query::of(call, &PARAMETERS)?;
     let fields = Fieldset::of(&query)?;
-    let asked = Asked::of(&query)?;
-    let page = match asked.conditions.iter().find(|condition| is_pointed(condition)) {
+    let page = Page::of(call, &query)?;
+    let asked = Asked::of(&page)?;
+    let found = match asked.conditions.iter().find(|condition| is_pointed(condition)) {
         Some(pointed) => pointed_page(call, &asked, pointed).await?,
         None => scanned_page(call, &asked).await?,
     };
-    let data = page.profiles.iter().map(|profile| resource::profile(call, profile, &fields));
-    let links = asked.links(call, &query, page.next.as_deref());
+    let data = found.profiles.iter().map(|profile| resource::profile(call, profile, &fields));
+    let links = page.links(call, &query, found.next.as_deref());
     call.gateway.meters.served();
     Ok(Answer::of(StatusCode::OK, &Collection { data: data.collect(), links }))
 }
 
-/// A page, and the place at which the next begins.
-struct Page {
+/// What was found, and the place at which the next page begins.
+struct Found {
     profiles: Vec<Profile>,
     next: Option<Vec<u8>>,
 }
 
-/// What a request asks for. A cursor holds all of it, since clients follow one
-/// without repeating what they asked for first.
+/// What a request asks for.
 struct Asked {
-    filter: Option<String>,
     conditions: Vec<Condition>,
     sort: SortKey,
     order: Order,
@@ -55,11 +52,8 @@ struct Asked {
 }
 
 impl Asked {
-    fn of(query: &Query<'_>) -> Result<Asked, Refusal> {
-        let cursor = cursor::decode(query)?;
-        let begun = cursor.as_deref().map(Begun::of).transpose()?;
-        let filter = agreed(query.get(FILTER), begun.as_ref().map(|begun| &begun.filter))?;
-        let conditions = match &filter {
+    fn of(page: &Page) -> Result<Asked, Refusal> {
+        let conditions = match &page.filter {
             Some(filter) => {
                 ProfileFilter::parse(filter)
                     .map_err(|error| invalid(FILTER, format!("The filter {error}.")))?
@@ -67,32 +61,11 @@ impl Asked {
             }
             None => Vec::new(),
         };
-        let sort = agreed(query.get(SORT), begun.as_ref().map(|begun| &begun.sort))?;
-        let (sort, order) = match sort.as_deref() {
+        let (sort, order) = match page.sort.as_deref() {
             Some(sort) => sorting(sort)?,
             None => (natural_sort(&conditions), Order::Ascending),
         };
-        let size = match &begun {
-            Some(begun) if query.get(PAGE_SIZE).is_none() => begun.size,
-            _ => query.page_size()?,
-        };
-        let place = begun.map(|begun| begun.place);
-        Ok(Asked { filter, conditions, sort, order, size, place })
-    }
-
-    fn links(&self, call: &Call<'_>, query: &Query<'_>, next: Option<&[u8]>) -> PageLinks {
-        let next = next.map(|place| {
-            let sign = if self.order == Order::Descending { "-" } else { "" };
-            let sort = format!("{sign}{}", name_of(self.sort));
-            let begun = Begun {
-                filter: self.filter.clone(),
-                sort: Some(sort),
-                size: self.size,
-                place: place.to_vec(),
-            };
-            begun.to_bytes()
-        });
-        cursor::links(call, query, next.as_deref())
+        Ok(Asked { conditions, sort, order, size: page.size, place: page.place.clone() })
     }
 
     /// The span of time that every condition on it leaves.
@@ -128,58 +101,6 @@ impl Asked {
     }
 }
 
-/// What a cursor holds.
-struct Begun {
-    filter: Option<String>,
-    /// There always is one; optional as what it is compared with is.
-    sort: Option<String>,
-    size: usize,
-    place: Vec<u8>,
-}
-
-impl Begun {
-    fn of(bytes: &[u8]) -> Result<Begun, Refusal> {
-        let mut members: BTreeMap<_, _> = form_urlencoded::parse(bytes).into_owned().collect();
-        let size = members.remove("size").and_then(|size| size.parse().ok());
-        let size = size.filter(|size| (1..=limits::PAGE).contains(size)).ok_or(Refusal::Cursor)?;
-        let place = members.remove("place").and_then(|place| cursor::bytes_of(&place));
-        Ok(Begun {
-            filter: members.remove(FILTER),
-            sort: Some(members.remove(SORT).ok_or(Refusal::Cursor)?),
-            size,
-            place: place.ok_or(Refusal::Cursor)?,
-        })
-    }
-
-    fn to_bytes(&self) -> Vec<u8> {
-        let mut text = form_urlencoded::Serializer::new(String::new());
-        let Begun { filter, sort, size, place } = self;
-        let members = [
-            (FILTER, filter.clone()),
-            (SORT, sort.clone()),
-            ("size", Some(size.to_string())),
-            ("place", Some(cursor::encode(place))),
-        ];
-        for (name, value) in members {
-            if let Some(value) = value {
-                text.append_pair(name, &value);
-            }
-        }
-        text.finish().into_bytes()
-    }
-}
-
-/// What is asked now, or else was asked when the list was begun. The two must not
-/// differ: the place would be one in another list.
-fn agreed(now: Option<&str>, begun: Option<&Option<String>>) -> Result<Option<String>, Refusal> {
-    match (now, begun) {
-        (None, Some(begun)) => Ok(begun.clone()),
-        (now, None) => Ok(now.map(str::to_owned)),
-        (now, Some(begun)) if now == begun.as_deref() => Ok(begun.clone()),
-        _ => Err(Refusal::Cursor),
-    }
-}
-
 pub(super) const SORTS: [(&str, SortKey); 4] = [
     ("id", SortKey::Id),
     ("created", SortKey::Created),
@@ -203,10 +124,6 @@ fn sorting(text: &str) -> Result<(SortKey, Order), Refusal> {
     Ok((*sort, order))
 }
 
-fn name_of(sort: SortKey) -> &'static str {
-    SORTS.iter().find(|(_, known)| *known == sort).map_or("id", |(name, _)| name)
-}
-
 /// The order in which what is asked for lies together.
 fn natural_sort(conditions: &[Condition]) -> SortKey {
     let sort = conditions.iter().find_map(|condition| match condition {
@@ -218,7 +135,7 @@ fn natural_sort(conditions: &[Condition]) -> SortKey {
 }
 
 /// A page out of all profiles of the company.
-async fn scanned_page(call: &Call<'_>, asked: &Asked) -> Result<Page, Refusal> {
+async fn scanned_page(call: &Call<'_>, asked: &Asked) -> Result<Found, Refusal> {
     let from = |place| Position::from_bytes(place, asked.sort, asked.order);
     let from = asked.place.as_deref().map(from);
     let listing = Listing {
@@ -230,9 +147,9 @@ async fn scanned_page(call: &Call<'_>, asked: &Asked) -> Result<Page, Refusal> {
         from: from.transpose().or(Err(Refusal::Cursor))?,
         limit: asked.size,
     };
-    let page = call.gateway.store.list(&listing).await.map_err(Refusal::unreadable)?;
+    let page = call.read(async move |store, _| store.list(&listing).await).await?;
     let ProfilePage { profiles, next } = page;
-    Ok(Page { profiles, next: next.map(|position| position.to_bytes()) })
+    Ok(Found { profiles, next: next.map(|position| position.to_bytes()) })
 }
 
 /// Whether a condition names the profiles that fulfil it.
@@ -245,7 +162,7 @@ async fn pointed_page(
     call: &Call<'_>,
     asked: &Asked,
     pointed: &Condition,
-) -> Result<Page, Refusal> {
+) -> Result<Found, Refusal> {
     let mut found = BTreeMap::new();
     for profile in look_up(call, pointed).await? {
         if asked.conditions.iter().all(|condition| fulfils(call, &profile, condition)) {
@@ -265,20 +182,22 @@ async fn pointed_page(
     let more = asked.size < found.len();
     found.truncate(asked.size);
     let next = found.last().filter(|_| more).map(|(key, _)| key.clone());
-    Ok(Page { profiles: found.into_iter().map(|(_, profile)| profile).collect(), next })
+    Ok(Found { profiles: found.into_iter().map(|(_, profile)| profile).collect(), next })
 }
 
 async fn look_up(call: &Call<'_>, pointed: &Condition) -> Result<Vec<Profile>, Refusal> {
-    let (store, company) = (&call.gateway.store, &call.company.id);
     let (ids, identifiers) = named_by(call, pointed);
-    let mut profiles = Vec::new();
-    for id in ids {
-        profiles.extend(store.profile(company, id).await.map_err(Refusal::unreadable)?);
-    }
-    for identifier in identifiers {
-        profiles.extend(store.find(company, &identifier).await.map_err(Refusal::unreadable)?);
-    }
-    Ok(profiles)
+    call.read(async move |store, company| {
+        let mut profiles = Vec::new();
+        for id in ids {
+            profiles.extend(store.profile(company, id).await?);
+        }
+        for identifier in identifiers {
+            profiles.extend(store.find(company, &identifier).await?);
+        }
+        Ok(profiles)
+    })
+    .await
 }
 
 /// The ids and identifiers that a condition names.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use actix_web::{http::StatusCode, web::Payload};
-use profile_protocol::{ProfileMerge, ProfileUnmerge, limits::BODY_BYTES};
-use profile_store::{MergeProfiles, Undo, Unmerged};
+use profile_protocol::{ProfileId, ProfileMerge, ProfileUnmerge, limits::BODY_BYTES};
+use profile_store::{MergeProfiles, StoreError, Undo, Unmerged};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -16,7 +16,7 @@ use super::{
     query::Query,
     resource::{self, ProfileAttributes},
 };
-use crate::{meters::Effect, refusal::Refusal};
+use crate::{meters::Effect, refusal::Refusal, submission};
 
 /// `POST /api/profile-merge`
 pub(super) async fn merge(call: &Call<'_>, payload: &mut Payload) -> Result<Answer, Refusal> {
@@ -26,18 +26,33 @@ pub(super) async fn merge(call: &Call<'_>, payload: &mut Payload) -> Result<Answ
         ProfileMerge::parse(&body).map_err(Refusal::Violations)?;
     let merge = MergeProfiles {
         company: call.company.id.clone(),
-        destination: claimed(destination)?,
-        source: claimed(source)?,
+        destination: claimed(destination, DESTINATION)?,
+        source: claimed(source, SOURCE)?,
         rules: Arc::clone(&call.company.rules),
         revision: call.revision,
     };
-    let outcome = call.gateway.store.merge(merge).await.map_err(Refusal::Store)?;
-    call.gateway.meters.accepted(Effect::Merged);
-    let id = outcome.survivor.ok_or(Refusal::NotFound { what: PROFILE })?.to_string();
+    let destination = merge.destination;
+    let outcome = match call.gateway.store.merge(merge).await {
+        Err(StoreError::UnknownProfile) => return Err(missing(call, destination).await),
+        merged => merged.map_err(Refusal::Store)?,
+    };
+    call.gateway.meters.accepted(submission::effect(&outcome));
+    let id =
+        outcome.survivor.ok_or(Refusal::NotFound { what: PROFILE, pointer: "/data" })?.to_string();
     let this = call.link(&format!("/api/profiles/{id}"));
     let links = SelfLink { this: this.clone() };
     let data = Merged { kind: "profile", id, links: SelfLink { this } };
     Ok(Answer::of(StatusCode::CREATED, &MergeDocument { data, links }))
+}
+
+const DESTINATION: &str = "/data/id";
+const SOURCE: &str = "/data/relationships/profiles/data/0/id";
+
+/// Which of the two profiles of a merge is not there.
+async fn missing(call: &Call<'_>, destination: ProfileId) -> Refusal {
+    let there = call.profile(destination).await.is_ok();
+    let pointer = if there { SOURCE } else { DESTINATION };
+    Refusal::NotFound { what: PROFILE, pointer }
 }
 
 #[derive(JsonSchema, Serialize)]
@@ -61,7 +76,7 @@ pub(super) async fn unmerge(call: &Call<'_>, payload: &mut Payload) -> Result<An
     let ProfileUnmerge { profile } = ProfileUnmerge::parse(&body).map_err(Refusal::Violations)?;
     let undo = Undo {
         company: call.company.id.clone(),
-        absorbed: claimed(profile)?,
+        absorbed: claimed(profile, "/data/attributes/profile_id")?,
         rules: Arc::clone(&call.company.rules),
         revision: call.revision,
     };

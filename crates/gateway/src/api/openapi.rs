@@ -17,7 +17,7 @@ use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use self::operations::{Operation, operation_of};
-use super::{ENDPOINTS, Row};
+use super::{ENDPOINTS, Row, bodiless_if_asked};
 use crate::{
     cors::Cors, refusal::Refusal, reply::Reply, scope::Scope, state::Gateway, turn_away::turn_away,
 };
@@ -30,11 +30,12 @@ pub(super) async fn serve(
 ) -> HttpResponse {
     static TEXT: OnceLock<String> = OnceLock::new();
     let reply = Reply { cors: Cors::Closed, media_type: "application/json", standing: None };
-    if *request.method() == Method::GET {
+    if let Method::GET | Method::HEAD = *request.method() {
         let text = TEXT.get_or_init(document);
-        return reply.answered(StatusCode::OK, Some(text.clone().into_bytes()));
+        let response = reply.answered(StatusCode::OK, Some(text.clone().into_bytes()));
+        return bodiless_if_asked(&request, response);
     }
-    let refusal = Refusal::Method { allowed: "GET".to_owned() };
+    let refusal = Refusal::Method { allowed: "GET, HEAD".to_owned() };
     turn_away(&request, &mut payload, &gateway, &reply, &refusal).await
 }
 
@@ -101,7 +102,10 @@ fn paths(generator: &mut SchemaGenerator) -> Map<String, Value> {
 }
 
 fn described(row: &Row, operation: Operation) -> Value {
-    let Operation { name, mut parameters, body, answers } = operation;
+    let Operation { name, mut parameters, body, answers, conflicts } = operation;
+    let of_body = if body.is_some() { &BODY_REFUSALS[..] } else { &[] };
+    let of_conflict = if conflicts { &["409"][..] } else { &[] };
+    let refusals = ["401"].iter().chain(of_body).chain(of_conflict).copied();
     parameters.push(revision_parameter());
     if row.path.contains("{id}") {
         parameters.push(id_parameter());
@@ -117,7 +121,7 @@ fn described(row: &Row, operation: Operation) -> Value {
         "tags": [tag_of(row.scope)],
         "security": [{ "private_key": [] }],
         "parameters": parameters,
-        "responses": responses(answers),
+        "responses": responses(answers, refusals),
     });
     if let Some(body) = body {
         described = with(described, "requestBody", request_body(body));
@@ -132,11 +136,15 @@ fn tag_of(scope: Scope) -> &'static str {
     }
 }
 
-/// Statuses that any endpoint may answer with beside its own.
-const REFUSALS: [&str; 12] =
-    ["400", "401", "403", "404", "405", "408", "409", "413", "415", "429", "500", "503"];
+/// Statuses that every endpoint may answer with: 404 for a revision that does not exist.
+const REFUSALS: [&str; 5] = ["400", "403", "404", "429", "503"];
+/// Statuses of what takes a body.
+const BODY_REFUSALS: [&str; 3] = ["408", "413", "415"];
 
-fn responses(answers: Vec<(u16, &'static str, Option<Value>)>) -> Map<String, Value> {
+fn responses(
+    answers: Vec<(u16, &'static str, Option<Value>)>,
+    refusals: impl IntoIterator<Item = &'static str>,
+) -> Map<String, Value> {
     let mut responses = Map::new();
     for (status, description, schema) in answers {
         let mut answer = json!({ "description": description });
@@ -145,7 +153,7 @@ fn responses(answers: Vec<(u16, &'static str, Option<Value>)>) -> Map<String, Va
         }
         responses.insert(status.to_string(), answer);
     }
-    for status in REFUSALS {
+    for status in REFUSALS.into_iter().chain(refusals) {
         responses.insert(status.to_owned(), json!({ "$ref": "#/components/responses/Refused" }));
     }
     responses

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{
     call::{Call, PROFILE},
-    cursor,
+    cursor::Page,
     documents::{Answer, Collection, Named, PageLinks, Relationship},
     query::{PAGE_CURSOR, PAGE_SIZE, Query},
     time::text_of,
@@ -18,17 +18,18 @@ use crate::refusal::Refusal;
 /// `GET /api/profiles/{id}/history`: newest first.
 pub(super) async fn history(call: &Call<'_>) -> Result<Answer, Refusal> {
     let query = Query::of(call, &[PAGE_CURSOR, PAGE_SIZE])?;
-    let (limit, company) = (query.page_size()?, &call.company.id);
+    let page = Page::of(call, &query)?;
     let profile = call.profile(call.id(PROFILE)?).await?;
-    let from = match cursor::decode(&query)? {
-        Some(place) => numbers_of(&place).ok_or(Refusal::Cursor)?,
+    let from = match &page.place {
+        Some(place) => numbers_of(place).ok_or(Refusal::Cursor)?,
         None => profile.last_outcome.into_iter().collect(),
     };
-    let from = HistoryCursor { sequences: from };
-    let history = call.gateway.store.history_from(company, from, limit).await;
-    let history = history.map_err(Refusal::unreadable)?;
+    let (from, limit) = (HistoryCursor { sequences: from }, page.size);
+    let history = call
+        .read(async move |store, company| store.history_from(company, &profile, from, limit).await);
+    let history = history.await?;
     let next = history.next.map(|next| place_of(&next.sequences));
-    let links = cursor::links(call, &query, next.as_deref());
+    let links = page.links(call, &query, next.as_deref());
     let data = history.outcomes.iter().map(OutcomeResource::of).collect();
     call.gateway.meters.served();
     Ok(Answer::of(StatusCode::OK, &Collection { data, links }))
@@ -37,23 +38,33 @@ pub(super) async fn history(call: &Call<'_>) -> Result<Answer, Refusal> {
 /// `GET /api/outcomes`: oldest first, from wherever the caller has come to.
 pub(super) async fn stream(call: &Call<'_>) -> Result<Answer, Refusal> {
     let query = Query::of(call, &[PAGE_CURSOR, PAGE_SIZE])?;
-    let limit = query.page_size()?;
-    let after = match cursor::decode(&query)?.as_deref().map(numbers_of) {
+    let page = Page::of(call, &query)?;
+    let after = match page.place.as_deref().map(numbers_of) {
         None => 0,
         Some(Some(numbers)) if numbers.len() == 1 => numbers.first().copied().unwrap_or(0),
         Some(_) => return Err(Refusal::Cursor),
     };
-    // One more than the page holds tells whether there is a next one.
-    let outcomes = call.gateway.store.outcomes(&call.company.id, after, limit + 1).await;
-    let mut outcomes = outcomes.map_err(Refusal::unreadable)?;
+    let limit = page.size;
+    let (mut outcomes, newest) = call
+        .read(async move |store, company| {
+            // One more than the page holds tells whether there is a next one.
+            let outcomes = store.outcomes(company, after, limit + 1).await?;
+            Ok((outcomes, store.newest_outcome(company).await?))
+        })
+        .await?;
+    // A number that was not reached yet was given out by another store, such as one
+    // of which this is an older copy.
+    if newest < after {
+        return Err(Refusal::Cursor);
+    }
     let more = limit < outcomes.len();
     outcomes.truncate(limit);
     let first = outcomes.first().map(|outcome| outcome.sequence);
     let reached = place_of(&[outcomes.last().map_or(after, |outcome| outcome.sequence)]);
     let document = Stream {
-        links: cursor::links(call, &query, more.then_some(&reached[..])),
+        links: page.links(call, &query, more.then_some(&reached[..])),
         meta: StreamMeta {
-            cursor: cursor::encode(&reached),
+            cursor: page.cursor(&reached),
             missed: first.map_or(0, |first| first.saturating_sub(after + 1)),
         },
         data: outcomes.iter().map(OutcomeResource::of).collect(),

@@ -37,10 +37,14 @@ pub(super) async fn update(call: &Call<'_>, payload: &mut Payload) -> Result<Ans
     let fields = Fieldset::of(&Query::of(call, &PARAMETERS)?)?;
     let id = call.id(PROFILE)?;
     let request = read(call, payload, ProfileEndpoint::Update).await?;
-    if request.identifiers.id != Some(ClaimedId::Profile(id)) {
+    let Some(ClaimedId::Profile(named)) = request.identifiers.id else {
+        return Err(Refusal::OtherProfile);
+    };
+    // One of the two may be an older id of the other.
+    if named != id && call.profile(named).await?.id != call.profile(id).await?.id {
         return Err(Refusal::OtherProfile);
     }
-    let outcome = store(call, Intent::Update(id), request).await?;
+    let outcome = store(call, Intent::Update(named), request).await?;
     changed(call, &outcome, &fields).await
 }
 
@@ -78,7 +82,7 @@ async fn changed(call: &Call<'_>, outcome: &Outcome, fields: &Fieldset) -> Resul
         Effect::Created => StatusCode::CREATED,
         _ => StatusCode::OK,
     };
-    let id = outcome.survivor.ok_or(Refusal::NotFound { what: PROFILE })?;
+    let id = outcome.survivor.ok_or(Refusal::NotFound { what: PROFILE, pointer: "/data" })?;
     let profile = call.profile(id).await?;
     Ok(shown(call, status, &profile, fields))
 }

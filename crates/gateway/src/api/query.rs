@@ -24,7 +24,7 @@ impl<'q> Query<'q> {
         Query::read(call.request.query_string(), known)
     }
 
-    fn read(text: &'q str, known: &[&str]) -> Result<Query<'q>, Refusal> {
+    pub(super) fn read(text: &'q str, known: &[&str]) -> Result<Query<'q>, Refusal> {
         let mut parameters = BTreeMap::new();
         for (name, value) in form_urlencoded::parse(text.as_bytes()) {
             if name == "include" {
@@ -52,7 +52,8 @@ impl<'q> Query<'q> {
     /// How many things a page is to hold.
     pub(super) fn page_size(&self) -> Result<usize, Refusal> {
         let Some(text) = self.get(PAGE_SIZE) else { return Ok(limits::PAGE_DEFAULT) };
-        let size = text.parse().ok().filter(|size| (1..=limits::PAGE).contains(size));
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        let size = text.parse().ok().filter(|size| digits && (1..=limits::PAGE).contains(size));
         size.ok_or_else(|| {
             let message = format!("The page size must be a number from 1 to {}.", limits::PAGE);
             invalid(PAGE_SIZE, message)
@@ -86,6 +87,8 @@ impl<'q> Query<'q> {
     }
 }
 
+pub(super) const FILTER: &str = "filter";
+pub(super) const SORT: &str = "sort";
 pub(super) const PAGE_CURSOR: &str = "page[cursor]";
 pub(super) const PAGE_SIZE: &str = "page[size]";
 
@@ -137,7 +140,7 @@ mod tests {
     fn a_page_holds_1_to_100() {
         assert_eq!(read("").unwrap().page_size().unwrap(), 20);
         assert_eq!(read("page[size]=100").unwrap().page_size().unwrap(), 100);
-        for size in ["0", "101", "-1", "x", ""] {
+        for size in ["0", "101", "-1", "%2B5", "x", ""] {
             assert!(read(&format!("page[size]={size}")).unwrap().page_size().is_err(), "{size}");
         }
     }

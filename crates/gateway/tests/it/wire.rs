@@ -202,6 +202,23 @@ impl Connection {
 
     /// Reads an answer, if there is one before the connection ends.
     pub(crate) fn receive_or_end(&mut self) -> Option<Answer> {
+        let mut answer = self.head_or_end()?;
+        let length =
+            answer.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+        let length = length.map_or(0, |(_, length)| length.parse().unwrap());
+        while self.unread.len() < length {
+            assert!(self.read_more(), "the connection ended within a body");
+        }
+        answer.body = self.unread.drain(..length).collect();
+        Some(answer)
+    }
+
+    /// Reads the answer to a HEAD, which has no body whatever it says.
+    pub(crate) fn receive_head(&mut self) -> Answer {
+        self.head_or_end().expect("an answer, and not the end of the connection")
+    }
+
+    fn head_or_end(&mut self) -> Option<Answer> {
         let head = loop {
             if let Some(end) = position(&self.unread, b"\r\n\r\n") {
                 let head: Vec<u8> = self.unread.drain(..end + 4).collect();
@@ -220,15 +237,7 @@ impl Connection {
             (name.to_owned(), value.to_owned())
         };
         let headers = lines.map(pair).collect();
-        let mut answer = Answer { head: head.clone(), status, headers, body: Vec::new() };
-        let length =
-            answer.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-        let length = length.map_or(0, |(_, length)| length.parse().unwrap());
-        while self.unread.len() < length {
-            assert!(self.read_more(), "the connection ended within a body");
-        }
-        answer.body = self.unread.drain(..length).collect();
-        Some(answer)
+        Some(Answer { head: head.clone(), status, headers, body: Vec::new() })
     }
 
     /// Whether the other side closes the connection without saying more.

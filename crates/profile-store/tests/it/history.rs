@@ -41,6 +41,7 @@ fn a_restored_person_has_their_own_past_again() {
 #[test]
 fn a_history_is_read_page_by_page_without_gap_or_repeat() {
     let world = interwoven();
+    let profile = wait(world.store.profile(&world.company, world.known[0])).unwrap().unwrap();
     for size in 1..=8 {
         let mut read = Vec::new();
         let first = wait(world.store.history(&world.company, world.known[0], size));
@@ -49,7 +50,7 @@ fn a_history_is_read_page_by_page_without_gap_or_repeat() {
             assert!(page.outcomes.len() <= size);
             read.append(&mut page.outcomes);
             let Some(next) = page.next else { break };
-            page = wait(world.store.history_from(&world.company, next, size)).unwrap();
+            page = wait(world.store.history_from(&world.company, &profile, next, size)).unwrap();
         }
         assert_eq!(sequences(&read), [8, 6, 5, 4, 3, 2, 1], "{size} a page");
     }
@@ -78,4 +79,21 @@ fn a_consumer_follows_all_outcomes_without_gap_or_repeat() {
         }
     }
     assert_eq!(followed, (1..=9).collect::<Vec<u64>>());
+}
+
+#[test]
+fn who_was_parted_has_a_history_without_the_other() {
+    let mut world = World::new();
+    for words in ["x:1", "x:1 name=A", "x:2", "x:2 name=B"] {
+        world.say(words);
+    }
+    world.merge(0, 1).unwrap();
+    world.say("x:1 name=C");
+    world.undo(1).unwrap();
+    world.say("x:2 name=D");
+    assert_eq!(sequences(&world.history(0)), [7, 6, 5, 2, 1]);
+    assert_eq!(sequences(&world.history(1)), [8, 7, 4, 3]);
+    // Merged again, they have one past.
+    world.merge(0, 1).unwrap();
+    assert_eq!(sequences(&world.history(1)), [9, 8, 7, 6, 5, 4, 3, 2, 1]);
 }

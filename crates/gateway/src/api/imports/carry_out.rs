@@ -116,6 +116,10 @@ fn errors(row: u32, refusal: &Refusal) -> impl Iterator<Item = ImportError> {
             _ => problem.pointer,
         };
         let (code, title) = (problem.code.to_owned(), problem.title.to_owned());
-        ImportError { row, code, title, detail: problem.detail, pointer }
+        let detail = match problem.duplicate_profile_id {
+            Some(id) => format!("{} It is {id}.", problem.detail),
+            None => problem.detail,
+        };
+        ImportError { row, code, title, detail, pointer }
     })
 }

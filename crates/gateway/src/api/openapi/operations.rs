@@ -5,14 +5,14 @@ use serde_json::{Value, json};
 
 use super::super::{
     Endpoint,
-    documents::{Collection, Resource, Single},
+    documents::{Collection, Named, Resource, Single},
     explain::Explanation,
     fieldset::{ADDITIONAL, ADDITIONAL_FIELDS, FIELDS},
     imports::{ErrorResource, JobResource},
-    list::{FILTER, SORT, SORTS},
+    list::SORTS,
     merges::{MergeDocument, UnmergeDocument},
     outcomes::{OutcomeResource, Stream},
-    query::{PAGE_CURSOR, PAGE_SIZE},
+    query::{FILTER, PAGE_CURSOR, PAGE_SIZE, SORT},
     resource::ProfileAttributes,
 };
 use super::{responses, revision_parameter};
@@ -26,6 +26,8 @@ pub(super) struct Operation {
     pub(super) body: Option<&'static str>,
     /// Status, description, and the schema of what is answered.
     pub(super) answers: Vec<(u16, &'static str, Option<Value>)>,
+    /// Whether what is asked for may be in the way of what is stored.
+    pub(super) conflicts: bool,
 }
 
 type Profile<'a> = Resource<ProfileAttributes<'a>>;
@@ -33,12 +35,15 @@ type Profile<'a> = Resource<ProfileAttributes<'a>>;
 /// What this endpoint takes and answers.
 pub(super) fn operation_of(endpoint: Endpoint, generator: &mut SchemaGenerator) -> Operation {
     let (name, body) = name_and_body(endpoint);
-    Operation {
-        name,
-        parameters: parameters_of(endpoint),
-        body,
-        answers: answers_of(endpoint, generator),
-    }
+    let (parameters, answers) = (parameters_of(endpoint), answers_of(endpoint, generator));
+    let conflicts = matches!(
+        endpoint,
+        Endpoint::CreateProfile
+            | Endpoint::ImportProfile
+            | Endpoint::MergeProfiles
+            | Endpoint::UpdateProfile
+    );
+    Operation { name, parameters, body, answers, conflicts }
 }
 
 fn name_and_body(endpoint: Endpoint) -> (&'static str, Option<&'static str>) {
@@ -51,6 +56,7 @@ fn name_and_body(endpoint: Endpoint) -> (&'static str, Option<&'static str>) {
         Endpoint::GetProfile => ("get_profile", None),
         Endpoint::ImportProfile => ("create_or_update_profile", Some("ProfileImportRequest")),
         Endpoint::ListBulkImportErrors => ("get_errors_for_profile_bulk_import_job", None),
+        Endpoint::ListBulkImportProfileIds => ("get_profile_ids_for_profile_bulk_import_job", None),
         Endpoint::ListBulkImportProfiles => ("get_profiles_for_profile_bulk_import_job", None),
         Endpoint::ListBulkImports => ("get_profile_bulk_import_jobs", None),
         Endpoint::ListHistory => ("get_profile_history", None),
@@ -68,7 +74,10 @@ fn parameters_of(endpoint: Endpoint) -> Vec<Value> {
         Endpoint::ListProfiles => [page(), fields(), vec![filter(), sort()]].concat(),
         Endpoint::ListBulkImportProfiles => [page(), fields()].concat(),
         Endpoint::ListBulkImports => [page(), import_filter_and_sort()].concat(),
-        Endpoint::ListBulkImportErrors | Endpoint::ListHistory | Endpoint::ListOutcomes => page(),
+        Endpoint::ListBulkImportErrors
+        | Endpoint::ListBulkImportProfileIds
+        | Endpoint::ListHistory
+        | Endpoint::ListOutcomes => page(),
         Endpoint::CreateProfile
         | Endpoint::GetProfile
         | Endpoint::ImportProfile
@@ -117,6 +126,9 @@ fn answers_of(
         Endpoint::ListBulkImportErrors => {
             says(schema::<Collection<ErrorResource>>(generator), 200, "A page of what was refused.")
         }
+        Endpoint::ListBulkImportProfileIds => {
+            says(schema::<Collection<Named>>(generator), 200, "A page of ids.")
+        }
         Endpoint::ListBulkImportProfiles | Endpoint::ListProfiles => {
             says(schema::<Collection<Profile<'_>>>(generator), 200, "A page of profiles.")
         }
@@ -162,7 +174,7 @@ pub(super) fn client(generator: &mut SchemaGenerator) -> Value {
             revision_parameter(),
         ],
         "requestBody": super::request_body("ProfileImportRequest"),
-        "responses": responses(answers),
+        "responses": responses(answers, super::BODY_REFUSALS),
     })
 }
 

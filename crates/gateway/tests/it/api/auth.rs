@@ -86,7 +86,7 @@ fn another_method_is_refused_with_those_that_are_taken() {
     let api = Api::new();
     let answer = api.send(&asking("DELETE", "/api/profiles/"));
     assert_eq!(answer.status, 405);
-    assert_eq!(answer.header("Allow"), Some("GET, POST"));
+    assert_eq!(answer.header("Allow"), Some("GET, HEAD, POST"));
     let answer = api.send(&Request::new("OPTIONS", "/api/profile-merge"));
     assert_eq!((answer.status, answer.header("Allow")), (405, Some("POST")));
     assert_eq!(api.get("/api/profile").status, 404);

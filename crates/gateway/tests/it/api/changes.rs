@@ -82,6 +82,19 @@ fn an_update_that_names_somebody_else_is_refused_whole() {
 }
 
 #[test]
+fn an_update_may_name_a_profile_by_any_of_its_ids() {
+    let api = Api::new();
+    let ann = api.create(&json!({ "email": "ann@example.com" }));
+    let old = api.create(&json!({ "phone_number": "+15005550006" }));
+    let both = json!({ "email": "ann@example.com", "phone_number": "+15005550006" });
+    assert_eq!(api.post("/api/profile-import", &profile(&both)).status, 200);
+    for (path, named) in [(&old, &ann), (&ann, &old), (&old, &old)] {
+        let answer = api.patch(&format!("/api/profiles/{path}"), &update(named, &json!({})));
+        assert_eq!((answer.status, &answer.json()["data"]["id"]), (200, &json!(ann)));
+    }
+}
+
+#[test]
 fn lists_take_and_give_elements() {
     let api = Api::new();
     let id = api.create(&json!({ "email": "ann@example.com",

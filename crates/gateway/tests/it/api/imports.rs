@@ -45,7 +45,9 @@ fn a_bulk_import_stores_what_is_right_and_tells_what_is_not() {
     let profiles = ids(&api.get(&format!("{target}/profiles")));
     assert!(profiles.len() == 2 && profiles[1] == ann && !profiles.contains(&taken));
 
+    assert_eq!(ids(&api.get(&format!("{target}/relationships/profiles"))), profiles);
     let errors = api.get(&format!("{target}/import-errors")).json();
+    assert!(errors.to_string().contains(&format!("It is {taken}.")), "{errors}");
     let told: Vec<(&str, &str)> = errors["data"]
         .as_array()
         .unwrap()
@@ -109,10 +111,21 @@ fn imports_are_listed_newest_first_page_by_page() {
     let (_, rest) = link.split_once("/api").unwrap();
     let second = api.get(&format!("/api{rest}"));
     assert_eq!([ids(&first), ids(&second)].concat(), jobs);
+    let first = api.get(&format!("{JOBS}?page[size]=2&sort=created_at"));
+    let link = first.json()["links"]["next"].as_str().unwrap().to_owned();
+    let (_, cursor) = link.split_once("page%5Bcursor%5D=").unwrap();
+    let second = api.get(&format!("{JOBS}?page[cursor]={cursor}"));
+    jobs.reverse();
+    assert_eq!([ids(&first), ids(&second)].concat(), jobs[..4]);
+    jobs.reverse();
     assert_eq!(ids(&api.get(&format!("{JOBS}?filter=equals(status,'complete')"))), jobs);
     assert_eq!(ids(&api.get(&format!("{JOBS}?filter=any(status,['queued'])"))).len(), 0);
     assert_eq!(api.get(&format!("{JOBS}/01GDDKASAP8TKDDA2GRZDSVP4H")).status, 404);
-    assert_eq!(api.get(&format!("{JOBS}?filter=equals(email,'x')")).status, 400);
+    for filter in
+        ["equals(email,'x')", "equals(status,complete)", "equals(status,'x')", "any(status,[])"]
+    {
+        assert_eq!(api.get(&format!("{JOBS}?filter={filter}")).status, 400, "{filter}");
+    }
 }
 
 #[test]
@@ -121,6 +134,43 @@ fn a_body_over_five_megabytes_is_not_read() {
     let request = super::asking("POST", JOBS).body(vec![b' '; 5_000_001]);
     let answer = api.send(&request);
     assert_eq!(refused(&answer), (413, "payload_too_large".into(), String::new()));
+}
+
+#[test]
+fn every_row_that_failed_is_told_of() {
+    let api = Api::new();
+    let faulty = (0..100).map(|number| (format!("bad{number}"), json!(1))).collect();
+    let rows = vec![row(&Value::Object(faulty)); 1_000];
+    let answer = api.post(JOBS, &job(&rows)).json();
+    assert_eq!(answer["data"]["attributes"]["failed_count"], 1_000);
+    let id = answer["data"]["id"].as_str().unwrap();
+    let mut target = format!("{JOBS}/{id}/import-errors?page[size]=100");
+    let mut told = std::collections::BTreeSet::new();
+    loop {
+        let page = api.get(&target).json();
+        for error in page["data"].as_array().unwrap() {
+            let pointer = error["attributes"]["source"]["pointer"].as_str().unwrap();
+            told.insert(pointer.split('/').nth(5).unwrap().to_owned());
+        }
+        let Some(next) = page["links"]["next"].as_str() else { break };
+        let (_, rest) = next.split_once("/api").unwrap();
+        target = format!("/api{rest}");
+    }
+    assert_eq!(told.len(), 1_000);
+}
+
+#[test]
+fn the_profiles_of_an_import_are_told_once_whatever_became_of_them() {
+    let api = Api::new();
+    let rows = ["a", "b", "c"].map(|name| row(&json!({ "email": format!("{name}@example.com") })));
+    let answer = api.post(JOBS, &job(&rows)).json();
+    let target = format!("{JOBS}/{}/profiles", answer["data"]["id"].as_str().unwrap());
+    let profiles = ids(&api.get(&target));
+    let [first, second, third] = &profiles[..] else { panic!("{profiles:?}") };
+    let merge = json!({ "data": { "type": "profile-merge", "id": first, "relationships": {
+        "profiles": { "data": [{ "type": "profile", "id": second }] } } } });
+    assert_eq!(api.post("/api/profile-merge", &merge).status, 201);
+    assert_eq!(ids(&api.get(&target)), [first.as_str(), third]);
 }
 
 #[test]

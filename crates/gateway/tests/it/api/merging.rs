@@ -66,9 +66,14 @@ fn a_merge_with_nobody_changes_nothing() {
     let api = Api::new();
     let ann = api.create(&json!({ "email": "ann@example.com" }));
     let nobody = "01GDDKASAP8TKDDA2GRZDSVP4H";
-    assert_eq!(api.post("/api/profile-merge", &merge(&ann, nobody)).status, 404);
-    assert_eq!(api.post("/api/profile-merge", &merge(nobody, &ann)).status, 404);
-    assert_eq!(api.post("/api/profile-merge", &merge("ABC123", &ann)).status, 404);
+    let missing = |destination: &str, source: &str| {
+        refused(&api.post("/api/profile-merge", &merge(destination, source)))
+    };
+    let not_found = |pointer: &str| (404, "not_found".to_owned(), pointer.to_owned());
+    let source = "/data/relationships/profiles/data/0/id";
+    assert_eq!(missing(&ann, nobody), not_found(source));
+    assert_eq!(missing(nobody, &ann), not_found("/data/id"));
+    assert_eq!(missing("ABC123", &ann), not_found("/data/id"));
     let updated = api.attributes(&ann)["updated"].clone();
     assert_eq!(api.post("/api/profile-merge", &merge(&ann, &ann)).status, 201);
     assert_eq!(api.attributes(&ann)["updated"], updated);
@@ -158,6 +163,15 @@ fn an_explanation_tells_what_would_happen_and_nothing_happens() {
     assert_eq!(created["data"]["relationships"]["profile"]["data"], json!(null));
     assert_eq!(api.attributes(&ann)["first_name"], json!(null));
     assert_eq!(super::ids(&api.get("/api/outcomes")).len(), 1);
+    let other = api.create(&json!({ "external_id": "2", "phone_number": "+15005550006" }));
+    let both = json!({ "email": "ann@example.com", "phone_number": "+15005550006" });
+    let conflict = explain("server", &both);
+    assert_eq!((conflict.status, &conflict.json()["data"]), (200, &json!(null)));
+    let error = &conflict.json()["meta"]["errors"][0];
+    assert_eq!(
+        (&error["status"], &error["meta"]["duplicate_profile_id"]),
+        (&json!(409), &json!(other))
+    );
     let faulty = explain("client", &json!({ "email": "x" }));
     assert_eq!(refused(&faulty).2, "/data/attributes/body/data/attributes/email");
 }

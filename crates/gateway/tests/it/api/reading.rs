@@ -4,6 +4,7 @@ use profile_protocol::ProfileId;
 use serde_json::{Value, json};
 
 use super::{Api, asking, refused};
+use crate::wire::Request;
 
 #[test]
 fn a_profile_is_shown_whole_and_digit_for_digit() {
@@ -59,6 +60,37 @@ fn only_the_attributes_that_are_asked_for_are_shown() {
     let answer = api.get(&format!("/api/profiles/{id}?fields[profile]=nickname"));
     assert_eq!(refused(&answer).0, 400);
     assert_eq!(answer.json()["errors"][0]["source"]["parameter"], "fields[profile]");
+}
+
+#[test]
+fn a_head_is_answered_as_a_get_is_but_for_the_body() {
+    let api = Api::new();
+    api.create(&json!({ "email": "ann@example.com" }));
+    let mut connection = api.gateway.connect();
+    connection.send(asking("HEAD", "/api/profiles").bytes());
+    connection.send(asking("GET", "/api/profiles/ABC123").bytes());
+    let head = connection.receive_head();
+    assert_eq!((head.status, head.header("Content-Type")), (200, Some("application/vnd.api+json")));
+    assert_eq!(head.header("Cache-Control"), Some("no-store"));
+    assert_eq!(connection.receive().status, 404);
+}
+
+#[test]
+fn links_are_made_of_the_host_that_was_asked_and_of_nothing_strange() {
+    let api = Api::new();
+    let link = |request: Request| api.send(&request).json()["links"]["self"].clone();
+    let asked = || asking("GET", "/api/profiles");
+    assert_eq!(link(asked()), "http://gateway/api/profiles");
+    assert_eq!(link(asked().with("Host", "[::1]:8080")), "http://[::1]:8080/api/profiles");
+    assert_eq!(link(asked().with("X-Forwarded-Proto", "https")), "https://gateway/api/profiles");
+    assert_eq!(
+        link(asked().with("X-Forwarded-Proto", "javascript")),
+        "http://gateway/api/profiles"
+    );
+    assert_eq!(
+        link(asked().with("X-Forwarded-Host", "evil.example")),
+        "http://gateway/api/profiles"
+    );
 }
 
 #[test]
