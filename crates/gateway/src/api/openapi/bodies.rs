@@ -13,12 +13,12 @@ pub(super) fn schemas() -> Map<String, Value> {
     for Kind { name, looks_up, .. } in KINDS {
         add(&format!("{name}Request"), document(&format!("{name}Resource")));
         add(&format!("{name}Attributes"), attributes(looks_up));
+        add(&format!("{name}Meta"), meta(looks_up));
     }
     for kind in KINDS {
         add(&format!("{}Resource", kind.name), profile(&kind));
     }
     add("LocationSent", location());
-    add("ProfileMetaSent", meta());
     add("ProfileMergeRequest", merge());
     add("ProfileUnmergeRequest", unmerge());
     add("DeletionRequest", deletion());
@@ -103,7 +103,7 @@ fn profile(kind: &Kind) -> Value {
     });
     let id = json!({ "type": ["string", "null"], "minLength": 1, "pattern": NOT_BLANK,
         "maxLength": limits::ID_TEXT_BYTES });
-    let meta = or_null(reference("ProfileMetaSent"));
+    let meta = or_null(reference(&format!("{}Meta", kind.name)));
     let members = if kind.whole { with(with(members, "id", id), "meta", meta) } else { members };
     let schema = object(members, kind.required);
     if kind.names.is_empty() {
@@ -177,21 +177,26 @@ fn degrees(most: i16) -> Value {
     ] })
 }
 
-fn meta() -> Value {
+fn meta(looks_up: bool) -> Value {
     let lists = || json!({ "type": ["object", "null"] });
-    let texts = json!({ "type": "array", "items": { "type": "string" } });
+    let texts = json!({ "type": "array", "items": { "type": ["string", "null"] } });
     let one_or_many = json!({ "anyOf": [{ "type": ["string", "null"] }, texts] });
     let emails = || or_null(object(json!({ "email": one_or_many.clone() }), &[]));
     let properties =
         json!({ "append": lists(), "unappend": lists(), "unset": one_or_many.clone() });
     let identifiers = json!({ "append": emails(), "unappend": emails() });
-    object(
-        json!({
-            "patch_properties": or_null(object(properties, &[])),
-            "patch_identifiers": or_null(object(identifiers, &[])),
-        }),
-        &[],
-    )
+    let members = json!({
+        "patch_properties": or_null(object(properties, &[])),
+        "patch_identifiers": or_null(object(identifiers, &[])),
+    });
+    if !looks_up {
+        return object(members, &[]);
+    }
+    let names = ["id", "external_id", "email", "phone_number", "anonymous_id", "_kx"];
+    let nullable = |name: &str| (name.to_owned(), json!({ "type": ["string", "null"] }));
+    let subject: Map<String, Value> = names.into_iter().map(nullable).collect();
+    let subject = or_null(object(Value::Object(subject), &[]));
+    object(with(members, "identifiers", subject), &[])
 }
 
 fn merge() -> Value {
