@@ -224,26 +224,29 @@ fn unmerge() -> Value {
     document("profile-unmerge", json!({ "attributes": attributes }), &["attributes"])
 }
 
+/// Somebody, by exactly one identifier; a null is none.
 fn deletion() -> Value {
-    let (id, attributes) =
-        (json!({ "type": "string", "pattern": NOT_BLANK }), ["email", "phone_number"]);
+    let nothing = || json!({ "type": "null" });
+    let nobody = object(json!({ "email": nothing(), "phone_number": nothing() }), &[]);
+    let id = json!({ "type": "string", "pattern": NOT_BLANK });
     let by_id = object(
-        json!({ "type": named("profile"), "id": id, "attributes": object(json!({}), &[]) }),
+        json!({ "type": named("profile"), "id": id, "attributes": or_null(nobody) }),
         &["type", "id"],
     );
-    let by = |name: &str| {
-        let value = if name == "email" {
-            json!({ "type": "string", "format": "email" })
-        } else {
-            json!({ "type": "string", "pattern": phone_number() })
-        };
-        let attributes = object(with(json!({}), name, value), &[name]);
+    let by = |name: &str, attributes: Value| {
+        let attributes = object(attributes, &[name]);
         object(
-            json!({ "type": named("profile"), "attributes": attributes }),
+            json!({ "type": named("profile"), "id": nothing(), "attributes": attributes }),
             &["type", "attributes"],
         )
     };
-    let ways: Vec<Value> = std::iter::once(by_id).chain(attributes.map(by)).collect();
+    let email = json!({ "type": "string", "format": "email" });
+    let number = json!({ "type": "string", "pattern": phone_number() });
+    let ways = [
+        by_id,
+        by("email", json!({ "email": email, "phone_number": nothing() })),
+        by("phone_number", json!({ "email": nothing(), "phone_number": number })),
+    ];
     let profile = object(json!({ "data": { "oneOf": ways } }), &["data"]);
     let attributes = object(json!({ "profile": profile }), &["profile"]);
     document("data-privacy-deletion-job", json!({ "attributes": attributes }), &["attributes"])
