@@ -5,6 +5,7 @@
 
 pub mod admin;
 pub mod clock;
+pub mod compaction;
 pub mod companies;
 pub mod core_files;
 pub mod cors;

@@ -29,6 +29,11 @@ pub const CACHE_MIB_RANGE: RangeInclusive<u64> = 16..=65_536;
 /// the process runs, so the full number costs tens of megabytes.
 pub const COMPANIES: usize = 100_000;
 
+/// Memory that a compaction lets each of its two stores use as a cache. It reads and
+/// writes each entry once and in order, so more would hold what nobody asks for
+/// again.
+pub const COMPACTION_CACHE_BYTES: u64 = 64 * 1024 * 1024;
+
 /// Connections one worker keeps open at a time; more wait to be accepted.
 pub const CONNECTIONS_PER_WORKER: usize = 25_000;
 

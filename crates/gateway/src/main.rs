@@ -5,10 +5,11 @@ use std::{error::Error, process::ExitCode};
 
 use clap::Parser;
 use gateway::{
+    compaction::{self, Compacted},
     core_files, server,
     settings::{
-        Arguments, CheckArguments, Command, IssuedKey, KeyArguments, ServeArguments,
-        VerifyArguments, chain,
+        Arguments, CheckArguments, Command, CompactArguments, IssuedKey, KeyArguments,
+        ServeArguments, VerifyArguments, chain,
     },
     telemetry,
 };
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
     }
     match arguments.command {
         Command::Check(arguments) => check(&arguments),
+        Command::Compact(arguments) => compact(&arguments),
         Command::Key(arguments) => key(&arguments),
         Command::Serve(arguments) => serve(arguments),
         Command::Verify(arguments) => verify(&arguments),
@@ -51,6 +53,18 @@ fn key(arguments: &KeyArguments) -> ExitCode {
     match IssuedKey::issue(arguments) {
         Ok(issued) => {
             print!("{}", issued.announcement());
+            ExitCode::SUCCESS
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+fn compact(arguments: &CompactArguments) -> ExitCode {
+    let CompactArguments { data_dir, into } = arguments;
+    let compacted = actix_web::rt::System::new().block_on(compaction::compact(data_dir, into));
+    match compacted {
+        Ok(Compacted { entries, before, after }) => {
+            println!("entries: {entries}, bytes before: {before}, bytes after: {after}");
             ExitCode::SUCCESS
         }
         Err(error) => failed(&error),

@@ -131,7 +131,7 @@ fn effect(outcome: &Outcome) -> meters::Effect {
         Effect::Updated if outcome.absorbed().next().is_some() => meters::Effect::Merged,
         Effect::Updated => meters::Effect::Updated,
         Effect::Unchanged => meters::Effect::Unchanged,
-        Effect::Unidentified | Effect::Unmerged => meters::Effect::Unidentified,
+        Effect::Unidentified | Effect::Unmerged | Effect::Deleted => meters::Effect::Unidentified,
     }
 }
 

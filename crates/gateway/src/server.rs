@@ -137,7 +137,7 @@ async fn open_store(server: &Server) -> Result<Store, ServeError> {
 }
 
 /// Creates a directory that only its owner may enter, if there is none.
-fn create_private(directory: &Path) -> io::Result<()> {
+pub(crate) fn create_private(directory: &Path) -> io::Result<()> {
     if directory.is_dir() {
         return Ok(());
     }
@@ -233,11 +233,19 @@ fn reload(arguments: &ServeArguments, server: &Server, gateway: &Gateway) {
 
 /// Reports on the store in `directory`, which must not be served meanwhile.
 pub async fn verify(directory: &Path) -> Result<profile_store::Audit, VerifyError> {
+    let engine = open_existing(directory, SledOptions::default())?;
+    Ok(profile_store::audit(&engine).await?)
+}
+
+/// Opens the database in `directory`, and makes none if there is none.
+pub(crate) fn open_existing(
+    directory: &Path,
+    options: SledOptions,
+) -> Result<SledEngine, VerifyError> {
     if !directory.join("db").is_file() {
         return Err(VerifyError::NoStore { path: directory.display().to_string() });
     }
-    let engine = SledEngine::open(directory, SledOptions::default())?;
-    Ok(profile_store::audit(&engine).await?)
+    Ok(SledEngine::open(directory, options)?)
 }
 
 /// Why a store could not be verified.

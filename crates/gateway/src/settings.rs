@@ -26,7 +26,8 @@ use profile_store::Retention;
 use self::file::File;
 pub use self::{
     arguments::{
-        Arguments, CheckArguments, Command, KeyArguments, ServeArguments, VerifyArguments,
+        Arguments, CheckArguments, Command, CompactArguments, KeyArguments, ServeArguments,
+        VerifyArguments,
     },
     development::Development,
     issued_key::IssuedKey,

@@ -5,6 +5,12 @@
 //! [`ProfileRequest::parse`]. Every type holds a value that has been checked;
 //! there is no way to build one that has not.
 //!
+//! It also has what servers say: the same body as their endpoints take it
+//! ([`ProfileRequest::parse_at`]), many at once ([`BulkImport`]), which profiles
+//! are one person, are not, or go ([`ProfileMerge`], [`ProfileUnmerge`],
+//! [`DeletionSubject`]), what a request would do ([`ProfileExplain`]), and which
+//! profiles to list ([`ProfileFilter`]).
+//!
 //! You will *not* find I/O here, nor a clock, threads, HTTP, or any opinion on
 //! who a person is. It builds for `wasm32-unknown-unknown`.
 //!

@@ -43,7 +43,7 @@ pub(crate) fn merges() -> impl Strategy<Value = Merge> {
 }
 
 fn apart() -> impl Strategy<Value = Apart> {
-    (ids(), named()).prop_map(|(from, link)| Apart { from, link })
+    (ids(), named()).prop_map(|(from, link)| Apart::new(from, &link))
 }
 
 fn named() -> impl Strategy<Value = Named> {
@@ -63,6 +63,7 @@ pub(crate) fn outcomes() -> impl Strategy<Value = Outcome> {
         Effect::Unchanged,
         Effect::Unidentified,
         Effect::Unmerged,
+        Effect::Deleted,
     ]
     .to_vec();
     let scopes = [Scope::Client, Scope::Server].to_vec();

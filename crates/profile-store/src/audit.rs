@@ -25,6 +25,8 @@ pub struct Audit {
     pub outcomes: u64,
     /// Merges that can be taken back.
     pub merges: u64,
+    /// Bulk imports.
+    pub imports: u64,
     /// What is wrong: at most [`limits::BREACHES`] of it.
     pub breaches: Vec<Breach>,
     /// How much more is wrong than is listed.
@@ -94,6 +96,8 @@ impl Auditor<'_> {
             }
             Some(Parsed::Alias(company, id)) => self.alias(&company, id, value).await?,
             Some(Parsed::Merge(company, id)) => self.merge(&company, id, value).await?,
+            Some(Parsed::Import(company, id)) => self.import(&company, id, value).await?,
+            Some(Parsed::ImportBody(company, id)) => self.import_body(&company, id, value).await?,
             Some(Parsed::Outcome(company, sequence)) => self.outcome(&company, sequence, value),
             Some(
                 Parsed::Created(company, _, id)
@@ -250,6 +254,45 @@ impl Auditor<'_> {
         if let Err(error) = record::decode_outcome(sequence, value) {
             self.breach(Some(company), None, format!("outcome {sequence} is damaged: {error}"));
         }
+    }
+
+    async fn import(
+        &mut self,
+        company: &CompanyId,
+        id: ProfileId,
+        value: &Value,
+    ) -> Result<(), EngineError> {
+        self.audit.imports += 1;
+        if let Err(error) = record::decode_import(id, value) {
+            self.breach(Some(company), None, format!("bulk import {id} is damaged: {error}"));
+        }
+        if self.is_missing(key::import_body(company, id)).await? {
+            let fault = format!("there is no record of what came of bulk import {id}");
+            self.breach(Some(company), None, fault);
+        }
+        Ok(())
+    }
+
+    async fn import_body(
+        &mut self,
+        company: &CompanyId,
+        id: ProfileId,
+        value: &Value,
+    ) -> Result<(), EngineError> {
+        if let Err(error) = record::decode_import_body(value) {
+            let fault = format!("what came of bulk import {id} is damaged: {error}");
+            self.breach(Some(company), None, fault);
+        }
+        if self.is_missing(key::import(company, id)).await? {
+            let fault = format!("something came of bulk import {id}, which does not exist");
+            self.breach(Some(company), None, fault);
+        }
+        Ok(())
+    }
+
+    async fn is_missing(&self, key: Key) -> Result<bool, EngineError> {
+        let values = self.engine.read(&[key]).await?;
+        Ok(values.iter().all(Option::is_none))
     }
 
     /// The living profile that a pointer leads to.

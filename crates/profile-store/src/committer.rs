@@ -23,7 +23,8 @@ use tokio::{
 };
 
 use crate::{
-    Effect, MergeProfiles, Mint, Moment, Outcome, Submission, Timestamp, Undo, Unmerged,
+    Delete, Effect, ImportJob, MergeProfiles, Mint, Moment, Outcome, Submission, Timestamp, Undo,
+    Unmerged,
     engine::{Engine, EngineError, Write},
     limits,
     pending::Pending,
@@ -46,6 +47,10 @@ pub(crate) enum Job {
     Stop { answer: Answer<()> },
     /// To merge two profiles.
     Merge { asked: Box<MergeProfiles>, answer: Answer<Outcome> },
+    /// To delete a person.
+    Delete { asked: Box<Delete>, answer: Answer<Option<Outcome>> },
+    /// To keep the record of a bulk import.
+    KeepImport { company: CompanyId, job: Box<ImportJob>, answer: Answer<()> },
     /// To undo a merge.
     Undo { undo: Box<Undo>, answer: Answer<Unmerged> },
 }
@@ -136,6 +141,10 @@ impl Committer {
                     respond(answer, self.explain(&submission).await);
                 }
                 Job::Merge { asked, answer } => respond(answer, self.merge(&asked).await),
+                Job::Delete { asked, answer } => respond(answer, self.delete(&asked).await),
+                Job::KeepImport { company, job, answer } => {
+                    respond(answer, self.keep_import(&company, *job).await);
+                }
                 Job::Undo { undo, answer } => respond(answer, self.undo(&undo).await),
                 Job::Stop { answer } => return Some(answer),
                 Job::Commit { .. } => {}

@@ -25,6 +25,10 @@ pub(crate) enum Kind {
     Created = b'c',
     /// An identifier, leading to the profile that holds it.
     Identifier = b'i',
+    /// A bulk import's id, leading to how far it got.
+    Import = b'j',
+    /// A bulk import's id, leading to what came of it.
+    ImportBody = b'J',
     /// An absorbed profile's id, leading to all that is needed to take the merge
     /// back.
     Merge = b'm',
@@ -111,6 +115,14 @@ pub(crate) fn updated(company: &CompanyId, at: Timestamp, id: ProfileId) -> Key 
     by_time(company, Kind::Updated, at, id)
 }
 
+pub(crate) fn import(company: &CompanyId, id: ProfileId) -> Key {
+    by_id(company, Kind::Import, id)
+}
+
+pub(crate) fn import_body(company: &CompanyId, id: ProfileId) -> Key {
+    by_id(company, Kind::ImportBody, id)
+}
+
 pub(crate) fn outcome(company: &CompanyId, sequence: u64) -> Key {
     let mut key = under(company, Kind::Outcome, size_of::<u64>());
     key.extend_from_slice(&sequence.to_be_bytes());
@@ -151,6 +163,8 @@ pub(crate) enum Parsed {
     Created(CompanyId, Timestamp, ProfileId),
     Format,
     Identifier(CompanyId, Identifier),
+    Import(CompanyId, ProfileId),
+    ImportBody(CompanyId, ProfileId),
     Merge(CompanyId, ProfileId),
     NoEmail(CompanyId, ProfileId),
     Outcome(CompanyId, u64),
@@ -177,6 +191,8 @@ pub(crate) fn parse(key: &[u8]) -> Option<Parsed> {
         b'a' => Some(Parsed::Alias(company, id()?)),
         b'c' => timed().map(|(at, id)| Parsed::Created(company, at, id)),
         b'i' => Some(Parsed::Identifier(company, parse_identifier(rest)?)),
+        b'j' => Some(Parsed::Import(company, id()?)),
+        b'J' => Some(Parsed::ImportBody(company, id()?)),
         b'm' => Some(Parsed::Merge(company, id()?)),
         b'n' => Some(Parsed::NoEmail(company, id()?)),
         b'o' => Some(Parsed::Outcome(company, u64::from_be_bytes(rest.try_into().ok()?))),
@@ -220,6 +236,8 @@ mod tests {
             (created(&a, at, id), Parsed::Created(a.clone(), at, id)),
             (no_email(&a, id), Parsed::NoEmail(a.clone(), id)),
             (updated(&a, at, id), Parsed::Updated(a.clone(), at, id)),
+            (import(&a, id), Parsed::Import(a.clone(), id)),
+            (import_body(&a, id), Parsed::ImportBody(a.clone(), id)),
             (outcome(&a, 9), Parsed::Outcome(a.clone(), 9)),
             (identifier(&a, &email), Parsed::Identifier(a.clone(), email)),
             (FORMAT.to_vec(), Parsed::Format),

@@ -49,16 +49,33 @@ pub const HISTORY_PAGE: usize = 100;
 /// Profiles in one page of a list, at most: as many as the original gives.
 pub const LIST_PAGE: usize = 100;
 
-/// Entries looked at for one page of a list. A page whose bounds nearly nobody
-/// meets comes back short rather than late: this many are read in some ten
-/// milliseconds.
+/// Entries looked at for one page of a list: as many as ten full pages have. A page
+/// whose bounds nearly nobody meets comes back short rather than late.
 pub const LIST_ENTRIES: usize = 1_000;
+
+/// Bulk imports kept of one company. Whoever still asks about one has seldom asked
+/// for a thousand since.
+pub const IMPORTS: usize = 1_000;
+
+/// Profiles named in what came of a bulk import: as many as one may bring.
+pub const IMPORT_PROFILES: usize = 10_000;
+
+/// Problems named in what came of a bulk import: one for each profile it may bring.
+pub const IMPORT_ERRORS: usize = 10_000;
+
+/// Bytes of each text of a problem of a bulk import: room for a sentence, and for
+/// the pointer to a property with a long name.
+pub const IMPORT_TEXT_BYTES: usize = 512;
 
 /// Milliseconds a commit may stay unflushed under relaxed durability.
 pub const RELAXED_FLUSH_MS: u64 = 100;
 
 /// Entries an audit reads at a time.
 pub const AUDIT_PAGE: usize = 1_024;
+
+/// Entries a copy takes at a time. The largest are records of merges, of half a
+/// megabyte, and nearly all are a thousandth of that.
+pub const COPY_PAGE: usize = 256;
 
 /// Breaches an audit lists; of more, only the number is kept.
 pub const BREACHES: usize = 100;

@@ -40,6 +40,8 @@ pub enum Effect {
     Unidentified,
     /// A merge into it was undone.
     Unmerged,
+    /// It was deleted.
+    Deleted,
 }
 
 impl Effect {
@@ -51,6 +53,7 @@ impl Effect {
             Effect::Unchanged => "unchanged",
             Effect::Unidentified => "unidentified",
             Effect::Unmerged => "unmerged",
+            Effect::Deleted => "deleted",
         }
     }
 }

@@ -4,7 +4,7 @@ use profile_protocol::{
     AnonymousId, Attributes, Email, ExternalId, IdentifierKind, PhoneNumber, ProfileId,
 };
 
-use crate::{Named, Timestamp};
+use crate::{LinkDigest, Named, Timestamp};
 
 /// An identifier that can lead to a profile.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -123,8 +123,15 @@ pub struct Profile {
 pub struct Apart {
     /// The profile it was merged into.
     pub from: ProfileId,
-    /// The claim that led to it. Any other claim may merge the two again.
-    pub link: Named,
+    /// The claim that led to it, as a digest. Any other claim may merge the two again.
+    pub link: LinkDigest,
+}
+
+impl Apart {
+    /// What is remembered of a merge into `from` that this claim led to.
+    pub fn new(from: ProfileId, link: &Named) -> Apart {
+        Apart { from, link: LinkDigest::of(from, link) }
+    }
 }
 
 impl Profile {
@@ -146,6 +153,6 @@ impl Profile {
     /// undone.
     pub(crate) fn is_apart_from(&self, survivor: &Profile, link: &Named) -> bool {
         let same = |id: ProfileId| id == survivor.id || survivor.absorbed.contains(&id);
-        self.apart.iter().any(|apart| apart.link == *link && same(apart.from))
+        self.apart.iter().any(|apart| same(apart.from) && *apart == Apart::new(apart.from, link))
     }
 }

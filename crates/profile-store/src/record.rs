@@ -7,11 +7,13 @@
 //! version of the record would lose it.
 
 mod bytes;
+mod import;
 mod merge;
 mod named;
 mod outcome;
 mod profile;
 
+pub(crate) use import::{decode_import, decode_import_body, encode_import, encode_import_body};
 pub(crate) use merge::{decode_merge, encode_merge};
 pub(crate) use outcome::{decode_outcome, encode_outcome};
 pub(crate) use profile::{decode_profile, encode_profile};
@@ -93,15 +95,19 @@ mod tests {
     fn the_layout_of_what_was_undone_and_of_a_merge_is_what_it_always_was() {
         let id = |last: u8| [[0; 15].as_slice(), &[last]].concat();
         let survivor = [&[1, 5, 6, 0][..], b"\x02\x06a@b.co"].concat();
-        let absorbed = [&[1, 3, 4, 0, 8][..], &id(2), b"e\x06a@b.co", &[8], &id(2), b"i", &id(4)];
-        let absorbed = absorbed.concat();
+        let digests = [
+            0x33bc_af4f_620f_8c8a_6cba_d842_0872_4ba7_u128,
+            0xc7b9_d445_5d60_77f9_b2fe_e9e2_cdba_287e,
+        ];
+        let [first, second] = digests.map(u128::to_be_bytes);
+        let absorbed = [&[1, 3, 4, 0, 8][..], &id(2), &first, &[8], &id(2), &second].concat();
         let profile = decode_profile(ProfileId::from_bits(3), &absorbed).unwrap();
         let named = [
             Named::Holder(Identifier::Email("a@b.co".parse().unwrap())),
             Named::Profile(ProfileId::from_bits(4)),
         ];
         let from = ProfileId::from_bits(2);
-        assert_eq!(profile.apart, named.clone().map(|link| Apart { from, link }));
+        assert_eq!(profile.apart, named.map(|link| Apart::new(from, &link)));
         assert_eq!(encode_profile(&profile), absorbed);
 
         let merge = [
@@ -168,6 +174,7 @@ mod tests {
             Effect::Unchanged,
             Effect::Unidentified,
             Effect::Unmerged,
+            Effect::Deleted,
         ];
         for (effect, number) in effects.into_iter().zip(0..) {
             for (scope, scope_number) in [(Scope::Client, 0), (Scope::Server, 1)] {

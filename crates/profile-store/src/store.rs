@@ -1,5 +1,7 @@
 //! The store: requests in, outcomes out.
 
+mod imports;
+
 use std::{
     collections::HashMap,
     fmt,
@@ -13,7 +15,7 @@ use profile_protocol::{ChangedAttribute, CompanyId, IdentifierKind, ProfileId, R
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    History, HistoryCursor, Identifier, Listing, MergeProfiles, Mint, Outcome, Profile,
+    Delete, History, HistoryCursor, Identifier, Listing, MergeProfiles, Mint, Outcome, Profile,
     ProfilePage, PropertiesTooLarge, Rejected, Retention, Rules, Submission, Timestamp,
     committer::{Committer, Job},
     engine::{Engine, EngineError, Key, Order, Scan, Value, Write},
@@ -198,6 +200,14 @@ impl Store {
     pub async fn merge(&self, asked: MergeProfiles) -> Result<Outcome, StoreError> {
         let asked = Box::new(asked);
         self.ask(|answer| Job::Merge { asked, answer }).await
+    }
+
+    /// Deletes a person: their profile, all that leads to it, and the records of
+    /// every merge it came of. Nothing of what was known of them is left but in
+    /// copies made before. Nothing if nobody is led to.
+    pub async fn delete(&self, asked: Delete) -> Result<Option<Outcome>, StoreError> {
+        let asked = Box::new(asked);
+        self.ask(|answer| Job::Delete { asked, answer }).await
     }
 
     /// Undoes a merge.

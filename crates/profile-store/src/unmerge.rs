@@ -6,7 +6,7 @@ use profile_protocol::{
 };
 
 use crate::{
-    Apart, Held, Identifier, Merge, Profile, Rules, Timestamp, limits,
+    Apart, Held, Identifier, Merge, Named, Profile, Rules, Timestamp, limits,
     merge::{UNBOUNDED, merge, newest},
 };
 
@@ -53,8 +53,7 @@ pub fn unmerge(
     let lost = lost.map(|identifier| identifier.kind()).collect();
     retain(&mut restored.held, free);
     restored.absorbed.retain(|absorbed| survivor.absorbed.contains(absorbed));
-    let links =
-        merge.links.iter().map(|link| Apart { from: merge.survivor.id, link: link.clone() });
+    let links = merge.links.iter().map(|link| Apart::new(merge.survivor.id, link));
     restored.apart = newest(limits::APART, restored.apart, links.collect());
 
     let leads_nowhere = |identifier: &Identifier| owner(identifier).is_none();
@@ -63,7 +62,8 @@ pub fn unmerge(
     let mut without = merge.survivor.clone();
     for next in &mut later {
         let had = merged(next);
-        let Merge { survivor, absorbed, .. } = next;
+        let Merge { survivor, absorbed, links, .. } = next;
+        links.retain(|link| !led_to(&merge.absorbed, link));
         let took_part = if absorbed.absorbed.contains(&restored.id) { absorbed } else { survivor };
         part_who(took_part, merge, &restored.absorbed, room, leads_nowhere);
         part_what(took_part, &with, &without);
@@ -74,6 +74,14 @@ pub fn unmerge(
     survivor.updated = now;
     restored.updated = now;
     Unmerge { survivor, restored, later, changed, kept, lost }
+}
+
+/// Whether this named the profile, or what had been merged into it.
+fn led_to(profile: &Profile, link: &Named) -> bool {
+    match link {
+        Named::Profile(id) => profile.id == *id || profile.absorbed.contains(id),
+        Named::Holder(identifier) => profile.held.holds(identifier),
+    }
 }
 
 /// What the merge made of the two, before its lists were cut to their bounds.

@@ -25,6 +25,9 @@ pub struct Arguments {
 pub enum Command {
     /// Say what is wrong with a configuration file; exit 1 if anything is.
     Check(CheckArguments),
+    /// Copy a store that is not being served into a new directory, without what was
+    /// deleted from it.
+    Compact(CompactArguments),
     /// Print a new private key and the lines to paste into the configuration.
     Key(KeyArguments),
     /// Serve until told to stop.
@@ -39,6 +42,17 @@ pub struct CheckArguments {
     /// The configuration file.
     #[arg(long, env = "GATEWAY_CONFIG", value_name = "FILE")]
     pub config: PathBuf,
+}
+
+/// Arguments of `gateway compact`.
+#[derive(Debug, Args)]
+pub struct CompactArguments {
+    /// Where the profiles are stored.
+    #[arg(long, env = "GATEWAY_DATA_DIR", value_name = "DIRECTORY")]
+    pub data_dir: PathBuf,
+    /// Where the copy is to be: a directory that is empty or does not exist.
+    #[arg(long, env = "GATEWAY_INTO", value_name = "DIRECTORY")]
+    pub into: PathBuf,
 }
 
 /// Arguments of `gateway key`.

@@ -8,6 +8,8 @@ mod bodies;
 #[cfg(test)]
 mod clients;
 #[cfg(test)]
+mod compaction;
+#[cfg(test)]
 mod cors;
 #[cfg(test)]
 mod identity;

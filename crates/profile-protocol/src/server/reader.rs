@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     Fault, Violation, Violations,
-    json::{self, Members, Scalar, Shape},
+    json::{self, Members, Scalar},
     request::text_of,
     violation::{Report, echo, pointer},
 };
@@ -100,17 +100,20 @@ impl Reader {
         fields: &'static [&'static str],
     ) -> Option<Object<'a>> {
         let Value { ref at, resource, raw } = *value;
+        if !raw.get().starts_with('{') {
+            self.add(at, AN_OBJECT);
+            return None;
+        }
         let object = Object { at: at.clone(), resource, members: Vec::new() };
         let mut gather = Gather { report: &mut self.report, fields, object };
         let mut deserializer = serde_json::Deserializer::from_str(raw.get());
-        let shape = json::Object(&mut gather).deserialize(&mut deserializer);
+        let read = json::Object(&mut gather).deserialize(&mut deserializer);
         let object = gather.object;
-        match shape {
-            Ok(Shape::Object) => return Some(object),
-            Ok(Shape::Null | Shape::Other) => self.add(at, AN_OBJECT),
-            // The JSON is known to be sound, so it is a name that no text can hold.
-            Err(_) => self.add(at, Fault::Surrogate),
+        if read.is_ok() {
+            return Some(object);
         }
+        // The JSON is known to be sound, so it is a name that no text can hold.
+        self.add(at, Fault::Surrogate);
         None
     }
 

@@ -1,6 +1,6 @@
 //! Laws that hold for every body.
 
-use profile_protocol::{ProfileRequest, Revision};
+use profile_protocol::{ProfileEndpoint, ProfileRequest, Revision};
 use proptest::prelude::*;
 
 /// JSON that is often almost a request.
@@ -44,6 +44,41 @@ fn bodies() -> impl Strategy<Value = String> {
     value.prop_map(|data| format!("{{\"data\":{data}}}"))
 }
 
+/// Bodies with nothing wrong in them but, perhaps, where they are sent to.
+fn sound_bodies() -> impl Strategy<Value = String> {
+    let attributes = members(&[
+        ("email", &["null", r#""a@example.com""#]),
+        ("phone_number", &["null", r#""+15005550006""#]),
+        ("external_id", &["null", r#""e-1""#]),
+        ("anonymous_id", &["null", r#""device""#]),
+        ("_kx", &["null", r#""t.ABC123""#]),
+        ("properties", &["null", r#"{"plan":1}"#]),
+    ]);
+    let meta = members(&[
+        ("identifiers", &["null", r#"{"email":null}"#, r#"{"email":"b@example.com"}"#]),
+        ("patch_properties", &["null", r#"{"unset":"old"}"#]),
+    ]);
+    let id = prop_oneof![Just(""), Just(r#","id":null"#), Just(r#","id":"ABC123""#)];
+    let meta = prop_oneof![Just(String::new()), meta.prop_map(|meta| format!(r#","meta":{meta}"#))];
+    (attributes, meta, id).prop_map(|(attributes, meta, id)| {
+        format!(r#"{{"data":{{"type":"profile","attributes":{attributes}{meta}{id}}}}}"#)
+    })
+}
+
+/// An object of some of these members, each with one of its values.
+fn members(
+    all: &'static [(&'static str, &'static [&'static str])],
+) -> impl Strategy<Value = String> {
+    prop::sample::subsequence(all, 0..=all.len())
+        .prop_flat_map(|some| {
+            let member = |(name, values): (&'static str, &'static [&'static str])| {
+                prop::sample::select(values).prop_map(move |value| format!(r#""{name}":{value}"#))
+            };
+            some.into_iter().map(member).collect::<Vec<_>>()
+        })
+        .prop_map(|members| format!("{{{}}}", members.join(",")))
+}
+
 proptest! {
     #[test]
     fn no_bytes_make_it_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
@@ -57,9 +92,34 @@ proptest! {
     }
 
     #[test]
-    fn what_is_accepted_names_somebody(body in bodies()) {
+    fn what_is_accepted_names_somebody(body in sound_bodies()) {
         if let Ok(request) = ProfileRequest::parse(body.as_bytes(), Revision::LATEST) {
             prop_assert!(!request.identifiers.is_empty() || !request.subject.is_empty());
+        }
+    }
+
+    #[test]
+    fn what_servers_may_say_names_somebody_and_takes_nothing_away_twice(body in sound_bodies()) {
+        use ProfileEndpoint::{Client, Create, Import, Update};
+        for endpoint in [Create, Update, Import] {
+            let read = ProfileRequest::parse_at(endpoint, body.as_bytes(), Revision::LATEST);
+            let Ok(request) = read else { continue };
+            let ProfileRequest { subject, identifiers, mut cleared, .. } = request;
+            prop_assert!(!identifiers.is_empty() || !subject.is_empty());
+            prop_assert!(endpoint != Update || identifiers.id.is_some());
+            let number = cleared.len();
+            cleared.sort_unstable();
+            cleared.dedup();
+            prop_assert_eq!(cleared.len(), number);
+            if endpoint == Create {
+                prop_assert!(subject.is_empty() && identifiers.id.is_none());
+                prop_assert!(identifiers.exchange_token.is_none());
+            }
+        }
+        if let Ok(request) = ProfileRequest::parse_at(Client, body.as_bytes(), Revision::LATEST) {
+            prop_assert!(request.cleared.is_empty());
+            let import = ProfileRequest::parse_at(Import, body.as_bytes(), Revision::LATEST);
+            prop_assert_eq!(import.map(|import| import.patch), Ok(request.patch));
         }
     }
 

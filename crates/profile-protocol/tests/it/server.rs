@@ -70,7 +70,9 @@ fn every_fault_of_a_merge_is_reported_at_its_place() {
              white space.",
         ],
     );
-    refused(merge("[]"), &[" Must be an object."]);
+    for other in ["[]", "null", "1e400", r#""\ud800""#] {
+        refused(merge(other), &[" Must be an object."]);
+    }
     refused(merge("{}"), &["/data 'data' is required."]);
     refused(
         merge(r#"{"data":{}}"#),

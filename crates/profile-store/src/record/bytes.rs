@@ -45,7 +45,11 @@ impl Writer {
     }
 
     pub(super) fn id(&mut self, id: ProfileId) {
-        self.bytes.extend_from_slice(&id.bits().to_be_bytes());
+        self.bits(id.bits());
+    }
+
+    pub(super) fn bits(&mut self, bits: u128) {
+        self.bytes.extend_from_slice(&bits.to_be_bytes());
     }
 
     pub(super) fn finish(self) -> Vec<u8> {
@@ -112,8 +116,12 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn id(&mut self) -> Result<ProfileId, InvalidRecord> {
+        self.bits().map(ProfileId::from_bits)
+    }
+
+    pub(super) fn bits(&mut self) -> Result<u128, InvalidRecord> {
         let bits = self.take(size_of::<u128>())?.try_into().or(Err(InvalidRecord::Truncated))?;
-        Ok(ProfileId::from_bits(u128::from_be_bytes(bits)))
+        Ok(u128::from_be_bytes(bits))
     }
 
     pub(super) fn finish(self) -> Result<(), InvalidRecord> {

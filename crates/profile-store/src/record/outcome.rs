@@ -86,8 +86,14 @@ fn decode_revision(text: &str) -> Result<Revision, InvalidRecord> {
 // What has a place in one of these lists is recorded as its number there, so
 // new entries go to the end.
 const SCOPES: [Scope; 2] = [Scope::Client, Scope::Server];
-const EFFECTS: [Effect; 5] =
-    [Effect::Created, Effect::Updated, Effect::Unchanged, Effect::Unidentified, Effect::Unmerged];
+const EFFECTS: [Effect; 6] = [
+    Effect::Created,
+    Effect::Updated,
+    Effect::Unchanged,
+    Effect::Unidentified,
+    Effect::Unmerged,
+    Effect::Deleted,
+];
 const ORIGINS: [Origin; 3] = [Origin::Subject, Origin::Attributes, Origin::Append];
 const KINDS: [IdentifierKind; 5] = [
     IdentifierKind::AnonymousId,

@@ -5,9 +5,8 @@ use profile_protocol::{Field, ProfileId, PropertyName, PropertyValue};
 use super::{
     InvalidRecord,
     bytes::{Reader, Writer},
-    named::{decode_named, encode_named},
 };
-use crate::{Apart, Held, Profile, Timestamp};
+use crate::{Apart, Held, LinkDigest, Profile, Timestamp};
 
 const VERSION: u8 = 1;
 
@@ -72,7 +71,7 @@ pub(crate) fn encode_profile(profile: &Profile) -> Vec<u8> {
     for Apart { from, link } in apart {
         writer.byte(APART);
         writer.id(*from);
-        encode_named(&mut writer, link);
+        writer.bits(link.bits());
     }
     for (name, value) in attributes.properties.iter() {
         writer.byte(PROPERTY);
@@ -131,7 +130,10 @@ fn decode_part(
         ANONYMOUS_ID => held.anonymous_ids.push(reader.parsed()?),
         SECONDARY_EMAIL => held.secondary_emails.push(reader.parsed()?),
         ABSORBED => absorbed.push(reader.id()?),
-        APART => apart.push(Apart { from: reader.id()?, link: decode_named(reader)? }),
+        APART => {
+            let (from, link) = (reader.id()?, LinkDigest::from_bits(reader.bits()?));
+            apart.push(Apart { from, link });
+        }
         tag => {
             let number = tag.checked_sub(FIELD).ok_or(InvalidRecord::Tag(tag))?;
             let field = field_of(number).ok_or(InvalidRecord::Tag(tag))?;

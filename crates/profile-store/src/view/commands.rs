@@ -1,7 +1,17 @@
 //! What the company itself does to whole profiles, as changes to a view.
 
-use super::View;
-use crate::{MergeProfiles, Moment, Named, Outcome, StoreError, join::join};
+use std::iter;
+
+use profile_protocol::CompanyId;
+
+use super::{Slot, View};
+use crate::{
+    Delete, MergeProfiles, Moment, Named, Outcome, Profile, StoreError,
+    engine::{Engine, EngineError, Key, Write},
+    erase::deleted,
+    join::join,
+    key,
+};
 
 impl View {
     /// Merges two profiles that the view was loaded with.
@@ -17,4 +27,52 @@ impl View {
         let decision = join(asked, living(asked.destination)?, living(asked.source)?, moment)?;
         Ok(self.carry_out(&asked.company, decision))
     }
+
+    /// Reads all that deleting this person takes: whom that is, and where all that
+    /// they claim leads to.
+    pub(crate) async fn load_whom(
+        engine: &dyn Engine,
+        asked: &Delete,
+    ) -> Result<View, EngineError> {
+        let company = &asked.company;
+        let mut view = View::load_named(engine, iter::once((company, &asked.whom))).await?;
+        let present = view.profiles.values().filter_map(|slot| match slot {
+            Slot::Present(profile) => Some(profile),
+            Slot::Absent | Slot::Unreadable(_) => None,
+        });
+        let keys: Vec<Key> = present.flat_map(|profile| leading_to(company, profile)).collect();
+        view.read_pointers(engine, keys.into_iter()).await?;
+        Ok(view)
+    }
+
+    /// Deletes a person whom [`View::load_whom`] read, with the records of all that
+    /// was merged into them.
+    pub(crate) fn delete(
+        &mut self,
+        asked: &Delete,
+        moment: Moment,
+    ) -> Result<Option<Outcome>, StoreError> {
+        let company = &asked.company;
+        let Some(profile) = self.reach(company, &asked.whom)?.cloned() else { return Ok(None) };
+        for key in leading_to(company, &profile) {
+            // What leads to somebody else is damage, and theirs.
+            if self.pointer(company, &key)? == Some(profile.id) {
+                self.point(key, None);
+            }
+        }
+        for id in &profile.absorbed {
+            self.records.push(Write { key: key::merge(company, *id), value: None });
+        }
+        self.change(company, key::profile(company, profile.id), Slot::Absent);
+        let outcome = deleted(asked, &profile, moment);
+        self.record_outcome(company, &outcome);
+        Ok(Some(outcome))
+    }
+}
+
+/// The keys of all that leads to a profile by its own word.
+fn leading_to(company: &CompanyId, profile: &Profile) -> Vec<Key> {
+    let identifiers = profile.held.identifiers();
+    let identifiers = identifiers.map(|identifier| key::identifier(company, &identifier));
+    identifiers.chain(profile.absorbed.iter().map(|id| key::alias(company, *id))).collect()
 }

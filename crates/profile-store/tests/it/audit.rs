@@ -83,6 +83,7 @@ fn a_sound_store_has_nothing_wrong_and_everything_counted() {
         aliases: 2,
         outcomes: 6,
         merges: 2,
+        imports: 0,
         breaches: Vec::new(),
         breaches_unlisted: 0,
     };

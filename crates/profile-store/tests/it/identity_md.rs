@@ -88,7 +88,7 @@ fn describe(profile: &mut Profile, word: &str) {
         }
     } else if word == "apart" {
         let link = Named::Holder(identifier("e1"));
-        profile.apart = vec![Apart { from: profile_id("S"), link }];
+        profile.apart = vec![Apart::new(profile_id("S"), &link)];
     } else {
         hold(&mut profile.held, word);
     }

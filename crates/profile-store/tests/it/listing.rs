@@ -404,6 +404,24 @@ fn a_profile_that_is_damaged_is_not_left_out_in_silence() {
 }
 
 #[test]
+fn no_list_shows_another_companys_profiles() {
+    let mut world = two();
+    let demo = std::mem::take(&mut world.known);
+    // The one name begins with the other.
+    let first = std::mem::replace(&mut world.company, "DEMO011".parse().unwrap());
+    world.say("e:cat");
+    world.say("a:pad");
+    for (company, known) in [(world.company.clone(), world.known.clone()), (first, demo)] {
+        (world.company, world.known) = (company, known);
+        for (sort, order) in SORTS.into_iter().flat_map(|sort| ORDERS.map(|order| (sort, order))) {
+            let all = listing(&world, sort, order, 10);
+            assert!(2 <= world.known.len());
+            assert_eq!(follow(&world, all.clone()), sorted(&world, &all));
+        }
+    }
+}
+
+#[test]
 fn a_position_of_another_list_begins_no_page() {
     let world = two();
     let by_id = listing(&world, SortKey::Id, Order::Ascending, 1);

@@ -7,7 +7,11 @@ mod clockwork;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
+mod copy;
+#[cfg(test)]
 mod decisions;
+#[cfg(test)]
+mod deletion;
 #[cfg(test)]
 mod durability;
 #[cfg(test)]
@@ -20,6 +24,8 @@ mod gated;
 mod history;
 #[cfg(test)]
 mod identity_md;
+#[cfg(test)]
+mod imports;
 #[cfg(test)]
 mod intents;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! in the order of docs/IDENTITY.md, with no thought of speed. It looks for the
 //! holder of an identifier by asking everybody.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use profile_store::Rules;
 
@@ -84,22 +84,43 @@ pub(crate) struct Model {
     rules: Rules,
     living: BTreeMap<usize, Person>,
     became: BTreeMap<usize, usize>,
+    /// Everybody who was deleted.
+    gone: BTreeSet<usize>,
     now: u64,
 }
 
 impl Model {
     pub(crate) fn new(rules: Rules) -> Model {
-        Model { rules, living: BTreeMap::new(), became: BTreeMap::new(), now: 0 }
+        let (living, became, gone) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+        Model { rules, living, became, gone, now: 0 }
     }
 
     /// How many profiles there have ever been.
     pub(crate) fn ever(&self) -> usize {
-        self.living.len() + self.became.len()
+        self.living.len() + self.became.len() + self.gone.len()
     }
 
     /// The living profile that the nth is now.
     pub(crate) fn living(&self, number: usize) -> usize {
         self.became.get(&number).copied().unwrap_or(number)
+    }
+
+    /// Whether the nth was deleted.
+    pub(crate) fn is_gone(&self, number: usize) -> bool {
+        self.gone.contains(&number)
+    }
+
+    /// Deletes whom this leads to, and says whom. The words are one claim.
+    pub(crate) fn delete(&mut self, asked: &Asked) -> String {
+        self.now += 1;
+        let (claims, _) = self.claims(asked);
+        let Some(number) = self.reach(&claims[0]) else { return "nobody".to_owned() };
+        if let Some(person) = self.living.remove(&number) {
+            self.became.retain(|absorbed, _| !person.absorbed.contains(absorbed));
+            self.gone.extend(person.absorbed);
+        }
+        self.gone.insert(number);
+        format!("deleted {number}: matched")
     }
 
     /// All that is known of it.
@@ -231,7 +252,7 @@ impl Model {
         let target = match asked.meant {
             Meant::Upsert | Meant::Import => return None,
             Meant::Create => None,
-            Meant::Update(number) if self.ever() <= number => {
+            Meant::Update(number) if !self.living.contains_key(&self.living(number)) => {
                 return Some("no profile has this id".to_owned());
             }
             Meant::Update(number) => Some(self.living(number)),
@@ -294,7 +315,8 @@ impl Model {
 
     fn reach(&self, claim: &Claim) -> Option<usize> {
         if claim.kind == "id" {
-            claim.text.parse().ok().map(|number| self.living(number))
+            let number = claim.text.parse().ok().map(|number| self.living(number));
+            number.filter(|number| self.living.contains_key(number))
         } else {
             self.living.iter().find(|(_, person)| person.holds(claim)).map(|(number, _)| *number)
         }

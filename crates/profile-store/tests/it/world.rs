@@ -13,9 +13,9 @@ use std::{
 
 use profile_protocol::{CompanyId, ProfileId, Revision};
 use profile_store::{
-    Audit, Durability, Effect, Engine, Fate, Ignored, InvalidToken, MergeProfiles, OpenError,
-    Outcome, Profile, Refused, Rules, Store, StoreError, StoreOptions, Submission, Undo, Unmerged,
-    audit,
+    Audit, Delete, Durability, Effect, Engine, Fate, Ignored, InvalidToken, MergeProfiles,
+    OpenError, Outcome, Profile, Refused, Rules, Store, StoreError, StoreOptions, Submission, Undo,
+    Unmerged, audit,
     engine::{EngineError, Key, MemoryEngine, Order, Scan, SledEngine, SledOptions, Value},
 };
 
@@ -231,6 +231,26 @@ impl World {
             revision: Revision::LATEST,
         };
         wait(self.store.merge(asked))
+    }
+
+    /// Deletes whom a word of the notation leads to.
+    pub(crate) fn delete(&self, word: &str) -> Result<Option<Outcome>, StoreError> {
+        wait(self.store.delete(self.deletion(word)))
+    }
+
+    pub(crate) fn deletion(&self, word: &str) -> Delete {
+        Delete {
+            company: self.company.clone(),
+            whom: asked(word).submission(self.company.as_str(), &self.known).claims.made()[0]
+                .named
+                .clone(),
+            revision: Revision::LATEST,
+        }
+    }
+
+    /// Whether whoever was created as the nth is somebody still.
+    pub(crate) fn is_known(&self, number: usize) -> bool {
+        wait(self.store.profile(&self.company, self.known[number])).unwrap().is_some()
     }
 
     /// Undoes the merge of the profile that was created as the nth.
