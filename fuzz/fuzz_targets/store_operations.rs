@@ -1,8 +1,10 @@
-//! Any sequence of requests, undone merges and questions, put to a store.
+//! Any sequence of requests, merges on demand, undone merges, deletions and
+//! questions, put to a store.
 //!
 //! The store decides as the model in its tests does, which is the rules written a
-//! second time, until a merge is undone; of that the model knows nothing. What is
-//! explained stores nothing and is what then happens. Whatever was asked, an audit
+//! second time, until a merge is made on demand or undone; of that the model knows
+//! nothing. What is explained stores nothing and is what then happens. Of whom was
+//! deleted no address and no number is left anywhere. Whatever was asked, an audit
 //! finds nothing wrong, and what was refused left no trace.
 #![no_main]
 
@@ -26,7 +28,7 @@ use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use model::Model;
 use people::{Asked, Meant};
-use profile_store::{Fate, Outcome, Rules, Sentinels, StoreError};
+use profile_store::{Fate, Identifier, Outcome, Profile, Rules, Sentinels, StoreError};
 use world::{World, contents, wait};
 
 /// Steps of one run. What takes more to go wrong is found by chaining runs that
@@ -50,6 +52,8 @@ enum Step {
     AskAgain(Request),
     Explain(Request),
     Undo(u8),
+    Merge(u8, u8),
+    Delete(u8, u8),
 }
 
 /// Choices among few, so that people meet.
@@ -92,6 +96,8 @@ fn carry_out(step: &Step, world: &mut World, model: &mut Option<Model>) {
         }
         Step::Explain(request) => explain(&request.asked(), world, model),
         Step::Undo(number) => undo(usize::from(*number), world, model),
+        Step::Merge(destination, source) => merge([*destination, *source], world, model),
+        Step::Delete(kind, choice) => delete(*kind, *choice, world, model),
     }
 }
 
@@ -137,7 +143,7 @@ fn explain(asked: &Asked, world: &mut World, model: &mut Option<Model>) {
 fn undo(number: usize, world: &mut World, model: &mut Option<Model>) {
     let Some(number) = number.checked_rem(world.known.len()) else { return };
     let before = contents(world.engine.as_ref());
-    let lived = world.lives(number);
+    let lived = world.is_known(number) && world.lives(number);
     match world.undo(number) {
         Ok(undone) => {
             assert!(!lived && world.lives(number), "who was restored lives");
@@ -152,10 +158,79 @@ fn undo(number: usize, world: &mut World, model: &mut Option<Model>) {
     }
 }
 
+fn merge(numbers: [u8; 2], world: &mut World, model: &mut Option<Model>) {
+    let [destination, source] = numbers.map(usize::from);
+    let before = contents(world.engine.as_ref());
+    match world.merge(destination, source) {
+        Ok(outcome) => {
+            let survivor = world.profile(destination);
+            assert_eq!(outcome.survivor, Some(survivor.id));
+            assert_eq!(world.profile(source), survivor, "both are the same person now");
+            *model = None;
+        }
+        Err(error) => {
+            let told = [StoreError::UnknownProfile, StoreError::MergeCap];
+            assert!(told.contains(&error), "{error}");
+            assert_eq!(contents(world.engine.as_ref()), before, "a refusal left a trace");
+        }
+    }
+}
+
+fn delete(kind: u8, choice: u8, world: &mut World, model: &mut Option<Model>) {
+    let mut choices = [u8::MAX; 6];
+    let kind = usize::from(kind) % choices.len();
+    choices[kind] = choice;
+    let asked = Asked { attributes: identifiers(choices), ..Asked::default() };
+    // What names nobody at all is refused before it gets here.
+    let [(kind, text)] = &asked.attributes[..] else { return };
+    if kind == "kx" || text == "old" {
+        return;
+    }
+    let word = format!("{kind}:{text}");
+    let whom = led_to(&word, world);
+    let answer = world.delete(&word).expect("a deletion is never refused");
+    assert_eq!(answer.is_some(), whom.is_some());
+    if let Some(model) = model {
+        let told = answer.map_or_else(|| "nobody".to_owned(), |outcome| world.told(&outcome));
+        assert_eq!(told, model.delete(&asked), "{word}");
+    }
+    if let Some(whom) = whom {
+        assert!(led_to(&word, world).is_none(), "{word} still leads to somebody");
+        leaves_nothing(&whom, world);
+    }
+}
+
+fn led_to(word: &str, world: &World) -> Option<Profile> {
+    match word.strip_prefix("id:") {
+        Some(number) => {
+            let id = *world.known.get(number.parse::<usize>().ok()?)?;
+            wait(world.store.profile(&world.company, id)).expect("nothing is damaged")
+        }
+        None => world.find(word),
+    }
+}
+
+/// No key and no value holds an address or number of somebody who was deleted.
+fn leaves_nothing(whom: &Profile, world: &World) {
+    let all = contents(world.engine.as_ref());
+    for identifier in whom.held.identifiers() {
+        // What the other kinds are called here is short enough to occur by chance.
+        let long = matches!(identifier, Identifier::Email(_) | Identifier::PhoneNumber(_));
+        let text = identifier.as_str().as_bytes();
+        let holds = |bytes: &[u8]| bytes.windows(text.len()).any(|window| window == text);
+        let left = all.iter().any(|(key, value)| holds(key) || holds(value));
+        assert!(!long || !left, "{} is left", identifier.as_str());
+    }
+}
+
 /// The store and the model know the same of everybody.
 fn agree(world: &World, model: &Model) {
     assert_eq!(world.known.len(), model.ever());
     for number in 0..model.ever() {
+        assert_eq!(world.is_known(number), !model.is_gone(number));
+        if model.is_gone(number) {
+            continue;
+        }
         assert_eq!(world.profile(number).id, world.known[model.living(number)]);
         assert_eq!(world.about(number), model.about(number));
     }
