@@ -1,9 +1,9 @@
 //! Any bytes at all, found by a store where its own records should be.
 //!
 //! The input is a list of entries: a byte for the kind, as docs/STORAGE.md has it,
-//! a byte for the id or number, two for the length of the value, the value. Keys
-//! are well formed but for those of kind `r`, whose text is the first bytes of the
-//! value. Whatever the records say, reading never panics, never ends in two ways
+//! a byte for the id or number, two for the length of the value, the value. A key
+//! that has a text or a time takes it from the beginning of the value. Keys are well
+//! formed but for those of kind `r`, which are all text. Whatever the records say, reading never panics, never ends in two ways
 //! and takes no memory that they only claim to need. A profile that is read and
 //! written again is the same. What an audit found sound stays sound, and no request
 //! poisons the store.
@@ -28,8 +28,8 @@ use libfuzzer_sys::fuzz_target;
 use people::{Asked, identifier};
 use profile_protocol::ProfileId;
 use profile_store::{
-    Audit, Effect, Engine, Profile, Rules, Sentinels, StoreError,
-    engine::{MemoryEngine, Write},
+    Audit, Effect, Engine, Listing, Profile, Rules, Sentinels, SortKey, Span, StoreError,
+    engine::{MemoryEngine, Order, Write},
     limits,
 };
 use world::{World, wait};
@@ -77,7 +77,11 @@ fn entries(mut input: &[u8], company: &str) -> Vec<Write> {
         let (key, value) = match kind {
             b'i' => ([&prefix, value].concat(), &pointer[..]),
             b'o' => ([&prefix[..], &u64::from(*number).to_be_bytes()].concat(), value),
-            b'a' | b'm' | b'p' => ([&prefix[..], &pointer].concat(), value),
+            b'a' | b'j' | b'J' | b'm' | b'n' | b'p' => ([&prefix[..], &pointer].concat(), value),
+            b'c' | b'u' => {
+                let (time, value) = value.split_at(value.len().min(8));
+                ([&prefix, time, &pointer].concat(), value)
+            }
             _ => {
                 let (key, value) = value.split_at(value.len().min((*number).into()));
                 (key.to_vec(), value)
@@ -106,8 +110,14 @@ fn read_everything(world: &World) -> Vec<Profile> {
         let identifier = identifier(kind, text).expect("the word of an identifier");
         let _ = wait(world.store.find(&world.company, &identifier));
     }
+    for sort in [SortKey::Id, SortKey::Created, SortKey::Updated, SortKey::Email] {
+        list(world, sort, Order::Ascending);
+        list(world, sort, Order::Descending);
+    }
+    let _ = wait(world.store.import_jobs(&world.company, None, Order::Descending, 8));
     let mut living = Vec::new();
     for number in 0..IDS {
+        let _ = wait(world.store.import_job_body(&world.company, id(number)));
         let history = wait(world.store.history(&world.company, id(number), limits::HISTORY_PAGE));
         if let Ok(Some(history)) = history {
             assert!(history.outcomes.len() <= limits::HISTORY_PAGE);
@@ -116,6 +126,26 @@ fn read_everything(world: &World) -> Vec<Profile> {
         living.extend(profile.ok().flatten().filter(|profile| profile.id == id(number)));
     }
     living
+}
+
+/// Reads a list to its end, or as far as it can be read. Nobody is in it twice.
+fn list(world: &World, sort: SortKey, order: Order) {
+    let (created, updated) = (Span::default(), Span::default());
+    let company = world.company.clone();
+    let mut listing = Listing { company, sort, order, created, updated, from: None, limit: 3 };
+    let mut seen = Vec::new();
+    loop {
+        let Ok(page) = wait(world.store.list(&listing)) else { return };
+        assert!(page.profiles.len() <= listing.limit);
+        for profile in page.profiles {
+            assert!(!seen.contains(&profile.id), "{:?} is listed twice by {sort:?}", profile.id);
+            seen.push(profile.id);
+        }
+        if page.next.is_none() {
+            return;
+        }
+        listing.from = page.next;
+    }
 }
 
 /// A request that says nothing but the id of a profile leaves it as it was read.
