@@ -37,7 +37,12 @@ fn company_id(query: &str) -> Result<Cow<'_, str>, InvalidCompany> {
 
 /// Charges the request to both windows of the company.
 pub(crate) fn charge(company: &Company, gateway: &Gateway) -> Result<Standing, Refusal> {
-    match gateway.quotas.charge(&company.id, company.limits, gateway.clock.elapsed()) {
+    admitted(gateway.quotas.charge(&company.id, company.limits, gateway.clock.elapsed()))
+}
+
+/// Where the windows stand, unless one of them is used up.
+pub(crate) fn admitted(decision: Admission) -> Result<Standing, Refusal> {
+    match decision {
         Admission::Admitted(standing) => Ok(standing),
         Admission::Throttled { retry_after_seconds } => {
             Err(Refusal::Throttled { retry_after_seconds })
@@ -85,7 +90,7 @@ pub(crate) fn content_encoding(headers: &HeaderMap) -> Result<ContentEncoding, R
 
 /// The text of a header that is there once. Which of several counts would be a
 /// guess, and a proxy on the way may make another one.
-fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
+pub(crate) fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     let mut sent = headers.get_all(name);
     match (sent.next(), sent.next()) {
         (Some(one), None) => one.to_str().ok(),

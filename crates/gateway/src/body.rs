@@ -15,21 +15,22 @@ use crate::{
 };
 
 /// Reads a whole body and decodes it. Both what is sent and what it stands for
-/// are bounded; of a larger one nothing more is read.
+/// are at most `limit` bytes; of a larger one nothing more is read.
 pub(crate) async fn read(
     headers: &HeaderMap,
     payload: &mut Payload,
     encoding: ContentEncoding,
+    limit: usize,
 ) -> Result<Vec<u8>, Refusal> {
     let announced = announced(headers);
-    if announced.is_some_and(|length| BODY_BYTES < length) {
-        return Err(Refusal::TooLarge);
+    if announced.is_some_and(|length| limit < length) {
+        return Err(Refusal::TooLarge { bytes: limit });
     }
-    let sent = timeout(limits::BODY_TIMEOUT, gather(payload, announced.unwrap_or(0)));
+    let sent = timeout(limits::BODY_TIMEOUT, gather(payload, announced.unwrap_or(0), limit));
     let sent = sent.await.unwrap_or(Err(Refusal::TooSlow))?;
-    match encoding.decode(&sent, BODY_BYTES) {
+    match encoding.decode(&sent, limit) {
         Ok(body) => Ok(body.into_owned()),
-        Err(DecodeError::TooLarge) => Err(Refusal::TooLarge),
+        Err(DecodeError::TooLarge) => Err(Refusal::TooLarge { bytes: limit }),
         Err(DecodeError::Corrupt) => Err(Refusal::Unreadable),
     }
 }
@@ -59,12 +60,12 @@ fn announced(headers: &HeaderMap) -> Option<usize> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-async fn gather(payload: &mut Payload, expected: usize) -> Result<BytesMut, Refusal> {
-    let mut body = BytesMut::with_capacity(expected);
+async fn gather(payload: &mut Payload, expected: usize, limit: usize) -> Result<BytesMut, Refusal> {
+    let mut body = BytesMut::with_capacity(expected.min(BODY_BYTES));
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.or(Err(Refusal::Unreadable))?;
-        if BODY_BYTES < body.len() + chunk.len() {
-            return Err(Refusal::TooLarge);
+        if limit < body.len() + chunk.len() {
+            return Err(Refusal::TooLarge { bytes: limit });
         }
         body.extend_from_slice(&chunk);
     }

@@ -24,9 +24,14 @@ impl Clock {
     }
 
     /// Seconds since 1970-01-01, UTC.
-    #[expect(clippy::disallowed_methods, reason = "this is the rim that reads the clock")]
     pub fn unix_seconds(&self) -> u64 {
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+        self.unix_time().as_secs()
+    }
+
+    /// Time since 1970-01-01, UTC.
+    #[expect(clippy::disallowed_methods, reason = "this is the rim that reads the clock")]
+    pub fn unix_time(&self) -> Duration {
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
     }
 
     /// The day, in UTC.

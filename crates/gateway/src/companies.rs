@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     fmt, mem,
+    num::NonZeroU32,
     str::FromStr,
     sync::{Arc, PoisonError, RwLock},
 };
@@ -24,6 +25,9 @@ pub struct Company {
     pub rules: Arc<Rules>,
     /// How many requests the company may send.
     pub limits: Limits,
+    /// How many times as much as the original allows the company's own programs may
+    /// ask of each endpoint.
+    pub api_limits_factor: NonZeroU32,
     /// The private keys that act for the company.
     pub keys: Box<[Key]>,
 }
@@ -208,6 +212,7 @@ mod tests {
             id: id.parse().unwrap(),
             allowed_origins: None,
             limits: Limits::default(),
+            api_limits_factor: NonZeroU32::MIN,
             rules: Arc::default(),
             keys: keys.iter().map(key).collect(),
         }

@@ -25,6 +25,10 @@ pub mod state;
 pub mod telemetry;
 
 mod admission;
+mod api;
+mod auth;
 mod body;
 mod hexadecimal;
 mod profiles;
+mod submission;
+mod turn_away;

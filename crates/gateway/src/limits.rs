@@ -2,9 +2,33 @@
 
 use std::{num::NonZeroU32, ops::RangeInclusive, time::Duration};
 
+use crate::quota::Limits;
+
 /// What the anonymous ids of one profile may be configured to. Each is a place
 /// that a shared device fills, and a few bytes of every write.
 pub const ANONYMOUS_IDS_RANGE: RangeInclusive<u64> = 1..=256;
+
+/// What the factor on the limits of `/api` may be configured to.
+pub const API_FACTOR_RANGE: RangeInclusive<u64> = 1..=1_000;
+
+/// Requests a company may send to one endpoint of `/api` that the original rations
+/// most: those that erase.
+pub const API_SMALL: Limits = api_limits(3, 60);
+
+/// Requests a company may send to one endpoint of `/api` that does much work at
+/// once, as the original documents it.
+pub const API_MEDIUM: Limits = api_limits(10, 150);
+
+/// Requests a company may send to any other endpoint of `/api`, as the original
+/// documents it since 2026-04-08.
+pub const API_LARGE: Limits = api_limits(75, 750);
+
+const fn api_limits(burst: u32, steady: u32) -> Limits {
+    Limits {
+        burst: NonZeroU32::new(burst).expect("a limit is not zero"),
+        steady: NonZeroU32::new(steady).expect("a limit is not zero"),
+    }
+}
 
 /// How long a body may take to arrive once its head has. A client that sends
 /// 100 KB in more than this is served better by asking again.
@@ -122,3 +146,17 @@ pub const STEADY_WINDOW: Duration = Duration::from_mins(1);
 /// What the number of worker threads may be configured to. Above 1,024 a typing
 /// error is likelier than the machine.
 pub const WORKERS_RANGE: RangeInclusive<u64> = 1..=1_024;
+
+/// Profiles, outcomes or imports in one page of a list, at most, as the original
+/// documents it.
+pub const PAGE: usize = 100;
+
+/// Profiles, outcomes or imports in one page of a list, unless asked otherwise.
+pub const PAGE_DEFAULT: usize = 20;
+
+/// Names in one `fields[profile]`. There are thirty without the properties.
+pub const SPARSE_FIELDS: usize = 200;
+
+/// Rows of one bulk import that wait to be stored at a time: as many as one flush
+/// takes, and a sixteenth of the queue, so that other requests find room in it.
+pub const IMPORT_ROWS_WAITING: usize = 256;

@@ -28,22 +28,33 @@ use prometheus_client::{
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Effect {
     Created,
+    Deleted,
     Merged,
     Unchanged,
     Unidentified,
+    Unmerged,
     Updated,
 }
 
 impl Effect {
-    const ALL: [Effect; 5] =
-        [Effect::Created, Effect::Merged, Effect::Unchanged, Effect::Unidentified, Effect::Updated];
+    const ALL: [Effect; 7] = [
+        Effect::Created,
+        Effect::Deleted,
+        Effect::Merged,
+        Effect::Unchanged,
+        Effect::Unidentified,
+        Effect::Unmerged,
+        Effect::Updated,
+    ];
 
     fn as_str(self) -> &'static str {
         match self {
             Effect::Created => "created",
+            Effect::Deleted => "deleted",
             Effect::Merged => "merged",
             Effect::Unchanged => "unchanged",
             Effect::Unidentified => "unidentified",
+            Effect::Unmerged => "unmerged",
             Effect::Updated => "updated",
         }
     }
@@ -146,9 +157,19 @@ impl Meters {
     /// Counts a request that was accepted, and what it did.
     pub fn accepted(&self, effect: Effect) {
         self.accepted.inc();
+        self.stored(effect);
+    }
+
+    /// Counts what one of several that came in one request did.
+    pub fn stored(&self, effect: Effect) {
         if let Some((_, counter)) = self.effects.iter().find(|(known, _)| *known == effect) {
             counter.inc();
         }
+    }
+
+    /// Counts a request that was accepted and changed nothing.
+    pub fn served(&self) {
+        self.accepted.inc();
     }
 
     /// Counts a request the gateway could not serve through no fault of the caller.
@@ -320,8 +341,8 @@ const PROFILES: Entry = Entry {
     name: "gateway_profiles_total",
     kind: Kind::Counter,
     labels: "{effect}",
-    help: "Requests accepted, by effect on the profile: created, updated, merged, unchanged, or \
-           unidentified when no claim could be used.",
+    help: "Requests stored, by effect on the profile: created, updated, merged, unmerged, deleted, \
+           unchanged, or unidentified when no claim could be used.",
 };
 
 const PARSE_SECONDS: Entry = Entry {

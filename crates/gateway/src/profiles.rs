@@ -1,24 +1,22 @@
 //! `POST /client/profiles`: creates a profile, or updates the one these
 //! identifiers already name.
 
-use std::sync::Arc;
-
 use actix_web::{
     HttpRequest, HttpResponse,
     http::{Method, header},
     web::{Data, Payload},
 };
-use profile_protocol::{CompanyId, ProfileId, ProfileRequest};
-use profile_store::{Claims, Effect, Intent, Outcome, Scope, Submission};
+use profile_protocol::{CompanyId, ProfileId, ProfileRequest, limits::BODY_BYTES};
+use profile_store::{Intent, Outcome, Scope};
 
 use crate::{
     admission, body,
-    companies::Company,
     cors::Cors,
-    meters,
     refusal::Refusal,
-    reply::{Onsite, Reply},
+    reply::{METHODS, Onsite, Reply},
     state::Gateway,
+    submission,
+    turn_away::turn_away,
 };
 
 /// Serves every method on the path.
@@ -38,7 +36,7 @@ pub(crate) async fn client_profiles(
     let answer = match *request.method() {
         Method::POST => upsert(&request, &mut payload, &gateway, &mut reply).await,
         Method::OPTIONS => preflight(&request, &gateway, &mut reply),
-        _ => Err(Refusal::Method),
+        _ => Err(Refusal::Method { allowed: METHODS.to_owned() }),
     };
     match answer {
         Ok(answer) => answer,
@@ -72,43 +70,17 @@ async fn upsert(
     let revision = admission::revision(headers, gateway)?;
     admission::media_type(headers)?;
     let encoding = admission::content_encoding(headers)?;
-    let body = body::read(headers, payload, encoding).await?;
+    let body = body::read(headers, payload, encoding, BODY_BYTES).await?;
 
     let parsing = gateway.clock.elapsed();
     let parsed = ProfileRequest::parse(&body, revision);
     gateway.meters.parsed(gateway.clock.elapsed().saturating_sub(parsing));
-    let outcome = store(gateway, &company, parsed.map_err(Refusal::Violations)?).await?;
-    gateway.meters.accepted(effect(&outcome));
-    tracing::debug!(company = %company.id, effect = outcome.effect.word(), "stored a request");
+    let parsed = parsed.map_err(Refusal::Violations)?;
+    let submission = submission::of(gateway, &company, Scope::Client, Intent::Upsert, parsed)?;
+    let outcome = submission::store(gateway, submission).await?;
 
     let onsite = headers.get("x-klaviyo-onsite").is_some_and(|value| value == "1");
     Ok(reply.accepted(if onsite { exchange(gateway, &company.id, &outcome)? } else { None }))
-}
-
-async fn store(
-    gateway: &Gateway,
-    company: &Company,
-    request: ProfileRequest,
-) -> Result<Outcome, Refusal> {
-    let (ring, now) = (gateway.exchange(), gateway.clock.unix_seconds());
-    let open = |token: &_| ring.open(&company.id, token, now);
-    let sentinels = &company.rules.sentinels;
-    let claims = Claims::of(&request, Scope::Client, sentinels, open);
-    let submission = Submission {
-        company: company.id.clone(),
-        scope: Scope::Client,
-        intent: Intent::Upsert,
-        revision: request.revision,
-        claims: claims.map_err(Refusal::OnlySentinels)?,
-        cleared: Vec::new(),
-        leaving_emails: Vec::new(),
-        patch: request.patch,
-        rules: Arc::clone(&company.rules),
-    };
-    let committing = gateway.clock.elapsed();
-    let outcome = gateway.store.submit(submission).await;
-    gateway.meters.committed(gateway.clock.elapsed().saturating_sub(committing));
-    outcome.map_err(Refusal::Store)
 }
 
 /// A token that stands for the profile. There is one even if the request was
@@ -125,16 +97,6 @@ fn exchange(
     Ok(Some(Onsite { exchange_id, should_clear_cookie: false }))
 }
 
-fn effect(outcome: &Outcome) -> meters::Effect {
-    match outcome.effect {
-        Effect::Created => meters::Effect::Created,
-        Effect::Updated if outcome.absorbed().next().is_some() => meters::Effect::Merged,
-        Effect::Updated => meters::Effect::Updated,
-        Effect::Unchanged => meters::Effect::Unchanged,
-        Effect::Unidentified | Effect::Unmerged | Effect::Deleted => meters::Effect::Unidentified,
-    }
-}
-
 /// A browser asks before it sends a page's request. Which company it will be for
 /// may still be wrong here: the page then reads so in the answer to the request.
 fn preflight(
@@ -147,25 +109,4 @@ fn preflight(
             Cors::for_company(request, &company).inspect_err(|_| reply.cors = Cors::Closed)?;
     }
     Ok(reply.preflight(request.headers().get(header::ACCESS_CONTROL_REQUEST_HEADERS)))
-}
-
-async fn turn_away(
-    request: &HttpRequest,
-    payload: &mut Payload,
-    gateway: &Gateway,
-    reply: &Reply,
-    refusal: &Refusal,
-) -> HttpResponse {
-    let (status, code) = (refusal.status(), refusal.code());
-    if status.is_server_error() {
-        gateway.meters.failed(code);
-        tracing::warn!(code, "could not serve a request");
-    } else {
-        gateway.meters.refused(code);
-        tracing::debug!(code, status = status.as_u16(), "turned a request away");
-    }
-    if !refusal.closes() {
-        body::discard(request.headers(), payload).await;
-    }
-    reply.refused(refusal)
 }

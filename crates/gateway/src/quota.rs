@@ -16,6 +16,17 @@ pub struct Limits {
     pub steady: NonZeroU32,
 }
 
+impl Limits {
+    /// This many times as much in each window.
+    #[must_use]
+    pub fn times(self, factor: NonZeroU32) -> Limits {
+        Limits {
+            burst: self.burst.saturating_mul(factor),
+            steady: self.steady.saturating_mul(factor),
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Limits {
         Limits { burst: limits::BURST_REQUESTS, steady: limits::STEADY_REQUESTS }

@@ -2,12 +2,15 @@
 
 mod table;
 
+use std::borrow::Cow;
+
 use actix_web::http::StatusCode;
-use profile_protocol::{Fault, InvalidRevision, UnavailableRevision, Violations};
-use profile_store::{OnlySentinels, StoreError};
+use profile_protocol::{Fault, InvalidRevision, ProfileId, UnavailableRevision, Violations};
+use profile_store::{OnlySentinels, StoreError, engine::EngineError};
 
 use self::table::{Cause, Culprit, row_of};
 pub use self::table::{codes, table_markdown};
+use crate::scope::Scope;
 
 /// Why a request is turned away.
 #[derive(Debug)]
@@ -15,7 +18,16 @@ pub enum Refusal {
     /// There is no such path.
     UnknownPath,
     /// The path takes other methods.
-    Method,
+    Method {
+        /// Those it takes, separated by commas.
+        allowed: String,
+    },
+    /// No private key is given.
+    NotAuthenticated,
+    /// The private key is nobody's.
+    AuthenticationFailed,
+    /// The private key does not allow this.
+    Scope(Scope),
     /// No company is named, or one that is not served.
     Company(InvalidCompany),
     /// The company's list of origins does not have this one.
@@ -35,8 +47,22 @@ pub enum Refusal {
     MediaType,
     /// The body is in no content coding that is read here.
     ContentCoding,
+    /// A parameter of the query says something that cannot be.
+    Parameter(InvalidParameter),
+    /// The cursor was not given out for this listing.
+    Cursor,
+    /// There is nothing of this id.
+    NotFound {
+        /// What there is not.
+        what: &'static str,
+    },
+    /// The body names another profile than the path.
+    OtherProfile,
     /// The body is larger than allowed.
-    TooLarge,
+    TooLarge {
+        /// How large it may be.
+        bytes: usize,
+    },
     /// The body did not arrive in time.
     TooSlow,
     /// The body broke off, or is not in the coding it names.
@@ -63,6 +89,16 @@ pub enum InvalidCompany {
     Unknown,
 }
 
+/// What is wrong with a parameter of the query.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{message}")]
+pub struct InvalidParameter {
+    /// Its name.
+    pub name: String,
+    /// What is wrong, and what would be right: a sentence.
+    pub message: String,
+}
+
 /// One entry of the `errors` that a refusal answers with.
 pub struct Problem {
     /// The machine-readable name of what is wrong.
@@ -76,12 +112,21 @@ pub struct Problem {
     /// The header that is at fault, if one is.
     pub header: Option<&'static str>,
     /// The query parameter that is at fault, if one is.
-    pub parameter: Option<&'static str>,
+    pub parameter: Option<Cow<'static, str>>,
     /// The narrower reason, where the detail's words are fixed.
     pub reason: Option<String>,
+    /// The profile that already has what was asked for.
+    pub duplicate_profile_id: Option<ProfileId>,
 }
 
 impl Refusal {
+    /// What was asked for cannot be read. It is logged, and told no more of.
+    #[expect(clippy::needless_pass_by_value, reason = "this is where the error ends")]
+    pub(crate) fn unreadable(error: EngineError) -> Refusal {
+        tracing::error!(%error, "stored data could not be read");
+        Refusal::Store(StoreError::Unavailable)
+    }
+
     /// The status to answer with.
     pub fn status(&self) -> StatusCode {
         row_of(self.first_cause()).status
@@ -104,9 +149,8 @@ impl Refusal {
     pub fn retry_after_seconds(&self) -> Option<u64> {
         match self {
             Refusal::Throttled { retry_after_seconds } => Some(*retry_after_seconds),
-            Refusal::Store(StoreError::PropertiesTooLarge(_)) => None,
             Refusal::Store(StoreError::Overloaded) => Some(1),
-            Refusal::Store(_) => Some(5),
+            Refusal::Store(_) if self.status().is_server_error() => Some(5),
             _ => None,
         }
     }
@@ -114,7 +158,7 @@ impl Refusal {
     /// Whether the connection ends with the answer, since the rest of the body is
     /// not waited for.
     pub fn closes(&self) -> bool {
-        matches!(self, Refusal::TooLarge | Refusal::TooSlow | Refusal::Unreadable)
+        matches!(self, Refusal::TooLarge { .. } | Refusal::TooSlow | Refusal::Unreadable)
     }
 
     /// All that is wrong, at least one thing.
@@ -129,18 +173,38 @@ impl Refusal {
                 };
                 violations.iter().map(problem).collect()
             }
-            _ => vec![Problem {
-                detail: self.detail(),
-                reason: self.reason(),
-                ..problem(self.cause())
-            }],
+            _ => vec![self.problem()],
         }
+    }
+
+    fn problem(&self) -> Problem {
+        let mut problem =
+            Problem { detail: self.detail(), reason: self.reason(), ..problem(self.cause()) };
+        match self {
+            Refusal::Parameter(invalid) => {
+                problem.parameter = Some(Cow::Owned(invalid.name.clone()));
+            }
+            Refusal::Store(StoreError::Duplicate { id }) => {
+                problem.duplicate_profile_id = Some(*id);
+            }
+            _ => {}
+        }
+        problem
     }
 
     fn cause(&self) -> Cause {
         match self {
             Refusal::UnknownPath => Cause::UnknownPath,
-            Refusal::Method => Cause::Method,
+            Refusal::Method { .. } => Cause::Method,
+            Refusal::NotAuthenticated => Cause::NotAuthenticated,
+            Refusal::AuthenticationFailed => Cause::AuthenticationFailed,
+            Refusal::Scope(_) => Cause::Scope,
+            Refusal::Parameter(_) => Cause::Parameter,
+            Refusal::Cursor => Cause::Cursor,
+            Refusal::NotFound { .. } | Refusal::Store(StoreError::UnknownProfile) => {
+                Cause::NotFound
+            }
+            Refusal::OtherProfile => Cause::OtherProfile,
             Refusal::Company(_) => Cause::Company,
             Refusal::Origin => Cause::Origin,
             Refusal::Throttled { .. } => Cause::Throttled,
@@ -150,13 +214,17 @@ impl Refusal {
             Refusal::RevisionUnavailable(_) => Cause::RevisionTooEarly,
             Refusal::MediaType => Cause::MediaType,
             Refusal::ContentCoding => Cause::ContentCoding,
-            Refusal::TooLarge => Cause::TooLarge,
+            Refusal::TooLarge { .. } => Cause::TooLarge,
             Refusal::TooSlow => Cause::TooSlow,
             Refusal::Unreadable => Cause::Unreadable,
             Refusal::Violations(_) => Cause::Syntax,
             Refusal::OnlySentinels(_) => Cause::OnlySentinels,
             Refusal::Store(StoreError::PropertiesTooLarge(_)) => Cause::PropertiesTooLarge,
             Refusal::Store(StoreError::Overloaded) => Cause::Overloaded,
+            Refusal::Store(StoreError::Duplicate { .. }) => Cause::DuplicateProfile,
+            Refusal::Store(StoreError::MergeCap) => Cause::MergeCap,
+            Refusal::Store(StoreError::NoIdentifierLeft) => Cause::NoIdentifierLeft,
+            Refusal::Store(StoreError::NotMerged) => Cause::NotMerged,
             Refusal::Store(_) => Cause::Unavailable,
         }
     }
@@ -166,6 +234,18 @@ impl Refusal {
             Refusal::Throttled { retry_after_seconds: seconds } => {
                 let plural = if *seconds == 1 { "" } else { "s" };
                 format!("Request was throttled. Expected available in {seconds} second{plural}.")
+            }
+            Refusal::Method { allowed } => {
+                row_of(Cause::Method).detail.replace("{methods}", &allowed.replace(", ", " and "))
+            }
+            Refusal::Scope(scope) => row_of(Cause::Scope).detail.replace("{scope}", scope.as_str()),
+            Refusal::Parameter(invalid) => invalid.to_string(),
+            Refusal::Store(StoreError::UnknownProfile) => {
+                row_of(Cause::NotFound).detail.replace("{what}", "profile")
+            }
+            Refusal::NotFound { what } => row_of(Cause::NotFound).detail.replace("{what}", what),
+            Refusal::TooLarge { bytes } => {
+                row_of(Cause::TooLarge).detail.replace("{bytes}", &bytes.to_string())
             }
             Refusal::RevisionMalformed(reason) => format!("The revision {reason}."),
             Refusal::RevisionUnavailable(reason @ UnavailableRevision::TooEarly) => {
@@ -188,7 +268,7 @@ fn problem(cause: Cause) -> Problem {
     let row = row_of(cause);
     let (header, parameter) = match row.culprit {
         Some(Culprit::Header(name)) => (Some(name), None),
-        Some(Culprit::Parameter(name)) => (None, Some(name)),
+        Some(Culprit::Parameter(name)) => (None, Some(Cow::Borrowed(name))),
         None => (None, None),
     };
     Problem {
@@ -199,6 +279,7 @@ fn problem(cause: Cause) -> Problem {
         header,
         parameter,
         reason: None,
+        duplicate_profile_id: None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Replies: what every answer carries, whatever it says.
 
+use std::borrow::Cow;
+
 use actix_web::{
     HttpResponse, HttpResponseBuilder,
     http::{
@@ -7,10 +9,12 @@ use actix_web::{
         header::{self, HeaderName, HeaderValue},
     },
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
+    auth,
     cors::Cors,
     encoding::ContentEncoding,
     quota::Standing,
@@ -21,8 +25,8 @@ const RATELIMIT_LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
 const RATELIMIT_REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
 const RATELIMIT_RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 
-/// The methods of the path.
-const METHODS: &str = "POST, OPTIONS";
+/// The methods of the client path.
+pub(crate) const METHODS: &str = "POST, OPTIONS";
 
 /// What an answer carries beside what it says. It fills up as a request passes
 /// its checks.
@@ -48,6 +52,19 @@ impl Reply {
         }
     }
 
+    /// The answer to a request that was served.
+    pub(crate) fn answered(&self, status: StatusCode, body: Option<Vec<u8>>) -> HttpResponse {
+        let mut builder = HttpResponse::build(status);
+        self.standing(&mut builder);
+        match body {
+            Some(body) => {
+                builder.insert_header((header::CONTENT_TYPE, self.media_type));
+                self.finish(builder.body(body))
+            }
+            None => self.finish(builder.finish()),
+        }
+    }
+
     /// The answer to a request that was turned away.
     pub fn refused(&self, refusal: &Refusal) -> HttpResponse {
         let status = refusal.status();
@@ -58,8 +75,11 @@ impl Reply {
         if let Some(seconds) = refusal.retry_after_seconds() {
             builder.insert_header((header::RETRY_AFTER, seconds));
         }
-        if let Refusal::Method = refusal {
-            builder.insert_header((header::ALLOW, METHODS));
+        if let Refusal::Method { allowed } = refusal {
+            builder.insert_header((header::ALLOW, allowed.as_str()));
+        }
+        if let Refusal::NotAuthenticated | Refusal::AuthenticationFailed = refusal {
+            builder.insert_header((header::WWW_AUTHENTICATE, auth::SCHEME));
         }
         if let Refusal::ContentCoding = refusal {
             builder.insert_header((header::ACCEPT_ENCODING, ContentEncoding::ACCEPTED));
@@ -106,7 +126,7 @@ impl Reply {
 }
 
 /// What a page of the original's own script is told.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct Onsite {
     /// A token that stands for the profile.
     pub exchange_id: String,
@@ -114,24 +134,31 @@ pub struct Onsite {
     pub should_clear_cookie: bool,
 }
 
-#[derive(Serialize)]
-struct OnsiteDocument {
+/// The body for pages of the original's own script.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct OnsiteDocument {
     meta: Onsite,
 }
 
-#[derive(Serialize)]
-struct ErrorDocument {
+/// Everything that is wrong with a request.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct ErrorDocument {
     errors: Vec<ErrorObject>,
 }
 
 /// An error object. Its members are all there, in this order, because a mobile
 /// client cannot read it otherwise.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct ErrorObject {
-    id: Uuid,
+    /// A UUID, different in every answer.
+    id: String,
+    /// The status of the answer.
     status: u16,
+    /// The name of what is wrong, for programs.
     code: &'static str,
+    /// What is wrong in general.
     title: &'static str,
+    /// What is wrong here, and what would be right.
     detail: String,
     source: Source,
     links: Empty,
@@ -140,34 +167,53 @@ struct ErrorObject {
 
 impl ErrorObject {
     fn of(problem: Problem, status: StatusCode) -> ErrorObject {
-        let Problem { code, title, detail, pointer, header, parameter, reason } = problem;
+        let Problem {
+            code,
+            title,
+            detail,
+            pointer,
+            header,
+            parameter,
+            reason,
+            duplicate_profile_id,
+        } = problem;
         ErrorObject {
-            id: Uuid::new_v4(),
+            id: Uuid::new_v4().to_string(),
             status: status.as_u16(),
             code,
             title,
             detail,
             source: Source { pointer, header, parameter },
             links: Empty {},
-            meta: Meta { reason },
+            meta: Meta {
+                reason,
+                duplicate_profile_id: duplicate_profile_id.map(|id| id.to_string()),
+            },
         }
     }
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Source {
+    /// Where in the body: a JSON pointer.
     pointer: String,
+    /// The header at fault, if one is.
     #[serde(skip_serializing_if = "Option::is_none")]
     header: Option<&'static str>,
+    /// The query parameter at fault, if one is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    parameter: Option<&'static str>,
+    parameter: Option<Cow<'static, str>>,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Meta {
+    /// The narrower reason, where the words of the detail are fixed.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// The profile that already has what was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duplicate_profile_id: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Empty {}

@@ -20,7 +20,7 @@ use profile_store::{
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
-    admin, limits, profiles,
+    admin, api, limits, profiles,
     settings::{self, Configuration, ServeArguments, Server, SettingsError},
     state::Gateway,
 };
@@ -69,6 +69,7 @@ pub fn routes(config: &mut ServiceConfig) {
     config
         .route("/client/profiles", web::route().to(profiles::client_profiles))
         .route("/client/profiles/", web::route().to(profiles::client_profiles))
+        .configure(api::routes)
         .default_service(web::route().to(profiles::unknown_path));
 }
 

@@ -2,16 +2,19 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use profile_protocol::CompanyId;
 use profile_store::Store;
 
 use crate::{
-    clock::Clock, companies::CompanyDirectory, exchange::KeyRing, meters::Meters, quota::Quotas,
-    refusal, settings::Configuration,
+    api::Endpoint, clock::Clock, companies::CompanyDirectory, exchange::KeyRing, meters::Meters,
+    quota::Quotas, refusal, settings::Configuration,
 };
 
 /// What all requests share. One for each process.
 #[derive(Debug)]
 pub struct Gateway {
+    /// What each company has used of the windows of each endpoint of its own.
+    pub(crate) api_quotas: Quotas<(CompanyId, Endpoint)>,
     /// The clocks.
     pub clock: Clock,
     /// The companies served.
@@ -31,6 +34,7 @@ impl Gateway {
     pub fn new(configuration: Configuration, store: Store) -> Gateway {
         let Configuration { companies, exchange, development: _, server: _ } = configuration;
         Gateway {
+            api_quotas: Quotas::default(),
             clock: Clock::start(),
             companies: CompanyDirectory::new(companies),
             meters: Meters::new(&refusal::codes()),
@@ -51,6 +55,8 @@ impl Gateway {
         *self.exchange.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(exchange);
         self.companies.replace(companies);
         let current = self.companies.current();
-        self.quotas.retain(|company| current.find(company.as_str()).is_some());
+        let is_served = |company: &CompanyId| current.find(company.as_str()).is_some();
+        self.quotas.retain(is_served);
+        self.api_quotas.retain(|(company, _)| is_served(company));
     }
 }

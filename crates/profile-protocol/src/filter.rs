@@ -1,6 +1,7 @@
 //! Filters: which profiles a server asks to be listed.
 
 mod cursor;
+mod escape;
 mod instant;
 
 use std::str::FromStr;
@@ -360,7 +361,7 @@ pub enum FilterFault {
     NotAllowed { operator: &'static str, field: &'static str, allowed: &'static str },
     #[error("must close what is quoted")]
     Unclosed,
-    #[error("must have nothing but a quote or a backslash after a backslash")]
+    #[error("must have an escape of JSON after a backslash")]
     Escape,
     #[error("must not ask for null: what a profile lacks cannot be asked for")]
     Null,

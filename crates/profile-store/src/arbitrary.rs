@@ -154,7 +154,7 @@ fn revisions() -> impl Strategy<Value = Revision> {
 }
 
 fn claims() -> impl Strategy<Value = ClaimOutcome> {
-    let origins = vec![Origin::Subject, Origin::Attributes, Origin::Append];
+    let origins = vec![Origin::Subject, Origin::Attributes, Origin::Append, Origin::Command];
     (kinds(), select(origins), fates()).prop_map(|(kind, origin, fate)| ClaimOutcome {
         kind,
         origin,

@@ -21,6 +21,8 @@ pub enum Origin {
     /// In `meta.patch_identifiers.append`: an address that is to be a secondary
     /// one.
     Append,
+    /// In a command of the company itself, such as to merge, to undo or to delete.
+    Command,
 }
 
 /// What a claim names.

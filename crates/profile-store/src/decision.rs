@@ -215,12 +215,12 @@ fn named(claims: &Claims) -> impl Iterator<Item = &Identifier> {
 /// Gives and takes identifiers as the request says. Returns what it took by kind.
 fn rename(held: &mut Held, submission: &Submission, fates: &mut [Fate]) -> Vec<ClaimOutcome> {
     let Submission { claims, rules, .. } = submission;
-    // An address may leave the first place to be a secondary one.
     let released = release(held, submission);
-    attach_all(held, claims, fates);
+    // Whatever leaves the first place may be asked for as a secondary one.
     if let Intent::Update(_) = submission.intent {
         promote(held, claims, fates);
     }
+    attach_all(held, claims, fates);
     detach_all(held, submission);
     bound(held, claims, rules);
     settle(fates, claims, held);

@@ -32,7 +32,7 @@ pub(crate) fn deleted(asked: &Delete, profile: &Profile, moment: Moment) -> Outc
         revision: asked.revision,
         survivor: Some(profile.id),
         effect: Effect::Deleted,
-        claims: vec![ClaimOutcome { kind, origin: Origin::Subject, fate: Fate::Matched }],
+        claims: vec![ClaimOutcome { kind, origin: Origin::Command, fate: Fate::Matched }],
         changed: Vec::new(),
         changed_unlisted: 0,
         previous: profile.last_outcome.into_iter().collect(),

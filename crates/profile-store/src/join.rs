@@ -83,7 +83,7 @@ fn already_one(asked: &MergeProfiles, profile: &Profile, moment: Moment) -> Deci
 }
 
 fn said(kind: IdentifierKind, fate: Fate) -> ClaimOutcome {
-    ClaimOutcome { kind, origin: Origin::Subject, fate }
+    ClaimOutcome { kind, origin: Origin::Command, fate }
 }
 
 fn outcome(asked: &MergeProfiles, moment: Moment) -> Outcome {

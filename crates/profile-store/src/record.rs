@@ -161,7 +161,7 @@ mod tests {
             (token(InvalidToken::Expired), vec![38]),
         ];
         let kinds = [AnonymousId, PhoneNumber, Email, ExternalId, Id].into_iter().zip(0..).cycle();
-        let origins = [Origin::Subject, Origin::Attributes, Origin::Append];
+        let origins = [Origin::Subject, Origin::Attributes, Origin::Append, Origin::Command];
         let origins = origins.into_iter().zip(0..).cycle();
         let places = kinds.zip(origins);
         let claims = fates.iter().zip(places).map(|((fate, bytes), ((kind, k), (origin, o)))| {

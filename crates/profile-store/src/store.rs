@@ -190,6 +190,19 @@ impl Store {
         self.ask(|answer| Job::Commit { submission, answer }).await
     }
 
+    /// As [`Store::submit`], for whoever has many requests: waits for room in the
+    /// queue, and returns once the request is in it, so that what is enqueued in
+    /// order is decided in order. What is returned waits for the answer.
+    pub async fn enqueue(
+        &self,
+        submission: Submission,
+    ) -> Result<impl Future<Output = Result<Outcome, StoreError>> + use<>, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let job = Job::Commit { submission: Box::new(submission), answer };
+        self.queue.send(job).await.map_err(|_closed| StoreError::Closed)?;
+        Ok(async { answered.await.unwrap_or(Err(StoreError::Closed)) })
+    }
+
     /// What [`Store::submit`] would answer to this request now. Nothing is stored.
     pub async fn explain(&self, submission: Submission) -> Result<Outcome, StoreError> {
         let submission = Box::new(submission);

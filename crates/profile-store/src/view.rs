@@ -327,7 +327,7 @@ impl View {
             revision: *revision,
             survivor: Some(survivor.id),
             effect: Effect::Unmerged,
-            claims: vec![ClaimOutcome { kind: IdentifierKind::Id, origin: Origin::Subject, fate }],
+            claims: vec![ClaimOutcome { kind: IdentifierKind::Id, origin: Origin::Command, fate }],
             changed,
             changed_unlisted,
             previous,

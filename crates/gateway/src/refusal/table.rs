@@ -12,11 +12,16 @@ pub(super) enum Cause {
     Method,
     Company,
     Origin,
+    NotAuthenticated,
+    AuthenticationFailed,
     Throttled,
+    Scope,
     RevisionMissing,
     RevisionMalformed,
     RevisionTooEarly,
     RevisionFuture,
+    Parameter,
+    Cursor,
     MediaType,
     ContentCoding,
     TooLarge,
@@ -44,6 +49,12 @@ pub(super) enum Cause {
     Surrogate,
     ProfileTooLarge,
     MoreFaults,
+    OtherProfile,
+    NotFound,
+    DuplicateProfile,
+    NoIdentifierLeft,
+    NotMerged,
+    MergeCap,
     PropertiesTooLarge,
     Overloaded,
     Unavailable,
@@ -88,6 +99,7 @@ const TOO_LARGE: (StatusCode, &str, &str) =
     (StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", "Payload too large.");
 const TOO_SLOW: (StatusCode, &str, &str) =
     (StatusCode::REQUEST_TIMEOUT, "request_timeout", "Request timed out.");
+const CONFLICT: &str = "Conflict.";
 const UNAVAILABLE: (StatusCode, &str, &str) =
     (StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", "Service unavailable.");
 
@@ -110,13 +122,13 @@ const fn parameter(name: &'static str, row: Row) -> Row {
 }
 
 /// The table. Its order is that of the checks.
-const TABLE: [Row; 39] = [
+const TABLE: [Row; 50] = [
     row(Cause::UnknownPath, "any other path", NOT_FOUND, "There is nothing at this path.", "/data"),
     row(
         Cause::Method,
         "any other method on the path",
         METHOD,
-        "Only POST and OPTIONS are allowed here.",
+        "Only {methods} are allowed here.",
         "/data",
     ),
     parameter(
@@ -139,12 +151,42 @@ const TABLE: [Row; 39] = [
             "/data",
         ),
     ),
+    header(
+        "Authorization",
+        row(
+            Cause::NotAuthenticated,
+            "`/api`: no private key is given",
+            (StatusCode::UNAUTHORIZED, "not_authenticated", "Authentication required."),
+            "A private key is required: Authorization: Klaviyo-API-Key pk_...",
+            "/data",
+        ),
+    ),
+    header(
+        "Authorization",
+        row(
+            Cause::AuthenticationFailed,
+            "`/api`: the private key is nobody's",
+            (StatusCode::UNAUTHORIZED, "authentication_failed", "Authentication failed."),
+            "The private key is not one of a company served here.",
+            "/data",
+        ),
+    ),
     row(
         Cause::Throttled,
         "a rate-limit window of the company is used up",
         THROTTLED,
         "Request was throttled. Expected available in {seconds} second(s).",
         "/data",
+    ),
+    header(
+        "Authorization",
+        row(
+            Cause::Scope,
+            "`/api`: the private key does not allow this",
+            DENIED,
+            "The private key needs the scope {scope}.",
+            "/data",
+        ),
     ),
     header(
         "revision",
@@ -186,6 +228,23 @@ const TABLE: [Row; 39] = [
             "/data",
         ),
     ),
+    row(
+        Cause::Parameter,
+        "`/api`: a query parameter that is unknown, repeated or malformed",
+        INVALID,
+        "{what is wrong, and what would be right}",
+        "/data",
+    ),
+    parameter(
+        "page[cursor]",
+        row(
+            Cause::Cursor,
+            "`/api`: a cursor that was not given out for this listing",
+            INVALID,
+            "Invalid cursor provided.",
+            "/data",
+        ),
+    ),
     header(
         "Content-Type",
         row(
@@ -208,9 +267,9 @@ const TABLE: [Row; 39] = [
     ),
     row(
         Cause::TooLarge,
-        "body over 102,400 bytes, before or after decoding",
+        "body over 102,400 bytes (bulk import: 5,000,000), before or after decoding",
         TOO_LARGE,
-        "The body must be at most 102400 bytes.",
+        "The body must be at most {bytes} bytes.",
         "",
     ),
     row(
@@ -370,6 +429,48 @@ const TABLE: [Row; 39] = [
         INVALID,
         "More than 100 faults; the rest are not listed.",
         "",
+    ),
+    row(
+        Cause::OtherProfile,
+        "`/api`: the body names another profile than the path",
+        INVALID,
+        "The id must be the one in the path.",
+        "/data/id",
+    ),
+    row(
+        Cause::NotFound,
+        "`/api`: nothing has this id",
+        NOT_FOUND,
+        "There is no {what} with this id.",
+        "/data",
+    ),
+    row(
+        Cause::DuplicateProfile,
+        "`/api`: an identifier belongs to another profile, which `meta.duplicate_profile_id` names",
+        (StatusCode::CONFLICT, "duplicate_profile", CONFLICT),
+        "A profile already exists with one of these identifiers.",
+        "/data/attributes",
+    ),
+    row(
+        Cause::NoIdentifierLeft,
+        "`/api`: no identifier would lead to the profile",
+        INVALID,
+        "The profile must keep an identifier that leads to it.",
+        "/data/attributes",
+    ),
+    row(
+        Cause::NotMerged,
+        "`/api`: a merge to undo that is not there",
+        NOT_FOUND,
+        "The profile was not merged into another, or that was undone.",
+        "/data/attributes/profile_id",
+    ),
+    row(
+        Cause::MergeCap,
+        "`/api`: as many profiles as may be were merged into this one",
+        (StatusCode::CONFLICT, "merge_cap_reached", CONFLICT),
+        "As many profiles as the company's settings allow were merged into this one.",
+        "/data",
     ),
     row(
         Cause::PropertiesTooLarge,

@@ -1,6 +1,6 @@
 //! Development mode: something to talk to without configuring anything.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, num::NonZeroU32, sync::Arc};
 
 use profile_protocol::CompanyId;
 
@@ -34,6 +34,7 @@ impl Development {
             id: id.clone(),
             allowed_origins: None,
             limits: Limits::default(),
+            api_limits_factor: NonZeroU32::MIN,
             rules: Arc::default(),
             keys: Box::new([key]),
         };

@@ -138,9 +138,17 @@ impl<'r> CompanyReader<'r> {
         let allowed_origins = table.take("allowed_origins").map(|field| self.origins(field));
         let rules = table.take("identity").map(|field| self.rules(field)).unwrap_or_default();
         let limits = table.take("limits").map(|field| self.limits(field)).unwrap_or_default();
+        let factor = table.take("api_limits_factor").and_then(|field| self.factor(field));
         let keys = table.take("key").map(|field| self.keys(field)).unwrap_or_default();
         table.finish(self.report);
-        Some(Company { id: id?, allowed_origins, rules: Arc::new(rules), limits, keys })
+        Some(Company {
+            id: id?,
+            allowed_origins,
+            rules: Arc::new(rules),
+            limits,
+            api_limits_factor: factor.unwrap_or(NonZeroU32::MIN),
+            keys,
+        })
     }
 
     fn id(&mut self, table: &mut Table<'_>) -> Option<CompanyId> {
@@ -219,6 +227,11 @@ impl<'r> CompanyReader<'r> {
 
     fn requests(&mut self, field: Option<Field<'_>>) -> Option<NonZeroU32> {
         let number = field?.number(&limits::REQUESTS_RANGE, self.report)?;
+        NonZeroU32::new(u32::try_from(number).ok()?)
+    }
+
+    fn factor(&mut self, field: Field<'_>) -> Option<NonZeroU32> {
+        let number = field.number(&limits::API_FACTOR_RANGE, self.report)?;
         NonZeroU32::new(u32::try_from(number).ok()?)
     }
 

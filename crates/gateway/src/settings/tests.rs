@@ -336,7 +336,7 @@ fn checking_counts_what_is_configured_or_says_what_is_wrong() {
     let file = TemporaryFile::new(with_company("lmits = {}"));
     let error = CheckArguments { config: file.path.clone() }.check().unwrap_err();
     let expected = "is not a valid configuration:\n  line 3: company[ABC123].lmits is unknown; \
-                    known are id, allowed_origins, identity, limits, key";
+                    known are id, allowed_origins, identity, limits, api_limits_factor, key";
     assert!(error.to_string().ends_with(expected), "{error}");
 }
 

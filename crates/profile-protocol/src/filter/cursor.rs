@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{FilterFault, InvalidFilter};
+use super::{FilterFault, InvalidFilter, escape::unescape};
 
 /// What of a text is still to be read.
 pub(super) struct Cursor<'a> {
@@ -109,22 +109,16 @@ impl<'a> Cursor<'a> {
             } else {
                 text.to_mut().push_str(plain);
             }
-            let mut rest = self.rest().chars();
-            match (rest.next(), rest.next()) {
-                (Some('\\'), Some(escaped @ ('\\' | '"' | '\''))) => {
-                    text.to_mut().push(escaped);
-                    self.offset += 2;
-                }
-                (Some('\\'), _) => {
-                    return Err(InvalidFilter { offset: self.offset, fault: FilterFault::Escape });
-                }
-                (Some(_), _) => {
-                    self.offset += quote.len_utf8();
-                    return Ok(text);
-                }
-                (None, _) => {
-                    return Err(InvalidFilter { offset: opened, fault: FilterFault::Unclosed });
-                }
+            if let Some(rest) = self.rest().strip_prefix('\\') {
+                let fault = InvalidFilter { offset: self.offset, fault: FilterFault::Escape };
+                let (escaped, bytes) = unescape(rest).ok_or(fault)?;
+                text.to_mut().push(escaped);
+                self.offset += 1 + bytes;
+            } else if self.rest().starts_with(quote) {
+                self.offset += quote.len_utf8();
+                return Ok(text);
+            } else {
+                return Err(InvalidFilter { offset: opened, fault: FilterFault::Unclosed });
             }
         }
     }

@@ -94,7 +94,7 @@ const EFFECTS: [Effect; 6] = [
     Effect::Unmerged,
     Effect::Deleted,
 ];
-const ORIGINS: [Origin; 3] = [Origin::Subject, Origin::Attributes, Origin::Append];
+const ORIGINS: [Origin; 4] = [Origin::Subject, Origin::Attributes, Origin::Append, Origin::Command];
 const KINDS: [IdentifierKind; 5] = [
     IdentifierKind::AnonymousId,
     IdentifierKind::PhoneNumber,

@@ -152,14 +152,18 @@ impl Model {
         let mut person = before.clone().unwrap_or(newcomer);
         let number = survivor.unwrap_or(self.ever());
 
+        let promoted = promote(&mut person, asked, &claims);
         let (mut fates, attached) =
             self.claim_by_claim(asked, &claims, &reached, survivor, &mut person);
+        if let Some((place, fate)) = promoted {
+            fates[place] = fate;
+        }
         if asked.meant == Meant::Import
             && let Some(number) = first_refused(&fates, &reached)
         {
             return format!("duplicate {number}");
         }
-        let released = self.rename(&mut person, asked, &claims, &mut fates);
+        let released = self.rename(&mut person, asked, &claims);
         for place in attached {
             let joined = matches!(fates[place].as_str(), "attached" | "replaced");
             if joined && !person.holds(&claims[place]) {
@@ -231,16 +235,7 @@ impl Model {
     }
 
     /// What the request gives and takes beside its claims. Returns what was cleared.
-    fn rename(
-        &self,
-        person: &mut Person,
-        asked: &Asked,
-        claims: &[Claim],
-        fates: &mut [String],
-    ) -> Vec<String> {
-        if let Meant::Update(_) = asked.meant {
-            promote(person, claims, fates);
-        }
+    fn rename(&self, person: &mut Person, asked: &Asked, claims: &[Claim]) -> Vec<String> {
         let kinds = ["x", "e", "p"].into_iter().filter_map(|kind| cleared(asked, claims, kind));
         let released = kinds.filter_map(|kind| person.single.remove(&kind)).collect();
         self.cut_to_size(person, asked, claims);
@@ -361,16 +356,19 @@ fn first_refused(fates: &[String], reached: &[Option<usize>]) -> Option<usize> {
     pairs.find_map(|(fate, reached)| reached.filter(|_| refused(fate)))
 }
 
-/// An update makes a secondary address that it names the primary one.
-fn promote(person: &mut Person, claims: &[Claim], fates: &mut [String]) {
-    for (claim, fate) in claims.iter().zip(fates) {
-        let named = claim.kind == "e" && claim.place == Place::Attributes;
-        if named && person.further.contains(&claim.text) {
-            person.further.retain(|text| *text != claim.text);
-            let before = person.single.insert("e".to_owned(), claim.text.clone());
-            *fate = if before.is_some() { "replaced" } else { "attached" }.to_owned();
-        }
+/// An update makes a secondary address that it names the primary one: the place of
+/// the claim, and its fate.
+fn promote(person: &mut Person, asked: &Asked, claims: &[Claim]) -> Option<(usize, String)> {
+    let Meant::Update(_) = asked.meant else { return None };
+    let named = |claim: &Claim| claim.kind == "e" && claim.place == Place::Attributes;
+    let place = claims.iter().position(named)?;
+    let text = &claims[place].text;
+    if !person.further.contains(text) {
+        return None;
     }
+    person.further.retain(|further| further != text);
+    let before = person.single.insert("e".to_owned(), text.clone());
+    Some((place, if before.is_some() { "replaced" } else { "attached" }.to_owned()))
 }
 
 /// The answer to a request after which nothing leads to the person it is about, if

@@ -1,0 +1,126 @@
+// The gateway under test, seen through the official SDK. Nothing of the SDK is
+// changed but its base URL.
+'use strict';
+
+const assert = require('node:assert/strict');
+const { randomBytes } = require('node:crypto');
+const {
+  ApiKeySession,
+  DataPrivacyApi,
+  ProfilesApi,
+  RetryWithExponentialBackoff,
+} = require('klaviyo-api');
+
+const url = demanded('COMPAT_URL');
+const company = demanded('COMPAT_COMPANY');
+const keys = {
+  full: demanded('COMPAT_KEY'),
+  readOnly: demanded('COMPAT_READ_KEY'),
+  nobodys: demanded('COMPAT_UNKNOWN_KEY'),
+};
+
+function demanded(name) {
+  const value = process.env[name];
+  if (!value) throw new Error(`${name} is not set; compat/README.md says to what`);
+  return value;
+}
+
+function at(api) {
+  api.basePath = url;
+  return api;
+}
+
+const profilesWith = (key) => at(new ProfilesApi(new ApiKeySession(key)));
+const profiles = profilesWith(keys.full);
+const privacy = at(new DataPrivacyApi(new ApiKeySession(keys.full)));
+
+// One that takes the first 429 for an answer.
+const impatientPrivacy = at(
+  new DataPrivacyApi(
+    new ApiKeySession(keys.full, new RetryWithExponentialBackoff({ numRetries: 1 })),
+  ),
+);
+
+// Identifiers that nobody had before, so that the suite can run again on the same data.
+const run = randomBytes(5).toString('hex');
+let made = 0;
+const email = (name) => `${name}.${run}.${(made += 1)}@example.com`;
+const externalId = (name) => `${name}-${run}-${(made += 1)}`;
+const phoneNumber = () => `+1${randomBytes(6).readUIntBE(0, 6) % 9_000_000_000 + 1_000_000_000}`;
+
+const profile = (attributes, more = {}) => ({ data: { type: 'profile', attributes, ...more } });
+
+// Creates a profile and gives its id.
+async function created(attributes) {
+  const { body } = await profiles.createProfile(profile(attributes));
+  return body.data.id;
+}
+
+async function attributesOf(id) {
+  const { body } = await profiles.getProfile(id);
+  return body.data.attributes;
+}
+
+const merge = (destination, source) =>
+  profiles.mergeProfiles({
+    data: {
+      type: 'profile-merge',
+      id: destination,
+      relationships: { profiles: { data: [{ type: 'profile', id: source }] } },
+    },
+  });
+
+const deletion = (data) => ({
+  data: {
+    type: 'data-privacy-deletion-job',
+    attributes: { profile: { data: { type: 'profile', ...data } } },
+  },
+});
+
+// The first error of an answer that refuses, which must be whole.
+async function refused(asked, status) {
+  const error = await asked.then(
+    ({ response }) => assert.fail(`answered ${response.status}, not ${status}`),
+    (thrown) => thrown,
+  );
+  assert.equal(error.response?.status, status, String(error.stack));
+  const { errors } = error.response.data;
+  for (const one of errors) {
+    assert.deepEqual(
+      Object.keys(one),
+      ['id', 'status', 'code', 'title', 'detail', 'source', 'links', 'meta'],
+    );
+    assert.equal(one.status, status);
+    assert.equal(typeof one.source.pointer, 'string');
+  }
+  return { ...errors[0], headers: error.response.headers };
+}
+
+// A browser's request, which no method of the SDK sends.
+async function fromClient(attributes, headers = {}) {
+  const response = await fetch(`${url}/client/profiles?company_id=${company}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', revision: '2026-07-15', ...headers },
+    body: JSON.stringify(profile(attributes)),
+  });
+  assert.equal(response.status, 202);
+  return response;
+}
+
+module.exports = {
+  attributesOf,
+  created,
+  deletion,
+  email,
+  externalId,
+  fromClient,
+  impatientPrivacy,
+  keys,
+  merge,
+  phoneNumber,
+  privacy,
+  profile,
+  profiles,
+  profilesWith,
+  refused,
+};

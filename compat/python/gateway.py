@@ -1,0 +1,113 @@
+"""The gateway under test, seen through the official SDK. Nothing of the SDK is
+changed but its base URL."""
+
+import itertools
+import json
+import os
+import secrets
+import unittest
+import urllib.request
+
+from klaviyo_api import KlaviyoAPI
+from openapi_client.exceptions import ApiException
+
+
+def _demanded(name):
+    value = os.environ.get(name)
+    if not value:
+        raise SystemExit(f"{name} is not set; compat/README.md says to what")
+    return value
+
+
+URL = _demanded("COMPAT_URL")
+COMPANY = _demanded("COMPAT_COMPANY")
+FULL_KEY = _demanded("COMPAT_KEY")
+READ_KEY = _demanded("COMPAT_READ_KEY")
+NOBODYS_KEY = _demanded("COMPAT_UNKNOWN_KEY")
+
+# The form of an id, but nobody's.
+NOBODY = "01JNBDY0000000000000000000"
+
+
+def client(key=FULL_KEY, **settings):
+    return KlaviyoAPI(key, test_host=URL, **settings)
+
+
+_CLIENT = client()
+PROFILES = _CLIENT.Profiles
+PRIVACY = _CLIENT.Data_Privacy
+
+# Identifiers that nobody had before, so that the suite can run again on the same data.
+_RUN = secrets.token_hex(5)
+_MADE = itertools.count(1)
+
+
+def email(name):
+    return f"{name}.{_RUN}.{next(_MADE)}@example.com"
+
+
+def external_id(name):
+    return f"{name}-{_RUN}-{next(_MADE)}"
+
+
+def phone_number():
+    return f"+1{1_000_000_000 + secrets.randbelow(9_000_000_000)}"
+
+
+def profile(attributes, **more):
+    return {"data": {"type": "profile", "attributes": attributes, **more}}
+
+
+def created(**attributes):
+    """Creates a profile and gives its id."""
+    return PROFILES.create_profile(profile(attributes)).data.id
+
+
+def attributes_of(id):
+    return PROFILES.get_profile(id).data.attributes
+
+
+def merge(destination, source):
+    profiles = {"data": [{"type": "profile", "id": source}]}
+    return PROFILES.merge_profiles(
+        {"data": {"type": "profile-merge", "id": destination, "relationships": {"profiles": profiles}}}
+    )
+
+
+def delete(privacy=PRIVACY, **who):
+    person = {"type": "profile", "attributes": {}, **who}
+    attributes = {"profile": {"data": person}}
+    return privacy.request_profile_deletion(
+        {"data": {"type": "data-privacy-deletion-job", "attributes": attributes}}
+    )
+
+
+def from_client(attributes, **headers):
+    """A browser's request, which no method of the SDK sends."""
+    request = urllib.request.Request(
+        f"{URL}/client/profiles?company_id={COMPANY}",
+        data=json.dumps(profile(attributes)).encode(),
+        headers={"Content-Type": "application/json", "Revision": "2026-07-15", **headers},
+    )
+    with urllib.request.urlopen(request) as answer:
+        assert answer.status == 202, answer.status
+        return answer.read()
+
+
+class Case(unittest.TestCase):
+    def refused(self, status, method, *args, **kwargs):
+        """What the SDK throws when a call is refused, which must be whole."""
+        with self.assertRaises(ApiException) as caught:
+            method(*args, **kwargs)
+        error = caught.exception
+        self.assertEqual(error.status, status, error)
+        # The SDK could read it as its own type of errors.
+        self.assertTrue(error.data.errors)
+        error.first = json.loads(error.body)["errors"][0]
+        self.assertEqual(
+            list(error.first),
+            ["id", "status", "code", "title", "detail", "source", "links", "meta"],
+        )
+        self.assertEqual(error.first["status"], status)
+        self.assertEqual(error.data.errors[0].code, error.first["code"])
+        return error

@@ -1,0 +1,74 @@
+"""Erasure, and the rate limit that is narrow enough to run into."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from gateway import (
+    PROFILES, Case, client, created, delete, email, external_id, merge, phone_number,
+)
+from openapi_client.exceptions import ApiException
+
+
+class Deleting(Case):
+    def gone(self, id):
+        self.refused(404, PROFILES.get_profile, id)
+
+    def test_a_profile_is_erased_by_id_by_address_or_by_phone_number(self):
+        address, phone = email("erased"), phone_number()
+        ids = [
+            created(external_id=external_id("erased")),
+            created(email=address),
+            created(phone_number=phone),
+        ]
+        delete(id=ids[0])
+        delete(attributes={"email": address})
+        delete(attributes={"phone_number": phone})
+        for id in ids:
+            self.gone(id)
+        self.assertEqual(PROFILES.get_profiles(filter=f'equals(email,"{address}")').data, [])
+
+    def test_what_was_merged_into_it_is_erased_with_it(self):
+        destination, source = created(email=email("survivor")), created(phone_number=phone_number())
+        merge(destination, source)
+        delete(id=destination)
+        self.gone(destination)
+        self.gone(source)
+
+    def test_the_address_of_somebody_erased_begins_anew(self):
+        address = email("anew")
+        old = created(email=address, first_name="Old")
+        delete(attributes={"email": address})
+        new = created(email=address)
+        self.assertNotEqual(new, old)
+        self.assertIsNone(PROFILES.get_profile(new).data.attributes.first_name)
+
+    def test_two_identifiers_at_once_are_refused(self):
+        both = {"email": email("two"), "phone_number": phone_number()}
+        self.refused(400, delete, attributes=both)
+
+    def test_one_request_too_many_is_told_when_to_come_back(self):
+        impatient = client(max_retries=1).Data_Privacy
+
+        def ask(_):
+            try:
+                delete(impatient, attributes={"email": email("nobody")})
+            except ApiException as error:
+                return error
+
+        with ThreadPoolExecutor(8) as pool:
+            throttled = [error for error in pool.map(ask, range(8)) if error]
+        self.assertTrue(throttled, "more than 3 a second were let through")
+        for error in throttled:
+            self.assertEqual((error.status, error.data.errors[0].code), (429, "throttled"))
+            self.assertGreaterEqual(int(error.headers["Retry-After"]), 1)
+            self.assertNotIn("RateLimit-Limit", error.headers)
+
+    def test_the_sdk_waits_as_long_as_it_is_told_and_succeeds(self):
+        addresses = [email("patient") for _ in range(5)]
+        ids = [created(email=address) for address in addresses]
+        began = time.monotonic()
+        with ThreadPoolExecutor(5) as pool:
+            list(pool.map(lambda address: delete(attributes={"email": address}), addresses))
+        self.assertGreaterEqual(time.monotonic() - began, 1, "five in less than a second, where three are allowed")
+        for id in ids:
+            self.gone(id)

@@ -1,0 +1,168 @@
+//! Sparse fieldsets: which attributes of a profile an answer shows.
+
+use super::query::{Query, echo, invalid};
+use crate::{limits, refusal::Refusal};
+
+/// The parameter that names the attributes to show.
+pub(super) const FIELDS: &str = "fields[profile]";
+/// The parameter that names attributes shown only when asked for.
+pub(super) const ADDITIONAL_FIELDS: &str = "additional-fields[profile]";
+
+/// The attributes of a profile, in the order in which they are shown.
+pub(super) const ATTRIBUTES: [&str; 14] = [
+    "email",
+    "phone_number",
+    "external_id",
+    "first_name",
+    "last_name",
+    "organization",
+    "locale",
+    "title",
+    "image",
+    "created",
+    "updated",
+    "last_event_date",
+    "location",
+    "properties",
+];
+
+/// Attributes that are shown only when asked for. Nothing is ever known of them
+/// here, so they are null.
+pub(super) const ADDITIONAL: [&str; 2] = ["subscriptions", "predictive_analytics"];
+
+/// The members of a location, in the order in which they are shown.
+pub(super) const LOCATION: [&str; 10] = [
+    "address1",
+    "address2",
+    "city",
+    "country",
+    "latitude",
+    "longitude",
+    "region",
+    "zip",
+    "timezone",
+    "ip",
+];
+
+/// Which attributes an answer shows.
+#[derive(Debug, Default)]
+pub(super) struct Fieldset {
+    /// The paths that were named, or nothing if none were: then all are shown.
+    named: Option<Vec<String>>,
+    /// Whether each of [`ADDITIONAL`] was asked for.
+    additional: [bool; ADDITIONAL.len()],
+}
+
+impl Fieldset {
+    /// What a request asks to be shown.
+    pub(super) fn of(query: &Query<'_>) -> Result<Fieldset, Refusal> {
+        let named = query.get(FIELDS).map(paths).transpose()?;
+        let mut additional = [false; ADDITIONAL.len()];
+        for asked in list(query.get(ADDITIONAL_FIELDS).unwrap_or_default()) {
+            let known = ADDITIONAL.iter().zip(&mut additional).find(|(name, _)| **name == asked);
+            let (_, shown) = known.ok_or_else(|| unknown(ADDITIONAL_FIELDS, asked))?;
+            *shown = true;
+        }
+        Ok(Fieldset { named, additional })
+    }
+
+    /// Whether an attribute is shown, be it in part.
+    pub(super) fn shows(&self, attribute: &str) -> bool {
+        let in_part = |path: &String| {
+            path.strip_prefix(attribute)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        match &self.named {
+            Some(named) if named.iter().any(in_part) => true,
+            Some(_) => self.adds(attribute),
+            None => !ADDITIONAL.contains(&attribute) || self.adds(attribute),
+        }
+    }
+
+    /// Whether a member of an attribute is shown.
+    pub(super) fn shows_member(&self, attribute: &str, member: &str) -> bool {
+        let Some(named) = &self.named else { return true };
+        named.iter().any(|path| match path.strip_prefix(attribute) {
+            Some("") => true,
+            Some(rest) => rest.strip_prefix('.') == Some(member),
+            None => false,
+        })
+    }
+
+    fn adds(&self, attribute: &str) -> bool {
+        ADDITIONAL.iter().zip(self.additional).any(|(name, asked)| asked && *name == attribute)
+    }
+}
+
+fn paths(text: &str) -> Result<Vec<String>, Refusal> {
+    let paths: Vec<&str> = list(text).collect();
+    if limits::SPARSE_FIELDS < paths.len() {
+        let message = format!("At most {} fields may be named.", limits::SPARSE_FIELDS);
+        return Err(invalid(FIELDS, message));
+    }
+    match paths.iter().find(|path| !is_known(path)) {
+        Some(path) => Err(unknown(FIELDS, path)),
+        None => Ok(paths.into_iter().map(str::to_owned).collect()),
+    }
+}
+
+fn is_known(path: &str) -> bool {
+    let (attribute, member) = match path.split_once('.') {
+        Some((attribute, member)) => (attribute, Some(member)),
+        None => (path, None),
+    };
+    match (attribute, member) {
+        ("location", Some(member)) => LOCATION.contains(&member),
+        ("properties", Some(_)) => true,
+        (attribute, Some(_)) => ADDITIONAL.contains(&attribute),
+        (attribute, None) => ATTRIBUTES.contains(&attribute) || ADDITIONAL.contains(&attribute),
+    }
+}
+
+fn list(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|name| !name.is_empty())
+}
+
+fn unknown(parameter: &str, name: &str) -> Refusal {
+    let message = format!("'{}' is not a valid field for the resource 'profile'.", echo(name));
+    invalid(parameter, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(text: &str) -> Fieldset {
+        Fieldset { named: Some(paths(text).unwrap()), ..Fieldset::default() }
+    }
+
+    #[test]
+    fn everything_is_shown_but_what_has_to_be_asked_for() {
+        let fields = Fieldset::default();
+        assert!(ATTRIBUTES.iter().all(|name| fields.shows(name)));
+        assert!(!fields.shows("subscriptions"));
+        let fields = Fieldset { named: None, additional: [true, false] };
+        assert!(fields.shows("subscriptions") && !fields.shows("predictive_analytics"));
+    }
+
+    #[test]
+    fn only_what_is_named_is_shown() {
+        let fields = named("email,location.city,properties.a.b");
+        assert!(fields.shows("email") && fields.shows("location") && fields.shows("properties"));
+        assert!(!fields.shows("phone_number") && !fields.shows("loc"));
+        assert!(fields.shows_member("location", "city"));
+        assert!(!fields.shows_member("location", "zip"));
+        assert!(fields.shows_member("properties", "a.b"));
+        assert!(named("location").shows_member("location", "zip"));
+        assert!(!named("").shows("email"));
+    }
+
+    #[test]
+    fn a_field_that_no_profile_has_is_refused() {
+        for text in ["nickname", "location.planet", "email.domain", "properties,x"] {
+            assert!(paths(text).is_err(), "{text}");
+        }
+        assert!(paths(&"email,".repeat(201)).is_err());
+        assert!(paths("subscriptions.email.marketing.consent").is_ok());
+    }
+}

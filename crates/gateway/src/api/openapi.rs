@@ -1,0 +1,193 @@
+//! The `OpenAPI` document: what can be asked here, for programs to read.
+//!
+//! Paths come from the table of endpoints, answers from the types that are
+//! answered, bodies from the tables of the protocol.
+
+mod bodies;
+mod operations;
+
+use std::sync::OnceLock;
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{Method, StatusCode},
+    web::{Data, Payload},
+};
+use schemars::{SchemaGenerator, generate::SchemaSettings};
+use serde_json::{Map, Value, json};
+
+use self::operations::{Operation, operation_of};
+use super::{ENDPOINTS, Row};
+use crate::{
+    cors::Cors, refusal::Refusal, reply::Reply, scope::Scope, state::Gateway, turn_away::turn_away,
+};
+
+/// `GET /openapi.json`, which takes no key.
+pub(super) async fn serve(
+    request: HttpRequest,
+    mut payload: Payload,
+    gateway: Data<Gateway>,
+) -> HttpResponse {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    let reply = Reply { cors: Cors::Closed, media_type: "application/json", standing: None };
+    if *request.method() == Method::GET {
+        let text = TEXT.get_or_init(document);
+        return reply.answered(StatusCode::OK, Some(text.clone().into_bytes()));
+    }
+    let refusal = Refusal::Method { allowed: "GET".to_owned() };
+    turn_away(&request, &mut payload, &gateway, &reply, &refusal).await
+}
+
+/// The document, as text.
+fn document() -> String {
+    let settings = SchemaSettings::draft2020_12().for_serialize().with(|settings| {
+        settings.definitions_path = "/components/schemas".into();
+        settings.meta_schema = None;
+    });
+    let mut generator = settings.into_generator();
+    let paths = paths(&mut generator);
+    let error = generator.subschema_for::<crate::reply::ErrorDocument>();
+    let mut schemas = generator.take_definitions(true);
+    schemas.extend(bodies::schemas());
+    let document = json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "profile-gateway",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Create, update, merge, explain and erase profiles.",
+            "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
+        },
+        "servers": [{ "url": "/" }],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "responses": { "Refused": refused(&error.to_value()) },
+            "securitySchemes": { "private_key": {
+                "type": "apiKey",
+                "in": "header",
+                "name": "Authorization",
+                "description": "`Klaviyo-API-Key` and a private key of the company.",
+            } },
+        },
+    });
+    // A value has no map with other keys than texts, which is all that could fail.
+    serde_json::to_string_pretty(&document).unwrap_or_default() + "\n"
+}
+
+fn refused(error: &Value) -> Value {
+    json!({
+        "description": "The request was turned away; each error says what is wrong, where, and what \
+                        would be right.",
+        "headers": { "Retry-After": {
+            "description": "Seconds after which asking again may help (429 and 503).",
+            "schema": { "type": "integer", "minimum": 1 },
+        } },
+        "content": contents(error),
+    })
+}
+
+fn paths(generator: &mut SchemaGenerator) -> Map<String, Value> {
+    let mut paths = Map::new();
+    for row in &ENDPOINTS {
+        let operation = operation_of(row.endpoint, generator);
+        let described = described(row, operation);
+        let path = paths.entry(row.path).or_insert_with(|| json!({}));
+        if let Some(path) = path.as_object_mut() {
+            path.insert(row.method.as_str().to_lowercase(), described);
+        }
+    }
+    paths.insert("/client/profiles".to_owned(), json!({ "post": operations::client(generator) }));
+    paths
+}
+
+fn described(row: &Row, operation: Operation) -> Value {
+    let Operation { name, mut parameters, body, answers } = operation;
+    parameters.push(revision_parameter());
+    if row.path.contains("{id}") {
+        parameters.push(id_parameter());
+    }
+    let (burst, steady) = (row.limits.burst, row.limits.steady);
+    let mut described = json!({
+        "operationId": name,
+        "summary": row.summary,
+        "description": format!(
+            "Scope: `{}`. Rate limits of each company: {burst} in 1 second, {steady} in 60.",
+            row.scope
+        ),
+        "tags": [tag_of(row.scope)],
+        "security": [{ "private_key": [] }],
+        "parameters": parameters,
+        "responses": responses(answers),
+    });
+    if let Some(body) = body {
+        described = with(described, "requestBody", request_body(body));
+    }
+    described
+}
+
+fn tag_of(scope: Scope) -> &'static str {
+    match scope {
+        Scope::DataPrivacyWrite => "privacy",
+        Scope::ProfilesRead | Scope::ProfilesWrite => "profiles",
+    }
+}
+
+/// Statuses that any endpoint may answer with beside its own.
+const REFUSALS: [&str; 12] =
+    ["400", "401", "403", "404", "405", "408", "409", "413", "415", "429", "500", "503"];
+
+fn responses(answers: Vec<(u16, &'static str, Option<Value>)>) -> Map<String, Value> {
+    let mut responses = Map::new();
+    for (status, description, schema) in answers {
+        let mut answer = json!({ "description": description });
+        if let Some(schema) = schema {
+            answer = with(answer, "content", contents(&schema));
+        }
+        responses.insert(status.to_string(), answer);
+    }
+    for status in REFUSALS {
+        responses.insert(status.to_owned(), json!({ "$ref": "#/components/responses/Refused" }));
+    }
+    responses
+}
+
+/// The object with one more member.
+fn with(mut object: Value, name: &str, member: Value) -> Value {
+    if let Some(members) = object.as_object_mut() {
+        members.insert(name.to_owned(), member);
+    }
+    object
+}
+
+/// A body in either of the two media types.
+fn contents(schema: &Value) -> Value {
+    json!({
+        "application/vnd.api+json": { "schema": schema },
+        "application/json": { "schema": schema },
+    })
+}
+
+fn request_body(schema: &'static str) -> Value {
+    let schema = json!({ "$ref": format!("#/components/schemas/{schema}") });
+    json!({ "required": true, "content": contents(&schema) })
+}
+
+fn revision_parameter() -> Value {
+    json!({
+        "name": "revision",
+        "in": "header",
+        "required": true,
+        "description": "The day whose protocol the request speaks.",
+        "schema": { "type": "string", "format": "date", "examples": ["2026-07-15"] },
+    })
+}
+
+fn id_parameter() -> Value {
+    json!({
+        "name": "id",
+        "in": "path",
+        "required": true,
+        "description": "An id that this gateway gave out.",
+        "schema": { "type": "string" },
+    })
+}

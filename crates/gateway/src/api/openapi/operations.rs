@@ -1,0 +1,226 @@
+//! What each endpoint takes and answers.
+
+use schemars::{JsonSchema, SchemaGenerator};
+use serde_json::{Value, json};
+
+use super::super::{
+    Endpoint,
+    documents::{Collection, Resource, Single},
+    explain::Explanation,
+    fieldset::{ADDITIONAL, ADDITIONAL_FIELDS, FIELDS},
+    imports::{ErrorResource, JobResource},
+    list::{FILTER, SORT, SORTS},
+    merges::{MergeDocument, UnmergeDocument},
+    outcomes::{OutcomeResource, Stream},
+    query::{PAGE_CURSOR, PAGE_SIZE},
+    resource::ProfileAttributes,
+};
+use super::{responses, revision_parameter};
+use crate::{limits, reply::OnsiteDocument};
+
+/// What one endpoint takes and answers.
+pub(super) struct Operation {
+    pub(super) name: &'static str,
+    pub(super) parameters: Vec<Value>,
+    /// The name of the body's schema.
+    pub(super) body: Option<&'static str>,
+    /// Status, description, and the schema of what is answered.
+    pub(super) answers: Vec<(u16, &'static str, Option<Value>)>,
+}
+
+type Profile<'a> = Resource<ProfileAttributes<'a>>;
+
+/// What this endpoint takes and answers.
+pub(super) fn operation_of(endpoint: Endpoint, generator: &mut SchemaGenerator) -> Operation {
+    let (name, body) = name_and_body(endpoint);
+    Operation {
+        name,
+        parameters: parameters_of(endpoint),
+        body,
+        answers: answers_of(endpoint, generator),
+    }
+}
+
+fn name_and_body(endpoint: Endpoint) -> (&'static str, Option<&'static str>) {
+    match endpoint {
+        Endpoint::CreateBulkImport => ("create_profile_bulk_import_job", Some("BulkImportRequest")),
+        Endpoint::CreateProfile => ("create_profile", Some("ProfileCreateRequest")),
+        Endpoint::DeleteProfile => ("request_profile_deletion", Some("DeletionRequest")),
+        Endpoint::ExplainProfile => ("explain_profile", Some("ExplainRequest")),
+        Endpoint::GetBulkImport => ("get_profile_bulk_import_job", None),
+        Endpoint::GetProfile => ("get_profile", None),
+        Endpoint::ImportProfile => ("create_or_update_profile", Some("ProfileImportRequest")),
+        Endpoint::ListBulkImportErrors => ("get_errors_for_profile_bulk_import_job", None),
+        Endpoint::ListBulkImportProfiles => ("get_profiles_for_profile_bulk_import_job", None),
+        Endpoint::ListBulkImports => ("get_profile_bulk_import_jobs", None),
+        Endpoint::ListHistory => ("get_profile_history", None),
+        Endpoint::ListOutcomes => ("get_outcomes", None),
+        Endpoint::ListProfiles => ("get_profiles", None),
+        Endpoint::MergeProfiles => ("merge_profiles", Some("ProfileMergeRequest")),
+        Endpoint::UnmergeProfile => ("unmerge_profile", Some("ProfileUnmergeRequest")),
+        Endpoint::UpdateProfile => ("update_profile", Some("ProfileUpdateRequest")),
+    }
+}
+
+fn parameters_of(endpoint: Endpoint) -> Vec<Value> {
+    let page = || vec![page_size(), page_cursor()];
+    match endpoint {
+        Endpoint::ListProfiles => [page(), fields(), vec![filter(), sort()]].concat(),
+        Endpoint::ListBulkImportProfiles => [page(), fields()].concat(),
+        Endpoint::ListBulkImports => [page(), import_filter_and_sort()].concat(),
+        Endpoint::ListBulkImportErrors | Endpoint::ListHistory | Endpoint::ListOutcomes => page(),
+        Endpoint::CreateProfile
+        | Endpoint::GetProfile
+        | Endpoint::ImportProfile
+        | Endpoint::UnmergeProfile
+        | Endpoint::UpdateProfile => fields(),
+        Endpoint::CreateBulkImport
+        | Endpoint::DeleteProfile
+        | Endpoint::ExplainProfile
+        | Endpoint::GetBulkImport
+        | Endpoint::MergeProfiles => Vec::new(),
+    }
+}
+
+fn answers_of(
+    endpoint: Endpoint,
+    generator: &mut SchemaGenerator,
+) -> Vec<(u16, &'static str, Option<Value>)> {
+    let says = |schema: Value, status, description| vec![(status, description, Some(schema))];
+    match endpoint {
+        Endpoint::CreateBulkImport => {
+            says(schema::<Single<JobResource>>(generator), 202, "The import, done.")
+        }
+        Endpoint::CreateProfile => {
+            says(schema::<Single<Profile<'_>>>(generator), 201, "The profile, created.")
+        }
+        Endpoint::DeleteProfile => {
+            vec![(202, "Nothing of the profile is left, if there was one.", None)]
+        }
+        Endpoint::ExplainProfile => {
+            says(schema::<Explanation>(generator), 200, "What would become of it.")
+        }
+        Endpoint::GetBulkImport => {
+            says(schema::<Single<JobResource>>(generator), 200, "The import.")
+        }
+        Endpoint::GetProfile => says(schema::<Single<Profile<'_>>>(generator), 200, "The profile."),
+        Endpoint::UpdateProfile => {
+            says(schema::<Single<Profile<'_>>>(generator), 200, "The profile, updated.")
+        }
+        Endpoint::ImportProfile => {
+            let profile = schema::<Single<Profile<'_>>>(generator);
+            vec![
+                (200, "The profile, updated.", Some(profile.clone())),
+                (201, "The profile, created.", Some(profile)),
+            ]
+        }
+        Endpoint::ListBulkImportErrors => {
+            says(schema::<Collection<ErrorResource>>(generator), 200, "A page of what was refused.")
+        }
+        Endpoint::ListBulkImportProfiles | Endpoint::ListProfiles => {
+            says(schema::<Collection<Profile<'_>>>(generator), 200, "A page of profiles.")
+        }
+        Endpoint::ListBulkImports => {
+            says(schema::<Collection<JobResource>>(generator), 200, "A page of imports.")
+        }
+        Endpoint::ListHistory => {
+            says(schema::<Collection<OutcomeResource>>(generator), 200, "Newest first.")
+        }
+        Endpoint::ListOutcomes => says(schema::<Stream>(generator), 200, "Oldest first."),
+        Endpoint::MergeProfiles => {
+            says(schema::<MergeDocument>(generator), 201, "The profile that is left.")
+        }
+        Endpoint::UnmergeProfile => {
+            says(schema::<UnmergeDocument<'_>>(generator), 200, "Both profiles.")
+        }
+    }
+}
+
+fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Value {
+    generator.subschema_for::<T>().to_value()
+}
+
+/// The endpoint that browsers and apps send to.
+pub(super) fn client(generator: &mut SchemaGenerator) -> Value {
+    // Named in words only: most answers have no body.
+    schema::<OnsiteDocument>(generator);
+    let stored = "Stored. No body; with `X-Klaviyo-Onsite: 1` an OnsiteDocument.";
+    let answers = vec![(202, stored, None)];
+    json!({
+        "operationId": "create_client_profile",
+        "summary": "Create or update a profile, from a browser or app",
+        "tags": ["client"],
+        "security": [],
+        "parameters": [
+            {
+                "name": "company_id",
+                "in": "query",
+                "required": true,
+                "description": "The company's public id.",
+                "schema": { "type": "string" },
+            },
+            revision_parameter(),
+        ],
+        "requestBody": super::request_body("ProfileImportRequest"),
+        "responses": responses(answers),
+    })
+}
+
+fn in_query(name: &str, description: &str, schema: &Value) -> Value {
+    json!({ "name": name, "in": "query", "description": description, "schema": schema })
+}
+
+fn page_size() -> Value {
+    let schema = json!({
+        "type": "integer",
+        "minimum": 1,
+        "maximum": limits::PAGE,
+        "default": limits::PAGE_DEFAULT,
+    });
+    in_query(PAGE_SIZE, "How many a page holds at most.", &schema)
+}
+
+fn page_cursor() -> Value {
+    let description = "Where the page begins: from `links.next` of the one before.";
+    in_query(PAGE_CURSOR, description, &json!({ "type": "string" }))
+}
+
+fn fields() -> Vec<Value> {
+    let additional = json!({ "type": "array", "items": { "type": "string", "enum": ADDITIONAL } });
+    let mut fields = vec![
+        in_query(
+            FIELDS,
+            "The attributes to show, such as `email,location.city,properties.plan`.",
+            &json!({ "type": "array", "items": { "type": "string" } }),
+        ),
+        in_query(ADDITIONAL_FIELDS, "Shown only when asked for; always null.", &additional),
+    ];
+    for field in &mut fields {
+        field["style"] = "form".into();
+        field["explode"] = false.into();
+    }
+    fields
+}
+
+fn filter() -> Value {
+    let description = "`equals` or `any` on id, email, phone_number, external_id; `equals` on _kx; \
+                       `greater-than` or `less-than` on created, updated; joined by `and(...)` or \
+                       commas. Example: `and(equals(email,\"a@example.com\"),greater-than(updated,\
+                       2026-01-01T00:00:00Z))`.";
+    in_query(FILTER, description, &json!({ "type": "string" }))
+}
+
+fn sort() -> Value {
+    let names = SORTS.iter().flat_map(|(name, _)| [(*name).to_owned(), format!("-{name}")]);
+    let schema = json!({ "type": "string", "enum": names.collect::<Vec<_>>() });
+    in_query(SORT, "The order; a `-` turns it round.", &schema)
+}
+
+fn import_filter_and_sort() -> Vec<Value> {
+    let filter = "`equals` or `any` on `status`, such as `equals(status,\"complete\")`.";
+    let sort = json!({ "type": "string", "enum": ["created_at", "-created_at"] });
+    vec![
+        in_query(FILTER, filter, &json!({ "type": "string" })),
+        in_query(SORT, "The order; newest first, if absent.", &sort),
+    ]
+}

@@ -1,0 +1,90 @@
+//! One profile: reading, creating and changing it.
+
+use actix_web::{http::StatusCode, web::Payload};
+use profile_protocol::{ClaimedId, ProfileEndpoint, ProfileRequest, limits::BODY_BYTES};
+use profile_store::{Effect, Intent, Outcome, Profile, Scope};
+
+use super::{
+    call::{Call, PROFILE},
+    documents::{Answer, SelfLink, Single},
+    fieldset::{ADDITIONAL_FIELDS, FIELDS, Fieldset},
+    query::Query,
+    resource,
+};
+use crate::{refusal::Refusal, submission};
+
+/// The parameters of everything that answers with a profile.
+const PARAMETERS: [&str; 2] = [FIELDS, ADDITIONAL_FIELDS];
+
+/// `GET /api/profiles/{id}`
+pub(super) async fn get(call: &Call<'_>) -> Result<Answer, Refusal> {
+    let fields = Fieldset::of(&Query::of(call, &PARAMETERS)?)?;
+    let profile = call.profile(call.id(PROFILE)?).await?;
+    call.gateway.meters.served();
+    Ok(shown(call, StatusCode::OK, &profile, &fields))
+}
+
+/// `POST /api/profiles`
+pub(super) async fn create(call: &Call<'_>, payload: &mut Payload) -> Result<Answer, Refusal> {
+    let fields = Fieldset::of(&Query::of(call, &PARAMETERS)?)?;
+    let request = read(call, payload, ProfileEndpoint::Create).await?;
+    let outcome = store(call, Intent::Create, request).await?;
+    changed(call, &outcome, &fields).await
+}
+
+/// `PATCH /api/profiles/{id}`
+pub(super) async fn update(call: &Call<'_>, payload: &mut Payload) -> Result<Answer, Refusal> {
+    let fields = Fieldset::of(&Query::of(call, &PARAMETERS)?)?;
+    let id = call.id(PROFILE)?;
+    let request = read(call, payload, ProfileEndpoint::Update).await?;
+    if request.identifiers.id != Some(ClaimedId::Profile(id)) {
+        return Err(Refusal::OtherProfile);
+    }
+    let outcome = store(call, Intent::Update(id), request).await?;
+    changed(call, &outcome, &fields).await
+}
+
+/// `POST /api/profile-import`
+pub(super) async fn import(call: &Call<'_>, payload: &mut Payload) -> Result<Answer, Refusal> {
+    let fields = Fieldset::of(&Query::of(call, &PARAMETERS)?)?;
+    let request = read(call, payload, ProfileEndpoint::Import).await?;
+    let outcome = store(call, Intent::Import, request).await?;
+    changed(call, &outcome, &fields).await
+}
+
+async fn read(
+    call: &Call<'_>,
+    payload: &mut Payload,
+    endpoint: ProfileEndpoint,
+) -> Result<ProfileRequest, Refusal> {
+    let body = call.body(payload, BODY_BYTES).await?;
+    ProfileRequest::parse_at(endpoint, &body, call.revision).map_err(Refusal::Violations)
+}
+
+async fn store(
+    call: &Call<'_>,
+    intent: Intent,
+    request: ProfileRequest,
+) -> Result<Outcome, Refusal> {
+    let Call { gateway, company, .. } = call;
+    let submission = submission::of(gateway, company, Scope::Server, intent, request)?;
+    submission::store(gateway, submission).await
+}
+
+/// The answer to a change: the profile as it is now. A request may turn out to be
+/// about nobody, if all it names is an id or token of nobody.
+async fn changed(call: &Call<'_>, outcome: &Outcome, fields: &Fieldset) -> Result<Answer, Refusal> {
+    let status = match outcome.effect {
+        Effect::Created => StatusCode::CREATED,
+        _ => StatusCode::OK,
+    };
+    let id = outcome.survivor.ok_or(Refusal::NotFound { what: PROFILE })?;
+    let profile = call.profile(id).await?;
+    Ok(shown(call, status, &profile, fields))
+}
+
+fn shown(call: &Call<'_>, status: StatusCode, profile: &Profile, fields: &Fieldset) -> Answer {
+    let data = resource::profile(call, profile, fields);
+    let links = SelfLink { this: data.links.this.clone() };
+    Answer::of(status, &Single { data, links })
+}

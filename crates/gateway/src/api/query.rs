@@ -1,0 +1,162 @@
+//! Queries: the parameters of a request, each known, each once.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use profile_protocol::limits::ECHO_BYTES;
+
+use super::call::Call;
+use crate::{
+    limits,
+    refusal::{InvalidParameter, Refusal},
+};
+
+/// The parameters of one request.
+#[derive(Debug)]
+pub(super) struct Query<'q> {
+    parameters: BTreeMap<Cow<'q, str>, Cow<'q, str>>,
+}
+
+impl<'q> Query<'q> {
+    /// Reads the parameters of a request that takes these. Others are refused: a
+    /// filter whose name has a typing error must not list everything. What is to be
+    /// shown of other resources is let through, since none of them is shown.
+    pub(super) fn of(call: &'q Call<'_>, known: &[&str]) -> Result<Query<'q>, Refusal> {
+        Query::read(call.request.query_string(), known)
+    }
+
+    fn read(text: &'q str, known: &[&str]) -> Result<Query<'q>, Refusal> {
+        let mut parameters = BTreeMap::new();
+        for (name, value) in form_urlencoded::parse(text.as_bytes()) {
+            if name == "include" {
+                let value = echo(&value);
+                let message =
+                    format!("'{value}' is not an allowed include parameter for this resource.");
+                return Err(invalid(&name, message));
+            }
+            let tolerated = name.starts_with("fields[");
+            if !tolerated && !known.contains(&name.as_ref()) {
+                return Err(invalid(&name, unknown(&name, known)));
+            }
+            if parameters.contains_key(&name) {
+                return Err(invalid(&name, "The parameter is given more than once.".to_owned()));
+            }
+            parameters.insert(name, value);
+        }
+        Ok(Query { parameters })
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.parameters.get(name).map(Cow::as_ref)
+    }
+
+    /// How many things a page is to hold.
+    pub(super) fn page_size(&self) -> Result<usize, Refusal> {
+        let Some(text) = self.get(PAGE_SIZE) else { return Ok(limits::PAGE_DEFAULT) };
+        let size = text.parse().ok().filter(|size| (1..=limits::PAGE).contains(size));
+        size.ok_or_else(|| {
+            let message = format!("The page size must be a number from 1 to {}.", limits::PAGE);
+            invalid(PAGE_SIZE, message)
+        })
+    }
+
+    /// The cursor. Some clients give it with an equals sign before it, others give the
+    /// whole link that it stands in.
+    pub(super) fn cursor(&self) -> Option<Cow<'_, str>> {
+        let given = self.get(PAGE_CURSOR).filter(|cursor| !cursor.is_empty())?;
+        let linked = given.starts_with("http://") || given.starts_with("https://");
+        if let Some((_, query)) = given.split_once('?')
+            && linked
+        {
+            let mut pairs = form_urlencoded::parse(query.as_bytes());
+            return pairs.find(|(name, _)| name == PAGE_CURSOR).map(|(_, cursor)| cursor);
+        }
+        Some(Cow::Borrowed(given.trim_start_matches('=')))
+    }
+
+    /// The same query with another cursor, ready to stand in a link.
+    pub(super) fn with_cursor(&self, cursor: &str) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in &self.parameters {
+            if name != PAGE_CURSOR {
+                query.append_pair(name, value);
+            }
+        }
+        query.append_pair(PAGE_CURSOR, cursor);
+        query.finish()
+    }
+}
+
+pub(super) const PAGE_CURSOR: &str = "page[cursor]";
+pub(super) const PAGE_SIZE: &str = "page[size]";
+
+/// A parameter that says something that cannot be.
+pub(super) fn invalid(name: &str, message: String) -> Refusal {
+    Refusal::Parameter(InvalidParameter { name: echo(name).to_owned(), message })
+}
+
+fn unknown(name: &str, known: &[&str]) -> String {
+    let name = echo(name);
+    if known.is_empty() {
+        return format!("'{name}' is not a parameter here; there are none.");
+    }
+    format!("'{name}' is not a parameter here; there are {}.", known.join(", "))
+}
+
+/// As much of the caller's own text as an answer repeats.
+pub(super) fn echo(text: &str) -> &str {
+    let end = text.floor_char_boundary(ECHO_BYTES);
+    text.get(..end).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KNOWN: [&str; 3] = [PAGE_CURSOR, PAGE_SIZE, "sort"];
+
+    fn read(text: &str) -> Result<Query<'_>, String> {
+        Query::read(text, &KNOWN).map_err(|refusal| match refusal {
+            Refusal::Parameter(invalid) => invalid.message,
+            other => format!("{other:?}"),
+        })
+    }
+
+    #[test]
+    fn what_is_not_a_parameter_here_is_refused_by_name() {
+        let told = read("fitler=x").unwrap_err();
+        assert_eq!(
+            told,
+            "'fitler' is not a parameter here; there are page[cursor], page[size], sort."
+        );
+        assert!(read("sort=id&sort=id").is_err());
+        assert!(read("include=lists").unwrap_err().starts_with("'lists' is not an allowed"));
+        assert!(read("fields[list]=name&sort=id").is_ok());
+    }
+
+    #[test]
+    fn a_page_holds_1_to_100() {
+        assert_eq!(read("").unwrap().page_size().unwrap(), 20);
+        assert_eq!(read("page[size]=100").unwrap().page_size().unwrap(), 100);
+        for size in ["0", "101", "-1", "x", ""] {
+            assert!(read(&format!("page[size]={size}")).unwrap().page_size().is_err(), "{size}");
+        }
+    }
+
+    #[test]
+    fn a_cursor_is_found_however_clients_pass_it() {
+        let cursor = |text| read(text).unwrap().cursor().map(Cow::into_owned);
+        assert_eq!(cursor("page[cursor]=abc").as_deref(), Some("abc"));
+        assert_eq!(cursor("page%5Bcursor%5D==abc").as_deref(), Some("abc"));
+        let whole =
+            "page[cursor]=http%3A%2F%2Fh%2Fapi%2Fprofiles%3Fsort%3Did%26page%255Bcursor%255D%3Dabc";
+        assert_eq!(cursor(whole).as_deref(), Some("abc"));
+        assert_eq!(cursor("page[cursor]="), None);
+        assert_eq!(cursor("sort=id"), None);
+    }
+
+    #[test]
+    fn the_next_page_is_asked_for_as_this_one_was() {
+        let query = read("sort=-id&page[size]=2&page[cursor]=a").unwrap();
+        assert_eq!(query.with_cursor("b"), "page%5Bsize%5D=2&sort=-id&page%5Bcursor%5D=b");
+    }
+}

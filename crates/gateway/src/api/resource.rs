@@ -1,0 +1,156 @@
+//! Profiles as the server side shows them.
+
+use std::borrow::Cow;
+
+use profile_protocol::{Email, ExternalId, Field, PhoneNumber, Text};
+use profile_store::Profile;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde_json::{Map, Value, json, value::RawValue};
+
+use super::{
+    call::Call,
+    documents::{Resource, SelfLink},
+    fieldset::{ADDITIONAL, ATTRIBUTES, Fieldset, LOCATION},
+    time::text_of,
+};
+
+/// A profile, as far as `fields` show it.
+pub(super) fn profile<'a>(
+    call: &Call<'_>,
+    profile: &'a Profile,
+    fields: &'a Fieldset,
+) -> Resource<ProfileAttributes<'a>> {
+    let id = profile.id.to_string();
+    let links = SelfLink { this: call.link(&format!("/api/profiles/{id}")) };
+    Resource { kind: "profile", id, attributes: ProfileAttributes { profile, fields }, links }
+}
+
+/// The attributes of a profile. One of which nothing is known is null.
+pub(super) struct ProfileAttributes<'a> {
+    profile: &'a Profile,
+    fields: &'a Fieldset,
+}
+
+impl JsonSchema for ProfileAttributes<'_> {
+    fn schema_name() -> Cow<'static, str> {
+        "ProfileAttributes".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let text = || json!({ "type": ["string", "null"] });
+        let mut members = Map::new();
+        for name in ATTRIBUTES {
+            let schema = match name {
+                "created" | "updated" => json!({ "type": "string", "format": "date-time" }),
+                "location" => object(LOCATION.map(|name| (name, location_schema(name)))),
+                "properties" => json!({ "type": "object" }),
+                _ => text(),
+            };
+            members.insert(name.to_owned(), schema);
+        }
+        for name in ADDITIONAL {
+            members.insert(name.to_owned(), json!({ "type": "null" }));
+        }
+        let mut schema = Schema::default();
+        schema.insert("type".to_owned(), "object".into());
+        schema.insert("properties".to_owned(), Value::Object(members));
+        schema.insert("additionalProperties".to_owned(), false.into());
+        schema
+    }
+}
+
+fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
+    let members: Map<String, Value> =
+        members.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect();
+    json!({ "type": "object", "properties": members, "additionalProperties": false })
+}
+
+fn location_schema(name: &str) -> Value {
+    match name {
+        "latitude" | "longitude" => json!({ "type": ["number", "string", "null"] }),
+        _ => json!({ "type": ["string", "null"] }),
+    }
+}
+
+impl Serialize for ProfileAttributes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for name in ATTRIBUTES.into_iter().chain(ADDITIONAL) {
+            if self.fields.shows(name) {
+                self.attribute(&mut map, name)?;
+            }
+        }
+        map.end()
+    }
+}
+
+impl ProfileAttributes<'_> {
+    fn attribute<M: SerializeMap>(&self, map: &mut M, name: &str) -> Result<(), M::Error> {
+        let Profile { created, updated, held, attributes, .. } = self.profile;
+        match name {
+            "email" => map.serialize_entry(name, &held.email.as_ref().map(Email::as_str)),
+            "phone_number" => {
+                map.serialize_entry(name, &held.phone_number.as_ref().map(PhoneNumber::as_str))
+            }
+            "external_id" => {
+                map.serialize_entry(name, &held.external_id.as_ref().map(ExternalId::as_str))
+            }
+            "created" => map.serialize_entry(name, &text_of(*created)),
+            "updated" => map.serialize_entry(name, &text_of(*updated)),
+            "location" => map.serialize_entry(name, &Location(self)),
+            "properties" => map.serialize_entry(name, &Properties(self)),
+            _ => {
+                let field = Field::ALL.into_iter().find(|field| field.name() == name);
+                let text = field.and_then(|field| attributes.fields[field].as_ref());
+                map.serialize_entry(name, &text.map(Text::as_str))
+            }
+        }
+    }
+}
+
+struct Location<'a>(&'a ProfileAttributes<'a>);
+
+impl Serialize for Location<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let ProfileAttributes { profile, fields } = self.0;
+        let mut map = serializer.serialize_map(None)?;
+        for name in LOCATION {
+            let field = Field::ALL.into_iter().find(|field| field.name() == name);
+            let Some(field) = field.filter(|_| fields.shows_member("location", name)) else {
+                continue;
+            };
+            let text = profile.attributes.fields[field].as_ref().map(Text::as_str);
+            match text.and_then(|text| number(field, text)) {
+                Some(number) => map.serialize_entry(name, number)?,
+                None => map.serialize_entry(name, &text)?,
+            }
+        }
+        map.end()
+    }
+}
+
+/// A coordinate as the number it is, digit for digit.
+fn number(field: Field, text: &str) -> Option<&RawValue> {
+    match field {
+        Field::Latitude | Field::Longitude => serde_json::from_str(text).ok(),
+        _ => None,
+    }
+}
+
+struct Properties<'a>(&'a ProfileAttributes<'a>);
+
+impl Serialize for Properties<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let ProfileAttributes { profile, fields } = self.0;
+        let mut map = serializer.serialize_map(None)?;
+        for (name, value) in profile.attributes.properties.iter() {
+            if fields.shows_member("properties", name.as_str()) {
+                // Stored values are JSON, so what is read here is their text.
+                let json: Option<&RawValue> = serde_json::from_str(value.as_json()).ok();
+                map.serialize_entry(name.as_str(), &json)?;
+            }
+        }
+        map.end()
+    }
+}

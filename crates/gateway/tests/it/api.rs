@@ -1,0 +1,119 @@
+//! The server side, over real sockets: what a company's own programs ask and are
+//! answered.
+
+mod auth;
+mod changes;
+mod document;
+mod imports;
+mod lists;
+mod merging;
+mod outcomes;
+mod reading;
+mod refusals;
+
+use gateway::private_key::KeyDigest;
+use serde_json::{Value, json};
+
+use crate::{
+    serving::{Home, Serving},
+    wire::{Answer, Request},
+};
+
+/// A key that allows everything, one that only reads, and one of another company.
+const KEY: &str = "pk_everything";
+const READER: &str = "pk_reader";
+const STRANGER: &str = "pk_stranger";
+
+fn key(name: &str, text: &str, scopes: &str) -> String {
+    let digest = KeyDigest::of(text).to_hexadecimal();
+    format!("[[company.key]]\nname = \"{name}\"\nsha256 = \"{digest}\"\nscopes = [{scopes}]\n")
+}
+
+/// A gateway with two companies that have keys. The first may ask a hundred times as
+/// much as the original allows, since tests are in a hurry.
+struct Api {
+    gateway: Serving,
+    // Removed with its directory when the tests are done with it.
+    _home: Home,
+}
+
+impl Api {
+    fn new() -> Api {
+        let all = r#""profiles:read", "profiles:write", "data-privacy:write""#;
+        let home = Home::configured(&format!(
+            "[[company]]\nid = \"ABC123\"\napi_limits_factor = 100\n{}{}\n[[company]]\nid = \"XYZ789\"\n{}",
+            key("all", KEY, all),
+            key("reader", READER, r#""profiles:read""#),
+            key("stranger", STRANGER, all),
+        ));
+        let gateway = home.serve();
+        Api { gateway, _home: home }
+    }
+
+    fn send(&self, request: &Request) -> Answer {
+        self.gateway.send(request)
+    }
+
+    fn get(&self, target: &str) -> Answer {
+        self.send(&asking("GET", target))
+    }
+
+    fn post(&self, target: &str, body: &Value) -> Answer {
+        self.send(&asking("POST", target).body(body.to_string()))
+    }
+
+    fn patch(&self, target: &str, body: &Value) -> Answer {
+        self.send(&asking("PATCH", target).body(body.to_string()))
+    }
+
+    /// Creates a profile with these attributes and returns its id.
+    #[track_caller]
+    fn create(&self, attributes: &Value) -> String {
+        let answer = self.post("/api/profiles", &profile(attributes));
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.json()["data"]["id"].as_str().unwrap().to_owned()
+    }
+
+    /// The attributes of the profile with this id.
+    #[track_caller]
+    fn attributes(&self, id: &str) -> Value {
+        let answer = self.get(&format!("/api/profiles/{id}"));
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()["data"]["attributes"].clone()
+    }
+
+    /// Sends what a browser would.
+    #[track_caller]
+    fn client(&self, attributes: &Value) {
+        self.send(&Request::profile(profile(attributes).to_string())).assert_accepted();
+    }
+}
+
+/// A request of the company's own program.
+fn asking(method: &str, target: &str) -> Request {
+    Request::new(method, target)
+        .with("Authorization", &format!("Klaviyo-API-Key {KEY}"))
+        .with("revision", "2026-07-15")
+        .with("Content-Type", "application/vnd.api+json")
+}
+
+/// A profile document with these attributes.
+fn profile(attributes: &Value) -> Value {
+    json!({ "data": { "type": "profile", "attributes": attributes } })
+}
+
+/// The one error of an answer: its status, code and pointer.
+#[track_caller]
+fn refused(answer: &Answer) -> (u16, String, String) {
+    let document = answer.json();
+    let [error] = &document["errors"].as_array().unwrap()[..] else { panic!("{document}") };
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    (answer.status, text(&error["code"]), text(&error["source"]["pointer"]))
+}
+
+/// The ids of the things on a page.
+fn ids(answer: &Answer) -> Vec<String> {
+    let document = answer.json();
+    let data = document["data"].as_array().unwrap_or_else(|| panic!("{document}"));
+    data.iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()
+}

@@ -1,0 +1,42 @@
+//! The `OpenAPI` document, and the page of documentation about the same endpoints.
+
+use std::{fs, path::Path};
+
+use expect_test::expect_file;
+
+use super::Api;
+use crate::wire::Request;
+
+#[test]
+fn the_document_that_is_served_is_the_one_in_the_documentation() {
+    let answer = Api::new().send(&Request::new("GET", "/openapi.json"));
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("Content-Type"), Some("application/json"));
+    expect_file!["../../../../../docs/openapi.json"].assert_eq(answer.text());
+}
+
+#[test]
+fn every_reference_of_the_document_leads_somewhere() {
+    let document = Api::new().send(&Request::new("GET", "/openapi.json")).json();
+    let text = document.to_string();
+    let references = text.split("\"$ref\":\"#").skip(1).map(|rest| rest.split('"').next().unwrap());
+    let mut followed = 0;
+    for reference in references {
+        assert!(document.pointer(reference).is_some(), "{reference}");
+        followed += 1;
+    }
+    assert!(50 < followed, "{followed}");
+}
+
+#[test]
+fn the_documentation_shows_every_endpoint() {
+    let document = Api::new().send(&Request::new("GET", "/openapi.json")).json();
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/API.md");
+    let page = fs::read_to_string(page).unwrap();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for method in methods.as_object().unwrap().keys() {
+            let heading = format!("`{} {path}`", method.to_uppercase());
+            assert!(page.contains(&heading), "{heading}");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! What happened: to one profile, and to all.
+
+use serde_json::{Value, json};
+
+use super::{Api, ids};
+
+fn effects(document: &Value) -> Vec<&str> {
+    let data = document["data"].as_array().unwrap().iter();
+    data.map(|one| one["attributes"]["effect"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn a_history_tells_what_became_of_every_claim_newest_first() {
+    let api = Api::new();
+    let id = api.create(&json!({ "external_id": "1", "email": "ann@example.com" }));
+    api.client(&json!({ "anonymous_id": "tablet", "first_name": "Ann" }));
+    api.client(&json!({ "external_id": "1", "anonymous_id": "tablet",
+        "email": "other@example.com", "location": { "city": "Bonn" }, "properties": { "a": 1 } }));
+    let history = api.get(&format!("/api/profiles/{id}/history")).json();
+    assert_eq!(effects(&history), ["updated", "created", "created"]);
+    let newest = &history["data"][0];
+    assert_eq!(newest["type"], "outcome");
+    assert_eq!(newest["relationships"]["profile"]["data"], json!({ "type": "profile", "id": id }));
+    let attributes = &newest["attributes"];
+    assert_eq!(
+        (&attributes["scope"], &attributes["revision"]),
+        (&json!("client"), &json!("2026-07-15"))
+    );
+    let fates: Vec<&str> = attributes["claims"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|claim| claim["fate"].as_str().unwrap())
+        .collect();
+    assert_eq!(fates, ["matched", "ignored", "absorbed"]);
+    assert_eq!(attributes["changed"], json!(["location.city", "properties.a"]));
+    let text = history.to_string();
+    for value in ["Ann", "Bonn", "ann@", "other@", "tablet"] {
+        assert!(!text.contains(value), "{value} in {text}");
+    }
+}
+
+#[test]
+fn a_history_is_read_page_by_page() {
+    let api = Api::new();
+    let id = api.create(&json!({ "email": "ann@example.com" }));
+    for number in 0..4 {
+        api.client(&json!({ "email": "ann@example.com", "properties": { "n": number } }));
+    }
+    let mut target = format!("/api/profiles/{id}/history?page[size]=2");
+    let mut numbers = Vec::new();
+    loop {
+        let answer = api.get(&target);
+        numbers.extend(ids(&answer));
+        let Some(link) = answer.json()["links"]["next"].as_str().map(str::to_owned) else { break };
+        let (_, rest) = link.split_once("/api").unwrap();
+        target = format!("/api{rest}");
+    }
+    assert_eq!(numbers, ["5", "4", "3", "2", "1"]);
+}
+
+#[test]
+fn the_stream_is_followed_without_a_gap_or_a_repeat() {
+    let api = Api::new();
+    let (mut cursor, mut seen) = (String::new(), Vec::new());
+    for round in 0..5 {
+        for number in 0..3 {
+            api.client(&json!({ "email": format!("{round}-{number}@example.com") }));
+        }
+        loop {
+            let page = api.get(&format!("/api/outcomes?page[size]=2&page[cursor]={cursor}"));
+            seen.extend(ids(&page));
+            let page = page.json();
+            assert_eq!(page["meta"]["missed"], 0);
+            page["meta"]["cursor"].as_str().unwrap().clone_into(&mut cursor);
+            if page["links"]["next"].is_null() {
+                break;
+            }
+        }
+    }
+    let expected: Vec<String> = (1..=15).map(|number: u32| number.to_string()).collect();
+    assert_eq!(seen, expected);
+    // Whoever has come to the end stays there until something happens.
+    let idle = api.get(&format!("/api/outcomes?page[cursor]={cursor}")).json();
+    assert_eq!(
+        (idle["data"].as_array().unwrap().len(), &idle["meta"]["cursor"]),
+        (0, &json!(cursor))
+    );
+}
+
+#[test]
+fn a_place_that_was_never_given_out_is_refused_or_empty_and_harms_nobody() {
+    let api = Api::new();
+    let id = api.create(&json!({ "email": "ann@example.com" }));
+    for cursor in ["x", "AAAA", "________________________"] {
+        let answer = api.get(&format!("/api/outcomes?page[cursor]={cursor}"));
+        assert_eq!(answer.status, 400, "{cursor}");
+    }
+    let beyond = api.get("/api/outcomes?page[cursor]=__________8");
+    assert_eq!((beyond.status, ids(&beyond).len()), (200, 0));
+    let beyond = api.get(&format!("/api/profiles/{id}/history?page[cursor]=__________8"));
+    assert_eq!((beyond.status, ids(&beyond).len()), (200, 0));
+}
