@@ -7,6 +7,7 @@ pub mod admin;
 pub mod clock;
 pub mod compaction;
 pub mod companies;
+pub mod core_files;
 pub mod cors;
 pub mod encoding;
 pub mod exchange;

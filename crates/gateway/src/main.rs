@@ -6,7 +6,7 @@ use std::{error::Error, process::ExitCode};
 use clap::Parser;
 use gateway::{
     compaction::{self, Compacted},
-    server,
+    core_files, server,
     settings::{
         Arguments, CheckArguments, Command, CompactArguments, IssuedKey, KeyArguments,
         ServeArguments, VerifyArguments, chain,
@@ -17,6 +17,10 @@ use profile_store::Audit;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    // Before anything secret is read.
+    if let Err(error) = core_files::forbid() {
+        return failed(&error);
+    }
     if let Err(error) = telemetry::init(&arguments.log) {
         return failed(&error);
     }

@@ -114,7 +114,8 @@ impl Windows {
         let now = self.latest;
         let burst = self.burst.at(now, limits::BURST_WINDOW);
         let steady = self.steady.at(now, limits::STEADY_WINDOW);
-        let wait = burst.wait(limits.burst, now).max(steady.wait(limits.steady, now));
+        let burst_wait = burst.wait(limits.burst, now, limits::BURST_WINDOW);
+        let wait = burst_wait.max(steady.wait(limits.steady, now, limits::STEADY_WINDOW));
         if wait.is_zero() {
             self.burst = burst.with_one_more();
             self.steady = steady.with_one_more();
@@ -125,10 +126,11 @@ impl Windows {
     }
 }
 
-/// A fixed window: until when it lasts, and what was used of it.
+/// A fixed window: since when it is open, and what was used of it. One of which
+/// nothing was used never opened.
 #[derive(Clone, Copy, Debug, Default)]
 struct Window {
-    ends: Duration,
+    opened: Duration,
     used: u32,
 }
 
@@ -136,23 +138,31 @@ impl Window {
     /// The window a request at `now` falls into: this one while it lasts, and a
     /// new one of `length` from then on.
     fn at(self, now: Duration, length: Duration) -> Window {
-        if now < self.ends { self } else { Window { ends: now.saturating_add(length), used: 0 } }
+        // Not by when it ends, which may be past the end of time.
+        let lasts = 0 < self.used && now.saturating_sub(self.opened) < length;
+        if lasts { self } else { Window { opened: now, used: 0 } }
+    }
+
+    /// How long until it ends.
+    fn left(self, now: Duration, length: Duration) -> Duration {
+        length.saturating_sub(now.saturating_sub(self.opened))
     }
 
     /// How long until a request is admitted: not at all, or until the end.
-    fn wait(self, limit: NonZeroU32, now: Duration) -> Duration {
-        if self.used < limit.get() { Duration::ZERO } else { self.ends.saturating_sub(now) }
+    fn wait(self, limit: NonZeroU32, now: Duration, length: Duration) -> Duration {
+        if self.used < limit.get() { Duration::ZERO } else { self.left(now, length) }
     }
 
     fn with_one_more(self) -> Window {
         Window { used: self.used.saturating_add(1), ..self }
     }
 
+    /// Where a steady window stands.
     fn standing(self, limit: NonZeroU32, now: Duration) -> Standing {
         Standing {
             limit: limit.get(),
             remaining: limit.get().saturating_sub(self.used),
-            reset_seconds: seconds_rounded_up(self.ends.saturating_sub(now)),
+            reset_seconds: seconds_rounded_up(self.left(now, limits::STEADY_WINDOW)),
         }
     }
 }
@@ -161,6 +171,9 @@ fn seconds_rounded_up(duration: Duration) -> u64 {
     let whole = duration.as_secs();
     if duration.subsec_nanos() == 0 { whole } else { whole.saturating_add(1) }
 }
+
+#[cfg(test)]
+mod oracle;
 
 #[cfg(test)]
 mod tests {
@@ -251,6 +264,8 @@ mod tests {
         let quotas = Quotas::<CompanyId>::default();
         let decision = quotas.charge(&company("ABC123"), limits(1, 20), Duration::MAX);
         assert!(matches!(decision, Admission::Admitted(_)));
+        let decision = quotas.charge(&company("ABC123"), limits(1, 20), Duration::MAX);
+        assert_eq!(decision, throttled(1));
     }
 
     #[test]

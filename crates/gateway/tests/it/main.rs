@@ -24,6 +24,8 @@ mod rates;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod secrets;
+#[cfg(test)]
 mod serving;
 #[cfg(test)]
 mod settings;

@@ -178,6 +178,48 @@ fn only_the_embedded_engine_names_its_database() {
     assert!(depends("profile-store") && !depends("gateway") && !depends("profile-protocol"));
 }
 
+/// The manifests of all crates of this repository.
+fn manifests() -> Vec<(PathBuf, String)> {
+    let crates = fs::read_dir(root().join("crates")).unwrap().map(|entry| entry.unwrap().path());
+    let all = crates.chain(["benches", "fuzz"].map(|name| root().join(name)));
+    let read = |directory: PathBuf| {
+        let path = directory.join("Cargo.toml");
+        let text = fs::read_to_string(&path).unwrap();
+        (path, text)
+    };
+    all.map(read).collect()
+}
+
+#[test]
+fn unsafe_code_is_forbidden_in_every_crate() {
+    let workspace = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    assert!(workspace.contains("[workspace.lints.rust]\nunsafe_code = \"forbid\"\n"));
+    let forbids = |text: &str| {
+        text.contains("\n[lints]\nworkspace = true\n")
+            || text.contains("\n[lints.rust]\nunsafe_code = \"forbid\"\n")
+    };
+    let manifests = manifests();
+    assert!(manifests.len() >= 5, "the crates are looked for where they are not");
+    let open = manifests.iter().filter(|(_, text)| !forbids(text));
+    assert_none(&open.map(|(path, _)| path.display().to_string()).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_fuzz_target_has_seeds_and_every_seed_a_target() {
+    let names = |directory: &str, suffix: &str| {
+        let entries = fs::read_dir(root().join("fuzz").join(directory)).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let names = names.filter_map(|name| name.strip_suffix(suffix).map(str::to_owned));
+        names.collect::<std::collections::BTreeSet<_>>()
+    };
+    let mut targets = names("fuzz_targets", ".rs");
+    assert!(targets.remove("canonical"), "what targets share is no target");
+    assert_eq!(targets, names("seeds", ""));
+    let manifest = fs::read_to_string(root().join("fuzz/Cargo.toml")).unwrap();
+    let listed = |name: &String| manifest.contains(&format!("\nname = \"{name}\"\n"));
+    assert_none(&targets.into_iter().filter(|name| !listed(name)).collect::<Vec<_>>());
+}
+
 /// What stands between `<!-- name -->` and `<!-- /name -->` in a document.
 fn section(document: &str, name: &str) -> String {
     let text = fs::read_to_string(root().join(document)).unwrap();

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod accepts;
 #[cfg(test)]
+mod differential;
+#[cfg(test)]
 mod endpoints;
 #[cfg(test)]
 mod filter;

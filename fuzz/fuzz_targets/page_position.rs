@@ -1,0 +1,85 @@
+//! Any bytes at all, taken for the place in a list where a page begins.
+//!
+//! The first byte says how the list is sorted, the second which way; the rest comes
+//! from whoever asks for a page. A place is written as it was read, is a place in no
+//! other list, and the page that begins there is in order and holds nobody twice.
+#![no_main]
+
+#[path = "../../crates/profile-store/tests/it/clockwork.rs"]
+#[allow(dead_code, reason = "taken in as it stands")]
+mod clockwork;
+#[path = "../../crates/profile-store/tests/it/gated.rs"]
+#[allow(dead_code, reason = "taken in as it stands")]
+mod gated;
+#[path = "../../crates/profile-store/tests/it/people.rs"]
+#[allow(dead_code, reason = "taken in as it stands")]
+mod people;
+#[path = "../../crates/profile-store/tests/it/world.rs"]
+#[allow(dead_code, reason = "taken in as it stands")]
+mod world;
+
+use std::collections::BTreeSet;
+
+use libfuzzer_sys::fuzz_target;
+use profile_store::{InvalidPosition, Listing, Position, Profile, SortKey, Span, engine::Order};
+use world::{World, wait};
+
+const SORTS: [SortKey; 4] = [SortKey::Id, SortKey::Created, SortKey::Updated, SortKey::Email];
+const ORDERS: [Order; 2] = [Order::Ascending, Order::Descending];
+
+fuzz_target!(|input: &[u8]| {
+    let [sort, order, bytes @ ..] = input else { return };
+    let sort = SORTS[usize::from(*sort) % SORTS.len()];
+    let order = ORDERS[usize::from(*order) % ORDERS.len()];
+    let Ok(position) = Position::from_bytes(bytes, sort, order) else { return };
+    assert_eq!(position.to_bytes(), bytes);
+    for (other, way) in SORTS.into_iter().flat_map(|other| ORDERS.map(|way| (other, way))) {
+        if (other, way) != (sort, order) {
+            let read = Position::from_bytes(bytes, other, way);
+            assert_eq!(read, Err(InvalidPosition::OtherOrder), "{other:?} {way:?}");
+        }
+    }
+    page(sort, order, position);
+});
+
+/// Reads the page of a few people that begins there.
+fn page(sort: SortKey, order: Order, from: Position) {
+    thread_local! {
+        static PEOPLE: &'static World = Box::leak(Box::new(people()));
+    }
+    let world = PEOPLE.with(|world| *world);
+    let (created, updated) = (Span::default(), Span::default());
+    let (company, from) = (world.company.clone(), Some(from));
+    let listing = Listing { company, sort, order, created, updated, from, limit: 3 };
+    let page = wait(world.store.list(&listing)).expect("nothing is damaged");
+    let distinct: BTreeSet<_> = page.profiles.iter().map(|profile| profile.id).collect();
+    assert_eq!(distinct.len(), page.profiles.len(), "somebody is listed twice");
+    assert!(page.profiles.len() <= 3);
+    let mut profiles = page.profiles;
+    if order == Order::Descending {
+        profiles.reverse();
+    }
+    assert!(profiles.is_sorted_by(|one, next| is_before(sort, one, next)), "out of order");
+}
+
+fn is_before(sort: SortKey, one: &Profile, next: &Profile) -> bool {
+    let address = |profile: &Profile| {
+        let address = profile.held.email.as_ref().map(|email| email.as_str().to_owned());
+        (address.is_none(), address)
+    };
+    match sort {
+        SortKey::Id => one.id < next.id,
+        SortKey::Created => (one.created, one.id) < (next.created, next.id),
+        SortKey::Updated => (one.updated, one.id) < (next.updated, next.id),
+        SortKey::Email => (address(one), one.id) < (address(next), next.id),
+    }
+}
+
+/// Some with addresses and some without, two of them one person.
+fn people() -> World {
+    let mut world = World::new();
+    for words in ["a:tab", "e:ann", "p:5", "x:1 e:bob", "e:cat", "x:1 p:5", "e:ann name=Ann"] {
+        world.say(words);
+    }
+    world
+}

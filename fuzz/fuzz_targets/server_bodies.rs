@@ -1,0 +1,73 @@
+//! Any bytes at all, read as each of the bodies that only servers send.
+//!
+//! The first byte says which; the rest is the body. As with a client's body,
+//! reading never panics and always ends in the same way, what is accepted is in
+//! canonical form, and what is refused says where and why.
+#![no_main]
+
+mod canonical;
+
+use std::fmt;
+
+use canonical::{canonical, canonical_email, canonical_request, refused};
+use libfuzzer_sys::fuzz_target;
+use profile_protocol::{
+    BulkImport, ClaimedId, DeletionSubject, ProfileEndpoint, ProfileExplain, ProfileMerge,
+    ProfileRequest, ProfileUnmerge, Revision, Violations, limits,
+};
+
+fuzz_target!(|input: &[u8]| {
+    let Some((&which, body)) = input.split_first() else { return };
+    match which {
+        b'b' => bulk(body),
+        b'd' => deletion(body),
+        b'e' => explain(body),
+        b'm' => drop(reads(|| ProfileMerge::parse(body))),
+        b'n' => drop(reads(|| ProfileUnmerge::parse(body))),
+        b'c' => request(ProfileEndpoint::Create, body),
+        b'u' => request(ProfileEndpoint::Update, body),
+        _ => request(ProfileEndpoint::Import, body),
+    }
+});
+
+/// What is read, which is the same each time; nothing if it is refused.
+fn reads<T: fmt::Debug + PartialEq>(parse: impl Fn() -> Result<T, Violations>) -> Option<T> {
+    let answer = parse();
+    assert_eq!(answer, parse(), "the answer differs");
+    answer.inspect_err(refused).ok()
+}
+
+fn request(endpoint: ProfileEndpoint, body: &[u8]) {
+    let read = reads(|| ProfileRequest::parse_at(endpoint, body, Revision::LATEST));
+    read.iter().for_each(canonical_request);
+}
+
+fn bulk(body: &[u8]) {
+    let Some(BulkImport { profiles }) = reads(|| BulkImport::parse(body, Revision::LATEST)) else {
+        return;
+    };
+    assert!((1..=limits::BULK_PROFILES).contains(&profiles.len()));
+    for profile in &profiles {
+        match profile {
+            Ok(request) => canonical_request(request),
+            Err(violations) => refused(violations),
+        }
+    }
+}
+
+fn deletion(body: &[u8]) {
+    match reads(|| DeletionSubject::parse(body)) {
+        Some(DeletionSubject::Email(email)) => canonical_email(&email),
+        Some(DeletionSubject::PhoneNumber(number)) => {
+            canonical(&number, number.as_str(), 1 + limits::PHONE_DIGITS_MAX);
+        }
+        Some(DeletionSubject::Id(ClaimedId::Profile(id))) => canonical(&id, &id.to_string(), 26),
+        Some(DeletionSubject::Id(ClaimedId::Foreign)) | None => {}
+    }
+}
+
+fn explain(body: &[u8]) {
+    if let Some(explained) = reads(|| ProfileExplain::parse(body, Revision::LATEST)) {
+        canonical_request(&explained.request);
+    }
+}
