@@ -21,7 +21,7 @@ pub struct Company {
     /// The origins whose pages may send profiles. `None` allows any, and an empty
     /// list none, which leaves apps and servers.
     pub allowed_origins: Option<Box<[Origin]>>,
-    /// How people are told apart.
+    /// How people are told apart, and what of them clients may not change.
     pub rules: Arc<Rules>,
     /// How many requests the company may send.
     pub limits: Limits,

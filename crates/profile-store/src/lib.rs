@@ -14,6 +14,7 @@ pub mod limits;
 #[cfg(test)]
 mod arbitrary;
 mod audit;
+mod authored;
 mod claims;
 mod committer;
 mod copy;
@@ -40,8 +41,10 @@ mod sentinel;
 mod store;
 mod unmerge;
 mod view;
+mod writing;
 
 pub use audit::{Audit, Breach, audit};
+pub use authored::Authored;
 pub use claims::{Claim, Claims, InvalidToken, Named, OnlySentinels, Origin};
 pub use copy::{Copied, CopyError, copy};
 pub use decision::{Decision, Merge, Moment, PropertiesTooLarge, Submission, decide};
@@ -53,7 +56,7 @@ pub use intent::{Intent, Rejected};
 pub use join::MergeProfiles;
 pub use link::LinkDigest;
 pub use listing::{Listing, ProfilePage, SortKey, Span};
-pub use merge::{merge, merge_attributes};
+pub use merge::merge;
 pub use mint::{CHANCE_BITS, Mint, NoRandomness, SystemMint, Timestamp};
 pub use outcome::{ClaimOutcome, Effect, Fate, Ignored, Outcome, Refused, Scope};
 pub use position::{InvalidPosition, Position};

@@ -190,6 +190,13 @@ pub struct Outcome {
     pub changed: Vec<ChangedAttribute>,
     /// How many more changed than are listed.
     pub changed_unlisted: usize,
+    /// The attributes that a client would have changed, had the company not written
+    /// them and protected them: at most [`limits::CHANGED_NAMES`] of them.
+    ///
+    /// [`limits::CHANGED_NAMES`]: crate::limits::CHANGED_NAMES
+    pub withheld: Vec<ChangedAttribute>,
+    /// How many more were withheld than are listed.
+    pub withheld_unlisted: usize,
     /// The newest earlier outcomes about the survivor and about each profile it
     /// absorbed: follow these to read a profile's history.
     pub previous: Vec<u64>,

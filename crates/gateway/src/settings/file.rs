@@ -137,6 +137,7 @@ impl<'r> CompanyReader<'r> {
         let id = self.id(&mut table);
         let allowed_origins = table.take("allowed_origins").map(|field| self.origins(field));
         let rules = table.take("identity").map(|field| self.rules(field)).unwrap_or_default();
+        let protect = table.take("protect").and_then(|field| field.boolean(self.report));
         let limits = table.take("limits").map(|field| self.limits(field)).unwrap_or_default();
         let factor = table.take("api_limits_factor").and_then(|field| self.factor(field));
         let keys = table.take("key").map(|field| self.keys(field)).unwrap_or_default();
@@ -144,7 +145,7 @@ impl<'r> CompanyReader<'r> {
         Some(Company {
             id: id?,
             allowed_origins,
-            rules: Arc::new(rules),
+            rules: Arc::new(Rules { protect: protect.unwrap_or(rules.protect), ..rules }),
             limits,
             api_limits_factor: factor.unwrap_or(NonZeroU32::MIN),
             keys,
@@ -196,6 +197,7 @@ impl<'r> CompanyReader<'r> {
                 added: self.sentinels(table.take("sentinels")),
                 removed: self.sentinels(table.take("not_sentinels")),
             },
+            ..standard
         };
         table.finish(self.report);
         rules

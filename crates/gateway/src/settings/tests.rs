@@ -111,6 +111,16 @@ fn a_whole_file_is_understood() {
 }
 
 #[test]
+fn a_company_protects_what_it_wrote_only_if_it_says_so() {
+    for (setting, expected) in [("", false), ("protect = false", false), ("protect = true", true)] {
+        let file = File::parse(&with_company(setting)).unwrap();
+        assert_eq!(file.companies.find("ABC123").unwrap().rules.protect, expected);
+    }
+    let text = with_company("protect = \"yes\"");
+    refuses(&text, &["line 3: company[ABC123].protect must be true or false"]);
+}
+
+#[test]
 fn every_problem_of_a_file_is_reported_with_its_place_and_line() {
     refuses(
         r#"listen = "localhost:8080"
@@ -336,7 +346,7 @@ fn checking_counts_what_is_configured_or_says_what_is_wrong() {
     let file = TemporaryFile::new(with_company("lmits = {}"));
     let error = CheckArguments { config: file.path.clone() }.check().unwrap_err();
     let expected = "is not a valid configuration:\n  line 3: company[ABC123].lmits is unknown; \
-                    known are id, allowed_origins, identity, limits, api_limits_factor, key";
+                    known are id, allowed_origins, identity, protect, limits, api_limits_factor, key";
     assert!(error.to_string().ends_with(expected), "{error}");
 }
 

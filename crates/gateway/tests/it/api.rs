@@ -8,6 +8,7 @@ mod imports;
 mod lists;
 mod merging;
 mod outcomes;
+mod protect;
 mod reading;
 mod refusals;
 
@@ -39,9 +40,14 @@ struct Api {
 
 impl Api {
     fn new() -> Api {
+        Api::set("")
+    }
+
+    /// The same, with these settings of the first company.
+    fn set(settings: &str) -> Api {
         let all = r#""profiles:read", "profiles:write", "data-privacy:write""#;
         let home = Home::configured(&format!(
-            "[[company]]\nid = \"ABC123\"\napi_limits_factor = 100\n{}{}\n[[company]]\nid = \"XYZ789\"\n{}",
+            "[[company]]\nid = \"ABC123\"\napi_limits_factor = 100\n{settings}\n{}{}\n[[company]]\nid = \"XYZ789\"\n{}",
             key("all", KEY, all),
             key("reader", READER, r#""profiles:read""#),
             key("stranger", STRANGER, all),

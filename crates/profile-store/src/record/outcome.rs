@@ -11,15 +11,14 @@ use crate::{
     ClaimOutcome, Effect, Fate, Ignored, InvalidToken, Origin, Outcome, Refused, Scope, Timestamp,
 };
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
-/// The tag of a changed property. A changed field's tag is its number.
+/// The tag of a property. A field's tag is its number.
 const PROPERTY: u8 = 255;
 
 /// The record of an outcome. Its number is in the key.
 pub(crate) fn encode_outcome(outcome: &Outcome) -> Vec<u8> {
-    let Outcome { sequence: _, at, scope, revision, survivor, effect, claims, changed, .. } =
-        outcome;
+    let Outcome { sequence: _, at, scope, revision, survivor, effect, claims, .. } = outcome;
     let mut writer = Writer::new(VERSION);
     writer.number(at.millis());
     writer.byte(number_of(&SCOPES, *scope));
@@ -29,9 +28,8 @@ pub(crate) fn encode_outcome(outcome: &Outcome) -> Vec<u8> {
     survivor.iter().for_each(|&id| writer.id(id));
     writer.count(claims.len());
     claims.iter().for_each(|claim| encode_claim(&mut writer, claim));
-    writer.count(changed.len());
-    changed.iter().for_each(|attribute| encode_changed(&mut writer, attribute));
-    writer.count(outcome.changed_unlisted);
+    encode_attributes(&mut writer, &outcome.changed, outcome.changed_unlisted);
+    encode_attributes(&mut writer, &outcome.withheld, outcome.withheld_unlisted);
     writer.count(outcome.previous.len());
     outcome.previous.iter().for_each(|&sequence| writer.number(sequence));
     writer.finish()
@@ -46,8 +44,8 @@ pub(crate) fn decode_outcome(sequence: u64, record: &[u8]) -> Result<Outcome, In
     let effect = nth(&EFFECTS, reader.byte()?)?;
     let survivor = repeated(&mut reader, Reader::id)?;
     let claims = repeated(&mut reader, decode_claim)?;
-    let changed = repeated(&mut reader, decode_changed)?;
-    let changed_unlisted = usize::try_from(reader.number()?).or(Err(InvalidRecord::Value))?;
+    let (changed, changed_unlisted) = decode_attributes(&mut reader)?;
+    let (withheld, withheld_unlisted) = decode_attributes(&mut reader)?;
     let previous = repeated(&mut reader, Reader::number)?;
     reader.finish()?;
     let survivor = match survivor[..] {
@@ -65,6 +63,8 @@ pub(crate) fn decode_outcome(sequence: u64, record: &[u8]) -> Result<Outcome, In
         claims,
         changed,
         changed_unlisted,
+        withheld,
+        withheld_unlisted,
         previous,
     })
 }
@@ -177,7 +177,22 @@ fn decode_fate(reader: &mut Reader<'_>) -> Result<Fate, InvalidRecord> {
     }
 }
 
-fn encode_changed(writer: &mut Writer, attribute: &ChangedAttribute) {
+/// The attributes listed, and how many more there are.
+fn encode_attributes(writer: &mut Writer, listed: &[ChangedAttribute], unlisted: usize) {
+    writer.count(listed.len());
+    listed.iter().for_each(|attribute| encode_attribute(writer, attribute));
+    writer.count(unlisted);
+}
+
+fn decode_attributes(
+    reader: &mut Reader<'_>,
+) -> Result<(Vec<ChangedAttribute>, usize), InvalidRecord> {
+    let listed = repeated(reader, decode_attribute)?;
+    let unlisted = usize::try_from(reader.number()?).or(Err(InvalidRecord::Value))?;
+    Ok((listed, unlisted))
+}
+
+fn encode_attribute(writer: &mut Writer, attribute: &ChangedAttribute) {
     match attribute {
         ChangedAttribute::Field(field) => writer.byte(field_number(*field)),
         ChangedAttribute::Property(name) => {
@@ -187,7 +202,7 @@ fn encode_changed(writer: &mut Writer, attribute: &ChangedAttribute) {
     }
 }
 
-fn decode_changed(reader: &mut Reader<'_>) -> Result<ChangedAttribute, InvalidRecord> {
+fn decode_attribute(reader: &mut Reader<'_>) -> Result<ChangedAttribute, InvalidRecord> {
     match reader.byte()? {
         PROPERTY => Ok(ChangedAttribute::Property(reader.parsed()?)),
         number => field_of(number).map(ChangedAttribute::Field).ok_or(InvalidRecord::Tag(number)),
