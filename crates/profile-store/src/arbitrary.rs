@@ -10,7 +10,7 @@ use proptest::{collection::vec, option, prelude::*, sample::select};
 
 use crate::{
     Apart, Authored, ClaimOutcome, Effect, Fate, Held, Identifier, Ignored, InvalidToken, Merge,
-    Named, Origin, Outcome, Profile, Refused, Scope, Timestamp,
+    Named, Origin, Outcome, Profile, Refused, Scope, Timestamp, Unsigned,
 };
 
 pub(crate) fn profiles() -> impl Strategy<Value = Profile> {
@@ -219,6 +219,9 @@ fn fates() -> impl Strategy<Value = Fate> {
         Fate::Ignored(Ignored::Token(InvalidToken::Unsealed)),
         Fate::Ignored(Ignored::Token(InvalidToken::Foreign)),
         Fate::Ignored(Ignored::Token(InvalidToken::Expired)),
+        Fate::Ignored(Ignored::Unsigned(Unsigned::Missing)),
+        Fate::Ignored(Ignored::Unsigned(Unsigned::Wrong)),
+        Fate::Ignored(Ignored::Unsigned(Unsigned::Expired)),
     ];
     prop_oneof![
         select(plain),

@@ -45,7 +45,7 @@ mod writing;
 
 pub use audit::{Audit, Breach, audit};
 pub use authored::Authored;
-pub use claims::{Claim, Claims, InvalidToken, Named, OnlySentinels, Origin};
+pub use claims::{Claim, Claims, InvalidToken, Named, OnlySentinels, Origin, Unsigned};
 pub use copy::{Copied, CopyError, copy};
 pub use decision::{Decision, Merge, Moment, PropertiesTooLarge, Submission, decide};
 pub use engine::Engine;

@@ -55,7 +55,7 @@ mod tests {
     use super::*;
     use crate::{
         Apart, ClaimOutcome, Effect, Fate, Held, Identifier, Ignored, InvalidToken, Named, Origin,
-        Profile, Refused, Scope, Timestamp,
+        Profile, Refused, Scope, Timestamp, Unsigned,
         arbitrary::{merges, outcomes, profiles},
     };
 
@@ -155,6 +155,7 @@ mod tests {
     fn fates(id: ProfileId) -> Vec<(Fate, Vec<u8>)> {
         use IdentifierKind::{Email, ExternalId};
         let token = |reason| Fate::Ignored(Ignored::Token(reason));
+        let unsigned = |reason| Fate::Ignored(Ignored::Unsigned(reason));
         vec![
             (Fate::Matched, vec![0]),
             (Fate::Attached, vec![1]),
@@ -175,6 +176,9 @@ mod tests {
             (token(InvalidToken::Unsealed), vec![36]),
             (token(InvalidToken::Foreign), vec![37]),
             (token(InvalidToken::Expired), vec![38]),
+            (unsigned(Unsigned::Missing), vec![39]),
+            (unsigned(Unsigned::Wrong), vec![40]),
+            (unsigned(Unsigned::Expired), vec![41]),
         ]
     }
 

@@ -2,7 +2,7 @@
 
 use actix_web::{http::StatusCode, web::Payload};
 use profile_protocol::{ExplainedScope, ProfileExplain, limits::BODY_BYTES};
-use profile_store::{Intent, Scope};
+use profile_store::Intent;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -19,12 +19,15 @@ pub(super) async fn explain(call: &Call<'_>, payload: &mut Payload) -> Result<An
     Query::of(call, &[])?;
     let body = call.body(payload, BODY_BYTES).await?;
     let asked = ProfileExplain::parse(&body, call.revision).map_err(Refusal::Violations)?;
-    let (scope, intent) = match asked.scope {
-        ExplainedScope::Client => (Scope::Client, Intent::Upsert),
-        ExplainedScope::Server => (Scope::Server, Intent::Import),
+    let Call { request, gateway, company, .. } = call;
+    let submission = match asked.scope {
+        ExplainedScope::Client => {
+            submission::of_client(gateway, company, request.headers(), asked.request)?
+        }
+        ExplainedScope::Server => {
+            submission::of_server(gateway, company, Intent::Import, asked.request)?
+        }
     };
-    let Call { gateway, company, .. } = call;
-    let submission = submission::of(gateway, company, scope, intent, asked.request)?;
     let outcome = gateway.store.explain(submission).await.map_err(Refusal::Store)?;
     gateway.meters.served();
     let links = SelfLink { this: call.own_link() };

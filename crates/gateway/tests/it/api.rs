@@ -11,6 +11,7 @@ mod outcomes;
 mod protect;
 mod reading;
 mod refusals;
+mod signed;
 
 use gateway::private_key::KeyDigest;
 use serde_json::{Value, json};
@@ -35,7 +36,7 @@ fn key(name: &str, text: &str, scopes: &str) -> String {
 struct Api {
     gateway: Serving,
     // Removed with its directory when the tests are done with it.
-    _home: Home,
+    home: Home,
 }
 
 impl Api {
@@ -53,7 +54,7 @@ impl Api {
             key("stranger", STRANGER, all),
         ));
         let gateway = home.serve();
-        Api { gateway, _home: home }
+        Api { gateway, home }
     }
 
     fn send(&self, request: &Request) -> Answer {

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     ClaimOutcome, Effect, Fate, Ignored, InvalidToken, Origin, Outcome, Refused, Scope, Timestamp,
+    Unsigned,
 };
 
 const VERSION: u8 = 2;
@@ -145,6 +146,9 @@ fn encode_fate(writer: &mut Writer, fate: Fate) {
         Fate::Ignored(Ignored::Token(InvalidToken::Unsealed)) => (36, None, None),
         Fate::Ignored(Ignored::Token(InvalidToken::Foreign)) => (37, None, None),
         Fate::Ignored(Ignored::Token(InvalidToken::Expired)) => (38, None, None),
+        Fate::Ignored(Ignored::Unsigned(Unsigned::Missing)) => (39, None, None),
+        Fate::Ignored(Ignored::Unsigned(Unsigned::Wrong)) => (40, None, None),
+        Fate::Ignored(Ignored::Unsigned(Unsigned::Expired)) => (41, None, None),
     };
     writer.byte(tag);
     kind.into_iter().for_each(|kind| writer.byte(number_of(&KINDS, kind)));
@@ -153,6 +157,7 @@ fn encode_fate(writer: &mut Writer, fate: Fate) {
 
 fn decode_fate(reader: &mut Reader<'_>) -> Result<Fate, InvalidRecord> {
     let token = |reason| Ok(Fate::Ignored(Ignored::Token(reason)));
+    let unsigned = |reason| Ok(Fate::Ignored(Ignored::Unsigned(reason)));
     match reader.byte()? {
         0 => Ok(Fate::Matched),
         1 => Ok(Fate::Attached),
@@ -173,6 +178,9 @@ fn decode_fate(reader: &mut Reader<'_>) -> Result<Fate, InvalidRecord> {
         36 => token(InvalidToken::Unsealed),
         37 => token(InvalidToken::Foreign),
         38 => token(InvalidToken::Expired),
+        39 => unsigned(Unsigned::Missing),
+        40 => unsigned(Unsigned::Wrong),
+        41 => unsigned(Unsigned::Expired),
         tag => Err(InvalidRecord::Tag(tag)),
     }
 }
