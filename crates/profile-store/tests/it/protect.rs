@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use crate::{
     laws::{TIGHT, requests},
     people::{Asked, asked},
-    world::{World, wait},
+    world::World,
 };
 
 fn protected() -> Rules {
@@ -244,31 +244,6 @@ proptest! {
                     prop_assert_eq!(value.starts_with("s-"), own, "{}={}", name, value);
                 }
             }
-        }
-    }
-
-    /// Undone at once, a merge leaves no trace, nor of who wrote what.
-    #[test]
-    fn undo_restores_both_sides_and_their_authors(sequence in sequences(), protect in any::<bool>()) {
-        let mut world = World::with_rules(Rules { protect, ..Rules::default() });
-        for asked in sequence {
-            let Asked { subject, attributes, .. } = asked.clone();
-            let claims = Asked { subject, attributes, ..Asked::default() };
-            let outcome = wait(world.store.explain(world.submission(&claims))).unwrap();
-            let attaches = outcome.claims.iter().any(|claim| claim.fate.word() == "attached");
-            if outcome.absorbed().next().is_some() && !attaches {
-                let known = |world: &World| {
-                    (0..world.known.len()).map(|n| values(&world.profile(n))).collect::<Vec<_>>()
-                };
-                let before = known(&world);
-                let absorbed: Vec<_> = world.ask(&claims).absorbed().collect();
-                for id in absorbed.iter().rev() {
-                    let number = world.known.iter().position(|known| known == id).unwrap();
-                    world.undo(number).unwrap();
-                }
-                prop_assert_eq!(known(&world), before);
-            }
-            world.ask(&asked);
         }
     }
 
