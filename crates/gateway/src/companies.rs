@@ -11,7 +11,10 @@ use std::{
 use profile_protocol::CompanyId;
 use profile_store::Rules;
 
-use crate::{limits, origin::Origin, private_key::KeyDigest, quota::Limits, scope::Scopes};
+use crate::{
+    limits, origin::Origin, private_key::KeyDigest, quota::Limits, scope::Scopes,
+    signature::SignedIdentity,
+};
 
 /// A company this gateway serves.
 #[derive(Clone, Debug)]
@@ -21,13 +24,16 @@ pub struct Company {
     /// The origins whose pages may send profiles. `None` allows any, and an empty
     /// list none, which leaves apps and servers.
     pub allowed_origins: Option<Box<[Origin]>>,
-    /// How people are told apart.
+    /// How people are told apart, and what of them clients may not change.
     pub rules: Arc<Rules>,
     /// How many requests the company may send.
     pub limits: Limits,
     /// How many times as much as the original allows the company's own programs may
     /// ask of each endpoint.
     pub api_limits_factor: NonZeroU32,
+    /// The keys with which pages have to have signed whom they name. `None`: pages may
+    /// name anybody.
+    pub signed_identity: Option<SignedIdentity>,
     /// The private keys that act for the company.
     pub keys: Box<[Key]>,
 }
@@ -213,6 +219,7 @@ mod tests {
             allowed_origins: None,
             limits: Limits::default(),
             api_limits_factor: NonZeroU32::MIN,
+            signed_identity: None,
             rules: Arc::default(),
             keys: keys.iter().map(key).collect(),
         }

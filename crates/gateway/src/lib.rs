@@ -21,6 +21,7 @@ pub mod reply;
 pub mod scope;
 pub mod server;
 pub mod settings;
+pub mod signature;
 pub mod state;
 pub mod telemetry;
 

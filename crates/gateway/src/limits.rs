@@ -73,6 +73,10 @@ pub const DISCARD_TIMEOUT: Duration = Duration::from_millis(250);
 /// over the life of a token.
 pub const EXCHANGE_KEYS: usize = 16;
 
+/// Keys with which a company signs whom its pages name: the one in use, and those
+/// that it takes the place of.
+pub const SIGNATURE_KEYS: usize = 4;
+
 /// How long an exchange token stands for its profile: as long as the cookie in
 /// which browsers keep it.
 pub const EXCHANGE_TOKEN_LIFETIME: Duration = Duration::from_hours(730 * 24);

@@ -7,7 +7,7 @@ use actix_web::{
     web::{Data, Payload},
 };
 use profile_protocol::{CompanyId, ProfileId, ProfileRequest, limits::BODY_BYTES};
-use profile_store::{Intent, Outcome, Scope};
+use profile_store::Outcome;
 
 use crate::{
     admission, body,
@@ -76,7 +76,7 @@ async fn upsert(
     let parsed = ProfileRequest::parse(&body, revision);
     gateway.meters.parsed(gateway.clock.elapsed().saturating_sub(parsing));
     let parsed = parsed.map_err(Refusal::Violations)?;
-    let submission = submission::of(gateway, &company, Scope::Client, Intent::Upsert, parsed)?;
+    let submission = submission::of_client(gateway, &company, headers, parsed)?;
     let outcome = submission::store(gateway, submission).await?;
 
     let onsite = headers.get("x-klaviyo-onsite").is_some_and(|value| value == "1");

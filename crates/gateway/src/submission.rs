@@ -2,22 +2,53 @@
 
 use std::sync::Arc;
 
+use actix_web::http::header::HeaderMap;
 use profile_protocol::ProfileRequest;
-use profile_store::{Claims, Effect, Intent, Outcome, Scope, Submission};
+use profile_store::{Claims, Effect, Intent, Outcome, Scope, Submission, Unsigned};
 
 use crate::{companies::Company, meters, refusal::Refusal, state::Gateway};
 
-/// What a request asks of the store.
-pub(crate) fn of(
+/// What a request of the company's own server asks of the store.
+pub(crate) fn of_server(
+    gateway: &Gateway,
+    company: &Company,
+    intent: Intent,
+    request: ProfileRequest,
+) -> Result<Submission, Refusal> {
+    of(gateway, company, Scope::Server, intent, request, Ok(()))
+}
+
+/// What a request of a page or app asks of the store. Whom it names counts only if
+/// the company signed that, where the company wants it signed.
+pub(crate) fn of_client(
+    gateway: &Gateway,
+    company: &Company,
+    headers: &HeaderMap,
+    request: ProfileRequest,
+) -> Result<Submission, Refusal> {
+    let now = gateway.clock.unix_seconds();
+    let signed = match &company.signed_identity {
+        Some(signed) => signed.judge(&company.id, &request, headers, now),
+        None => Ok(()),
+    };
+    of(gateway, company, Scope::Client, Intent::Upsert, request, signed)
+}
+
+fn of(
     gateway: &Gateway,
     company: &Company,
     scope: Scope,
     intent: Intent,
     request: ProfileRequest,
+    signed: Result<(), Unsigned>,
 ) -> Result<Submission, Refusal> {
     let (ring, now) = (gateway.exchange(), gateway.clock.unix_seconds());
     let open = |token: &_| ring.open(&company.id, token, now);
-    let claims = Claims::of(&request, scope, &company.rules.sentinels, open);
+    let sentinels = &company.rules.sentinels;
+    let claims = match signed {
+        Ok(()) => Claims::of(&request, scope, sentinels, open),
+        Err(reason) => Claims::unsigned(&request, scope, sentinels, reason, open),
+    };
     Ok(Submission {
         company: company.id.clone(),
         scope,

@@ -9,20 +9,27 @@ use profile_protocol::{
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
 use crate::{
-    Apart, ClaimOutcome, Effect, Fate, Held, Identifier, Ignored, InvalidToken, Merge, Named,
-    Origin, Outcome, Profile, Refused, Scope, Timestamp,
+    Apart, Authored, ClaimOutcome, Effect, Fate, Held, Identifier, Ignored, InvalidToken, Merge,
+    Named, Origin, Outcome, Profile, Refused, Scope, Timestamp, Unsigned,
 };
 
 pub(crate) fn profiles() -> impl Strategy<Value = Profile> {
     let times = (any::<u64>(), any::<u64>());
     let past = (vec(ids(), 0..4), option::of(1..=u64::MAX), vec(apart(), 0..3));
-    (ids(), times, held(), attributes(), past).prop_map(
-        |(id, (created, updated), held, attributes, (absorbed, last_outcome, apart))| Profile {
+    (ids(), times, held(), known(), past).prop_map(
+        |(
+            id,
+            (created, updated),
+            held,
+            (attributes, authored),
+            (absorbed, last_outcome, apart),
+        )| Profile {
             id,
             created: Timestamp::from_millis(created),
             updated: Timestamp::from_millis(updated),
             held,
             attributes,
+            authored,
             absorbed,
             last_outcome,
             apart,
@@ -31,13 +38,15 @@ pub(crate) fn profiles() -> impl Strategy<Value = Profile> {
 }
 
 pub(crate) fn merges() -> impl Strategy<Value = Merge> {
-    (any::<u64>(), any::<u64>(), profiles(), profiles(), vec(named(), 0..3)).prop_map(
-        |(sequence, at, survivor, absorbed, links)| Merge {
+    let moment = (any::<u64>(), any::<u64>(), any::<bool>());
+    (moment, profiles(), profiles(), vec(named(), 0..3)).prop_map(
+        |((sequence, at, protect), survivor, absorbed, links)| Merge {
             sequence,
             at: Timestamp::from_millis(at),
             survivor,
             absorbed,
             links,
+            protect,
         },
     )
 }
@@ -68,11 +77,8 @@ pub(crate) fn outcomes() -> impl Strategy<Value = Outcome> {
     .to_vec();
     let scopes = [Scope::Client, Scope::Server].to_vec();
     let head = (any::<u64>(), any::<u64>(), select(scopes), revisions(), select(effects));
-    let changed = prop_oneof![
-        select(Field::ALL.to_vec()).prop_map(ChangedAttribute::Field),
-        parsed(".{0,12}").prop_map(ChangedAttribute::Property),
-    ];
-    let tail = (vec(changed, 0..4), any::<usize>(), vec(any::<u64>(), 0..4));
+    let changed = || (vec(changed_attributes(), 0..4), any::<usize>());
+    let tail = (changed(), changed(), vec(any::<u64>(), 0..4));
     (head, option::of(ids()), vec(claims(), 0..6), tail).prop_map(
         |((sequence, at, scope, revision, effect), survivor, claims, tail)| Outcome {
             sequence,
@@ -82,11 +88,20 @@ pub(crate) fn outcomes() -> impl Strategy<Value = Outcome> {
             survivor,
             effect,
             claims,
-            changed: tail.0,
-            changed_unlisted: tail.1,
+            changed: tail.0.0,
+            changed_unlisted: tail.0.1,
+            withheld: tail.1.0,
+            withheld_unlisted: tail.1.1,
             previous: tail.2,
         },
     )
+}
+
+fn changed_attributes() -> impl Strategy<Value = ChangedAttribute> {
+    prop_oneof![
+        select(Field::ALL.to_vec()).prop_map(ChangedAttribute::Field),
+        parsed(".{0,12}").prop_map(ChangedAttribute::Property),
+    ]
 }
 
 fn ids() -> impl Strategy<Value = ProfileId> {
@@ -115,6 +130,22 @@ fn held() -> impl Strategy<Value = Held> {
             anonymous_ids,
             secondary_emails,
         })
+}
+
+/// What is known, and what of it the company wrote.
+fn known() -> impl Strategy<Value = (Attributes, Authored)> {
+    (attributes(), vec(any::<bool>(), Field::ALL.len() + 4)).prop_map(|(attributes, own)| {
+        let mut authored = Authored::default();
+        let fields = attributes.fields.iter().map(|(field, value)| (field, value.is_some()));
+        for ((field, has), own) in fields.zip(&own) {
+            authored.put_field(field, has && *own);
+        }
+        let names = attributes.properties.iter().map(|(name, _)| name);
+        for (name, own) in names.zip(own.iter().skip(Field::ALL.len())) {
+            authored.put_property(name, *own);
+        }
+        (attributes, authored)
+    })
 }
 
 pub(crate) fn attributes() -> impl Strategy<Value = Attributes> {
@@ -188,6 +219,9 @@ fn fates() -> impl Strategy<Value = Fate> {
         Fate::Ignored(Ignored::Token(InvalidToken::Unsealed)),
         Fate::Ignored(Ignored::Token(InvalidToken::Foreign)),
         Fate::Ignored(Ignored::Token(InvalidToken::Expired)),
+        Fate::Ignored(Ignored::Unsigned(Unsigned::Missing)),
+        Fate::Ignored(Ignored::Unsigned(Unsigned::Wrong)),
+        Fate::Ignored(Ignored::Unsigned(Unsigned::Expired)),
     ];
     prop_oneof![
         select(plain),

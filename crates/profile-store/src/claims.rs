@@ -75,6 +75,19 @@ pub enum InvalidToken {
     Expired,
 }
 
+/// Why what a client says of external ids, addresses and phone numbers does not
+/// count, where the company wants it signed.
+#[expect(missing_docs, reason = "each variant's message says what it means")]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, thiserror::Error)]
+pub enum Unsigned {
+    #[error("unsigned")]
+    Missing,
+    #[error("signature wrong")]
+    Wrong,
+    #[error("signature expired")]
+    Expired,
+}
+
 /// A request named nobody but by placeholders such as `undefined`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("every identifier is a placeholder such as `null` or `undefined`")]
@@ -89,9 +102,35 @@ impl Claims {
         sentinels: &Sentinels,
         open: impl Fn(&ExchangeToken) -> Result<ProfileId, InvalidToken>,
     ) -> Result<Claims, OnlySentinels> {
+        Claims::gathered(request, scope, sentinels, None, open)
+    }
+
+    /// The same, of a request whose external ids, addresses and phone numbers do not
+    /// count, as if they had not been said.
+    pub fn unsigned(
+        request: &ProfileRequest,
+        scope: Scope,
+        sentinels: &Sentinels,
+        reason: Unsigned,
+        open: impl Fn(&ExchangeToken) -> Result<ProfileId, InvalidToken>,
+    ) -> Result<Claims, OnlySentinels> {
+        Claims::gathered(request, scope, sentinels, Some(reason), open)
+    }
+
+    fn gathered(
+        request: &ProfileRequest,
+        scope: Scope,
+        sentinels: &Sentinels,
+        unsigned: Option<Unsigned>,
+        open: impl Fn(&ExchangeToken) -> Result<ProfileId, InvalidToken>,
+    ) -> Result<Claims, OnlySentinels> {
         let mut claims = Claims::default();
-        claims.gather(&request.subject, Origin::Subject, sentinels, &open);
-        claims.gather(&request.identifiers, Origin::Attributes, sentinels, &open);
+        for (identifiers, origin) in
+            [(&request.subject, Origin::Subject), (&request.identifiers, Origin::Attributes)]
+        {
+            claims.gather_profile(identifiers, origin, &open);
+            claims.gather(identifiers, origin, sentinels, unsigned);
+        }
         claims.gather_secondary(&request.secondary_emails, scope);
         let sentinel =
             |dismissed: &ClaimOutcome| dismissed.fate == Fate::Refused(Refused::Sentinel);
@@ -111,15 +150,12 @@ impl Claims {
         &self.dismissed
     }
 
-    fn gather(
+    fn gather_profile(
         &mut self,
-        identifiers: &Identifiers,
+        Identifiers { id, exchange_token, .. }: &Identifiers,
         origin: Origin,
-        sentinels: &Sentinels,
         open: &impl Fn(&ExchangeToken) -> Result<ProfileId, InvalidToken>,
     ) {
-        let Identifiers { id, exchange_token, external_id, email, phone_number, anonymous_id } =
-            identifiers;
         match id {
             Some(ClaimedId::Profile(id)) => self.add(Named::Profile(*id), origin),
             Some(ClaimedId::Foreign) => {
@@ -134,6 +170,16 @@ impl Claims {
             }
             None => {}
         }
+    }
+
+    fn gather(
+        &mut self,
+        identifiers: &Identifiers,
+        origin: Origin,
+        sentinels: &Sentinels,
+        unsigned: Option<Unsigned>,
+    ) {
+        let Identifiers { external_id, email, phone_number, anonymous_id, .. } = identifiers;
         let named = [
             external_id.clone().map(Identifier::ExternalId),
             email.clone().map(Identifier::Email),
@@ -143,8 +189,14 @@ impl Claims {
         for identifier in named.into_iter().flatten() {
             if sentinels.contains(identifier.as_str()) {
                 self.dismiss(identifier.kind(), origin, Fate::Refused(Refused::Sentinel));
-            } else {
-                self.add(Named::Holder(identifier), origin);
+                continue;
+            }
+            match unsigned.filter(|_| identifier.kind() != IdentifierKind::AnonymousId) {
+                Some(reason) => {
+                    let fate = Fate::Ignored(Ignored::Unsigned(reason));
+                    self.dismiss(identifier.kind(), origin, fate);
+                }
+                None => self.add(Named::Holder(identifier), origin),
             }
         }
     }

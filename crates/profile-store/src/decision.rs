@@ -18,6 +18,7 @@ use crate::{
     mint::profile_id,
     outcome::{ClaimOutcome, Fate, Ignored},
     resolve,
+    writing::{Written, write},
 };
 
 /// One request, ready to be decided.
@@ -81,6 +82,8 @@ pub struct Merge {
     pub absorbed: Profile,
     /// The claims that led to it.
     pub links: Vec<Named>,
+    /// Whether the company protected its values then: see [`Rules::protect`].
+    pub protect: bool,
 }
 
 /// The profile would have more properties than one may keep, so nothing of the
@@ -106,7 +109,7 @@ pub fn decide(
 
     let start = before.cloned().unwrap_or_else(|| newcomer(moment));
     let previous = previous_outcomes(&start, absorbed.clone());
-    let (mut profile, merges) = absorb_all(start, absorbed, claims, &resolution.fates, moment);
+    let (mut profile, merges) = absorb_all(start, absorbed, submission, &resolution.fates, moment);
     let released = rename(&mut profile.held, submission, &mut resolution.fates);
     let mut base = untouched(submission, &resolution.fates, moment);
     base.claims.extend(released);
@@ -117,7 +120,8 @@ pub fn decide(
     if before.is_some_and(|before| loses_its_last(submission, before, &profile)) {
         return Err(Rejected::NoIdentifierLeft);
     }
-    let mut changed = submission.patch.clone().apply(&mut profile.attributes);
+    let Written { mut changed, mut withheld } =
+        write(&mut profile, &submission.patch, *scope, rules.protect);
     if !changed.is_empty() && !profile.attributes.properties.fit() {
         return Err(PropertiesTooLarge.into());
     }
@@ -132,13 +136,15 @@ pub fn decide(
         profile.updated = moment.now;
     }
     profile.last_outcome = Some(moment.sequence);
-    let changed_unlisted = list_bounded(&mut changed);
+    let (changed_unlisted, withheld_unlisted) =
+        (list_bounded(&mut changed), list_bounded(&mut withheld));
     let survivor = Some(profile.id);
-    let outcome = Outcome { survivor, effect, changed, changed_unlisted, previous, ..base };
+    let base = Outcome { changed, changed_unlisted, withheld, withheld_unlisted, ..base };
+    let outcome = Outcome { survivor, effect, previous, ..base };
     Ok(Decision { outcome, profile: Some(profile), merges })
 }
 
-/// Cuts the list of changed attributes to what an outcome holds, and says how
+/// Cuts a list of attributes to what an outcome holds, and says how
 /// many are left out.
 pub(crate) fn list_bounded(changed: &mut Vec<ChangedAttribute>) -> usize {
     let unlisted = changed.len().saturating_sub(limits::CHANGED_NAMES);
@@ -162,6 +168,8 @@ fn untouched(submission: &Submission, fates: &[Fate], moment: Moment) -> Outcome
         claims: made.chain(submission.claims.dismissed().iter().copied()).collect(),
         changed: Vec::new(),
         changed_unlisted: 0,
+        withheld: Vec::new(),
+        withheld_unlisted: 0,
         previous: Vec::new(),
     }
 }
@@ -182,17 +190,19 @@ fn previous_outcomes<'a>(
 fn absorb_all<'a>(
     mut survivor: Profile,
     all: impl Iterator<Item = &'a Profile>,
-    claims: &Claims,
+    submission: &Submission,
     fates: &[Fate],
     moment: Moment,
 ) -> (Profile, Vec<Merge>) {
+    let protect = submission.rules.protect;
+    let rules = Rules { protect, ..UNBOUNDED };
     let mut merges = Vec::new();
     for absorbed in all.cloned() {
         let before = survivor.clone();
-        survivor = merge(survivor, absorbed.clone(), &UNBOUNDED);
-        let links = links_to(absorbed.id, claims, fates);
+        survivor = merge(survivor, absorbed.clone(), &rules);
+        let links = links_to(absorbed.id, &submission.claims, fates);
         let Moment { now: at, sequence, .. } = moment;
-        merges.push(Merge { sequence, at, survivor: before, absorbed, links });
+        merges.push(Merge { sequence, at, survivor: before, absorbed, links, protect });
     }
     (survivor, merges)
 }

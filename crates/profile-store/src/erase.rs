@@ -35,6 +35,8 @@ pub(crate) fn deleted(asked: &Delete, profile: &Profile, moment: Moment) -> Outc
         claims: vec![ClaimOutcome { kind, origin: Origin::Command, fate: Fate::Matched }],
         changed: Vec::new(),
         changed_unlisted: 0,
+        withheld: Vec::new(),
+        withheld_unlisted: 0,
         previous: profile.last_outcome.into_iter().collect(),
     }
 }

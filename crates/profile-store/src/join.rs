@@ -65,6 +65,7 @@ pub(crate) fn join(
         survivor: destination.clone(),
         absorbed: source.clone(),
         links: vec![Named::Profile(source.id)],
+        protect: asked.rules.protect,
     };
     Ok(Decision { outcome, profile: Some(profile), merges: vec![merge] })
 }
@@ -97,6 +98,8 @@ fn outcome(asked: &MergeProfiles, moment: Moment) -> Outcome {
         claims: Vec::new(),
         changed: Vec::new(),
         changed_unlisted: 0,
+        withheld: Vec::new(),
+        withheld_unlisted: 0,
         previous: Vec::new(),
     }
 }

@@ -47,7 +47,7 @@ pub(crate) enum Kind {
 pub(crate) const FORMAT: &[u8] = b"\0format";
 
 /// The version of this layout.
-pub(crate) const FORMAT_VERSION: &[u8] = &[2];
+pub(crate) const FORMAT_VERSION: &[u8] = &[3];
 
 /// Greater than the key of the format, and smaller than every company's.
 pub(crate) const BEFORE_COMPANIES: &[u8] = &[END + 1];

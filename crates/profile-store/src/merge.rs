@@ -1,8 +1,8 @@
 //! Merging: what is known of one person, from two profiles of them.
 
-use profile_protocol::{Attributes, Field, Fields, Text};
+use profile_protocol::{Attributes, Field, Properties};
 
-use crate::{Held, Profile, Rules, Sentinels, limits};
+use crate::{Authored, Held, Profile, Rules, Sentinels, limits};
 
 /// While profiles join, lists may grow past their bounds: what has to leave is
 /// decided once, when all that stays is known.
@@ -11,6 +11,7 @@ pub(crate) const UNBOUNDED: Rules = Rules {
     secondary_emails: usize::MAX,
     merges: usize::MAX,
     sentinels: Sentinels { added: Vec::new(), removed: Vec::new() },
+    protect: false,
 };
 
 /// Folds `absorbed` into `survivor`, whose values stand; gaps are filled.
@@ -20,25 +21,42 @@ pub(crate) const UNBOUNDED: Rules = Rules {
 /// more of it filled, the survivor's if both have as much: an address made up of
 /// two is nobody's.
 ///
+/// Where the company protects its values ([`Rules::protect`]), each of them goes
+/// before what a client wrote, whichever profile it is of. A location of which it
+/// wrote something then stands, whatever else is filled, the survivor's if both are
+/// such; and the other's members that the company wrote come into it.
+///
 /// The fold obeys three laws, and the store leans on each of them. *Identity*:
 /// absorbing a profile of which nothing is known changes nothing that is known.
 /// *Idempotence*: absorbing again changes nothing more. *Associativity*: three
 /// profiles may be folded in whatever grouping they were found to be one. It is
 /// not commutative: who survives is decided by [`resolve`](crate::resolve).
 pub fn merge(survivor: Profile, absorbed: Profile, rules: &Rules) -> Profile {
-    let Profile { id, created, updated, held, attributes, absorbed: mut ids, last_outcome, apart } =
-        survivor;
+    let Profile {
+        id,
+        created,
+        updated,
+        held,
+        attributes,
+        authored,
+        absorbed: mut ids,
+        last_outcome,
+        apart,
+    } = survivor;
     for id in std::iter::once(absorbed.id).chain(absorbed.absorbed) {
         if !ids.contains(&id) {
             ids.push(id);
         }
     }
+    let theirs = (absorbed.attributes, absorbed.authored);
+    let (attributes, authored) = merge_known((attributes, authored), theirs, rules.protect);
     Profile {
         id,
         created: created.min(absorbed.created),
         updated,
         held: merge_held(held, absorbed.held, rules),
-        attributes: merge_attributes(attributes, absorbed.attributes),
+        attributes,
+        authored,
         absorbed: ids,
         last_outcome,
         apart: newest(limits::APART, absorbed.apart, apart),
@@ -70,35 +88,64 @@ pub(crate) fn newest<T: PartialEq>(limit: usize, mut older: Vec<T>, newer: Vec<T
     older
 }
 
+/// What is known beside who they are, and what of it the company wrote.
+type Known = (Attributes, Authored);
+
 /// Folds what is known beside who they are; see [`merge`].
-pub fn merge_attributes(survivor: Attributes, absorbed: Attributes) -> Attributes {
-    let Attributes { fields, mut properties } = survivor;
-    properties.fill_from(absorbed.properties);
-    Attributes { fields: merge_fields(fields, absorbed.fields), properties }
-}
-
-fn merge_fields(
-    survivor: Fields<Option<Text>>,
-    mut absorbed: Fields<Option<Text>>,
-) -> Fields<Option<Text>> {
-    let moves = filled_location(&survivor) < filled_location(&absorbed);
-    let mut merged = survivor;
+fn merge_known(survivor: Known, absorbed: Known, protect: bool) -> Known {
+    let moves = location_moves(&survivor, &absorbed, protect);
+    let (Attributes { mut fields, properties }, mut authored) = survivor;
+    let (Attributes { fields: mut their_fields, properties: their_properties }, theirs) = absorbed;
     for field in Field::ALL {
-        let theirs = absorbed[field].take();
-        merged[field] = match (field, merged[field].take()) {
-            (Field::Timezone, ours) => theirs.or(ours),
-            (place, _) if place.is_location() && moves => theirs,
-            (place, ours) if place.is_location() => ours,
-            (_, ours) => ours.or(theirs),
+        let (own, their_own) = (authored.field(field), theirs.field(field));
+        let gives = match field {
+            _ if protect && own != their_own => their_own,
+            Field::Timezone => their_fields[field].is_some(),
+            place if place.is_location() => moves,
+            _ => fields[field].is_none(),
         };
+        if gives {
+            fields[field] = their_fields[field].take();
+            authored.put_field(field, their_own);
+        }
     }
-    merged
+    let properties =
+        merge_properties(properties, &mut authored, their_properties, &theirs, protect);
+    (Attributes { fields, properties }, authored)
 }
 
-/// How much of a location is filled, its time zone apart.
-fn filled_location(fields: &Fields<Option<Text>>) -> usize {
-    let counts = |field: Field| field.is_location() && field != Field::Timezone;
-    fields.iter().filter(|(field, value)| counts(*field) && value.is_some()).count()
+/// Whether the location, its time zone apart, is the absorbed profile's. One of
+/// which the company wrote nothing gives way to one of which it wrote something.
+fn location_moves(survivor: &Known, absorbed: &Known, protect: bool) -> bool {
+    let own = |known: &Known| places().any(|field| known.1.field(field));
+    if protect && (own(survivor) || own(absorbed)) {
+        return !own(survivor);
+    }
+    let filled = |known: &Known| places().filter(|&field| known.0.fields[field].is_some()).count();
+    filled(survivor) < filled(absorbed)
+}
+
+/// The members of a location that are taken as a whole.
+fn places() -> impl Iterator<Item = Field> {
+    Field::ALL.into_iter().filter(|field| field.is_location() && *field != Field::Timezone)
+}
+
+fn merge_properties(
+    mut properties: Properties,
+    authored: &mut Authored,
+    absorbed: Properties,
+    theirs: &Authored,
+    protect: bool,
+) -> Properties {
+    for name in theirs.properties() {
+        let stands = properties.value(name).is_some() && (!protect || authored.property(name));
+        if let (false, Some(value)) = (stands, absorbed.value(name)) {
+            properties.set(name.clone(), value.clone());
+            authored.put_property(name, true);
+        }
+    }
+    properties.fill_from(absorbed);
+    properties
 }
 
 #[cfg(test)]
@@ -121,6 +168,11 @@ mod tests {
 
     fn merges(survivor: &[(Field, &str)], absorbed: &[(Field, &str)], merged: &[(Field, &str)]) {
         assert!(merge_attributes(known(survivor), known(absorbed)) == known(merged));
+    }
+
+    fn merge_attributes(survivor: Attributes, absorbed: Attributes) -> Attributes {
+        let clients = |attributes| (attributes, Authored::default());
+        merge_known(clients(survivor), clients(absorbed), false).0
     }
 
     #[test]
@@ -162,6 +214,7 @@ mod tests {
         secondary_emails: 2,
         merges: 4,
         sentinels: Sentinels { added: Vec::new(), removed: Vec::new() },
+        protect: false,
     };
 
     /// A profile whose lists hold nothing twice and no more than they may, as all
@@ -186,26 +239,63 @@ mod tests {
         }
 
         #[test]
-        fn absorbing_a_stranger_only_adds_their_id(ours in stored(), id in any::<u128>()) {
+        fn absorbing_a_stranger_only_adds_their_id(ours in stored(), id in any::<u128>(), protect in any::<bool>()) {
             let id = profile_protocol::ProfileId::from_bits(id);
             let stranger = Profile::new(id, Timestamp::from_millis(u64::MAX));
-            let merged = merge(ours.clone(), stranger, &TIGHT);
+            let merged = merge(ours.clone(), stranger, &Rules { protect, ..TIGHT });
             let mut expected = ours;
             expected.absorbed.push(id);
             prop_assert_eq!(merged, expected);
         }
 
         #[test]
-        fn absorbing_again_changes_nothing_more(ours in stored(), theirs in stored()) {
-            let once = merge(ours, theirs.clone(), &TIGHT);
-            prop_assert_eq!(merge(once.clone(), theirs, &TIGHT), once);
+        fn absorbing_again_changes_nothing_more(ours in stored(), theirs in stored(), protect in any::<bool>()) {
+            let rules = Rules { protect, ..TIGHT };
+            let once = merge(ours, theirs.clone(), &rules);
+            prop_assert_eq!(merge(once.clone(), theirs, &rules), once);
         }
 
         #[test]
-        fn three_may_be_folded_in_either_grouping(a in stored(), b in stored(), c in stored()) {
-            let left = merge(merge(a.clone(), b.clone(), &TIGHT), c.clone(), &TIGHT);
-            let right = merge(a, merge(b, c, &TIGHT), &TIGHT);
+        fn three_may_be_folded_in_either_grouping(a in stored(), b in stored(), c in stored(), protect in any::<bool>()) {
+            let rules = Rules { protect, ..TIGHT };
+            let left = merge(merge(a.clone(), b.clone(), &rules), c.clone(), &rules);
+            let right = merge(a, merge(b, c, &rules), &rules);
             prop_assert_eq!(left, right);
+        }
+
+        #[test]
+        fn who_wrote_what_changes_nothing_unless_it_is_protected(ours in stored(), theirs in stored()) {
+            let by_clients = |profile| Profile { authored: Authored::default(), ..profile };
+            let merged = merge(ours.clone(), theirs.clone(), &TIGHT);
+            let plain = merge(by_clients(ours), by_clients(theirs), &TIGHT);
+            prop_assert_eq!(by_clients(merged), plain);
+        }
+
+        #[test]
+        fn a_value_of_the_companys_only_gives_way_to_another_of_its_values(
+            ours in stored(),
+            theirs in stored(),
+        ) {
+            let merged = merge(ours.clone(), theirs.clone(), &Rules { protect: true, ..TIGHT });
+            for field in Field::ALL {
+                let authors = [&ours, &theirs].map(|profile| profile.authored.field(field));
+                prop_assert_eq!(merged.authored.field(field), authors.contains(&true));
+                let value = |profile: &Profile| profile.attributes.fields[field].clone();
+                let of_the_company = [&ours, &theirs]
+                    .into_iter()
+                    .filter(|profile| profile.authored.field(field))
+                    .any(|profile| value(profile) == value(&merged));
+                prop_assert!(!merged.authored.field(field) || of_the_company);
+            }
+            for (name, value) in merged.attributes.properties.iter() {
+                let authors = [&ours, &theirs].map(|profile| profile.authored.property(name));
+                prop_assert_eq!(merged.authored.property(name), authors.contains(&true));
+                let of_the_company = [&ours, &theirs]
+                    .into_iter()
+                    .filter(|profile| profile.authored.property(name))
+                    .any(|profile| profile.attributes.properties.value(name) == Some(value));
+                prop_assert!(!merged.authored.property(name) || of_the_company);
+            }
         }
     }
 }

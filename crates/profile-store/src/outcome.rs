@@ -5,7 +5,7 @@ use std::fmt;
 
 use profile_protocol::{ChangedAttribute, IdentifierKind, ProfileId, Revision};
 
-use crate::{InvalidToken, Origin, Timestamp};
+use crate::{InvalidToken, Origin, Timestamp, Unsigned};
 
 /// Who is asking.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -141,6 +141,8 @@ pub enum Ignored {
     ServerOnly,
     /// The token stands for nobody.
     Token(InvalidToken),
+    /// The company wants it signed, and it is not.
+    Unsigned(Unsigned),
 }
 
 impl fmt::Display for Ignored {
@@ -151,6 +153,7 @@ impl fmt::Display for Ignored {
             Ignored::ForeignId => f.write_str("id of another system"),
             Ignored::ServerOnly => f.write_str("for the company itself"),
             Ignored::Token(reason) => write!(f, "token {reason}"),
+            Ignored::Unsigned(reason) => reason.fmt(f),
         }
     }
 }
@@ -190,6 +193,13 @@ pub struct Outcome {
     pub changed: Vec<ChangedAttribute>,
     /// How many more changed than are listed.
     pub changed_unlisted: usize,
+    /// The attributes that a client would have changed, had the company not written
+    /// them and protected them: at most [`limits::CHANGED_NAMES`] of them.
+    ///
+    /// [`limits::CHANGED_NAMES`]: crate::limits::CHANGED_NAMES
+    pub withheld: Vec<ChangedAttribute>,
+    /// How many more were withheld than are listed.
+    pub withheld_unlisted: usize,
     /// The newest earlier outcomes about the survivor and about each profile it
     /// absorbed, or that was restored from it, in the order of the claims that name
     /// them: follow these to read a profile's history.

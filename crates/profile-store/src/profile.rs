@@ -4,7 +4,7 @@ use profile_protocol::{
     AnonymousId, Attributes, Email, ExternalId, IdentifierKind, PhoneNumber, ProfileId,
 };
 
-use crate::{LinkDigest, Named, Timestamp};
+use crate::{Authored, LinkDigest, Named, Timestamp};
 
 /// An identifier that can lead to a profile.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -108,6 +108,8 @@ pub struct Profile {
     pub held: Held,
     /// What is known about them.
     pub attributes: Attributes,
+    /// Which of that the company itself wrote.
+    pub authored: Authored,
     /// The ids of the profiles that were merged into this one, and of those
     /// merged into them: all of them resolve to this one.
     pub absorbed: Vec<ProfileId>,
@@ -143,6 +145,7 @@ impl Profile {
             updated: now,
             held: Held::default(),
             attributes: Attributes::default(),
+            authored: Authored::default(),
             absorbed: Vec::new(),
             last_outcome: None,
             apart: Vec::new(),

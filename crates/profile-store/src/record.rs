@@ -55,7 +55,7 @@ mod tests {
     use super::*;
     use crate::{
         Apart, ClaimOutcome, Effect, Fate, Held, Identifier, Ignored, InvalidToken, Named, Origin,
-        Profile, Refused, Scope, Timestamp,
+        Profile, Refused, Scope, Timestamp, Unsigned,
         arbitrary::{merges, outcomes, profiles},
     };
 
@@ -92,6 +92,22 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_the_company_wrote_has_another_tag_and_takes_no_more_room() {
+        let mut profile = Profile::new(ProfileId::from_bits(7), Timestamp::from_millis(3));
+        profile.attributes.fields[Field::FirstName] = "An".parse().ok();
+        profile.attributes.fields[Field::LastName] = "Li".parse().ok();
+        for name in ["m", "n"] {
+            profile.attributes.properties.set(name.parse().unwrap(), "1".parse().unwrap());
+        }
+        profile.authored.put_field(Field::LastName, true);
+        profile.authored.put_property(&"n".parse().unwrap(), true);
+        let expected =
+            [&[1, 3, 3, 0][..], b"\x07\x01m\x011", b"\x09\x01n\x011", b"\x20\x02An", b"\x41\x02Li"];
+        assert_eq!(encode_profile(&profile), expected.concat());
+        assert_eq!(decode_profile(profile.id, &expected.concat()), Ok(profile));
+    }
+
+    #[test]
     fn the_layout_of_what_was_undone_and_of_a_merge_is_what_it_always_was() {
         let id = |last: u8| [[0; 15].as_slice(), &[last]].concat();
         let survivor = [&[1, 5, 6, 0][..], b"\x02\x06a@b.co"].concat();
@@ -111,7 +127,7 @@ mod tests {
         assert_eq!(encode_profile(&profile), absorbed);
 
         let merge = [
-            &[1, 7, 0xac, 2][..],
+            &[2, 7, 0xac, 2, 1][..],
             &id(1),
             &[u8::try_from(survivor.len()).unwrap()],
             &survivor,
@@ -124,6 +140,7 @@ mod tests {
         let merge = merge.concat();
         let decoded = decode_merge(ProfileId::from_bits(3), &merge).unwrap();
         assert_eq!((decoded.sequence, decoded.at), (7, Timestamp::from_millis(300)));
+        assert!(decoded.protect);
         assert_eq!(decoded.survivor.id, ProfileId::from_bits(1));
         assert_eq!(decoded.absorbed, profile);
         let links = decoded.links.iter().map(|link| match link {
@@ -134,12 +151,12 @@ mod tests {
         assert_eq!(encode_merge(&decoded), merge);
     }
 
-    #[test]
-    fn the_layout_of_an_outcome_is_what_it_always_was() {
-        use IdentifierKind::{AnonymousId, Email, ExternalId, Id, PhoneNumber};
-        let id = ProfileId::from_bits(9);
+    /// Every fate, and how it is recorded.
+    fn fates(id: ProfileId) -> Vec<(Fate, Vec<u8>)> {
+        use IdentifierKind::{Email, ExternalId};
         let token = |reason| Fate::Ignored(Ignored::Token(reason));
-        let fates = [
+        let unsigned = |reason| Fate::Ignored(Ignored::Unsigned(reason));
+        vec![
             (Fate::Matched, vec![0]),
             (Fate::Attached, vec![1]),
             (Fate::Replaced, vec![2]),
@@ -159,7 +176,17 @@ mod tests {
             (token(InvalidToken::Unsealed), vec![36]),
             (token(InvalidToken::Foreign), vec![37]),
             (token(InvalidToken::Expired), vec![38]),
-        ];
+            (unsigned(Unsigned::Missing), vec![39]),
+            (unsigned(Unsigned::Wrong), vec![40]),
+            (unsigned(Unsigned::Expired), vec![41]),
+        ]
+    }
+
+    #[test]
+    fn the_layout_of_an_outcome_is_what_it_always_was() {
+        use IdentifierKind::{AnonymousId, Email, ExternalId, Id, PhoneNumber};
+        let id = ProfileId::from_bits(9);
+        let fates = fates(id);
         let kinds = [AnonymousId, PhoneNumber, Email, ExternalId, Id].into_iter().zip(0..).cycle();
         let origins = [Origin::Subject, Origin::Attributes, Origin::Append, Origin::Command];
         let origins = origins.into_iter().zip(0..).cycle();
@@ -179,14 +206,15 @@ mod tests {
         for (effect, number) in effects.into_iter().zip(0..) {
             for (scope, scope_number) in [(Scope::Client, 0), (Scope::Server, 1)] {
                 let bytes = [
-                    &[1, 0xac, 2, scope_number, 10][..],
+                    &[2, 0xac, 2, scope_number, 10][..],
                     b"2024-10-15",
                     &[number, 1],
                     &encode_id(id),
-                    &[19],
+                    &[u8::try_from(fates.len()).unwrap()],
                     &claim_bytes.concat(),
                     b"\x02\x0f\xff\x04plan",
-                    &[3, 2, 7, 0x80, 1],
+                    b"\x03\x01\x00\x04",
+                    &[2, 7, 0x80, 1],
                 ];
                 let outcome = decode_outcome(5, &bytes.concat()).unwrap();
                 assert_eq!(encode_outcome(&outcome), bytes.concat());
@@ -197,6 +225,11 @@ mod tests {
                 let plan = ChangedAttribute::Property("plan".parse().unwrap());
                 assert_eq!(outcome.changed, [ChangedAttribute::Field(Field::Longitude), plan]);
                 assert_eq!((outcome.changed_unlisted, &outcome.previous[..]), (3, &[7, 128][..]));
+                let first_name = ChangedAttribute::Field(Field::FirstName);
+                assert_eq!(
+                    (&outcome.withheld[..], outcome.withheld_unlisted),
+                    (&[first_name][..], 4)
+                );
             }
         }
     }
@@ -209,6 +242,7 @@ mod tests {
         assert_eq!(profile(&[2, 0, 0, 0]), InvalidRecord::Version(2));
         assert_eq!(profile(&[1, 0, 0, 0, 31]), InvalidRecord::Tag(31));
         assert_eq!(profile(&[1, 0, 0, 0, 48, 0]), InvalidRecord::Tag(48));
+        assert_eq!(profile(&[1, 0, 0, 0, 80, 0]), InvalidRecord::Tag(80));
         assert_eq!(profile(&[1, 0, 0, 0, 2, 1, b'a']), InvalidRecord::Value);
         assert_eq!(profile(&[1, 0, 0, 0, 2, 0xff, 0x7f]), InvalidRecord::Truncated);
         let number = [&[1][..], &[0xff; 10]].concat();
@@ -254,6 +288,7 @@ mod tests {
         fn no_bytes_make_a_reader_panic(bytes in vec(any::<u8>(), 0..64)) {
             reads(&bytes);
             reads(&[&[1][..], &bytes].concat());
+            reads(&[&[2][..], &bytes].concat());
         }
 
         #[test]

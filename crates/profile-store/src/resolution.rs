@@ -13,7 +13,7 @@ use crate::{
     outcome::{Fate, Ignored, Refused},
 };
 
-/// What a company may set about resolution.
+/// What a company may set about whom a request is about, and what it may do.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Rules {
     /// Anonymous ids one profile holds; the oldest leaves first.
@@ -25,6 +25,9 @@ pub struct Rules {
     pub merges: usize,
     /// Values that never identify anybody.
     pub sentinels: Sentinels,
+    /// Whether values that the company itself wrote are safe from clients: they fill
+    /// gaps, and where profiles join, the company's values go first.
+    pub protect: bool,
 }
 
 impl Default for Rules {
@@ -34,6 +37,7 @@ impl Default for Rules {
             secondary_emails: SECONDARY_EMAILS,
             merges: limits::MERGES,
             sentinels: Sentinels::default(),
+            protect: false,
         }
     }
 }

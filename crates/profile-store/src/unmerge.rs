@@ -86,7 +86,8 @@ fn led_to(profile: &Profile, link: &Named) -> bool {
 
 /// What the merge made of the two, before its lists were cut to their bounds.
 fn merged(recorded: &Merge) -> Profile {
-    merge(recorded.survivor.clone(), recorded.absorbed.clone(), &UNBOUNDED)
+    let rules = Rules { protect: recorded.protect, ..UNBOUNDED };
+    merge(recorded.survivor.clone(), recorded.absorbed.clone(), &rules)
 }
 
 /// What room the lists had before the merge and in it.
@@ -124,7 +125,7 @@ fn part_what(
     if profile.created == with.created {
         profile.created = without.created;
     }
-    part_attributes(&mut profile.attributes, &without.attributes, &with.attributes)
+    part_attributes(profile, without, with)
 }
 
 /// Keeps the identifiers of which `keep` is true.
@@ -172,39 +173,51 @@ fn readmit<T: Clone + PartialEq>(own: &mut Vec<T>, before: &[T], evicted: &[T], 
     *own = newest(limit, older, newer);
 }
 
-/// See [`part_what`].
+/// See [`part_what`]. A value that goes back is whose it was before.
 fn part_attributes(
-    living: &mut Attributes,
-    without: &Attributes,
-    with: &Attributes,
+    living: &mut Profile,
+    without: &Profile,
+    with: &Profile,
 ) -> (Vec<ChangedAttribute>, Vec<ChangedAttribute>) {
     let (mut changed, mut kept) = (Vec::new(), Vec::new());
     for field in Field::ALL {
-        let (was, became) = (&without.fields[field], &with.fields[field]);
-        if was == became {
-            continue;
+        let (was, became) = (&without.attributes.fields[field], &with.attributes.fields[field]);
+        let is = &mut living.attributes.fields[field];
+        let back = is == became;
+        if back {
+            is.clone_from(was);
+            let authors = [&without.authored, &with.authored].map(|all| all.field(field));
+            let author = author(living.authored.field(field), authors, was == became);
+            living.authored.put_field(field, author);
         }
-        if living.fields[field] == *became {
-            living.fields[field].clone_from(was);
-            changed.push(ChangedAttribute::Field(field));
-        } else {
-            kept.push(ChangedAttribute::Field(field));
+        if was != became {
+            if back { &mut changed } else { &mut kept }.push(ChangedAttribute::Field(field));
         }
     }
     // Whatever there is without a merge, there is with it: merges only ever add
     // properties. But a later one may have had another value to add.
-    for (name, value) in with.properties.iter() {
-        let was = without.properties.value(name);
-        if was == Some(value) {
-            continue;
+    for (name, became) in with.attributes.properties.iter() {
+        let was = without.attributes.properties.value(name);
+        let same = was == Some(became);
+        let is = living.attributes.properties.value(name);
+        let back = is == Some(became) && (same || put_back(&mut living.attributes, name, was));
+        if back {
+            let authors = [&without.authored, &with.authored].map(|all| all.property(name));
+            let author = author(living.authored.property(name), authors, same);
+            living.authored.put_property(name, author);
         }
-        if living.properties.value(name) == Some(value) && put_back(living, name, was) {
-            changed.push(ChangedAttribute::Property(name.clone()));
-        } else {
-            kept.push(ChangedAttribute::Property(name.clone()));
+        if !same {
+            let attribute = ChangedAttribute::Property(name.clone());
+            if back { &mut changed } else { &mut kept }.push(attribute);
         }
     }
     (changed, kept)
+}
+
+/// Whether the company wrote a value that goes back to what it was without the
+/// merge. One that is the same with it may have been written since.
+fn author(is: bool, [without, with]: [bool; 2], same: bool) -> bool {
+    if same && is != with { is } else { without }
 }
 
 /// Gives a property the value it had, or takes it away, unless the profile would
@@ -232,6 +245,7 @@ mod tests {
         secondary_emails: 2,
         merges: 4,
         sentinels: Sentinels { added: Vec::new(), removed: Vec::new() },
+        protect: false,
     };
 
     fn holding(id: u128, devices: &[&str], names: &[&str]) -> Profile {
@@ -248,7 +262,8 @@ mod tests {
     fn undone(first: Profile, second: Profile, living: &Profile) -> Held {
         let (at, links) = (Timestamp::default(), Vec::new());
         let survivor = living.clone();
-        let merge = Merge { sequence: 1, at, survivor: first, absorbed: second, links };
+        let merge =
+            Merge { sequence: 1, at, survivor: first, absorbed: second, links, protect: false };
         let owner = |identifier: &Identifier| living.held.holds(identifier).then_some(living.id);
         unmerge(&merge, Vec::new(), survivor, owner, &RULES, at).survivor.held
     }

@@ -330,6 +330,8 @@ impl View {
             claims: vec![ClaimOutcome { kind: IdentifierKind::Id, origin: Origin::Command, fate }],
             changed,
             changed_unlisted,
+            withheld: Vec::new(),
+            withheld_unlisted: 0,
             previous,
         };
         self.part(company, &survivor, &restored);

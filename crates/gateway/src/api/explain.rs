@@ -1,8 +1,8 @@
 //! Explaining: what would become of a request, with nothing written.
 
 use actix_web::{http::StatusCode, web::Payload};
-use profile_protocol::{ExplainedScope, ProfileExplain, ProfileRequest, limits::BODY_BYTES};
-use profile_store::{Intent, Outcome, Scope};
+use profile_protocol::{ExplainedScope, ProfileExplain, limits::BODY_BYTES};
+use profile_store::{Intent, Outcome};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -19,11 +19,7 @@ pub(super) async fn explain(call: &Call<'_>, payload: &mut Payload) -> Result<An
     Query::of(call, &[])?;
     let body = call.body(payload, BODY_BYTES).await?;
     let asked = ProfileExplain::parse(&body, call.revision).map_err(Refusal::Violations)?;
-    let (scope, intent) = match asked.scope {
-        ExplainedScope::Client => (Scope::Client, Intent::Upsert),
-        ExplainedScope::Server => (Scope::Server, Intent::Import),
-    };
-    let explained = match explained(call, scope, intent, asked.request).await {
+    let (data, meta) = match explained(call, asked).await {
         Ok(outcome) => {
             (Some(OutcomeResource::explained(&outcome)), ExplanationMeta { errors: Vec::new() })
         }
@@ -34,19 +30,21 @@ pub(super) async fn explain(call: &Call<'_>, payload: &mut Payload) -> Result<An
         Err(failure) => return Err(failure),
     };
     call.gateway.meters.served();
-    let (data, meta) = explained;
     let links = SelfLink { this: call.own_link() };
     Ok(Answer::of(StatusCode::OK, &Explanation { data, links, meta }))
 }
 
-async fn explained(
-    call: &Call<'_>,
-    scope: Scope,
-    intent: Intent,
-    request: ProfileRequest,
-) -> Result<Outcome, Refusal> {
-    let submission = submission::of(call.gateway, &call.company, scope, intent, request)?;
-    call.gateway.store.explain(submission).await.map_err(Refusal::Store)
+async fn explained(call: &Call<'_>, asked: ProfileExplain) -> Result<Outcome, Refusal> {
+    let Call { request, gateway, company, .. } = call;
+    let submission = match asked.scope {
+        ExplainedScope::Client => {
+            submission::of_client(gateway, company, request.headers(), asked.request)?
+        }
+        ExplainedScope::Server => {
+            submission::of_server(gateway, company, Intent::Import, asked.request)?
+        }
+    };
+    gateway.store.explain(submission).await.map_err(Refusal::Store)
 }
 
 /// What would become of a request.

@@ -127,6 +127,11 @@ struct OutcomeAttributes {
     changed: Vec<String>,
     /// How many more changed than are listed.
     changed_unlisted: usize,
+    /// The attributes that a client would have changed, had the company not written
+    /// and protected them.
+    withheld: Vec<String>,
+    /// How many more were withheld than are listed.
+    withheld_unlisted: usize,
 }
 
 /// What became of one claim.
@@ -164,6 +169,8 @@ impl OutcomeResource {
                 claims: outcome.claims.iter().map(ClaimShown::of).collect(),
                 changed: outcome.changed.iter().map(path_of).collect(),
                 changed_unlisted: outcome.changed_unlisted,
+                withheld: outcome.withheld.iter().map(path_of).collect(),
+                withheld_unlisted: outcome.withheld_unlisted,
             },
             relationships: OutcomeRelationships {
                 profile: Relationship { data: outcome.survivor.map(named) },

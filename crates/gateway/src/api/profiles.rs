@@ -2,7 +2,7 @@
 
 use actix_web::{http::StatusCode, web::Payload};
 use profile_protocol::{ClaimedId, ProfileEndpoint, ProfileRequest, limits::BODY_BYTES};
-use profile_store::{Effect, Intent, Outcome, Profile, Scope};
+use profile_store::{Effect, Intent, Outcome, Profile};
 
 use super::{
     call::{Call, PROFILE},
@@ -71,7 +71,7 @@ async fn store(
     request: ProfileRequest,
 ) -> Result<Outcome, Refusal> {
     let Call { gateway, company, .. } = call;
-    let submission = submission::of(gateway, company, Scope::Server, intent, request)?;
+    let submission = submission::of_server(gateway, company, intent, request)?;
     submission::store(gateway, submission).await
 }
 

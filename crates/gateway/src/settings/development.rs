@@ -35,6 +35,7 @@ impl Development {
             allowed_origins: None,
             limits: Limits::default(),
             api_limits_factor: NonZeroU32::MIN,
+            signed_identity: None,
             rules: Arc::default(),
             keys: Box::new([key]),
         };

@@ -109,6 +109,15 @@ impl<'d> Field<'d> {
         number
     }
 
+    /// Whether it is so.
+    pub(super) fn boolean(self, report: &mut Report) -> Option<bool> {
+        let DeValue::Boolean(so) = self.value else {
+            report.add(self.at, &self.place, "must be true or false");
+            return None;
+        };
+        Some(so)
+    }
+
     /// What the string stands for.
     pub(super) fn parse<T>(self, report: &mut Report) -> Option<T>
     where

@@ -2,9 +2,11 @@
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
+    fmt::Display,
     net::SocketAddr,
     num::NonZeroU32,
     path::PathBuf,
+    str::FromStr,
     sync::Arc,
 };
 
@@ -24,6 +26,7 @@ use crate::{
     private_key::KeyDigest,
     quota::Limits,
     scope::Scopes,
+    signature::SignedIdentity,
 };
 
 /// A configuration file, read and found to be right.
@@ -65,7 +68,7 @@ impl File {
             data_dir: take("data_dir").and_then(|field| directory(field, report)),
             durability: take("durability").and_then(|field| field.parse(report)),
             exchange_keys: take("exchange_keys")
-                .map(|field| exchange_keys(field, report))
+                .map(|field| one_to(limits::EXCHANGE_KEYS, field, report))
                 .unwrap_or_default(),
             listen: take("listen").and_then(|field| address(field, report)),
             outcomes: take("outcomes").map(|field| retention(field, report)).unwrap_or_default(),
@@ -79,11 +82,14 @@ fn address(field: Field<'_>, report: &mut Report) -> Option<SocketAddr> {
     field.read(report, |text| text.parse().or(Err(EXPECTED)))
 }
 
-fn exchange_keys(field: Field<'_>, report: &mut Report) -> Vec<ExchangeKey> {
+/// The elements of a list that has at least one, and at most that many.
+fn one_to<T>(most: usize, field: Field<'_>, report: &mut Report) -> Vec<T>
+where
+    T: FromStr<Err: Display>,
+{
     let (at, place) = (field.at(), field.place().to_owned());
     let elements = field.elements(report);
-    if elements.is_empty() || limits::EXCHANGE_KEYS < elements.len() {
-        let most = limits::EXCHANGE_KEYS;
+    if elements.is_empty() || most < elements.len() {
         report.add(at, &place, format_args!("must have 1 to {most} entries"));
     }
     elements.into_iter().filter_map(|element| element.parse(report)).collect()
@@ -137,6 +143,8 @@ impl<'r> CompanyReader<'r> {
         let id = self.id(&mut table);
         let allowed_origins = table.take("allowed_origins").map(|field| self.origins(field));
         let rules = table.take("identity").map(|field| self.rules(field)).unwrap_or_default();
+        let protect = table.take("protect").and_then(|field| field.boolean(self.report));
+        let signed_identity = table.take("signed_identity").map(|field| self.signatures(field));
         let limits = table.take("limits").map(|field| self.limits(field)).unwrap_or_default();
         let factor = table.take("api_limits_factor").and_then(|field| self.factor(field));
         let keys = table.take("key").map(|field| self.keys(field)).unwrap_or_default();
@@ -144,9 +152,10 @@ impl<'r> CompanyReader<'r> {
         Some(Company {
             id: id?,
             allowed_origins,
-            rules: Arc::new(rules),
+            rules: Arc::new(Rules { protect: protect.unwrap_or(rules.protect), ..rules }),
             limits,
             api_limits_factor: factor.unwrap_or(NonZeroU32::MIN),
+            signed_identity,
             keys,
         })
     }
@@ -196,6 +205,7 @@ impl<'r> CompanyReader<'r> {
                 added: self.sentinels(table.take("sentinels")),
                 removed: self.sentinels(table.take("not_sentinels")),
             },
+            ..standard
         };
         table.finish(self.report);
         rules
@@ -210,6 +220,17 @@ impl<'r> CompanyReader<'r> {
         }
         let read = |field: Field<'_>| field.read(self.report, |text| Ok::<_, &str>(text.into()));
         elements.into_iter().filter_map(read).collect()
+    }
+
+    fn signatures(&mut self, field: Field<'_>) -> SignedIdentity {
+        let mut keys = Vec::new();
+        if let Some(mut table) = field.table(self.report) {
+            if let Some(field) = table.require("keys", self.report) {
+                keys = one_to(limits::SIGNATURE_KEYS, field, self.report);
+            }
+            table.finish(self.report);
+        }
+        SignedIdentity { keys: keys.into() }
     }
 
     fn limits(&mut self, field: Field<'_>) -> Limits {

@@ -111,6 +111,46 @@ fn a_whole_file_is_understood() {
 }
 
 #[test]
+fn a_company_protects_what_it_wrote_only_if_it_says_so() {
+    for (setting, expected) in [("", false), ("protect = false", false), ("protect = true", true)] {
+        let file = File::parse(&with_company(setting)).unwrap();
+        assert_eq!(file.companies.find("ABC123").unwrap().rules.protect, expected);
+    }
+    let text = with_company("protect = \"yes\"");
+    refuses(&text, &["line 3: company[ABC123].protect must be true or false"]);
+}
+
+#[test]
+fn pages_have_to_sign_only_where_there_are_keys_for_it() {
+    let keys = format!("signed_identity = {{ keys = [\"{DIGEST}\", \"{}\"] }}", "0f".repeat(32));
+    for (setting, expected) in [("", None), (&keys[..], Some(2))] {
+        let file = File::parse(&with_company(setting)).unwrap();
+        let signed = &file.companies.find("ABC123").unwrap().signed_identity;
+        assert_eq!(signed.as_ref().map(|signed| signed.keys.len()), expected);
+    }
+    let place = "line 3: company[ABC123].signed_identity";
+    let five = format!("keys = [{}]", format!("\"{DIGEST}\",").repeat(5));
+    for (setting, faults) in [
+        ("keys = []", &[".keys must have 1 to 4 entries"][..]),
+        (&five, &[".keys must have 1 to 4 entries"]),
+        ("key = 1", &[".keys is missing", ".key is unknown; known are keys"]),
+        (
+            "keys = [\"abc\", 7]",
+            &[
+                ".keys[#1] must be 64 hexadecimal digits, as `openssl rand -hex 32` prints",
+                ".keys[#2] must be a string",
+            ],
+        ),
+    ] {
+        let faults: Vec<String> = faults.iter().map(|fault| format!("{place}{fault}")).collect();
+        let text = with_company(&format!("signed_identity = {{ {setting} }}"));
+        assert_eq!(problems(&text), faults);
+    }
+    let faults = problems(&with_company("signed_identity = true"));
+    assert_eq!(faults, [format!("{place} must be a table")]);
+}
+
+#[test]
 fn every_problem_of_a_file_is_reported_with_its_place_and_line() {
     refuses(
         r#"listen = "localhost:8080"
@@ -336,7 +376,8 @@ fn checking_counts_what_is_configured_or_says_what_is_wrong() {
     let file = TemporaryFile::new(with_company("lmits = {}"));
     let error = CheckArguments { config: file.path.clone() }.check().unwrap_err();
     let expected = "is not a valid configuration:\n  line 3: company[ABC123].lmits is unknown; \
-                    known are id, allowed_origins, identity, limits, api_limits_factor, key";
+                    known are id, allowed_origins, identity, protect, signed_identity, limits, \
+                    api_limits_factor, key";
     assert!(error.to_string().ends_with(expected), "{error}");
 }
 

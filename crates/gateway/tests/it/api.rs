@@ -8,8 +8,10 @@ mod imports;
 mod lists;
 mod merging;
 mod outcomes;
+mod protect;
 mod reading;
 mod refusals;
+mod signed;
 
 use gateway::private_key::KeyDigest;
 use serde_json::{Value, json};
@@ -34,20 +36,25 @@ fn key(name: &str, text: &str, scopes: &str) -> String {
 struct Api {
     gateway: Serving,
     // Removed with its directory when the tests are done with it.
-    _home: Home,
+    home: Home,
 }
 
 impl Api {
     fn new() -> Api {
+        Api::set("")
+    }
+
+    /// The same, with these settings of the first company.
+    fn set(settings: &str) -> Api {
         let all = r#""profiles:read", "profiles:write", "data-privacy:write""#;
         let home = Home::configured(&format!(
-            "[[company]]\nid = \"ABC123\"\napi_limits_factor = 100\n{}{}\n[[company]]\nid = \"XYZ789\"\n{}",
+            "[[company]]\nid = \"ABC123\"\napi_limits_factor = 100\n{settings}\n{}{}\n[[company]]\nid = \"XYZ789\"\n{}",
             key("all", KEY, all),
             key("reader", READER, r#""profiles:read""#),
             key("stranger", STRANGER, all),
         ));
         let gateway = home.serve();
-        Api { gateway, _home: home }
+        Api { gateway, home }
     }
 
     fn send(&self, request: &Request) -> Answer {

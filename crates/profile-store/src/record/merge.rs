@@ -10,14 +10,15 @@ use super::{
 };
 use crate::{Merge, Timestamp};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// The record of a merge. The absorbed profile's id is in the key.
 pub(crate) fn encode_merge(merge: &Merge) -> Vec<u8> {
-    let Merge { sequence, at, survivor, absorbed, links } = merge;
+    let Merge { sequence, at, survivor, absorbed, links, protect } = merge;
     let mut writer = Writer::new(VERSION);
     writer.number(*sequence);
     writer.number(at.millis());
+    writer.byte(u8::from(*protect));
     writer.id(survivor.id);
     writer.blob(&encode_profile(survivor));
     writer.blob(&encode_profile(absorbed));
@@ -31,11 +32,16 @@ pub(crate) fn decode_merge(absorbed: ProfileId, record: &[u8]) -> Result<Merge, 
     let mut reader = Reader::new(record, VERSION)?;
     let sequence = reader.number()?;
     let at = Timestamp::from_millis(reader.number()?);
+    let protect = match reader.byte()? {
+        0 => false,
+        1 => true,
+        _ => return Err(InvalidRecord::Value),
+    };
     let survivor = reader.id()?;
     let survivor = decode_profile(survivor, reader.blob()?)?;
     let absorbed = decode_profile(absorbed, reader.blob()?)?;
     let links =
         (0..reader.count()?).map(|_| decode_named(&mut reader)).collect::<Result<_, _>>()?;
     reader.finish()?;
-    Ok(Merge { sequence, at, survivor, absorbed, links })
+    Ok(Merge { sequence, at, survivor, absorbed, links, protect })
 }

@@ -9,17 +9,17 @@ use super::{
 };
 use crate::{
     ClaimOutcome, Effect, Fate, Ignored, InvalidToken, Origin, Outcome, Refused, Scope, Timestamp,
+    Unsigned,
 };
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
-/// The tag of a changed property. A changed field's tag is its number.
+/// The tag of a property. A field's tag is its number.
 const PROPERTY: u8 = 255;
 
 /// The record of an outcome. Its number is in the key.
 pub(crate) fn encode_outcome(outcome: &Outcome) -> Vec<u8> {
-    let Outcome { sequence: _, at, scope, revision, survivor, effect, claims, changed, .. } =
-        outcome;
+    let Outcome { sequence: _, at, scope, revision, survivor, effect, claims, .. } = outcome;
     let mut writer = Writer::new(VERSION);
     writer.number(at.millis());
     writer.byte(number_of(&SCOPES, *scope));
@@ -29,9 +29,8 @@ pub(crate) fn encode_outcome(outcome: &Outcome) -> Vec<u8> {
     survivor.iter().for_each(|&id| writer.id(id));
     writer.count(claims.len());
     claims.iter().for_each(|claim| encode_claim(&mut writer, claim));
-    writer.count(changed.len());
-    changed.iter().for_each(|attribute| encode_changed(&mut writer, attribute));
-    writer.count(outcome.changed_unlisted);
+    encode_attributes(&mut writer, &outcome.changed, outcome.changed_unlisted);
+    encode_attributes(&mut writer, &outcome.withheld, outcome.withheld_unlisted);
     writer.count(outcome.previous.len());
     outcome.previous.iter().for_each(|&sequence| writer.number(sequence));
     writer.finish()
@@ -46,8 +45,8 @@ pub(crate) fn decode_outcome(sequence: u64, record: &[u8]) -> Result<Outcome, In
     let effect = nth(&EFFECTS, reader.byte()?)?;
     let survivor = repeated(&mut reader, Reader::id)?;
     let claims = repeated(&mut reader, decode_claim)?;
-    let changed = repeated(&mut reader, decode_changed)?;
-    let changed_unlisted = usize::try_from(reader.number()?).or(Err(InvalidRecord::Value))?;
+    let (changed, changed_unlisted) = decode_attributes(&mut reader)?;
+    let (withheld, withheld_unlisted) = decode_attributes(&mut reader)?;
     let previous = repeated(&mut reader, Reader::number)?;
     reader.finish()?;
     let survivor = match survivor[..] {
@@ -65,6 +64,8 @@ pub(crate) fn decode_outcome(sequence: u64, record: &[u8]) -> Result<Outcome, In
         claims,
         changed,
         changed_unlisted,
+        withheld,
+        withheld_unlisted,
         previous,
     })
 }
@@ -145,6 +146,9 @@ fn encode_fate(writer: &mut Writer, fate: Fate) {
         Fate::Ignored(Ignored::Token(InvalidToken::Unsealed)) => (36, None, None),
         Fate::Ignored(Ignored::Token(InvalidToken::Foreign)) => (37, None, None),
         Fate::Ignored(Ignored::Token(InvalidToken::Expired)) => (38, None, None),
+        Fate::Ignored(Ignored::Unsigned(Unsigned::Missing)) => (39, None, None),
+        Fate::Ignored(Ignored::Unsigned(Unsigned::Wrong)) => (40, None, None),
+        Fate::Ignored(Ignored::Unsigned(Unsigned::Expired)) => (41, None, None),
     };
     writer.byte(tag);
     kind.into_iter().for_each(|kind| writer.byte(number_of(&KINDS, kind)));
@@ -153,6 +157,7 @@ fn encode_fate(writer: &mut Writer, fate: Fate) {
 
 fn decode_fate(reader: &mut Reader<'_>) -> Result<Fate, InvalidRecord> {
     let token = |reason| Ok(Fate::Ignored(Ignored::Token(reason)));
+    let unsigned = |reason| Ok(Fate::Ignored(Ignored::Unsigned(reason)));
     match reader.byte()? {
         0 => Ok(Fate::Matched),
         1 => Ok(Fate::Attached),
@@ -173,11 +178,29 @@ fn decode_fate(reader: &mut Reader<'_>) -> Result<Fate, InvalidRecord> {
         36 => token(InvalidToken::Unsealed),
         37 => token(InvalidToken::Foreign),
         38 => token(InvalidToken::Expired),
+        39 => unsigned(Unsigned::Missing),
+        40 => unsigned(Unsigned::Wrong),
+        41 => unsigned(Unsigned::Expired),
         tag => Err(InvalidRecord::Tag(tag)),
     }
 }
 
-fn encode_changed(writer: &mut Writer, attribute: &ChangedAttribute) {
+/// The attributes listed, and how many more there are.
+fn encode_attributes(writer: &mut Writer, listed: &[ChangedAttribute], unlisted: usize) {
+    writer.count(listed.len());
+    listed.iter().for_each(|attribute| encode_attribute(writer, attribute));
+    writer.count(unlisted);
+}
+
+fn decode_attributes(
+    reader: &mut Reader<'_>,
+) -> Result<(Vec<ChangedAttribute>, usize), InvalidRecord> {
+    let listed = repeated(reader, decode_attribute)?;
+    let unlisted = usize::try_from(reader.number()?).or(Err(InvalidRecord::Value))?;
+    Ok((listed, unlisted))
+}
+
+fn encode_attribute(writer: &mut Writer, attribute: &ChangedAttribute) {
     match attribute {
         ChangedAttribute::Field(field) => writer.byte(field_number(*field)),
         ChangedAttribute::Property(name) => {
@@ -187,7 +210,7 @@ fn encode_changed(writer: &mut Writer, attribute: &ChangedAttribute) {
     }
 }
 
-fn decode_changed(reader: &mut Reader<'_>) -> Result<ChangedAttribute, InvalidRecord> {
+fn decode_attribute(reader: &mut Reader<'_>) -> Result<ChangedAttribute, InvalidRecord> {
     match reader.byte()? {
         PROPERTY => Ok(ChangedAttribute::Property(reader.parsed()?)),
         number => field_of(number).map(ChangedAttribute::Field).ok_or(InvalidRecord::Tag(number)),

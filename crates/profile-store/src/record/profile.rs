@@ -19,8 +19,12 @@ const SECONDARY_EMAIL: u8 = 5;
 const ABSORBED: u8 = 6;
 const PROPERTY: u8 = 7;
 const APART: u8 = 8;
+/// A property whose value the company wrote.
+const OWN_PROPERTY: u8 = 9;
 /// A field's tag is this much above its number.
 const FIELD: u8 = 32;
+/// The same for a field whose value the company wrote.
+const OWN_FIELD: u8 = 64;
 
 /// Fields by number. A number once given stays with its field for good.
 const FIELDS: [Field; 16] = [
@@ -57,8 +61,17 @@ pub(super) fn field_of(number: u8) -> Option<Field> {
 pub(crate) fn encode_profile(profile: &Profile) -> Vec<u8> {
     // Taken apart without `..`, so that a new part does not compile until it is
     // written, too.
-    let Profile { id: _, created, updated, held, attributes, absorbed, last_outcome, apart } =
-        profile;
+    let Profile {
+        id: _,
+        created,
+        updated,
+        held,
+        attributes,
+        authored,
+        absorbed,
+        last_outcome,
+        apart,
+    } = profile;
     let mut writer = Writer::new(VERSION);
     writer.number(created.millis());
     writer.number(updated.millis());
@@ -74,13 +87,14 @@ pub(crate) fn encode_profile(profile: &Profile) -> Vec<u8> {
         writer.bits(link.bits());
     }
     for (name, value) in attributes.properties.iter() {
-        writer.byte(PROPERTY);
+        writer.byte(if authored.property(name) { OWN_PROPERTY } else { PROPERTY });
         writer.text(name.as_str());
         writer.text(value.as_json());
     }
     for (field, value) in attributes.fields.iter() {
         if let Some(text) = value {
-            writer.byte(FIELD + field_number(field));
+            let first = if authored.field(field) { OWN_FIELD } else { FIELD };
+            writer.byte(first + field_number(field));
             writer.text(text.as_str());
         }
     }
@@ -109,7 +123,11 @@ pub(crate) fn decode_profile(id: ProfileId, record: &[u8]) -> Result<Profile, In
     let mut properties: Vec<(PropertyName, PropertyValue)> = Vec::new();
     while !reader.is_empty() {
         match reader.byte()? {
-            PROPERTY => properties.push((reader.parsed()?, reader.parsed()?)),
+            tag @ (PROPERTY | OWN_PROPERTY) => {
+                let name = reader.parsed()?;
+                profile.authored.put_property(&name, tag == OWN_PROPERTY);
+                properties.push((name, reader.parsed()?));
+            }
             tag => decode_part(&mut profile, tag, &mut reader)?,
         }
     }
@@ -122,7 +140,7 @@ fn decode_part(
     tag: u8,
     reader: &mut Reader<'_>,
 ) -> Result<(), InvalidRecord> {
-    let Profile { held, attributes, absorbed, apart, .. } = profile;
+    let Profile { held, attributes, authored, absorbed, apart, .. } = profile;
     match tag {
         EXTERNAL_ID => held.external_id = Some(reader.parsed()?),
         EMAIL => held.email = Some(reader.parsed()?),
@@ -135,8 +153,10 @@ fn decode_part(
             apart.push(Apart { from, link });
         }
         tag => {
-            let number = tag.checked_sub(FIELD).ok_or(InvalidRecord::Tag(tag))?;
-            let field = field_of(number).ok_or(InvalidRecord::Tag(tag))?;
+            let own = OWN_FIELD <= tag;
+            let number = tag.checked_sub(if own { OWN_FIELD } else { FIELD });
+            let field = number.and_then(field_of).ok_or(InvalidRecord::Tag(tag))?;
+            authored.put_field(field, own);
             attributes.fields[field] = Some(reader.parsed()?);
         }
     }

@@ -346,9 +346,8 @@ fn data_that_are_not_a_stores_are_not_opened() {
 
     use crate::clockwork::Clockwork;
 
-    for (key, value) in
-        [(&b"somebody else's"[..], &b"data"[..]), (b"\0format", b"\x01"), (b"\0format", b"\x03")]
-    {
+    let versions = [b"\x01", b"\x02", b"\x04"].map(|version| (&b"\0format"[..], &version[..]));
+    for (key, value) in versions.into_iter().chain([(&b"somebody else's"[..], &b"data"[..])]) {
         let engine = Arc::new(MemoryEngine::new());
         wait(engine.apply(vec![write(key.to_vec(), value)])).unwrap();
         let opened = World::opened(engine, Clockwork::new(), Durability::Flushed);

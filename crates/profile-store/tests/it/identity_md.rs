@@ -6,7 +6,8 @@
 //! address, `32a` a list of devices that is full, `600p` so many properties, `×100`
 //! that so many were merged into it, `apart` that its merge into `S` by `e1` was
 //! undone. The scope is who asks, or what the company means to do: `create`,
-//! `import`, or `update S`. `no e` clears the address.
+//! `import`, or `update S`; `unsigned`, a client of whom the company wants signed
+//! whom it names. `no e` clears the address.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -15,7 +16,7 @@ use profile_protocol::{
 };
 use profile_store::{
     Apart, Claim, ClaimOutcome, Claims, Effect, Fate, Held, Identifier, Intent, InvalidToken,
-    Moment, Named, Profile, Rejected, Scope, Sentinels, Submission, Timestamp, decide,
+    Moment, Named, Profile, Rejected, Scope, Sentinels, Submission, Timestamp, Unsigned, decide,
 };
 
 const DOCUMENT: &str = include_str!("../../../../docs/IDENTITY.md");
@@ -28,6 +29,17 @@ struct Row<'d> {
     claims: &'d str,
     effect: &'d str,
     left: &'d str,
+}
+
+impl Row<'_> {
+    fn claims(&self, request: &ProfileRequest, scope: Scope) -> Claims {
+        let sentinels = Sentinels::default();
+        let claims = match self.scope {
+            "unsigned" => Claims::unsigned(request, scope, &sentinels, Unsigned::Missing, open),
+            _ => Claims::of(request, scope, &sentinels, open),
+        };
+        claims.unwrap()
+    }
 }
 
 fn rows() -> Vec<Row<'static>> {
@@ -212,7 +224,7 @@ fn carry_out(row: &Row<'_>, scope: Scope, intent: Intent) {
         scope,
         intent,
         revision: Revision::LATEST,
-        claims: Claims::of(&request, scope, &Sentinels::default(), open).unwrap(),
+        claims: row.claims(&request, scope),
         cleared: cleared(row.request),
         leaving_emails: request.secondary_emails.unappend,
         patch: request.patch,
@@ -256,7 +268,7 @@ fn every_row_of_the_decision_table_holds() {
     assert!(50 <= rows.len(), "the table was read");
     for row in rows {
         match row.scope {
-            "client" => carry_out(&row, Scope::Client, Intent::Upsert),
+            "client" | "unsigned" => carry_out(&row, Scope::Client, Intent::Upsert),
             "server" => carry_out(&row, Scope::Server, Intent::Upsert),
             "both" => {
                 carry_out(&row, Scope::Client, Intent::Upsert);

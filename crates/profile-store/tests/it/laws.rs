@@ -18,6 +18,7 @@ pub(crate) const TIGHT: Rules = Rules {
     secondary_emails: 2,
     merges: 4,
     sentinels: Sentinels { added: Vec::new(), removed: Vec::new() },
+    protect: false,
 };
 
 fn chosen(from: &'static [&'static str]) -> impl Strategy<Value = String> {

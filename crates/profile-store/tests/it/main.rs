@@ -39,6 +39,8 @@ mod model;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod protect;
+#[cfg(test)]
 mod pruning;
 #[cfg(test)]
 mod simulation;

@@ -203,8 +203,8 @@ fn undone(world: &mut World, last: &Asked) {
 
 proptest! {
     #[test]
-    fn undo_after_merge_restores_both_sides(sequence in sequences()) {
-        let mut world = World::new();
+    fn undo_after_merge_restores_both_sides(sequence in sequences(), protect in any::<bool>()) {
+        let mut world = World::with_rules(Rules { protect, ..Rules::default() });
         for asked in sequence {
             let claims = only_claims(asked.clone());
             let outcome = wait(world.store.explain(world.submission(&claims))).unwrap();
@@ -294,11 +294,13 @@ fn who_was_merged_again_after_an_undo_stays_when_their_first_survivor_leaves() {
 
 proptest! {
     /// Where nothing but merging happens after a while, undoing it all in any order
-    /// brings back everything as it was.
+    /// brings back everything as it was, whether the company protected its values in
+    /// some of it, all or none.
     #[test]
     fn merges_undone_in_any_order_leave_nothing_behind(
         sequence in sequences(),
         merging in sequences(),
+        protected in prop::collection::vec(any::<bool>(), 20),
         orders in prop::collection::vec(any::<prop::sample::Index>(), 100),
     ) {
         let mut world = World::new();
@@ -307,7 +309,8 @@ proptest! {
         }
         let before = everybody(&world);
         let mut merged = Vec::new();
-        for asked in merging.into_iter().map(only_claims) {
+        for (asked, protect) in merging.into_iter().map(only_claims).zip(protected) {
+            world.rules = Rules { protect, ..Rules::default() }.into();
             let submission = world.submission(&asked);
             let outcome = wait(world.store.explain(submission)).unwrap();
             let told = outcome.claims.iter().map(|claim| claim.fate.word());

@@ -302,6 +302,7 @@ impl World {
             Fate::Ignored(Ignored::Token(InvalidToken::Unsealed)) => "token unsealed".into(),
             Fate::Ignored(Ignored::Token(InvalidToken::Foreign)) => "token foreign".into(),
             Fate::Ignored(Ignored::Token(InvalidToken::Expired)) => "token expired".into(),
+            Fate::Ignored(Ignored::Unsigned(reason)) => reason.to_string(),
         }
     }
 

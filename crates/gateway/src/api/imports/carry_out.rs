@@ -4,7 +4,7 @@ use std::collections::{HashSet, VecDeque};
 
 use profile_protocol::{BulkImport, ProfileId, ProfileRequest, Violations};
 use profile_store::{
-    ImportBody, ImportError, ImportHead, ImportJob, Intent, Outcome, Scope, StoreError, Timestamp,
+    ImportBody, ImportError, ImportHead, ImportJob, Intent, Outcome, StoreError, Timestamp,
 };
 
 use super::Call;
@@ -47,7 +47,7 @@ async fn enqueued(
 ) -> Result<impl Future<Output = Result<Outcome, StoreError>> + use<>, Refusal> {
     let Call { gateway, company, .. } = call;
     let request = request.map_err(Refusal::Violations)?;
-    let submission = submission::of(gateway, company, Scope::Server, Intent::Import, request)?;
+    let submission = submission::of_server(gateway, company, Intent::Import, request)?;
     gateway.store.enqueue(submission).await.map_err(Refusal::Store)
 }
 
