@@ -10,6 +10,8 @@ mod clients;
 #[cfg(test)]
 mod cors;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod identity;
 #[cfg(test)]
 mod order_of_checks;
