@@ -12,23 +12,31 @@ use crate::{
     encoding::{ContentEncoding, DecodeError},
     limits,
     refusal::Refusal,
+    room::{Room, Share},
+    state::Gateway,
 };
 
 /// Reads a whole body and decodes it. Both what is sent and what it stands for
-/// are bounded; of a larger one nothing more is read.
+/// are bounded; of a larger one nothing more is read. With it comes its share of
+/// the room there is, which is to be kept until the request is answered.
 pub(crate) async fn read(
     headers: &HeaderMap,
     payload: &mut Payload,
     encoding: ContentEncoding,
-) -> Result<Vec<u8>, Refusal> {
+    gateway: &Gateway,
+) -> Result<(Vec<u8>, Share), Refusal> {
     let announced = announced(headers);
     if announced.is_some_and(|length| BODY_BYTES < length) {
         return Err(Refusal::TooLarge);
     }
-    let sent = timeout(limits::BODY_TIMEOUT, gather(payload, announced.unwrap_or(0)));
-    let sent = sent.await.unwrap_or(Err(Refusal::TooSlow))?;
+    let slow = Refusal::TooSlow { seconds: gateway.body_timeout.as_secs() };
+    let sent = timeout(gateway.body_timeout, gather(payload, &gateway.room));
+    let (sent, _arrived) = sent.await.unwrap_or(Err(slow))?;
     match encoding.decode(&sent, BODY_BYTES) {
-        Ok(body) => Ok(body.into_owned()),
+        Ok(body) => {
+            let share = gateway.room.hold(body.len())?;
+            Ok((body.into_owned(), share))
+        }
         Err(DecodeError::TooLarge) => Err(Refusal::TooLarge),
         Err(DecodeError::Corrupt) => Err(Refusal::Unreadable),
     }
@@ -59,14 +67,15 @@ fn announced(headers: &HeaderMap) -> Option<usize> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-async fn gather(payload: &mut Payload, expected: usize) -> Result<BytesMut, Refusal> {
-    let mut body = BytesMut::with_capacity(expected);
+async fn gather(payload: &mut Payload, room: &Room) -> Result<(BytesMut, Share), Refusal> {
+    let (mut body, mut share) = (BytesMut::new(), Share::default());
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.or(Err(Refusal::Unreadable))?;
         if BODY_BYTES < body.len() + chunk.len() {
             return Err(Refusal::TooLarge);
         }
+        room.admit(&mut share, body.len(), chunk.len())?;
         body.extend_from_slice(&chunk);
     }
-    Ok(body)
+    Ok((body, share))
 }

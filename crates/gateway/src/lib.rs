@@ -25,4 +25,6 @@ pub mod telemetry;
 mod admission;
 mod body;
 mod hexadecimal;
+mod open_files;
 mod profiles;
+mod room;

@@ -9,7 +9,7 @@ use actix_web::{
     web::{Data, Payload},
 };
 use profile_protocol::{CompanyId, ProfileId, ProfileRequest};
-use profile_store::{Claims, Effect, Outcome, Scope, Submission};
+use profile_store::{Claims, Effect, Outcome, Scope, StoreError, Submission};
 
 use crate::{
     admission, body,
@@ -18,6 +18,7 @@ use crate::{
     meters,
     refusal::Refusal,
     reply::{Onsite, Reply},
+    room::Share,
     state::Gateway,
 };
 
@@ -62,7 +63,7 @@ pub(crate) async fn unknown_path(
 async fn upsert(
     request: &HttpRequest,
     payload: &mut Payload,
-    gateway: &Gateway,
+    gateway: &Data<Gateway>,
     reply: &mut Reply,
 ) -> Result<HttpResponse, Refusal> {
     let headers = request.headers();
@@ -72,12 +73,13 @@ async fn upsert(
     let revision = admission::revision(headers, gateway)?;
     admission::media_type(headers)?;
     let encoding = admission::content_encoding(headers)?;
-    let body = body::read(headers, payload, encoding).await?;
+    let (body, share) = body::read(headers, payload, encoding, gateway).await?;
 
     let parsing = gateway.clock.elapsed();
     let parsed = ProfileRequest::parse(&body, revision);
     gateway.meters.parsed(gateway.clock.elapsed().saturating_sub(parsing));
-    let outcome = store(gateway, &company, parsed.map_err(Refusal::Violations)?).await?;
+    drop(body);
+    let outcome = store(gateway, &company, parsed.map_err(Refusal::Violations)?, share).await?;
     gateway.meters.accepted(effect(&outcome));
     tracing::debug!(company = %company.id, effect = outcome.effect.word(), "stored a request");
 
@@ -86,9 +88,10 @@ async fn upsert(
 }
 
 async fn store(
-    gateway: &Gateway,
+    gateway: &Data<Gateway>,
     company: &Company,
     request: ProfileRequest,
+    share: Share,
 ) -> Result<Outcome, Refusal> {
     let (ring, now) = (gateway.exchange(), gateway.clock.unix_seconds());
     let open = |token: &_| ring.open(&company.id, token, now);
@@ -104,7 +107,14 @@ async fn store(
         rules: Arc::clone(&company.rules),
     };
     let committing = gateway.clock.elapsed();
-    let outcome = gateway.store.submit(submission).await;
+    let store = gateway.clone();
+    // Whoever hangs up does not take back what they submitted, nor what it takes up.
+    let outcome = actix_web::rt::spawn(async move {
+        let outcome = store.store.submit(submission).await;
+        drop(share);
+        outcome
+    });
+    let outcome = outcome.await.unwrap_or(Err(StoreError::Unavailable));
     gateway.meters.committed(gateway.clock.elapsed().saturating_sub(committing));
     outcome.map_err(Refusal::Store)
 }
@@ -119,7 +129,7 @@ fn exchange(
 ) -> Result<Option<Onsite>, Refusal> {
     let id = outcome.survivor.unwrap_or(ProfileId::from_bits(0));
     let token = gateway.exchange().seal(company, id, gateway.clock.unix_seconds());
-    let exchange_id = token.or(Err(Refusal::Store(profile_store::StoreError::Unavailable)))?;
+    let exchange_id = token.or(Err(Refusal::Store(StoreError::Unavailable)))?;
     Ok(Some(Onsite { exchange_id, should_clear_cookie: false }))
 }
 

@@ -38,7 +38,10 @@ pub enum Refusal {
     /// The body is larger than allowed.
     TooLarge,
     /// The body did not arrive in time.
-    TooSlow,
+    TooSlow {
+        /// The time it had.
+        seconds: u64,
+    },
     /// The body broke off, or is not in the coding it names.
     Unreadable,
     /// The body says something that cannot be.
@@ -114,7 +117,7 @@ impl Refusal {
     /// Whether the connection ends with the answer, since the rest of the body is
     /// not waited for.
     pub fn closes(&self) -> bool {
-        matches!(self, Refusal::TooLarge | Refusal::TooSlow | Refusal::Unreadable)
+        matches!(self, Refusal::TooLarge | Refusal::TooSlow { .. } | Refusal::Unreadable)
     }
 
     /// All that is wrong, at least one thing.
@@ -151,7 +154,7 @@ impl Refusal {
             Refusal::MediaType => Cause::MediaType,
             Refusal::ContentCoding => Cause::ContentCoding,
             Refusal::TooLarge => Cause::TooLarge,
-            Refusal::TooSlow => Cause::TooSlow,
+            Refusal::TooSlow { .. } => Cause::TooSlow,
             Refusal::Unreadable => Cause::Unreadable,
             Refusal::Violations(_) => Cause::Syntax,
             Refusal::OnlySentinels(_) => Cause::OnlySentinels,
@@ -166,6 +169,9 @@ impl Refusal {
             Refusal::Throttled { retry_after_seconds: seconds } => {
                 let plural = if *seconds == 1 { "" } else { "s" };
                 format!("Request was throttled. Expected available in {seconds} second{plural}.")
+            }
+            Refusal::TooSlow { seconds } => {
+                row_of(Cause::TooSlow).detail.replace("{seconds}", &seconds.to_string())
             }
             Refusal::RevisionMalformed(reason) => format!("The revision {reason}."),
             Refusal::RevisionUnavailable(reason @ UnavailableRevision::TooEarly) => {

@@ -1,6 +1,7 @@
 //! The server: from a configuration to a process that serves, reloads and stops.
 
 use std::{
+    any::Any,
     fs, io,
     net::{SocketAddr, TcpListener},
     os::unix::fs::DirBuilderExt,
@@ -11,16 +12,18 @@ use std::{
 use actix_web::{
     App, HttpServer,
     dev::ServerHandle,
+    rt::net::TcpStream,
     web::{self, Data, ServiceConfig},
 };
 use profile_store::{
     Durability, OpenError, Store, StoreError, StoreOptions, SystemMint,
     engine::{EngineError, SledEngine, SledOptions},
 };
+use rustix::net::sockopt;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
-    admin, limits, profiles,
+    admin, limits, open_files, profiles,
     settings::{self, Configuration, ServeArguments, Server, SettingsError},
     state::Gateway,
 };
@@ -149,17 +152,31 @@ fn client_server(
     listener: TcpListener,
     gateway: &Data<Gateway>,
 ) -> io::Result<actix_web::dev::Server> {
-    let shared = gateway.clone();
-    let mut http = HttpServer::new(move || App::new().app_data(shared.clone()).configure(routes))
-        .client_request_timeout(limits::HEAD_TIMEOUT)
-        .keep_alive(limits::KEEP_ALIVE)
-        .max_connections(limits::CONNECTIONS_PER_WORKER)
+    let (shared, connections) = (gateway.clone(), server.connections);
+    let workers = match server.workers {
+        Some(workers) => workers,
+        None => std::thread::available_parallelism()?.get(),
+    };
+    let most = open_files::connections(connections.most);
+    let http = HttpServer::new(move || App::new().app_data(shared.clone()).configure(routes))
+        .client_request_timeout(connections.head_timeout)
+        .client_disconnect_timeout(limits::DISCONNECT_TIMEOUT)
+        .keep_alive(connections.keep_alive)
+        .max_connections((most / workers).max(1))
         .shutdown_timeout(limits::SHUTDOWN_TIMEOUT.as_secs())
+        .on_connect(|connection, _| cut_when_unread(connection))
+        .workers(workers)
         .disable_signals();
-    if let Some(workers) = server.workers {
-        http = http.workers(workers);
-    }
     Ok(http.listen(listener)?.run())
+}
+
+/// Lets the system cut a connection whose client does not read its answers.
+fn cut_when_unread(connection: &dyn Any) {
+    let Some(connection) = connection.downcast_ref::<TcpStream>() else { return };
+    let milliseconds = u32::try_from(limits::UNREAD_TIMEOUT.as_millis()).unwrap_or(u32::MAX);
+    if let Err(error) = sockopt::set_tcp_user_timeout(connection, milliseconds) {
+        tracing::debug!(%error, "a connection has no limit on what it leaves unread");
+    }
 }
 
 fn admin_server(
@@ -169,6 +186,11 @@ fn admin_server(
     let shared = gateway.clone();
     let http =
         HttpServer::new(move || App::new().app_data(shared.clone()).configure(admin::routes));
+    let http = http
+        .client_request_timeout(limits::HEAD_TIMEOUT)
+        .client_disconnect_timeout(limits::DISCONNECT_TIMEOUT)
+        .keep_alive(limits::KEEP_ALIVE)
+        .max_connections(limits::ADMIN_CONNECTIONS);
     Ok(http.workers(1).disable_signals().listen(listener)?.run())
 }
 

@@ -1,17 +1,22 @@
 //! What all requests share.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
 use profile_store::Store;
 
 use crate::{
     clock::Clock, companies::CompanyDirectory, exchange::KeyRing, meters::Meters, quota::Quotas,
-    refusal, settings::Configuration,
+    refusal, room::Room, settings::Configuration,
 };
 
 /// What all requests share. One for each process.
 #[derive(Debug)]
 pub struct Gateway {
+    /// How long a body may take to arrive.
+    pub(crate) body_timeout: Duration,
     /// The clocks.
     pub clock: Clock,
     /// The companies served.
@@ -20,6 +25,8 @@ pub struct Gateway {
     pub meters: Meters,
     /// What each company has used of its windows.
     pub quotas: Quotas,
+    /// How much of bodies may be in memory.
+    pub(crate) room: Room,
     /// The profiles.
     pub store: Store,
     // Invariant: held for as long as it takes to copy the pointer.
@@ -29,12 +36,14 @@ pub struct Gateway {
 impl Gateway {
     /// Serves what is configured, out of this store.
     pub fn new(configuration: Configuration, store: Store) -> Gateway {
-        let Configuration { companies, exchange, development: _, server: _ } = configuration;
+        let Configuration { companies, exchange, development: _, server } = configuration;
         Gateway {
+            body_timeout: server.connections.body_timeout,
             clock: Clock::start(),
             companies: CompanyDirectory::new(companies),
             meters: Meters::new(&refusal::codes()),
             quotas: Quotas::default(),
+            room: Room::default(),
             store,
             exchange: RwLock::new(Arc::new(exchange)),
         }
