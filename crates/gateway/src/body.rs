@@ -1,9 +1,16 @@
 //! Bodies: read within bounds of size and time, and decoded.
 
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
 use actix_web::{
+    HttpResponse,
+    body::{BodySize, BoxBody, MessageBody},
     http::header::{self, HeaderMap},
     rt::time::timeout,
-    web::{BytesMut, Payload},
+    web::{Bytes, BytesMut, Payload},
 };
 use futures_util::StreamExt;
 use profile_protocol::limits::BODY_BYTES;
@@ -60,6 +67,34 @@ pub(crate) async fn discard(headers: &HeaderMap, payload: &mut Payload) {
         }
     })
     .await;
+}
+
+/// The answer to a request whose body was perhaps not read to its end. Then the
+/// connection is closed soon after. Were the payload let go of before the answer,
+/// the server would go on taking in a chunked body for as long as it comes.
+pub(crate) fn unread(answer: HttpResponse, payload: Payload) -> HttpResponse {
+    answer.map_body(|_, answer| BoxBody::new(Unread { answer, _payload: payload }))
+}
+
+/// An answer that holds on to the payload of its request.
+struct Unread {
+    answer: BoxBody,
+    _payload: Payload,
+}
+
+impl MessageBody for Unread {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.answer.size()
+    }
+
+    fn poll_next(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Pin::new(&mut self.get_mut().answer).poll_next(cx)
+    }
 }
 
 /// The length a head announces.

@@ -26,5 +26,6 @@ mod admission;
 mod body;
 mod hexadecimal;
 mod open_files;
+mod patience;
 mod profiles;
 mod room;

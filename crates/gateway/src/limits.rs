@@ -2,6 +2,10 @@
 
 use std::{num::NonZeroU32, ops::RangeInclusive, time::Duration};
 
+/// How long an answer may take, to be made or to be read, on top of what a request
+/// may take to arrive, unless configured otherwise. A disk that stalls for longer is failing.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// What the anonymous ids of one profile may be configured to. Each is a place
 /// that a shared device fills, and a few bytes of every write.
 pub const ANONYMOUS_IDS_RANGE: RangeInclusive<u64> = 1..=256;
@@ -83,11 +87,15 @@ pub const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// usual load balancers close theirs, so that it is they who do.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
-/// Bytes of bodies that were read and are not answered yet. Parsed, a body becomes
-/// up to 24 times as large (an array of one-digit numbers to append), so this is
-/// 192 MiB. It holds 82 of the largest bodies, and of usual ones more than the
-/// store lets wait.
+/// Bytes of bodies over [`BODY_FREE_BYTES`] that were read and are not answered
+/// yet: 82 of the largest. Parsed, a body becomes up to 24 times as large (an array
+/// of one-digit numbers to append), so this is 192 MiB.
 pub const HELD_BYTES: usize = 8 * 1024 * 1024;
+
+/// The same of the smaller bodies, which have room of their own, so that no flood of
+/// large ones turns them away. Of usual ones this is more than the store lets wait;
+/// parsed, it is at most 96 MiB.
+pub const HELD_SMALL_BYTES: usize = 4 * 1024 * 1024;
 
 /// Keys of one company: enough for a key per service, few enough to review.
 pub const KEYS_PER_COMPANY: usize = 64;
@@ -150,10 +158,6 @@ pub const STEADY_WINDOW: Duration = Duration::from_mins(1);
 /// What a time that a connection may take can be configured to, in seconds. Beyond
 /// an hour nobody waits.
 pub const TIMEOUT_SECONDS_RANGE: RangeInclusive<u64> = 1..=3_600;
-
-/// How long a client may leave what it was sent unread before its connection is
-/// cut: no timer runs while an answer is being sent.
-pub const UNREAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What the number of worker threads may be configured to. Above 1,024 a typing
 /// error is likelier than the machine.

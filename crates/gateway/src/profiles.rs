@@ -43,19 +43,19 @@ pub(crate) async fn client_profiles(
     };
     match answer {
         Ok(answer) => answer,
-        Err(refusal) => turn_away(&request, &mut payload, &gateway, &reply, &refusal).await,
+        Err(refusal) => turn_away(&request, payload, &gateway, &reply, &refusal).await,
     }
 }
 
 /// Serves every other path.
 pub(crate) async fn unknown_path(
     request: HttpRequest,
-    mut payload: Payload,
+    payload: Payload,
     gateway: Data<Gateway>,
 ) -> HttpResponse {
     let media_type = admission::answer_media_type(request.headers(), &gateway);
     let reply = Reply { cors: Cors::of(&request), media_type, standing: None };
-    turn_away(&request, &mut payload, &gateway, &reply, &Refusal::UnknownPath).await
+    turn_away(&request, payload, &gateway, &reply, &Refusal::UnknownPath).await
 }
 
 /// The order of these lines is the order of checks that docs/PROTOCOL.md
@@ -159,7 +159,7 @@ fn preflight(
 
 async fn turn_away(
     request: &HttpRequest,
-    payload: &mut Payload,
+    mut payload: Payload,
     gateway: &Gateway,
     reply: &Reply,
     refusal: &Refusal,
@@ -173,7 +173,7 @@ async fn turn_away(
         tracing::debug!(code, status = status.as_u16(), "turned a request away");
     }
     if !refusal.closes() {
-        body::discard(request.headers(), payload).await;
+        body::discard(request.headers(), &mut payload).await;
     }
-    reply.refused(refusal)
+    body::unread(reply.refused(refusal), payload)
 }

@@ -15,7 +15,8 @@ use crate::{limits, refusal::Refusal};
 #[derive(Debug)]
 pub(crate) struct Room {
     arriving: Arc<Semaphore>,
-    held: Arc<Semaphore>,
+    large: Arc<Semaphore>,
+    small: Arc<Semaphore>,
 }
 
 /// What a body takes of the room. It is given back when this goes.
@@ -28,7 +29,8 @@ impl Default for Room {
     fn default() -> Room {
         Room {
             arriving: Arc::new(Semaphore::new(limits::ARRIVING_BYTES)),
-            held: Arc::new(Semaphore::new(limits::HELD_BYTES)),
+            large: Arc::new(Semaphore::new(limits::HELD_BYTES)),
+            small: Arc::new(Semaphore::new(limits::HELD_SMALL_BYTES)),
         }
     }
 }
@@ -40,10 +42,12 @@ impl Room {
         share.grow(&self.arriving, counted(read.saturating_add(more)) - counted(read))
     }
 
-    /// Makes room for a body that has arrived, until it is answered.
+    /// Makes room for a body that has arrived, until it is answered. Small ones have
+    /// room of their own.
     pub(crate) fn hold(&self, bytes: usize) -> Result<Share, Refusal> {
         let mut share = Share::default();
-        share.grow(&self.held, bytes)?;
+        let small = bytes <= limits::BODY_FREE_BYTES;
+        share.grow(if small { &self.small } else { &self.large }, bytes)?;
         Ok(share)
     }
 }
@@ -68,12 +72,13 @@ mod tests {
     #[test]
     fn what_was_taken_is_given_back_and_no_more_can_be_taken_than_there_is() {
         let room = Room::default();
+        let some = 64 * 1_024;
         let mut all: Vec<Share> =
-            (0..limits::HELD_BYTES / 1_024).map(|_| room.hold(1_024).unwrap()).collect();
-        assert!(room.hold(1).is_err());
+            (0..limits::HELD_BYTES / some).map(|_| room.hold(some).unwrap()).collect();
+        assert!(room.hold(limits::BODY_FREE_BYTES + 1).is_err());
         all.pop();
-        assert!(room.hold(1_025).is_err());
-        drop(room.hold(1_024).unwrap());
+        assert!(room.hold(some + 1).is_err());
+        drop(room.hold(some).unwrap());
         drop(all);
         assert!(room.hold(limits::HELD_BYTES).is_ok());
     }
@@ -88,6 +93,8 @@ mod tests {
         assert!(room.admit(&mut large, all, 1).is_err());
         room.admit(&mut small, 0, limits::BODY_FREE_BYTES).unwrap();
         assert!(room.admit(&mut small, limits::BODY_FREE_BYTES, 1).is_err());
+        let _held = room.hold(limits::HELD_BYTES).unwrap();
+        assert!(room.hold(limits::BODY_FREE_BYTES).is_ok());
         drop(large);
         room.admit(&mut small, limits::BODY_FREE_BYTES, 1).unwrap();
     }

@@ -1,17 +1,20 @@
 //! The server: from a configuration to a process that serves, reloads and stops.
 
 use std::{
-    any::Any,
-    fs, io,
+    fs,
+    future::ready,
+    io,
     net::{SocketAddr, TcpListener},
     os::unix::fs::DirBuilderExt,
     path::Path,
     sync::Arc,
 };
 
+use actix_http::HttpService;
+use actix_service::{ServiceFactoryExt, fn_service, map_config};
 use actix_web::{
     App, HttpServer,
-    dev::ServerHandle,
+    dev::{AppConfig, ServerHandle},
     rt::net::TcpStream,
     web::{self, Data, ServiceConfig},
 };
@@ -19,11 +22,12 @@ use profile_store::{
     Durability, OpenError, Store, StoreError, StoreOptions, SystemMint,
     engine::{EngineError, SledEngine, SledOptions},
 };
-use rustix::net::sockopt;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
-    admin, limits, open_files, profiles,
+    admin, limits, open_files,
+    patience::Patient,
+    profiles,
     settings::{self, Configuration, ServeArguments, Server, SettingsError},
     state::Gateway,
 };
@@ -158,25 +162,34 @@ fn client_server(
         None => std::thread::available_parallelism()?.get(),
     };
     let most = open_files::connections(connections.most);
-    let http = HttpServer::new(move || App::new().app_data(shared.clone()).configure(routes))
-        .client_request_timeout(connections.head_timeout)
-        .client_disconnect_timeout(limits::DISCONNECT_TIMEOUT)
-        .keep_alive(connections.keep_alive)
-        .max_connections((most / workers).max(1))
-        .shutdown_timeout(limits::SHUTDOWN_TIMEOUT.as_secs())
-        .on_connect(|connection, _| cut_when_unread(connection))
+    let patience = connections.head_timeout + connections.body_timeout + connections.answer_timeout;
+    let builder = actix_server::Server::build();
+    let stopping = builder.graceful_shutdown_signal();
+    let listening = builder
         .workers(workers)
-        .disable_signals();
-    Ok(http.listen(listener)?.run())
-}
-
-/// Lets the system cut a connection whose client does not read its answers.
-fn cut_when_unread(connection: &dyn Any) {
-    let Some(connection) = connection.downcast_ref::<TcpStream>() else { return };
-    let milliseconds = u32::try_from(limits::UNREAD_TIMEOUT.as_millis()).unwrap_or(u32::MAX);
-    if let Err(error) = sockopt::set_tcp_user_timeout(connection, milliseconds) {
-        tracing::debug!(%error, "a connection has no limit on what it leaves unread");
-    }
+        .max_concurrent_connections((most / workers).max(1))
+        .shutdown_timeout(limits::SHUTDOWN_TIMEOUT.as_secs())
+        .disable_signals()
+        .listen("clients", listener, move || {
+            let (app, stopping) = (App::new().app_data(shared.clone()), stopping.clone());
+            let http = HttpService::build()
+                .graceful_shutdown_signal(move || {
+                    let stopping = stopping.clone();
+                    async move { stopping.notified().await }
+                })
+                .client_request_timeout(connections.head_timeout)
+                .client_disconnect_timeout(limits::DISCONNECT_TIMEOUT)
+                .keep_alive(connections.keep_alive)
+                .h1(map_config(app.configure(routes), |()| AppConfig::default()));
+            fn_service(move |stream: TcpStream| {
+                // Answers are small, and each is waited for.
+                let _ = stream.set_nodelay(true);
+                let peer = stream.peer_addr().ok();
+                ready(Ok((Patient::new(stream, patience), peer)))
+            })
+            .and_then(http)
+        });
+    Ok(listening?.run())
 }
 
 fn admin_server(

@@ -17,6 +17,8 @@ pub struct Connections {
     pub head_timeout: Duration,
     /// How long a body may take to arrive once its head has.
     pub body_timeout: Duration,
+    /// How long an answer may take, to be made or to be read.
+    pub answer_timeout: Duration,
     /// How long a connection is kept on which nothing is asked.
     pub keep_alive: Duration,
 }
@@ -27,6 +29,7 @@ impl Default for Connections {
             most: limits::CONNECTIONS,
             head_timeout: limits::HEAD_TIMEOUT,
             body_timeout: limits::BODY_TIMEOUT,
+            answer_timeout: limits::ANSWER_TIMEOUT,
             keep_alive: limits::KEEP_ALIVE,
         }
     }
@@ -42,6 +45,7 @@ impl Connections {
             most: most.and_then(|most| most.try_into().ok()).unwrap_or(standard.most),
             head_timeout: seconds(&mut table, "head_seconds", standard.head_timeout, report),
             body_timeout: seconds(&mut table, "body_seconds", standard.body_timeout, report),
+            answer_timeout: seconds(&mut table, "answer_seconds", standard.answer_timeout, report),
             keep_alive: seconds(&mut table, "idle_seconds", standard.keep_alive, report),
         };
         table.finish(report);

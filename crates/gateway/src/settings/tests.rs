@@ -172,7 +172,7 @@ fn what_is_said_of_connections_is_read_and_bounded() {
             "line 1: connections.most must be a whole number from 1 to 1000000",
             "line 1: connections.head_seconds must be a whole number from 1 to 3600",
             "line 1: connections.idle is unknown; known are most, head_seconds, body_seconds, \
-             idle_seconds",
+             answer_seconds, idle_seconds",
         ],
     );
 }

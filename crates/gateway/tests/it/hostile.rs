@@ -5,10 +5,12 @@
 //! `HOSTILE=long` asks for. `HOSTILE_SEED` repeats what chance did.
 
 mod crashes;
+mod overload;
 
 use std::{
     fmt, fs,
     fs::File,
+    process::Command,
     thread,
     time::{Duration, Instant},
 };
@@ -122,6 +124,22 @@ fn wait_until_let_go(home: &Home) {
         assert!(watch.elapsed() < PATIENCE, "somebody holds the store");
         thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// Lets this process have as many files open as it needs.
+fn raise_open_files(wanted: u64) {
+    let (pid, limit) = (std::process::id().to_string(), format!("--nofile={wanted}:"));
+    if open_files() < wanted {
+        let raised = Command::new("prlimit").args(["--pid", &pid, &limit]).status();
+        let allowed = open_files();
+        assert!(wanted <= allowed, "{wanted} open files are needed, {allowed} allowed: {raised:?}");
+    }
+}
+
+fn open_files() -> u64 {
+    let limits = fs::read_to_string("/proc/self/limits").unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    line.split_whitespace().nth(3).unwrap().parse().unwrap()
 }
 
 /// One company that may send without end.

@@ -184,6 +184,11 @@ impl Connection {
         }
     }
 
+    /// The same connection for another thread, which reads nothing.
+    pub(crate) fn another(&self) -> Connection {
+        Connection { stream: self.stream.try_clone().unwrap(), unread: Vec::new() }
+    }
+
     /// Says that nothing more will be sent.
     pub(crate) fn finish(&self) {
         self.stream.shutdown(Shutdown::Write).unwrap();
