@@ -3,7 +3,7 @@
 use std::{
     fs,
     future::ready,
-    io,
+    io, mem,
     net::{SocketAddr, TcpListener},
     os::unix::fs::DirBuilderExt,
     path::Path,
@@ -113,7 +113,12 @@ pub async fn serve(
     signals.obey(&arguments, &server, &gateway).await;
     stop(handles).await;
     running.await.map_err(io::Error::other)??;
-    gateway.store.close().await.map_err(ServeError::Close)?;
+    if let Err(error) = gateway.store.close().await {
+        // What could not be written would be waited for, for ever, by the engine's
+        // own way to close.
+        mem::forget(gateway);
+        return Err(ServeError::Close(error));
+    }
     tracing::info!("stopped; everything accepted is stored");
     Ok(())
 }

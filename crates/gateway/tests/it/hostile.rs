@@ -5,6 +5,7 @@
 //! `HOSTILE=long` asks for. `HOSTILE_SEED` repeats what chance did.
 
 mod crashes;
+mod disk;
 mod overload;
 
 use std::{
