@@ -7,6 +7,8 @@
 mod crashes;
 mod disk;
 mod overload;
+mod poison;
+mod timing;
 
 use std::{
     fmt, fs,
