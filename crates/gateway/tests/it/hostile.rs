@@ -13,6 +13,7 @@ mod timing;
 use std::{
     fmt, fs,
     fs::File,
+    io::{self, Write},
     process::Command,
     thread,
     time::{Duration, Instant},
@@ -107,13 +108,23 @@ fn told(test: &str, figures: fmt::Arguments<'_>) {
     println!("{test}: {figures}");
 }
 
+/// Says what this machine does not let us look at. It is seen whether or not the
+/// output of tests is.
+fn not_checked(what: &str, reason: fmt::Arguments<'_>) {
+    writeln!(io::stderr(), "\nNOT CHECKED: {what}: {reason}").unwrap();
+}
+
 /// The most memory a process had at a time, in KiB.
 fn peak_kib(gateway: &Serving) -> u64 {
     memory_kib(gateway, "VmHWM:")
 }
 
 fn memory_kib(gateway: &Serving, name: &str) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", gateway.pid())).unwrap();
+    status_kib(&gateway.pid().to_string(), name)
+}
+
+fn status_kib(process: &str, name: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }

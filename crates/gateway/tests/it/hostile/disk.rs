@@ -9,7 +9,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::{UNLIMITED, told, wait_until_let_go};
+use super::{UNLIMITED, not_checked, told, wait_until_let_go};
 use crate::{
     serving::{Finished, Home, Serving, finish},
     stored::Stored,
@@ -31,8 +31,13 @@ impl Small {
         let mounted = mount.stderr(Stdio::piped()).output();
         match mounted {
             Ok(output) if output.status.success() => Some(Small { at: at.to_owned() }),
-            refused => {
-                told("disk", format_args!("NOT CHECKED: a full file system, as {refused:?}"));
+            Ok(output) => {
+                let reason = String::from_utf8_lossy(&output.stderr);
+                not_checked("a file system that is full", format_args!("{}", reason.trim()));
+                None
+            }
+            Err(error) => {
+                not_checked("a file system that is full", format_args!("mount: {error}"));
                 None
             }
         }

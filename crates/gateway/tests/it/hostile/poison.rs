@@ -1,8 +1,17 @@
 //! Poison: shared identifiers fuse nobody, and whatever a body holds is refused or
 //! kept, always in the same way.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
 
+use gateway::{
+    companies::{Company, CompanyDirectory},
+    quota::{Limits, Quotas},
+};
 use profile_store::Identifier;
 
 use super::{Form, UNLIMITED, memory_kib, peak_kib, told};
@@ -30,6 +39,18 @@ fn pour(
     }
 }
 
+/// Sends requests that are all accepted, over many connections, in no order.
+fn pour_widely(gateway: &Serving, count: usize, request: impl Fn(usize) -> Request + Sync) {
+    const CONNECTIONS: usize = 32;
+    thread::scope(|scope| {
+        for first in 0..CONNECTIONS {
+            let (mut connection, request) = (gateway.connect(), &request);
+            let requests = (first..count).step_by(CONNECTIONS).map(request);
+            scope.spawn(move || pour(&mut connection, requests, |status| assert_eq!(status, 202)));
+        }
+    });
+}
+
 fn attributes(members: &str) -> Request {
     Request::profile(format!(r#"{{"data":{{"type":"profile","attributes":{{{members}}}}}}}"#))
 }
@@ -42,10 +63,10 @@ fn assert_fuses_nobody(known: bool, shared: &str) {
     let gateway = home.serve();
     let email = |number: usize| format!("person{number}@example.com");
     let about = |number| attributes(&format!(r#""email":"{}",{shared}"#, email(number)));
-    let alone = |number| Request::email(&email(number));
-    let before = (0..count).filter(|_| known).map(alone);
-    let requests = before.chain((0..count).map(about));
-    pour(&mut gateway.connect(), requests, |status| assert_eq!(status, 202));
+    if known {
+        pour_widely(&gateway, count, |number| Request::email(&email(number)));
+    }
+    pour_widely(&gateway, count, about);
     let peak = peak_kib(&gateway);
     gateway.stop().assert_exit(0);
     let verified = home.verify();
@@ -118,7 +139,7 @@ fn one_device_that_names_everybody_in_turn_does_not_make_them_one() {
 
 #[test]
 fn companies_that_nobody_knows_leave_no_trace_in_memory() {
-    let count = Form::asked().pick(30_000, 10_000_000);
+    let count = Form::asked().pick(30_000, 2_000_000);
     let gateway = Home::configured(UNLIMITED);
     let gateway = gateway.serve();
     let mut connection = gateway.connect();
@@ -134,6 +155,38 @@ fn companies_that_nobody_knows_leave_no_trace_in_memory() {
     let grown = memory_kib(&gateway, "VmRSS:").saturating_sub(before);
     told("companies", format_args!("{count} unknown ones, memory grown by {grown} KiB"));
     assert!(grown < 4 * 1024, "{grown} KiB for {count} companies");
+}
+
+#[test]
+fn companies_that_nobody_knows_are_neither_found_nor_charged() {
+    let form = Form::asked();
+    let company = Company {
+        id: "ABC123".parse().unwrap(),
+        allowed_origins: None,
+        rules: Arc::default(),
+        limits: Limits::default(),
+        keys: Box::default(),
+    };
+    let (directory, quotas) =
+        (CompanyDirectory::new([company].into_iter().collect()), Quotas::default());
+    let count: u64 = form.pick(100_000, 30_000_000);
+    let mut chance = super::Chance::seeded("companies");
+    let before = own_memory_kib();
+    for _ in 0..count {
+        let id = format!("{:016x}", chance.next());
+        if let Some(company) = directory.find(&id) {
+            let _ = quotas.charge(&company.id, company.limits, Duration::ZERO);
+        }
+    }
+    let grown = own_memory_kib().saturating_sub(before);
+    assert_eq!(format!("{quotas:?}"), format!("{:?}", Quotas::default()));
+    told("companies", format_args!("{count} looked for, memory grown by {grown} KiB"));
+    // Other tests run in this process, but not beside those of the long form.
+    assert!(form == Form::Short || grown < 4 * 1024, "{grown} KiB");
+}
+
+fn own_memory_kib() -> u64 {
+    super::status_kib("self", "VmRSS:")
 }
 
 /// Bodies that nobody means well with, and the status and code of their answers.
