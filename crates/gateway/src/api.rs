@@ -194,7 +194,7 @@ async fn serve(request: HttpRequest, mut payload: Payload, gateway: Data<Gateway
     };
     let response = match answer(&request, &mut payload, &gateway, &mut reply).await {
         Ok(answer) => reply.answered(answer.status, answer.body),
-        Err(refusal) => turn_away(&request, &mut payload, &gateway, &reply, &refusal).await,
+        Err(refusal) => turn_away(&request, payload, &gateway, &reply, &refusal).await,
     };
     bodiless_if_asked(&request, response)
 }

@@ -1,9 +1,16 @@
 //! Bodies: read within bounds of size and time, and decoded.
 
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
 use actix_web::{
+    HttpResponse,
+    body::{BodySize, BoxBody, MessageBody},
     http::header::{self, HeaderMap},
     rt::time::timeout,
-    web::{BytesMut, Payload},
+    web::{Bytes, BytesMut, Payload},
 };
 use futures_util::StreamExt;
 use profile_protocol::limits::BODY_BYTES;
@@ -12,24 +19,39 @@ use crate::{
     encoding::{ContentEncoding, DecodeError},
     limits,
     refusal::Refusal,
+    room::{Room, Share},
+    state::Gateway,
 };
 
+/// A body that was read, and its share of the room there is.
+pub(crate) struct Body {
+    pub(crate) bytes: Vec<u8>,
+    /// To be kept until the request is answered.
+    pub(crate) share: Share,
+}
+
 /// Reads a whole body and decodes it. Both what is sent and what it stands for
-/// are at most `limit` bytes; of a larger one nothing more is read.
+/// are at most `limit` bytes; of a larger one nothing more is read. With it comes
+/// its share of the room there is, which is kept until the request is answered.
 pub(crate) async fn read(
     headers: &HeaderMap,
     payload: &mut Payload,
     encoding: ContentEncoding,
     limit: usize,
-) -> Result<Vec<u8>, Refusal> {
+    gateway: &Gateway,
+) -> Result<Body, Refusal> {
     let announced = announced(headers);
     if announced.is_some_and(|length| limit < length) {
         return Err(Refusal::TooLarge { bytes: limit });
     }
-    let sent = timeout(limits::BODY_TIMEOUT, gather(payload, announced.unwrap_or(0), limit));
-    let sent = sent.await.unwrap_or(Err(Refusal::TooSlow))?;
+    let slow = Refusal::TooSlow { seconds: gateway.body_timeout.as_secs() };
+    let sent = timeout(gateway.body_timeout, gather(payload, &gateway.room, limit));
+    let (sent, _arrived) = sent.await.unwrap_or(Err(slow))?;
     match encoding.decode(&sent, limit) {
-        Ok(body) => Ok(body.into_owned()),
+        Ok(body) => {
+            let share = gateway.room.hold(body.len())?;
+            Ok(Body { bytes: body.into_owned(), share })
+        }
         Err(DecodeError::TooLarge) => Err(Refusal::TooLarge { bytes: limit }),
         Err(DecodeError::Corrupt) => Err(Refusal::Unreadable),
     }
@@ -55,19 +77,52 @@ pub(crate) async fn discard(headers: &HeaderMap, payload: &mut Payload) {
     .await;
 }
 
+/// The answer to a request whose body was perhaps not read to its end. Then the
+/// connection is closed soon after. Were the payload let go of before the answer,
+/// the server would go on taking in a chunked body for as long as it comes.
+pub(crate) fn unread(answer: HttpResponse, payload: Payload) -> HttpResponse {
+    answer.map_body(|_, answer| BoxBody::new(Unread { answer, _payload: payload }))
+}
+
+/// An answer that holds on to the payload of its request.
+struct Unread {
+    answer: BoxBody,
+    _payload: Payload,
+}
+
+impl MessageBody for Unread {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.answer.size()
+    }
+
+    fn poll_next(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Pin::new(&mut self.get_mut().answer).poll_next(cx)
+    }
+}
+
 /// The length a head announces.
 fn announced(headers: &HeaderMap) -> Option<usize> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-async fn gather(payload: &mut Payload, expected: usize, limit: usize) -> Result<BytesMut, Refusal> {
-    let mut body = BytesMut::with_capacity(expected.min(BODY_BYTES));
+async fn gather(
+    payload: &mut Payload,
+    room: &Room,
+    limit: usize,
+) -> Result<(BytesMut, Share), Refusal> {
+    let (mut body, mut share) = (BytesMut::new(), Share::default());
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.or(Err(Refusal::Unreadable))?;
         if limit < body.len() + chunk.len() {
             return Err(Refusal::TooLarge { bytes: limit });
         }
+        room.admit(&mut share, body.len(), chunk.len())?;
         body.extend_from_slice(&chunk);
     }
-    Ok(body)
+    Ok((body, share))
 }

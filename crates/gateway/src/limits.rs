@@ -4,6 +4,10 @@ use std::{num::NonZeroU32, ops::RangeInclusive, time::Duration};
 
 use crate::quota::Limits;
 
+/// How long an answer may take, to be made or to be read, on top of what a request
+/// may take to arrive, unless configured otherwise. A disk that stalls for longer is failing.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// What the anonymous ids of one profile may be configured to. Each is a place
 /// that a shared device fills, and a few bytes of every write.
 pub const ANONYMOUS_IDS_RANGE: RangeInclusive<u64> = 1..=256;
@@ -30,7 +34,22 @@ const fn api_limits(burst: u32, steady: u32) -> Limits {
     }
 }
 
-/// How long a body may take to arrive once its head has. A client that sends
+/// How many connections of operators there may be. They are few, and an address
+/// that only they can reach.
+pub const ADMIN_CONNECTIONS: usize = 256;
+
+/// Bytes of bodies that may be arriving at a time, over all connections, without
+/// the first [`BODY_FREE_BYTES`] of each. Whoever sends slowly can hold on to them
+/// for [`BODY_TIMEOUT`].
+pub const ARRIVING_BYTES: usize = 64 * 1024 * 1024;
+
+/// Bytes of a body that are taken in without counting. Requests of browsers and
+/// apps are a few hundred bytes, so that no flood of large bodies turns them away;
+/// a connection has twice that for its buffers in any case.
+pub const BODY_FREE_BYTES: usize = 4 * 1024;
+
+/// How long a body may take to arrive once its head has, unless configured
+/// otherwise. A client that sends
 /// 100 KB in more than this is served better by asking again.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -58,8 +77,13 @@ pub const COMPANIES: usize = 100_000;
 /// again.
 pub const COMPACTION_CACHE_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Connections one worker keeps open at a time; more wait to be accepted.
-pub const CONNECTIONS_PER_WORKER: usize = 25_000;
+/// Connections of clients at a time, unless configured otherwise: more than ten
+/// thousand that do nothing. More wait to be accepted.
+pub const CONNECTIONS: usize = 16_384;
+
+/// What the connections may be configured to. Above a million a typing error is
+/// likelier than the machine.
+pub const CONNECTIONS_RANGE: RangeInclusive<u64> = 1..=1_000_000;
 
 /// Size of a configuration file, in bytes: [`COMPANIES`] companies at about 600
 /// bytes of TOML each, rounded up. It bounds what a wrong path can read.
@@ -68,6 +92,9 @@ pub const CONFIGURATION_BYTES: u64 = 64 * 1024 * 1024;
 /// How long the rest of a body that nobody will read may take to arrive. It is
 /// usually there already; the answer waits for no longer than a client notices.
 pub const DISCARD_TIMEOUT: Duration = Duration::from_millis(250);
+
+/// How long a connection that was closed may take to see it.
+pub const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Keys that seal or open exchange tokens: the one in use, and those it replaced
 /// over the life of a token.
@@ -86,12 +113,26 @@ pub const EXCHANGE_TOKEN_LIFETIME: Duration = Duration::from_hours(730 * 24);
 /// of 100 KB would cost 17 ms and yield nothing.
 pub const GZIP_MEMBERS: usize = 64;
 
-/// How long the head of a request may take to arrive.
+/// How long the head of a request may take to arrive, unless configured otherwise.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long an idle connection is kept open: longer than the 60 s after which
+/// How long an idle connection is kept open, unless configured otherwise: longer than the 60 s after which
 /// usual load balancers close theirs, so that it is they who do.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// Bytes of bodies over [`BODY_FREE_BYTES`] that were read and are not answered
+/// yet: 82 of the largest. Parsed, a body becomes up to 24 times as large (an array
+/// of one-digit numbers to append), so this is 192 MiB.
+pub const HELD_BYTES: usize = 8 * 1024 * 1024;
+
+/// The same of the smaller bodies, which have room of their own, so that no flood of
+/// large ones turns them away. Of usual ones this is more than the store lets wait;
+/// parsed, it is at most 96 MiB.
+pub const HELD_SMALL_BYTES: usize = 4 * 1024 * 1024;
+
+/// Bytes of bulk imports that have arrived and wait to be answered: four of the
+/// largest. They have room of their own, so that one takes nobody else's.
+pub const IMPORT_BYTES: usize = 20_000_000;
 
 /// Keys of one company: enough for a key per service, few enough to review.
 pub const KEYS_PER_COMPANY: usize = 64;
@@ -125,6 +166,10 @@ pub const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(24);
 /// for is sent back.
 pub const PREFLIGHT_HEADERS_BYTES: usize = 1_024;
 
+/// Files a process needs open beside connections: the store's, the listeners, what
+/// the runtime has, and a configuration file to reload.
+pub const OTHER_FILES: usize = 64;
+
 /// What a rate limit may be configured to. Above a million a window the limit
 /// no longer protects anything this gateway can do.
 pub const REQUESTS_RANGE: RangeInclusive<u64> = 1..=1_000_000;
@@ -146,6 +191,10 @@ pub const STEADY_REQUESTS: NonZeroU32 = NonZeroU32::new(3_500).expect("3,500 is 
 
 /// Length of the long rate-limit window, as the original documents it.
 pub const STEADY_WINDOW: Duration = Duration::from_mins(1);
+
+/// What a time that a connection may take can be configured to, in seconds. Beyond
+/// an hour nobody waits.
+pub const TIMEOUT_SECONDS_RANGE: RangeInclusive<u64> = 1..=3_600;
 
 /// What the number of worker threads may be configured to. Above 1,024 a typing
 /// error is likelier than the machine.

@@ -7,10 +7,11 @@ use actix_web::{
     web::{Data, Payload},
 };
 use profile_protocol::{CompanyId, ProfileId, ProfileRequest, limits::BODY_BYTES};
-use profile_store::Outcome;
+use profile_store::{Outcome, StoreError};
 
 use crate::{
-    admission, body,
+    admission,
+    body::{self, Body},
     cors::Cors,
     refusal::Refusal,
     reply::{METHODS, Onsite, Reply},
@@ -40,19 +41,19 @@ pub(crate) async fn client_profiles(
     };
     match answer {
         Ok(answer) => answer,
-        Err(refusal) => turn_away(&request, &mut payload, &gateway, &reply, &refusal).await,
+        Err(refusal) => turn_away(&request, payload, &gateway, &reply, &refusal).await,
     }
 }
 
 /// Serves every other path.
 pub(crate) async fn unknown_path(
     request: HttpRequest,
-    mut payload: Payload,
+    payload: Payload,
     gateway: Data<Gateway>,
 ) -> HttpResponse {
     let media_type = admission::answer_media_type(request.headers(), &gateway);
     let reply = Reply { cors: Cors::of(&request), media_type, standing: None };
-    turn_away(&request, &mut payload, &gateway, &reply, &Refusal::UnknownPath).await
+    turn_away(&request, payload, &gateway, &reply, &Refusal::UnknownPath).await
 }
 
 /// The order of these lines is the order of checks that docs/PROTOCOL.md
@@ -60,7 +61,7 @@ pub(crate) async fn unknown_path(
 async fn upsert(
     request: &HttpRequest,
     payload: &mut Payload,
-    gateway: &Gateway,
+    gateway: &Data<Gateway>,
     reply: &mut Reply,
 ) -> Result<HttpResponse, Refusal> {
     let headers = request.headers();
@@ -70,14 +71,15 @@ async fn upsert(
     let revision = admission::revision(headers, gateway)?;
     admission::media_type(headers)?;
     let encoding = admission::content_encoding(headers)?;
-    let body = body::read(headers, payload, encoding, BODY_BYTES).await?;
+    let Body { bytes, share } = body::read(headers, payload, encoding, BODY_BYTES, gateway).await?;
 
     let parsing = gateway.clock.elapsed();
-    let parsed = ProfileRequest::parse(&body, revision);
+    let parsed = ProfileRequest::parse(&bytes, revision);
     gateway.meters.parsed(gateway.clock.elapsed().saturating_sub(parsing));
+    drop(bytes);
     let parsed = parsed.map_err(Refusal::Violations)?;
     let submission = submission::of_client(gateway, &company, headers, parsed)?;
-    let outcome = submission::store(gateway, submission).await?;
+    let outcome = submission::store(gateway, submission, share).await?;
 
     let onsite = headers.get("x-klaviyo-onsite").is_some_and(|value| value == "1");
     Ok(reply.accepted(if onsite { exchange(gateway, &company.id, &outcome)? } else { None }))
@@ -93,7 +95,7 @@ fn exchange(
 ) -> Result<Option<Onsite>, Refusal> {
     let id = outcome.survivor.unwrap_or(ProfileId::from_bits(0));
     let token = gateway.exchange().seal(company, id, gateway.clock.unix_seconds());
-    let exchange_id = token.or(Err(Refusal::Store(profile_store::StoreError::Unavailable)))?;
+    let exchange_id = token.or(Err(Refusal::Store(StoreError::Unavailable)))?;
     Ok(Some(Onsite { exchange_id, should_clear_cookie: false }))
 }
 

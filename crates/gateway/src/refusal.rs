@@ -66,7 +66,10 @@ pub enum Refusal {
         bytes: usize,
     },
     /// The body did not arrive in time.
-    TooSlow,
+    TooSlow {
+        /// The time it had.
+        seconds: u64,
+    },
     /// The body broke off, or is not in the coding it names.
     Unreadable,
     /// The body says something that cannot be.
@@ -165,7 +168,7 @@ impl Refusal {
     /// Whether the connection ends with the answer, since the rest of the body is
     /// not waited for.
     pub fn closes(&self) -> bool {
-        matches!(self, Refusal::TooLarge { .. } | Refusal::TooSlow | Refusal::Unreadable)
+        matches!(self, Refusal::TooLarge { .. } | Refusal::TooSlow { .. } | Refusal::Unreadable)
     }
 
     /// All that is wrong, at least one thing.
@@ -223,7 +226,7 @@ impl Refusal {
             Refusal::MediaType => Cause::MediaType,
             Refusal::ContentCoding => Cause::ContentCoding,
             Refusal::TooLarge { .. } => Cause::TooLarge,
-            Refusal::TooSlow => Cause::TooSlow,
+            Refusal::TooSlow { .. } => Cause::TooSlow,
             Refusal::Unreadable => Cause::Unreadable,
             Refusal::Violations(_) => Cause::Syntax,
             Refusal::OnlySentinels(_) => Cause::OnlySentinels,
@@ -256,6 +259,9 @@ impl Refusal {
             }
             Refusal::TooLarge { bytes } => {
                 row_of(Cause::TooLarge).detail.replace("{bytes}", &bytes.to_string())
+            }
+            Refusal::TooSlow { seconds } => {
+                row_of(Cause::TooSlow).detail.replace("{seconds}", &seconds.to_string())
             }
             Refusal::RevisionMalformed(reason) => format!("The revision {reason}."),
             Refusal::RevisionUnavailable(reason @ UnavailableRevision::TooEarly) => {

@@ -1,16 +1,21 @@
 //! The server: from a configuration to a process that serves, reloads and stops.
 
 use std::{
-    fs, io,
+    fs,
+    future::ready,
+    io, mem,
     net::{SocketAddr, TcpListener},
     os::unix::fs::DirBuilderExt,
     path::Path,
     sync::Arc,
 };
 
+use actix_http::HttpService;
+use actix_service::{ServiceFactoryExt, fn_service, map_config};
 use actix_web::{
     App, HttpServer,
-    dev::ServerHandle,
+    dev::{AppConfig, ServerHandle},
+    rt::net::TcpStream,
     web::{self, Data, ServiceConfig},
 };
 use profile_store::{
@@ -20,7 +25,9 @@ use profile_store::{
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
-    admin, api, limits, profiles,
+    admin, api, limits, open_files,
+    patience::Patient,
+    profiles,
     settings::{self, Configuration, ServeArguments, Server, SettingsError},
     state::Gateway,
 };
@@ -107,7 +114,12 @@ pub async fn serve(
     signals.obey(&arguments, &server, &gateway).await;
     stop(handles).await;
     running.await.map_err(io::Error::other)??;
-    gateway.store.close().await.map_err(ServeError::Close)?;
+    if let Err(error) = gateway.store.close().await {
+        // What could not be written would be waited for, for ever, by the engine's
+        // own way to close.
+        mem::forget(gateway);
+        return Err(ServeError::Close(error));
+    }
     tracing::info!("stopped; everything accepted is stored");
     Ok(())
 }
@@ -150,17 +162,40 @@ fn client_server(
     listener: TcpListener,
     gateway: &Data<Gateway>,
 ) -> io::Result<actix_web::dev::Server> {
-    let shared = gateway.clone();
-    let mut http = HttpServer::new(move || App::new().app_data(shared.clone()).configure(routes))
-        .client_request_timeout(limits::HEAD_TIMEOUT)
-        .keep_alive(limits::KEEP_ALIVE)
-        .max_connections(limits::CONNECTIONS_PER_WORKER)
+    let (shared, connections) = (gateway.clone(), server.connections);
+    let workers = match server.workers {
+        Some(workers) => workers,
+        None => std::thread::available_parallelism()?.get(),
+    };
+    let most = open_files::connections(connections.most);
+    let patience = connections.head_timeout + connections.body_timeout + connections.answer_timeout;
+    let builder = actix_server::Server::build();
+    let stopping = builder.graceful_shutdown_signal();
+    let listening = builder
+        .workers(workers)
+        .max_concurrent_connections((most / workers).max(1))
         .shutdown_timeout(limits::SHUTDOWN_TIMEOUT.as_secs())
-        .disable_signals();
-    if let Some(workers) = server.workers {
-        http = http.workers(workers);
-    }
-    Ok(http.listen(listener)?.run())
+        .disable_signals()
+        .listen("clients", listener, move || {
+            let (app, stopping) = (App::new().app_data(shared.clone()), stopping.clone());
+            let http = HttpService::build()
+                .graceful_shutdown_signal(move || {
+                    let stopping = stopping.clone();
+                    async move { stopping.notified().await }
+                })
+                .client_request_timeout(connections.head_timeout)
+                .client_disconnect_timeout(limits::DISCONNECT_TIMEOUT)
+                .keep_alive(connections.keep_alive)
+                .h1(map_config(app.configure(routes), |()| AppConfig::default()));
+            fn_service(move |stream: TcpStream| {
+                // Answers are small, and each is waited for.
+                let _ = stream.set_nodelay(true);
+                let peer = stream.peer_addr().ok();
+                ready(Ok((Patient::new(stream, patience), peer)))
+            })
+            .and_then(http)
+        });
+    Ok(listening?.run())
 }
 
 fn admin_server(
@@ -170,6 +205,11 @@ fn admin_server(
     let shared = gateway.clone();
     let http =
         HttpServer::new(move || App::new().app_data(shared.clone()).configure(admin::routes));
+    let http = http
+        .client_request_timeout(limits::HEAD_TIMEOUT)
+        .client_disconnect_timeout(limits::DISCONNECT_TIMEOUT)
+        .keep_alive(limits::KEEP_ALIVE)
+        .max_connections(limits::ADMIN_CONNECTIONS);
     Ok(http.workers(1).disable_signals().listen(listener)?.run())
 }
 

@@ -5,6 +5,7 @@
 //! the default.
 
 mod arguments;
+mod connections;
 mod development;
 mod document;
 mod file;
@@ -29,6 +30,7 @@ pub use self::{
         Arguments, CheckArguments, Command, CompactArguments, KeyArguments, ServeArguments,
         VerifyArguments,
     },
+    connections::Connections,
     development::Development,
     issued_key::IssuedKey,
     problem::{Problem, Problems},
@@ -69,6 +71,8 @@ pub struct Server {
     pub admin_listen: SocketAddr,
     /// Memory the store may use as a cache.
     pub cache_bytes: u64,
+    /// How many connections of clients there may be, and how long each may take.
+    pub connections: Connections,
     /// Where profiles are stored.
     pub data_dir: PathBuf,
     /// What an answer promises.
@@ -153,6 +157,7 @@ impl ServeArguments {
         Ok(Server {
             admin_listen,
             cache_bytes: cache_mib.unwrap_or(limits::CACHE_MIB) * 1024 * 1024,
+            connections: file.map(|file| file.connections).unwrap_or_default(),
             data_dir: data_dir.unwrap_or_else(|| DATA_DIR.into()),
             durability: durability.unwrap_or_default(),
             listen,

@@ -1,6 +1,9 @@
 //! What all requests share.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
 use profile_protocol::CompanyId;
 use profile_store::Store;
@@ -8,7 +11,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     api::Endpoint, clock::Clock, companies::CompanyDirectory, exchange::KeyRing, limits,
-    meters::Meters, quota::Quotas, refusal, settings::Configuration,
+    meters::Meters, quota::Quotas, refusal, room::Room, settings::Configuration,
 };
 
 /// What all requests share. One for each process.
@@ -16,6 +19,8 @@ use crate::{
 pub struct Gateway {
     /// What each company has used of the windows of each endpoint of its own.
     pub(crate) api_quotas: Quotas<(CompanyId, Endpoint)>,
+    /// How long a body may take to arrive.
+    pub(crate) body_timeout: Duration,
     /// The clocks.
     pub clock: Clock,
     /// The turns of bulk imports: so many are carried out at a time.
@@ -26,6 +31,8 @@ pub struct Gateway {
     pub meters: Meters,
     /// What each company has used of its windows.
     pub quotas: Quotas,
+    /// How much of bodies may be in memory.
+    pub(crate) room: Room,
     /// The profiles.
     pub store: Store,
     // Invariant: held for as long as it takes to copy the pointer.
@@ -35,14 +42,16 @@ pub struct Gateway {
 impl Gateway {
     /// Serves what is configured, out of this store.
     pub fn new(configuration: Configuration, store: Store) -> Gateway {
-        let Configuration { companies, exchange, development: _, server: _ } = configuration;
+        let Configuration { companies, exchange, development: _, server } = configuration;
         Gateway {
             api_quotas: Quotas::default(),
+            body_timeout: server.connections.body_timeout,
             clock: Clock::start(),
             imports: Semaphore::new(limits::IMPORTS_AT_ONCE),
             companies: CompanyDirectory::new(companies),
             meters: Meters::new(&refusal::codes()),
             quotas: Quotas::default(),
+            room: Room::default(),
             store,
             exchange: RwLock::new(Arc::new(exchange)),
         }

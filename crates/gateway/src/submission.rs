@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use actix_web::http::header::HeaderMap;
+use actix_web::{http::header::HeaderMap, web::Data};
 use profile_protocol::ProfileRequest;
-use profile_store::{Claims, Effect, Intent, Outcome, Scope, Submission, Unsigned};
+use profile_store::{Claims, Effect, Intent, Outcome, Scope, StoreError, Submission, Unsigned};
 
-use crate::{companies::Company, meters, refusal::Refusal, state::Gateway};
+use crate::{companies::Company, meters, refusal::Refusal, room::Share, state::Gateway};
 
 /// What a request of the company's own server asks of the store.
 pub(crate) fn of_server(
@@ -62,11 +62,23 @@ fn of(
     })
 }
 
-/// Stores it. An outcome means that it is stored.
-pub(crate) async fn store(gateway: &Gateway, submission: Submission) -> Result<Outcome, Refusal> {
+/// Stores it. An outcome means that it is stored. The share of the room for bodies is
+/// kept until then.
+pub(crate) async fn store(
+    gateway: &Data<Gateway>,
+    submission: Submission,
+    share: Share,
+) -> Result<Outcome, Refusal> {
     let company = submission.company.clone();
     let committing = gateway.clock.elapsed();
-    let outcome = gateway.store.submit(submission).await;
+    let storing = Data::clone(gateway);
+    // Whoever hangs up does not take back what they submitted, nor what it takes up.
+    let outcome = actix_web::rt::spawn(async move {
+        let outcome = storing.store.submit(submission).await;
+        drop(share);
+        outcome
+    });
+    let outcome = outcome.await.unwrap_or(Err(StoreError::Unavailable));
     gateway.meters.committed(gateway.clock.elapsed().saturating_sub(committing));
     let outcome = outcome.map_err(Refusal::Store)?;
     gateway.meters.accepted(effect(&outcome));

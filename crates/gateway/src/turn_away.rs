@@ -8,7 +8,7 @@ use crate::{body, refusal::Refusal, reply::Reply, state::Gateway};
 /// in, so that the connection can be used again.
 pub(crate) async fn turn_away(
     request: &HttpRequest,
-    payload: &mut Payload,
+    mut payload: Payload,
     gateway: &Gateway,
     reply: &Reply,
     refusal: &Refusal,
@@ -22,7 +22,7 @@ pub(crate) async fn turn_away(
         tracing::debug!(code, status = status.as_u16(), "turned a request away");
     }
     if !refusal.closes() {
-        body::discard(request.headers(), payload).await;
+        body::discard(request.headers(), &mut payload).await;
     }
-    reply.refused(refusal)
+    body::unread(reply.refused(refusal), payload)
 }

@@ -8,6 +8,7 @@ mod commands;
 
 use std::{
     collections::HashMap,
+    error::Error,
     mem,
     sync::{
         Arc,
@@ -300,7 +301,8 @@ impl Committer {
     }
 
     fn poison(&self, error: &EngineError) -> StoreError {
-        tracing::error!(%error, "a write failed; nothing more is stored until a restart");
+        let cause = error.source().map(tracing::field::display);
+        tracing::error!(%error, cause, "a write failed; nothing more is stored until a restart");
         self.poisoned.store(true, Ordering::Release);
         StoreError::Poisoned
     }

@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 
 use crate::{
     admission::{self, only},
-    body,
+    body::{self, Body},
     companies::Company,
     limits,
     refusal::Refusal,
@@ -37,15 +37,11 @@ impl Call<'_> {
     }
 
     /// The body, of at most that many bytes.
-    pub(super) async fn body(
-        &self,
-        payload: &mut Payload,
-        limit: usize,
-    ) -> Result<Vec<u8>, Refusal> {
+    pub(super) async fn body(&self, payload: &mut Payload, limit: usize) -> Result<Body, Refusal> {
         let headers = self.request.headers();
         admission::media_type(headers)?;
         let encoding = admission::content_encoding(headers)?;
-        body::read(headers, payload, encoding, limit).await
+        body::read(headers, payload, encoding, limit, self.gateway).await
     }
 
     /// Reads from the store, on a thread that may wait for the disk.

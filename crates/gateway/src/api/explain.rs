@@ -18,7 +18,7 @@ use crate::{refusal::Refusal, reply::ErrorObject, submission};
 pub(super) async fn explain(call: &Call<'_>, payload: &mut Payload) -> Result<Answer, Refusal> {
     Query::of(call, &[])?;
     let body = call.body(payload, BODY_BYTES).await?;
-    let asked = ProfileExplain::parse(&body, call.revision).map_err(Refusal::Violations)?;
+    let asked = ProfileExplain::parse(&body.bytes, call.revision).map_err(Refusal::Violations)?;
     let (data, meta) = match explained(call, asked).await {
         Ok(outcome) => {
             (Some(OutcomeResource::explained(&outcome)), ExplanationMeta { errors: Vec::new() })

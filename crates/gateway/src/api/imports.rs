@@ -21,7 +21,7 @@ use super::{
     resource,
     time::text_of,
 };
-use crate::{limits, refusal::Refusal};
+use crate::{body::Body, limits, refusal::Refusal};
 
 const KIND: &str = "profile-bulk-import-job";
 const PATH: &str = "/api/profile-bulk-import-jobs";
@@ -35,14 +35,14 @@ const COMPLETE: &str = "complete";
 /// `POST /api/profile-bulk-import-jobs`: the answer comes when all is stored.
 pub(super) async fn create(call: &Call<'_>, payload: &mut Payload) -> Result<Answer, Refusal> {
     Query::of(call, &[])?;
-    let body = call.body(payload, BULK_BODY_BYTES).await?;
+    let Body { bytes, share: _held } = call.body(payload, BULK_BODY_BYTES).await?;
     // Held until the answer: a parsed import takes many times what its body does, and
     // the queue has to have room for everybody else.
     let waited = timeout(limits::IMPORT_WAIT, call.gateway.imports.acquire()).await;
     let Ok(Ok(_turn)) = waited else { return Err(Refusal::Store(StoreError::Overloaded)) };
     let revision = call.revision;
     // Megabytes take too long to be parsed where others wait.
-    let parsed = web::block(move || BulkImport::parse(&body, revision)).await;
+    let parsed = web::block(move || BulkImport::parse(&bytes, revision)).await;
     let parsed = parsed.or(Err(Refusal::Store(StoreError::Unavailable)))?;
     let import = parsed.map_err(Refusal::Violations)?;
     let job = carry_out::carry_out(call, import).await?;

@@ -23,7 +23,7 @@ pub(super) async fn merge(call: &Call<'_>, payload: &mut Payload) -> Result<Answ
     Query::of(call, &[])?;
     let body = call.body(payload, BODY_BYTES).await?;
     let ProfileMerge { destination, source } =
-        ProfileMerge::parse(&body).map_err(Refusal::Violations)?;
+        ProfileMerge::parse(&body.bytes).map_err(Refusal::Violations)?;
     let merge = MergeProfiles {
         company: call.company.id.clone(),
         destination: claimed(destination, DESTINATION)?,
@@ -73,7 +73,8 @@ struct Merged {
 pub(super) async fn unmerge(call: &Call<'_>, payload: &mut Payload) -> Result<Answer, Refusal> {
     let fields = Fieldset::of(&Query::of(call, &[FIELDS, ADDITIONAL_FIELDS])?)?;
     let body = call.body(payload, BODY_BYTES).await?;
-    let ProfileUnmerge { profile } = ProfileUnmerge::parse(&body).map_err(Refusal::Violations)?;
+    let ProfileUnmerge { profile } =
+        ProfileUnmerge::parse(&body.bytes).map_err(Refusal::Violations)?;
     let undo = Undo {
         company: call.company.id.clone(),
         absorbed: claimed(profile, "/data/attributes/profile_id")?,

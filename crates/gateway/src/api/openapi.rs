@@ -25,7 +25,7 @@ use crate::{
 /// `GET /openapi.json`, which takes no key.
 pub(super) async fn serve(
     request: HttpRequest,
-    mut payload: Payload,
+    payload: Payload,
     gateway: Data<Gateway>,
 ) -> HttpResponse {
     static TEXT: OnceLock<String> = OnceLock::new();
@@ -36,7 +36,7 @@ pub(super) async fn serve(
         return bodiless_if_asked(&request, response);
     }
     let refusal = Refusal::Method { allowed: "GET, HEAD".to_owned() };
-    turn_away(&request, &mut payload, &gateway, &reply, &refusal).await
+    turn_away(&request, payload, &gateway, &reply, &refusal).await
 }
 
 /// The document, as text.

@@ -12,7 +12,7 @@ use crate::{meters::Effect, refusal::Refusal};
 pub(super) async fn delete(call: &Call<'_>, payload: &mut Payload) -> Result<Answer, Refusal> {
     Query::of(call, &[])?;
     let body = call.body(payload, BODY_BYTES).await?;
-    let whom = match DeletionSubject::parse(&body).map_err(Refusal::Violations)? {
+    let whom = match DeletionSubject::parse(&body.bytes).map_err(Refusal::Violations)? {
         DeletionSubject::Id(ClaimedId::Profile(id)) => Some(Named::Profile(id)),
         DeletionSubject::Id(ClaimedId::Foreign) => None,
         DeletionSubject::Email(email) => Some(Named::Holder(Identifier::Email(email))),

@@ -11,7 +11,7 @@ use super::{
     query::Query,
     resource,
 };
-use crate::{refusal::Refusal, submission};
+use crate::{body::Body, refusal::Refusal, room::Share, submission};
 
 /// The parameters of everything that answers with a profile.
 const PARAMETERS: [&str; 2] = [FIELDS, ADDITIONAL_FIELDS];
@@ -27,8 +27,8 @@ pub(super) async fn get(call: &Call<'_>) -> Result<Answer, Refusal> {
 /// `POST /api/profiles`
 pub(super) async fn create(call: &Call<'_>, payload: &mut Payload) -> Result<Answer, Refusal> {
     let fields = Fieldset::of(&Query::of(call, &PARAMETERS)?)?;
-    let request = read(call, payload, ProfileEndpoint::Create).await?;
-    let outcome = store(call, Intent::Create, request).await?;
+    let sent = read(call, payload, ProfileEndpoint::Create).await?;
+    let outcome = store(call, Intent::Create, sent).await?;
     changed(call, &outcome, &fields).await
 }
 
@@ -36,23 +36,23 @@ pub(super) async fn create(call: &Call<'_>, payload: &mut Payload) -> Result<Ans
 pub(super) async fn update(call: &Call<'_>, payload: &mut Payload) -> Result<Answer, Refusal> {
     let fields = Fieldset::of(&Query::of(call, &PARAMETERS)?)?;
     let id = call.id(PROFILE)?;
-    let request = read(call, payload, ProfileEndpoint::Update).await?;
-    let Some(ClaimedId::Profile(named)) = request.identifiers.id else {
+    let sent = read(call, payload, ProfileEndpoint::Update).await?;
+    let Some(ClaimedId::Profile(named)) = sent.0.identifiers.id else {
         return Err(Refusal::OtherProfile);
     };
     // One of the two may be an older id of the other.
     if named != id && call.profile(named).await?.id != call.profile(id).await?.id {
         return Err(Refusal::OtherProfile);
     }
-    let outcome = store(call, Intent::Update(named), request).await?;
+    let outcome = store(call, Intent::Update(named), sent).await?;
     changed(call, &outcome, &fields).await
 }
 
 /// `POST /api/profile-import`
 pub(super) async fn import(call: &Call<'_>, payload: &mut Payload) -> Result<Answer, Refusal> {
     let fields = Fieldset::of(&Query::of(call, &PARAMETERS)?)?;
-    let request = read(call, payload, ProfileEndpoint::Import).await?;
-    let outcome = store(call, Intent::Import, request).await?;
+    let sent = read(call, payload, ProfileEndpoint::Import).await?;
+    let outcome = store(call, Intent::Import, sent).await?;
     changed(call, &outcome, &fields).await
 }
 
@@ -60,19 +60,20 @@ async fn read(
     call: &Call<'_>,
     payload: &mut Payload,
     endpoint: ProfileEndpoint,
-) -> Result<ProfileRequest, Refusal> {
-    let body = call.body(payload, BODY_BYTES).await?;
-    ProfileRequest::parse_at(endpoint, &body, call.revision).map_err(Refusal::Violations)
+) -> Result<(ProfileRequest, Share), Refusal> {
+    let Body { bytes, share } = call.body(payload, BODY_BYTES).await?;
+    let request = ProfileRequest::parse_at(endpoint, &bytes, call.revision);
+    Ok((request.map_err(Refusal::Violations)?, share))
 }
 
 async fn store(
     call: &Call<'_>,
     intent: Intent,
-    request: ProfileRequest,
+    (request, share): (ProfileRequest, Share),
 ) -> Result<Outcome, Refusal> {
     let Call { gateway, company, .. } = call;
     let submission = submission::of_server(gateway, company, intent, request)?;
-    submission::store(gateway, submission).await
+    submission::store(gateway, submission, share).await
 }
 
 /// The answer to a change: the profile as it is now. A request may turn out to be

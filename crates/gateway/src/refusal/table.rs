@@ -276,7 +276,7 @@ const TABLE: [Row; 50] = [
         Cause::TooSlow,
         "body not complete in time",
         TOO_SLOW,
-        "The body must arrive within 10 seconds.",
+        "The body must arrive within {seconds} seconds.",
         "",
     ),
     row(
@@ -481,7 +481,7 @@ const TABLE: [Row; 50] = [
     ),
     row(
         Cause::Overloaded,
-        "more requests wait to be stored than may",
+        "more requests, or more bytes of them, wait than may",
         UNAVAILABLE,
         "Too many requests are waiting to be stored.",
         "/data",

@@ -14,7 +14,7 @@ use profile_protocol::CompanyId;
 use profile_store::{Retention, Rules, Sentinels};
 
 use super::{
-    Durability,
+    Connections, Durability,
     document::{Field, Table},
     problem::{Problems, Report},
 };
@@ -35,6 +35,7 @@ pub(super) struct File {
     pub(super) admin_listen: Option<SocketAddr>,
     pub(super) cache_mib: Option<u64>,
     pub(super) companies: Companies,
+    pub(super) connections: Connections,
     pub(super) data_dir: Option<PathBuf>,
     pub(super) durability: Option<Durability>,
     pub(super) exchange_keys: Vec<ExchangeKey>,
@@ -65,6 +66,9 @@ impl File {
             cache_mib: take("cache_mib")
                 .and_then(|field| field.number(&limits::CACHE_MIB_RANGE, report)),
             companies,
+            connections: take("connections")
+                .map(|field| Connections::read(field, report))
+                .unwrap_or_default(),
             data_dir: take("data_dir").and_then(|field| directory(field, report)),
             durability: take("durability").and_then(|field| field.parse(report)),
             exchange_keys: take("exchange_keys")

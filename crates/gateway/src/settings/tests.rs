@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
+    time::Duration,
 };
 
 use clap::{CommandFactory, Parser};
@@ -173,8 +174,8 @@ secret = 1
         &[
             "line 1: listen must be an address and a port, as in 127.0.0.1:8080",
             "line 2: cache_mib must be a whole number from 16 to 65536",
-            "line 3: wrokers is unknown; known are company, admin_listen, cache_mib, data_dir, \
-             durability, exchange_keys, listen, outcomes, workers",
+            "line 3: wrokers is unknown; known are company, admin_listen, cache_mib, \
+             connections, data_dir, durability, exchange_keys, listen, outcomes, workers",
             "line 4: exchange_keys[#1] must be 64 hexadecimal digits, as `openssl rand -hex 32` \
              prints",
             "line 6: company[#1].id must consist of ASCII letters, digits and underscores",
@@ -191,6 +192,27 @@ secret = 1
             "line 15: company[ABC123].key[#2].sha256 is missing",
             "line 15: company[ABC123].key[#2].scopes is missing",
             "line 16: company[ABC123].key[#2].secret is unknown; known are name, sha256, scopes",
+        ],
+    );
+}
+
+#[test]
+fn what_is_said_of_connections_is_read_and_bounded() {
+    let file = File::parse(&format!(
+        "connections = {{ most = 100, body_seconds = 30 }}\n{}",
+        with_company("")
+    ));
+    let standard = Connections::default();
+    let expected = Connections { most: 100, body_timeout: Duration::from_secs(30), ..standard };
+    assert_eq!(file.unwrap().connections, expected);
+    assert_eq!(File::parse(&with_company("")).unwrap().connections, standard);
+    refuses(
+        &format!("connections = {{ most = 0, head_seconds = 0, idle = 1 }}\n{}", with_company("")),
+        &[
+            "line 1: connections.most must be a whole number from 1 to 1000000",
+            "line 1: connections.head_seconds must be a whole number from 1 to 3600",
+            "line 1: connections.idle is unknown; known are most, head_seconds, body_seconds, \
+             answer_seconds, idle_seconds",
         ],
     );
 }
@@ -290,6 +312,7 @@ fn arguments_win_over_the_file_and_the_file_over_defaults() {
     let expected = Server {
         admin_listen: "127.0.0.1:9090".parse().unwrap(),
         cache_bytes: 100 << 20,
+        connections: Connections::default(),
         data_dir: "./data".into(),
         durability: Durability::Flushed,
         listen: "0.0.0.0:2".parse().unwrap(),

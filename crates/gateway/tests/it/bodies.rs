@@ -30,13 +30,13 @@ fn assert_too_large(answer: &Answer) {
     assert_eq!(answer.header("Connection"), Some("close"));
 }
 
-fn gzip(body: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(body: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(body).unwrap();
     encoder.finish().unwrap()
 }
 
-fn zlib(body: &[u8]) -> Vec<u8> {
+pub(crate) fn zlib(body: &[u8]) -> Vec<u8> {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(body).unwrap();
     encoder.finish().unwrap()
@@ -48,14 +48,14 @@ fn bare_deflate(body: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-fn brotli(body: &[u8]) -> Vec<u8> {
+pub(crate) fn brotli(body: &[u8]) -> Vec<u8> {
     let mut encoded = Vec::new();
     let parameters = brotli::enc::BrotliEncoderParams { quality: 5, ..Default::default() };
     brotli::BrotliCompress(&mut &body[..], &mut encoded, &parameters).unwrap();
     encoded
 }
 
-fn zstd(body: &[u8]) -> Vec<u8> {
+pub(crate) fn zstd(body: &[u8]) -> Vec<u8> {
     let mut encoded = Vec::with_capacity(zstd_safe::compress_bound(body.len()));
     zstd_safe::compress(&mut encoded, body, 3).unwrap();
     encoded

@@ -14,6 +14,8 @@ mod compaction;
 #[cfg(test)]
 mod cors;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod identity;
 #[cfg(test)]
 mod order_of_checks;

@@ -575,7 +575,7 @@ mod of_what_a_body_says {
 
 /// Rows that take a store in trouble, or ten seconds, which other tests spend.
 const ELSEWHERE: [&str; 3] = [
-    "The body must arrive within 10 seconds.",
+    "The body must arrive within {seconds} seconds.",
     "Too many requests are waiting to be stored.",
     "The request could not be stored.",
 ];

@@ -240,3 +240,18 @@ fn the_documented_meters_are_those_of_the_code() {
     let documented = section("docs/OPERATIONS.md", "meters");
     assert_eq!(documented, gateway::meters::catalogue_markdown().trim());
 }
+
+#[test]
+fn the_tests_that_prove_a_defence_are_there() {
+    let sources = sources();
+    let rows = section("docs/SECURITY.md", "threats");
+    let proofs = rows.lines().skip(2).flat_map(|row| {
+        let named = row.trim_end_matches('|').rsplit('|').next().unwrap();
+        named.split('`').skip(1).step_by(2)
+    });
+    let absent = proofs.filter(|name| {
+        let declared = format!("fn {name}(");
+        !sources.iter().any(|(_, text)| text.contains(&declared))
+    });
+    assert_none(&absent.map(str::to_owned).collect::<Vec<_>>());
+}

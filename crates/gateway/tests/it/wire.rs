@@ -79,6 +79,11 @@ impl Request {
         Request { body: body.as_ref().to_vec(), ..self }
     }
 
+    /// The body alone.
+    pub(crate) fn body_text(&self) -> Vec<u8> {
+        self.body.clone()
+    }
+
     /// The head, which announces the body unless a header does so already.
     pub(crate) fn head(&self) -> Vec<u8> {
         let mut lines = vec![format!("{} {} HTTP/1.1", self.method, self.target)];
@@ -182,6 +187,11 @@ impl Connection {
                 false
             }
         }
+    }
+
+    /// The same connection for another thread, which reads nothing.
+    pub(crate) fn another(&self) -> Connection {
+        Connection { stream: self.stream.try_clone().unwrap(), unread: Vec::new() }
     }
 
     /// Says that nothing more will be sent.

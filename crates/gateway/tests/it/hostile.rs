@@ -1,0 +1,161 @@
+//! The gateway among faults and floods: killed, out of room, under siege, fed with
+//! poison. What is promised to hold stands in docs/SECURITY.md.
+//!
+//! Each test has a short form, which always runs, and a long one, which
+//! `HOSTILE=long` asks for. `HOSTILE_SEED` repeats what chance did.
+
+mod crashes;
+mod disk;
+mod overload;
+mod poison;
+mod timing;
+
+use std::{
+    fmt, fs,
+    fs::File,
+    io::{self, Write},
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    serving::{Home, Serving},
+    wire::PATIENCE,
+};
+
+/// How much of a test to run.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Form {
+    Short,
+    Long,
+}
+
+impl Form {
+    fn asked() -> Form {
+        match setting("HOSTILE").as_deref() {
+            None | Some("short") => Form::Short,
+            Some("long") => Form::Long,
+            Some(other) => panic!("HOSTILE is short or long, and not {other}"),
+        }
+    }
+
+    /// One of two numbers.
+    fn pick<T>(self, short: T, long: T) -> T {
+        match self {
+            Form::Short => short,
+            Form::Long => long,
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test has no other way to be told anything")]
+fn setting(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Chance that can be repeated: `SplitMix64`.
+#[derive(Debug)]
+struct Chance(u64);
+
+impl Chance {
+    /// Chance from the seed that was asked for, or another each time. It is told,
+    /// so that a failure can be brought about again.
+    fn seeded(test: &str) -> Chance {
+        let seed = match setting("HOSTILE_SEED") {
+            Some(seed) => seed.parse().expect("HOSTILE_SEED is a number"),
+            None => uuid::Uuid::new_v4().as_u64_pair().0,
+        };
+        println!("{test}: HOSTILE_SEED={seed}");
+        Chance(seed)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ mixed >> 31
+    }
+
+    /// A number below `end`.
+    fn below(&mut self, end: usize) -> usize {
+        usize::try_from(self.next() % end as u64).unwrap()
+    }
+
+    /// Chance of its own for somebody else.
+    fn fork(&mut self) -> Chance {
+        Chance(self.next())
+    }
+}
+
+/// Time since it was started.
+#[derive(Clone, Copy, Debug)]
+struct Watch(Instant);
+
+impl Watch {
+    #[expect(clippy::disallowed_methods, reason = "how long it took is what is looked for")]
+    fn start() -> Watch {
+        Watch(Instant::now())
+    }
+
+    fn elapsed(self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+/// Tells a figure, for those who run the long form.
+fn told(test: &str, figures: fmt::Arguments<'_>) {
+    println!("{test}: {figures}");
+}
+
+/// Says what this machine does not let us look at. It is seen whether or not the
+/// output of tests is.
+fn not_checked(what: &str, reason: fmt::Arguments<'_>) {
+    writeln!(io::stderr(), "\nNOT CHECKED: {what}: {reason}").unwrap();
+}
+
+/// The most memory a process had at a time, in KiB.
+fn peak_kib(gateway: &Serving) -> u64 {
+    memory_kib(gateway, "VmHWM:")
+}
+
+fn memory_kib(gateway: &Serving, name: &str) -> u64 {
+    status_kib(&gateway.id().to_string(), name)
+}
+
+fn status_kib(process: &str, name: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// Waits until nobody holds the store. After a process or a handle has gone,
+/// sled's own threads may hold on to it for a moment longer.
+fn wait_until_let_go(home: &Home) {
+    let log = File::open(home.data_dir().join("db")).unwrap();
+    let watch = Watch::start();
+    while log.try_lock().is_err() {
+        assert!(watch.elapsed() < PATIENCE, "somebody holds the store");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Lets this process have as many files open as it needs.
+fn raise_open_files(wanted: u64) {
+    let (pid, limit) = (std::process::id().to_string(), format!("--nofile={wanted}:"));
+    if open_files() < wanted {
+        let raised = Command::new("prlimit").args(["--pid", &pid, &limit]).status();
+        let allowed = open_files();
+        assert!(wanted <= allowed, "{wanted} open files are needed, {allowed} allowed: {raised:?}");
+    }
+}
+
+fn open_files() -> u64 {
+    let limits = fs::read_to_string("/proc/self/limits").unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    line.split_whitespace().nth(3).unwrap().parse().unwrap()
+}
+
+/// One company that may send without end.
+const UNLIMITED: &str = "[[company]]\nid = \"ABC123\"\n\
+                         limits = { burst = 1000000, steady = 1000000 }\n";

@@ -1,0 +1,258 @@
+//! Disks that are full, or not for writing: no lie, no loss, and words that say
+//! what to do.
+
+use std::{
+    fs::{self, File, Permissions},
+    io::{ErrorKind, Write},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use super::{UNLIMITED, not_checked, told, wait_until_let_go};
+use crate::{
+    serving::{Finished, Home, Serving, finish},
+    stored::Stored,
+    wire::{PATIENCE, Request},
+};
+
+/// A file system of so many MiB in memory, until this goes.
+struct Small {
+    at: PathBuf,
+}
+
+impl Small {
+    /// Puts one at this directory; nothing where this machine does not let us.
+    fn mount(at: &Path, mib: u32) -> Option<Small> {
+        fs::create_dir(at).unwrap();
+        let size = format!("size={mib}m,mode=0700");
+        let mut mount = Command::new("mount");
+        let mount = mount.args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(at);
+        let mounted = mount.stderr(Stdio::piped()).output();
+        match mounted {
+            Ok(output) if output.status.success() => Some(Small { at: at.to_owned() }),
+            Ok(output) => {
+                let reason = String::from_utf8_lossy(&output.stderr);
+                not_checked("a file system that is full", format_args!("{}", reason.trim()));
+                None
+            }
+            Err(error) => {
+                not_checked("a file system that is full", format_args!("mount: {error}"));
+                None
+            }
+        }
+    }
+
+    /// Writes into a file until there is room for so many MiB, and no more.
+    fn fill(&self, left: u64) -> PathBuf {
+        let ballast = self.at.join("ballast");
+        let mut file = File::create(&ballast).unwrap();
+        let full = std::iter::repeat_with(|| file.write_all(&[0; 4_096])).find_map(Result::err);
+        assert_eq!(full.unwrap().kind(), ErrorKind::StorageFull);
+        let length = file.metadata().unwrap().len();
+        file.set_len(length - (left << 20)).unwrap();
+        ballast
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        // What is still open there goes with its process.
+        let _ = Command::new("umount").arg("--lazy").arg(&self.at).status();
+    }
+}
+
+/// `gateway serve` with its data in this directory.
+fn command(home: &Home, data: &Path) -> Command {
+    let mut command = home.command(&["serve", "--listen", "127.0.0.1:0"]);
+    command.args(["--admin-listen", "127.0.0.1:0", "--config"]).arg(home.config());
+    command.arg("--data-dir").arg(data);
+    command
+}
+
+fn email(number: usize) -> String {
+    format!("person{number}@example.com")
+}
+
+fn send(gateway: &Serving, number: usize) -> u16 {
+    // Long, so that room soon ends.
+    let properties = format!(r#""properties":{{"long":"{}"}}"#, "x".repeat(20_000));
+    let attributes = format!(r#""email":"{}",{properties}"#, email(number));
+    let body = format!(r#"{{"data":{{"type":"profile","attributes":{{{attributes}}}}}}}"#);
+    let answer = gateway.send(&Request::profile(body));
+    assert_eq!(answer.status == 503, answer.has("Retry-After"), "{answer:?}");
+    answer.status
+}
+
+/// Sends new people until one is answered 503. Returns how many were stored.
+fn send_until_refused(gateway: &Serving) -> usize {
+    let refused = |number: &usize| match send(gateway, *number) {
+        202 => false,
+        503 => true,
+        other => panic!("answered {other}"),
+    };
+    (0..20_000).find(refused).expect("the disk never gets full")
+}
+
+#[track_caller]
+fn assert_poisoned(gateway: &Serving, stored: usize) {
+    for number in stored..stored + 20 {
+        assert_eq!(send(gateway, number), 503, "a write was accepted after one had failed");
+    }
+    let line = gateway.logged("a write failed; nothing more is stored until a restart");
+    let causes = ["No space left on device", "File too large"];
+    assert!(causes.iter().any(|cause| line.contains(cause)), "{line}");
+    assert_eq!(gateway.ask("/health/ready").status, 503);
+    assert_eq!(gateway.ask("/health/live").status, 200);
+}
+
+/// Sees that a restart serves again and has all that was acknowledged.
+#[track_caller]
+fn assert_recovers(home: &Home, stored: usize) {
+    wait_until_let_go(home);
+    let gateway = home.serve();
+    assert_eq!(send(&gateway, 30_000), 202);
+    gateway.stop().assert_exit(0);
+    home.verify().assert_exit(0);
+    wait_until_let_go(home);
+    let found = Stored::open(home);
+    let lost: Vec<usize> =
+        (0..stored).filter(|number| found.by_email("ABC123", &email(*number)).is_none()).collect();
+    assert!(lost.is_empty(), "of {stored} these are lost: {lost:?}");
+}
+
+#[test]
+fn a_full_disk_is_told_and_loses_nothing_and_a_restart_with_room_serves_again() {
+    let home = Home::configured(UNLIMITED);
+    let Some(small) = Small::mount(&home.data_dir(), 48) else { return };
+    let gateway = home.serve();
+    assert_eq!(send(&gateway, 40_000), 202);
+    let ballast = small.fill(4);
+    let stored = send_until_refused(&gateway);
+    assert_poisoned(&gateway, stored);
+    // Room alone is not enough: nobody knows what the failed write left behind.
+    fs::remove_file(ballast).unwrap();
+    assert_poisoned(&gateway, stored);
+    gateway.kill();
+    assert_recovers(&home, stored);
+    told("disk", format_args!("{stored} writes acknowledged before it was full, 0 lost"));
+    drop(small);
+}
+
+#[test]
+fn a_gateway_with_a_disk_fuller_and_fuller_accepts_what_fits_and_lies_about_nothing() {
+    let home = Home::configured(UNLIMITED);
+    let Some(small) = Small::mount(&home.data_dir(), 16) else { return };
+    let mut gateway = home.serve();
+    let stored = send_until_refused(&gateway);
+    assert_poisoned(&gateway, stored);
+    // Asked to stop, it does so, and says that not everything is sure.
+    gateway.signal("TERM");
+    assert!(gateway.ends_within(PATIENCE), "it is still running");
+    let finished = gateway.wait();
+    finished.assert_exit(1);
+    finished.assert_told("the store did not close");
+    let grown = Command::new("mount").args(["-o", "remount,size=64m"]).arg(&small.at).status();
+    assert!(grown.unwrap().success());
+    assert_recovers(&home, stored);
+    drop(small);
+}
+
+#[test]
+fn files_that_may_grow_no_more_are_like_a_full_disk() {
+    let home = Home::configured(UNLIMITED);
+    let serve = command(&home, &home.data_dir());
+    let mut limited = home.command(&[]);
+    limited = {
+        let mut shell = Command::new("sh");
+        // In blocks of 512 bytes. The signal that comes with the error would end it.
+        shell.args(["-c", "trap '' XFSZ; ulimit -f 8192; exec \"$0\" \"$@\""]);
+        shell.arg(limited.get_program()).args(serve.get_args()).current_dir(home.directory());
+        shell
+    };
+    let gateway = Serving::start(limited);
+    let stored = send_until_refused(&gateway);
+    assert_poisoned(&gateway, stored);
+    gateway.kill();
+    assert_recovers(&home, stored);
+}
+
+/// Runs a command without the privileges by which root may write anywhere.
+fn unprivileged(command: &Command) -> Finished {
+    let is_root = fs::metadata("/proc/self").unwrap();
+    let is_root = std::os::unix::fs::MetadataExt::uid(&is_root) == 0;
+    let program = command.get_program();
+    let mut run = Command::new(if is_root { "setpriv".as_ref() } else { program });
+    if is_root {
+        run.args(["--bounding-set=-all", "--inh-caps=-all", "--"]).arg(program);
+    }
+    finish(run.args(command.get_args()))
+}
+
+#[test]
+fn a_directory_that_cannot_be_written_is_named_at_the_start() {
+    let home = Home::new();
+    home.serve().stop().assert_exit(0);
+    wait_until_let_go(&home);
+    let parent = home.directory().join("parent");
+    fs::create_dir(&parent).unwrap();
+    let (inside, empty) = (parent.join("data"), home.directory().join("empty"));
+    fs::create_dir(&empty).unwrap();
+    for (closed, mode) in [(&parent, 0o500), (&empty, 0o500), (&home.data_dir(), 0o000)] {
+        fs::set_permissions(closed, Permissions::from_mode(mode)).unwrap();
+    }
+    for data in [inside, empty.clone(), home.data_dir()] {
+        let finished = unprivileged(&command(&home, &data));
+        finished.assert_exit(1);
+        finished.assert_told(&data.display().to_string());
+        finished.assert_told("Permission denied");
+    }
+    for closed in [&parent, &empty, &home.data_dir()] {
+        fs::set_permissions(closed, Permissions::from_mode(0o700)).unwrap();
+    }
+    home.verify().assert_exit(0);
+}
+
+#[test]
+fn a_store_on_a_file_system_for_reading_only_is_named_at_the_start() {
+    let home = Home::configured(UNLIMITED);
+    let Some(small) = Small::mount(&home.data_dir(), 48) else { return };
+    let gateway = home.serve();
+    assert_eq!(send(&gateway, 0), 202);
+    gateway.stop().assert_exit(0);
+    let remount = |option: &str| {
+        let status = Command::new("mount").args(["-o", option]).arg(&small.at).status();
+        assert!(status.unwrap().success(), "{option}");
+    };
+    wait_until_let_go(&home);
+    remount("remount,ro");
+    let finished = finish(&mut home.serve_command());
+    finished.assert_exit(1);
+    finished.assert_told("Read-only file system");
+    remount("remount,rw");
+    assert_recovers(&home, 1);
+    drop(small);
+}
+
+#[test]
+fn a_file_in_the_place_of_the_directory_is_named_and_left_alone() {
+    let home = Home::new();
+    fs::write(home.data_dir(), "a letter").unwrap();
+    let finished = finish(&mut home.serve_command());
+    finished.assert_exit(1);
+    let told = format!("cannot create the data directory {}", home.data_dir().display());
+    finished.assert_told(&told);
+    assert_eq!(fs::read_to_string(home.data_dir()).unwrap(), "a letter");
+}
+
+#[test]
+fn a_disk_with_no_room_at_the_start_is_told() {
+    let home = Home::configured(UNLIMITED);
+    let Some(small) = Small::mount(&home.data_dir(), 4) else { return };
+    let ballast = small.fill(0);
+    let finished = finish(&mut home.serve_command());
+    finished.assert_exit(1);
+    finished.assert_told("No space left on device");
+    fs::remove_file(ballast).unwrap();
+    drop(small);
+}
