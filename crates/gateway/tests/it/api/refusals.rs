@@ -94,8 +94,8 @@ fn of_what_is_sent() {
     says(
         &api.patch(&target, &other),
         expect![[r#"
-            404 application/vnd.api+json
-            "status":404,"code":"not_found","title":"Not found.","detail":"There is no profile with this id.","source":{"pointer":"/data"},"links":{},"meta":{}}
+            400 application/vnd.api+json
+            "status":400,"code":"invalid","title":"Invalid input.","detail":"The id must be the one in the path.","source":{"pointer":"/data/id"},"links":{},"meta":{}}
         "#]],
     );
     let cleared =
