@@ -39,6 +39,7 @@ const ROOMY: Rules = Rules {
     anonymous_ids: usize::MAX,
     secondary_emails: usize::MAX,
     merges: usize::MAX,
+    protect: false,
     sentinels: Sentinels { added: Vec::new(), removed: Vec::new() },
 };
 

@@ -43,6 +43,7 @@ const TIGHT: Rules = Rules {
     anonymous_ids: 3,
     secondary_emails: 2,
     merges: 4,
+    protect: false,
     sentinels: Sentinels { added: Vec::new(), removed: Vec::new() },
 };
 
