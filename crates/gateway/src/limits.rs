@@ -166,9 +166,9 @@ pub const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(24);
 /// for is sent back.
 pub const PREFLIGHT_HEADERS_BYTES: usize = 1_024;
 
-/// Files a process needs open beside connections: the store's, the listeners, what
-/// the runtime has, and a configuration file to reload.
-pub const OTHER_FILES: usize = 64;
+/// Files a process needs open beside clients' connections: the store's, the listeners,
+/// what the runtime has, a configuration file to reload, and operators' connections.
+pub const OTHER_FILES: usize = 64 + ADMIN_CONNECTIONS;
 
 /// What a rate limit may be configured to. Above a million a window the limit
 /// no longer protects anything this gateway can do.

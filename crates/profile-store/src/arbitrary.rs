@@ -212,6 +212,7 @@ fn fates() -> impl Strategy<Value = Fate> {
         Fate::Refused(Refused::Sentinel),
         Fate::Refused(Refused::MergeCap),
         Fate::Refused(Refused::TooLarge),
+        Fate::Refused(Refused::Protected),
         Fate::Ignored(Ignored::PlaceTaken),
         Fate::Ignored(Ignored::UnknownId),
         Fate::Ignored(Ignored::ForeignId),

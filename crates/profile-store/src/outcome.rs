@@ -108,6 +108,9 @@ pub enum Refused {
     HeldDifferently(IdentifierKind),
     /// The same claim merged the two before, and that was undone.
     Undone,
+    /// The company wrote something else of the one than of the other, and protects what
+    /// it wrote.
+    Protected,
     /// As many profiles as may be have been merged into the survivor.
     MergeCap,
     /// The two together would have more properties than a profile may.
@@ -121,6 +124,7 @@ impl fmt::Display for Refused {
             Refused::OwnsHigher(kind) => write!(f, "owns its own {kind}"),
             Refused::HeldDifferently(kind) => write!(f, "holds another {kind}"),
             Refused::Undone => f.write_str("undone before"),
+            Refused::Protected => f.write_str("the company wrote otherwise"),
             Refused::MergeCap => f.write_str("merge cap reached"),
             Refused::TooLarge => f.write_str("too many properties together"),
         }

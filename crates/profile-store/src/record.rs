@@ -169,6 +169,7 @@ mod tests {
             (Fate::Refused(Refused::MergeCap), vec![19]),
             (Fate::Refused(Refused::TooLarge), vec![20]),
             (Fate::Refused(Refused::Undone), vec![21]),
+            (Fate::Refused(Refused::Protected), vec![22]),
             (Fate::Ignored(Ignored::PlaceTaken), vec![32]),
             (Fate::Ignored(Ignored::UnknownId), vec![33]),
             (Fate::Ignored(Ignored::ForeignId), vec![34]),

@@ -4,7 +4,7 @@
 //! those of docs/IDENTITY.md.
 
 use profile_protocol::{
-    Email, ExternalId, IdentifierKind, PhoneNumber, ProfileId,
+    Email, ExternalId, Field, IdentifierKind, PhoneNumber, ProfileId, PropertyName,
     limits::{PROPERTIES, PROPERTIES_BYTES, SECONDARY_EMAILS},
 };
 
@@ -71,6 +71,7 @@ pub fn resolve(
         merged: survivor.map_or(0, |profile| profile.absorbed.len()),
         size: Size::default(),
         absorbed: Vec::new(),
+        joined: Vec::new(),
     };
     let pairs = claims.iter().zip(reached);
     let mut fates: Vec<Fate> =
@@ -193,6 +194,21 @@ impl Size {
     }
 }
 
+/// Whether the company wrote something of `absorbed` that `holder` would not take over,
+/// since it wrote something else of that.
+fn contradicts(holder: &Profile, absorbed: &Profile) -> bool {
+    let field = |field: &Field| {
+        let (ours, theirs) = (&holder.attributes.fields, &absorbed.attributes.fields);
+        let both = holder.authored.field(*field) && absorbed.authored.field(*field);
+        both && ours[*field] != theirs[*field]
+    };
+    let property = |name: &PropertyName| {
+        let (ours, theirs) = (&holder.attributes.properties, &absorbed.attributes.properties);
+        holder.authored.property(name) && ours.value(name) != theirs.value(name)
+    };
+    Field::ALL.iter().any(field) || absorbed.authored.properties().any(property)
+}
+
 /// The decision in the making.
 struct Decision<'a> {
     claims: &'a [Claim],
@@ -204,6 +220,8 @@ struct Decision<'a> {
     merged: usize,
     size: Size,
     absorbed: Vec<ProfileId>,
+    /// The same, whole.
+    joined: Vec<&'a Profile>,
 }
 
 impl<'a> Decision<'a> {
@@ -224,6 +242,7 @@ impl<'a> Decision<'a> {
         self.merged += 1 + profile.absorbed.len();
         self.size = self.together(profile);
         self.absorbed.push(profile.id);
+        self.joined.push(profile);
         Fate::Absorbed(profile.id)
     }
 
@@ -237,10 +256,19 @@ impl<'a> Decision<'a> {
         if let Some(kind) = self.places.conflict(&Places::of(profile)) {
             return Some(Refused::HeldDifferently(kind));
         }
+        if self.rules.protect && self.scope == Scope::Client && self.overwrites(profile) {
+            return Some(Refused::Protected);
+        }
         if self.rules.merges < self.merged + 1 + profile.absorbed.len() {
             return Some(Refused::MergeCap);
         }
         (!self.together(profile).fits()).then_some(Refused::TooLarge)
+    }
+
+    /// Whether a value that the company wrote of this profile would be lost by merging it
+    /// with those that are one already.
+    fn overwrites(&self, profile: &Profile) -> bool {
+        self.survivor.iter().chain(&self.joined).any(|holder| contradicts(holder, profile))
     }
 
     /// The size with this profile absorbed. The survivor's own is only asked for

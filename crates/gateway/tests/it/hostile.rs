@@ -140,14 +140,22 @@ fn wait_until_let_go(home: &Home) {
     }
 }
 
-/// Lets this process have as many files open as it needs.
-fn raise_open_files(wanted: u64) {
-    let (pid, limit) = (std::process::id().to_string(), format!("--nofile={wanted}:"));
-    if open_files() < wanted {
-        let raised = Command::new("prlimit").args(["--pid", &pid, &limit]).status();
-        let allowed = open_files();
-        assert!(wanted <= allowed, "{wanted} open files are needed, {allowed} allowed: {raised:?}");
+/// As many connections as are wanted, or as the system allows at least, which is then
+/// told.
+fn connections(wanted: usize) -> usize {
+    const OTHERS: u64 = 1_000;
+    let files = wanted as u64 + OTHERS;
+    if open_files() < files {
+        let (pid, limit) = (std::process::id().to_string(), format!("--nofile={files}:"));
+        // Without the program or the right, what is allowed already has to do.
+        let _ = Command::new("prlimit").args(["--pid", &pid, &limit]).status();
     }
+    let allowed = usize::try_from(open_files().saturating_sub(OTHERS)).unwrap();
+    if allowed < wanted {
+        let reason = format_args!("the system allows {allowed}");
+        not_checked(&format!("{wanted} connections at a time"), reason);
+    }
+    wanted.min(allowed.max(1))
 }
 
 fn open_files() -> u64 {

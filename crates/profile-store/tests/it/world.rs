@@ -289,6 +289,7 @@ impl World {
             Fate::Absorbed(id) => format!("absorbed {}", self.number(id)),
             Fate::Restored(id) => format!("restored {}", self.number(id)),
             Fate::Released => "released".into(),
+            Fate::Refused(Refused::Protected) => "refused: protected".to_owned(),
             Fate::Refused(Refused::Undone) => "undone".into(),
             Fate::Refused(Refused::Sentinel) => "placeholder".into(),
             Fate::Refused(Refused::OwnsHigher(kind)) => format!("owns {}", letter(kind)),

@@ -11,7 +11,7 @@ use std::{
 
 use profile_protocol::limits::BODY_BYTES;
 
-use super::{Form, UNLIMITED, Watch, memory_kib, peak_kib, raise_open_files, told};
+use super::{Form, UNLIMITED, Watch, connections, memory_kib, peak_kib, told};
 use crate::{
     bodies::{brotli, gzip, zlib, zstd},
     serving::{Home, Serving},
@@ -134,8 +134,7 @@ fn slow(gateway: &Serving, count: usize) -> Vec<Slow> {
 #[test]
 fn honest_clients_are_served_among_slow_ones_which_are_closed_in_time() {
     let form = Form::asked();
-    let count = form.pick(1_500, 10_000);
-    raise_open_files(count as u64 + 1_000);
+    let count = connections(form.pick(1_500, 10_000));
     let limits = form.pick("connections = { head_seconds = 2, body_seconds = 4 }\n", "");
     let (home, timeout) = (Home::configured(&format!("{limits}{UNLIMITED}")), form.pick(4, 10));
     let gateway = home.serve();
@@ -162,8 +161,7 @@ fn honest_clients_are_served_among_slow_ones_which_are_closed_in_time() {
 #[test]
 fn heads_without_end_take_no_more_than_a_bounded_piece_of_memory_each() {
     let form = Form::asked();
-    let count = form.pick(300, 5_000);
-    raise_open_files(count as u64 + 1_000);
+    let count = connections(form.pick(300, 5_000));
     let gateway = Home::configured(UNLIMITED);
     let gateway = gateway.serve();
     let before = memory_kib(&gateway, "VmRSS:");
@@ -219,7 +217,9 @@ fn large_bodies_wait_within_a_budget_and_small_ones_are_served_all_the_same() {
     let form = Form::asked();
     let (count, rounds) = form.pick((200, 1), (500, 10));
     // While it parses so much, a worker without optimizations reads no head in time.
-    let home = Home::configured(&format!("connections = {{ head_seconds = 60 }}\n{UNLIMITED}"));
+    let home = Home::configured(&format!(
+        "connections = {{ head_seconds = 60, body_seconds = 60 }}\n{UNLIMITED}"
+    ));
     let gateway = home.serve();
     let ((accepted, refused), served, slowest) = while_served(&gateway, || {
         let mut statuses = Vec::new();
@@ -273,7 +273,9 @@ fn about(identifiers: &str, rest: &str) -> Request {
 #[test]
 fn the_largest_profiles_looked_up_all_at_once_stay_within_the_bound() {
     let count = Form::asked().pick(10, 256);
-    let home = Home::configured(&format!("connections = {{ head_seconds = 60 }}\n{UNLIMITED}"));
+    let home = Home::configured(&format!(
+        "connections = {{ head_seconds = 60, body_seconds = 60 }}\n{UNLIMITED}"
+    ));
     let gateway = home.serve();
     let mut connection = gateway.connect();
     // Three people whom one request names, and who do not become one by that.

@@ -9,8 +9,8 @@ use crate::{
 };
 
 /// What there may be to learn from one answer: how much likelier than not one about
-/// a stranger takes longer than one about somebody known. Nobody gets a second
-/// answer, since asking about a stranger makes them known.
+/// a stranger takes longer than one about somebody known. Whoever asks plainly gets no
+/// second answer, since asking about a stranger makes them known.
 const ADVANTAGE: f64 = 0.25;
 
 fn timed(connection: &mut Connection, email: &str) -> (Duration, String) {
