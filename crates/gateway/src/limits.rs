@@ -36,7 +36,7 @@ const fn api_limits(burst: u32, steady: u32) -> Limits {
 
 /// How many connections of operators there may be. They are few, and an address
 /// that only they can reach.
-pub const ADMIN_CONNECTIONS: usize = 256;
+pub const ADMIN_CONNECTIONS: usize = 32;
 
 /// Bytes of bodies that may be arriving at a time, over all connections, without
 /// the first [`BODY_FREE_BYTES`] of each. Whoever sends slowly can hold on to them
@@ -169,6 +169,10 @@ pub const PREFLIGHT_HEADERS_BYTES: usize = 1_024;
 /// Files a process needs open beside clients' connections: the store's, the listeners,
 /// what the runtime has, a configuration file to reload, and operators' connections.
 pub const OTHER_FILES: usize = 64 + ADMIN_CONNECTIONS;
+
+/// Files that each worker has open beside its connections: the queue of its events, a
+/// pipe to wake it, and what its runtime keeps.
+pub const FILES_PER_WORKER: usize = 8;
 
 /// What a rate limit may be configured to. Above a million a window the limit
 /// no longer protects anything this gateway can do.

@@ -9,10 +9,11 @@ use crate::limits;
 ///
 /// Were there more, accepting would fail, and so would opening any other file. Fewer
 /// only wait to be accepted.
-pub(crate) fn connections(wanted: usize) -> usize {
+pub(crate) fn connections(wanted: usize, workers: usize) -> usize {
     let allowed = raised(getrlimit(Resource::Nofile));
     let allowed = allowed.and_then(|files| usize::try_from(files).ok()).unwrap_or(usize::MAX);
-    let connections = wanted.min(allowed.saturating_sub(limits::OTHER_FILES)).max(1);
+    let others = limits::OTHER_FILES + limits::FILES_PER_WORKER * workers;
+    let connections = wanted.min(allowed.saturating_sub(others)).max(1);
     if connections < wanted {
         tracing::warn!(
             wanted,

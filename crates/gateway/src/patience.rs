@@ -18,6 +18,9 @@ use tokio::{
     time::{Instant, Sleep, sleep},
 };
 
+/// As long as no connection lasts.
+const NEVER: Duration = Duration::from_hours(365 * 24);
+
 /// A stream that breaks when too long passes between the first byte of a request
 /// and that of an answer, or while an answer is not taken.
 #[derive(Debug)]
@@ -61,7 +64,12 @@ impl<S> Patient<S> {
             self.wait();
             return self.pending(cx);
         }
-        self.waiting = false;
+        if self.waiting {
+            self.waiting = false;
+            // A timer that went off on an idle connection would wake the server, which
+            // would take that for a sign of life.
+            self.timer.as_mut().reset(Instant::now() + NEVER);
+        }
         written
     }
 }

@@ -167,7 +167,7 @@ fn client_server(
         Some(workers) => workers,
         None => std::thread::available_parallelism()?.get(),
     };
-    let most = open_files::connections(connections.most);
+    let most = open_files::connections(connections.most, workers);
     let patience = connections.head_timeout + connections.body_timeout + connections.answer_timeout;
     let builder = actix_server::Server::build();
     let stopping = builder.graceful_shutdown_signal();

@@ -24,7 +24,7 @@ pub struct Gateway {
     /// The clocks.
     pub clock: Clock,
     /// The turns of bulk imports: so many are carried out at a time.
-    pub(crate) imports: Semaphore,
+    pub(crate) imports: Arc<Semaphore>,
     /// The companies served.
     pub companies: CompanyDirectory,
     /// What is counted and timed.
@@ -47,7 +47,7 @@ impl Gateway {
             api_quotas: Quotas::default(),
             body_timeout: server.connections.body_timeout,
             clock: Clock::start(),
-            imports: Semaphore::new(limits::IMPORTS_AT_ONCE),
+            imports: Arc::new(Semaphore::new(limits::IMPORTS_AT_ONCE)),
             companies: CompanyDirectory::new(companies),
             meters: Meters::new(&refusal::codes()),
             quotas: Quotas::default(),

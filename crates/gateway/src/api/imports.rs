@@ -2,12 +2,14 @@
 
 mod carry_out;
 
+use std::sync::Arc;
+
 use actix_web::{
     http::StatusCode,
     rt::time::timeout,
-    web::{self, Payload},
+    web::{self, Data, Payload},
 };
-use profile_protocol::{BulkImport, ProfileId, limits::BULK_BODY_BYTES};
+use profile_protocol::{BulkImport, ProfileId, Revision, limits::BULK_BODY_BYTES};
 use profile_store::{ImportError, ImportHead, Profile, StoreError, engine::Order};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -21,7 +23,7 @@ use super::{
     resource,
     time::text_of,
 };
-use crate::{body::Body, limits, refusal::Refusal};
+use crate::{body::Body, companies::Company, limits, refusal::Refusal, state::Gateway};
 
 const KIND: &str = "profile-bulk-import-job";
 const PATH: &str = "/api/profile-bulk-import-jobs";
@@ -35,22 +37,40 @@ const COMPLETE: &str = "complete";
 /// `POST /api/profile-bulk-import-jobs`: the answer comes when all is stored.
 pub(super) async fn create(call: &Call<'_>, payload: &mut Payload) -> Result<Answer, Refusal> {
     Query::of(call, &[])?;
-    let Body { bytes, share: _held } = call.body(payload, BULK_BODY_BYTES).await?;
-    // Held until the answer: a parsed import takes many times what its body does, and
-    // the queue has to have room for everybody else.
-    let waited = timeout(limits::IMPORT_WAIT, call.gateway.imports.acquire()).await;
-    let Ok(Ok(_turn)) = waited else { return Err(Refusal::Store(StoreError::Overloaded)) };
+    let body = call.body(payload, BULK_BODY_BYTES).await?;
+    // A parsed import takes many times what its body does, and the queue has to have
+    // room for everybody else.
+    let turn = Arc::clone(&call.gateway.imports).acquire_owned();
+    let Ok(Ok(turn)) = timeout(limits::IMPORT_WAIT, turn).await else {
+        return Err(Refusal::Store(StoreError::Overloaded));
+    };
+    let (gateway, company) = (Data::clone(call.gateway), Arc::clone(&call.company));
     let revision = call.revision;
+    // Whoever hangs up does not end what was begun, nor give back what it takes up.
+    let done = actix_web::rt::spawn(async move {
+        let done = carried_out(&gateway, &company, body, revision).await;
+        drop(turn);
+        done
+    });
+    let head = done.await.unwrap_or(Err(Refusal::Store(StoreError::Unavailable)))?;
+    call.gateway.meters.served();
+    Ok(about(call, StatusCode::ACCEPTED, &head))
+}
+
+async fn carried_out(
+    gateway: &Data<Gateway>,
+    company: &Company,
+    body: Body,
+    revision: Revision,
+) -> Result<ImportHead, Refusal> {
+    let Body { bytes, share: _held } = body;
     // Megabytes take too long to be parsed where others wait.
     let parsed = web::block(move || BulkImport::parse(&bytes, revision)).await;
     let parsed = parsed.or(Err(Refusal::Store(StoreError::Unavailable)))?;
-    let import = parsed.map_err(Refusal::Violations)?;
-    let job = carry_out::carry_out(call, import).await?;
+    let job = carry_out::carry_out(gateway, company, parsed.map_err(Refusal::Violations)?).await?;
     let head = job.head;
-    let kept = call.gateway.store.keep_import(call.company.id.clone(), job).await;
-    kept.map_err(Refusal::Store)?;
-    call.gateway.meters.served();
-    Ok(about(call, StatusCode::ACCEPTED, &head))
+    let kept = gateway.store.keep_import(company.id.clone(), job).await;
+    kept.map(|()| head).map_err(Refusal::Store)
 }
 
 /// `GET /api/profile-bulk-import-jobs/{id}`

@@ -7,14 +7,17 @@ use profile_store::{
     ImportBody, ImportError, ImportHead, ImportJob, Intent, Outcome, StoreError, Timestamp,
 };
 
-use super::Call;
-use crate::{limits, refusal::Refusal, submission};
+use crate::{companies::Company, limits, refusal::Refusal, state::Gateway, submission};
 
 /// Stores every row that can be, and says what came of each. An error of the
 /// gateway's own ends it: what was stored until then stays, and to send all of it
 /// again does no harm.
-pub(super) async fn carry_out(call: &Call<'_>, import: BulkImport) -> Result<ImportJob, Refusal> {
-    let created = now(call);
+pub(super) async fn carry_out(
+    gateway: &Gateway,
+    company: &Company,
+    import: BulkImport,
+) -> Result<ImportJob, Refusal> {
+    let created = now(gateway);
     let id = id_at(created).or(Err(Refusal::Store(StoreError::Unavailable)))?;
     let total = u32::try_from(import.profiles.len()).unwrap_or(u32::MAX);
     let mut tally = Tally::default();
@@ -24,44 +27,44 @@ pub(super) async fn carry_out(call: &Call<'_>, import: BulkImport) -> Result<Imp
         if waiting.len() == limits::IMPORT_ROWS_WAITING
             && let Some((row, answer)) = waiting.pop_front()
         {
-            tally.add(row, settled(call, answer.await))?;
+            tally.add(row, settled(gateway, answer.await))?;
         }
-        match enqueued(call, request).await {
+        match enqueued(gateway, company, request).await {
             Ok(answer) => waiting.push_back((row, answer)),
             Err(refusal) => tally.add(row, Err(refusal))?,
         }
     }
     for (row, answer) in waiting {
-        tally.add(row, settled(call, answer.await))?;
+        tally.add(row, settled(gateway, answer.await))?;
     }
     let Tally { completed, failed, body, .. } = tally.sorted();
-    let (started, ended) = (Some(created), Some(now(call)));
+    let (started, ended) = (Some(created), Some(now(gateway)));
     let head = ImportHead { id, created, started, ended, total, completed, failed };
     Ok(ImportJob { head, body })
 }
 
 /// Hands a row to the store. What is returned waits for its answer.
 async fn enqueued(
-    call: &Call<'_>,
+    gateway: &Gateway,
+    company: &Company,
     request: Result<ProfileRequest, Violations>,
 ) -> Result<impl Future<Output = Result<Outcome, StoreError>> + use<>, Refusal> {
-    let Call { gateway, company, .. } = call;
     let request = request.map_err(Refusal::Violations)?;
     let submission = submission::of_server(gateway, company, Intent::Import, request)?;
     gateway.store.enqueue(submission).await.map_err(Refusal::Store)
 }
 
 fn settled(
-    call: &Call<'_>,
+    gateway: &Gateway,
     answer: Result<Outcome, StoreError>,
 ) -> Result<Option<ProfileId>, Refusal> {
     let outcome = answer.map_err(Refusal::Store)?;
-    call.gateway.meters.stored(submission::effect(&outcome));
+    gateway.meters.stored(submission::effect(&outcome));
     Ok(outcome.survivor)
 }
 
-fn now(call: &Call<'_>) -> Timestamp {
-    let millis = call.gateway.clock.unix_time().as_millis();
+fn now(gateway: &Gateway) -> Timestamp {
+    let millis = gateway.clock.unix_time().as_millis();
     Timestamp::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
 }
 

@@ -526,3 +526,19 @@ fn no_connection_becomes_anything_but_http() {
     assert!(status.is_none_or(|status| 400 <= status), "{status:?}");
     gateway.send(&good()).assert_accepted();
 }
+
+#[test]
+fn an_idle_connection_is_closed_when_its_time_is_over_and_no_later() {
+    let home = Home::configured(&format!(
+        "connections = {{ head_seconds = 1, body_seconds = 1, answer_seconds = 1, idle_seconds = 5 }}\n\
+         {UNLIMITED}"
+    ));
+    let gateway = home.serve();
+    let mut connection = gateway.connect();
+    connection.exchange(&Request::email("ann@example.com")).assert_accepted();
+    let since = Watch::start();
+    assert!(connection.ends());
+    let lasted = since.elapsed().as_secs_f64();
+    // Had the other timers woken it after three seconds, it would have been eight.
+    assert!((4.0..7.5).contains(&lasted), "{lasted}");
+}
