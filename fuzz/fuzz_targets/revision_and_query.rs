@@ -9,7 +9,7 @@
 
 use std::{fs, sync::Arc};
 
-use actix_web::{App, body::MessageBody, http::Uri, rt::System, test, web::Data};
+use actix_web::{App, http::Uri, rt::System, test, web::Data};
 use gateway::{server, settings::ServeArguments, state::Gateway};
 use libfuzzer_sys::fuzz_target;
 use profile_protocol::{Date, RequestedRevision, Revision, UnavailableRevision};
