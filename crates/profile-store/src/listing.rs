@@ -38,7 +38,8 @@ pub struct Span {
 }
 
 impl Span {
-    fn contains(self, at: Timestamp) -> bool {
+    /// Whether this moment lies in it.
+    pub fn contains(self, at: Timestamp) -> bool {
         self.after.is_none_or(|after| after < at) && self.before.is_none_or(|before| at < before)
     }
 }

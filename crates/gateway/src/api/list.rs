@@ -26,8 +26,10 @@ pub(super) async fn list(call: &Call<'_>) -> Result<Answer, Refusal> {
     let fields = Fieldset::of(&query)?;
     let page = Page::of(call, &query)?;
     let asked = Asked::of(&page)?;
-    let found = match asked.conditions.iter().find(|condition| is_pointed(condition)) {
-        Some(pointed) => pointed_page(call, &asked, pointed).await?,
+    let pointed: Vec<Pointed> =
+        asked.conditions.iter().filter_map(|condition| Pointed::of(call, condition)).collect();
+    let found = match pointed.first() {
+        Some(first) => pointed_page(call, &asked, first, &pointed).await?,
         None => scanned_page(call, &asked).await?,
     };
     let data = found.profiles.iter().map(|profile| resource::profile(call, profile, &fields));
@@ -152,23 +154,74 @@ async fn scanned_page(call: &Call<'_>, asked: &Asked) -> Result<Found, Refusal> 
     Ok(Found { profiles, next: next.map(|position| position.to_bytes()) })
 }
 
-/// Whether a condition names the profiles that fulfil it.
-fn is_pointed(condition: &Condition) -> bool {
-    !matches!(condition, Condition::Created(_) | Condition::Updated(_))
+/// What a condition names that names the profiles which fulfil it.
+struct Pointed {
+    ids: Vec<ProfileId>,
+    identifiers: Vec<Identifier>,
 }
 
-/// A page out of the few profiles that a condition names.
+impl Pointed {
+    fn of(call: &Call<'_>, condition: &Condition) -> Option<Pointed> {
+        let (mut ids, mut identifiers) = (Vec::new(), Vec::new());
+        match condition {
+            Condition::Id(all) => ids.extend(all.iter().filter_map(|id| match id {
+                ClaimedId::Profile(id) => Some(*id),
+                ClaimedId::Foreign => None,
+            })),
+            Condition::ExchangeToken(token) => {
+                let now = call.gateway.clock.unix_seconds();
+                ids.extend(call.gateway.exchange().open(&call.company.id, token, now));
+            }
+            Condition::Email(all) => identifiers.extend(all.iter().cloned().map(Identifier::Email)),
+            Condition::PhoneNumber(all) => {
+                identifiers.extend(all.iter().cloned().map(Identifier::PhoneNumber));
+            }
+            Condition::ExternalId(all) => {
+                identifiers.extend(all.iter().cloned().map(Identifier::ExternalId));
+            }
+            Condition::Created(_) | Condition::Updated(_) => return None,
+        }
+        Some(Pointed { ids, identifiers })
+    }
+
+    fn names(&self, profile: &Profile) -> bool {
+        self.ids.iter().any(|id| *id == profile.id || profile.absorbed.contains(id))
+            || self.identifiers.iter().any(|identifier| profile.held.holds(identifier))
+    }
+
+    async fn look_up(&self, call: &Call<'_>) -> Result<Vec<Profile>, Refusal> {
+        let (ids, identifiers) = (self.ids.clone(), self.identifiers.clone());
+        call.read(async move |store, company| {
+            let mut profiles = Vec::new();
+            for id in ids {
+                profiles.extend(store.profile(company, id).await?);
+            }
+            for identifier in identifiers {
+                profiles.extend(store.find(company, &identifier).await?);
+            }
+            Ok(profiles)
+        })
+        .await
+    }
+}
+
+/// A page out of the few profiles that the first condition names and all others leave.
 async fn pointed_page(
     call: &Call<'_>,
     asked: &Asked,
-    pointed: &Condition,
+    first: &Pointed,
+    all: &[Pointed],
 ) -> Result<Found, Refusal> {
-    let mut found = BTreeMap::new();
-    for profile in look_up(call, pointed).await? {
-        if asked.conditions.iter().all(|condition| fulfils(call, &profile, condition)) {
-            found.insert(order_key(asked.sort, &profile), profile);
-        }
-    }
+    let (created, updated) = (asked.created(), asked.updated());
+    let fulfils = |profile: &Profile| {
+        created.contains(profile.created)
+            && updated.contains(profile.updated)
+            && all.iter().all(|pointed| pointed.names(profile))
+    };
+    // One profile may be named twice.
+    let found = first.look_up(call).await?.into_iter().filter(fulfils);
+    let found: BTreeMap<Vec<u8>, Profile> =
+        found.map(|profile| (order_key(asked.sort, &profile), profile)).collect();
     let mut found: Vec<(Vec<u8>, Profile)> = found.into_iter().collect();
     if asked.order == Order::Descending {
         found.reverse();
@@ -183,63 +236,6 @@ async fn pointed_page(
     found.truncate(asked.size);
     let next = found.last().filter(|_| more).map(|(key, _)| key.clone());
     Ok(Found { profiles: found.into_iter().map(|(_, profile)| profile).collect(), next })
-}
-
-async fn look_up(call: &Call<'_>, pointed: &Condition) -> Result<Vec<Profile>, Refusal> {
-    let (ids, identifiers) = named_by(call, pointed);
-    call.read(async move |store, company| {
-        let mut profiles = Vec::new();
-        for id in ids {
-            profiles.extend(store.profile(company, id).await?);
-        }
-        for identifier in identifiers {
-            profiles.extend(store.find(company, &identifier).await?);
-        }
-        Ok(profiles)
-    })
-    .await
-}
-
-/// The ids and identifiers that a condition names.
-fn named_by(call: &Call<'_>, condition: &Condition) -> (Vec<ProfileId>, Vec<Identifier>) {
-    let identifiers = match condition {
-        Condition::Id(ids) => {
-            let ours = |id: &ClaimedId| match id {
-                ClaimedId::Profile(id) => Some(*id),
-                ClaimedId::Foreign => None,
-            };
-            return (ids.iter().filter_map(ours).collect(), Vec::new());
-        }
-        Condition::ExchangeToken(token) => {
-            let now = call.gateway.clock.unix_seconds();
-            let opened = call.gateway.exchange().open(&call.company.id, token, now);
-            return (opened.into_iter().collect(), Vec::new());
-        }
-        Condition::Email(all) => all.iter().cloned().map(Identifier::Email).collect(),
-        Condition::PhoneNumber(all) => all.iter().cloned().map(Identifier::PhoneNumber).collect(),
-        Condition::ExternalId(all) => all.iter().cloned().map(Identifier::ExternalId).collect(),
-        Condition::Created(_) | Condition::Updated(_) => Vec::new(),
-    };
-    (Vec::new(), identifiers)
-}
-
-fn fulfils(call: &Call<'_>, profile: &Profile, condition: &Condition) -> bool {
-    match condition {
-        Condition::Created(bound) => lies(profile.created, *bound),
-        Condition::Updated(bound) => lies(profile.updated, *bound),
-        named => {
-            let (ids, identifiers) = named_by(call, named);
-            ids.iter().any(|id| *id == profile.id || profile.absorbed.contains(id))
-                || identifiers.iter().any(|identifier| profile.held.holds(identifier))
-        }
-    }
-}
-
-fn lies(time: Timestamp, bound: Bound) -> bool {
-    match bound {
-        Bound::After(millis) => millis < time.millis(),
-        Bound::Before(millis) => time.millis() < millis,
-    }
 }
 
 /// What profiles are put in order by: first what was asked for, then the id.

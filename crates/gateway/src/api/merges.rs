@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{
     call::{Call, PROFILE, claimed},
-    documents::{Answer, Resource, SelfLink},
+    documents::{Answer, Resource, SelfLink, Single},
     fieldset::{ADDITIONAL_FIELDS, FIELDS, Fieldset},
     outcomes::path_of,
     query::Query,
@@ -42,7 +42,7 @@ pub(super) async fn merge(call: &Call<'_>, payload: &mut Payload) -> Result<Answ
     let this = call.link(&format!("/api/profiles/{id}"));
     let links = SelfLink { this: this.clone() };
     let data = Merged { kind: "profile", id, links: SelfLink { this } };
-    Ok(Answer::of(StatusCode::CREATED, &MergeDocument { data, links }))
+    Ok(Answer::of(StatusCode::CREATED, &Single { data, links }))
 }
 
 const DESTINATION: &str = "/data/id";
@@ -55,14 +55,9 @@ async fn missing(call: &Call<'_>, destination: ProfileId) -> Refusal {
     Refusal::NotFound { what: PROFILE, pointer }
 }
 
+/// The profile that is left of two.
 #[derive(JsonSchema, Serialize)]
-pub(super) struct MergeDocument {
-    data: Merged,
-    links: SelfLink,
-}
-
-#[derive(JsonSchema, Serialize)]
-struct Merged {
+pub(super) struct Merged {
     #[serde(rename = "type")]
     kind: &'static str,
     id: String,

@@ -40,10 +40,12 @@ pub(super) async fn update(call: &Call<'_>, payload: &mut Payload) -> Result<Ans
     let Some(ClaimedId::Profile(named)) = sent.0.identifiers.id else {
         return Err(Refusal::OtherProfile);
     };
-    let living = call.profile(id).await?.id;
     // One of the two may be an older id of the other.
-    if named != id && !call.profile(named).await.is_ok_and(|profile| profile.id == living) {
-        return Err(Refusal::OtherProfile);
+    if named != id {
+        let living = call.profile(id).await?.id;
+        if !call.profile(named).await.is_ok_and(|profile| profile.id == living) {
+            return Err(Refusal::OtherProfile);
+        }
     }
     let outcome = store(call, Intent::Update(named), sent).await?;
     changed(call, &outcome, &fields).await

@@ -10,7 +10,7 @@ use super::super::{
     fieldset::{ADDITIONAL, ADDITIONAL_FIELDS, FIELDS},
     imports::{ErrorResource, JobResource},
     list::SORTS,
-    merges::{MergeDocument, UnmergeDocument},
+    merges::{Merged, UnmergeDocument},
     outcomes::{OutcomeResource, Stream},
     query::{FILTER, PAGE_CURSOR, PAGE_SIZE, SORT},
     resource::ProfileAttributes,
@@ -140,7 +140,7 @@ fn answers_of(
         }
         Endpoint::ListOutcomes => says(schema::<Stream>(generator), 200, "Oldest first."),
         Endpoint::MergeProfiles => {
-            says(schema::<MergeDocument>(generator), 201, "The profile that is left.")
+            says(schema::<Single<Merged>>(generator), 201, "The profile that is left.")
         }
         Endpoint::UnmergeProfile => {
             says(schema::<UnmergeDocument<'_>>(generator), 200, "Both profiles.")
