@@ -152,10 +152,10 @@ pub const ORIGINS_PER_COMPANY: usize = 64;
 /// many as a record of 160 KB can list.
 pub const MERGES_RANGE: RangeInclusive<u64> = 0..=10_000;
 
-/// What the days an outcome record is kept may be configured to.
+/// What the days an outcome is kept may be configured to.
 pub const OUTCOME_DAYS_RANGE: RangeInclusive<u64> = 1..=3_650;
 
-/// What the outcome records kept of one company may be configured to.
+/// What the outcomes kept of one company may be configured to.
 pub const OUTCOMES_RANGE: RangeInclusive<u64> = 1..=1_000_000_000;
 
 /// How long browsers may remember the answer to a preflight: a day, the longest

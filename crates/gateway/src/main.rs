@@ -13,7 +13,11 @@ use gateway::{
     },
     telemetry,
 };
+use mimalloc::MiMalloc;
 use profile_store::Audit;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

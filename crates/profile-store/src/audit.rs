@@ -98,7 +98,7 @@ impl Auditor<'_> {
             Some(Parsed::Merge(company, id)) => self.merge(&company, id, value).await?,
             Some(Parsed::Import(company, id)) => self.import(&company, id, value).await?,
             Some(Parsed::ImportBody(company, id)) => self.import_body(&company, id, value).await?,
-            Some(Parsed::Outcome(company, sequence)) => self.outcome(&company, sequence, value),
+            Some(Parsed::Outcomes(company, last)) => self.outcomes(&company, last, value),
             Some(
                 Parsed::Created(company, _, id)
                 | Parsed::NoEmail(company, id)
@@ -249,10 +249,13 @@ impl Auditor<'_> {
         Ok(())
     }
 
-    fn outcome(&mut self, company: &CompanyId, sequence: u64, value: &Value) {
-        self.audit.outcomes += 1;
-        if let Err(error) = record::decode_outcome(sequence, value) {
-            self.breach(Some(company), None, format!("outcome {sequence} is damaged: {error}"));
+    fn outcomes(&mut self, company: &CompanyId, last: u64, value: &Value) {
+        match record::decode_run(last, value) {
+            Ok(outcomes) => self.audit.outcomes += outcomes.len() as u64,
+            Err(error) => {
+                let fault = format!("the outcomes up to {last} are damaged: {error}");
+                self.breach(Some(company), None, fault);
+            }
         }
     }
 

@@ -29,7 +29,8 @@ use crate::{
     engine::{Engine, EngineError, Write},
     limits,
     pending::Pending,
-    prune::{Pruner, newest_outcome},
+    prune::Pruner,
+    runs::newest_outcome,
     store::{Durability, StoreError},
     view::View,
 };
@@ -210,7 +211,7 @@ impl Committer {
         if outcome.effect == Effect::Created {
             self.chance = None;
         }
-        self.sequences.insert(submission.company.clone(), moment.sequence);
+        self.number(&submission.company, moment);
         Ok(outcome)
     }
 
@@ -231,7 +232,7 @@ impl Committer {
         let (mut view, merge, later) = loaded.ok_or(StoreError::NotMerged)?;
         let moment = self.moment(&undo.company).await?;
         let unmerged = view.undo(undo, &merge, later, moment)?;
-        self.sequences.insert(undo.company.clone(), moment.sequence);
+        self.number(&undo.company, moment);
         self.write(view.into_writes()).await?;
         Ok(unmerged)
     }
@@ -250,12 +251,20 @@ impl Committer {
         Ok(Moment { now: self.latest, chance, sequence: last + 1 })
     }
 
+    /// Gives out a number: it is an outcome's that is about to be written.
+    fn number(&mut self, company: &CompanyId, Moment { sequence, .. }: Moment) {
+        self.pending.note(company, sequence);
+        match self.sequences.get_mut(company) {
+            Some(newest) => *newest = sequence,
+            None => drop(self.sequences.insert(company.clone(), sequence)),
+        }
+    }
+
     /// Writes a batch, and flushes it if that is what an answer promises.
     async fn write(&mut self, writes: Vec<Write>) -> Result<(), StoreError> {
         if writes.is_empty() {
             return Ok(());
         }
-        self.pending.note(&writes);
         let applied = self.engine.apply(writes).await;
         applied.map_err(|error| self.poison(&error))?;
         let since = *self.unflushed.get_or_insert_with(Instant::now);

@@ -11,9 +11,8 @@ use profile_protocol::{CompanyId, ProfileId};
 use crate::{
     Fate, Outcome, Profile,
     engine::{Engine, EngineError},
-    key,
     pending::Pending,
-    record,
+    runs,
 };
 
 /// A page of a person's history.
@@ -50,10 +49,7 @@ pub(crate) async fn read(
         if ahead.peek() == Some(&sequence) {
             continue;
         }
-        let values = engine.read(&[key::outcome(company, sequence)]).await?;
-        if let Some(value) = values.into_iter().next().flatten() {
-            let outcome = record::decode_outcome(sequence, &value);
-            let outcome = outcome.map_err(|error| EngineError::Damaged(error.to_string()))?;
+        if let Some(outcome) = runs::outcome(engine, company, sequence).await? {
             ahead.extend(earlier(&outcome, of).filter(|earlier| *earlier < sequence));
             if !pending.holds(company, sequence) {
                 outcomes.push(outcome);

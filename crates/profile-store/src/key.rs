@@ -34,8 +34,8 @@ pub(crate) enum Kind {
     Merge = b'm',
     /// The id of a profile that has no primary address.
     NoEmail = b'n',
-    /// An outcome's number, leading to the outcome.
-    Outcome = b'o',
+    /// The number of the last of a run of outcomes, leading to all of them.
+    Outcomes = b'o',
     /// A profile's id, leading to the profile.
     Profile = b'p',
     /// A time, and the id of a profile: when that profile was last updated.
@@ -47,7 +47,7 @@ pub(crate) enum Kind {
 pub(crate) const FORMAT: &[u8] = b"\0format";
 
 /// The version of this layout.
-pub(crate) const FORMAT_VERSION: &[u8] = &[3];
+pub(crate) const FORMAT_VERSION: &[u8] = &[4];
 
 /// Greater than the key of the format, and smaller than every company's.
 pub(crate) const BEFORE_COMPANIES: &[u8] = &[END + 1];
@@ -123,9 +123,9 @@ pub(crate) fn import_body(company: &CompanyId, id: ProfileId) -> Key {
     by_id(company, Kind::ImportBody, id)
 }
 
-pub(crate) fn outcome(company: &CompanyId, sequence: u64) -> Key {
-    let mut key = under(company, Kind::Outcome, size_of::<u64>());
-    key.extend_from_slice(&sequence.to_be_bytes());
+pub(crate) fn outcomes(company: &CompanyId, last: u64) -> Key {
+    let mut key = under(company, Kind::Outcomes, size_of::<u64>());
+    key.extend_from_slice(&last.to_be_bytes());
     key
 }
 
@@ -140,13 +140,6 @@ pub(crate) fn identifier(company: &CompanyId, identifier: &Identifier) -> Key {
     });
     key.extend_from_slice(text);
     key
-}
-
-/// Whether a key of ours is an outcome's, at a glance.
-pub(crate) fn is_outcome(key: &[u8]) -> bool {
-    key.split(|&byte| byte == END)
-        .nth(1)
-        .is_some_and(|rest| rest.first() == Some(&(Kind::Outcome as u8)))
 }
 
 /// What the keys of one company's email addresses start with.
@@ -167,7 +160,7 @@ pub(crate) enum Parsed {
     ImportBody(CompanyId, ProfileId),
     Merge(CompanyId, ProfileId),
     NoEmail(CompanyId, ProfileId),
-    Outcome(CompanyId, u64),
+    Outcomes(CompanyId, u64),
     Profile(CompanyId, ProfileId),
     Updated(CompanyId, Timestamp, ProfileId),
 }
@@ -195,7 +188,7 @@ pub(crate) fn parse(key: &[u8]) -> Option<Parsed> {
         b'J' => Some(Parsed::ImportBody(company, id()?)),
         b'm' => Some(Parsed::Merge(company, id()?)),
         b'n' => Some(Parsed::NoEmail(company, id()?)),
-        b'o' => Some(Parsed::Outcome(company, u64::from_be_bytes(rest.try_into().ok()?))),
+        b'o' => Some(Parsed::Outcomes(company, u64::from_be_bytes(rest.try_into().ok()?))),
         b'p' => Some(Parsed::Profile(company, id()?)),
         b'u' => timed().map(|(at, id)| Parsed::Updated(company, at, id)),
         _ => None,
@@ -238,7 +231,7 @@ mod tests {
             (updated(&a, at, id), Parsed::Updated(a.clone(), at, id)),
             (import(&a, id), Parsed::Import(a.clone(), id)),
             (import_body(&a, id), Parsed::ImportBody(a.clone(), id)),
-            (outcome(&a, 9), Parsed::Outcome(a.clone(), 9)),
+            (outcomes(&a, 9), Parsed::Outcomes(a.clone(), 9)),
             (identifier(&a, &email), Parsed::Identifier(a.clone(), email)),
             (FORMAT.to_vec(), Parsed::Format),
         ];

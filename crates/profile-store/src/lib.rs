@@ -37,6 +37,7 @@ mod profile;
 mod prune;
 mod record;
 mod resolution;
+mod runs;
 mod sentinel;
 mod store;
 mod unmerge;

@@ -18,22 +18,29 @@ pub const QUEUE: usize = 4_096;
 /// room for slower disks.
 pub const BATCH: usize = 256;
 
-/// Attribute names listed in one outcome record; of more, only the number is
+/// Attribute names listed in one outcome; of more, only the number is
 /// kept.
 pub const CHANGED_NAMES: usize = 64;
 
 /// Undone merges a profile remembers; the oldest is forgotten first.
 pub const APART: usize = 64;
 
-/// Days an outcome record is kept by default: a quarter, within which a complaint
+/// Days an outcome is kept by default: a quarter, within which a complaint
 /// about a merge arrives.
 pub const OUTCOME_DAYS: u64 = 90;
 
-/// Outcome records kept of one company by default. At 150 bytes each that is
-/// 150 MB.
+/// Outcomes kept of one company by default. At 120 bytes each that is 120 MB.
 pub const OUTCOMES: u64 = 1_000_000;
 
-/// Outcome records looked at in one step of pruning, at least. A step runs
+/// Bytes of a record of outcomes that follow one another, unless one alone is larger.
+/// sled writes up to sixteen entries again when one of them changes, so what is gained
+/// by fewer keys is lost again with larger values.
+pub const RUN_BYTES: usize = 4_096;
+
+/// Records of outcomes read at a time.
+pub const RUNS_READ: usize = 16;
+
+/// Records of outcomes looked at in one step of pruning, at least. A step runs
 /// between two batches and has to be short against them.
 pub const PRUNE_STEP: usize = 64;
 

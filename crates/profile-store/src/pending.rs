@@ -11,11 +11,6 @@ use std::{
 
 use profile_protocol::CompanyId;
 
-use crate::{
-    engine::Write,
-    key::{self, Parsed},
-};
-
 /// The number of each company's first outcome that is not flushed. Noted before
 /// it is applied and cleared after the flush, so that a reader who reads first and
 /// asks then is never told too late.
@@ -25,17 +20,12 @@ pub(crate) struct Pending {
 }
 
 impl Pending {
-    /// Notes the outcomes among what is about to be applied.
-    pub(crate) fn note(&self, writes: &[Write]) {
+    /// Notes an outcome that is about to be applied. A company's are numbered upwards,
+    /// so only the first matters.
+    pub(crate) fn note(&self, company: &CompanyId, sequence: u64) {
         let mut first = self.first();
-        for Write { key, value } in writes {
-            if value.is_none() || !key::is_outcome(key) {
-                continue;
-            }
-            if let Some(Parsed::Outcome(company, sequence)) = key::parse(key) {
-                let noted = first.entry(company).or_insert(sequence);
-                *noted = sequence.min(*noted);
-            }
+        if !first.contains_key(company) {
+            first.insert(company.clone(), sequence);
         }
     }
 
@@ -63,29 +53,16 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn outcome(text: &str, sequence: u64) -> Write {
-        Write { key: key::outcome(&company(text), sequence), value: Some(Vec::new()) }
-    }
-
     #[test]
     fn what_is_noted_is_held_from_its_first_number_until_it_is_cleared() {
         let pending = Pending::default();
-        pending.note(&[outcome("A", 4), outcome("A", 3)]);
-        pending.note(&[outcome("A", 5), outcome("B", 1)]);
+        pending.note(&company("A"), 3);
+        pending.note(&company("A"), 4);
+        pending.note(&company("B"), 1);
         let held = |text: &str, sequence| pending.holds(&company(text), sequence);
         assert!(!held("A", 2) && held("A", 3) && held("A", 9));
         assert!(held("B", 1) && !held("C", 1));
         pending.clear();
         assert!(!held("A", 3) && !held("B", 1));
-    }
-
-    #[test]
-    fn what_is_no_new_outcome_is_not_noted() {
-        let pending = Pending::default();
-        let removal = Write { value: None, ..outcome("A", 1) };
-        let id = profile_protocol::ProfileId::from_bits(1);
-        let profile = Write { key: key::profile(&company("A"), id), value: Some(Vec::new()) };
-        pending.note(&[removal, profile]);
-        assert!(!pending.holds(&company("A"), u64::MAX));
     }
 }

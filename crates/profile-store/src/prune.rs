@@ -1,4 +1,5 @@
-//! Pruning: outcome records leave when there are too many or they are too old.
+//! Pruning: outcomes leave when there are too many or they are too old, each with
+//! the run it was recorded in, when that run's last does.
 //!
 //! It goes round the companies in small steps between batches, so that it never
 //! holds requests up for longer than a batch does.
@@ -10,15 +11,16 @@ use crate::{
     engine::{Engine, EngineError, Key, Order, Scan, Value, Write},
     key::{self, Kind, Parsed},
     limits, record,
+    runs::newest_outcome,
 };
 
-/// How long outcome records are kept. The newest of a company always is: its
-/// number is how the next one is found.
+/// How long outcomes are kept, at least: those recorded together leave together.
+/// The newest of a company always stays: its number is how the next one is found.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Retention {
-    /// Days a record is kept.
+    /// Days an outcome is kept.
     pub days: u64,
-    /// Records kept of one company.
+    /// Outcomes kept of one company.
     pub count: u64,
 }
 
@@ -63,8 +65,8 @@ impl Pruner {
         self.resume = Timestamp::from_millis(now.millis() + limits::PRUNE_EVERY_MS);
     }
 
-    /// Looks at `page` outcomes of one company and returns the removal of those
-    /// that have expired.
+    /// Looks at `page` records of outcomes of one company and returns the removal of
+    /// those that have expired.
     pub(crate) async fn step(
         &mut self,
         engine: &dyn Engine,
@@ -79,7 +81,7 @@ impl Pruner {
             return Ok(Vec::new());
         };
         let newest = newest_outcome(engine, company).await?;
-        let prefix = key::prefix(company, Kind::Outcome);
+        let prefix = key::prefix(company, Kind::Outcomes);
         let scan = Scan { prefix, after: None, order: Order::Ascending, limit: page };
         let entries = engine.scan(&scan).await?;
         // One that stays, since it is damaged or from a clock that was ahead, keeps
@@ -93,11 +95,12 @@ impl Pruner {
     }
 
     fn has_expired(&self, (key, value): &(Key, Value), newest: u64, now: Timestamp) -> bool {
-        let Some(Parsed::Outcome(_, sequence)) = key::parse(key) else { return false };
+        let Some(Parsed::Outcomes(_, last)) = key::parse(key) else { return false };
         // A record that cannot be read is for an audit to find, not for pruning to
         // hide.
-        record::decode_outcome(sequence, value)
-            .is_ok_and(|outcome| self.retention.expires(sequence, newest, outcome.at, now))
+        record::decode_of_run(last, value, last).is_ok_and(|outcome| {
+            outcome.is_some_and(|outcome| self.retention.expires(last, newest, outcome.at, now))
+        })
     }
 }
 
@@ -114,20 +117,6 @@ async fn next_company(
     let scan = Scan { prefix: Vec::new(), after: Some(after), order: Order::Ascending, limit: 1 };
     let first = engine.scan(&scan).await?;
     Ok(first.first().and_then(|(key, _)| key::company_of(key)))
-}
-
-/// The number of a company's newest outcome; 0 if it has none.
-pub(crate) async fn newest_outcome(
-    engine: &dyn Engine,
-    company: &CompanyId,
-) -> Result<u64, EngineError> {
-    let prefix = key::prefix(company, Kind::Outcome);
-    let scan = Scan { prefix, after: None, order: Order::Descending, limit: 1 };
-    let newest = engine.scan(&scan).await?;
-    Ok(newest.first().map_or(0, |(key, _)| match key::parse(key) {
-        Some(Parsed::Outcome(_, sequence)) => sequence,
-        _ => 0,
-    }))
 }
 
 #[cfg(test)]

@@ -12,11 +12,12 @@ mod merge;
 mod named;
 mod outcome;
 mod profile;
+mod run;
 
 pub(crate) use import::{decode_import, decode_import_body, encode_import, encode_import_body};
 pub(crate) use merge::{decode_merge, encode_merge};
-pub(crate) use outcome::{decode_outcome, encode_outcome};
 pub(crate) use profile::{decode_profile, encode_profile};
+pub(crate) use run::{Run, decode_of_run, decode_run};
 
 use profile_protocol::ProfileId;
 
@@ -207,7 +208,7 @@ mod tests {
         for (effect, number) in effects.into_iter().zip(0..) {
             for (scope, scope_number) in [(Scope::Client, 0), (Scope::Server, 1)] {
                 let bytes = [
-                    &[2, 0xac, 2, scope_number, 10][..],
+                    &[0xac, 2, scope_number, 10][..],
                     b"2024-10-15",
                     &[number, 1],
                     &encode_id(id),
@@ -217,8 +218,13 @@ mod tests {
                     b"\x03\x01\x00\x04",
                     &[2, 7, 0x80, 1],
                 ];
-                let outcome = decode_outcome(5, &bytes.concat()).unwrap();
-                assert_eq!(encode_outcome(&outcome), bytes.concat());
+                let bytes = bytes.concat();
+                // The length of an outcome takes two bytes from 128 on.
+                assert!((128..256).contains(&bytes.len()));
+                let length = [u8::try_from(bytes.len()).unwrap(), 1];
+                let run = [&[3][..], &length, &bytes].concat();
+                let [outcome] = <[_; 1]>::try_from(decode_run(5, &run).unwrap()).unwrap();
+                assert_eq!(Run::of(&outcome).into_record(), run);
                 assert_eq!((outcome.scope, outcome.effect), (scope, effect));
                 assert_eq!((outcome.sequence, outcome.at.millis()), (5, 300));
                 assert_eq!(outcome.revision.to_string(), "2024-10-15");
@@ -261,8 +267,8 @@ mod tests {
 
         #[test]
         fn an_outcome_comes_back_as_it_was(outcome in outcomes()) {
-            let record = encode_outcome(&outcome);
-            prop_assert_eq!(decode_outcome(outcome.sequence, &record), Ok(outcome));
+            let record = Run::of(&outcome).into_record();
+            prop_assert_eq!(decode_run(outcome.sequence, &record), Ok(vec![outcome]));
         }
 
         #[test]
@@ -279,9 +285,9 @@ mod tests {
 
         #[test]
         fn a_record_cut_short_or_drawn_out_is_refused(outcome in outcomes(), merge in merges()) {
-            let is_outcome = |bytes: &[u8]| decode_outcome(1, bytes).is_ok();
+            let is_outcome = |bytes: &[u8]| decode_run(1, bytes).is_ok();
             let is_merge = |bytes: &[u8]| decode_merge(ProfileId::from_bits(1), bytes).is_ok();
-            prop_assert!(is_exact(&encode_outcome(&outcome), is_outcome));
+            prop_assert!(is_exact(&Run::of(&outcome).into_record(), is_outcome));
             prop_assert!(is_exact(&encode_merge(&merge), is_merge));
         }
 
@@ -290,6 +296,7 @@ mod tests {
             reads(&bytes);
             reads(&[&[1][..], &bytes].concat());
             reads(&[&[2][..], &bytes].concat());
+            reads(&[&[3][..], &bytes].concat());
         }
 
         #[test]
@@ -300,7 +307,8 @@ mod tests {
             place in any::<prop::sample::Index>(),
             byte in any::<u8>(),
         ) {
-            for mut record in [encode_profile(&profile), encode_outcome(&outcome), encode_merge(&merge)] {
+            let run = Run::of(&outcome).into_record();
+            for mut record in [encode_profile(&profile), run, encode_merge(&merge)] {
                 let place = place.index(record.len());
                 record[place] = byte;
                 reads(&record);
@@ -324,8 +332,11 @@ mod tests {
         if let Ok(profile) = decode_profile(id, bytes) {
             assert_eq!(decode_profile(id, &encode_profile(&profile)), Ok(profile));
         }
-        if let Ok(outcome) = decode_outcome(1, bytes) {
-            assert_eq!(decode_outcome(1, &encode_outcome(&outcome)), Ok(outcome));
+        if let Ok(outcomes) = decode_run(9, bytes) {
+            let mut run = Run::of(&outcomes[0]);
+            if outcomes[1..].iter().all(|outcome| run.add(outcome).is_none()) {
+                assert_eq!(decode_run(9, &run.into_record()), Ok(outcomes));
+            }
         }
         if let Ok(merge) = decode_merge(id, bytes) {
             assert_eq!(decode_merge(id, &encode_merge(&merge)), Ok(merge));

@@ -21,8 +21,8 @@ use crate::{
     engine::{Engine, EngineError, Key, Order, Scan, Value, Write},
     history, key, limits, listing,
     pending::Pending,
-    prune::{Pruner, newest_outcome},
-    record,
+    prune::Pruner,
+    record, runs,
 };
 
 /// When a request counts as stored.
@@ -327,7 +327,7 @@ impl Store {
 
     /// The number of the company's newest outcome; 0 if it has none.
     pub async fn newest_outcome(&self, company: &CompanyId) -> Result<u64, EngineError> {
-        newest_outcome(self.engine.as_ref(), company).await
+        runs::newest_outcome(self.engine.as_ref(), company).await
     }
 
     /// The outcomes after the one of this number, oldest first, as far as they are
@@ -339,20 +339,7 @@ impl Store {
         after: u64,
         limit: usize,
     ) -> Result<Vec<Outcome>, EngineError> {
-        let scan = Scan {
-            prefix: key::prefix(company, key::Kind::Outcome),
-            after: Some(key::outcome(company, after)),
-            order: Order::Ascending,
-            limit,
-        };
-        let entries = self.engine.scan(&scan).await?;
-        let decoded = entries.iter().map(|(key, value)| match key::parse(key) {
-            Some(key::Parsed::Outcome(_, sequence)) => {
-                record::decode_outcome(sequence, value).map_err(damaged)
-            }
-            _ => Err(EngineError::Damaged("a key that is no outcome's".to_owned())),
-        });
-        let outcomes: Vec<Outcome> = decoded.collect::<Result<_, _>>()?;
+        let outcomes = runs::outcomes(self.engine.as_ref(), company, after, limit).await?;
         let lasting = |outcome: &Outcome| !self.pending.holds(company, outcome.sequence);
         Ok(outcomes.into_iter().take_while(lasting).collect())
     }

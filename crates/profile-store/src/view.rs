@@ -14,7 +14,8 @@ use crate::{
     Origin, Outcome, Profile, Scope, Submission, Undo, Unmerged, decide,
     decision::list_bounded,
     engine::{Engine, EngineError, Key, Value, Write},
-    index, key, record,
+    index, key,
+    record::{self, Run},
     store::StoreError,
     unmerge::{Unmerge, unmerge},
 };
@@ -43,6 +44,8 @@ pub(crate) struct View {
     profiles: HashMap<Key, Slot>,
     changed_pointers: HashSet<Key>,
     changed_profiles: HashMap<Key, Loaded>,
+    /// The newest outcomes of each company.
+    runs: HashMap<CompanyId, Run>,
     /// Records that nothing in the batch reads.
     records: Vec<Write>,
 }
@@ -356,13 +359,19 @@ impl View {
     }
 
     fn record_outcome(&mut self, company: &CompanyId, outcome: &Outcome) {
-        let value = Some(record::encode_outcome(outcome));
-        self.records.push(Write { key: key::outcome(company, outcome.sequence), value });
+        let full = if let Some(run) = self.runs.get_mut(company) {
+            run.add(outcome)
+        } else {
+            self.runs.insert(company.clone(), Run::of(outcome));
+            None
+        };
+        self.records.extend(full.map(|run| kept(company, run)));
     }
 
     /// All that changed, as one batch.
     pub(crate) fn into_writes(self) -> Vec<Write> {
-        let View { mut pointers, mut profiles, changed_pointers, changed_profiles, records } = self;
+        let View { mut pointers, mut profiles, changed_pointers, changed_profiles, .. } = self;
+        let runs = self.runs.into_iter().map(|(company, run)| kept(&company, run));
         let pointers = changed_pointers.into_iter().map(|key| {
             let id = pointers.remove(&key).and_then(|pointer| pointer.ok().flatten());
             let value = id.map(record::encode_id);
@@ -374,8 +383,12 @@ impl View {
             let moved = index::moves(loaded.entries, now);
             moved.chain([Write { key, value: encoded(slot) }])
         });
-        pointers.chain(profiles).chain(records).collect()
+        pointers.chain(profiles).chain(runs).chain(self.records).collect()
     }
+}
+
+fn kept(company: &CompanyId, run: Run) -> Write {
+    Write { key: key::outcomes(company, run.last()), value: Some(run.into_record()) }
 }
 
 /// The keys of a profile in the orders of profiles.

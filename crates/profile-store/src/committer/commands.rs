@@ -22,7 +22,7 @@ impl Committer {
         let mut view = view.map_err(unreadable)?;
         let moment = self.moment(company).await?;
         let outcome = view.join(asked, moment)?;
-        self.sequences.insert(company.clone(), moment.sequence);
+        self.number(company, moment);
         self.write(view.into_writes()).await?;
         Ok(outcome)
     }
@@ -33,7 +33,7 @@ impl Committer {
         let mut view = view.map_err(unreadable)?;
         let moment = self.moment(&asked.company).await?;
         let Some(outcome) = view.delete(asked, moment)? else { return Ok(None) };
-        self.sequences.insert(asked.company.clone(), moment.sequence);
+        self.number(&asked.company, moment);
         self.write(view.into_writes()).await?;
         Ok(Some(outcome))
     }

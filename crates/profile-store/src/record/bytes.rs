@@ -19,6 +19,10 @@ impl Writer {
         Writer { bytes }
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
     pub(super) fn byte(&mut self, byte: u8) {
         self.bytes.push(byte);
     }
@@ -64,6 +68,11 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    /// Begins to read a part of a record, which says no version.
+    pub(super) fn part(bytes: &'a [u8]) -> Reader<'a> {
+        Reader { rest: bytes }
+    }
+
     /// Begins to read a record of this version.
     pub(super) fn new(bytes: &'a [u8], version: u8) -> Result<Reader<'a>, InvalidRecord> {
         let mut reader = Reader { rest: bytes };

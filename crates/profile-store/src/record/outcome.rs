@@ -1,4 +1,4 @@
-//! The record of an outcome.
+//! What a record says of one outcome.
 
 use profile_protocol::{ChangedAttribute, Date, IdentifierKind, RequestedRevision, Revision};
 
@@ -12,15 +12,12 @@ use crate::{
     Unsigned,
 };
 
-const VERSION: u8 = 2;
-
 /// The tag of a property. A field's tag is its number.
 const PROPERTY: u8 = 255;
 
-/// The record of an outcome. Its number is in the key.
-pub(crate) fn encode_outcome(outcome: &Outcome) -> Vec<u8> {
+/// Writes an outcome. Its number follows from the key.
+pub(super) fn encode_outcome(writer: &mut Writer, outcome: &Outcome) {
     let Outcome { sequence: _, at, scope, revision, survivor, effect, claims, .. } = outcome;
-    let mut writer = Writer::new(VERSION);
     writer.number(at.millis());
     writer.byte(number_of(&SCOPES, *scope));
     writer.text(&revision.to_string());
@@ -28,27 +25,27 @@ pub(crate) fn encode_outcome(outcome: &Outcome) -> Vec<u8> {
     writer.count(survivor.iter().len());
     survivor.iter().for_each(|&id| writer.id(id));
     writer.count(claims.len());
-    claims.iter().for_each(|claim| encode_claim(&mut writer, claim));
-    encode_attributes(&mut writer, &outcome.changed, outcome.changed_unlisted);
-    encode_attributes(&mut writer, &outcome.withheld, outcome.withheld_unlisted);
+    claims.iter().for_each(|claim| encode_claim(writer, claim));
+    encode_attributes(writer, &outcome.changed, outcome.changed_unlisted);
+    encode_attributes(writer, &outcome.withheld, outcome.withheld_unlisted);
     writer.count(outcome.previous.len());
     outcome.previous.iter().for_each(|&sequence| writer.number(sequence));
-    writer.finish()
 }
 
-/// The outcome with this number and record.
-pub(crate) fn decode_outcome(sequence: u64, record: &[u8]) -> Result<Outcome, InvalidRecord> {
-    let mut reader = Reader::new(record, VERSION)?;
+/// Reads the outcome with this number.
+pub(super) fn decode_outcome(
+    sequence: u64,
+    reader: &mut Reader<'_>,
+) -> Result<Outcome, InvalidRecord> {
     let at = Timestamp::from_millis(reader.number()?);
     let scope = nth(&SCOPES, reader.byte()?)?;
     let revision = decode_revision(reader.text()?)?;
     let effect = nth(&EFFECTS, reader.byte()?)?;
-    let survivor = repeated(&mut reader, Reader::id)?;
-    let claims = repeated(&mut reader, decode_claim)?;
-    let (changed, changed_unlisted) = decode_attributes(&mut reader)?;
-    let (withheld, withheld_unlisted) = decode_attributes(&mut reader)?;
-    let previous = repeated(&mut reader, Reader::number)?;
-    reader.finish()?;
+    let survivor = repeated(reader, Reader::id)?;
+    let claims = repeated(reader, decode_claim)?;
+    let (changed, changed_unlisted) = decode_attributes(reader)?;
+    let (withheld, withheld_unlisted) = decode_attributes(reader)?;
+    let previous = repeated(reader, Reader::number)?;
     let survivor = match survivor[..] {
         [] => None,
         [id] => Some(id),

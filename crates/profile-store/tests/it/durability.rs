@@ -1,13 +1,10 @@
 //! When a request counts as stored, and what readers see meanwhile.
 
 use std::{
-    future::Future,
-    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context, Waker},
     thread::{sleep, yield_now},
     time::Duration,
 };
@@ -84,9 +81,7 @@ fn an_outcome_is_shown_once_no_crash_can_take_it_back() {
         };
         let held = world.engine.hold_flushes();
         let submission = world.submission(&asked("e:ann name=Ann"));
-        let mut answer = pin!(world.store.submit(submission));
-        let mut context = Context::from_waker(Waker::noop());
-        assert!(answer.as_mut().poll(&mut context).is_pending());
+        let answer = wait(world.store.enqueue(submission)).unwrap();
         // What was decided is there for readers before it is flushed.
         while world.about(0) != "e:ann name=Ann" {
             yield_now();
