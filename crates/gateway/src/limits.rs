@@ -34,14 +34,22 @@ const fn api_limits(burst: u32, steady: u32) -> Limits {
     }
 }
 
+/// A company has one of so many parts of each budget for bodies, at most: it takes as
+/// many companies to use one up. With fewer served, nobody can.
+pub const COMPANY_PART: usize = 4;
+
 /// How many connections of operators there may be. They are few, and an address
 /// that only they can reach.
 pub const ADMIN_CONNECTIONS: usize = 32;
 
-/// Bytes of bodies that may be arriving at a time, over all connections, without
-/// the first [`BODY_FREE_BYTES`] of each. Whoever sends slowly can hold on to them
-/// for [`BODY_TIMEOUT`].
+/// Bytes of clients' bodies that may be arriving at a time, over all connections,
+/// without the first [`BODY_FREE_BYTES`] of each. Whoever sends slowly can hold on to
+/// them for [`BODY_TIMEOUT`]. A company's part is 170 of the largest.
 pub const ARRIVING_BYTES: usize = 64 * 1024 * 1024;
+
+/// The same of what comes with a private key. A company's part is three of the
+/// largest bulk imports.
+pub const SERVER_ARRIVING_BYTES: usize = 64 * 1024 * 1024;
 
 /// Bytes of a body that are taken in without counting. Requests of browsers and
 /// apps are a few hundred bytes, so that no flood of large bodies turns them away;
@@ -120,19 +128,27 @@ pub const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// usual load balancers close theirs, so that it is they who do.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
-/// Bytes of bodies over [`BODY_FREE_BYTES`] that were read and are not answered
-/// yet: 82 of the largest. Parsed, a body becomes up to 24 times as large (an array
-/// of one-digit numbers to append), so this is 192 MiB.
+/// Bytes of clients' bodies over [`BODY_FREE_BYTES`] that were read and are not
+/// answered yet: 81 of the largest, and 20 of one company. Parsed, a body becomes up to
+/// 24 times as large (an array of one-digit numbers to append), so this is 192 MiB.
 pub const HELD_BYTES: usize = 8 * 1024 * 1024;
 
-/// The same of the smaller bodies, which have room of their own, so that no flood of
-/// large ones turns them away. Of usual ones this is more than the store lets wait;
-/// parsed, it is at most 96 MiB.
+/// The same of what comes with a private key, which is rationed more: 40 of the
+/// largest, and 10 of one company.
+pub const SERVER_HELD_BYTES: usize = 4 * 1024 * 1024;
+
+/// The same of clients' smaller bodies, which have room of their own, so that no flood
+/// of large ones turns them away. Of usual ones this is more than the store lets wait,
+/// and a company's part four seconds of its burst; parsed, it is at most 96 MiB.
 pub const HELD_SMALL_BYTES: usize = 4 * 1024 * 1024;
 
-/// Bytes of bulk imports that have arrived and wait to be answered: four of the
-/// largest. They have room of their own, so that one takes nobody else's.
-pub const IMPORT_BYTES: usize = 20_000_000;
+/// The same of smaller bodies that come with a private key.
+pub const SERVER_HELD_SMALL_BYTES: usize = 2 * 1024 * 1024;
+
+/// Bytes of bulk imports that have arrived and are not answered yet: eight of the
+/// largest, and two of one company, one that is carried out and one that waits. They
+/// have room of their own, so that one takes nobody else's.
+pub const IMPORT_BYTES: usize = 40_000_000;
 
 /// Keys of one company: enough for a key per service, few enough to review.
 pub const KEYS_PER_COMPANY: usize = 64;

@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     api::Endpoint, clock::Clock, companies::CompanyDirectory, exchange::KeyRing, limits,
-    meters::Meters, quota::Quotas, refusal, room::Room, settings::Configuration,
+    meters::Meters, quota::Quotas, refusal, room::Rooms, settings::Configuration,
 };
 
 /// What all requests share. One for each process.
@@ -32,7 +32,7 @@ pub struct Gateway {
     /// What each company has used of its windows.
     pub quotas: Quotas,
     /// How much of bodies may be in memory.
-    pub(crate) room: Room,
+    pub(crate) rooms: Rooms,
     /// The profiles.
     pub store: Store,
     // Invariant: held for as long as it takes to copy the pointer.
@@ -51,7 +51,7 @@ impl Gateway {
             companies: CompanyDirectory::new(companies),
             meters: Meters::new(&refusal::codes()),
             quotas: Quotas::default(),
-            room: Room::default(),
+            rooms: Rooms::default(),
             store,
             exchange: RwLock::new(Arc::new(exchange)),
         }

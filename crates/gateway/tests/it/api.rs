@@ -22,11 +22,11 @@ use crate::{
 };
 
 /// A key that allows everything, one that only reads, and one of another company.
-const KEY: &str = "pk_everything";
+pub(crate) const KEY: &str = "pk_everything";
 const READER: &str = "pk_reader";
 const STRANGER: &str = "pk_stranger";
 
-fn key(name: &str, text: &str, scopes: &str) -> String {
+pub(crate) fn key(name: &str, text: &str, scopes: &str) -> String {
     let digest = KeyDigest::of(text).to_hexadecimal();
     format!("[[company.key]]\nname = \"{name}\"\nsha256 = \"{digest}\"\nscopes = [{scopes}]\n")
 }
@@ -97,7 +97,7 @@ impl Api {
 }
 
 /// A request of the company's own program.
-fn asking(method: &str, target: &str) -> Request {
+pub(crate) fn asking(method: &str, target: &str) -> Request {
     Request::new(method, target)
         .with("Authorization", &format!("Klaviyo-API-Key {KEY}"))
         .with("revision", "2026-07-15")

@@ -217,8 +217,12 @@ fn large_bodies_wait_within_a_budget_and_small_ones_are_served_all_the_same() {
     let form = Form::asked();
     let (count, rounds) = form.pick((200, 1), (500, 10));
     // While it parses so much, a worker without optimizations reads no head in time.
+    // It takes four companies to use all the room there is.
+    let flooding = ["FLOOD1", "FLOOD2", "FLOOD3", "FLOOD4"];
+    let unlimited = |id| UNLIMITED.replace("ABC123", id);
     let home = Home::configured(&format!(
-        "connections = {{ head_seconds = 60, body_seconds = 60 }}\n{UNLIMITED}"
+        "connections = {{ head_seconds = 60, body_seconds = 60 }}\n{UNLIMITED}{}",
+        flooding.map(unlimited).concat()
     ));
     let gateway = home.serve();
     let ((accepted, refused), served, slowest) = while_served(&gateway, || {
@@ -228,7 +232,8 @@ fn large_bodies_wait_within_a_budget_and_small_ones_are_served_all_the_same() {
                 .map(|number| {
                     let mut connection = gateway.connect();
                     let body = swelling(&format!("large{number}@example.com"));
-                    assert!(connection.send(Request::profile(body).bytes()));
+                    let request = Request::profile(body).of(flooding[number % flooding.len()]);
+                    assert!(connection.send(request.bytes()));
                     connection
                 })
                 .collect();
