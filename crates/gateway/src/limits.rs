@@ -230,11 +230,12 @@ pub const PAGE_DEFAULT: usize = 20;
 /// Names in one `fields[profile]`. There are thirty without the properties.
 pub const SPARSE_FIELDS: usize = 200;
 
-/// Bulk imports carried out at a time. One of 5 MB takes up to 100 MB while it is, and
+/// Bulk imports carried out at a time, no two of them of one company. One of 5 MB takes up to 100 MB while it is, and
 /// each keeps [`IMPORT_ROWS_WAITING`] places of the queue; two keep the committer busy.
 pub const IMPORTS_AT_ONCE: usize = 2;
 
-/// How long a bulk import waits for its turn: some twenty of those before it.
+/// How long a bulk import waits for its turn: some twenty of those before it, of its
+/// company and of others.
 pub const IMPORT_WAIT: Duration = Duration::from_secs(20);
 
 /// Rows of one bulk import that wait to be stored at a time: as many as one flush

@@ -7,11 +7,10 @@ use std::{
 
 use profile_protocol::CompanyId;
 use profile_store::Store;
-use tokio::sync::Semaphore;
 
 use crate::{
-    api::Endpoint, clock::Clock, companies::CompanyDirectory, exchange::KeyRing, limits,
-    meters::Meters, quota::Quotas, refusal, room::Rooms, settings::Configuration,
+    api::Endpoint, clock::Clock, companies::CompanyDirectory, exchange::KeyRing, meters::Meters,
+    quota::Quotas, refusal, room::Rooms, settings::Configuration, turns::Turns,
 };
 
 /// What all requests share. One for each process.
@@ -23,8 +22,8 @@ pub struct Gateway {
     pub(crate) body_timeout: Duration,
     /// The clocks.
     pub clock: Clock,
-    /// The turns of bulk imports: so many are carried out at a time.
-    pub(crate) imports: Arc<Semaphore>,
+    /// The turns of bulk imports.
+    pub(crate) imports: Turns,
     /// The companies served.
     pub companies: CompanyDirectory,
     /// What is counted and timed.
@@ -47,7 +46,7 @@ impl Gateway {
             api_quotas: Quotas::default(),
             body_timeout: server.connections.body_timeout,
             clock: Clock::start(),
-            imports: Arc::new(Semaphore::new(limits::IMPORTS_AT_ONCE)),
+            imports: Turns::default(),
             companies: CompanyDirectory::new(companies),
             meters: Meters::new(&refusal::codes()),
             quotas: Quotas::default(),
@@ -71,5 +70,6 @@ impl Gateway {
         let is_served = |company: &CompanyId| current.find(company.as_str()).is_some();
         self.quotas.retain(is_served);
         self.api_quotas.retain(|(company, _)| is_served(company));
+        self.imports.retain(is_served);
     }
 }

@@ -46,8 +46,8 @@ pub(super) async fn create(call: &Call<'_>, payload: &mut Payload) -> Result<Ans
     let body = call.body_of(BodyKind::Bulk, payload).await?;
     // A parsed import takes many times what its body does, and the queue has to have
     // room for everybody else.
-    let turn = Arc::clone(&call.gateway.imports).acquire_owned();
-    let Ok(Ok(turn)) = timeout(limits::IMPORT_WAIT, turn).await else {
+    let turn = call.gateway.imports.take(&call.company.id);
+    let Ok(Some(turn)) = timeout(limits::IMPORT_WAIT, turn).await else {
         return Err(Refusal::Store(StoreError::Overloaded));
     };
     let (gateway, company) = (Data::clone(call.gateway), Arc::clone(&call.company));
