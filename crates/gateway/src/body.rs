@@ -3,6 +3,7 @@
 use std::{
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use actix_web::{
@@ -23,6 +24,7 @@ use crate::{
     limits,
     refusal::Refusal,
     room::{Arriving, Share},
+    settings::Connections,
     state::Gateway,
 };
 
@@ -42,6 +44,14 @@ impl BodyKind {
         match self {
             BodyKind::Client | BodyKind::Server => BODY_BYTES,
             BodyKind::Bulk => BULK_BODY_BYTES,
+        }
+    }
+
+    /// How long it may take to arrive.
+    fn time(self, connections: &Connections) -> Duration {
+        match self {
+            BodyKind::Client | BodyKind::Server => connections.body_timeout,
+            BodyKind::Bulk => connections.import_timeout,
         }
     }
 }
@@ -69,7 +79,7 @@ pub(crate) async fn read(
     if announced(headers).is_some_and(|length| limit < length) {
         return Err(Refusal::TooLarge { bytes: limit });
     }
-    let time = gateway.body_timeout;
+    let time = kind.time(&gateway.connections);
     let slow = Refusal::TooSlow { seconds: time.as_secs() };
     let arriving = gateway.rooms.arriving(kind, company);
     let sent = timeout(time, gather(payload, arriving, limit));

@@ -61,6 +61,10 @@ pub const BODY_FREE_BYTES: usize = 4 * 1024;
 /// 100 KB in more than this is served better by asking again.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long the body of a bulk import may take to arrive, unless configured otherwise:
+/// 5 MB at 170 KB a second. Only who has a private key may take that long.
+pub const IMPORT_BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// Requests a company may send in one [`BURST_WINDOW`], unless configured
 /// otherwise: what the original documents for its client endpoints.
 pub const BURST_REQUESTS: NonZeroU32 = NonZeroU32::new(350).expect("350 is not zero");

@@ -1,16 +1,21 @@
 //! What all requests share.
 
-use std::{
-    sync::{Arc, PoisonError, RwLock},
-    time::Duration,
-};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use profile_protocol::CompanyId;
 use profile_store::Store;
 
 use crate::{
-    api::Endpoint, clock::Clock, companies::CompanyDirectory, exchange::KeyRing, meters::Meters,
-    quota::Quotas, refusal, room::Rooms, settings::Configuration, turns::Turns,
+    api::Endpoint,
+    clock::Clock,
+    companies::CompanyDirectory,
+    exchange::KeyRing,
+    meters::Meters,
+    quota::Quotas,
+    refusal,
+    room::Rooms,
+    settings::{Configuration, Connections},
+    turns::Turns,
 };
 
 /// What all requests share. One for each process.
@@ -18,8 +23,8 @@ use crate::{
 pub struct Gateway {
     /// What each company has used of the windows of each endpoint of its own.
     pub(crate) api_quotas: Quotas<(CompanyId, Endpoint)>,
-    /// How long a body may take to arrive.
-    pub(crate) body_timeout: Duration,
+    /// How many connections there may be, and how long each may take.
+    pub(crate) connections: Connections,
     /// The clocks.
     pub clock: Clock,
     /// The turns of bulk imports.
@@ -44,7 +49,7 @@ impl Gateway {
         let Configuration { companies, exchange, development: _, server } = configuration;
         Gateway {
             api_quotas: Quotas::default(),
-            body_timeout: server.connections.body_timeout,
+            connections: server.connections,
             clock: Clock::start(),
             imports: Turns::default(),
             companies: CompanyDirectory::new(companies),

@@ -199,12 +199,15 @@ secret = 1
 #[test]
 fn what_is_said_of_connections_is_read_and_bounded() {
     let file = File::parse(&format!(
-        "connections = {{ most = 100, body_seconds = 30 }}\n{}",
+        "connections = {{ most = 100, body_seconds = 40 }}\n{}",
         with_company("")
     ));
     let standard = Connections::default();
-    let expected = Connections { most: 100, body_timeout: Duration::from_secs(30), ..standard };
+    let expected = Connections { most: 100, body_timeout: Duration::from_secs(40), ..standard };
     assert_eq!(file.unwrap().connections, expected);
+    // The longest request that may be, which is a bulk import unless it may take less.
+    assert_eq!(standard.patience(), Duration::from_secs(5 + 30 + 30));
+    assert_eq!(expected.patience(), Duration::from_secs(5 + 40 + 30));
     assert_eq!(File::parse(&with_company("")).unwrap().connections, standard);
     refuses(
         &format!("connections = {{ most = 0, head_seconds = 0, idle = 1 }}\n{}", with_company("")),
@@ -212,7 +215,7 @@ fn what_is_said_of_connections_is_read_and_bounded() {
             "line 1: connections.most must be a whole number from 1 to 1000000",
             "line 1: connections.head_seconds must be a whole number from 1 to 3600",
             "line 1: connections.idle is unknown; known are most, head_seconds, body_seconds, \
-             answer_seconds, idle_seconds",
+             import_seconds, answer_seconds, idle_seconds",
         ],
     );
 }

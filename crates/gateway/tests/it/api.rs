@@ -98,8 +98,13 @@ impl Api {
 
 /// A request of the company's own program.
 pub(crate) fn asking(method: &str, target: &str) -> Request {
+    asking_with(KEY, method, target)
+}
+
+/// The same, of whoever has this key.
+pub(crate) fn asking_with(key: &str, method: &str, target: &str) -> Request {
     Request::new(method, target)
-        .with("Authorization", &format!("Klaviyo-API-Key {KEY}"))
+        .with("Authorization", &format!("Klaviyo-API-Key {key}"))
         .with("revision", "2026-07-15")
         .with("Content-Type", "application/vnd.api+json")
 }
