@@ -37,7 +37,7 @@ const QUIET_CONNECTION_KIB: u64 = 40;
 /// freeing them leaves behind.
 const BODIES_KIB: u64 = 750 * 1024;
 
-/// Memory for a batch of requests that are all about the largest profiles.
+/// Memory for a batch of requests that each name three of the largest profiles.
 const BATCH_KIB: u64 = 1024 * 1024;
 
 /// Writes for an honest client as long as a flood lasts. Returns the slowest answer.
