@@ -3,6 +3,7 @@
 use std::{
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use actix_web::{
@@ -13,15 +14,47 @@ use actix_web::{
     web::{Bytes, BytesMut, Payload},
 };
 use futures_util::StreamExt;
-use profile_protocol::limits::BODY_BYTES;
+use profile_protocol::{
+    CompanyId,
+    limits::{BODY_BYTES, BULK_BODY_BYTES},
+};
 
 use crate::{
     encoding::{ContentEncoding, DecodeError},
     limits,
     refusal::Refusal,
-    room::{Room, Share},
+    room::{Arriving, Share},
+    settings::Connections,
     state::Gateway,
 };
+
+/// What a body is: how large it may be, how long it may take, and whose room it is in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum BodyKind {
+    /// What a page or an app sends, or anybody else.
+    Client,
+    /// What a company's own program sends.
+    Server,
+    /// What it sends of many profiles at once.
+    Bulk,
+}
+
+impl BodyKind {
+    fn most_bytes(self) -> usize {
+        match self {
+            BodyKind::Client | BodyKind::Server => BODY_BYTES,
+            BodyKind::Bulk => BULK_BODY_BYTES,
+        }
+    }
+
+    /// How long it may take to arrive.
+    fn time(self, connections: &Connections) -> Duration {
+        match self {
+            BodyKind::Client | BodyKind::Server => connections.body_timeout,
+            BodyKind::Bulk => connections.import_timeout,
+        }
+    }
+}
 
 /// A body that was read, and its share of the room there is.
 pub(crate) struct Body {
@@ -30,26 +63,30 @@ pub(crate) struct Body {
     pub(crate) share: Share,
 }
 
-/// Reads a whole body and decodes it. Both what is sent and what it stands for
-/// are at most `limit` bytes; of a larger one nothing more is read. With it comes
-/// its share of the room there is, which is kept until the request is answered.
+/// Reads a whole body of this company and decodes it. Neither what is sent nor what it
+/// stands for is larger than its kind may be; of a larger one nothing more is read.
+/// With it comes its share of the room there is, which is kept until the request is
+/// answered.
 pub(crate) async fn read(
     headers: &HeaderMap,
     payload: &mut Payload,
     encoding: ContentEncoding,
-    limit: usize,
+    kind: BodyKind,
+    company: &CompanyId,
     gateway: &Gateway,
 ) -> Result<Body, Refusal> {
-    let announced = announced(headers);
-    if announced.is_some_and(|length| limit < length) {
+    let limit = kind.most_bytes();
+    if announced(headers).is_some_and(|length| limit < length) {
         return Err(Refusal::TooLarge { bytes: limit });
     }
-    let slow = Refusal::TooSlow { seconds: gateway.body_timeout.as_secs() };
-    let sent = timeout(gateway.body_timeout, gather(payload, &gateway.room, limit));
+    let time = kind.time(&gateway.connections);
+    let slow = Refusal::TooSlow { seconds: time.as_secs() };
+    let arriving = gateway.rooms.arriving(kind, company);
+    let sent = timeout(time, gather(payload, arriving, limit));
     let (sent, _arrived) = sent.await.unwrap_or(Err(slow))?;
     match encoding.decode(&sent, limit) {
         Ok(body) => {
-            let share = gateway.room.hold(body.len())?;
+            let share = gateway.rooms.hold(kind, company, body.len())?;
             Ok(Body { bytes: body.into_owned(), share })
         }
         Err(DecodeError::TooLarge) => Err(Refusal::TooLarge { bytes: limit }),
@@ -112,17 +149,17 @@ fn announced(headers: &HeaderMap) -> Option<usize> {
 
 async fn gather(
     payload: &mut Payload,
-    room: &Room,
+    mut arriving: Arriving,
     limit: usize,
-) -> Result<(BytesMut, Share), Refusal> {
-    let (mut body, mut share) = (BytesMut::new(), Share::default());
+) -> Result<(BytesMut, Arriving), Refusal> {
+    let mut body = BytesMut::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.or(Err(Refusal::Unreadable))?;
         if limit < body.len() + chunk.len() {
             return Err(Refusal::TooLarge { bytes: limit });
         }
-        room.admit(&mut share, body.len(), chunk.len())?;
+        arriving.admit(chunk.len())?;
         body.extend_from_slice(&chunk);
     }
-    Ok((body, share))
+    Ok((body, arriving))
 }

@@ -31,11 +31,11 @@ impl ContentEncoding {
     /// The body these bytes stand for, which has at most `limit` bytes.
     ///
     /// Uses memory for `limit` bytes and a fixed amount, whatever the bytes claim;
-    /// that memory is taken at once, so `limit` has to be affordable. Identity
-    /// copies nothing. Bytes after the end of the body make it corrupt, and so do
+    /// that memory is taken at once, so `limit` has to be affordable. What is returned
+    /// takes no more than it has bytes. Identity copies nothing. Bytes after the end of the body make it corrupt, and so do
     /// missing ones.
     pub fn decode(self, bytes: &[u8], limit: usize) -> Result<Cow<'_, [u8]>, DecodeError> {
-        let decoded = match self {
+        let mut decoded = match self {
             ContentEncoding::Brotli => brotli(bytes, limit)?,
             ContentEncoding::Deflate => deflate(bytes, limit)?,
             ContentEncoding::Gzip => gzip(bytes, limit)?,
@@ -43,7 +43,12 @@ impl ContentEncoding {
             ContentEncoding::Identity => return Err(DecodeError::TooLarge),
             ContentEncoding::Zstd => zstd(bytes, limit)?,
         };
-        if decoded.len() <= limit { Ok(Cow::Owned(decoded)) } else { Err(DecodeError::TooLarge) }
+        if limit < decoded.len() {
+            return Err(DecodeError::TooLarge);
+        }
+        // Whoever keeps it counts its bytes, and not those there was room for.
+        decoded.shrink_to_fit();
+        Ok(Cow::Owned(decoded))
     }
 }
 
@@ -312,6 +317,15 @@ mod tests {
             assert_eq!(encoding.decode(&encoded, LIMIT).as_deref(), Ok(&body[..]), "{encoding:?}");
             let refused = encoding.decode(&encoded, LIMIT - 1);
             assert_eq!(refused, Err(DecodeError::TooLarge), "{encoding:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_decoded_takes_no_more_than_it_has_bytes() {
+        for encoding in COMPRESSED {
+            let encoded = encode(encoding, &profile());
+            let decoded = encoding.decode(&encoded, LIMIT).unwrap().into_owned();
+            assert_eq!(decoded.capacity(), profile().len(), "{encoding:?}");
         }
     }
 

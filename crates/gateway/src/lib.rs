@@ -36,3 +36,4 @@ mod profiles;
 mod room;
 mod submission;
 mod turn_away;
+mod turns;

@@ -34,14 +34,22 @@ const fn api_limits(burst: u32, steady: u32) -> Limits {
     }
 }
 
+/// A company has one of so many parts of each budget for bodies, at most: it takes as
+/// many companies to use one up. With fewer served, nobody can.
+pub const COMPANY_PART: usize = 4;
+
 /// How many connections of operators there may be. They are few, and an address
 /// that only they can reach.
 pub const ADMIN_CONNECTIONS: usize = 32;
 
-/// Bytes of bodies that may be arriving at a time, over all connections, without
-/// the first [`BODY_FREE_BYTES`] of each. Whoever sends slowly can hold on to them
-/// for [`BODY_TIMEOUT`].
+/// Bytes of clients' bodies that may be arriving at a time, over all connections,
+/// without the first [`BODY_FREE_BYTES`] of each. Whoever sends slowly can hold on to
+/// them for [`BODY_TIMEOUT`]. A company's part is 170 of the largest.
 pub const ARRIVING_BYTES: usize = 64 * 1024 * 1024;
+
+/// The same of what comes with a private key. A company's part is three of the
+/// largest bulk imports.
+pub const SERVER_ARRIVING_BYTES: usize = 64 * 1024 * 1024;
 
 /// Bytes of a body that are taken in without counting. Requests of browsers and
 /// apps are a few hundred bytes, so that no flood of large bodies turns them away;
@@ -52,6 +60,10 @@ pub const BODY_FREE_BYTES: usize = 4 * 1024;
 /// otherwise. A client that sends
 /// 100 KB in more than this is served better by asking again.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the body of a bulk import may take to arrive, unless configured otherwise:
+/// 5 MB at 170 KB a second. Only who has a private key may take that long.
+pub const IMPORT_BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Requests a company may send in one [`BURST_WINDOW`], unless configured
 /// otherwise: what the original documents for its client endpoints.
@@ -64,9 +76,11 @@ pub const BURST_WINDOW: Duration = Duration::from_secs(1);
 /// quarter of a machine with 2 GiB.
 pub const CACHE_MIB: u64 = 512;
 
-/// What the cache may be configured to, in MiB. Below 16 sled spends its time
-/// evicting; above 64 GiB a typing error is likelier than the machine.
-pub const CACHE_MIB_RANGE: RangeInclusive<u64> = 16..=65_536;
+/// What the cache may be configured to, in MiB. sled keeps, and no longer counts, a
+/// page that it would evict before it is flushed: with 32 MiB and 600,000 profiles the
+/// process took 1.9 GB, with 128 MiB 0.4. Above 64 GiB a typing error is likelier than
+/// the machine.
+pub const CACHE_MIB_RANGE: RangeInclusive<u64> = 128..=65_536;
 
 /// Companies in one configuration. Each costs a few hundred bytes for as long as
 /// the process runs, so the full number costs tens of megabytes.
@@ -120,19 +134,27 @@ pub const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// usual load balancers close theirs, so that it is they who do.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
-/// Bytes of bodies over [`BODY_FREE_BYTES`] that were read and are not answered
-/// yet: 82 of the largest. Parsed, a body becomes up to 24 times as large (an array
-/// of one-digit numbers to append), so this is 192 MiB.
+/// Bytes of clients' bodies over [`BODY_FREE_BYTES`] that were read and are not
+/// answered yet: 81 of the largest, and 20 of one company. Parsed, a body becomes up to
+/// 24 times as large (an array of one-digit numbers to append), so this is 192 MiB.
 pub const HELD_BYTES: usize = 8 * 1024 * 1024;
 
-/// The same of the smaller bodies, which have room of their own, so that no flood of
-/// large ones turns them away. Of usual ones this is more than the store lets wait;
-/// parsed, it is at most 96 MiB.
+/// The same of what comes with a private key, which is rationed more: 40 of the
+/// largest, and 10 of one company.
+pub const SERVER_HELD_BYTES: usize = 4 * 1024 * 1024;
+
+/// The same of clients' smaller bodies, which have room of their own, so that no flood
+/// of large ones turns them away. Of usual ones this is more than the store lets wait,
+/// and a company's part four seconds of its burst; parsed, it is at most 96 MiB.
 pub const HELD_SMALL_BYTES: usize = 4 * 1024 * 1024;
 
-/// Bytes of bulk imports that have arrived and wait to be answered: four of the
-/// largest. They have room of their own, so that one takes nobody else's.
-pub const IMPORT_BYTES: usize = 20_000_000;
+/// The same of smaller bodies that come with a private key.
+pub const SERVER_HELD_SMALL_BYTES: usize = 2 * 1024 * 1024;
+
+/// Bytes of bulk imports that have arrived and are not answered yet: eight of the
+/// largest, and two of one company, one that is carried out and one that waits. They
+/// have room of their own, so that one takes nobody else's.
+pub const IMPORT_BYTES: usize = 40_000_000;
 
 /// Keys of one company: enough for a key per service, few enough to review.
 pub const KEYS_PER_COMPANY: usize = 64;
@@ -214,11 +236,12 @@ pub const PAGE_DEFAULT: usize = 20;
 /// Names in one `fields[profile]`. There are thirty without the properties.
 pub const SPARSE_FIELDS: usize = 200;
 
-/// Bulk imports carried out at a time. One of 5 MB takes up to 100 MB while it is, and
+/// Bulk imports carried out at a time, no two of them of one company. One of 5 MB takes up to 100 MB while it is, and
 /// each keeps [`IMPORT_ROWS_WAITING`] places of the queue; two keep the committer busy.
 pub const IMPORTS_AT_ONCE: usize = 2;
 
-/// How long a bulk import waits for its turn: some twenty of those before it.
+/// How long a bulk import waits for its turn: some twenty of those before it, of its
+/// company and of others.
 pub const IMPORT_WAIT: Duration = Duration::from_secs(20);
 
 /// Rows of one bulk import that wait to be stored at a time: as many as one flush

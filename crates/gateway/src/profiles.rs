@@ -6,12 +6,12 @@ use actix_web::{
     http::{Method, header},
     web::{Data, Payload},
 };
-use profile_protocol::{CompanyId, ProfileId, ProfileRequest, limits::BODY_BYTES};
+use profile_protocol::{CompanyId, ProfileId, ProfileRequest};
 use profile_store::{Outcome, StoreError};
 
 use crate::{
     admission,
-    body::{self, Body},
+    body::{self, Body, BodyKind},
     cors::Cors,
     refusal::Refusal,
     reply::{METHODS, Onsite, Reply},
@@ -71,7 +71,9 @@ async fn upsert(
     let revision = admission::revision(headers, gateway)?;
     admission::media_type(headers)?;
     let encoding = admission::content_encoding(headers)?;
-    let Body { bytes, share } = body::read(headers, payload, encoding, BODY_BYTES, gateway).await?;
+    let kind = BodyKind::Client;
+    let read = body::read(headers, payload, encoding, kind, &company.id, gateway);
+    let Body { bytes, share } = read.await?;
 
     let parsing = gateway.clock.elapsed();
     let parsed = ProfileRequest::parse(&bytes, revision);

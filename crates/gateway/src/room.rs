@@ -3,123 +3,189 @@
 //! The rate limits bound how often a company may send, and the queue of the store
 //! how many requests wait. Neither bounds how large they are: 4,096 bodies of
 //! 100 KB waiting for a slow disk would be gigabytes once parsed.
+//!
+//! No company has more than a part of any budget, so that none can use one up. What
+//! comes with a private key has budgets of its own: whatever anybody sends in a
+//! company's name, its own programs find room.
 
-use std::sync::Arc;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
-use profile_protocol::limits::BODY_BYTES;
+use profile_protocol::CompanyId;
 use profile_store::StoreError;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::{limits, refusal::Refusal};
+use crate::{body::BodyKind, limits, refusal::Refusal};
 
 /// Room for the bodies of all requests.
 #[derive(Debug)]
-pub(crate) struct Room {
-    arriving: Arc<Semaphore>,
-    imports: Arc<Semaphore>,
-    large: Arc<Semaphore>,
-    small: Arc<Semaphore>,
+pub(crate) struct Rooms {
+    clients: Room,
+    servers: Room,
+    imports: Arc<Budget>,
 }
 
-/// What a body takes of the room. It is given back when this goes.
-#[derive(Debug, Default)]
-pub(crate) struct Share {
-    taken: Option<OwnedSemaphorePermit>,
+/// Room for those bodies that come through one door.
+#[derive(Debug)]
+struct Room {
+    arriving: Arc<Budget>,
+    large: Arc<Budget>,
+    small: Arc<Budget>,
 }
 
-impl Default for Room {
-    fn default() -> Room {
-        Room {
-            arriving: Arc::new(Semaphore::new(limits::ARRIVING_BYTES)),
-            imports: Arc::new(Semaphore::new(limits::IMPORT_BYTES)),
-            large: Arc::new(Semaphore::new(limits::HELD_BYTES)),
-            small: Arc::new(Semaphore::new(limits::HELD_SMALL_BYTES)),
+impl Default for Rooms {
+    fn default() -> Rooms {
+        Rooms {
+            clients: Room {
+                arriving: Budget::of(limits::ARRIVING_BYTES),
+                large: Budget::of(limits::HELD_BYTES),
+                small: Budget::of(limits::HELD_SMALL_BYTES),
+            },
+            servers: Room {
+                arriving: Budget::of(limits::SERVER_ARRIVING_BYTES),
+                large: Budget::of(limits::SERVER_HELD_BYTES),
+                small: Budget::of(limits::SERVER_HELD_SMALL_BYTES),
+            },
+            imports: Budget::of(limits::IMPORT_BYTES),
         }
     }
 }
 
-impl Room {
-    /// Makes room for a body of which `read` bytes have arrived, and now `more`.
-    pub(crate) fn admit(&self, share: &mut Share, read: usize, more: usize) -> Result<(), Refusal> {
-        let counted = |bytes: usize| bytes.saturating_sub(limits::BODY_FREE_BYTES);
-        share.grow(&self.arriving, counted(read.saturating_add(more)) - counted(read))
+impl Rooms {
+    /// The share of a body of which nothing has arrived yet. It is for companies that
+    /// are served, and no others: that is what bounds how many are counted.
+    pub(crate) fn arriving(&self, kind: BodyKind, company: &CompanyId) -> Arriving {
+        let share = Share::none(&self.of(kind).arriving, company);
+        Arriving { read: 0, share }
     }
 
     /// Makes room for a body that has arrived, until it is answered. Small ones have
-    /// room of their own, and so have those larger than any but a bulk import.
-    pub(crate) fn hold(&self, bytes: usize) -> Result<Share, Refusal> {
-        let mut share = Share::default();
-        let room = if bytes <= limits::BODY_FREE_BYTES {
-            &self.small
-        } else if bytes <= BODY_BYTES {
-            &self.large
-        } else {
-            &self.imports
+    /// room of their own, and so have bulk imports.
+    pub(crate) fn hold(
+        &self,
+        kind: BodyKind,
+        company: &CompanyId,
+        bytes: usize,
+    ) -> Result<Share, Refusal> {
+        let budget = match kind {
+            BodyKind::Bulk => &self.imports,
+            BodyKind::Client | BodyKind::Server if bytes <= limits::BODY_FREE_BYTES => {
+                &self.of(kind).small
+            }
+            BodyKind::Client | BodyKind::Server => &self.of(kind).large,
         };
-        share.grow(room, bytes)?;
+        let mut share = Share::none(budget, company);
+        share.grow(bytes)?;
         Ok(share)
+    }
+
+    fn of(&self, kind: BodyKind) -> &Room {
+        match kind {
+            BodyKind::Client => &self.clients,
+            BodyKind::Server | BodyKind::Bulk => &self.servers,
+        }
     }
 }
 
-impl Share {
-    fn grow(&mut self, room: &Arc<Semaphore>, bytes: usize) -> Result<(), Refusal> {
-        let full = Refusal::Store(StoreError::Overloaded);
-        let Ok(bytes) = u32::try_from(bytes) else { return Err(full) };
-        let more = Arc::clone(room).try_acquire_many_owned(bytes).or(Err(full))?;
-        match &mut self.taken {
-            Some(taken) => taken.merge(more),
-            None => self.taken = Some(more),
-        }
+/// What a body takes of the room while it arrives.
+#[derive(Debug)]
+pub(crate) struct Arriving {
+    read: usize,
+    share: Share,
+}
+
+impl Arriving {
+    /// Makes room for that many bytes more.
+    pub(crate) fn admit(&mut self, more: usize) -> Result<(), Refusal> {
+        let counted = |bytes: usize| bytes.saturating_sub(limits::BODY_FREE_BYTES);
+        let read = self.read.saturating_add(more);
+        self.share.grow(counted(read) - counted(self.read))?;
+        self.read = read;
         Ok(())
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use profile_protocol::limits::BULK_BODY_BYTES;
+/// What a body takes of a budget. It is given back when this goes.
+#[derive(Debug)]
+pub(crate) struct Share {
+    budget: Arc<Budget>,
+    company: CompanyId,
+    bytes: usize,
+}
 
-    use super::*;
-
-    /// Takes all the room there is for large bodies.
-    fn fill(room: &Room) -> Vec<Share> {
-        let some = 64 * 1_024;
-        (0..limits::HELD_BYTES / some).map(|_| room.hold(some).unwrap()).collect()
+impl Share {
+    fn none(budget: &Arc<Budget>, company: &CompanyId) -> Share {
+        Share { budget: Arc::clone(budget), company: company.clone(), bytes: 0 }
     }
 
-    #[test]
-    fn what_was_taken_is_given_back_and_no_more_can_be_taken_than_there_is() {
-        let room = Room::default();
-        let some = 64 * 1_024;
-        let mut all = fill(&room);
-        assert!(room.hold(limits::BODY_FREE_BYTES + 1).is_err());
-        all.pop();
-        assert!(room.hold(some + 1).is_err());
-        drop(room.hold(some).unwrap());
-        drop(all);
-        assert!(!fill(&room).is_empty());
-    }
-
-    #[test]
-    fn small_bodies_find_room_when_large_ones_find_none() {
-        let room = Room::default();
-        let (mut large, mut small) = (Share::default(), Share::default());
-        let all = limits::ARRIVING_BYTES + limits::BODY_FREE_BYTES;
-        room.admit(&mut large, 0, all / 2).unwrap();
-        room.admit(&mut large, all / 2, all / 2).unwrap();
-        assert!(room.admit(&mut large, all, 1).is_err());
-        room.admit(&mut small, 0, limits::BODY_FREE_BYTES).unwrap();
-        assert!(room.admit(&mut small, limits::BODY_FREE_BYTES, 1).is_err());
-        let _held = fill(&room);
-        assert!(room.hold(limits::BODY_FREE_BYTES).is_ok());
-        assert!(room.hold(BULK_BODY_BYTES).is_ok());
-        drop(large);
-        room.admit(&mut small, limits::BODY_FREE_BYTES, 1).unwrap();
-    }
-
-    #[test]
-    fn a_body_too_large_for_any_room_is_refused() {
-        let room = Room::default();
-        assert!(room.hold(usize::MAX).is_err());
-        assert!(room.admit(&mut Share::default(), 0, usize::MAX).is_err());
+    fn grow(&mut self, more: usize) -> Result<(), Refusal> {
+        if self.budget.take(&self.company, more) {
+            self.bytes += more;
+            return Ok(());
+        }
+        Err(Refusal::Store(StoreError::Overloaded))
     }
 }
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.budget.give_back(&self.company, self.bytes);
+    }
+}
+
+/// So many bytes at a time, of which each company has a part at most.
+#[derive(Debug)]
+struct Budget {
+    most: usize,
+    // Both counts change under one lock, so that neither bound is ever passed, not even
+    // for a moment, and nobody is refused for what is about to be undone.
+    taken: Mutex<Taken>,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    all: usize,
+    // Invariant: none is zero, and they add up to `all`.
+    by_company: HashMap<CompanyId, usize>,
+}
+
+impl Budget {
+    fn of(most: usize) -> Arc<Budget> {
+        Arc::new(Budget { most, taken: Mutex::default() })
+    }
+
+    /// Takes all of that, or nothing. Returns whether it was there.
+    fn take(&self, company: &CompanyId, bytes: usize) -> bool {
+        let mut taken = self.lock();
+        let own = taken.by_company.get(company).copied().unwrap_or(0).saturating_add(bytes);
+        let all = taken.all.saturating_add(bytes);
+        let fits = all <= self.most && own <= self.most / limits::COMPANY_PART;
+        if fits && 0 < bytes {
+            taken.all = all;
+            match taken.by_company.get_mut(company) {
+                Some(counted) => *counted = own,
+                None => drop(taken.by_company.insert(company.clone(), own)),
+            }
+        }
+        fits
+    }
+
+    fn give_back(&self, company: &CompanyId, bytes: usize) {
+        let mut taken = self.lock();
+        taken.all = taken.all.saturating_sub(bytes);
+        if let Some(own) = taken.by_company.get_mut(company) {
+            *own = own.saturating_sub(bytes);
+            if *own == 0 {
+                taken.by_company.remove(company);
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;

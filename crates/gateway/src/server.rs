@@ -168,7 +168,7 @@ fn client_server(
         None => std::thread::available_parallelism()?.get(),
     };
     let most = open_files::connections(connections.most, workers);
-    let patience = connections.head_timeout + connections.body_timeout + connections.answer_timeout;
+    let patience = connections.patience();
     let builder = actix_server::Server::build();
     let stopping = builder.graceful_shutdown_signal();
     let listening = builder

@@ -1,17 +1,21 @@
 //! What all requests share.
 
-use std::{
-    sync::{Arc, PoisonError, RwLock},
-    time::Duration,
-};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use profile_protocol::CompanyId;
 use profile_store::Store;
-use tokio::sync::Semaphore;
 
 use crate::{
-    api::Endpoint, clock::Clock, companies::CompanyDirectory, exchange::KeyRing, limits,
-    meters::Meters, quota::Quotas, refusal, room::Room, settings::Configuration,
+    api::Endpoint,
+    clock::Clock,
+    companies::CompanyDirectory,
+    exchange::KeyRing,
+    meters::Meters,
+    quota::Quotas,
+    refusal,
+    room::Rooms,
+    settings::{Configuration, Connections},
+    turns::Turns,
 };
 
 /// What all requests share. One for each process.
@@ -19,12 +23,12 @@ use crate::{
 pub struct Gateway {
     /// What each company has used of the windows of each endpoint of its own.
     pub(crate) api_quotas: Quotas<(CompanyId, Endpoint)>,
-    /// How long a body may take to arrive.
-    pub(crate) body_timeout: Duration,
+    /// How many connections there may be, and how long each may take.
+    pub(crate) connections: Connections,
     /// The clocks.
     pub clock: Clock,
-    /// The turns of bulk imports: so many are carried out at a time.
-    pub(crate) imports: Arc<Semaphore>,
+    /// The turns of bulk imports.
+    pub(crate) imports: Turns,
     /// The companies served.
     pub companies: CompanyDirectory,
     /// What is counted and timed.
@@ -32,7 +36,7 @@ pub struct Gateway {
     /// What each company has used of its windows.
     pub quotas: Quotas,
     /// How much of bodies may be in memory.
-    pub(crate) room: Room,
+    pub(crate) rooms: Rooms,
     /// The profiles.
     pub store: Store,
     // Invariant: held for as long as it takes to copy the pointer.
@@ -45,13 +49,13 @@ impl Gateway {
         let Configuration { companies, exchange, development: _, server } = configuration;
         Gateway {
             api_quotas: Quotas::default(),
-            body_timeout: server.connections.body_timeout,
+            connections: server.connections,
             clock: Clock::start(),
-            imports: Arc::new(Semaphore::new(limits::IMPORTS_AT_ONCE)),
+            imports: Turns::default(),
             companies: CompanyDirectory::new(companies),
             meters: Meters::new(&refusal::codes()),
             quotas: Quotas::default(),
-            room: Room::default(),
+            rooms: Rooms::default(),
             store,
             exchange: RwLock::new(Arc::new(exchange)),
         }
@@ -71,5 +75,6 @@ impl Gateway {
         let is_served = |company: &CompanyId| current.find(company.as_str()).is_some();
         self.quotas.retain(is_served);
         self.api_quotas.retain(|(company, _)| is_served(company));
+        self.imports.retain(is_served);
     }
 }

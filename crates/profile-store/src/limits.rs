@@ -18,6 +18,11 @@ pub const QUEUE: usize = 4_096;
 /// room for slower disks.
 pub const BATCH: usize = 256;
 
+/// Claims that the requests committed by one flush make, unless one alone makes more:
+/// four a request, where three are usual. Each may lead to a profile that has to be
+/// read, and profiles may be large.
+pub const BATCH_CLAIMS: usize = 4 * BATCH;
+
 /// Attribute names listed in one outcome; of more, only the number is
 /// kept.
 pub const CHANGED_NAMES: usize = 64;

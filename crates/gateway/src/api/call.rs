@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 
 use crate::{
     admission::{self, only},
-    body::{self, Body},
+    body::{self, Body, BodyKind},
     companies::Company,
     limits,
     refusal::Refusal,
@@ -36,12 +36,21 @@ impl Call<'_> {
         text.parse().or(Err(Refusal::NotFound { what, pointer: "/data" }))
     }
 
-    /// The body, of at most that many bytes.
-    pub(super) async fn body(&self, payload: &mut Payload, limit: usize) -> Result<Body, Refusal> {
+    /// The body.
+    pub(super) async fn body(&self, payload: &mut Payload) -> Result<Body, Refusal> {
+        self.body_of(BodyKind::Server, payload).await
+    }
+
+    /// The body, which is of this kind.
+    pub(super) async fn body_of(
+        &self,
+        kind: BodyKind,
+        payload: &mut Payload,
+    ) -> Result<Body, Refusal> {
         let headers = self.request.headers();
         admission::media_type(headers)?;
         let encoding = admission::content_encoding(headers)?;
-        body::read(headers, payload, encoding, limit, self.gateway).await
+        body::read(headers, payload, encoding, kind, &self.company.id, self.gateway).await
     }
 
     /// Reads from the store, on a thread that may wait for the disk.

@@ -1,7 +1,7 @@
 //! Explaining: what would become of a request, with nothing written.
 
 use actix_web::{http::StatusCode, web::Payload};
-use profile_protocol::{ExplainedScope, ProfileExplain, limits::BODY_BYTES};
+use profile_protocol::{ExplainedScope, ProfileExplain};
 use profile_store::{Intent, Outcome};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -17,7 +17,7 @@ use crate::{refusal::Refusal, reply::ErrorObject, submission};
 /// `POST /api/profile-explain`
 pub(super) async fn explain(call: &Call<'_>, payload: &mut Payload) -> Result<Answer, Refusal> {
     Query::of(call, &[])?;
-    let body = call.body(payload, BODY_BYTES).await?;
+    let body = call.body(payload).await?;
     let asked = ProfileExplain::parse(&body.bytes, call.revision).map_err(Refusal::Violations)?;
     let (data, meta) = match explained(call, asked).await {
         Ok(outcome) => {

@@ -9,7 +9,7 @@ use actix_web::{
     rt::time::timeout,
     web::{self, Data, Payload},
 };
-use profile_protocol::{BulkImport, ProfileId, Revision, limits::BULK_BODY_BYTES};
+use profile_protocol::{BulkImport, ProfileId, Revision};
 use profile_store::{ImportError, ImportHead, Profile, StoreError, engine::Order};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -23,7 +23,13 @@ use super::{
     resource,
     time::text_of,
 };
-use crate::{body::Body, companies::Company, limits, refusal::Refusal, state::Gateway};
+use crate::{
+    body::{Body, BodyKind},
+    companies::Company,
+    limits,
+    refusal::Refusal,
+    state::Gateway,
+};
 
 const KIND: &str = "profile-bulk-import-job";
 const PATH: &str = "/api/profile-bulk-import-jobs";
@@ -37,11 +43,11 @@ const COMPLETE: &str = "complete";
 /// `POST /api/profile-bulk-import-jobs`: the answer comes when all is stored.
 pub(super) async fn create(call: &Call<'_>, payload: &mut Payload) -> Result<Answer, Refusal> {
     Query::of(call, &[])?;
-    let body = call.body(payload, BULK_BODY_BYTES).await?;
+    let body = call.body_of(BodyKind::Bulk, payload).await?;
     // A parsed import takes many times what its body does, and the queue has to have
     // room for everybody else.
-    let turn = Arc::clone(&call.gateway.imports).acquire_owned();
-    let Ok(Ok(turn)) = timeout(limits::IMPORT_WAIT, turn).await else {
+    let turn = call.gateway.imports.take(&call.company.id);
+    let Ok(Some(turn)) = timeout(limits::IMPORT_WAIT, turn).await else {
         return Err(Refusal::Store(StoreError::Overloaded));
     };
     let (gateway, company) = (Data::clone(call.gateway), Arc::clone(&call.company));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::{http::StatusCode, web::Payload};
-use profile_protocol::{ProfileId, ProfileMerge, ProfileUnmerge, limits::BODY_BYTES};
+use profile_protocol::{ProfileId, ProfileMerge, ProfileUnmerge};
 use profile_store::{MergeProfiles, StoreError, Undo, Unmerged};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -21,7 +21,7 @@ use crate::{meters::Effect, refusal::Refusal, submission};
 /// `POST /api/profile-merge`
 pub(super) async fn merge(call: &Call<'_>, payload: &mut Payload) -> Result<Answer, Refusal> {
     Query::of(call, &[])?;
-    let body = call.body(payload, BODY_BYTES).await?;
+    let body = call.body(payload).await?;
     let ProfileMerge { destination, source } =
         ProfileMerge::parse(&body.bytes).map_err(Refusal::Violations)?;
     let merge = MergeProfiles {
@@ -67,7 +67,7 @@ pub(super) struct Merged {
 /// `POST /api/profile-unmerge`
 pub(super) async fn unmerge(call: &Call<'_>, payload: &mut Payload) -> Result<Answer, Refusal> {
     let fields = Fieldset::of(&Query::of(call, &[FIELDS, ADDITIONAL_FIELDS])?)?;
-    let body = call.body(payload, BODY_BYTES).await?;
+    let body = call.body(payload).await?;
     let ProfileUnmerge { profile } =
         ProfileUnmerge::parse(&body.bytes).map_err(Refusal::Violations)?;
     let undo = Undo {

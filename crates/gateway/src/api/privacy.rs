@@ -1,7 +1,7 @@
 //! Erasing a person.
 
 use actix_web::{http::StatusCode, web::Payload};
-use profile_protocol::{ClaimedId, DeletionSubject, limits::BODY_BYTES};
+use profile_protocol::{ClaimedId, DeletionSubject};
 use profile_store::{Delete, Identifier, Named};
 
 use super::{call::Call, documents::Answer, query::Query};
@@ -11,7 +11,7 @@ use crate::{meters::Effect, refusal::Refusal};
 /// comes. The answer is the same where there was none.
 pub(super) async fn delete(call: &Call<'_>, payload: &mut Payload) -> Result<Answer, Refusal> {
     Query::of(call, &[])?;
-    let body = call.body(payload, BODY_BYTES).await?;
+    let body = call.body(payload).await?;
     let whom = match DeletionSubject::parse(&body.bytes).map_err(Refusal::Violations)? {
         DeletionSubject::Id(ClaimedId::Profile(id)) => Some(Named::Profile(id)),
         DeletionSubject::Id(ClaimedId::Foreign) => None,

@@ -1,7 +1,7 @@
 //! One profile: reading, creating and changing it.
 
 use actix_web::{http::StatusCode, web::Payload};
-use profile_protocol::{ClaimedId, ProfileEndpoint, ProfileRequest, limits::BODY_BYTES};
+use profile_protocol::{ClaimedId, ProfileEndpoint, ProfileRequest};
 use profile_store::{Effect, Intent, Outcome, Profile};
 
 use super::{
@@ -64,7 +64,7 @@ async fn read(
     payload: &mut Payload,
     endpoint: ProfileEndpoint,
 ) -> Result<(ProfileRequest, Share), Refusal> {
-    let Body { bytes, share } = call.body(payload, BODY_BYTES).await?;
+    let Body { bytes, share } = call.body(payload).await?;
     let request = ProfileRequest::parse_at(endpoint, &bytes, call.revision);
     Ok((request.map_err(Refusal::Violations)?, share))
 }

@@ -17,6 +17,8 @@ pub struct Connections {
     pub head_timeout: Duration,
     /// How long a body may take to arrive once its head has.
     pub body_timeout: Duration,
+    /// The same of a bulk import, which is fifty times as large.
+    pub import_timeout: Duration,
     /// How long an answer may take, to be made or to be read.
     pub answer_timeout: Duration,
     /// How long a connection is kept on which nothing is asked.
@@ -29,6 +31,7 @@ impl Default for Connections {
             most: limits::CONNECTIONS,
             head_timeout: limits::HEAD_TIMEOUT,
             body_timeout: limits::BODY_TIMEOUT,
+            import_timeout: limits::IMPORT_BODY_TIMEOUT,
             answer_timeout: limits::ANSWER_TIMEOUT,
             keep_alive: limits::KEEP_ALIVE,
         }
@@ -36,6 +39,13 @@ impl Default for Connections {
 }
 
 impl Connections {
+    /// How long a connection may leave something half done: as long as a request that
+    /// uses up the time for each of its parts.
+    pub fn patience(&self) -> Duration {
+        let body = self.body_timeout.max(self.import_timeout);
+        self.head_timeout.saturating_add(body).saturating_add(self.answer_timeout)
+    }
+
     pub(super) fn read(field: Field<'_>, report: &mut Report) -> Connections {
         let standard = Connections::default();
         let Some(mut table) = field.table(report) else { return standard };
@@ -45,6 +55,7 @@ impl Connections {
             most: most.and_then(|most| most.try_into().ok()).unwrap_or(standard.most),
             head_timeout: seconds(&mut table, "head_seconds", standard.head_timeout, report),
             body_timeout: seconds(&mut table, "body_seconds", standard.body_timeout, report),
+            import_timeout: seconds(&mut table, "import_seconds", standard.import_timeout, report),
             answer_timeout: seconds(&mut table, "answer_seconds", standard.answer_timeout, report),
             keep_alive: seconds(&mut table, "idle_seconds", standard.keep_alive, report),
         };

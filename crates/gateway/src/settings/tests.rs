@@ -155,7 +155,7 @@ fn pages_have_to_sign_only_where_there_are_keys_for_it() {
 fn every_problem_of_a_file_is_reported_with_its_place_and_line() {
     refuses(
         r#"listen = "localhost:8080"
-cache_mib = 15
+cache_mib = 127
 wrokers = 3
 exchange_keys = ["abc"]
 [[company]]
@@ -173,7 +173,7 @@ secret = 1
 "#,
         &[
             "line 1: listen must be an address and a port, as in 127.0.0.1:8080",
-            "line 2: cache_mib must be a whole number from 16 to 65536",
+            "line 2: cache_mib must be a whole number from 128 to 65536",
             "line 3: wrokers is unknown; known are company, admin_listen, cache_mib, \
              connections, data_dir, durability, exchange_keys, listen, outcomes, workers",
             "line 4: exchange_keys[#1] must be 64 hexadecimal digits, as `openssl rand -hex 32` \
@@ -199,12 +199,15 @@ secret = 1
 #[test]
 fn what_is_said_of_connections_is_read_and_bounded() {
     let file = File::parse(&format!(
-        "connections = {{ most = 100, body_seconds = 30 }}\n{}",
+        "connections = {{ most = 100, body_seconds = 40 }}\n{}",
         with_company("")
     ));
     let standard = Connections::default();
-    let expected = Connections { most: 100, body_timeout: Duration::from_secs(30), ..standard };
+    let expected = Connections { most: 100, body_timeout: Duration::from_secs(40), ..standard };
     assert_eq!(file.unwrap().connections, expected);
+    // The longest request that may be, which is a bulk import unless it may take less.
+    assert_eq!(standard.patience(), Duration::from_secs(5 + 30 + 30));
+    assert_eq!(expected.patience(), Duration::from_secs(5 + 40 + 30));
     assert_eq!(File::parse(&with_company("")).unwrap().connections, standard);
     refuses(
         &format!("connections = {{ most = 0, head_seconds = 0, idle = 1 }}\n{}", with_company("")),
@@ -212,7 +215,7 @@ fn what_is_said_of_connections_is_read_and_bounded() {
             "line 1: connections.most must be a whole number from 1 to 1000000",
             "line 1: connections.head_seconds must be a whole number from 1 to 3600",
             "line 1: connections.idle is unknown; known are most, head_seconds, body_seconds, \
-             answer_seconds, idle_seconds",
+             import_seconds, answer_seconds, idle_seconds",
         ],
     );
 }
@@ -305,7 +308,7 @@ fn a_private_key_in_the_wrong_place_is_recognised_and_not_repeated() {
 #[test]
 fn arguments_win_over_the_file_and_the_file_over_defaults() {
     let file = TemporaryFile::new(format!(
-        "listen = \"127.0.0.1:1\"\ncache_mib = 100\n{}",
+        "listen = \"127.0.0.1:1\"\ncache_mib = 200\n{}",
         with_company("")
     ));
     let server = file.configure(&["--listen", "0.0.0.0:2", "--workers", "3"]).unwrap().server;

@@ -22,11 +22,11 @@ use crate::{
 };
 
 /// A key that allows everything, one that only reads, and one of another company.
-const KEY: &str = "pk_everything";
+pub(crate) const KEY: &str = "pk_everything";
 const READER: &str = "pk_reader";
 const STRANGER: &str = "pk_stranger";
 
-fn key(name: &str, text: &str, scopes: &str) -> String {
+pub(crate) fn key(name: &str, text: &str, scopes: &str) -> String {
     let digest = KeyDigest::of(text).to_hexadecimal();
     format!("[[company.key]]\nname = \"{name}\"\nsha256 = \"{digest}\"\nscopes = [{scopes}]\n")
 }
@@ -97,9 +97,14 @@ impl Api {
 }
 
 /// A request of the company's own program.
-fn asking(method: &str, target: &str) -> Request {
+pub(crate) fn asking(method: &str, target: &str) -> Request {
+    asking_with(KEY, method, target)
+}
+
+/// The same, of whoever has this key.
+pub(crate) fn asking_with(key: &str, method: &str, target: &str) -> Request {
     Request::new(method, target)
-        .with("Authorization", &format!("Klaviyo-API-Key {KEY}"))
+        .with("Authorization", &format!("Klaviyo-API-Key {key}"))
         .with("revision", "2026-07-15")
         .with("Content-Type", "application/vnd.api+json")
 }

@@ -8,6 +8,7 @@ mod crashes;
 mod disk;
 mod overload;
 mod poison;
+mod rooms;
 mod timing;
 
 use std::{

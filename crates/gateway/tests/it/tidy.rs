@@ -1,6 +1,8 @@
 //! The house rules that a compiler does not see, and the documents that must say
 //! what the code does.
 
+mod limits;
+
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -14,12 +14,12 @@ use profile_store::{
     engine::{
         BoxFuture, EngineError, Key, MemoryEngine, Scan, SledEngine, SledOptions, Value, Write,
     },
-    limits::RELAXED_FLUSH_MS,
+    limits::{BATCH_CLAIMS, RELAXED_FLUSH_MS},
 };
 
 use crate::{
     clockwork::Clockwork,
-    people::asked,
+    people::{Asked, asked},
     world::{World, contents, open_sled, wait},
 };
 
@@ -37,6 +37,20 @@ fn every_answer_waits_for_a_flush() {
     assert_eq!(world.engine.flushes() - before, 3);
     world.say_together(&["e:ann", "e:bob", "e:cat"].map(asked));
     assert_eq!(world.engine.flushes() - before, 5);
+}
+
+#[test]
+fn a_batch_ends_before_its_requests_claim_too_much() {
+    let world = opened(Durability::Flushed);
+    let named = 30;
+    let append = (0..named).map(|number| format!("other-{number}")).collect();
+    let asked = Asked { append, ..asked("server e:ann") };
+    let together = BATCH_CLAIMS / (named + 1);
+    let before = world.engine.batches();
+    let submissions = (0..3 * together).map(|_| world.submission(&asked)).collect();
+    assert!(world.submit_together(submissions).iter().all(Result::is_ok));
+    // And one that went ahead of them.
+    assert_eq!(world.engine.batches() - before, 4);
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Api, ids, refused};
+use super::{Api, KEY, asking, ids, key, refused};
+use crate::{serving::Home, wire::Request};
 
 const JOBS: &str = "/api/profile-bulk-import-jobs";
 
@@ -131,7 +132,7 @@ fn imports_are_listed_newest_first_page_by_page() {
 #[test]
 fn a_body_over_five_megabytes_is_not_read() {
     let api = Api::new();
-    let request = super::asking("POST", JOBS).body(vec![b' '; 5_000_001]);
+    let request = asking("POST", JOBS).body(vec![b' '; 5_000_001]);
     let answer = api.send(&request);
     assert_eq!(refused(&answer), (413, "payload_too_large".into(), String::new()));
 }
@@ -198,4 +199,23 @@ fn imports_leave_room_for_everybody_else() {
             assert_eq!(answer.json()["data"]["attributes"]["completed_count"], 1_000);
         }
     });
+}
+
+#[test]
+fn the_body_of_an_import_has_time_of_its_own() {
+    let company = "[[company]]\nid = \"ABC123\"\n";
+    let key = key("all", KEY, r#""profiles:write""#);
+    let home = Home::configured(&format!("connections = {{ body_seconds = 1 }}\n{company}{key}"));
+    let gateway = home.serve();
+    let rows = [row(&json!({ "email": "ann@example.com" }))];
+    let import = asking("POST", JOBS).body(job(&rows).to_string()).bytes();
+    let (start, end) = import.split_at(import.len() - 1);
+    let mut importing = gateway.connect();
+    assert!(importing.send(start));
+    // When the time of another body is over, that of the import is not.
+    let mut other = gateway.connect();
+    assert!(other.send(Request::email("ben@example.com").head()));
+    assert_eq!(other.receive().status, 408);
+    assert!(importing.send(end));
+    assert_eq!(importing.receive().status, 202);
 }

@@ -1,0 +1,217 @@
+//! The table of limits in docs/OPERATIONS.md, held to the constants of the code.
+
+use std::time::Duration;
+
+use gateway::{limits as ours, quota::Limits, settings::Connections};
+use profile_protocol::limits as protocol;
+use profile_store::limits as store;
+
+use super::{assert_none, section};
+
+/// How a row begins, and what has to stand in it. A row without values tells of
+/// bounds that are another's: the HTTP library's.
+type Row = (&'static str, Vec<String>);
+
+/// A number, with a comma before each three digits.
+fn count(number: usize) -> String {
+    match (number / 1_000, number % 1_000) {
+        (0, rest) => rest.to_string(),
+        (more, rest) => format!("{},{rest:03}", count(more)),
+    }
+}
+
+fn bytes(number: usize) -> String {
+    let units = [(1 << 20, "MiB"), (1_000_000, "MB"), (1 << 10, "KiB")];
+    let unit = units.into_iter().find(|(size, _)| number.is_multiple_of(*size));
+    unit.map_or(format!("{} bytes", count(number)), |(size, name)| {
+        format!("{} {name}", number / size)
+    })
+}
+
+fn time(duration: Duration) -> String {
+    match duration.subsec_millis() {
+        0 => format!("{} s", duration.as_secs()),
+        _ => format!("{} ms", duration.as_millis()),
+    }
+}
+
+/// How much there is together, and of one company.
+fn budget(most: usize) -> Vec<String> {
+    let part = bytes(most / ours::COMPANY_PART);
+    vec![format!("{} together", bytes(most)), format!("{part} of one company")]
+}
+
+/// The same of bodies, told from others by how large they are.
+fn body_budget(most: usize) -> Vec<String> {
+    [budget(most), vec![bytes(ours::BODY_FREE_BYTES)]].concat()
+}
+
+fn of_requests() -> Vec<Row> {
+    let Limits { burst, steady } = Limits::default();
+    let api = [ours::API_SMALL, ours::API_MEDIUM, ours::API_LARGE];
+    let [small, medium, large] = api.map(|limits| limits.burst.to_string());
+    let [few, some, many] = api.map(|limits| limits.steady.to_string());
+    let steady = count(usize::try_from(steady.get()).unwrap());
+    vec![
+        (
+            "requests of one company to `/client/profiles`",
+            vec![
+                format!("{burst} in {}", time(ours::BURST_WINDOW)),
+                format!("{steady} in {} (`limits`)", time(ours::STEADY_WINDOW)),
+            ],
+        ),
+        (
+            "requests of one company to one endpoint",
+            vec![
+                format!("{small}, {medium} or {large} in {}", time(ours::BURST_WINDOW)),
+                format!("{few}, {some} or {many} in {}", time(ours::STEADY_WINDOW)),
+            ],
+        ),
+        ("requests sent before earlier ones", vec![]),
+        ("requests waiting to be stored", vec![count(store::QUEUE)]),
+        (
+            "requests committed by one flush",
+            vec![count(store::BATCH), format!("{} claims", count(store::BATCH_CLAIMS))],
+        ),
+        (
+            "profiles that one request looks up",
+            vec![format!("{} addresses", protocol::PATCHED_EMAILS)],
+        ),
+        ("faults told of one request", vec![count(protocol::VIOLATIONS)]),
+    ]
+}
+
+fn of_connections() -> Vec<Row> {
+    let standard = Connections::default();
+    let others = ours::OTHER_FILES;
+    vec![
+        (
+            "connections of clients",
+            vec![
+                format!("{} (`most`)", count(standard.most)),
+                format!("less {others} and {} a worker", ours::FILES_PER_WORKER),
+            ],
+        ),
+        ("connections to the admin listener", vec![count(ours::ADMIN_CONNECTIONS)]),
+        ("idle connection", vec![format!("{} (`idle_seconds`)", time(standard.keep_alive))]),
+        ("first head", vec![format!("{} to arrive (`head_seconds`)", time(standard.head_timeout))]),
+        ("head of a request", vec![]),
+        ("from the first byte of a request", vec![time(standard.patience())]),
+        ("a closed connection", vec![time(ours::DISCONNECT_TIMEOUT)]),
+        ("shutting down", vec![time(ours::SHUTDOWN_TIMEOUT)]),
+    ]
+}
+
+fn of_bodies() -> Vec<Row> {
+    let standard = Connections::default();
+    let largest = |bytes| vec![format!("{} bytes before and after decoding", count(bytes))];
+    vec![
+        (
+            "body of a request",
+            vec![format!("{} to arrive (`body_seconds`)", time(standard.body_timeout))],
+        ),
+        ("| 102,400", largest(protocol::BODY_BYTES)),
+        (
+            "body of a bulk import",
+            vec![format!("{} to arrive (`import_seconds`)", time(standard.import_timeout))],
+        ),
+        ("| 5,000,000", largest(protocol::BULK_BODY_BYTES)),
+        (
+            "| 10,000",
+            vec![
+                format!("{} profiles of", count(protocol::BULK_PROFILES)),
+                format!("{} bytes each", count(protocol::BODY_BYTES)),
+            ],
+        ),
+        ("members of one gzip body", vec![count(ours::GZIP_MEMBERS)]),
+        (
+            "what is left of a refused body",
+            vec![format!("{} bytes", count(protocol::BODY_BYTES)), time(ours::DISCARD_TIMEOUT)],
+        ),
+        ("clients' bodies arriving", body_budget(ours::ARRIVING_BYTES)),
+        ("clients' bodies over", body_budget(ours::HELD_BYTES)),
+        ("clients' bodies up to", body_budget(ours::HELD_SMALL_BYTES)),
+        ("bodies with a private key arriving", body_budget(ours::SERVER_ARRIVING_BYTES)),
+        ("bodies with a private key over", body_budget(ours::SERVER_HELD_BYTES)),
+        ("bodies with a private key up to", body_budget(ours::SERVER_HELD_SMALL_BYTES)),
+    ]
+}
+
+fn of_the_rest() -> Vec<Row> {
+    let patience = time(Connections::default().patience());
+    vec![
+        ("bulk imports, read", budget(ours::IMPORT_BYTES)),
+        (
+            "bulk imports carried out",
+            vec![
+                format!("{}, and 1", ours::IMPORTS_AT_ONCE),
+                format!("wait for {}", time(ours::IMPORT_WAIT)),
+            ],
+        ),
+        ("an import that takes longer than the", vec![format!("the {patience} above")]),
+        ("bulk imports kept", vec![count(store::IMPORTS)]),
+        ("rows of a bulk import", vec![count(ours::IMPORT_ROWS_WAITING)]),
+        (
+            "properties of a profile",
+            vec![
+                count(protocol::PROPERTIES),
+                bytes(protocol::PROPERTIES_BYTES),
+                format!("{} levels", protocol::PROPERTY_DEPTH),
+            ],
+        ),
+        (
+            "filter of a list",
+            vec![
+                bytes(protocol::FILTER_BYTES),
+                format!("{} conditions", protocol::FILTER_CONDITIONS),
+                format!("{} values", protocol::FILTER_VALUES),
+                format!("{} levels", protocol::FILTER_DEPTH),
+            ],
+        ),
+        (
+            "page of a list",
+            vec![
+                format!("{} entries", ours::PAGE),
+                format!("{} of records", bytes(store::LIST_BYTES)),
+                format!("{} entries looked at", count(store::LIST_ENTRIES)),
+            ],
+        ),
+        ("companies", vec![count(ours::COMPANIES)]),
+    ]
+}
+
+#[test]
+fn the_documented_limits_are_those_of_the_code() {
+    let documented = section("docs/OPERATIONS.md", "limits");
+    let rows: Vec<&str> = documented.lines().skip(2).collect();
+    let promised = [of_requests(), of_connections(), of_bodies(), of_the_rest()].concat();
+    let wrong = promised.iter().filter_map(|(start, values)| {
+        let begins = |row: &&&str| row.strip_prefix("| ").is_some_and(|row| row.starts_with(start));
+        let Some(row) = rows.iter().find(begins) else { return Some(format!("no row {start}")) };
+        let absent = values.iter().find(|value| !row.contains(value.as_str()))?;
+        Some(format!("{absent} is not in {row}"))
+    });
+    assert_none(&wrong.collect::<Vec<_>>());
+    assert_eq!(rows.len(), promised.len(), "a row is held to nothing");
+}
+
+#[test]
+fn the_standard_configuration_is_documented_as_it_is() {
+    let Connections {
+        most,
+        head_timeout,
+        body_timeout,
+        import_timeout,
+        answer_timeout,
+        keep_alive,
+    } = Connections::default();
+    let [head, body, import, answer, idle] =
+        [head_timeout, body_timeout, import_timeout, answer_timeout, keep_alive]
+            .map(|time| time.as_secs());
+    let line = format!(
+        "connections = {{ most = {most}, head_seconds = {head}, body_seconds = {body}, \
+         import_seconds = {import}, answer_seconds = {answer}, idle_seconds = {idle} }}"
+    );
+    let text = std::fs::read_to_string(super::root().join("docs/OPERATIONS.md")).unwrap();
+    assert!(text.contains(&line), "{line}");
+}
