@@ -1,0 +1,123 @@
+//! What becomes of throughput, memory, disk and starts as profiles become more.
+
+use std::path::Path;
+
+use crate::{
+    arguments::GrowthOptions,
+    clock, driving,
+    driving::Sample,
+    gateway::Gateway,
+    limits,
+    report::{Ratio, Report, Row, count, duration, megabytes, per_second},
+    scratch::{self, Scratch},
+    seed, tell,
+    trouble::Trouble,
+    wrk::{Kind, Load},
+};
+
+/// The number of profiles up to which it is said how long a start may take.
+const STARTS_UP_TO: u64 = 1_000_000;
+
+const START_SECONDS: f64 = 3.0;
+const START_AFTER_KILL_SECONDS: f64 = 10.0;
+
+/// The throughput there has to be left, of that of the first step.
+const THROUGHPUT_LEFT: f64 = 0.7;
+
+/// All steps, one after the other on the same data.
+pub(crate) fn measure(
+    scratch: &Scratch,
+    options: &GrowthOptions,
+    report: &mut Report,
+) -> Result<(), Trouble> {
+    tell(&format!("Growth: {:?} profiles", options.steps));
+    let data = scratch.fresh("growth")?;
+    let (mut seeded, mut created, mut first) = (0, 0, None);
+    for (run, &profiles) in (0..).zip(&options.steps) {
+        seed::people(&data, seeded..profiles)?;
+        let load =
+            |kind| Load { kind, known: profiles, companies: 1, seconds: options.seconds, run };
+        let mut step = Step { profiles, report };
+        step.disk(scratch::bytes(&data)?, profiles + created);
+        let (new, updates) = step.run(scratch, &data, load)?;
+        let &mut (first_new, first_updates) =
+            first.get_or_insert((new.measured.rate, updates.measured.rate));
+        step.throughput("new profiles", &new, first_new);
+        step.throughput("updates", &updates, first_updates);
+        (seeded, created) = (profiles, created + new.created);
+    }
+    scratch::remove(&data)
+}
+
+/// What is told of one number of profiles.
+struct Step<'a> {
+    profiles: u64,
+    report: &'a mut Report,
+}
+
+impl Step<'_> {
+    fn run(
+        &mut self,
+        scratch: &Scratch,
+        data: &Path,
+        load: impl Fn(Kind) -> Load,
+    ) -> Result<(Sample, Sample), Trouble> {
+        let gateway = Gateway::start(scratch, data)?;
+        self.start("start after a clean stop", &gateway, START_SECONDS);
+        let new = driving::drive(scratch, &gateway, &load(Kind::New))?;
+        let updates = driving::drive(scratch, &gateway, &load(Kind::Update))?;
+        self.memory(gateway.server.resident_bytes()?);
+        gateway.server.kill()?;
+        let gateway = Gateway::start(scratch, data)?;
+        self.start("start after kill −9", &gateway, START_AFTER_KILL_SECONDS);
+        gateway.server.stop()?;
+        Ok((new, updates))
+    }
+
+    fn row(&self, what: &str) -> Row {
+        let profiles = count(self.profiles);
+        Row { what: format!("{profiles} profiles: {what}"), ..Row::default() }
+    }
+
+    fn throughput(&mut self, what: &str, sample: &Sample, first: f64) {
+        let rate = sample.measured.rate;
+        let of = "first step".to_owned();
+        let at_least = Some(THROUGHPUT_LEFT);
+        self.report.add(Row {
+            result: per_second(rate),
+            times: Some(sample.measured.times),
+            ratios: vec![Ratio { value: rate / first, of, at_least }],
+            ..self.row(what)
+        });
+    }
+
+    fn memory(&mut self, bytes: u64) {
+        let most = (limits::CACHE_MIB + limits::MEMORY_BESIDE_CACHE_MIB) * 1_024 * 1_024;
+        let wanted = format!("≤ {} (cache and 150 MiB)", megabytes(most));
+        self.report.add(Row {
+            result: megabytes(bytes),
+            wanted: vec![(wanted, bytes <= most)],
+            ..self.row("resident memory")
+        });
+    }
+
+    fn disk(&mut self, bytes: u64, profiles: u64) {
+        let each = count(bytes / profiles);
+        self.report.add(Row {
+            result: format!("{each} bytes a profile"),
+            note: megabytes(bytes),
+            ..self.row("disk")
+        });
+    }
+
+    fn start(&mut self, what: &str, gateway: &Gateway, seconds: f64) {
+        let took = gateway.start.as_secs_f64();
+        let judged = self.profiles <= STARTS_UP_TO;
+        let wanted = judged.then(|| (format!("≤ {seconds} s"), took <= seconds));
+        self.report.add(Row {
+            result: duration(clock::micros(gateway.start)),
+            wanted: wanted.into_iter().collect(),
+            ..self.row(what)
+        });
+    }
+}
