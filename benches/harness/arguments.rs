@@ -53,7 +53,7 @@ struct HttpArguments {
 #[derive(Debug, Args)]
 struct GrowthArguments {
     /// Profiles of the last step; the others have 100 thousand and 1 million, if that
-    /// is fewer [default: 5000000]
+    /// is fewer [default: 5000000, or as many as there is time for in a quarter of an hour]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1_000..=limits::SEEDED))]
     profiles: Option<u64>,
 }
@@ -107,6 +107,8 @@ pub(crate) struct HttpOptions {
 pub(crate) struct GrowthOptions {
     pub(crate) steps: Vec<u64>,
     pub(crate) seconds: u64,
+    /// Whether the last step may be made smaller, so that the whole does not take too long.
+    pub(crate) hurried: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -137,8 +139,9 @@ fn all(quick: bool) -> Vec<Part> {
     vec![
         Part::Criterion(StagesOptions { quick }),
         Part::Http(http(quick, &HttpArguments { seconds: None, rounds: None, profiles: None })),
-        Part::Growth(growth(quick, None)),
         Part::Disk(disk(quick, &DiskArguments { updates: None, profiles: None })),
+        // Last, since it takes what time is left.
+        Part::Growth(growth(quick, None)),
     ]
 }
 
@@ -155,7 +158,11 @@ fn growth(quick: bool, profiles: Option<u64>) -> GrowthOptions {
     let steps = if quick { [5_000, 10_000] } else { [100_000, 1_000_000] };
     let last = profiles.unwrap_or(if quick { 20_000 } else { 5_000_000 });
     let earlier = steps.into_iter().filter(|&step| step < last);
-    GrowthOptions { steps: earlier.chain([last]).collect(), seconds: if quick { 1 } else { 5 } }
+    GrowthOptions {
+        steps: earlier.chain([last]).collect(),
+        seconds: if quick { 1 } else { 5 },
+        hurried: profiles.is_none(),
+    }
 }
 
 fn disk(quick: bool, arguments: &DiskArguments) -> DiskOptions {

@@ -1,6 +1,9 @@
 //! What becomes of throughput, memory, disk and starts as profiles become more.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use crate::{
     arguments::GrowthOptions,
@@ -28,16 +31,24 @@ const THROUGHPUT_LEFT: f64 = 0.7;
 pub(crate) fn measure(
     scratch: &Scratch,
     options: &GrowthOptions,
+    began: Instant,
     report: &mut Report,
 ) -> Result<(), Trouble> {
     tell(&format!("Growth: {:?} profiles", options.steps));
     let data = scratch.fresh("growth")?;
-    let (mut seeded, mut created, mut first) = (0, 0, None);
-    for (run, &profiles) in (0..).zip(&options.steps) {
-        seed::people(&data, seeded..profiles)?;
+    let (mut seeded, mut created, mut first, mut rate) = (0, 0, None, f64::INFINITY);
+    for (run, &wanted) in (0..).zip(&options.steps) {
+        let left = limits::WHOLE.saturating_sub(began.elapsed());
+        let profiles =
+            if options.hurried { affordable(wanted, seeded, rate, left) } else { wanted };
+        if profiles <= seeded {
+            tell(&format!("  no time is left for {wanted} profiles: benches/run growth has more"));
+            break;
+        }
+        rate = seed::people(&data, seeded..profiles)?;
         let load =
             |kind| Load { kind, known: profiles, companies: 1, seconds: options.seconds, run };
-        let mut step = Step { profiles, report };
+        let mut step = Step { profiles, wanted, report };
         step.disk(scratch::bytes(&data)?, profiles + created);
         let (new, updates) = step.run(scratch, &data, load)?;
         let &mut (first_new, first_updates) =
@@ -49,9 +60,25 @@ pub(crate) fn measure(
     scratch::remove(&data)
 }
 
+/// The profiles of the next step: those that are wanted, or fewer, if filling the store
+/// with so many as fast as before would take longer than there is time.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a number of profiles is neither negative nor too large, or the wanted one is less"
+)]
+fn affordable(wanted: u64, seeded: u64, rate: f64, left: Duration) -> u64 {
+    let filling = left.saturating_sub(limits::STEP_BESIDE_FILLING).as_secs_f64();
+    let more = (filling * rate * limits::FILLING_SLOWS_TO) as u64;
+    let most = seeded.saturating_add(more);
+    if wanted <= most { wanted } else { most / limits::STEP_MULTIPLE * limits::STEP_MULTIPLE }
+}
+
 /// What is told of one number of profiles.
 struct Step<'a> {
     profiles: u64,
+    /// How many it was to be, if there was time.
+    wanted: u64,
     report: &'a mut Report,
 }
 
@@ -103,9 +130,11 @@ impl Step<'_> {
 
     fn disk(&mut self, bytes: u64, profiles: u64) {
         let each = count(bytes / profiles);
+        let short = (self.profiles < self.wanted)
+            .then(|| format!("; there was no time for {}", count(self.wanted)));
         self.report.add(Row {
             result: format!("{each} bytes a profile"),
-            note: megabytes(bytes),
+            note: megabytes(bytes) + &short.unwrap_or_default(),
             ..self.row("disk")
         });
     }
@@ -119,5 +148,19 @@ impl Step<'_> {
             wanted: wanted.into_iter().collect(),
             ..self.row(what)
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_for_which_there_is_no_time_is_made_smaller_or_left_out() {
+        let minutes = |minutes| Duration::from_mins(minutes) + limits::STEP_BESIDE_FILLING;
+        let affordable = |left| affordable(5_000_000, 1_000_000, 10_000.0, left);
+        assert_eq!(affordable(minutes(10)), 5_000_000);
+        assert_eq!(affordable(minutes(5)), 3_400_000);
+        assert_eq!(affordable(Duration::from_secs(1)), 1_000_000);
     }
 }

@@ -20,9 +20,26 @@ pub(crate) const MEMORY_BESIDE_CACHE_MIB: u64 = 150;
 /// requests in a minute, which bounds how long a run against one company may be.
 pub(crate) const REQUESTS: u32 = 1_000_000;
 
-/// Seconds of one run against one company: at 50,000 requests a second it stays
-/// within [`REQUESTS`].
+/// Requests that a gateway is reckoned to answer in a second at most, so that no run
+/// reaches [`REQUESTS`]. It is several times what has been seen.
+pub(crate) const RATE_AT_MOST: u64 = 50_000;
+
+/// Seconds of one run against one company: as many as [`REQUESTS`] allow at that rate.
 pub(crate) const RUN_SECONDS: u64 = 20;
+
+/// How long the whole harness may take. Where the last step of growth would take it
+/// beyond, that step is made smaller.
+pub(crate) const WHOLE: Duration = Duration::from_mins(14);
+
+/// Of that, how long a step of growth takes beside filling the store: two runs, two
+/// starts, and what is tidied up.
+pub(crate) const STEP_BESIDE_FILLING: Duration = Duration::from_secs(45);
+
+/// How much slower a store is filled than before, the more there is in it.
+pub(crate) const FILLING_SLOWS_TO: f64 = 0.8;
+
+/// A step of growth that was made smaller is a multiple of this.
+pub(crate) const STEP_MULTIPLE: u64 = 100_000;
 
 /// Companies that the generated configuration has.
 pub(crate) const COMPANIES: u64 = 200;

@@ -59,7 +59,7 @@ fn measure(parts: Vec<Part>, dir: Option<&std::path::Path>) -> Result<(), Troubl
         match part {
             Part::Criterion(options) => stages::measure(&scratch, options, &mut report)?,
             Part::Http(options) => http::measure(&scratch, options, &mut report)?,
-            Part::Growth(options) => growth::measure(&scratch, &options, &mut report)?,
+            Part::Growth(options) => growth::measure(&scratch, &options, began, &mut report)?,
             Part::Disk(options) => disk::measure(&scratch, options, &mut report)?,
         }
     }

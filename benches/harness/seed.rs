@@ -16,13 +16,15 @@ use crate::{
     trouble::{Trouble, While},
 };
 
-/// Sees to it that this directory has these people of the first company.
-pub(crate) fn people(data: &Path, numbers: Range<u64>) -> Result<(), Trouble> {
+/// Sees to it that this directory has these people of the first company. Tells how many
+/// it took in in a second.
+pub(crate) fn people(data: &Path, numbers: Range<u64>) -> Result<f64, Trouble> {
     let count = numbers.end - numbers.start;
     let took = fill(data, numbers.map(|number| people::customer(number, VERSION)))?;
-    let rate = report::per_second(clock::rate(count, took));
-    tell(&format!("  filled with {count} people in {} s ({rate})", took.as_secs()));
-    Ok(())
+    let rate = clock::rate(count, took);
+    let told = report::per_second(rate);
+    tell(&format!("  filled with {count} people in {} s ({told})", took.as_secs()));
+    Ok(rate)
 }
 
 /// Sees to it that it has these visitors, known only by their devices.
