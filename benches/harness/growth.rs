@@ -48,7 +48,8 @@ pub(crate) fn measure(
         rate = seed::people(&data, seeded..profiles)?;
         let load =
             |kind| Load { kind, known: profiles, companies: 1, seconds: options.seconds, run };
-        let mut step = Step { profiles, wanted, report };
+        let first_profiles = options.steps.first().copied().unwrap_or(profiles);
+        let mut step = Step { profiles, wanted, first: first_profiles, report };
         step.disk(scratch::bytes(&data)?, profiles + created);
         let (new, updates) = step.run(scratch, &data, load)?;
         let &mut (first_new, first_updates) =
@@ -79,6 +80,8 @@ struct Step<'a> {
     profiles: u64,
     /// How many it was to be, if there was time.
     wanted: u64,
+    /// How many there were in the first step.
+    first: u64,
     report: &'a mut Report,
 }
 
@@ -108,12 +111,13 @@ impl Step<'_> {
 
     fn throughput(&mut self, what: &str, sample: &Sample, first: f64) {
         let rate = sample.measured.rate;
-        let of = "first step".to_owned();
+        let of = format!("at {}", count(self.first));
         let at_least = Some(THROUGHPUT_LEFT);
+        let ratio = Ratio { value: rate / first, of, at_least };
         self.report.add(Row {
             result: per_second(rate),
             times: Some(sample.measured.times),
-            ratios: vec![Ratio { value: rate / first, of, at_least }],
+            ratios: (self.first < self.profiles).then_some(ratio).into_iter().collect(),
             ..self.row(what)
         });
     }

@@ -78,9 +78,9 @@ pub(crate) const POLL: Duration = Duration::from_millis(2);
 /// How long nothing has to happen until a gateway counts as idle: longer than a flush.
 pub(crate) const SETTLING: Duration = Duration::from_millis(100);
 
-/// Bytes on disk for each profile, by which is judged whether there is room: several
-/// times what is seen, since copies are made and sled's log grows before it shrinks.
-pub(crate) const DISK_PER_PROFILE: u64 = 8_192;
+/// Bytes on disk for each profile, by which is judged whether there is room: half as
+/// much again as is seen, since sled's log grows before it shrinks.
+pub(crate) const DISK_PER_PROFILE: u64 = 4_096;
 
 /// The same for each update.
 pub(crate) const DISK_PER_UPDATE: u64 = 512;
