@@ -21,6 +21,9 @@ use crate::{
 const WANTED_MICROS: [(&str, f64); 3] =
     [("parse/today", 3.0), ("resolve/", 0.3), ("merge/typical", 1.0)];
 
+/// The stages, in the order in which a request passes them.
+const STAGES: [&str; 7] = ["parse", "resolve", "merge", "patch", "decide", "encode", "commit"];
+
 /// Runs all of them.
 pub(crate) fn measure(
     scratch: &Scratch,
@@ -45,11 +48,17 @@ pub(crate) fn measure(
     scratch::remove(&results)
 }
 
-/// A line for each result, in the order in which they were measured.
+/// A line for each result, stage by stage, and in the order in which they were measured.
 fn rows(results: &Path) -> Result<Vec<Row>, Trouble> {
     let mut found = Vec::new();
     gather(results, &mut found)?;
-    found.sort_unstable();
+    let stage = |directory: &Path| {
+        let group = directory.strip_prefix(results).ok()?.iter().next()?;
+        STAGES.iter().position(|stage| group == *stage)
+    };
+    // What is none of them comes last, not first.
+    let place = |directory: &Path| stage(directory).unwrap_or(STAGES.len());
+    found.sort_by_key(|(written, directory)| (place(directory), *written));
     if found.is_empty() {
         return Err(Trouble::new("criterion left no results: run cargo bench to see why"));
     }
