@@ -188,8 +188,13 @@ impl<'a> Turns<'a> {
         median(self.of(name).map(of))
     }
 
+    /// Round by round, since the machine is another one in the next.
+    fn ratio(&self, name: &str, of: &str) -> f64 {
+        let ratio = |(one, other): (&Sample, &Sample)| one.measured.rate / other.measured.rate;
+        median(self.of(name).zip(self.of(of)).map(ratio))
+    }
+
     fn row(&self, name: &str, against: &[Against], profiles: u64) -> Row {
-        let rate = |name: &str| self.median(name, |sample| sample.measured.rate);
         let time =
             |of: fn(&Percentiles) -> f64| self.median(name, |sample| of(&sample.measured.times));
         let times = Percentiles {
@@ -198,7 +203,7 @@ impl<'a> Turns<'a> {
             p999: time(|times| times.p999),
         };
         let ratio = |&(of, at_least): &Against| Ratio {
-            value: rate(name) / rate(of),
+            value: self.ratio(name, of),
             of: of.to_owned(),
             at_least,
         };
@@ -211,7 +216,7 @@ impl<'a> Turns<'a> {
         };
         Row {
             what: format!("HTTP: {name}{with}").replace("HTTP: sled loop", "sled loop"),
-            result: per_second(rate(name)),
+            result: per_second(self.median(name, |sample| sample.measured.rate)),
             times: Some(times),
             ratios: against.iter().map(ratio).collect(),
             wanted: ours.then_some(p99).into_iter().collect(),
