@@ -314,7 +314,7 @@ fn arguments_win_over_the_file_and_the_file_over_defaults() {
     let server = file.configure(&["--listen", "0.0.0.0:2", "--workers", "3"]).unwrap().server;
     let expected = Server {
         admin_listen: "127.0.0.1:9090".parse().unwrap(),
-        cache_bytes: 100 << 20,
+        cache_bytes: 200 << 20,
         connections: Connections::default(),
         data_dir: "./data".into(),
         durability: Durability::Flushed,
