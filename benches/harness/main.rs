@@ -29,6 +29,8 @@ mod wrk;
 use std::process::ExitCode;
 
 use arguments::{Arguments, Part, Plan};
+// For its allocator, which is the gateway's.
+use benches as _;
 use clap::Parser;
 use report::Report;
 use scratch::Scratch;
