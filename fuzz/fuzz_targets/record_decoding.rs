@@ -28,7 +28,7 @@ use libfuzzer_sys::fuzz_target;
 use people::{Asked, identifier};
 use profile_protocol::ProfileId;
 use profile_store::{
-    Audit, Effect, Engine, Listing, Profile, Rules, Sentinels, SortKey, Span, StoreError,
+    Audit, Effect, Engine, Listing, Profile, Rejected, Rules, Sentinels, SortKey, Span, StoreError,
     engine::{MemoryEngine, Order, Write},
     limits,
 };
@@ -161,7 +161,7 @@ fn write_again(world: &mut World, profile: Profile) {
             let expected = Profile { last_outcome: Some(outcome.sequence), ..profile };
             assert_eq!(again.expect("what was written is read"), Some(expected));
         }
-        Ok(_) | Err(StoreError::PropertiesTooLarge(_)) => {}
+        Ok(_) | Err(StoreError::Rejected(Rejected::PropertiesTooLarge(_))) => {}
         Err(error) => assert_eq!(error, StoreError::Damaged),
     }
     assert!(world.store.is_healthy(), "a request poisoned the store");
@@ -172,7 +172,10 @@ fn undo(input: &[u8], world: &World) {
     let [b'm', number, ..] = input else { return };
     if let Err(error) = world.undo(usize::from(*number % IDS)) {
         let told = matches!(error, StoreError::NotMerged | StoreError::Damaged);
-        assert!(told || matches!(error, StoreError::PropertiesTooLarge(_)), "{error}");
+        assert!(
+            told || matches!(error, StoreError::Rejected(Rejected::PropertiesTooLarge(_))),
+            "{error}"
+        );
     }
     assert!(world.store.is_healthy(), "an undone merge poisoned the store");
 }

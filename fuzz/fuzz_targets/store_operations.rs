@@ -28,7 +28,7 @@ use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use model::Model;
 use people::{Asked, Meant};
-use profile_store::{Fate, Identifier, Outcome, Profile, Rules, Sentinels, StoreError};
+use profile_store::{Fate, Identifier, Outcome, Profile, Rejected, Rules, Sentinels, StoreError};
 use world::{World, contents, wait};
 
 /// Steps of one run. What takes more to go wrong is found by chaining runs that
@@ -170,7 +170,7 @@ fn merge(numbers: [u8; 2], world: &mut World, model: &mut Option<Model>) {
             *model = None;
         }
         Err(error) => {
-            let told = [StoreError::UnknownProfile, StoreError::MergeCap];
+            let told = [Rejected::UnknownProfile, Rejected::MergeCap].map(StoreError::Rejected);
             assert!(told.contains(&error), "{error}");
             assert_eq!(contents(world.engine.as_ref()), before, "a refusal left a trace");
         }

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use actix_web::http::StatusCode;
 use profile_protocol::{Fault, InvalidRevision, ProfileId, UnavailableRevision, Violations};
-use profile_store::{OnlySentinels, StoreError, engine::EngineError};
+use profile_store::{OnlySentinels, Rejected, StoreError, engine::EngineError};
 
 use self::table::{Cause, Culprit, row_of};
 pub use self::table::{codes, table_markdown};
@@ -195,7 +195,7 @@ impl Refusal {
                 problem.parameter = Some(Cow::Owned(invalid.name.clone()));
             }
             Refusal::NotFound { pointer, .. } => (*pointer).clone_into(&mut problem.pointer),
-            Refusal::Store(StoreError::Duplicate { id }) => {
+            Refusal::Store(StoreError::Rejected(Rejected::Duplicate { id })) => {
                 problem.duplicate_profile_id = Some(*id);
             }
             _ => {}
@@ -212,9 +212,7 @@ impl Refusal {
             Refusal::Scope(_) => Cause::Scope,
             Refusal::Parameter(_) => Cause::Parameter,
             Refusal::Cursor => Cause::Cursor,
-            Refusal::NotFound { .. } | Refusal::Store(StoreError::UnknownProfile) => {
-                Cause::NotFound
-            }
+            Refusal::NotFound { .. } => Cause::NotFound,
             Refusal::OtherProfile => Cause::OtherProfile,
             Refusal::Company(_) => Cause::Company,
             Refusal::Origin => Cause::Origin,
@@ -230,11 +228,8 @@ impl Refusal {
             Refusal::Unreadable => Cause::Unreadable,
             Refusal::Violations(_) => Cause::Syntax,
             Refusal::OnlySentinels(_) => Cause::OnlySentinels,
-            Refusal::Store(StoreError::PropertiesTooLarge(_)) => Cause::PropertiesTooLarge,
+            Refusal::Store(StoreError::Rejected(rejected)) => cause_of_rejected(*rejected),
             Refusal::Store(StoreError::Overloaded) => Cause::Overloaded,
-            Refusal::Store(StoreError::Duplicate { .. }) => Cause::DuplicateProfile,
-            Refusal::Store(StoreError::MergeCap) => Cause::MergeCap,
-            Refusal::Store(StoreError::NoIdentifierLeft) => Cause::NoIdentifierLeft,
             Refusal::Store(StoreError::NotMerged) => Cause::NotMerged,
             Refusal::Store(_) => Cause::Unavailable,
         }
@@ -251,7 +246,7 @@ impl Refusal {
             }
             Refusal::Scope(scope) => row_of(Cause::Scope).detail.replace("{scope}", scope.as_str()),
             Refusal::Parameter(invalid) => invalid.to_string(),
-            Refusal::Store(StoreError::UnknownProfile) => {
+            Refusal::Store(StoreError::Rejected(Rejected::UnknownProfile)) => {
                 row_of(Cause::NotFound).detail.replace("{what}", "profile")
             }
             Refusal::NotFound { what, .. } => {
@@ -276,6 +271,16 @@ impl Refusal {
             Refusal::Company(reason) => Some(reason.to_string()),
             _ => None,
         }
+    }
+}
+
+fn cause_of_rejected(rejected: Rejected) -> Cause {
+    match rejected {
+        Rejected::PropertiesTooLarge(_) => Cause::PropertiesTooLarge,
+        Rejected::Duplicate { .. } => Cause::DuplicateProfile,
+        Rejected::UnknownProfile => Cause::NotFound,
+        Rejected::NoIdentifierLeft => Cause::NoIdentifierLeft,
+        Rejected::MergeCap => Cause::MergeCap,
     }
 }
 

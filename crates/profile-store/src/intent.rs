@@ -23,7 +23,6 @@ pub enum Intent {
 
 /// Why nothing of a request is stored.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
 pub enum Rejected {
     /// The profile would have more properties than one may keep.
     #[error(transparent)]

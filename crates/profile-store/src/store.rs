@@ -86,24 +86,9 @@ pub struct Store {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The profile would have more properties than one may keep.
+    /// What is asked cannot be done to the profiles there are.
     #[error(transparent)]
-    PropertiesTooLarge(#[from] PropertiesTooLarge),
-    /// What the request names is another profile's.
-    #[error("what the request names belongs to the profile {id}")]
-    Duplicate {
-        /// The other profile.
-        id: ProfileId,
-    },
-    /// No profile has, or had, this id.
-    #[error("no profile has this id")]
-    UnknownProfile,
-    /// No identifier would lead to the profile.
-    #[error("no identifier would lead to the profile")]
-    NoIdentifierLeft,
-    /// As many profiles as may be have been merged into the one.
-    #[error("as many profiles as may be have been merged into this one")]
-    MergeCap,
+    Rejected(#[from] Rejected),
     /// More requests wait than may; ask again in a moment.
     #[error("too many requests are waiting to be stored")]
     Overloaded,
@@ -124,15 +109,9 @@ pub enum StoreError {
     Closed,
 }
 
-impl From<Rejected> for StoreError {
-    fn from(rejected: Rejected) -> StoreError {
-        match rejected {
-            Rejected::PropertiesTooLarge(error) => StoreError::PropertiesTooLarge(error),
-            Rejected::Duplicate { id } => StoreError::Duplicate { id },
-            Rejected::UnknownProfile => StoreError::UnknownProfile,
-            Rejected::NoIdentifierLeft => StoreError::NoIdentifierLeft,
-            Rejected::MergeCap => StoreError::MergeCap,
-        }
+impl From<PropertiesTooLarge> for StoreError {
+    fn from(error: PropertiesTooLarge) -> StoreError {
+        Rejected::from(error).into()
     }
 }
 

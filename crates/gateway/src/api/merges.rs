@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::{http::StatusCode, web::Payload};
 use profile_protocol::{ProfileId, ProfileMerge, ProfileUnmerge};
-use profile_store::{MergeProfiles, StoreError, Undo, Unmerged};
+use profile_store::{MergeProfiles, Rejected, StoreError, Undo, Unmerged};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -33,7 +33,9 @@ pub(super) async fn merge(call: &Call<'_>, payload: &mut Payload) -> Result<Answ
     };
     let destination = merge.destination;
     let outcome = match call.gateway.store.merge(merge).await {
-        Err(StoreError::UnknownProfile) => return Err(missing(call, destination).await),
+        Err(StoreError::Rejected(Rejected::UnknownProfile)) => {
+            return Err(missing(call, destination).await);
+        }
         merged => merged.map_err(Refusal::Store)?,
     };
     call.gateway.meters.accepted(submission::effect(&outcome));

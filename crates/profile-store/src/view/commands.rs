@@ -6,7 +6,7 @@ use profile_protocol::CompanyId;
 
 use super::{Slot, View};
 use crate::{
-    Delete, MergeProfiles, Moment, Named, Outcome, Profile, StoreError,
+    Delete, MergeProfiles, Moment, Named, Outcome, Profile, Rejected, StoreError,
     engine::{Engine, EngineError, Key, Write},
     erase::deleted,
     join::join,
@@ -22,7 +22,7 @@ impl View {
     ) -> Result<Outcome, StoreError> {
         let living = |id| {
             let found = self.reach(&asked.company, &Named::Profile(id))?;
-            found.ok_or(StoreError::UnknownProfile)
+            found.ok_or(StoreError::from(Rejected::UnknownProfile))
         };
         let decision = join(asked, living(asked.destination)?, living(asked.source)?, moment)?;
         Ok(self.carry_out(&asked.company, decision))

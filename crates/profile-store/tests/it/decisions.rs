@@ -3,7 +3,7 @@
 //! order of their creation, with `|` between them.
 
 use profile_protocol::{PropertyName, PropertyValue, limits::PROPERTIES};
-use profile_store::{PropertiesTooLarge, Rules, StoreError};
+use profile_store::{PropertiesTooLarge, Rejected, Rules, StoreError};
 
 use crate::{
     people::{Asked, asked, holds},
@@ -417,7 +417,7 @@ fn a_request_that_brings_too_many_properties_is_refused_whole() {
     world.say("x:1 plan=gold");
     world.say("e:ann");
     let before = world.about(0);
-    let too_large = Err(StoreError::PropertiesTooLarge(PropertiesTooLarge));
+    let too_large = Err(StoreError::Rejected(Rejected::PropertiesTooLarge(PropertiesTooLarge)));
     let submission = filled("x:1 e:ann name=Ann a:tab", 256 * 1024, &world);
     assert_eq!(world.submit(submission), too_large);
 

@@ -2,7 +2,7 @@
 //! parted again.
 
 use profile_protocol::limits::PROPERTIES;
-use profile_store::{Effect, PropertiesTooLarge, Rules, StoreError};
+use profile_store::{Effect, PropertiesTooLarge, Rejected, Rules, StoreError};
 use proptest::prelude::*;
 
 use crate::{
@@ -102,9 +102,9 @@ fn a_merge_that_may_not_be_changes_nothing() {
     world.merge(1, 2).unwrap();
     world.rules = Rules { merges: 1, ..Rules::default() }.into();
     let before = contents(world.engine.as_ref());
-    assert_eq!(world.merge(0, 7), Err(StoreError::UnknownProfile));
-    assert_eq!(world.merge(7, 0), Err(StoreError::UnknownProfile));
-    assert_eq!(world.merge(0, 1), Err(StoreError::MergeCap));
+    assert_eq!(world.merge(0, 7), Err(StoreError::Rejected(Rejected::UnknownProfile)));
+    assert_eq!(world.merge(7, 0), Err(StoreError::Rejected(Rejected::UnknownProfile)));
+    assert_eq!(world.merge(0, 1), Err(StoreError::Rejected(Rejected::MergeCap)));
     assert_eq!(contents(world.engine.as_ref()), before);
     world.rules = Rules { merges: 2, ..Rules::default() }.into();
     assert!(world.merge(0, 1).is_ok());
@@ -121,7 +121,10 @@ fn two_with_too_many_properties_stay_two() {
         }
         world.submit(many).unwrap();
     }
-    assert_eq!(world.merge(0, 1), Err(StoreError::PropertiesTooLarge(PropertiesTooLarge)));
+    assert_eq!(
+        world.merge(0, 1),
+        Err(StoreError::Rejected(Rejected::PropertiesTooLarge(PropertiesTooLarge)))
+    );
     assert!(world.lives(1));
 }
 

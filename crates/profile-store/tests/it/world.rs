@@ -14,8 +14,8 @@ use std::{
 use profile_protocol::{CompanyId, ProfileId, Revision};
 use profile_store::{
     Audit, Delete, Durability, Effect, Engine, Fate, Ignored, InvalidToken, MergeProfiles,
-    OpenError, Outcome, Profile, Refused, Rules, Store, StoreError, StoreOptions, Submission, Undo,
-    Unmerged, audit,
+    OpenError, Outcome, Profile, Refused, Rejected, Rules, Store, StoreError, StoreOptions,
+    Submission, Undo, Unmerged, audit,
     engine::{EngineError, Key, MemoryEngine, Order, Scan, SledEngine, SledOptions, Value},
 };
 
@@ -162,7 +162,9 @@ impl World {
     pub(crate) fn answered(&self, answer: &Result<Outcome, StoreError>) -> String {
         match answer {
             Ok(outcome) => self.told(outcome),
-            Err(StoreError::Duplicate { id }) => format!("duplicate {}", self.number(*id)),
+            Err(StoreError::Rejected(Rejected::Duplicate { id })) => {
+                format!("duplicate {}", self.number(*id))
+            }
             Err(error) => error.to_string(),
         }
     }
