@@ -281,7 +281,7 @@ fn what_was_acknowledged_survives_kill_after_kill_and_nothing_is_torn() {
         verified.assert_told("every invariant holds");
         wait_until_let_go(&home);
         figure("kill_cycles", 1);
-        figure("writes_acknowledged", sent.iter().filter(|sent| sent.acknowledged).count());
+        figure("kill_writes_acknowledged", sent.iter().filter(|sent| sent.acknowledged).count());
         assert_kept(&Stored::open(&home), &sent);
         wait_until_let_go(&home);
         all.extend(sent);
