@@ -173,7 +173,7 @@ fn carry_out(world: &mut World, line: &str) -> Result<Option<Outcome>, StoreErro
             world.merge(number(destination), number(source)).map(Some)
         }
         ["undo", absorbed] => world.undo(number(absorbed)).map(|unmerged| Some(unmerged.outcome)),
-        ["delete", word] => world.delete(word),
+        ["delete", whom] => world.delete(whom),
         _ => world.submit(world.submission(&asked(line))).map(Some),
     }
 }
