@@ -38,6 +38,7 @@ mod prune;
 mod record;
 mod resolution;
 mod sentinel;
+mod size;
 mod store;
 mod unmerge;
 mod view;
