@@ -69,7 +69,7 @@ impl SignedIdentity {
         let Some(value) = sent.next() else { return Err(Unsigned::Missing) };
         let value = value.to_str().ok().filter(|_| sent.next().is_none());
         let signature = value.and_then(Signature::read).ok_or(Unsigned::Wrong)?;
-        let claims = claims(request);
+        let claims = claims(request).ok_or(Unsigned::Wrong)?;
         if !self.keys.iter().any(|key| signature.is_of(key, company, &claims)) {
             return Err(Unsigned::Wrong);
         }
@@ -116,23 +116,21 @@ impl<'h> Signature<'h> {
 /// The name and canonical text of an identifier, if there is one.
 type Claim<'r> = Option<(&'static str, &'r str)>;
 
-/// What a request claims, in the order in which it is signed, nothing twice.
-fn claims(request: &ProfileRequest) -> [Claim<'_>; 6] {
-    let said = named(&request.subject).into_iter().chain(named(&request.identifiers));
-    let mut all = [None; 6];
-    all.iter_mut().zip(said).for_each(|(place, claim)| *place = claim);
-    all.sort_unstable();
-    let mut last = None;
-    for claim in &mut all {
-        if *claim == last {
-            *claim = None;
-        } else {
-            last = *claim;
+/// What a request claims, in the order in which it is signed. Nothing if it names two of a
+/// kind: which of them says whom it is about and which is to be attached goes by their
+/// places, and those are not signed.
+fn claims(request: &ProfileRequest) -> Option<[Claim<'_>; 3]> {
+    let mut all = named(&request.subject);
+    for (claim, other) in all.iter_mut().zip(named(&request.identifiers)) {
+        if claim.is_some() && other.is_some() && *claim != other {
+            return None;
         }
+        *claim = claim.or(other);
     }
-    all
+    Some(all)
 }
 
+/// In the order of their names.
 fn named(identifiers: &Identifiers) -> [Claim<'_>; 3] {
     let Identifiers { email, external_id, phone_number, .. } = identifiers;
     [
@@ -262,19 +260,43 @@ mod tests {
     #[test]
     fn all_that_is_named_is_signed_in_order_and_once() {
         let named = request(
-            r#""phone_number":"+15005550006","email":"b@example.com","external_id":"x=1""#,
+            r#""phone_number":"+15005550006","email":"a@example.com","external_id":"x=1""#,
             r#""email":"a@example.com","external_id":"x=1""#,
         );
         let sent = sign(&[
             "identity-1",
             "ABC123",
             "email=a@example.com",
-            "email=b@example.com",
             "external_id=x=1",
             "phone_number=+15005550006",
         ]);
         assert_eq!(judged(&[&sent], &named, 0), Ok(()));
         assert_eq!(judged(&[&sent.to_uppercase()], &named, 0), Ok(()));
+    }
+
+    #[test]
+    fn two_of_a_kind_count_for_nothing_whatever_was_signed() {
+        let kinds = [
+            ("email", "a@example.com", "b@example.com"),
+            ("external_id", "1", "2"),
+            ("phone_number", "+15005550006", "+15005550007"),
+        ];
+        for (kind, one, other) in kinds {
+            let says = |value| format!(r#""{kind}":"{value}""#);
+            let (first, second) = (format!("{kind}={one}"), format!("{kind}={other}"));
+            let signatures = [
+                sign(&["identity-1", "ABC123", &first, &second]),
+                sign(&["identity-1", "ABC123", &first]),
+                sign(&["identity-1", "ABC123", &second]),
+            ];
+            for sent in &signatures {
+                let (both, swapped) =
+                    (request(&says(one), &says(other)), request(&says(other), &says(one)));
+                assert_eq!(judged(&[sent], &both, 0), Err(Unsigned::Wrong));
+                assert_eq!(judged(&[sent], &swapped, 0), Err(Unsigned::Wrong));
+            }
+            assert_eq!(judged(&[&signatures[1]], &request(&says(one), &says(one)), 0), Ok(()));
+        }
     }
 
     #[test]

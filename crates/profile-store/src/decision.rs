@@ -18,6 +18,7 @@ use crate::{
     mint::profile_id,
     outcome::{ClaimOutcome, Fate, Ignored},
     resolve,
+    size::Size,
     writing::{Written, write},
 };
 
@@ -120,9 +121,11 @@ pub fn decide(
     if before.is_some_and(|before| loses_its_last(submission, before, &profile)) {
         return Err(Rejected::NoIdentifierLeft);
     }
+    let size = Size::of(&profile.attributes.properties);
     let Written { mut changed, mut withheld } =
         write(&mut profile, &submission.patch, *scope, rules.protect);
-    if !changed.is_empty() && !profile.attributes.properties.fit() {
+    let written = Size::of(&profile.attributes.properties);
+    if !changed.is_empty() && !size.may_become(written, *scope) {
         return Err(PropertiesTooLarge.into());
     }
 

@@ -39,6 +39,7 @@ mod record;
 mod resolution;
 mod runs;
 mod sentinel;
+mod size;
 mod store;
 mod unmerge;
 mod view;

@@ -1,5 +1,7 @@
 //! Every bound of the store, and where it comes from.
 
+use profile_protocol::limits::{PROPERTIES, PROPERTIES_BYTES};
+
 /// Anonymous ids one profile holds by default: the devices and browsers of a
 /// person over some years. The oldest leaves first.
 pub const ANONYMOUS_IDS: usize = 32;
@@ -7,6 +9,15 @@ pub const ANONYMOUS_IDS: usize = 32;
 /// Profiles that may be merged into one by default. A person seldom turns out
 /// to be more than a handful of profiles; a hundred is a shared identifier.
 pub const MERGES: usize = 100;
+
+/// Properties up to which clients may fill a profile. The public endpoint is open to
+/// everybody; the last hundred of [`PROPERTIES`] are kept for the company itself, whose
+/// programs seldom write as many of one person.
+pub const CLIENT_PROPERTIES: usize = PROPERTIES - 100;
+
+/// Size up to which clients may fill the properties of a profile, in bytes: the hundred
+/// that are kept for the company may have 120 bytes each.
+pub const CLIENT_PROPERTIES_BYTES: usize = PROPERTIES_BYTES - 12 * 1_024;
 
 /// Requests that may wait to be committed. At 12,000 commits a second the last
 /// of them waits for a third of a second; beyond that, a quick refusal serves

@@ -5,12 +5,13 @@
 
 use profile_protocol::{
     Email, ExternalId, Field, IdentifierKind, PhoneNumber, ProfileId, PropertyName,
-    limits::{PROPERTIES, PROPERTIES_BYTES, SECONDARY_EMAILS},
+    limits::SECONDARY_EMAILS,
 };
 
 use crate::{
     Claim, Held, Identifier, Named, Origin, Profile, Scope, Sentinels, limits,
     outcome::{Fate, Ignored, Refused},
+    size::Size,
 };
 
 /// What a company may set about whom a request is about, and what it may do.
@@ -172,28 +173,6 @@ impl<'a> Places<'a> {
     }
 }
 
-/// At most how many properties the survivor will have, and of what size: those
-/// of every profile counted, as if no two had one in common.
-#[derive(Clone, Copy, Default)]
-struct Size {
-    properties: usize,
-    bytes: usize,
-}
-
-impl Size {
-    fn with(self, profile: &Profile) -> Size {
-        let properties = &profile.attributes.properties;
-        Size {
-            properties: self.properties + properties.len(),
-            bytes: self.bytes + properties.bytes(),
-        }
-    }
-
-    fn fits(self) -> bool {
-        self.properties <= PROPERTIES && self.bytes <= PROPERTIES_BYTES
-    }
-}
-
 /// Whether the company wrote something of `absorbed` that `holder` would not take over,
 /// since it wrote something else of that.
 fn contradicts(holder: &Profile, absorbed: &Profile) -> bool {
@@ -262,7 +241,7 @@ impl<'a> Decision<'a> {
         if self.rules.merges < self.merged + 1 + profile.absorbed.len() {
             return Some(Refused::MergeCap);
         }
-        (!self.together(profile).fits()).then_some(Refused::TooLarge)
+        (!self.has_room_for(profile)).then_some(Refused::TooLarge)
     }
 
     /// Whether a value that the company wrote of this profile would be lost by merging it
@@ -271,11 +250,25 @@ impl<'a> Decision<'a> {
         self.survivor.iter().chain(&self.joined).any(|holder| contradicts(holder, profile))
     }
 
-    /// The size with this profile absorbed. The survivor's own is only asked for
-    /// when there is something to absorb.
+    /// Whether the two may have the properties of both. To have those of one of them
+    /// makes nothing grow.
+    fn has_room_for(&self, profile: &Profile) -> bool {
+        let parts = [self.own_size(), Size::of(&profile.attributes.properties)];
+        let together = self.together(profile);
+        parts.iter().any(|part| part.may_become(together, self.scope))
+    }
+
+    /// The size with this profile absorbed.
     fn together(&self, profile: &Profile) -> Size {
+        self.own_size().and(Size::of(&profile.attributes.properties))
+    }
+
+    /// At most how many properties the survivor has so far: those of every profile
+    /// counted, as if no two had one in common. Its own are only asked for when there
+    /// is something to absorb.
+    fn own_size(&self) -> Size {
         let own = self.survivor.filter(|_| self.absorbed.is_empty());
-        own.map_or(self.size, |survivor| self.size.with(survivor)).with(profile)
+        own.map_or(self.size, |survivor| Size::of(&survivor.attributes.properties))
     }
 
     fn attach(&mut self, claim: &'a Claim) -> Fate {

@@ -474,7 +474,8 @@ const TABLE: [Row; 50] = [
     ),
     row(
         Cause::PropertiesTooLarge,
-        "the profile would have over 1,000 properties, or over 256 KiB of them",
+        "the profile would have over 1,000 properties or 256 KiB of them; by what a client \
+         says, over 900 or 244 KiB",
         INVALID,
         "The profile would have more properties than one may keep; nothing was stored.",
         "/data/attributes/properties",

@@ -72,8 +72,14 @@ fn almost_addresses() -> impl Strategy<Value = String> {
     (mailboxes(), at, domains()).prop_map(|(mailbox, at, domain)| format!("{mailbox}{at}{domain}"))
 }
 
+/// At least so many cases; `PROPTEST_CASES` asks for more.
+fn many() -> ProptestConfig {
+    let asked = ProptestConfig::default();
+    ProptestConfig { cases: asked.cases.max(2_000), ..asked }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(many())]
 
     #[test]
     fn an_address_is_one_to_others_but_for_its_dots(text in almost_addresses()) {

@@ -3,7 +3,7 @@
 //! order of their creation, with `|` between them.
 
 use profile_protocol::{PropertyName, PropertyValue, limits::PROPERTIES};
-use profile_store::{PropertiesTooLarge, Rejected, Rules, StoreError};
+use profile_store::{PropertiesTooLarge, Rejected, Rules, StoreError, limits::CLIENT_PROPERTIES};
 
 use crate::{
     people::{Asked, asked, holds},
@@ -433,9 +433,46 @@ fn a_request_that_brings_too_many_properties_is_refused_whole() {
     assert_eq!(world.leads_to("a:tab"), None);
     assert_eq!(world.outcomes().len(), 2);
     // A profile may be full to the last byte.
-    let submission = filled("x:1", 256 * 1024 - "plan\"gold\"".len(), &world);
+    let submission = filled("server x:1", 256 * 1024 - "plan\"gold\"".len(), &world);
     assert!(world.submit(submission).is_ok());
     world.is_sound();
+}
+
+/// Sets so many properties, of which no other prefix has any.
+fn many(words: &str, prefix: &str, count: usize, world: &World) -> profile_store::Submission {
+    let mut submission = world.submission(&asked(words));
+    let name = |number| format!("{prefix}{number}").parse().unwrap();
+    submission.patch.properties.set =
+        (0..count).map(|number| (name(number), "1".parse().unwrap())).collect();
+    submission
+}
+
+#[test]
+fn clients_cannot_fill_a_profile_so_that_the_company_has_no_room() {
+    let mut world = World::new();
+    let too_large = Err(StoreError::Rejected(Rejected::PropertiesTooLarge(PropertiesTooLarge)));
+    world.submit(many("e:ann", "p", CLIENT_PROPERTIES, &world)).unwrap();
+    assert_eq!(world.submit(many("e:ann", "q", 1, &world)), too_large);
+    assert_eq!(world.submit(filled("e:ann", 200 * 1024, &world)), too_large);
+    // Nor can they with a profile of their own, which they would have absorbed.
+    world.submit(many("a:tab", "r", 1, &world)).unwrap();
+    assert_eq!(world.say("e:ann a:tab"), "unchanged 0: matched, too large");
+    let room = PROPERTIES - CLIENT_PROPERTIES;
+    assert!(world.submit(many("server e:ann", "s", room, &world)).is_ok());
+    assert_eq!(world.submit(many("server e:ann", "t", 1, &world)), too_large);
+    world.is_sound();
+}
+
+#[test]
+fn clients_may_change_and_take_away_what_the_company_filled_a_profile_with() {
+    let mut world = World::new();
+    world.submit(many("server e:ann", "p", PROPERTIES, &world)).unwrap();
+    assert_eq!(world.say("e:ann p1=2 name=Ann"), "updated 0: matched");
+    assert_eq!(world.say("e:ann p2= p3="), "updated 0: matched");
+    assert_eq!(world.try_say("e:ann q=1"), PropertiesTooLarge.to_string());
+    // What has no properties may become part of it.
+    world.say("a:tab name=Eve");
+    assert_eq!(world.say("e:ann a:tab"), "updated 0: matched, absorbed 1");
 }
 
 #[test]

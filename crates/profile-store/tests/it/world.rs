@@ -223,12 +223,10 @@ impl World {
     /// Merges the profile that was created as the second of these numbers into the
     /// first.
     pub(crate) fn merge(&self, destination: usize, source: usize) -> Result<Outcome, StoreError> {
-        let id =
-            |number| self.known.get(number).copied().unwrap_or(ProfileId::from_bits(u128::MAX));
         let asked = MergeProfiles {
             company: self.company.clone(),
-            destination: id(destination),
-            source: id(source),
+            destination: self.id(destination),
+            source: self.id(source),
             rules: Arc::clone(&self.rules),
             revision: Revision::LATEST,
         };
@@ -259,11 +257,17 @@ impl World {
     pub(crate) fn undo(&self, number: usize) -> Result<Unmerged, StoreError> {
         let undo = Undo {
             company: self.company.clone(),
-            absorbed: self.known[number],
+            absorbed: self.id(number),
             rules: Arc::clone(&self.rules),
             revision: Revision::LATEST,
         };
         wait(self.store.undo(undo))
+    }
+
+    /// The id of the profile that was created as the nth; one that nobody has, if there
+    /// were not so many.
+    fn id(&self, number: usize) -> ProfileId {
+        self.known.get(number).copied().unwrap_or(ProfileId::from_bits(u128::MAX))
     }
 
     /// The profile that was created as the nth, under its own id and no other.

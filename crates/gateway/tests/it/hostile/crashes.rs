@@ -13,7 +13,7 @@ use std::{
 use profile_protocol::PropertyName;
 use profile_store::{Identifier, Profile};
 
-use super::{Chance, Form, UNLIMITED, Watch, peak_kib, told, wait_until_let_go};
+use super::{Chance, Form, UNLIMITED, Watch, figure, peak_kib, told, wait_until_let_go};
 use crate::{
     serving::{Home, Serving},
     stored::Stored,
@@ -209,18 +209,30 @@ fn marks(profile: Option<&Profile>, number: usize) -> [bool; 2] {
     })
 }
 
+/// The requests that are lost, and those that are torn.
+fn missing<'a>(stored: &Stored, all: &'a [Sent]) -> [Vec<&'a Sent>; 2] {
+    let mut read = Read::default();
+    let found = all.iter().map(|sent| (sent, read.find(stored, sent)));
+    let (mut lost, mut torn) = (Vec::new(), Vec::new());
+    for (sent, found) in found {
+        match found {
+            Found::Torn => torn.push(sent),
+            Found::Nothing if sent.acknowledged => lost.push(sent),
+            // Who was told nothing need not be there.
+            Found::All | Found::Nothing => {}
+        }
+    }
+    [lost, torn]
+}
+
 /// Fails with the requests that are lost or torn.
 #[track_caller]
 fn assert_kept(stored: &Stored, all: &[Sent]) {
-    let mut read = Read::default();
-    let wrong = |sent: &&Sent| match read.find(stored, sent) {
-        Found::All => false,
-        // Nobody was told that it is stored, so it need not be.
-        Found::Nothing => sent.acknowledged,
-        Found::Torn => true,
-    };
-    let wrong: Vec<&Sent> = all.iter().filter(wrong).collect();
-    assert!(wrong.is_empty(), "of {} these are lost or torn: {wrong:?}", all.len());
+    let [lost, torn] = missing(stored, all);
+    figure("writes_lost", lost.len());
+    figure("writes_torn", torn.len());
+    let count = all.len();
+    assert!(lost.is_empty() && torn.is_empty(), "of {count} lost: {lost:?}, torn: {torn:?}");
 }
 
 /// Starts a gateway and kills it before it serves, or soon after.
@@ -268,6 +280,8 @@ fn what_was_acknowledged_survives_kill_after_kill_and_nothing_is_torn() {
         verified.assert_exit(0);
         verified.assert_told("every invariant holds");
         wait_until_let_go(&home);
+        figure("kill_cycles", 1);
+        figure("kill_writes_acknowledged", sent.iter().filter(|sent| sent.acknowledged).count());
         assert_kept(&Stored::open(&home), &sent);
         wait_until_let_go(&home);
         all.extend(sent);

@@ -3,18 +3,12 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
     thread,
-    time::Duration,
 };
 
-use gateway::{
-    companies::{Company, CompanyDirectory},
-    quota::{Limits, Quotas},
-};
 use profile_store::Identifier;
 
-use super::{Form, UNLIMITED, memory_kib, peak_kib, told};
+use super::{Form, UNLIMITED, figure, peak_kib, told};
 use crate::{
     serving::{Home, Serving},
     stored::{Stored, stored},
@@ -25,7 +19,7 @@ use crate::{
 const AT_ONCE: usize = 100;
 
 /// Sends requests in pieces, and hands on what was answered.
-fn pour(
+pub(super) fn pour(
     connection: &mut Connection,
     requests: impl Iterator<Item = Request>,
     mut answered: impl FnMut(u16),
@@ -81,6 +75,7 @@ fn assert_fuses_nobody(known: bool, shared: &str) {
         assert_eq!(holds, Some(email(number).as_str()));
         assert!(ids.insert(profile.id), "two people have become one");
     }
+    figure("people_with_a_shared_identifier", count);
     told(
         "poison",
         format_args!("{count} people share an identifier, 0 fused; peak {} MiB", peak / 1024),
@@ -135,63 +130,6 @@ fn one_device_that_names_everybody_in_turn_does_not_make_them_one() {
     let found = stored(&home, gateway, count);
     let device = Identifier::AnonymousId("shared".parse().unwrap());
     assert!(found.find("ABC123", &device).is_some());
-}
-
-#[test]
-fn companies_that_nobody_knows_leave_no_trace_in_memory() {
-    let count = Form::asked().pick(30_000, 2_000_000);
-    let gateway = Home::configured(UNLIMITED);
-    let gateway = gateway.serve();
-    let mut connection = gateway.connect();
-    let mut chance = super::Chance::seeded("companies");
-    let mut random = |_| {
-        let id = format!("{:016x}{:016x}", chance.next(), chance.next());
-        Request::email("sarah.mason@klaviyo-demo.com").of(&id)
-    };
-    // What the connection and the workers need, they have after these.
-    pour(&mut connection, (0..5_000).map(&mut random), |status| assert_eq!(status, 400));
-    let before = memory_kib(&gateway, "VmRSS:");
-    pour(&mut connection, (0..count).map(&mut random), |status| assert_eq!(status, 400));
-    let grown = memory_kib(&gateway, "VmRSS:").saturating_sub(before);
-    told("companies", format_args!("{count} unknown ones, memory grown by {grown} KiB"));
-    assert!(grown < 4 * 1024, "{grown} KiB for {count} companies");
-}
-
-#[test]
-fn companies_that_nobody_knows_are_neither_found_nor_charged() {
-    let form = Form::asked();
-    let company = Company {
-        id: "ABC123".parse().unwrap(),
-        allowed_origins: None,
-        rules: Arc::default(),
-        limits: Limits::default(),
-        api_limits_factor: std::num::NonZeroU32::MIN,
-        signed_identity: None,
-        keys: Box::default(),
-    };
-    let (directory, quotas) =
-        (CompanyDirectory::new([company].into_iter().collect()), Quotas::default());
-    let count: u64 = form.pick(100_000, 30_000_000);
-    let mut chance = super::Chance::seeded("companies");
-    let before = own_memory_kib();
-    for _ in 0..count {
-        let id = format!("{:016x}", chance.next());
-        if let Some(company) = directory.find(&id) {
-            let _ = quotas.charge(&company.id, company.limits, Duration::ZERO);
-        }
-    }
-    let grown = own_memory_kib().saturating_sub(before);
-    assert_eq!(
-        format!("{quotas:?}"),
-        format!("{:?}", Quotas::<profile_protocol::CompanyId>::default())
-    );
-    told("companies", format_args!("{count} looked for, memory grown by {grown} KiB"));
-    // Other tests run in this process, but not beside those of the long form.
-    assert!(form == Form::Short || grown < 4 * 1024, "{grown} KiB");
-}
-
-fn own_memory_kib() -> u64 {
-    super::status_kib("self", "VmRSS:")
 }
 
 /// Bodies that nobody means well with, and the status and code of their answers.

@@ -1,0 +1,110 @@
+//! Companies that nobody knows: they cost no memory, and nothing is kept of them.
+
+use std::{sync::Arc, thread};
+
+use actix_web::{
+    App,
+    rt::System,
+    test::{TestRequest, call_service, init_service},
+    web::Data,
+};
+use gateway::{server, settings::ServeArguments, state::Gateway};
+use profile_store::{Store, StoreOptions, SystemMint, engine::MemoryEngine};
+
+use super::{Chance, Form, UNLIMITED, figure, memory_kib, poison::pour, status_kib, told};
+use crate::{serving::Home, wire::Request};
+
+/// How much memory may grow, whatever the number of companies: a hundredth of the
+/// least that a million entries would take.
+const GROWTH_KIB: u64 = 4 * 1024;
+
+const ADDRESS: &str = "/client/profiles?company_id=";
+
+/// The id of a company that nobody knows.
+fn unknown(chance: &mut Chance) -> String {
+    format!("{:016x}{:016x}", chance.next(), chance.next())
+}
+
+fn tell(means: &str, count: usize, grown: u64) {
+    figure("unknown_companies", count);
+    figure("unknown_companies_grown_kib", grown);
+    told("companies", format_args!("{count} unknown ones {means}, memory grown by {grown} KiB"));
+}
+
+#[test]
+fn companies_that_nobody_knows_leave_no_trace_in_memory() {
+    let count = Form::asked().pick(30_000, 2_000_000);
+    let gateway = Home::configured(UNLIMITED);
+    let gateway = gateway.serve();
+    let mut connection = gateway.connect();
+    let mut chance = Chance::seeded("companies");
+    let mut random = |_| Request::email("sarah.mason@klaviyo-demo.com").of(&unknown(&mut chance));
+    // What the connection and the workers need, they have after these.
+    pour(&mut connection, (0..5_000).map(&mut random), |status| assert_eq!(status, 400));
+    let before = memory_kib(&gateway, "VmRSS:");
+    pour(&mut connection, (0..count).map(&mut random), |status| assert_eq!(status, 400));
+    let grown = memory_kib(&gateway, "VmRSS:").saturating_sub(before);
+    tell("over sockets", count, grown);
+    assert!(grown < GROWTH_KIB, "{grown} KiB for {count} companies");
+}
+
+/// The routes of the gateway without sockets, each thread with its own and one
+/// gateway behind them all.
+#[derive(Clone)]
+struct Mounted(Data<Gateway>);
+
+impl Mounted {
+    fn new() -> Mounted {
+        let home = Home::configured(UNLIMITED);
+        let arguments = ServeArguments { config: Some(home.config()), ..ServeArguments::default() };
+        let configuration = arguments.configure().unwrap();
+        let engine = Arc::new(MemoryEngine::new());
+        let store = Store::open(engine, Box::new(SystemMint::default()), StoreOptions::default());
+        let store = System::new().block_on(store).unwrap();
+        Mounted(Data::new(Gateway::new(configuration, store)))
+    }
+
+    /// Asks for so many companies that nobody knows. Each of them is refused.
+    fn ask(&self, count: usize, chance: &mut Chance) {
+        System::new().block_on(async {
+            let app = App::new().app_data(self.0.clone()).configure(server::routes);
+            let service = init_service(app).await;
+            for _ in 0..count {
+                let request = TestRequest::post().uri(&format!("{ADDRESS}{}", unknown(chance)));
+                let answer = call_service(&service, request.to_request()).await;
+                assert_eq!(answer.status(), 400);
+            }
+        });
+    }
+
+    /// What is kept of companies.
+    fn kept(&self) -> String {
+        format!("{:?} {}", self.0.quotas, self.0.companies.current().len())
+    }
+}
+
+#[test]
+fn companies_that_nobody_knows_are_neither_found_nor_charged() {
+    const THREADS: usize = 2;
+    let form = Form::asked();
+    let count = form.pick(2_000, 10_000_000);
+    let mut chance = Chance::seeded("companies");
+    let mounted = Mounted::new();
+    mounted.ask(1_000, &mut chance);
+    let (before, kept) = (own_memory_kib(), mounted.kept());
+    thread::scope(|scope| {
+        for mut chance in [chance.fork(), chance.fork()] {
+            let mounted = &mounted;
+            scope.spawn(move || mounted.ask(count, &mut chance));
+        }
+    });
+    assert_eq!(mounted.kept(), kept);
+    let grown = own_memory_kib().saturating_sub(before);
+    tell("without sockets", THREADS * count, grown);
+    // Other tests run in this process, but not beside those of the long form.
+    assert!(form == Form::Short || grown < GROWTH_KIB, "{grown} KiB");
+}
+
+fn own_memory_kib() -> u64 {
+    status_kib("self", "VmRSS:")
+}
