@@ -4,7 +4,7 @@
 use std::{collections::VecDeque, fs, ops::Range, path::Path, sync::Arc, time::Duration};
 
 use profile_store::{
-    Durability, Retention, Store, StoreOptions, Submission, SystemMint,
+    Durability, Outcome, Retention, Store, StoreError, StoreOptions, Submission, SystemMint,
     engine::{Engine, SledEngine, SledOptions},
 };
 use tokio::runtime::{Builder, Runtime};
@@ -44,24 +44,44 @@ fn fill(data: &Path, bodies: impl Iterator<Item = String>) -> Result<Duration, T
     Ok(began.elapsed())
 }
 
+const STORING: &str = "store what fills a store (is the disk full?)";
+
 /// Submits all of it in order, with so many at a time that wait.
 pub(crate) async fn pour(
     store: &Store,
     submissions: impl Iterator<Item = Result<Submission, Trouble>>,
     window: usize,
 ) -> Result<(), Trouble> {
-    let storing = "store what fills a store (is the disk full?)";
     let mut waiting = VecDeque::with_capacity(window);
     for submission in submissions {
-        waiting.push_back(store.enqueue(submission?).await.while_doing(storing)?);
+        waiting.push_back(store.enqueue(submission?).await.while_doing(STORING)?);
         if waiting.len() == window
             && let Some(answer) = waiting.pop_front()
         {
-            answer.await.while_doing(storing)?;
+            answer.await.while_doing(STORING)?;
         }
     }
+    answered(waiting).await
+}
+
+/// Has all of it wait for the committer at once, in order.
+pub(crate) async fn enqueue(
+    store: &Store,
+    submissions: impl Iterator<Item = Result<Submission, Trouble>>,
+) -> Result<Vec<impl Future<Output = Result<Outcome, StoreError>>>, Trouble> {
+    let mut waiting = Vec::new();
+    for submission in submissions {
+        waiting.push(store.enqueue(submission?).await.while_doing(STORING)?);
+    }
+    Ok(waiting)
+}
+
+/// Waits until all of this is stored.
+pub(crate) async fn answered(
+    waiting: impl IntoIterator<Item = impl Future<Output = Result<Outcome, StoreError>>>,
+) -> Result<(), Trouble> {
     for answer in waiting {
-        answer.await.while_doing(storing)?;
+        answer.await.while_doing(STORING)?;
     }
     Ok(())
 }
