@@ -128,10 +128,10 @@ mod tests {
     fn a_group_has_the_writes_of_as_many_requests_as_it_is_said_to() {
         let groups = new_people(2 * limits::GROUP as u64 + 1).unwrap();
         let writes: Vec<usize> = groups.iter().map(Vec::len).collect();
-        // One alone: the person, two identifiers and the outcome.
-        assert_eq!(writes[2], 4);
+        // One alone: the person, two identifiers, the order of updates, and the outcome.
+        assert_eq!(writes[2], 5);
         // The outcomes of a group are kept in a few records.
-        let people = limits::GROUP * 3;
+        let people = limits::GROUP * 4;
         assert!(writes[..2].iter().all(|writes| (people + 1..people + 16).contains(writes)));
     }
 

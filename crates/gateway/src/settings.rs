@@ -79,7 +79,7 @@ pub struct Server {
     pub durability: Durability,
     /// Where clients are served.
     pub listen: SocketAddr,
-    /// How long outcome records are kept.
+    /// How long outcomes are kept.
     pub outcomes: Retention,
     /// Threads that serve requests; one a processor, if `None`.
     pub workers: Option<usize>,

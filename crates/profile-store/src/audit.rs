@@ -21,7 +21,7 @@ pub struct Audit {
     pub identifiers: u64,
     /// Ids of absorbed profiles that lead to them.
     pub aliases: u64,
-    /// Outcome records.
+    /// Outcomes.
     pub outcomes: u64,
     /// Merges that can be taken back.
     pub merges: u64,

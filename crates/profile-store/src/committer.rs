@@ -129,24 +129,26 @@ impl Committer {
     }
 
     /// Does all jobs in order; commits that follow one another as one batch, unless they
-    /// claim too much, and explanations at the end, so that they part no batch. Returns whom to tell if one
-    /// of the jobs was to stop.
+    /// claim too much, and explanations at the end, so that they part no batch. Returns
+    /// whom to tell if one of the jobs was to stop.
     async fn serve(&mut self, jobs: Vec<Job>) -> Option<Answer<()>> {
         let (mut batch, mut explanations) = (Commits::with_capacity(jobs.len()), Commits::new());
         let (mut stopped, mut claims) = (None, 0);
         for job in jobs {
             match job {
                 Job::Commit { submission, answer } => {
-                    claims += submission.claims.made().len();
-                    if limits::BATCH_CLAIMS < claims {
-                        claims = submission.claims.made().len();
+                    let more = submission.claims.made().len();
+                    if limits::BATCH_CLAIMS < claims + more {
                         self.commit(mem::take(&mut batch)).await;
+                        claims = 0;
                     }
+                    claims += more;
                     batch.push((submission, answer));
                 }
                 Job::Explain { submission, answer } => explanations.push((submission, answer)),
                 command => {
                     self.commit(mem::take(&mut batch)).await;
+                    claims = 0;
                     stopped = self.carry_out(command).await;
                 }
             }

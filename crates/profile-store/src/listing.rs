@@ -137,10 +137,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// How long the next stretch may be, of which so many candidates are wanted.
     fn allowed(&self, wanted: usize) -> Option<usize> {
-        let indexes = match self.listing.sort {
-            SortKey::Created | SortKey::Updated => 2,
-            SortKey::Id | SortKey::Email => 1,
-        };
+        let indexes = if self.listing.sort == SortKey::Created { 2 } else { 1 };
         let left = limits::LIST_ENTRIES.saturating_sub(self.looked_at) / indexes;
         Some(wanted.min(limits::LIST_STRETCH).min(left)).filter(|&step| 0 < step)
     }
@@ -149,14 +146,8 @@ impl Reader<'_> {
     async fn stretch(&mut self, from: Option<&Place>, step: usize) -> Result<Stretch, EngineError> {
         let mut stretch = match self.listing.sort {
             SortKey::Id => self.by_id(from, step).await?,
-            SortKey::Created => {
-                let span = self.listing.created;
-                self.by_time(Kind::Created, key::created, span, from, step).await?
-            }
-            SortKey::Updated => {
-                let span = self.listing.updated;
-                self.by_time(Kind::Updated, key::updated, span, from, step).await?
-            }
+            SortKey::Created => self.by_created(from, step).await?,
+            SortKey::Updated => self.by_updated(from, step).await?,
             SortKey::Email => self.by_email(from, step).await?,
         };
         let company = &self.listing.company;
@@ -193,23 +184,31 @@ impl Reader<'_> {
         Ok(Stretch { is_last: candidates.len() < step, candidates })
     }
 
-    /// Profile keys are in order of the times in their ids, and most profiles were
-    /// created, and many last updated, at that time. Those of another time have a key
-    /// of another kind, which `moved` makes.
-    async fn by_time(
+    async fn by_updated(
         &mut self,
-        kind: Kind,
-        moved: impl Fn(&CompanyId, Timestamp, ProfileId) -> Key,
-        span: Span,
         from: Option<&Place>,
         step: usize,
     ) -> Result<Stretch, EngineError> {
-        let Listing { ref company, order, .. } = *self.listing;
-        let from = start(order, span, from);
-        let after = from.map(|(at, id)| moved(company, at, id));
+        let Listing { ref company, order, updated, .. } = *self.listing;
+        let from = start(order, updated, from);
+        let after = from.map(|(at, id)| key::updated(company, at, id));
+        let candidates = self.scan(key::prefix(company, Kind::Updated), after, step).await?;
+        Ok(within(updated, Stretch { is_last: candidates.len() < step, candidates }))
+    }
+
+    /// Profile keys are in order of the times in their ids. Those that were created at
+    /// another time have a key of another kind, too.
+    async fn by_created(
+        &mut self,
+        from: Option<&Place>,
+        step: usize,
+    ) -> Result<Stretch, EngineError> {
+        let Listing { ref company, order, created, .. } = *self.listing;
+        let from = start(order, created, from);
+        let after = from.map(|(at, id)| key::created(company, at, id));
         // Whoever gets such a key meanwhile is not found under both: profiles are read
         // after it.
-        let moved = self.scan(key::prefix(company, kind), after, step).await?;
+        let moved = self.scan(key::prefix(company, Kind::Created), after, step).await?;
         let after = from.and_then(|(at, id)| beside(order, at, id));
         let after = after.map(|id| key::profile(company, id));
         let born = self.scan(key::prefix(company, Kind::Profile), after, step).await?;
@@ -223,7 +222,7 @@ impl Reader<'_> {
         if !is_last {
             candidates.truncate(step);
         }
-        Ok(within(span, Stretch { candidates, is_last }))
+        Ok(within(created, Stretch { candidates, is_last }))
     }
 
     /// Keys of addresses come before those of profiles without one, in the order of
@@ -274,7 +273,10 @@ impl Reader<'_> {
 
     fn candidate(&self, key: &Key, value: Value) -> Option<Candidate> {
         let (place, id, value) = match key::parse(key)? {
-            Parsed::Profile(_, id) => (Place::born(self.listing.sort, id), id, Some(value)),
+            Parsed::Profile(_, id) if self.listing.sort == SortKey::Created => {
+                (Place::born(id), id, Some(value))
+            }
+            Parsed::Profile(_, id) => (Place::Id(id), id, Some(value)),
             Parsed::Created(_, at, id) => (Place::Created(at, id), id, None),
             Parsed::Updated(_, at, id) => (Place::Updated(at, id), id, None),
             Parsed::NoEmail(_, id) => (Place::NoEmail(id), id, None),

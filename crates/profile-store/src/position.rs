@@ -37,13 +37,9 @@ impl Place {
         }
     }
 
-    /// The place that a profile's own key says, in an order that it says anything of.
-    pub(crate) fn born(sort: SortKey, id: ProfileId) -> Place {
-        match sort {
-            SortKey::Created => Place::Created(mint::time_of(id), id),
-            SortKey::Updated => Place::Updated(mint::time_of(id), id),
-            SortKey::Id | SortKey::Email => Place::Id(id),
-        }
+    /// The place at which a profile's own key stands in the order of `created`.
+    pub(crate) fn born(id: ProfileId) -> Place {
+        Place::Created(mint::time_of(id), id)
     }
 
     /// The time and the id, in an order of times.

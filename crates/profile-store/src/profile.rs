@@ -113,7 +113,7 @@ pub struct Profile {
     /// The ids of the profiles that were merged into this one, and of those
     /// merged into them: all of them resolve to this one.
     pub absorbed: Vec<ProfileId>,
-    /// The newest outcome record about this profile.
+    /// The newest outcome about this profile.
     pub last_outcome: Option<u64>,
     /// Merges that were undone, and the claims that are not to repeat them, oldest
     /// first.

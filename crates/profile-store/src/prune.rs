@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How long outcomes are kept, at least: those recorded together leave together.
-/// The newest of a company always stays: its number is how the next one is found.
+/// The newest of a company always stay: their numbers are how the next one is found.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Retention {
     /// Days an outcome is kept.

@@ -41,7 +41,7 @@ pub enum Durability {
 pub struct StoreOptions {
     /// When a request counts as stored.
     pub durability: Durability,
-    /// How long outcome records are kept.
+    /// How long outcomes are kept.
     pub retention: Retention,
 }
 

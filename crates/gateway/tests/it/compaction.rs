@@ -119,8 +119,8 @@ fn a_compaction_goes_into_a_directory_of_its_own_or_nowhere() {
     fs::remove_dir_all(&into).unwrap();
     let compacted = compact(&home);
     compacted.assert_exit(0);
-    // The format, and the profile, its address and its outcome.
-    assert_eq!(told(&compacted, "entries: "), 4);
+    // The format, and the profile, its address, its update and its outcome.
+    assert_eq!(told(&compacted, "entries: "), 5);
     assert_eq!(into.metadata().unwrap().permissions().mode() & 0o777, 0o700);
     home.verify().assert_exit(0);
     compact(&home).assert_exit(1);

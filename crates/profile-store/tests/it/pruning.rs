@@ -1,4 +1,4 @@
-//! Pruning: outcome records leave by age and by number, and nothing else does.
+//! Pruning: outcomes leave by age and by number, and nothing else does.
 
 use std::sync::Arc;
 
