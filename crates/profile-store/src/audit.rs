@@ -63,7 +63,7 @@ impl fmt::Display for Breach {
 /// every order where it belongs and nowhere else, no absorbed profile may live,
 /// every merge has to be on record, and every record has to be readable.
 pub async fn audit(engine: &dyn Engine) -> Result<Audit, EngineError> {
-    let mut auditor = Auditor { engine, audit: Audit::default() };
+    let mut auditor = Auditor { engine, audit: Audit::default(), newest: None };
     let mut scan = Scan {
         prefix: Vec::new(),
         after: None,
@@ -83,6 +83,9 @@ pub async fn audit(engine: &dyn Engine) -> Result<Audit, EngineError> {
 struct Auditor<'e> {
     engine: &'e dyn Engine,
     audit: Audit,
+    /// The company whose outcomes were read last, and the number of the newest. A
+    /// company's profiles come after its outcomes.
+    newest: Option<(CompanyId, u64)>,
 }
 
 impl Auditor<'_> {
@@ -142,6 +145,10 @@ impl Auditor<'_> {
                 return Ok(());
             }
         };
+        if self.newest_of(company) < profile.last_outcome.unwrap_or(0) {
+            let fault = "names an outcome that there never was".to_owned();
+            self.breach(Some(company), Some(id), fault);
+        }
         self.leads_back(company, &profile).await?;
         self.is_indexed(company, &profile).await?;
         if !profile.attributes.properties.fit() {
@@ -249,14 +256,27 @@ impl Auditor<'_> {
         Ok(())
     }
 
+    /// The number of the newest outcome of this company that was read; 0 if none was.
+    fn newest_of(&self, company: &CompanyId) -> u64 {
+        self.newest.as_ref().filter(|(of, _)| of == company).map_or(0, |(_, newest)| *newest)
+    }
+
     fn outcomes(&mut self, company: &CompanyId, last: u64, value: &Value) {
+        let newest = self.newest_of(company);
         match record::decode_run(last, value) {
-            Ok(outcomes) => self.audit.outcomes += outcomes.len() as u64,
+            Ok(outcomes) => {
+                self.audit.outcomes += outcomes.len() as u64;
+                if outcomes.first().is_some_and(|first| first.sequence <= newest) {
+                    let fault = format!("the outcomes up to {last} begin before {newest} ends");
+                    self.breach(Some(company), None, fault);
+                }
+            }
             Err(error) => {
                 let fault = format!("the outcomes up to {last} are damaged: {error}");
                 self.breach(Some(company), None, fault);
             }
         }
+        self.newest = Some((company.clone(), last));
     }
 
     async fn import(

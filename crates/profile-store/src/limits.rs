@@ -56,6 +56,9 @@ pub const RUN_BYTES: usize = 4_096;
 /// Records of outcomes read at a time.
 pub const RUNS_READ: usize = 16;
 
+/// Records of outcomes read at a time to find what has expired: mostly that nothing has.
+pub const RUNS_PRUNED: usize = 8;
+
 /// Records of outcomes looked at in one step of pruning, at least. A step runs
 /// between two batches and has to be short against them.
 pub const PRUNE_STEP: usize = 64;

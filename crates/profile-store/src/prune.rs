@@ -7,7 +7,7 @@
 use profile_protocol::CompanyId;
 
 use crate::{
-    Timestamp,
+    Outcome, Timestamp,
     engine::{Engine, EngineError, Key, Order, Scan, Value, Write},
     key::{self, Kind, Parsed},
     limits, record,
@@ -65,8 +65,8 @@ impl Pruner {
         self.resume = Timestamp::from_millis(now.millis() + limits::PRUNE_EVERY_MS);
     }
 
-    /// Looks at `page` records of outcomes of one company and returns the removal of
-    /// those that have expired.
+    /// Looks at records of outcomes of one company, oldest first, and returns the removal
+    /// of those that have expired: `page` of them, or a few more.
     pub(crate) async fn step(
         &mut self,
         engine: &dyn Engine,
@@ -81,26 +81,33 @@ impl Pruner {
             return Ok(Vec::new());
         };
         let newest = newest_outcome(engine, company).await?;
-        let prefix = key::prefix(company, Kind::Outcomes);
-        let scan = Scan { prefix, after: None, order: Order::Ascending, limit: page };
-        let entries = engine.scan(&scan).await?;
-        // One that stays, since it is damaged or from a clock that was ahead, keeps
-        // none of those after it.
-        let expired = |entry: &&(Key, Value)| self.has_expired(entry, newest, now);
-        let removal = |(key, _): &(Key, Value)| Write { key: key.clone(), value: None };
-        let removals: Vec<Write> = entries.iter().filter(expired).map(removal).collect();
-        let more = entries.len() == page && entries.last().as_ref().is_some_and(expired);
-        self.finished = !more;
+        let (mut removals, mut after, mut looked_at) = (Vec::new(), None, 0);
+        while looked_at < page {
+            let (order, limit) = (Order::Ascending, limits::RUNS_PRUNED);
+            let prefix = key::prefix(company, Kind::Outcomes);
+            let entries = engine.scan(&Scan { prefix, after, order, limit }).await?;
+            // One that stays, since it is damaged or from a clock that was ahead, keeps
+            // none of those read with it.
+            let expired = |entry: &&(Key, Value)| self.has_expired(entry, newest, now);
+            let removal = |(key, _): &(Key, Value)| Write { key: key.clone(), value: None };
+            removals.extend(entries.iter().filter(expired).map(removal));
+            looked_at += entries.len();
+            self.finished = entries.len() < limit || !entries.last().as_ref().is_some_and(expired);
+            if self.finished {
+                break;
+            }
+            after = entries.into_iter().next_back().map(|(key, _)| key);
+        }
         Ok(removals)
     }
 
     fn has_expired(&self, (key, value): &(Key, Value), newest: u64, now: Timestamp) -> bool {
         let Some(Parsed::Outcomes(_, last)) = key::parse(key) else { return false };
+        let newest_of_run = record::decode_of_run(last, value, last).ok().flatten();
+        let expires = |outcome: Outcome| self.retention.expires(last, newest, outcome.at, now);
         // A record that cannot be read is for an audit to find, not for pruning to
         // hide.
-        record::decode_of_run(last, value, last).is_ok_and(|outcome| {
-            outcome.is_some_and(|outcome| self.retention.expires(last, newest, outcome.at, now))
-        })
+        newest_of_run.is_some_and(expires) && record::decode_run(last, value).is_ok()
     }
 }
 

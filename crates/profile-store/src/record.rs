@@ -17,7 +17,7 @@ mod run;
 pub(crate) use import::{decode_import, decode_import_body, encode_import, encode_import_body};
 pub(crate) use merge::{decode_merge, encode_merge};
 pub(crate) use profile::{decode_profile, encode_profile};
-pub(crate) use run::{Run, decode_of_run, decode_run};
+pub(crate) use run::{Run, decode_of_run, decode_rest_of_run, decode_run};
 
 use profile_protocol::ProfileId;
 

@@ -45,8 +45,7 @@ pub(crate) async fn outcomes(
         let runs = after(engine, company, sequence, step).await?;
         for (key, value) in &runs {
             let last = last_of(key).ok_or_else(misplaced)?;
-            let run = record::decode_run(last, value).map_err(damaged)?;
-            outcomes.extend(run.into_iter().filter(|outcome| sequence < outcome.sequence));
+            outcomes.extend(record::decode_rest_of_run(last, value, sequence).map_err(damaged)?);
             sequence = last;
         }
         outcomes.truncate(limit);

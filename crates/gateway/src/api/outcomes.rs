@@ -59,13 +59,13 @@ pub(super) async fn stream(call: &Call<'_>) -> Result<Answer, Refusal> {
     }
     let more = limit < outcomes.len();
     outcomes.truncate(limit);
-    let first = outcomes.first().map(|outcome| outcome.sequence);
-    let reached = place_of(&[outcomes.last().map_or(after, |outcome| outcome.sequence)]);
+    let last = outcomes.last().map_or(after, |outcome| outcome.sequence);
+    let reached = place_of(&[last]);
     let document = Stream {
         links: page.links(call, &query, more.then_some(&reached[..])),
         meta: StreamMeta {
             cursor: page.cursor(&reached),
-            missed: first.map_or(0, |first| first.saturating_sub(after + 1)),
+            missed: (last - after).saturating_sub(outcomes.len() as u64),
         },
         data: outcomes.iter().map(OutcomeResource::of).collect(),
     };
@@ -95,7 +95,7 @@ pub(super) struct Stream {
 struct StreamMeta {
     /// Where to go on, now or later.
     cursor: String,
-    /// How many outcomes before the first of this page were pruned unread.
+    /// How many outcomes before the last of this page were pruned unread.
     missed: u64,
 }
 

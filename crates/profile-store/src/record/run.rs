@@ -62,7 +62,17 @@ fn encoded(outcome: &Outcome) -> Vec<u8> {
 
 /// The outcomes of the run that ends with this number.
 pub(crate) fn decode_run(last: u64, record: &[u8]) -> Result<Vec<Outcome>, InvalidRecord> {
-    numbered(last, record)?.map(|(sequence, bytes)| decoded(sequence, bytes)).collect()
+    decode_rest_of_run(last, record, 0)
+}
+
+/// Those of them that come after another number. What comes before is not looked at.
+pub(crate) fn decode_rest_of_run(
+    last: u64,
+    record: &[u8],
+    after: u64,
+) -> Result<Vec<Outcome>, InvalidRecord> {
+    let rest = numbered(last, record)?.filter(|(sequence, _)| after < *sequence);
+    rest.map(|(sequence, bytes)| decoded(sequence, bytes)).collect()
 }
 
 /// The outcome of this number out of the run that ends with `last`, if it is there.

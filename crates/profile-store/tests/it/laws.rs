@@ -289,10 +289,12 @@ macro_rules! laws {
                     prop_assert_eq!(outcomes, one_by_one);
                     prop_assert_eq!(together.outcomes(), apart.outcomes());
                     // A reader may begin and end in the midst of what is recorded together.
-                    let some = wait(together.store.outcomes(&together.company, split as u64, 2));
-                    let all = apart.outcomes().into_iter();
-                    let expected: Vec<Outcome> = all.skip(split).take(2).collect();
-                    prop_assert_eq!(some.unwrap(), expected);
+                    let all = apart.outcomes();
+                    for after in 0..=all.len() {
+                        let some = together.store.outcomes(&together.company, after as u64, 2);
+                        let expected: Vec<Outcome> = all.iter().skip(after).take(2).cloned().collect();
+                        prop_assert_eq!(wait(some).unwrap(), expected);
+                    }
                     // How outcomes are recorded tells which of them were decided together.
                     let all_but_outcomes = |world: &World| {
                         let mut all = contents(world.engine.as_ref());

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use profile_store::{
     Durability, Engine, Outcome, Retention, StoreOptions,
     engine::{MemoryEngine, Write},
+    limits::RUN_BYTES,
 };
 
 use crate::{
@@ -43,6 +44,33 @@ fn the_oldest_leave_when_there_are_too_many() {
     assert!(kept.len() <= 12, "{kept:?}");
     assert!(10 <= kept.len(), "{kept:?}");
     assert!(kept.is_sorted_by(|a, b| a + 1 == *b));
+    world.is_sound();
+}
+
+#[test]
+fn outcomes_recorded_together_leave_together_and_none_of_them_too_early() {
+    let by_count = Retention { days: 3_650, count: 100 };
+    let together = |world: &World| {
+        let all = (0..200).map(|number| asked(&format!("e:ann size={number}")));
+        let answers = world.submit_together(all.map(|asked| world.submission(&asked)).collect());
+        assert!(answers.iter().all(Result::is_ok));
+    };
+    // A round comes by the company that goes ahead, too.
+    let settle = |world: &World| (0..4).for_each(|_| world.settle());
+    let world = keeping(by_count);
+    (0..3).for_each(|_| together(&world));
+    settle(&world);
+    // The oldest that has to stay is in the midst of others.
+    let left = kept(&world);
+    assert_eq!(left.last(), Some(&600));
+    assert!((101..=100 + RUN_BYTES / 40).contains(&left.len()), "{}", left.len());
+    assert!(left.is_sorted_by(|a, b| a + 1 == *b));
+    // A day ends in the midst of them, too: an hour passes with each.
+    let world = keeping(Retention { days: 1, count: 1_000_000 });
+    together(&world);
+    settle(&world);
+    let left = kept(&world).len();
+    assert!((25..=26 + RUN_BYTES / 40).contains(&left), "{left}");
     world.is_sound();
 }
 
