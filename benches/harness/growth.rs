@@ -128,7 +128,7 @@ impl Step<'_> {
         self.report.add(Row {
             result: megabytes(bytes),
             wanted: vec![(wanted, bytes <= most)],
-            ..self.row("resident memory")
+            ..self.row("resident memory, at most")
         });
     }
 

@@ -74,11 +74,11 @@ impl Server {
         Ok(ticks(&stat, 11).saturating_add(ticks(&stat, 12)))
     }
 
-    /// Bytes of memory it has.
+    /// The most bytes of memory it has had.
     pub(crate) fn resident_bytes(&self) -> Result<u64, Trouble> {
         let path = format!("/proc/{}/status", self.child.id());
         let status = fs::read_to_string(&path).while_doing(format_args!("read {path}"))?;
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kilobytes = resident.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse().ok());
         let kilobytes: Option<u64> = kilobytes;
         kilobytes.map(|kilobytes| kilobytes * 1_024).ok_or_else(|| {
