@@ -18,7 +18,7 @@ use crate::{
     mint::profile_id,
     outcome::{ClaimOutcome, Fate, Ignored},
     resolve,
-    size::Size,
+    size::Sizes,
     writing::{Written, write},
 };
 
@@ -121,11 +121,11 @@ pub fn decide(
     if before.is_some_and(|before| loses_its_last(submission, before, &profile)) {
         return Err(Rejected::NoIdentifierLeft);
     }
-    let size = Size::of(&profile.attributes.properties);
+    let properties = profile.attributes.properties.clone();
     let Written { mut changed, mut withheld } =
         write(&mut profile, &submission.patch, *scope, rules.protect);
-    let written = Size::of(&profile.attributes.properties);
-    if !changed.is_empty() && !size.may_become(written, *scope) {
+    let written = Sizes::of(&profile.attributes.properties);
+    if !changed.is_empty() && !Sizes::of(&properties).may_become(&written, *scope) {
         return Err(PropertiesTooLarge.into());
     }
 

@@ -11,7 +11,7 @@ use profile_protocol::{
 use crate::{
     Claim, Held, Identifier, Named, Origin, Profile, Scope, Sentinels, limits,
     outcome::{Fate, Ignored, Refused},
-    size::Size,
+    size::Sizes,
 };
 
 /// What a company may set about whom a request is about, and what it may do.
@@ -70,7 +70,7 @@ pub fn resolve(
         survivor,
         places: survivor.map(Places::of).unwrap_or_default(),
         merged: survivor.map_or(0, |profile| profile.absorbed.len()),
-        size: Size::default(),
+        sizes: Sizes::default(),
         absorbed: Vec::new(),
         joined: Vec::new(),
     };
@@ -197,7 +197,7 @@ struct Decision<'a> {
     places: Places<'a>,
     /// How many profiles are merged into the survivor so far.
     merged: usize,
-    size: Size,
+    sizes: Sizes<'a>,
     absorbed: Vec<ProfileId>,
     /// The same, whole.
     joined: Vec<&'a Profile>,
@@ -219,13 +219,13 @@ impl<'a> Decision<'a> {
         }
         self.places.fill_from(&Places::of(profile));
         self.merged += 1 + profile.absorbed.len();
-        self.size = self.together(profile);
+        self.sizes = self.together(profile);
         self.absorbed.push(profile.id);
         self.joined.push(profile);
         Fate::Absorbed(profile.id)
     }
 
-    fn obstacle(&self, claim: &Claim, profile: &Profile) -> Option<Refused> {
+    fn obstacle(&self, claim: &Claim, profile: &'a Profile) -> Option<Refused> {
         if let Some(highest) = profile.held.highest().filter(|&highest| claim.kind() < highest) {
             return Some(Refused::OwnsHigher(highest));
         }
@@ -252,23 +252,23 @@ impl<'a> Decision<'a> {
 
     /// Whether the two may have the properties of both. To have those of one of them
     /// makes nothing grow.
-    fn has_room_for(&self, profile: &Profile) -> bool {
-        let parts = [self.own_size(), Size::of(&profile.attributes.properties)];
+    fn has_room_for(&self, profile: &'a Profile) -> bool {
+        let parts = [self.own_sizes(), Sizes::of(&profile.attributes.properties)];
         let together = self.together(profile);
-        parts.iter().any(|part| part.may_become(together, self.scope))
+        parts.iter().any(|part| part.may_become(&together, self.scope))
     }
 
-    /// The size with this profile absorbed.
-    fn together(&self, profile: &Profile) -> Size {
-        self.own_size().and(Size::of(&profile.attributes.properties))
+    /// The sizes with this profile absorbed.
+    fn together(&self, profile: &'a Profile) -> Sizes<'a> {
+        self.own_sizes().and(&Sizes::of(&profile.attributes.properties))
     }
 
-    /// At most how many properties the survivor has so far: those of every profile
-    /// counted, as if no two had one in common. Its own are only asked for when there
-    /// is something to absorb.
-    fn own_size(&self) -> Size {
+    /// At most how large each property of the survivor is so far. Its own are only asked
+    /// for when there is something to absorb.
+    fn own_sizes(&self) -> Sizes<'a> {
         let own = self.survivor.filter(|_| self.absorbed.is_empty());
-        own.map_or(self.size, |survivor| Size::of(&survivor.attributes.properties))
+        let of = |survivor: &'a Profile| Sizes::of(&survivor.attributes.properties);
+        own.map_or_else(|| self.sizes.clone(), of)
     }
 
     fn attach(&mut self, claim: &'a Claim) -> Fate {

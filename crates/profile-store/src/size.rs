@@ -1,7 +1,9 @@
-//! Sizes: how many properties a profile has, and how many a request may make of them.
+//! Sizes: how much room properties take, and how much a request may make of that.
+
+use std::collections::BTreeMap;
 
 use profile_protocol::{
-    Properties,
+    Properties, PropertyName,
     limits::{PROPERTIES, PROPERTIES_BYTES},
 };
 
@@ -10,34 +12,47 @@ use crate::{
     limits::{CLIENT_PROPERTIES, CLIENT_PROPERTIES_BYTES},
 };
 
-/// How many properties there are, and how much room they take.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Size {
-    properties: usize,
-    bytes: usize,
+/// How many bytes each property takes, its name and its value.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Sizes<'a> {
+    by_name: BTreeMap<&'a PropertyName, usize>,
 }
 
-impl Size {
-    pub(crate) fn of(properties: &Properties) -> Size {
-        Size { properties: properties.len(), bytes: properties.bytes() }
+impl<'a> Sizes<'a> {
+    pub(crate) fn of(properties: &'a Properties) -> Sizes<'a> {
+        let sizes = properties
+            .iter()
+            .map(|(name, value)| (name, name.as_str().len() + value.as_json().len()));
+        Sizes { by_name: sizes.collect() }
     }
 
-    /// That of both, as if they had no property in common.
-    pub(crate) fn and(self, other: Size) -> Size {
-        Size { properties: self.properties + other.properties, bytes: self.bytes + other.bytes }
+    /// Those of two profiles that become one, at most: of what both have, the larger
+    /// counts, whichever will stand.
+    pub(crate) fn and(mut self, other: &Sizes<'a>) -> Sizes<'a> {
+        for (&name, &bytes) in &other.by_name {
+            let own = self.by_name.entry(name).or_default();
+            *own = bytes.max(*own);
+        }
+        self
     }
 
     /// Whether who asks may make so much of this. A client may fill a profile up to its
-    /// own bound; what is beyond, it may change, but not let grow.
-    pub(crate) fn may_become(self, after: Size, scope: Scope) -> bool {
-        let (properties, bytes) = match scope {
-            Scope::Client => (
-                CLIENT_PROPERTIES.max(self.properties).min(PROPERTIES),
-                CLIENT_PROPERTIES_BYTES.max(self.bytes).min(PROPERTIES_BYTES),
-            ),
-            Scope::Server => (PROPERTIES, PROPERTIES_BYTES),
-        };
-        after.properties <= properties && after.bytes <= bytes
+    /// own bound. What is beyond is the company's, and were it enough that the whole does
+    /// not grow, a client could put its own in place of that: so beyond the number no
+    /// name may be new, and beyond the bytes nothing may take more of them.
+    pub(crate) fn may_become(&self, after: &Sizes<'_>, scope: Scope) -> bool {
+        let (count, bytes) = (after.by_name.len(), after.by_name.values().sum::<usize>());
+        let fits = count <= PROPERTIES && bytes <= PROPERTIES_BYTES;
+        let mut all = after.by_name.iter();
+        fits && match scope {
+            Scope::Client if CLIENT_PROPERTIES_BYTES < bytes => {
+                all.all(|(name, bytes)| self.by_name.get(name).is_some_and(|had| bytes <= had))
+            }
+            Scope::Client if CLIENT_PROPERTIES < count => {
+                all.all(|(name, _)| self.by_name.contains_key(name))
+            }
+            Scope::Client | Scope::Server => true,
+        }
     }
 }
 
@@ -45,31 +60,60 @@ impl Size {
 mod tests {
     use super::*;
 
-    fn size(properties: usize, bytes: usize) -> Size {
-        Size { properties, bytes }
+    /// So many properties, which take so many bytes together; the last takes what the
+    /// others leave.
+    fn properties(count: usize, bytes: usize) -> Properties {
+        let name = |number: usize| format!("{number:04}").parse().unwrap();
+        let value = |bytes: usize| "1".repeat(bytes).parse().unwrap();
+        let mut properties: Properties =
+            (1..count).map(|number| (name(number), value(1))).collect();
+        properties.set(name(count), value(bytes - 5 * (count - 1) - 4));
+        properties
+    }
+
+    fn becomes(before: (usize, usize), after: (usize, usize), scope: Scope) -> bool {
+        let (before, after) = (properties(before.0, before.1), properties(after.0, after.1));
+        Sizes::of(&before).may_become(&Sizes::of(&after), scope)
     }
 
     #[test]
     fn the_company_may_use_all_of_the_room_and_clients_all_but_its_share() {
-        let (clients, all) =
-            (size(CLIENT_PROPERTIES, CLIENT_PROPERTIES_BYTES), size(PROPERTIES, PROPERTIES_BYTES));
-        let one = size(1, 1);
-        assert!(one.may_become(clients, Scope::Client) && one.may_become(all, Scope::Server));
-        for more in [size(1, 0), size(0, 1)] {
-            assert!(!one.may_become(clients.and(more), Scope::Client));
-            assert!(!one.may_become(all.and(more), Scope::Server));
+        for (scope, count, bytes) in [
+            (Scope::Client, CLIENT_PROPERTIES, CLIENT_PROPERTIES_BYTES),
+            (Scope::Server, PROPERTIES, PROPERTIES_BYTES),
+        ] {
+            assert!(becomes((1, 5), (count, bytes), scope));
+            assert!(!becomes((1, 5), (count + 1, bytes), scope));
+            assert!(!becomes((1, 5), (count, bytes + 1), scope));
         }
     }
 
     #[test]
     fn what_is_beyond_the_bound_of_clients_may_stay_and_shrink_but_not_grow() {
-        let large = size(CLIENT_PROPERTIES + 20, CLIENT_PROPERTIES_BYTES + 20);
-        assert!(large.may_become(large, Scope::Client));
-        assert!(large.may_become(size(CLIENT_PROPERTIES + 19, 5), Scope::Client));
-        assert!(size(PROPERTIES, 50).may_become(size(PROPERTIES, 60), Scope::Client));
-        for more in [size(1, 0), size(0, 1)] {
-            assert!(!large.may_become(large.and(more), Scope::Client));
-            assert!(large.may_become(large.and(more), Scope::Server));
+        let large = (CLIENT_PROPERTIES + 20, CLIENT_PROPERTIES_BYTES + 20);
+        assert!(becomes(large, large, Scope::Client));
+        assert!(becomes(large, (large.0, large.1 - 1), Scope::Client));
+        for more in [(large.0 + 1, large.1), (large.0, large.1 + 1)] {
+            assert!(!becomes(large, more, Scope::Client));
+            assert!(becomes(large, more, Scope::Server));
         }
+    }
+
+    #[test]
+    fn a_bound_that_is_not_reached_holds_nothing_up() {
+        let many = (CLIENT_PROPERTIES + 20, 50_000);
+        assert!(becomes(many, (many.0, 60_000), Scope::Client));
+        let long = (5, CLIENT_PROPERTIES_BYTES + 20);
+        assert!(!becomes(long, (6, long.1), Scope::Client));
+    }
+
+    #[test]
+    fn what_two_have_in_common_counts_once_and_as_the_larger() {
+        let (ours, theirs) = (properties(3, 40), properties(2, 90));
+        let (ours, theirs) = (Sizes::of(&ours), Sizes::of(&theirs));
+        let together = ours.clone().and(&theirs);
+        let sizes: Vec<usize> = together.by_name.values().copied().collect();
+        assert_eq!(sizes, [5, 85, 30]);
+        assert_eq!(theirs.and(&ours), together);
     }
 }

@@ -2,8 +2,7 @@
 //! is stored then. The notation is that of `people.rs`; profiles stand in the
 //! order of their creation, with `|` between them.
 
-use profile_protocol::{PropertyName, PropertyValue, limits::PROPERTIES};
-use profile_store::{PropertiesTooLarge, Rejected, Rules, StoreError, limits::CLIENT_PROPERTIES};
+use profile_store::Rules;
 
 use crate::{
     people::{Asked, asked, holds},
@@ -399,90 +398,6 @@ fn at_the_cap_merging_stops_and_updating_goes_on() {
     assert_eq!(world.say("x:1 a:tab"), "updated 0: matched, absorbed 3");
     assert_eq!(world.say("x:1 e:ann"), "unchanged 0: matched, capped");
     assert_eq!(world.say("x:1 name=Ann"), "updated 0: matched");
-    world.is_sound();
-}
-
-/// Properties that take up so many bytes.
-fn filled(words: &str, bytes: usize, world: &World) -> profile_store::Submission {
-    let mut submission = world.submission(&asked(words));
-    let name: PropertyName = "notes".parse().unwrap();
-    let value: PropertyValue = format!("\"{}\"", "x".repeat(bytes - 7)).parse().unwrap();
-    submission.patch.properties.set.push((name, value));
-    submission
-}
-
-#[test]
-fn a_request_that_brings_too_many_properties_is_refused_whole() {
-    let mut world = World::new();
-    world.say("x:1 plan=gold");
-    world.say("e:ann");
-    let before = world.about(0);
-    let too_large = Err(StoreError::Rejected(Rejected::PropertiesTooLarge(PropertiesTooLarge)));
-    let submission = filled("x:1 e:ann name=Ann a:tab", 256 * 1024, &world);
-    assert_eq!(world.submit(submission), too_large);
-
-    let mut many = world.submission(&asked("x:1 a:tab"));
-    for number in 0..PROPERTIES {
-        let name = format!("p{number}").parse().unwrap();
-        many.patch.properties.set.push((name, "1".parse().unwrap()));
-    }
-    assert_eq!(world.submit(many), too_large);
-
-    assert_eq!(world.about(0), before);
-    assert_eq!(world.leads_to("e:ann"), Some(1));
-    assert_eq!(world.leads_to("a:tab"), None);
-    assert_eq!(world.outcomes().len(), 2);
-    // A profile may be full to the last byte.
-    let submission = filled("server x:1", 256 * 1024 - "plan\"gold\"".len(), &world);
-    assert!(world.submit(submission).is_ok());
-    world.is_sound();
-}
-
-/// Sets so many properties, of which no other prefix has any.
-fn many(words: &str, prefix: &str, count: usize, world: &World) -> profile_store::Submission {
-    let mut submission = world.submission(&asked(words));
-    let name = |number| format!("{prefix}{number}").parse().unwrap();
-    submission.patch.properties.set =
-        (0..count).map(|number| (name(number), "1".parse().unwrap())).collect();
-    submission
-}
-
-#[test]
-fn clients_cannot_fill_a_profile_so_that_the_company_has_no_room() {
-    let mut world = World::new();
-    let too_large = Err(StoreError::Rejected(Rejected::PropertiesTooLarge(PropertiesTooLarge)));
-    world.submit(many("e:ann", "p", CLIENT_PROPERTIES, &world)).unwrap();
-    assert_eq!(world.submit(many("e:ann", "q", 1, &world)), too_large);
-    assert_eq!(world.submit(filled("e:ann", 200 * 1024, &world)), too_large);
-    // Nor can they with a profile of their own, which they would have absorbed.
-    world.submit(many("a:tab", "r", 1, &world)).unwrap();
-    assert_eq!(world.say("e:ann a:tab"), "unchanged 0: matched, too large");
-    let room = PROPERTIES - CLIENT_PROPERTIES;
-    assert!(world.submit(many("server e:ann", "s", room, &world)).is_ok());
-    assert_eq!(world.submit(many("server e:ann", "t", 1, &world)), too_large);
-    world.is_sound();
-}
-
-#[test]
-fn clients_may_change_and_take_away_what_the_company_filled_a_profile_with() {
-    let mut world = World::new();
-    world.submit(many("server e:ann", "p", PROPERTIES, &world)).unwrap();
-    assert_eq!(world.say("e:ann p1=2 name=Ann"), "updated 0: matched");
-    assert_eq!(world.say("e:ann p2= p3="), "updated 0: matched");
-    assert_eq!(world.try_say("e:ann q=1"), PropertiesTooLarge.to_string());
-    // What has no properties may become part of it.
-    world.say("a:tab name=Eve");
-    assert_eq!(world.say("e:ann a:tab"), "updated 0: matched, absorbed 1");
-}
-
-#[test]
-fn profiles_that_together_have_too_many_properties_stay_apart() {
-    let mut world = World::new();
-    for (words, bytes) in [("x:1", 150 * 1024), ("e:ann", 150 * 1024), ("p:5", 50 * 1024)] {
-        let submission = filled(words, bytes, &world);
-        world.submit(submission).unwrap();
-    }
-    assert_eq!(world.say("x:1 e:ann p:5"), "updated 0: matched, too large, absorbed 2");
     world.is_sound();
 }
 

@@ -43,6 +43,8 @@ mod protect;
 #[cfg(test)]
 mod pruning;
 #[cfg(test)]
+mod room;
+#[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod stories;
