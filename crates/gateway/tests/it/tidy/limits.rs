@@ -137,6 +137,32 @@ fn of_bodies() -> Vec<Row> {
     ]
 }
 
+fn of_profiles() -> Vec<Row> {
+    vec![
+        (
+            "properties of a profile",
+            vec![
+                count(protocol::PROPERTIES),
+                bytes(protocol::PROPERTIES_BYTES),
+                format!("{} levels", protocol::PROPERTY_DEPTH),
+            ],
+        ),
+        (
+            "properties up to which clients may fill",
+            vec![count(store::CLIENT_PROPERTIES), bytes(store::CLIENT_PROPERTIES_BYTES)],
+        ),
+        ("profiles merged into one", vec![format!("{} (`merges`)", count(store::MERGES))]),
+        (
+            "anonymous ids of a profile",
+            vec![format!("{} (`anonymous_ids`)", count(store::ANONYMOUS_IDS))],
+        ),
+        (
+            "secondary addresses of a profile",
+            vec![format!("{} (`secondary_emails`)", count(protocol::SECONDARY_EMAILS))],
+        ),
+    ]
+}
+
 fn of_the_rest() -> Vec<Row> {
     let patience = time(Connections::default().patience());
     vec![
@@ -151,14 +177,6 @@ fn of_the_rest() -> Vec<Row> {
         ("an import that takes longer than the", vec![format!("the {patience} above")]),
         ("bulk imports kept", vec![count(store::IMPORTS)]),
         ("rows of a bulk import", vec![count(ours::IMPORT_ROWS_WAITING)]),
-        (
-            "properties of a profile",
-            vec![
-                count(protocol::PROPERTIES),
-                bytes(protocol::PROPERTIES_BYTES),
-                format!("{} levels", protocol::PROPERTY_DEPTH),
-            ],
-        ),
         (
             "filter of a list",
             vec![
@@ -175,6 +193,12 @@ fn of_the_rest() -> Vec<Row> {
                 format!("{} of records", bytes(store::LIST_BYTES)),
                 format!("{} entries looked at", count(store::LIST_ENTRIES)),
             ],
+        ),
+        ("names in one `fields[profile]`", vec![count(ours::SPARSE_FIELDS)]),
+        ("host that links are made of", vec![format!("{} bytes", count(ours::HOST_BYTES))]),
+        (
+            "list of headers that a preflight",
+            vec![format!("{} bytes", count(ours::PREFLIGHT_HEADERS_BYTES))],
         ),
         ("companies", vec![count(ours::COMPANIES)]),
     ]
@@ -218,7 +242,8 @@ fn a_value_is_not_found_within_another() {
 fn the_documented_limits_are_those_of_the_code() {
     let documented = section("docs/OPERATIONS.md", "limits");
     let rows: Vec<&str> = documented.lines().skip(2).collect();
-    let promised = [of_requests(), of_connections(), of_bodies(), of_the_rest()].concat();
+    let promised =
+        [of_requests(), of_connections(), of_bodies(), of_profiles(), of_the_rest()].concat();
     let wrong = promised.iter().filter_map(|(start, values)| {
         let begins = |row: &&&str| row.strip_prefix("| ").is_some_and(|row| row.starts_with(start));
         let Some(row) = rows.iter().find(begins) else { return Some(format!("no row {start}")) };
