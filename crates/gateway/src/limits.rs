@@ -63,7 +63,8 @@ pub const BODY_FREE_BYTES: usize = 4 * 1024;
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long the body of a bulk import may take to arrive, unless configured otherwise:
-/// 5 MB at 170 KB a second. Only who has a private key may take that long.
+/// 5 MB at 170 KB a second. Only who has shown a private key may take
+/// that long, and only a connection on which that was done lasts longer for it.
 pub const IMPORT_BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Requests a company may send in one [`BURST_WINDOW`], unless configured

@@ -96,7 +96,10 @@ fn of_connections() -> Vec<Row> {
         ("idle connection", vec![format!("{} (`idle_seconds`)", time(standard.keep_alive))]),
         ("first head", vec![format!("{} to arrive (`head_seconds`)", time(standard.head_timeout))]),
         ("head of a request", vec![]),
-        ("from the first byte of a request", vec![time(standard.patience())]),
+        (
+            "from the first byte of a request",
+            vec![time(standard.patience()), time(standard.import_patience())],
+        ),
         ("a closed connection", vec![time(ours::DISCONNECT_TIMEOUT)]),
         ("shutting down", vec![time(ours::SHUTDOWN_TIMEOUT)]),
     ]
@@ -164,7 +167,7 @@ fn of_profiles() -> Vec<Row> {
 }
 
 fn of_the_rest() -> Vec<Row> {
-    let patience = time(Connections::default().patience());
+    let patience = time(Connections::default().import_patience());
     vec![
         ("bulk imports, read", budget(ours::IMPORT_BYTES)),
         (
