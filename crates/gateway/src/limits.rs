@@ -34,9 +34,10 @@ const fn api_limits(burst: u32, steady: u32) -> Limits {
     }
 }
 
-/// A company has one of so many parts of each budget for bodies, at most: it takes as
-/// many companies to use one up. With fewer served, nobody can.
-pub const COMPANY_PART: usize = 4;
+/// Parts that each budget for bodies is divided into, at most; a company has one. With
+/// fewer companies served there are as many parts as companies, since to keep room for
+/// nobody would only turn away those who are there.
+pub const COMPANY_PARTS: usize = 4;
 
 /// How many connections of operators there may be. They are few, and an address
 /// that only they can reach.
@@ -44,10 +45,10 @@ pub const ADMIN_CONNECTIONS: usize = 32;
 
 /// Bytes of clients' bodies that may be arriving at a time, over all connections,
 /// without the first [`BODY_FREE_BYTES`] of each. Whoever sends slowly can hold on to
-/// them for [`BODY_TIMEOUT`]. A company's part is 170 of the largest.
+/// them for [`BODY_TIMEOUT`]. A quarter of them is 170 of the largest.
 pub const ARRIVING_BYTES: usize = 64 * 1024 * 1024;
 
-/// The same of what comes with a private key. A company's part is three of the
+/// The same of what comes with a private key. A quarter of it is three of the
 /// largest bulk imports.
 pub const SERVER_ARRIVING_BYTES: usize = 64 * 1024 * 1024;
 
@@ -62,7 +63,8 @@ pub const BODY_FREE_BYTES: usize = 4 * 1024;
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long the body of a bulk import may take to arrive, unless configured otherwise:
-/// 5 MB at 170 KB a second. Only who has a private key may take that long.
+/// 5 MB at 170 KB a second. Only who has shown a private key may take
+/// that long, and only a connection on which that was done lasts longer for it.
 pub const IMPORT_BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Requests a company may send in one [`BURST_WINDOW`], unless configured
@@ -135,24 +137,24 @@ pub const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// Bytes of clients' bodies over [`BODY_FREE_BYTES`] that were read and are not
-/// answered yet: 81 of the largest, and 20 of one company. Parsed, a body becomes up to
+/// answered yet: 81 of the largest, and 20 in a quarter. Parsed, a body becomes up to
 /// 24 times as large (an array of one-digit numbers to append), so this is 192 MiB.
 pub const HELD_BYTES: usize = 8 * 1024 * 1024;
 
 /// The same of what comes with a private key, which is rationed more: 40 of the
-/// largest, and 10 of one company.
+/// largest, and 10 in a quarter.
 pub const SERVER_HELD_BYTES: usize = 4 * 1024 * 1024;
 
 /// The same of clients' smaller bodies, which have room of their own, so that no flood
 /// of large ones turns them away. Of usual ones this is more than the store lets wait,
-/// and a company's part four seconds of its burst; parsed, it is at most 96 MiB.
+/// and a quarter four seconds of a company's burst; parsed, it is at most 96 MiB.
 pub const HELD_SMALL_BYTES: usize = 4 * 1024 * 1024;
 
 /// The same of smaller bodies that come with a private key.
 pub const SERVER_HELD_SMALL_BYTES: usize = 2 * 1024 * 1024;
 
 /// Bytes of bulk imports that have arrived and are not answered yet: eight of the
-/// largest, and two of one company, one that is carried out and one that waits. They
+/// largest, and two in a quarter, one that is carried out and one that waits. They
 /// have room of their own, so that one takes nobody else's.
 pub const IMPORT_BYTES: usize = 40_000_000;
 
@@ -236,8 +238,8 @@ pub const PAGE_DEFAULT: usize = 20;
 /// Names in one `fields[profile]`. There are thirty without the properties.
 pub const SPARSE_FIELDS: usize = 200;
 
-/// Bulk imports carried out at a time, no two of them of one company. One of 5 MB takes up to 100 MB while it is, and
-/// each keeps [`IMPORT_ROWS_WAITING`] places of the queue; two keep the committer busy.
+/// Bulk imports carried out at a time, no two of them of one company. One of 5 MB takes
+/// up to 120 MB while it is, 24 times its size, and each keeps [`IMPORT_ROWS_WAITING`] places of the queue; two keep the committer busy.
 pub const IMPORTS_AT_ONCE: usize = 2;
 
 /// How long a bulk import waits for its turn: some twenty of those before it, of its

@@ -9,7 +9,11 @@ use std::{
     future::Future,
     io,
     pin::Pin,
-    task::{Context, Poll, ready},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -21,37 +25,85 @@ use tokio::{
 /// As long as no connection lasts.
 const NEVER: Duration = Duration::from_hours(365 * 24);
 
+/// How long a connection may leave something half done.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// What every connection has.
+    pub(crate) usual: Duration,
+    /// What those have that were granted more. It is no less.
+    pub(crate) granted: Duration,
+}
+
+/// Leave for one connection to take longer, from when it is granted until it is closed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Leave {
+    granted: Arc<AtomicBool>,
+}
+
+impl Leave {
+    pub(crate) fn grant(&self) {
+        self.granted.store(true, Ordering::Relaxed);
+    }
+}
+
 /// A stream that breaks when too long passes between the first byte of a request
 /// and that of an answer, or while an answer is not taken.
 #[derive(Debug)]
 pub(crate) struct Patient<S> {
     stream: S,
-    patience: Duration,
+    patience: Patience,
+    leave: Leave,
     timer: Pin<Box<Sleep>>,
+    began: Instant,
     /// Whether the other side has sent something and was sent nothing since, or has
     /// not taken what it was sent.
     waiting: bool,
 }
 
 impl<S> Patient<S> {
-    pub(crate) fn new(stream: S, patience: Duration) -> Patient<S> {
-        Patient { stream, patience, timer: Box::pin(sleep(patience)), waiting: false }
+    pub(crate) fn new(stream: S, patience: Patience) -> Patient<S> {
+        let timer = Box::pin(sleep(patience.usual));
+        let began = Instant::now();
+        Patient { stream, patience, leave: Leave::default(), timer, began, waiting: false }
+    }
+
+    /// Leave for this connection to take longer, not granted yet.
+    pub(crate) fn leave(&self) -> Leave {
+        self.leave.clone()
     }
 
     fn wait(&mut self) {
         if !self.waiting {
             self.waiting = true;
-            self.timer.as_mut().reset(Instant::now() + self.patience);
+            self.began = Instant::now();
+            let end = self.end();
+            self.timer.as_mut().reset(end);
         }
+    }
+
+    fn end(&self) -> Instant {
+        let Patience { usual, granted } = self.patience;
+        let longer = self.leave.granted.load(Ordering::Relaxed);
+        self.began + if longer { granted } else { usual }
+    }
+
+    /// Whether what is half done took too long. Whoever asks is woken when it has.
+    fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
+        if !self.waiting || self.timer.as_mut().poll(cx).is_pending() {
+            return false;
+        }
+        // Leave is granted, if at all, while the timer runs.
+        let end = self.end();
+        if self.timer.deadline() < end {
+            self.timer.as_mut().reset(end);
+            return self.timer.as_mut().poll(cx).is_ready();
+        }
+        true
     }
 
     /// What to say of something that is not ready: to wait, or that it broke.
     fn pending<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
-        if self.waiting {
-            ready!(self.timer.as_mut().poll(cx));
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-        }
-        Poll::Pending
+        if self.is_over(cx) { timed_out() } else { Poll::Pending }
     }
 
     /// What to say of something written, or not.
@@ -74,6 +126,10 @@ impl<S> Patient<S> {
     }
 }
 
+fn timed_out<T>() -> Poll<io::Result<T>> {
+    Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
     fn poll_read(
         self: Pin<&mut Self>,
@@ -86,7 +142,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
             Poll::Ready(Ok(())) if before < buffer.filled().len() => {
                 this.wait();
                 // Whoever never pauses is not left to go on for ever, either.
-                if this.timer.is_elapsed() { this.pending(cx) } else { Poll::Ready(Ok(())) }
+                let is_over = this.timer.is_elapsed() && this.is_over(cx);
+                if is_over { timed_out() } else { Poll::Ready(Ok(())) }
             }
             Poll::Pending => this.pending(cx),
             ended @ Poll::Ready(_) => ended,
@@ -144,11 +201,12 @@ mod tests {
         let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
         runtime.unwrap().block_on(async {
             let (theirs, ours) = duplex(64);
-            test(theirs, Patient::new(ours, PATIENCE)).await;
+            let patience = Patience { usual: PATIENCE, granted: 2 * PATIENCE };
+            test(theirs, Patient::new(ours, patience)).await;
         });
     }
 
-    fn timed_out<T>(result: io::Result<T>) -> bool {
+    fn broke<T>(result: io::Result<T>) -> bool {
         result.is_err_and(|error| error.kind() == io::ErrorKind::TimedOut)
     }
 
@@ -193,9 +251,29 @@ mod tests {
     fn an_answer_that_is_not_taken_breaks_the_connection() {
         run(|theirs, mut ours| async move {
             let began = Instant::now();
-            assert!(timed_out(ours.write_all(&[b'x'; 65]).await));
+            assert!(broke(ours.write_all(&[b'x'; 65]).await));
             assert!((PATIENCE..PATIENCE * 2).contains(&began.elapsed()));
             drop(theirs);
+        });
+    }
+
+    #[test]
+    fn whoever_was_granted_more_has_that_and_no_more() {
+        run(|mut theirs, mut ours| async move {
+            theirs.write_all(b"import").await.unwrap();
+            assert_eq!(ours.read(&mut [0; 64]).await.unwrap(), 6);
+            let began = Instant::now();
+            ours.leave().grant();
+            // What comes after the usual time is not lost.
+            let late = async {
+                sleep(PATIENCE + PATIENCE / 2).await;
+                theirs.write_all(b"more").await.unwrap();
+            };
+            let mut buffer = [0; 64];
+            let (read, ()) = tokio::join!(ours.read(&mut buffer), late);
+            assert_eq!(buffer[..read.unwrap()], *b"more");
+            assert!(broke(ours.read(&mut [0; 64]).await));
+            assert!((2 * PATIENCE..3 * PATIENCE).contains(&began.elapsed()));
         });
     }
 }

@@ -4,13 +4,16 @@
 //! how many requests wait. Neither bounds how large they are: 4,096 bodies of
 //! 100 KB waiting for a slow disk would be gigabytes once parsed.
 //!
-//! No company has more than a part of any budget, so that none can use one up. What
-//! comes with a private key has budgets of its own: whatever anybody sends in a
-//! company's name, its own programs find room.
+//! No company has more than a part of any budget, so that none uses up what another
+//! needs. What comes with a private key has budgets of its own: whatever anybody sends in
+//! a company's name, the bodies of its own programs find room.
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use profile_protocol::CompanyId;
@@ -24,6 +27,7 @@ pub(crate) struct Rooms {
     clients: Room,
     servers: Room,
     imports: Arc<Budget>,
+    parts: Arc<Parts>,
 }
 
 /// Room for those bodies that come through one door.
@@ -34,29 +38,40 @@ struct Room {
     small: Arc<Budget>,
 }
 
-impl Default for Rooms {
-    fn default() -> Rooms {
-        Rooms {
-            clients: Room {
-                arriving: Budget::of(limits::ARRIVING_BYTES),
-                large: Budget::of(limits::HELD_BYTES),
-                small: Budget::of(limits::HELD_SMALL_BYTES),
-            },
-            servers: Room {
-                arriving: Budget::of(limits::SERVER_ARRIVING_BYTES),
-                large: Budget::of(limits::SERVER_HELD_BYTES),
-                small: Budget::of(limits::SERVER_HELD_SMALL_BYTES),
-            },
-            imports: Budget::of(limits::IMPORT_BYTES),
-        }
+impl Room {
+    fn of([arriving, large, small]: [usize; 3], parts: &Arc<Parts>) -> Room {
+        let [arriving, large, small] = [arriving, large, small].map(|most| Budget::of(most, parts));
+        Room { arriving, large, small }
     }
 }
 
 impl Rooms {
+    /// Room for the bodies of so many companies.
+    pub(crate) fn of(companies: usize) -> Rooms {
+        let parts = Arc::new(Parts::of(companies));
+        let clients = [limits::ARRIVING_BYTES, limits::HELD_BYTES, limits::HELD_SMALL_BYTES];
+        let servers = [
+            limits::SERVER_ARRIVING_BYTES,
+            limits::SERVER_HELD_BYTES,
+            limits::SERVER_HELD_SMALL_BYTES,
+        ];
+        Rooms {
+            clients: Room::of(clients, &parts),
+            servers: Room::of(servers, &parts),
+            imports: Budget::of(limits::IMPORT_BYTES, &parts),
+            parts,
+        }
+    }
+
+    /// Divides the room anew, among so many companies. What is taken stays taken.
+    pub(crate) fn divide(&self, companies: usize) {
+        self.parts.set(companies);
+    }
+
     /// The share of a body of which nothing has arrived yet. It is for companies that
     /// are served, and no others: that is what bounds how many are counted.
     pub(crate) fn arriving(&self, kind: BodyKind, company: &CompanyId) -> Arriving {
-        let share = Share::none(&self.of(kind).arriving, company);
+        let share = Share::none(&self.door(kind).arriving, company);
         Arriving { read: 0, share }
     }
 
@@ -71,16 +86,16 @@ impl Rooms {
         let budget = match kind {
             BodyKind::Bulk => &self.imports,
             BodyKind::Client | BodyKind::Server if bytes <= limits::BODY_FREE_BYTES => {
-                &self.of(kind).small
+                &self.door(kind).small
             }
-            BodyKind::Client | BodyKind::Server => &self.of(kind).large,
+            BodyKind::Client | BodyKind::Server => &self.door(kind).large,
         };
         let mut share = Share::none(budget, company);
         share.grow(bytes)?;
         Ok(share)
     }
 
-    fn of(&self, kind: BodyKind) -> &Room {
+    fn door(&self, kind: BodyKind) -> &Room {
         match kind {
             BodyKind::Client => &self.clients,
             BodyKind::Server | BodyKind::Bulk => &self.servers,
@@ -134,10 +149,36 @@ impl Drop for Share {
     }
 }
 
+/// Into how many parts each budget is divided.
+#[derive(Debug)]
+struct Parts {
+    // Invariant: from one to `limits::COMPANY_PARTS`.
+    count: AtomicUsize,
+}
+
+impl Parts {
+    fn of(companies: usize) -> Parts {
+        Parts { count: AtomicUsize::new(Parts::among(companies)) }
+    }
+
+    fn set(&self, companies: usize) {
+        self.count.store(Parts::among(companies), Ordering::Relaxed);
+    }
+
+    fn among(companies: usize) -> usize {
+        companies.clamp(1, limits::COMPANY_PARTS)
+    }
+
+    fn part(&self, most: usize) -> usize {
+        most / self.count.load(Ordering::Relaxed)
+    }
+}
+
 /// So many bytes at a time, of which each company has a part at most.
 #[derive(Debug)]
 struct Budget {
     most: usize,
+    parts: Arc<Parts>,
     // Both counts change under one lock, so that neither bound is ever passed, not even
     // for a moment, and nobody is refused for what is about to be undone.
     taken: Mutex<Taken>,
@@ -151,8 +192,8 @@ struct Taken {
 }
 
 impl Budget {
-    fn of(most: usize) -> Arc<Budget> {
-        Arc::new(Budget { most, taken: Mutex::default() })
+    fn of(most: usize, parts: &Arc<Parts>) -> Arc<Budget> {
+        Arc::new(Budget { most, parts: Arc::clone(parts), taken: Mutex::default() })
     }
 
     /// Takes all of that, or nothing. Returns whether it was there.
@@ -160,7 +201,7 @@ impl Budget {
         let mut taken = self.lock();
         let own = taken.by_company.get(company).copied().unwrap_or(0).saturating_add(bytes);
         let all = taken.all.saturating_add(bytes);
-        let fits = all <= self.most && own <= self.most / limits::COMPANY_PART;
+        let fits = all <= self.most && own <= self.parts.part(self.most);
         if fits && 0 < bytes {
             taken.all = all;
             match taken.by_company.get_mut(company) {

@@ -26,7 +26,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     admin, api, limits, open_files,
-    patience::Patient,
+    patience::{Patience, Patient},
     profiles,
     settings::{self, Configuration, ServeArguments, Server, SettingsError},
     state::Gateway,
@@ -168,7 +168,8 @@ fn client_server(
         None => std::thread::available_parallelism()?.get(),
     };
     let most = open_files::connections(connections.most, workers);
-    let patience = connections.patience();
+    let patience =
+        Patience { usual: connections.patience(), granted: connections.import_patience() };
     let builder = actix_server::Server::build();
     let stopping = builder.graceful_shutdown_signal();
     let listening = builder
@@ -186,6 +187,9 @@ fn client_server(
                 .client_request_timeout(connections.head_timeout)
                 .client_disconnect_timeout(limits::DISCONNECT_TIMEOUT)
                 .keep_alive(connections.keep_alive)
+                .on_connect_ext(|stream: &Patient<TcpStream>, data| {
+                    data.insert(stream.leave());
+                })
                 .h1(map_config(app.configure(routes), |()| AppConfig::default()));
             fn_service(move |stream: TcpStream| {
                 // Answers are small, and each is waited for.

@@ -47,6 +47,7 @@ impl Gateway {
     /// Serves what is configured, out of this store.
     pub fn new(configuration: Configuration, store: Store) -> Gateway {
         let Configuration { companies, exchange, development: _, server } = configuration;
+        let rooms = Rooms::of(companies.len());
         Gateway {
             api_quotas: Quotas::default(),
             connections: server.connections,
@@ -55,7 +56,7 @@ impl Gateway {
             companies: CompanyDirectory::new(companies),
             meters: Meters::new(&refusal::codes()),
             quotas: Quotas::default(),
-            rooms: Rooms::default(),
+            rooms,
             store,
             exchange: RwLock::new(Arc::new(exchange)),
         }
@@ -76,5 +77,6 @@ impl Gateway {
         self.quotas.retain(is_served);
         self.api_quotas.retain(|(company, _)| is_served(company));
         self.imports.retain(is_served);
+        self.rooms.divide(current.len());
     }
 }

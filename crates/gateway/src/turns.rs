@@ -41,9 +41,10 @@ impl Turns {
         Some(Turn { _one_of_all: one_of_all, _own: own })
     }
 
-    /// Forgets the companies that are served no more.
+    /// Forgets the companies that are served no more. One that has a turn, or waits for
+    /// one, is forgotten the next time: were it served again meanwhile, it would have two.
     pub(crate) fn retain(&self, is_served: impl Fn(&CompanyId) -> bool) {
-        self.own.retain(|company, _| is_served(company));
+        self.own.retain(|company, own| is_served(company) || 1 < Arc::strong_count(own));
     }
 
     fn own(&self, company: &CompanyId) -> Arc<Semaphore> {
@@ -131,12 +132,18 @@ mod tests {
     }
 
     #[test]
-    fn a_company_that_is_served_no_more_is_forgotten() {
+    fn a_company_that_is_served_no_more_is_forgotten_once_it_has_no_turn() {
         let (turns, one) = (Turns::default(), company("ONE"));
         let turn = at_once(&turns, &one).unwrap();
         turns.retain(|_| false);
-        assert!(turns.own.is_empty());
+        let mut waiting = line_up(&turns, &one);
         drop(turn);
+        turns.retain(|_| false);
+        let turn = turn_of(&mut waiting).unwrap();
+        assert!(at_once(&turns, &one).is_none());
+        drop((waiting, turn));
+        turns.retain(|_| false);
+        assert!(turns.own.is_empty());
         assert!(at_once(&turns, &one).is_some());
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     body::{self, Body, BodyKind},
     companies::Company,
     limits,
+    patience::Leave,
     refusal::Refusal,
     state::Gateway,
 };
@@ -34,6 +35,13 @@ impl Call<'_> {
     pub(super) fn id(&self, what: &'static str) -> Result<ProfileId, Refusal> {
         let text = self.request.match_info().get("id").unwrap_or_default();
         text.parse().or(Err(Refusal::NotFound { what, pointer: "/data" }))
+    }
+
+    /// Lets the connection take as long as a bulk import may.
+    pub(super) fn take_longer(&self) {
+        if let Some(leave) = self.request.conn_data::<Leave>() {
+            leave.grant();
+        }
     }
 
     /// The body.

@@ -1,8 +1,11 @@
 //! Explaining: what would become of a request, with nothing written.
 
-use actix_web::{http::StatusCode, web::Payload};
+use actix_web::{
+    http::StatusCode,
+    web::{Data, Payload},
+};
 use profile_protocol::{ExplainedScope, ProfileExplain};
-use profile_store::{Intent, Outcome};
+use profile_store::{Intent, Outcome, StoreError};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -12,14 +15,15 @@ use super::{
     outcomes::OutcomeResource,
     query::Query,
 };
-use crate::{refusal::Refusal, reply::ErrorObject, submission};
+use crate::{body::Body, refusal::Refusal, reply::ErrorObject, room::Share, submission};
 
 /// `POST /api/profile-explain`
 pub(super) async fn explain(call: &Call<'_>, payload: &mut Payload) -> Result<Answer, Refusal> {
     Query::of(call, &[])?;
-    let body = call.body(payload).await?;
-    let asked = ProfileExplain::parse(&body.bytes, call.revision).map_err(Refusal::Violations)?;
-    let (data, meta) = match explained(call, asked).await {
+    let Body { bytes, share } = call.body(payload).await?;
+    let asked = ProfileExplain::parse(&bytes, call.revision).map_err(Refusal::Violations)?;
+    drop(bytes);
+    let (data, meta) = match explained(call, asked, share).await {
         Ok(outcome) => {
             (Some(OutcomeResource::explained(&outcome)), ExplanationMeta { errors: Vec::new() })
         }
@@ -34,7 +38,11 @@ pub(super) async fn explain(call: &Call<'_>, payload: &mut Payload) -> Result<An
     Ok(Answer::of(StatusCode::OK, &Explanation { data, links, meta }))
 }
 
-async fn explained(call: &Call<'_>, asked: ProfileExplain) -> Result<Outcome, Refusal> {
+async fn explained(
+    call: &Call<'_>,
+    asked: ProfileExplain,
+    share: Share,
+) -> Result<Outcome, Refusal> {
     let Call { request, gateway, company, .. } = call;
     let submission = match asked.scope {
         ExplainedScope::Client => {
@@ -44,7 +52,14 @@ async fn explained(call: &Call<'_>, asked: ProfileExplain) -> Result<Outcome, Re
             submission::of_server(gateway, company, Intent::Import, asked.request)?
         }
     };
-    gateway.store.explain(submission).await.map_err(Refusal::Store)
+    let explaining = Data::clone(gateway);
+    // Whoever hangs up does not take the question out of the queue, nor what it takes up.
+    let outcome = actix_web::rt::spawn(async move {
+        let outcome = explaining.store.explain(submission).await;
+        drop(share);
+        outcome
+    });
+    outcome.await.unwrap_or(Err(StoreError::Unavailable)).map_err(Refusal::Store)
 }
 
 /// What would become of a request.

@@ -43,6 +43,7 @@ const COMPLETE: &str = "complete";
 /// `POST /api/profile-bulk-import-jobs`: the answer comes when all is stored.
 pub(super) async fn create(call: &Call<'_>, payload: &mut Payload) -> Result<Answer, Refusal> {
     Query::of(call, &[])?;
+    call.take_longer();
     let body = call.body_of(BodyKind::Bulk, payload).await?;
     // A parsed import takes many times what its body does, and the queue has to have
     // room for everybody else.

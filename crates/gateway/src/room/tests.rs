@@ -17,10 +17,15 @@ fn company(number: usize) -> CompanyId {
     format!("COMPANY{number}").parse().unwrap()
 }
 
+/// A budget for as many companies as there may be parts, or more.
+fn divided(most: usize) -> Arc<Budget> {
+    Budget::of(most, &Arc::new(Parts::of(limits::COMPANY_PARTS)))
+}
+
 /// Takes all that a company may have of a budget.
 fn fill(budget: &Arc<Budget>, number: usize) -> Share {
     let mut share = Share::none(budget, &company(number));
-    share.grow(budget.most / limits::COMPANY_PART).unwrap();
+    share.grow(budget.parts.part(budget.most)).unwrap();
     assert!(share.grow(1).is_err());
     share
 }
@@ -32,7 +37,7 @@ fn of_door(room: &Room) -> [&Arc<Budget>; 3] {
 
 #[test]
 fn no_company_has_more_than_its_part_and_it_takes_four_to_use_a_budget_up() {
-    let rooms = Rooms::default();
+    let rooms = Rooms::of(usize::MAX);
     let doors = [&rooms.clients, &rooms.servers].into_iter().flat_map(of_door);
     for budget in doors.chain([&rooms.imports]) {
         let all: Vec<Share> = (0..4).map(|number| fill(budget, number)).collect();
@@ -43,8 +48,37 @@ fn no_company_has_more_than_its_part_and_it_takes_four_to_use_a_budget_up() {
 }
 
 #[test]
+fn fewer_companies_have_larger_parts_and_one_alone_has_all() {
+    let rooms = Rooms::of(1);
+    let budget = &rooms.clients.large;
+    for companies in [1, 2, 3, 2, 1] {
+        rooms.divide(companies);
+        let all: Vec<Share> = (0..companies).map(|number| fill(budget, number)).collect();
+        let taken: usize = all.iter().map(|share| share.bytes).sum();
+        assert!(budget.most - taken < companies);
+    }
+    for companies in [0, 4, 5, 100_000] {
+        rooms.divide(companies);
+        let part = budget.parts.part(budget.most);
+        assert_eq!(part, budget.most / companies.clamp(1, 4));
+    }
+}
+
+#[test]
+fn whoever_has_more_than_a_part_after_a_reload_keeps_it_and_gets_no_more() {
+    let rooms = Rooms::of(1);
+    let budget = &rooms.clients.large;
+    let all = fill(budget, 0);
+    rooms.divide(2);
+    assert!(Share::none(budget, &company(0)).grow(1).is_err());
+    drop(all);
+    assert_eq!(fill(budget, 0).bytes, budget.most / 2);
+    assert_untouched(budget);
+}
+
+#[test]
 fn every_part_has_room_for_the_largest_body_there_is() {
-    let rooms = Rooms::default();
+    let rooms = Rooms::of(usize::MAX);
     let largest = [
         (BodyKind::Client, BODY_BYTES),
         (BodyKind::Server, BODY_BYTES),
@@ -52,7 +86,7 @@ fn every_part_has_room_for_the_largest_body_there_is() {
     ];
     let mut all = Vec::new();
     for (kind, bytes) in largest {
-        for number in 0..limits::COMPANY_PART {
+        for number in 0..limits::COMPANY_PARTS {
             let mut arriving = rooms.arriving(kind, &company(number));
             arriving.admit(bytes).unwrap();
             drop(rooms.hold(kind, &company(number), bytes).unwrap());
@@ -63,8 +97,8 @@ fn every_part_has_room_for_the_largest_body_there_is() {
 
 #[test]
 fn what_anybody_sends_takes_nothing_of_what_comes_with_a_private_key() {
-    let rooms = Rooms::default();
-    let companies = 0..limits::COMPANY_PART;
+    let rooms = Rooms::of(usize::MAX);
+    let companies = 0..limits::COMPANY_PARTS;
     let shares = |room: &Room| {
         let fill_all =
             |budget| companies.clone().map(|number| fill(budget, number)).collect::<Vec<_>>();
@@ -86,11 +120,11 @@ fn what_anybody_sends_takes_nothing_of_what_comes_with_a_private_key() {
 
 #[test]
 fn small_bodies_find_room_when_large_ones_find_none() {
-    let (rooms, free) = (Rooms::default(), limits::BODY_FREE_BYTES);
+    let (rooms, free) = (Rooms::of(usize::MAX), limits::BODY_FREE_BYTES);
     let large =
         |number| [fill(&rooms.clients.arriving, number), fill(&rooms.clients.large, number)];
-    let all: Vec<_> = (0..limits::COMPANY_PART).map(large).collect();
-    for number in 0..=limits::COMPANY_PART {
+    let all: Vec<_> = (0..limits::COMPANY_PARTS).map(large).collect();
+    for number in 0..=limits::COMPANY_PARTS {
         let mut small = rooms.arriving(BodyKind::Client, &company(number));
         small.admit(free / 2).unwrap();
         small.admit(free / 2).unwrap();
@@ -105,7 +139,7 @@ fn small_bodies_find_room_when_large_ones_find_none() {
 
 #[test]
 fn a_body_too_large_for_any_room_is_refused() {
-    let rooms = Rooms::default();
+    let rooms = Rooms::of(usize::MAX);
     for kind in [BodyKind::Client, BodyKind::Server, BodyKind::Bulk] {
         assert!(rooms.hold(kind, &company(0), usize::MAX).is_err());
         let mut arriving = rooms.arriving(kind, &company(0));
@@ -125,9 +159,9 @@ fn assert_untouched(budget: &Budget) {
 #[test]
 fn threads_together_get_no_more_than_there_is_and_each_company_no_more_than_its_part() {
     let part = 100;
-    let budget = Budget::of(part * limits::COMPANY_PART);
+    let budget = divided(part * limits::COMPANY_PARTS);
     // Of one company fewer than may fill it all, two threads; then of one more.
-    for companies in [limits::COMPANY_PART, limits::COMPANY_PART + 1] {
+    for companies in [limits::COMPANY_PARTS, limits::COMPANY_PARTS + 1] {
         let start = Barrier::new(2 * companies);
         let shares_of = |number: usize| {
             start.wait();
@@ -151,7 +185,7 @@ fn threads_together_get_no_more_than_there_is_and_each_company_no_more_than_its_
         assert_eq!(shares.len(), budget.most);
         for number in 0..companies {
             let own = shares.iter().filter(|share| share.company == company(number)).count();
-            assert!(own <= part && (own == part || limits::COMPANY_PART < companies), "{own}");
+            assert!(own <= part && (own == part || limits::COMPANY_PARTS < companies), "{own}");
         }
         drop(shares);
         assert_untouched(&budget);
@@ -160,7 +194,7 @@ fn threads_together_get_no_more_than_there_is_and_each_company_no_more_than_its_
 
 #[test]
 fn threads_that_come_and_go_never_have_too_much_and_leave_nothing_behind() {
-    let budget = Budget::of(40);
+    let budget = divided(40);
     let (all, own) = (AtomicUsize::new(0), [const { AtomicUsize::new(0) }; 5]);
     let come_and_go = |number: usize| {
         for bytes in (1..=7).cycle().take(20_000) {
@@ -213,14 +247,14 @@ impl Model {
         let sum = |taken: usize| taken as u128 + bytes as u128;
         let all: usize = self.taken.iter().map(|(_, bytes)| bytes).sum();
         let own: usize = own.map(|(_, bytes)| bytes).sum();
-        sum(all) <= most as u128 && sum(own) <= (most / limits::COMPANY_PART) as u128
+        sum(all) <= most as u128 && sum(own) <= (most / limits::COMPANY_PARTS) as u128
     }
 }
 
 proptest! {
     #[test]
     fn shares_are_those_of_a_model_that_adds_up_who_has_what(most in 0..500_usize, steps in steps()) {
-        let (budget, mut model, mut shares) = (Budget::of(most), Model::default(), Vec::new());
+        let (budget, mut model, mut shares) = (divided(most), Model::default(), Vec::new());
         for step in steps {
             match step {
                 Step::Come { company: number, bytes } => {

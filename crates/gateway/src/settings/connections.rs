@@ -42,7 +42,15 @@ impl Connections {
     /// How long a connection may leave something half done: as long as a request that
     /// uses up the time for each of its parts.
     pub fn patience(&self) -> Duration {
-        let body = self.body_timeout.max(self.import_timeout);
+        self.patience_with(self.body_timeout)
+    }
+
+    /// The same on a connection on which a bulk import was allowed.
+    pub fn import_patience(&self) -> Duration {
+        self.patience_with(self.body_timeout.max(self.import_timeout))
+    }
+
+    fn patience_with(&self, body: Duration) -> Duration {
         self.head_timeout.saturating_add(body).saturating_add(self.answer_timeout)
     }
 

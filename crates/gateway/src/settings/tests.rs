@@ -205,9 +205,11 @@ fn what_is_said_of_connections_is_read_and_bounded() {
     let standard = Connections::default();
     let expected = Connections { most: 100, body_timeout: Duration::from_secs(40), ..standard };
     assert_eq!(file.unwrap().connections, expected);
-    // The longest request that may be, which is a bulk import unless it may take less.
-    assert_eq!(standard.patience(), Duration::from_secs(5 + 30 + 30));
+    // The longest request that may be, and the longest bulk import, which has no less.
+    assert_eq!(standard.patience(), Duration::from_secs(5 + 10 + 30));
+    assert_eq!(standard.import_patience(), Duration::from_secs(5 + 30 + 30));
     assert_eq!(expected.patience(), Duration::from_secs(5 + 40 + 30));
+    assert_eq!(expected.import_patience(), Duration::from_secs(5 + 40 + 30));
     assert_eq!(File::parse(&with_company("")).unwrap().connections, standard);
     refuses(
         &format!("connections = {{ most = 0, head_seconds = 0, idle = 1 }}\n{}", with_company("")),

@@ -325,7 +325,7 @@ fn the_largest_profiles_looked_up_all_at_once_stay_within_the_bound() {
     told(
         "largest profiles",
         format_args!(
-            "{} of 250 KiB at once; peak {} MiB, {} MiB before",
+            "{} of 243 KiB at once; peak {} MiB, {} MiB before",
             3 * count,
             peak / 1024,
             before / 1024

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Chance, Form, UNLIMITED, Watch, told};
+use serde_json::json;
+
+use super::{Chance, Form, UNLIMITED, Watch, figure, told};
 use crate::{
     serving::Home,
     wire::{Connection, Request},
@@ -14,9 +16,12 @@ use crate::{
 const ADVANTAGE: f64 = 0.25;
 
 fn timed(connection: &mut Connection, email: &str) -> (Duration, String) {
-    let request = Request::email(email);
+    timed_asking(connection, &Request::email(email))
+}
+
+fn timed_asking(connection: &mut Connection, request: &Request) -> (Duration, String) {
     let watch = Watch::start();
-    let answer = connection.exchange(&request);
+    let answer = connection.exchange(request);
     let took = watch.elapsed();
     answer.assert_accepted();
     (took, answer.timeless())
@@ -81,4 +86,39 @@ fn answers_about_strangers_and_the_known_are_alike_and_take_alike() {
     );
     assert!(of_known.abs_diff(of_strange) < spread, "{of_known:?} and {of_strange:?}");
     assert!(advantage_of_asking < ADVANTAGE + chance);
+}
+
+/// Names the profile of whoever asks, and somebody else's address: nothing is attached.
+fn repeatable(email: &str) -> Request {
+    let attributes = json!({ "external_id": "own", "email": email });
+    let body = json!({ "data": { "type": "profile", "attributes": attributes } });
+    Request::profile(body.to_string())
+}
+
+/// How long it takes is not defended, and told in docs/SECURITY.md: it is measured here.
+#[test]
+fn the_question_that_can_be_asked_again_is_answered_alike() {
+    let count = Form::asked().pick(100, 4_000);
+    let mut chance = Chance::seeded("timing");
+    let home = Home::configured(UNLIMITED);
+    let gateway = home.serve();
+    let mut connection = gateway.connect();
+    drop(timed(&mut connection, "known@example.com"));
+    drop(timed_asking(&mut connection, &repeatable("own@example.com")));
+    let questions = ["known", "stranger"].map(|name| repeatable(&format!("{name}@example.com")));
+    let mut times = [Vec::new(), Vec::new()];
+    let mut answers = Vec::new();
+    while times.iter().any(|times| times.len() < count) {
+        let which = chance.below(2);
+        let (took, answer) = timed_asking(&mut connection, &questions[which]);
+        times[which].push(took);
+        answers.push(answer);
+    }
+    answers.dedup();
+    assert_eq!(answers.len(), 1, "{answers:?}");
+    let advantage = advantage(&times[0], &times[1]);
+    let [(known, _), (stranger, _)] = times.each_mut().map(|times| median(times));
+    figure("asked_again_known_us", known.as_micros());
+    figure("asked_again_stranger_us", stranger.as_micros());
+    told("timing", format_args!("asked again, not defended: advantage {advantage:.3}"));
 }
