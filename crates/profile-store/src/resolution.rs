@@ -4,14 +4,14 @@
 //! those of docs/IDENTITY.md.
 
 use profile_protocol::{
-    Email, ExternalId, Field, IdentifierKind, PhoneNumber, ProfileId, PropertyName,
+    Email, ExternalId, Field, IdentifierKind, PhoneNumber, ProfileId, Properties, PropertyName,
     limits::SECONDARY_EMAILS,
 };
 
 use crate::{
     Claim, Held, Identifier, Named, Origin, Profile, Scope, Sentinels, limits,
     outcome::{Fate, Ignored, Refused},
-    size::Sizes,
+    size::{Sizes, fit_together},
 };
 
 /// What a company may set about whom a request is about, and what it may do.
@@ -70,7 +70,7 @@ pub fn resolve(
         survivor,
         places: survivor.map(Places::of).unwrap_or_default(),
         merged: survivor.map_or(0, |profile| profile.absorbed.len()),
-        sizes: Sizes::default(),
+        sizes: None,
         absorbed: Vec::new(),
         joined: Vec::new(),
     };
@@ -197,7 +197,8 @@ struct Decision<'a> {
     places: Places<'a>,
     /// How many profiles are merged into the survivor so far.
     merged: usize,
-    sizes: Sizes<'a>,
+    /// How large the properties become, once it is not plain that there is room.
+    sizes: Option<Sizes<'a>>,
     absorbed: Vec<ProfileId>,
     /// The same, whole.
     joined: Vec<&'a Profile>,
@@ -219,7 +220,9 @@ impl<'a> Decision<'a> {
         }
         self.places.fill_from(&Places::of(profile));
         self.merged += 1 + profile.absorbed.len();
-        self.sizes = self.together(profile);
+        if !self.plainly_fits(profile) {
+            self.sizes = Some(self.together(profile));
+        }
         self.absorbed.push(profile.id);
         self.joined.push(profile);
         Fate::Absorbed(profile.id)
@@ -253,6 +256,9 @@ impl<'a> Decision<'a> {
     /// Whether the two may have the properties of both. To have those of one of them
     /// makes nothing grow.
     fn has_room_for(&self, profile: &'a Profile) -> bool {
+        if self.plainly_fits(profile) {
+            return true;
+        }
         let parts = [self.own_sizes(), Sizes::of(&profile.attributes.properties)];
         let together = self.together(profile);
         parts.iter().any(|part| part.may_become(&together, self.scope))
@@ -263,12 +269,22 @@ impl<'a> Decision<'a> {
         self.own_sizes().and(&Sizes::of(&profile.attributes.properties))
     }
 
-    /// At most how large each property of the survivor is so far. Its own are only asked
-    /// for when there is something to absorb.
+    /// At most how large each property of the survivor is so far.
     fn own_sizes(&self) -> Sizes<'a> {
-        let own = self.survivor.filter(|_| self.absorbed.is_empty());
-        let of = |survivor: &'a Profile| Sizes::of(&survivor.attributes.properties);
-        own.map_or_else(|| self.sizes.clone(), of)
+        let none = Sizes::default();
+        let all = || self.parts().map(Sizes::of).fold(none, |sizes, part| sizes.and(&part));
+        self.sizes.clone().unwrap_or_else(all)
+    }
+
+    /// Whether there is room without looking at names.
+    fn plainly_fits(&self, profile: &'a Profile) -> bool {
+        self.sizes.is_none() && fit_together(self.parts().chain([&profile.attributes.properties]))
+    }
+
+    /// The properties of the survivor, and of all that is merged into it so far.
+    fn parts(&self) -> impl Iterator<Item = &'a Properties> {
+        let parts = self.survivor.into_iter().chain(self.joined.iter().copied());
+        parts.map(|profile| &profile.attributes.properties)
     }
 
     fn attach(&mut self, claim: &'a Claim) -> Fate {

@@ -12,6 +12,17 @@ use crate::{
     limits::{CLIENT_PROPERTIES, CLIENT_PROPERTIES_BYTES},
 };
 
+/// Whether the properties of all of these find room in one profile, whoever asks and
+/// though no name were that of another. It is so nearly always, and quickly told.
+pub(crate) fn fit_together<'a>(mut all: impl Iterator<Item = &'a Properties>) -> bool {
+    let (mut count, mut bytes) = (0, 0);
+    all.all(|properties| {
+        count += properties.len();
+        bytes += properties.bytes();
+        count <= CLIENT_PROPERTIES && bytes <= CLIENT_PROPERTIES_BYTES
+    })
+}
+
 /// How many bytes each property takes, its name and its value.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Sizes<'a> {
@@ -97,6 +108,19 @@ mod tests {
             assert!(!becomes(large, more, Scope::Client));
             assert!(becomes(large, more, Scope::Server));
         }
+    }
+
+    #[test]
+    fn what_fits_though_nothing_is_shared_fits_whoever_asks() {
+        let fit = |all: &[(usize, usize)]| {
+            let all: Vec<Properties> =
+                all.iter().map(|&(count, bytes)| properties(count, bytes)).collect();
+            fit_together(all.iter())
+        };
+        assert!(fit(&[(CLIENT_PROPERTIES - 5, 50_000), (5, 100)]));
+        assert!(!fit(&[(CLIENT_PROPERTIES - 5, 50_000), (6, 100)]));
+        assert!(fit(&[(5, CLIENT_PROPERTIES_BYTES - 100), (5, 100)]));
+        assert!(!fit(&[(5, CLIENT_PROPERTIES_BYTES - 100), (5, 101)]));
     }
 
     #[test]
