@@ -24,11 +24,13 @@ mod world;
 
 use std::sync::Arc;
 
+use clockwork::Clockwork;
 use libfuzzer_sys::fuzz_target;
 use people::{Asked, identifier};
 use profile_protocol::ProfileId;
 use profile_store::{
-    Audit, Effect, Engine, Listing, Profile, Rejected, Rules, Sentinels, SortKey, Span, StoreError,
+    Audit, Effect, Engine, Listing, Profile, Rejected, Retention, Rules, Sentinels, SortKey, Span,
+    StoreError, StoreOptions,
     engine::{MemoryEngine, Order, Write},
     limits,
 };
@@ -48,7 +50,11 @@ const IDS: u8 = 8;
 
 fuzz_target!(|input: &[u8]| {
     let engine = Arc::new(MemoryEngine::new());
-    let mut world = World { rules: Arc::new(ROOMY), ..World::over(Arc::clone(&engine) as _) };
+    // Nothing is tidied away between two looks at it.
+    let retention = Retention { days: u64::MAX, count: u64::MAX };
+    let options = StoreOptions { retention, ..StoreOptions::default() };
+    let world = World::run(Arc::clone(&engine) as _, Clockwork::new(), options);
+    let mut world = World { rules: Arc::new(ROOMY), ..world.expect("an empty store opens") };
     world.known = (0..IDS).map(id).collect();
     wait(engine.apply(entries(input, world.company.as_str()))).expect("memory does not fail");
     let before = audited(&world);

@@ -251,13 +251,15 @@ impl Committer {
             Some(&sequence) => sequence,
             None => newest_outcome(self.engine.as_ref(), company).await.map_err(unreadable)?,
         };
+        // Only damage has given out the last number there is.
+        let sequence = last.checked_add(1).ok_or(StoreError::Damaged)?;
         let chance = match self.chance {
             Some(chance) => chance,
             None => self.mint.chance().or(Err(StoreError::Unavailable))?,
         };
         self.chance = Some(chance);
         self.latest = self.mint.now();
-        Ok(Moment { now: self.latest, chance, sequence: last + 1 })
+        Ok(Moment { now: self.latest, chance, sequence })
     }
 
     /// Gives out a number: it is an outcome's that is about to be written.

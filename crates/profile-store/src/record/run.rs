@@ -35,7 +35,7 @@ impl Run {
     /// run of its own, and the one so far is returned.
     pub(crate) fn add(&mut self, outcome: &Outcome) -> Option<Run> {
         let bytes = encoded(outcome);
-        let follows = self.last + 1 == outcome.sequence;
+        let follows = self.last.checked_add(1) == Some(outcome.sequence);
         if !follows || limits::RUN_BYTES < self.writer.len() + bytes.len() {
             return Some(std::mem::replace(self, Run::begin(outcome.sequence, &bytes)));
         }
@@ -94,7 +94,7 @@ fn numbered(last: u64, record: &[u8]) -> Result<impl Iterator<Item = (u64, &[u8]
     }
     // Outcomes are numbered from one.
     let before = last.checked_sub(outcomes.len() as u64).ok_or(InvalidRecord::Value)?;
-    Ok((before + 1..).zip(outcomes))
+    Ok((before + 1..=last).zip(outcomes))
 }
 
 fn decoded(sequence: u64, bytes: &[u8]) -> Result<Outcome, InvalidRecord> {
@@ -168,5 +168,6 @@ mod tests {
         let two = [VERSION, 1, 0, 1, 0];
         assert_eq!(decode_run(1, &two), Err(InvalidRecord::Value));
         assert_eq!(decode_of_run(2, &two, 3), Ok(None));
+        assert_eq!(decode_of_run(u64::MAX, &two, 3), Ok(None));
     }
 }
