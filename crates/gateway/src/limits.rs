@@ -239,7 +239,8 @@ pub const PAGE_DEFAULT: usize = 20;
 pub const SPARSE_FIELDS: usize = 200;
 
 /// Bulk imports carried out at a time, no two of them of one company. One of 5 MB takes
-/// up to 120 MB while it is, 24 times its size, and each keeps [`IMPORT_ROWS_WAITING`] places of the queue; two keep the committer busy.
+/// up to 120 MB while it is, 24 times its size, and each keeps [`IMPORT_ROWS_WAITING`]
+/// places of the queue; two keep the committer busy.
 pub const IMPORTS_AT_ONCE: usize = 2;
 
 /// How long a bulk import waits for its turn: some twenty of those before it, of its

@@ -4,6 +4,7 @@
 use std::{
     cmp::Reverse,
     collections::{HashMap, HashSet},
+    iter,
     sync::Arc,
 };
 
@@ -18,7 +19,7 @@ use crate::{
     mint::profile_id,
     outcome::{ClaimOutcome, Fate, Ignored},
     resolve,
-    size::Sizes,
+    size::{Sizes, fit_together},
     writing::{Written, write},
 };
 
@@ -121,12 +122,16 @@ pub fn decide(
     if before.is_some_and(|before| loses_its_last(submission, before, &profile)) {
         return Err(Rejected::NoIdentifierLeft);
     }
-    let properties = profile.attributes.properties.clone();
+    // What it had matters only where that is more than a client may make of it.
+    let fits = |profile: &Profile| fit_together(iter::once(&profile.attributes.properties));
+    let had = (!fits(&profile)).then(|| profile.attributes.properties.clone());
     let Written { mut changed, mut withheld } =
         write(&mut profile, &submission.patch, *scope, rules.protect);
-    let written = Sizes::of(&profile.attributes.properties);
-    if !changed.is_empty() && !Sizes::of(&properties).may_become(&written, *scope) {
-        return Err(PropertiesTooLarge.into());
+    if !changed.is_empty() && !fits(&profile) {
+        let had = had.as_ref().map(Sizes::of).unwrap_or_default();
+        if !had.may_become(&Sizes::of(&profile.attributes.properties), *scope) {
+            return Err(PropertiesTooLarge.into());
+        }
     }
 
     let known = before.is_some_and(|before| before.held == profile.held);

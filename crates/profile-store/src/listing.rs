@@ -165,8 +165,7 @@ impl Reader<'_> {
     /// The profile, if it stands where the index says and was asked for.
     fn listed(&self, candidate: &Candidate) -> Result<Option<Profile>, EngineError> {
         let Candidate { place, id, value: Some(value) } = candidate else { return Ok(None) };
-        let profile = record::decode_profile(*id, value);
-        let profile = profile.map_err(|error| EngineError::Damaged(error.to_string()))?;
+        let profile = record::decode_profile(*id, value)?;
         let Listing { created, updated, .. } = self.listing;
         let listed = place.is_of(&profile)
             && created.contains(profile.created)

@@ -91,12 +91,14 @@ impl Pruner {
             let expired = |entry: &&(Key, Value)| self.has_expired(entry, newest, now);
             let removal = |(key, _): &(Key, Value)| Write { key: key.clone(), value: None };
             removals.extend(entries.iter().filter(expired).map(removal));
-            looked_at += entries.len();
-            self.finished = entries.len() < limit || !entries.last().as_ref().is_some_and(expired);
+            let read = entries.len();
+            looked_at += read;
+            after = entries.into_iter().next_back().map(|(key, _)| key);
+            let last_expired = removals.last().map(|write| &write.key) == after.as_ref();
+            self.finished = read < limit || !last_expired;
             if self.finished {
                 break;
             }
-            after = entries.into_iter().next_back().map(|(key, _)| key);
         }
         Ok(removals)
     }

@@ -21,6 +21,8 @@ pub(crate) use run::{Run, decode_of_run, decode_rest_of_run, decode_run};
 
 use profile_protocol::ProfileId;
 
+use crate::engine::EngineError;
+
 /// Why some bytes are not a record.
 #[expect(missing_docs, reason = "each variant's message says what it means")]
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -35,6 +37,12 @@ pub enum InvalidRecord {
     Tag(u8),
     #[error("the record holds a value that could never have been stored")]
     Value,
+}
+
+impl From<InvalidRecord> for EngineError {
+    fn from(error: InvalidRecord) -> EngineError {
+        EngineError::Damaged(error.to_string())
+    }
 }
 
 /// The value of an alias or identifier key: the id it leads to.

@@ -71,13 +71,12 @@ pub fn resolve(
         places: survivor.map(Places::of).unwrap_or_default(),
         merged: survivor.map_or(0, |profile| profile.absorbed.len()),
         sizes: None,
-        absorbed: Vec::new(),
         joined: Vec::new(),
     };
     let pairs = claims.iter().zip(reached);
     let mut fates: Vec<Fate> =
         pairs.map(|(claim, profile)| decision.fate(claim, *profile)).collect();
-    let Decision { absorbed, .. } = decision;
+    let absorbed: Vec<ProfileId> = decision.joined.iter().map(|profile| profile.id).collect();
     settle(&mut fates, reached, &absorbed);
     Resolution { survivor: survivor.map(|profile| profile.id), absorbed, fates }
 }
@@ -199,8 +198,7 @@ struct Decision<'a> {
     merged: usize,
     /// How large the properties become, once it is not plain that there is room.
     sizes: Option<Sizes<'a>>,
-    absorbed: Vec<ProfileId>,
-    /// The same, whole.
+    /// Those that are merged into it.
     joined: Vec<&'a Profile>,
 }
 
@@ -208,10 +206,14 @@ impl<'a> Decision<'a> {
     fn fate(&mut self, claim: &'a Claim, reached: Option<&'a Profile>) -> Fate {
         match (reached, self.survivor) {
             (Some(profile), Some(survivor)) if profile.id == survivor.id => Fate::Matched,
-            (Some(profile), _) if self.absorbed.contains(&profile.id) => Fate::Absorbed(profile.id),
+            (Some(profile), _) if self.has_joined(profile) => Fate::Absorbed(profile.id),
             (Some(profile), _) => self.merge(claim, profile),
             (None, _) => self.attach(claim),
         }
+    }
+
+    fn has_joined(&self, profile: &Profile) -> bool {
+        self.joined.iter().any(|joined| joined.id == profile.id)
     }
 
     fn merge(&mut self, claim: &Claim, profile: &'a Profile) -> Fate {
@@ -223,7 +225,6 @@ impl<'a> Decision<'a> {
         if !self.plainly_fits(profile) {
             self.sizes = Some(self.together(profile));
         }
-        self.absorbed.push(profile.id);
         self.joined.push(profile);
         Fate::Absorbed(profile.id)
     }
@@ -259,9 +260,9 @@ impl<'a> Decision<'a> {
         if self.plainly_fits(profile) {
             return true;
         }
-        let parts = [self.own_sizes(), Sizes::of(&profile.attributes.properties)];
-        let together = self.together(profile);
-        parts.iter().any(|part| part.may_become(&together, self.scope))
+        let (own, theirs) = (self.own_sizes(), Sizes::of(&profile.attributes.properties));
+        let together = own.clone().and(&theirs);
+        [own, theirs].iter().any(|part| part.may_become(&together, self.scope))
     }
 
     /// The sizes with this profile absorbed.

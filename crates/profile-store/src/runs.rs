@@ -29,7 +29,7 @@ pub(crate) async fn outcome(
     let runs = after(engine, company, sequence.saturating_sub(1), 1).await?;
     let Some((key, value)) = runs.first() else { return Ok(None) };
     let last = last_of(key).ok_or_else(misplaced)?;
-    record::decode_of_run(last, value, sequence).map_err(damaged)
+    Ok(record::decode_of_run(last, value, sequence)?)
 }
 
 /// The outcomes after the one of this number, oldest first, `limit` of them at most.
@@ -45,7 +45,7 @@ pub(crate) async fn outcomes(
         let runs = after(engine, company, sequence, step).await?;
         for (key, value) in &runs {
             let last = last_of(key).ok_or_else(misplaced)?;
-            outcomes.extend(record::decode_rest_of_run(last, value, sequence).map_err(damaged)?);
+            outcomes.extend(record::decode_rest_of_run(last, value, sequence)?);
             sequence = last;
         }
         outcomes.truncate(limit);
@@ -76,8 +76,4 @@ fn last_of(key: &Key) -> Option<u64> {
 
 fn misplaced() -> EngineError {
     EngineError::Damaged("a key that is no outcome's".to_owned())
-}
-
-fn damaged(error: record::InvalidRecord) -> EngineError {
-    EngineError::Damaged(error.to_string())
 }

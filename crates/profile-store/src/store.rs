@@ -259,14 +259,14 @@ impl Store {
     ) -> Result<Option<Profile>, EngineError> {
         let (own, alias) = (key::profile(company, id), key::alias(company, id));
         if let Some(value) = self.value(&own).await? {
-            return record::decode_profile(id, &value).map(Some).map_err(damaged);
+            return Ok(Some(record::decode_profile(id, &value)?));
         }
         if let Some(profile) = self.living(company, &alias).await? {
             return Ok(Some(profile));
         }
         // The merge may have been undone between the two reads.
         let value = self.value(&own).await?;
-        value.map(|value| record::decode_profile(id, &value).map_err(damaged)).transpose()
+        Ok(value.map(|value| record::decode_profile(id, &value)).transpose()?)
     }
 
     /// The profile that this identifier leads to.
@@ -340,9 +340,9 @@ impl Store {
         let mut led_to = None;
         loop {
             let Some(value) = self.value(pointer).await? else { return Ok(None) };
-            let id = record::decode_id(&value).map_err(damaged)?;
+            let id = record::decode_id(&value)?;
             if let Some(value) = self.value(&key::profile(company, id)).await? {
-                return record::decode_profile(id, &value).map(Some).map_err(damaged);
+                return Ok(Some(record::decode_profile(id, &value)?));
             }
             // The profile may have been absorbed between the two reads. Then the
             // pointer leads to its survivor by now.
@@ -357,10 +357,6 @@ impl Store {
         let mut values = self.engine.read(std::slice::from_ref(key)).await?;
         Ok(values.pop().flatten())
     }
-}
-
-fn damaged(error: record::InvalidRecord) -> EngineError {
-    EngineError::Damaged(error.to_string())
 }
 
 /// Sees that the data are laid out as this version knows, and says so in a store

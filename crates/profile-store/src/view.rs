@@ -254,8 +254,7 @@ impl View {
     ) -> Result<Option<(View, Merge, Vec<Merge>)>, EngineError> {
         let values = engine.read(&[key::merge(company, absorbed)]).await?;
         let Some(value) = values.into_iter().next().flatten() else { return Ok(None) };
-        let merge = record::decode_merge(absorbed, &value);
-        let merge = merge.map_err(|error| EngineError::Damaged(error.to_string()))?;
+        let merge = record::decode_merge(absorbed, &value)?;
         let held = [&merge.survivor.held, &merge.absorbed.held];
         let identifiers = held.into_iter().flat_map(Held::identifiers);
         let keys = identifiers.map(|identifier| key::identifier(company, &identifier));
@@ -286,8 +285,7 @@ impl View {
         for &id in others {
             let values = engine.read(&[key::merge(company, id)]).await?;
             let Some(value) = values.into_iter().next().flatten() else { continue };
-            let merge = record::decode_merge(id, &value);
-            let merge = merge.map_err(|error| EngineError::Damaged(error.to_string()))?;
+            let merge = record::decode_merge(id, &value)?;
             let part = [&merge.survivor, &merge.absorbed];
             if part.iter().any(|profile| profile.absorbed.contains(&absorbed)) {
                 later.push(merge);

@@ -2,7 +2,7 @@
 
 use profile_protocol::{CompanyId, ProfileId};
 
-use super::{Store, damaged};
+use super::Store;
 use crate::{
     ImportBody, ImportHead, ImportJob, StoreError,
     committer::Job,
@@ -27,7 +27,7 @@ impl Store {
         id: ProfileId,
     ) -> Result<Option<ImportHead>, EngineError> {
         let value = self.value(&key::import(company, id)).await?;
-        value.map(|value| record::decode_import(id, &value).map_err(damaged)).transpose()
+        Ok(value.map(|value| record::decode_import(id, &value)).transpose()?)
     }
 
     /// What came of a bulk import.
@@ -37,7 +37,7 @@ impl Store {
         id: ProfileId,
     ) -> Result<Option<ImportBody>, EngineError> {
         let value = self.value(&key::import_body(company, id)).await?;
-        value.map(|value| record::decode_import_body(&value).map_err(damaged)).transpose()
+        Ok(value.map(|value| record::decode_import_body(&value)).transpose()?)
     }
 
     /// Bulk imports by age, from the one after `from` in that order, or from the
@@ -57,7 +57,7 @@ impl Store {
         };
         let entries = self.engine.scan(&scan).await?;
         let heads = entries.iter().map(|(key, value)| match key::parse(key) {
-            Some(Parsed::Import(_, id)) => record::decode_import(id, value).map_err(damaged),
+            Some(Parsed::Import(_, id)) => Ok(record::decode_import(id, value)?),
             _ => Err(EngineError::Damaged("a key that is no import's".to_owned())),
         });
         heads.collect()
