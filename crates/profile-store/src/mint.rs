@@ -1,5 +1,7 @@
 //! Where time and chance come from.
 
+use std::fmt;
+
 use profile_protocol::ProfileId;
 
 /// Milliseconds since 1970-01-01, UTC.
@@ -59,10 +61,14 @@ pub(crate) fn ids_at(at: Timestamp) -> Option<(u128, u128)> {
 pub struct NoRandomness;
 
 /// The clock and the randomness of the operating system.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct SystemMint {
-    _private: (),
+    /// Chance for the next ids, so that not each of them takes a call of the system.
+    chances: Vec<[u8; 16]>,
 }
+
+/// How many chances are asked for at a time: what the system gives without interruption.
+const CHANCES: usize = 16;
 
 impl Mint for SystemMint {
     #[expect(clippy::disallowed_methods, reason = "this is the rim that reads the clock")]
@@ -73,14 +79,28 @@ impl Mint for SystemMint {
     }
 
     fn chance(&mut self) -> Result<u128, NoRandomness> {
-        let mut chance = [0; 16];
-        getrandom::fill(&mut chance).map_err(|_unspecific| NoRandomness)?;
+        if let Some(chance) = self.chances.pop() {
+            return Ok(u128::from_be_bytes(chance));
+        }
+        let mut chances = [[0; 16]; CHANCES];
+        getrandom::fill(chances.as_flattened_mut()).map_err(|_unspecific| NoRandomness)?;
+        let (chance, rest) = (chances[0], &chances[1..]);
+        self.chances.extend(rest);
         Ok(u128::from_be_bytes(chance))
+    }
+}
+
+/// Tells nobody what ids will be.
+impl fmt::Debug for SystemMint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SystemMint(…)")
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
@@ -105,6 +125,7 @@ mod tests {
     #[test]
     fn chance_does_not_repeat() {
         let mut mint = SystemMint::default();
-        assert_ne!(mint.chance().unwrap(), mint.chance().unwrap());
+        let chances: HashSet<u128> = (0..3 * CHANCES).map(|_| mint.chance().unwrap()).collect();
+        assert_eq!(chances.len(), 3 * CHANCES);
     }
 }
