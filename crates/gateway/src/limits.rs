@@ -74,15 +74,15 @@ pub const BURST_REQUESTS: NonZeroU32 = NonZeroU32::new(350).expect("350 is not z
 /// Length of the short rate-limit window, as the original documents it.
 pub const BURST_WINDOW: Duration = Duration::from_secs(1);
 
-/// Memory the store may use as a cache, in MiB, unless configured otherwise: a
-/// quarter of a machine with 2 GiB.
-pub const CACHE_MIB: u64 = 512;
+/// Memory the store may use as a cache, in MiB, unless configured otherwise: half of a
+/// machine with 2 GiB, once there are as many profiles as fill it.
+pub const CACHE_MIB: u64 = 1_024;
 
 /// What the cache may be configured to, in MiB. sled keeps, and no longer counts, a
-/// page that it would evict before it is flushed: with 32 MiB and 600,000 profiles the
-/// process took 1.9 GB, with 128 MiB 0.4. Above 64 GiB a typing error is likelier than
+/// page that it would evict before it is flushed: with 64 MiB and 600,000 profiles the
+/// process took 1.9 GB, with 256 MiB 0.4. Above 64 GiB a typing error is likelier than
 /// the machine.
-pub const CACHE_MIB_RANGE: RangeInclusive<u64> = 128..=65_536;
+pub const CACHE_MIB_RANGE: RangeInclusive<u64> = 256..=65_536;
 
 /// Companies in one configuration. Each costs a few hundred bytes for as long as
 /// the process runs, so the full number costs tens of megabytes.
@@ -91,7 +91,7 @@ pub const COMPANIES: usize = 100_000;
 /// Memory that a compaction lets each of its two stores use as a cache. It reads and
 /// writes each entry once and in order, so more would hold what nobody asks for
 /// again.
-pub const COMPACTION_CACHE_BYTES: u64 = 64 * 1024 * 1024;
+pub const COMPACTION_CACHE_BYTES: u64 = 128 * 1024 * 1024;
 
 /// Connections of clients at a time, unless configured otherwise: more than ten
 /// thousand that do nothing. More wait to be accepted.

@@ -34,6 +34,10 @@ pub const BATCH: usize = 256;
 /// read, and profiles may be large.
 pub const BATCH_CLAIMS: usize = 4 * BATCH;
 
+/// Threads that read at a time what a batch needs, where it has to be fetched from the
+/// medium.
+pub const READERS: usize = 8;
+
 /// Attribute names listed in one outcome; of more, only the number is
 /// kept.
 pub const CHANGED_NAMES: usize = 64;

@@ -82,7 +82,7 @@ pub struct ServeArguments {
     /// Where to serve health and metrics [default: 127.0.0.1:9090].
     #[arg(long, env = "GATEWAY_ADMIN_LISTEN", value_name = "ADDRESS")]
     pub admin_listen: Option<SocketAddr>,
-    /// Memory the store may use as a cache, in MiB [default: 512].
+    /// Memory the store may use as a cache, in MiB [default: 1024].
     #[arg(long, env = "GATEWAY_CACHE_MIB", value_name = "MIB",
         value_parser = clap::value_parser!(u64).range(limits::CACHE_MIB_RANGE))]
     pub cache_mib: Option<u64>,

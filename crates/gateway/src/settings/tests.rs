@@ -155,7 +155,7 @@ fn pages_have_to_sign_only_where_there_are_keys_for_it() {
 fn every_problem_of_a_file_is_reported_with_its_place_and_line() {
     refuses(
         r#"listen = "localhost:8080"
-cache_mib = 127
+cache_mib = 255
 wrokers = 3
 exchange_keys = ["abc"]
 [[company]]
@@ -173,7 +173,7 @@ secret = 1
 "#,
         &[
             "line 1: listen must be an address and a port, as in 127.0.0.1:8080",
-            "line 2: cache_mib must be a whole number from 128 to 65536",
+            "line 2: cache_mib must be a whole number from 256 to 65536",
             "line 3: wrokers is unknown; known are company, admin_listen, cache_mib, \
              connections, data_dir, durability, exchange_keys, listen, outcomes, workers",
             "line 4: exchange_keys[#1] must be 64 hexadecimal digits, as `openssl rand -hex 32` \
@@ -310,13 +310,13 @@ fn a_private_key_in_the_wrong_place_is_recognised_and_not_repeated() {
 #[test]
 fn arguments_win_over_the_file_and_the_file_over_defaults() {
     let file = TemporaryFile::new(format!(
-        "listen = \"127.0.0.1:1\"\ncache_mib = 200\n{}",
+        "listen = \"127.0.0.1:1\"\ncache_mib = 300\n{}",
         with_company("")
     ));
     let server = file.configure(&["--listen", "0.0.0.0:2", "--workers", "3"]).unwrap().server;
     let expected = Server {
         admin_listen: "127.0.0.1:9090".parse().unwrap(),
-        cache_bytes: 200 << 20,
+        cache_bytes: 300 << 20,
         connections: Connections::default(),
         data_dir: "./data".into(),
         durability: Durability::Flushed,

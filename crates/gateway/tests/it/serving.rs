@@ -53,7 +53,7 @@ impl Home {
     /// Writes another configuration into the file.
     pub(crate) fn configure(&self, companies: &str) {
         // Small, since many of these run at once.
-        let settings = "cache_mib = 128\nworkers = 2\n";
+        let settings = "cache_mib = 256\nworkers = 2\n";
         fs::write(self.config(), format!("{settings}{companies}")).unwrap();
     }
 
