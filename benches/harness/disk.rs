@@ -38,7 +38,7 @@ pub(crate) fn measure(
 
     let (rate, most) = update(&data, options)?;
     let updated = scratch::bytes(&data)?;
-    let note = format!("{} with {} at a time", per_second(rate), limits::GROUP);
+    let note = format!("{} with {} at a time", per_second(rate), limits::CONNECTIONS);
     report.add(Row { note, ..row(options, "updated", updated, filled) });
     report.add(row(options, "the most on the way", most.max(updated), filled));
 
@@ -67,7 +67,7 @@ fn update(data: &Path, options: DiskOptions) -> Result<(f64, u64), Trouble> {
             let version = VERSION + 1 + number / profiles;
             people::submission(&company, &people::customer(number * PRIME % profiles, version))
         });
-        runtime.block_on(seed::pour(&store, bodies, limits::GROUP))?;
+        runtime.block_on(seed::pour(&store, bodies, limits::CONNECTIONS))?;
         let bytes = scratch::bytes(data)?;
         most = most.max(bytes);
         let (done, seconds) = (count(last), began.elapsed().as_secs());

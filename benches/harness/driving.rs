@@ -18,6 +18,8 @@ pub(crate) struct Sample {
     pub(crate) processors: Option<f64>,
     /// Requests among them that were new people.
     pub(crate) created: u64,
+    /// How many requests shared a flush.
+    pub(crate) together: usize,
 }
 
 /// Sends this to the gateway. Fails if anything was answered but 202, or was not what
@@ -30,7 +32,9 @@ pub(crate) fn drive(scratch: &Scratch, gateway: &Gateway, load: &Load) -> Result
     check(load.kind, measured.requests, counts)?;
     let seconds = Duration::from_secs(load.seconds).as_secs_f64();
     let processors = Some(busy.as_secs_f64() / seconds);
-    Ok(Sample { measured, processors, created: counts.created })
+    let together = counts.accepted.checked_div(counts.batches).unwrap_or(1);
+    let together = usize::try_from(together).unwrap_or(1).max(1);
+    Ok(Sample { measured, processors, created: counts.created, together })
 }
 
 /// What the gateway has done once it has nothing to do: wrk leaves its last requests
@@ -50,7 +54,7 @@ fn settled(gateway: &Gateway) -> Result<Counts, Trouble> {
 /// wrk counts what was answered by a status over 399. That every other answer was a
 /// 202 the gateway's own count tells, which costs the generator nothing.
 fn check(kind: Kind, requests: u64, counts: Counts) -> Result<(), Trouble> {
-    let Counts { accepted, created, updated, merged, unchanged } = counts;
+    let Counts { accepted, created, updated, merged, unchanged, .. } = counts;
     if accepted < requests {
         return Err(Trouble::new(format!("of {requests} answers only {accepted} were 202")));
     }

@@ -32,6 +32,8 @@ pub(crate) struct Counts {
     pub(crate) updated: u64,
     pub(crate) merged: u64,
     pub(crate) unchanged: u64,
+    /// Batches in which all these were stored.
+    pub(crate) batches: u64,
 }
 
 impl Gateway {
@@ -60,6 +62,7 @@ impl Gateway {
             updated: count("gateway_profiles_total{effect=\"updated\"}")?,
             merged: count("gateway_profiles_total{effect=\"merged\"}")?,
             unchanged: count("gateway_profiles_total{effect=\"unchanged\"}")?,
+            batches: count("gateway_commit_batches_total")?,
         })
     }
 }
@@ -73,6 +76,7 @@ impl Counts {
             updated: self.updated - earlier.updated,
             merged: self.merged - earlier.merged,
             unchanged: self.unchanged - earlier.unchanged,
+            batches: self.batches - earlier.batches,
         }
     }
 }

@@ -8,9 +8,7 @@ use crate::{
     bare, driving,
     driving::Sample,
     gateway::Gateway,
-    limits,
-    recording::{self, Groups},
-    replay,
+    limits, recording, replay,
     report::{Percentiles, Ratio, Report, Row, count, duration, grouped, median, per_second},
     scratch::{self, Scratch},
     seed, tell,
@@ -82,8 +80,6 @@ struct Turns<'a> {
     gateway_data: PathBuf,
     /// Where the loop over sled has the same.
     loop_data: PathBuf,
-    /// What new people make the committer write.
-    newcomers: Groups,
     samples: Vec<(&'static str, Sample)>,
 }
 
@@ -94,9 +90,8 @@ impl<'a> Turns<'a> {
         seed::people(&gateway_data, 0..profiles)?;
         seed::visitors(&gateway_data, 0..rounds * limits::VISITORS_PER_RUN)?;
         scratch::copy(&gateway_data, &loop_data)?;
-        let newcomers = recording::new_people(recorded(options.seconds))?;
         let samples = Vec::new();
-        Ok(Turns { scratch, options, gateway_data, loop_data, newcomers, samples })
+        Ok(Turns { scratch, options, gateway_data, loop_data, samples })
     }
 
     fn clean(self) -> Result<(), Trouble> {
@@ -109,8 +104,8 @@ impl<'a> Turns<'a> {
         self.newcomers(NEW, 1)?;
         self.loop_over_new()?;
         self.newcomers(NEW_COMPANIES, limits::COMPANIES)?;
-        self.loop_over_updates(round)?;
-        self.known(round)
+        self.known(round)?;
+        self.loop_over_updates(round)
     }
 
     fn load(&self, kind: Kind, companies: u64, run: u64) -> Load {
@@ -125,7 +120,7 @@ impl<'a> Turns<'a> {
         let seconds = std::time::Duration::from_secs(load.seconds).as_secs_f64();
         let processors = Some(server.processor_time()?.as_secs_f64() / seconds);
         server.stop()?;
-        self.note(BARE, Sample { measured, processors, created: 0 });
+        self.note(BARE, Sample { measured, processors, created: 0, together: 1 });
         Ok(())
     }
 
@@ -161,16 +156,20 @@ impl<'a> Turns<'a> {
 
     fn loop_over_new(&mut self) -> Result<(), Trouble> {
         let data = self.scratch.fresh("empty")?;
-        let measured = replay::replay(&data, &self.newcomers, self.options.seconds)?;
-        self.note(LOOP_NEW, Sample { measured, processors: None, created: 0 });
+        let together = self.together(NEW);
+        let groups = recording::new_people(recorded(self.options.seconds, together), together)?;
+        let measured = replay::replay(&data, &groups, self.options.seconds)?;
+        self.note(LOOP_NEW, Sample { measured, processors: None, created: 0, together });
         scratch::remove(&data)
     }
 
     fn loop_over_updates(&mut self, round: u64) -> Result<(), Trouble> {
         let HttpOptions { seconds, profiles, .. } = self.options;
-        let groups = recording::updates(&self.loop_data, profiles, recorded(seconds), round)?;
+        let together = self.together(UPDATES);
+        let count = recorded(seconds, together);
+        let groups = recording::updates(&self.loop_data, profiles, count, round, together)?;
         let measured = replay::replay(&self.loop_data, &groups, seconds)?;
-        self.note(LOOP_UPDATES, Sample { measured, processors: None, created: 0 });
+        self.note(LOOP_UPDATES, Sample { measured, processors: None, created: 0, together });
         Ok(())
     }
 
@@ -178,6 +177,12 @@ impl<'a> Turns<'a> {
         let rate = per_second(sample.measured.rate);
         tell(&format!("    {name}: {rate}, p99 {}", duration(sample.measured.times.p99)));
         self.samples.push((name, sample));
+    }
+
+    /// How many requests shared a flush when this was measured last: as many as are to
+    /// share one in the loop.
+    fn together(&self, name: &str) -> usize {
+        self.of(name).last().map_or(1, |sample| sample.together)
     }
 
     fn of(&self, name: &str) -> impl Iterator<Item = &Sample> {
@@ -229,18 +234,21 @@ impl<'a> Turns<'a> {
         let rates: Vec<String> =
             self.of(name).map(|sample| grouped(sample.measured.rate)).collect();
         let rounds = format!("rounds: {}", rates.join(" and "));
+        let together: Vec<String> =
+            self.of(name).map(|sample| sample.together.to_string()).collect();
+        let together = format!("; {} requests a flush", together.join(" and "));
         if self.of(name).any(|sample| sample.processors.is_some()) {
             let server = self.median(name, |sample| sample.processors.unwrap_or(0.0));
             let generator = self.median(name, |sample| sample.measured.processors);
-            format!("{rounds}; processors: server {server:.2}, wrk {generator:.2}")
+            format!("{rounds}{together}; processors: server {server:.2}, wrk {generator:.2}")
         } else {
-            format!("{rounds}; {} requests a flush, times are a flush's", limits::GROUP)
+            format!("{rounds}{together}, times are a flush's")
         }
     }
 }
 
 /// Requests to be recorded for a loop of so many seconds: whole groups of them.
-fn recorded(seconds: u64) -> u64 {
-    let group = limits::GROUP as u64;
+fn recorded(seconds: u64, together: usize) -> u64 {
+    let group = together as u64;
     (seconds * limits::RECORDED_PER_SECOND).min(limits::RECORDED) / group * group
 }

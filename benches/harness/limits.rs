@@ -5,13 +5,8 @@ use std::time::Duration;
 /// Connections of the load generator: those of the numbers to meet.
 pub(crate) const CONNECTIONS: usize = 64;
 
-/// Requests one flush serves in the loop over sled alone. The gateway does not tell
-/// how many share one; with 64 connections it cannot be more than 64, and more would
-/// favour the loop, so the ratio is never told better than it is.
-pub(crate) const GROUP: usize = 64;
-
 /// Memory for the store's cache, in MiB: the gateway's default.
-pub(crate) const CACHE_MIB: u64 = 512;
+pub(crate) const CACHE_MIB: u64 = 1_024;
 
 /// Memory the process may take beside the cache.
 pub(crate) const MEMORY_BESIDE_CACHE_MIB: u64 = 150;

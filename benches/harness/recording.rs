@@ -18,8 +18,12 @@ use crate::{
     trouble::{Trouble, While},
 };
 
-/// The writes of one flush after the other, each for [`limits::GROUP`] requests.
-pub(crate) type Groups = Vec<Vec<Write>>;
+/// The writes of one flush after the other.
+pub(crate) struct Groups {
+    /// Of how many requests each has the writes.
+    pub(crate) size: usize,
+    pub(crate) writes: Vec<Vec<Write>>,
+}
 
 /// An engine that reads from another and writes nowhere. Whoever is asked about twice
 /// would be decided by what is out of date, so nobody is.
@@ -70,22 +74,29 @@ impl Engine for Recording {
     }
 }
 
-/// What is written when so many new people come to an empty store.
-pub(crate) fn new_people(count: u64) -> Result<Groups, Trouble> {
+/// What is written when so many new people come to an empty store, so many together.
+pub(crate) fn new_people(count: u64, together: usize) -> Result<Groups, Trouble> {
     let first = limits::SEEDED;
     let bodies = (first..first + count).map(|number| people::customer(number, VERSION));
-    record(Arc::new(MemoryEngine::new()), bodies)
+    record(Arc::new(MemoryEngine::new()), bodies, together)
 }
 
-/// What is written when so many of the people in this store change. Each time another
-/// `turn` is recorded it is other people's turn, as long as there are enough.
-pub(crate) fn updates(data: &Path, known: u64, count: u64, turn: u64) -> Result<Groups, Trouble> {
+/// What is written when so many of the people in this store change, so many together.
+/// Each time another `turn` is recorded it is other people's turn, as long as there are
+/// enough.
+pub(crate) fn updates(
+    data: &Path,
+    known: u64,
+    count: u64,
+    turn: u64,
+    together: usize,
+) -> Result<Groups, Trouble> {
     // The run over HTTP leaves the last tenth alone as well.
     let known = known * 9 / 10;
-    let count = count.min(known);
+    let count = count.min(known) / together as u64 * together as u64;
     let numbers = (0..count).map(|number| shuffled(turn * count + number, known));
     let bodies = numbers.map(|number| people::customer(number, VERSION + 1 + turn));
-    record(seed::open_sled(data)?, bodies)
+    record(seed::open_sled(data)?, bodies, together)
 }
 
 /// A number below `count`, all over it, and no two the same in `count` that follow.
@@ -98,7 +109,11 @@ fn shuffled(number: u64, count: u64) -> u64 {
 /// No outcome is ever removed: what tidying up costs the gateway, the loop is spared.
 const KEEP_ALL: Retention = Retention { days: u64::MAX, count: u64::MAX };
 
-fn record(read: Arc<dyn Engine>, bodies: impl Iterator<Item = String>) -> Result<Groups, Trouble> {
+fn record(
+    read: Arc<dyn Engine>,
+    bodies: impl Iterator<Item = String>,
+    together: usize,
+) -> Result<Groups, Trouble> {
     let runtime = seed::runtime()?;
     let company = people::first_company()?;
     let recording = Arc::new(Recording { read, noted: Mutex::default(), gate: Mutex::default() });
@@ -107,17 +122,17 @@ fn record(read: Arc<dyn Engine>, bodies: impl Iterator<Item = String>) -> Result
     // That the store is of this version is written before any request.
     drop(recording.take());
     let mut submissions = bodies.map(|body| people::submission(&company, &body)).peekable();
-    let mut groups = Groups::new();
+    let mut writes = Vec::new();
     while submissions.peek().is_some() {
-        let group = submissions.by_ref().take(limits::GROUP);
+        let group = submissions.by_ref().take(together);
         let held = recording.hold();
         let answers = runtime.block_on(seed::enqueue(&store, group))?;
         drop(held);
         runtime.block_on(seed::answered(answers))?;
-        groups.push(recording.take());
+        writes.push(recording.take());
     }
     runtime.block_on(store.close()).while_doing("close the store that was recorded")?;
-    Ok(groups)
+    Ok(Groups { size: together, writes })
 }
 
 #[cfg(test)]
@@ -126,12 +141,12 @@ mod tests {
 
     #[test]
     fn a_group_has_the_writes_of_as_many_requests_as_it_is_said_to() {
-        let groups = new_people(2 * limits::GROUP as u64 + 1).unwrap();
-        let writes: Vec<usize> = groups.iter().map(Vec::len).collect();
+        let groups = new_people(2 * 30 + 1, 30).unwrap();
+        let writes: Vec<usize> = groups.writes.iter().map(Vec::len).collect();
         // One alone: the person, two identifiers, the order of updates, and the outcome.
         assert_eq!(writes[2], 5);
         // The outcomes of a group are kept in a few records.
-        let people = limits::GROUP * 4;
+        let people = 30 * 4;
         assert!(writes[..2].iter().all(|writes| (people + 1..people + 16).contains(writes)));
     }
 

@@ -32,15 +32,15 @@ pub(crate) fn replay(data: &Path, groups: &Groups, seconds: u64) -> Result<Measu
     // All as crates/profile-store/src/engine/sled.rs has it.
     let config = sled::Config::new()
         .path(data)
-        .cache_capacity(limits::CACHE_MIB * 1_024 * 1_024)
+        .cache_capacity(limits::CACHE_MIB * 1_024 * 1_024 / 2)
         .flush_every_ms(None);
     let db = config.open().while_doing(&opening)?;
     let tree = db.open_tree(TREE).while_doing(&opening)?;
     let log = File::open(data.join(DATABASE)).while_doing(&opening)?;
 
     let writing = "write to sled (is the disk full?)";
-    let (began, mut times) = (clock::now(), Vec::with_capacity(groups.len()));
-    for group in groups {
+    let (began, mut times) = (clock::now(), Vec::with_capacity(groups.writes.len()));
+    for group in &groups.writes {
         let group_began = clock::now();
         tree.apply_batch(batch(group)).while_doing(writing)?;
         db.flush().while_doing(writing)?;
@@ -50,7 +50,7 @@ pub(crate) fn replay(data: &Path, groups: &Groups, seconds: u64) -> Result<Measu
             break;
         }
     }
-    let (took, requests) = (began.elapsed(), (times.len() * limits::GROUP) as u64);
+    let (took, requests) = (began.elapsed(), (times.len() * groups.size) as u64);
     let rate = clock::rate(requests, took);
     Ok(Measured { requests, rate, times: Percentiles::of(&mut times), processors: 0.0 })
 }

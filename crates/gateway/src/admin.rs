@@ -33,6 +33,7 @@ async fn ready(gateway: Data<Gateway>) -> impl Responder {
 /// the file system for its size.
 async fn metrics(gateway: Data<Gateway>) -> impl Responder {
     gateway.meters.set_commit_queue_depth(gateway.store.queue_depth() as u64);
+    gateway.meters.set_commit_batches(gateway.store.batches());
     match gateway.store.bytes().await {
         Ok(bytes) => gateway.meters.set_store_bytes(bytes),
         Err(error) => tracing::warn!(%error, "the size of the store is not known"),

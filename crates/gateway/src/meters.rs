@@ -7,7 +7,7 @@
 
 use std::{
     fmt::{self, Write},
-    sync::atomic::AtomicU64,
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -115,6 +115,7 @@ const OTHER: &str = "other";
 pub struct Meters {
     accepted: Counter,
     commit: Histogram,
+    commit_batches: Counter,
     commit_queue_depth: Gauge<u64, AtomicU64>,
     effects: [(Effect, Counter); Effect::ALL.len()],
     failed: Counter,
@@ -148,6 +149,7 @@ impl Meters {
             effects: effects(&mut registry),
             parse: PARSE_SECONDS.register(&mut registry, parse),
             commit: COMMIT_SECONDS.register(&mut registry, commit),
+            commit_batches: COMMIT_BATCHES.register(&mut registry, Counter::default()),
             commit_queue_depth: COMMIT_QUEUE_DEPTH.register(&mut registry, Gauge::default()),
             store_bytes: STORE_BYTES.register(&mut registry, Gauge::default()),
             registry,
@@ -192,6 +194,11 @@ impl Meters {
     /// Records how long a request waited for its commit, the queue included.
     pub fn committed(&self, took: Duration) {
         self.commit.observe(took.as_secs_f64());
+    }
+
+    /// Sets how many batches were stored; they are never fewer than before.
+    pub fn set_commit_batches(&self, batches: u64) {
+        self.commit_batches.inner().store(batches, Ordering::Relaxed);
     }
 
     /// Sets how many requests wait to be committed.
@@ -300,6 +307,7 @@ pub const CATALOGUE: &[Entry] = &[
     PROFILES,
     PARSE_SECONDS,
     COMMIT_SECONDS,
+    COMMIT_BATCHES,
     COMMIT_QUEUE_DEPTH,
     STORE_BYTES,
 ];
@@ -357,6 +365,14 @@ const COMMIT_SECONDS: Entry = Entry {
     kind: Kind::Histogram,
     labels: "",
     help: "Time from handing a request to the store to its answer, waiting included.",
+};
+
+const COMMIT_BATCHES: Entry = Entry {
+    name: "gateway_commit_batches_total",
+    kind: Kind::Counter,
+    labels: "",
+    help: "Batches in which requests were stored. Requests stored by batches is how many share a \
+           flush.",
 };
 
 const COMMIT_QUEUE_DEPTH: Entry = Entry {
@@ -423,6 +439,7 @@ mod tests {
         meters.parsed(Duration::from_micros(3));
         meters.committed(Duration::from_millis(2));
         meters.set_commit_queue_depth(17);
+        meters.set_commit_batches(3);
         meters.set_store_bytes(1 << 33);
         let rendered = meters.render();
         has(&rendered, "gateway_parse_seconds_bucket{le=\"0.000002\"} 0");
@@ -430,6 +447,7 @@ mod tests {
         has(&rendered, "gateway_parse_seconds_sum 0.000003");
         has(&rendered, "gateway_commit_seconds_sum 0.002");
         has(&rendered, "gateway_commit_queue_depth 17");
+        has(&rendered, "gateway_commit_batches_total 3");
         has(&rendered, "gateway_store_bytes 8589934592");
     }
 

@@ -12,7 +12,7 @@ use std::{
     mem,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -70,6 +70,8 @@ pub(crate) struct Committer {
     pub(crate) poisoned: Arc<AtomicBool>,
     /// Outcomes that are applied and that nobody is shown yet.
     pub(crate) pending: Arc<Pending>,
+    /// How many batches of requests were stored.
+    pub(crate) batches: Arc<AtomicU64>,
     /// The number of each company's newest outcome.
     pub(crate) sequences: HashMap<CompanyId, u64>,
     /// Chance for the next profile's id.
@@ -206,6 +208,7 @@ impl Committer {
             results.push(self.decide(&mut view, submission).await);
         }
         self.write(view.into_writes()).await?;
+        self.batches.fetch_add(1, Ordering::Relaxed);
         Ok(results)
     }
 

@@ -7,7 +7,7 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -80,6 +80,7 @@ pub struct Store {
     queue: mpsc::Sender<Job>,
     poisoned: Arc<AtomicBool>,
     pending: Arc<Pending>,
+    batches: Arc<AtomicU64>,
 }
 
 /// Why a request was not stored.
@@ -142,6 +143,7 @@ impl Store {
         let (sender, queue) = mpsc::channel(limits::QUEUE);
         let poisoned = Arc::new(AtomicBool::new(false));
         let pending = Arc::new(Pending::default());
+        let batches = Arc::new(AtomicU64::new(0));
         let committer = Committer {
             engine: Arc::clone(&engine),
             mint,
@@ -150,6 +152,7 @@ impl Store {
             pruner: Pruner::new(options.retention),
             poisoned: Arc::clone(&poisoned),
             pending: Arc::clone(&pending),
+            batches: Arc::clone(&batches),
             sequences: HashMap::new(),
             chance: None,
             latest: Timestamp::default(),
@@ -159,7 +162,7 @@ impl Store {
         let runtime = runtime.map_err(OpenError::Thread)?;
         let thread = std::thread::Builder::new().name("committer".into());
         thread.spawn(move || runtime.block_on(committer.run())).map_err(OpenError::Thread)?;
-        Ok(Store { engine, queue: sender, poisoned, pending })
+        Ok(Store { engine, queue: sender, poisoned, pending, batches })
     }
 
     /// Decides and stores one request. The answer comes when it is stored as
@@ -243,6 +246,12 @@ impl Store {
     /// How many requests wait to be stored.
     pub fn queue_depth(&self) -> usize {
         self.queue.max_capacity() - self.queue.capacity()
+    }
+
+    /// How many batches of requests were stored since the store was opened. Requests by
+    /// batches is how many share a flush.
+    pub fn batches(&self) -> u64 {
+        self.batches.load(Ordering::Relaxed)
     }
 
     /// Bytes taken up on the medium.
