@@ -18,8 +18,8 @@ pub(crate) struct Sample {
     pub(crate) processors: Option<f64>,
     /// Requests among them that were new people.
     pub(crate) created: u64,
-    /// How many requests shared a flush.
-    pub(crate) together: usize,
+    /// How many requests shared a flush, if there were any.
+    pub(crate) together: Option<usize>,
 }
 
 /// Sends this to the gateway. Fails if anything was answered but 202, or was not what
@@ -32,8 +32,9 @@ pub(crate) fn drive(scratch: &Scratch, gateway: &Gateway, load: &Load) -> Result
     check(load.kind, measured.requests, counts)?;
     let seconds = Duration::from_secs(load.seconds).as_secs_f64();
     let processors = Some(busy.as_secs_f64() / seconds);
-    let together = counts.accepted.checked_div(counts.batches).unwrap_or(1);
-    let together = usize::try_from(together).unwrap_or(1).max(1);
+    // Rounded up, which favours what is given as many.
+    let together = (0 < counts.batches).then(|| counts.accepted.div_ceil(counts.batches));
+    let together = together.and_then(|together| usize::try_from(together).ok());
     Ok(Sample { measured, processors, created: counts.created, together })
 }
 

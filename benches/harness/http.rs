@@ -120,7 +120,7 @@ impl<'a> Turns<'a> {
         let seconds = std::time::Duration::from_secs(load.seconds).as_secs_f64();
         let processors = Some(server.processor_time()?.as_secs_f64() / seconds);
         server.stop()?;
-        self.note(BARE, Sample { measured, processors, created: 0, together: 1 });
+        self.note(BARE, Sample { measured, processors, created: 0, together: None });
         Ok(())
     }
 
@@ -157,19 +157,25 @@ impl<'a> Turns<'a> {
     fn loop_over_new(&mut self) -> Result<(), Trouble> {
         let data = self.scratch.fresh("empty")?;
         let together = self.together(NEW);
-        let groups = recording::new_people(recorded(self.options.seconds, together), together)?;
+        let groups = recording::new_people(recorded(self.options.seconds), together)?;
         let measured = replay::replay(&data, &groups, self.options.seconds)?;
-        self.note(LOOP_NEW, Sample { measured, processors: None, created: 0, together });
+        self.note(
+            LOOP_NEW,
+            Sample { measured, processors: None, created: 0, together: Some(together) },
+        );
         scratch::remove(&data)
     }
 
     fn loop_over_updates(&mut self, round: u64) -> Result<(), Trouble> {
         let HttpOptions { seconds, profiles, .. } = self.options;
         let together = self.together(UPDATES);
-        let count = recorded(seconds, together);
+        let count = recorded(seconds);
         let groups = recording::updates(&self.loop_data, profiles, count, round, together)?;
         let measured = replay::replay(&self.loop_data, &groups, seconds)?;
-        self.note(LOOP_UPDATES, Sample { measured, processors: None, created: 0, together });
+        self.note(
+            LOOP_UPDATES,
+            Sample { measured, processors: None, created: 0, together: Some(together) },
+        );
         Ok(())
     }
 
@@ -182,7 +188,7 @@ impl<'a> Turns<'a> {
     /// How many requests shared a flush when this was measured last: as many as are to
     /// share one in the loop.
     fn together(&self, name: &str) -> usize {
-        self.of(name).last().map_or(1, |sample| sample.together)
+        self.of(name).last().and_then(|sample| sample.together).unwrap_or(1)
     }
 
     fn of(&self, name: &str) -> impl Iterator<Item = &Sample> {
@@ -235,8 +241,11 @@ impl<'a> Turns<'a> {
             self.of(name).map(|sample| grouped(sample.measured.rate)).collect();
         let rounds = format!("rounds: {}", rates.join(" and "));
         let together: Vec<String> =
-            self.of(name).map(|sample| sample.together.to_string()).collect();
-        let together = format!("; {} requests a flush", together.join(" and "));
+            self.of(name).filter_map(|sample| Some(sample.together?.to_string())).collect();
+        let together = match together.as_slice() {
+            [] => String::new(),
+            together => format!("; {} requests a flush", together.join(" and ")),
+        };
         if self.of(name).any(|sample| sample.processors.is_some()) {
             let server = self.median(name, |sample| sample.processors.unwrap_or(0.0));
             let generator = self.median(name, |sample| sample.measured.processors);
@@ -247,8 +256,7 @@ impl<'a> Turns<'a> {
     }
 }
 
-/// Requests to be recorded for a loop of so many seconds: whole groups of them.
-fn recorded(seconds: u64, together: usize) -> u64 {
-    let group = together as u64;
-    (seconds * limits::RECORDED_PER_SECOND).min(limits::RECORDED) / group * group
+/// Requests to be recorded for a loop of so many seconds.
+fn recorded(seconds: u64) -> u64 {
+    (seconds * limits::RECORDED_PER_SECOND).min(limits::RECORDED)
 }

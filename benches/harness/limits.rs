@@ -8,6 +8,10 @@ pub(crate) const CONNECTIONS: usize = 64;
 /// Memory for the store's cache, in MiB: the gateway's default.
 pub(crate) const CACHE_MIB: u64 = 1_024;
 
+/// What of that sled itself is told: see `CACHE_UNCOUNTED` in
+/// crates/profile-store/src/engine/sled.rs.
+pub(crate) const SLED_CACHE_BYTES: u64 = CACHE_MIB * 1_024 * 1_024 / 2;
+
 /// Memory the process may take beside the cache.
 pub(crate) const MEMORY_BESIDE_CACHE_MIB: u64 = 150;
 

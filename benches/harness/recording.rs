@@ -77,7 +77,8 @@ impl Engine for Recording {
 /// What is written when so many new people come to an empty store, so many together.
 pub(crate) fn new_people(count: u64, together: usize) -> Result<Groups, Trouble> {
     let first = limits::SEEDED;
-    let bodies = (first..first + count).map(|number| people::customer(number, VERSION));
+    let bodies =
+        (first..first + whole(count, together)).map(|number| people::customer(number, VERSION));
     record(Arc::new(MemoryEngine::new()), bodies, together)
 }
 
@@ -93,10 +94,15 @@ pub(crate) fn updates(
 ) -> Result<Groups, Trouble> {
     // The run over HTTP leaves the last tenth alone as well.
     let known = known * 9 / 10;
-    let count = count.min(known) / together as u64 * together as u64;
-    let numbers = (0..count).map(|number| shuffled(turn * count + number, known));
+    let count = count.min(known);
+    let numbers = (0..whole(count, together)).map(|number| shuffled(turn * count + number, known));
     let bodies = numbers.map(|number| people::customer(number, VERSION + 1 + turn));
     record(seed::open_sled(data)?, bodies, together)
+}
+
+/// As many as make whole groups.
+fn whole(count: u64, together: usize) -> u64 {
+    count - count % together as u64
 }
 
 /// A number below `count`, all over it, and no two the same in `count` that follow.
@@ -141,13 +147,16 @@ mod tests {
 
     #[test]
     fn a_group_has_the_writes_of_as_many_requests_as_it_is_said_to() {
-        let groups = new_people(2 * 30 + 1, 30).unwrap();
-        let writes: Vec<usize> = groups.writes.iter().map(Vec::len).collect();
+        let writes =
+            |groups: Groups| -> Vec<usize> { groups.writes.iter().map(Vec::len).collect() };
+        let alone = writes(new_people(2, 1).unwrap());
+        let together = writes(new_people(2 * 30 + 1, 30).unwrap());
         // One alone: the person, two identifiers, the order of updates, and the outcome.
-        assert_eq!(writes[2], 5);
+        assert_eq!(alone, [5, 5]);
         // The outcomes of a group are kept in a few records.
         let people = 30 * 4;
-        assert!(writes[..2].iter().all(|writes| (people + 1..people + 16).contains(writes)));
+        assert_eq!(together.len(), 2);
+        assert!(together.iter().all(|writes| (people + 1..people + 16).contains(writes)));
     }
 
     #[test]

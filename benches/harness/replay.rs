@@ -32,7 +32,7 @@ pub(crate) fn replay(data: &Path, groups: &Groups, seconds: u64) -> Result<Measu
     // All as crates/profile-store/src/engine/sled.rs has it.
     let config = sled::Config::new()
         .path(data)
-        .cache_capacity(limits::CACHE_MIB * 1_024 * 1_024 / 2)
+        .cache_capacity(limits::SLED_CACHE_BYTES)
         .flush_every_ms(None);
     let db = config.open().while_doing(&opening)?;
     let tree = db.open_tree(TREE).while_doing(&opening)?;

@@ -74,8 +74,8 @@ pub const BURST_REQUESTS: NonZeroU32 = NonZeroU32::new(350).expect("350 is not z
 /// Length of the short rate-limit window, as the original documents it.
 pub const BURST_WINDOW: Duration = Duration::from_secs(1);
 
-/// Memory the store may use as a cache, in MiB, unless configured otherwise: half of a
-/// machine with 2 GiB, once there are as many profiles as fill it.
+/// Memory the store may use as a cache, in MiB, unless configured otherwise: a quarter
+/// of a machine with 4 GiB, once there are as many profiles as fill it.
 pub const CACHE_MIB: u64 = 1_024;
 
 /// What the cache may be configured to, in MiB. sled keeps, and no longer counts, a

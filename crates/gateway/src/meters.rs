@@ -196,9 +196,9 @@ impl Meters {
         self.commit.observe(took.as_secs_f64());
     }
 
-    /// Sets how many batches were stored; they are never fewer than before.
+    /// Sets how many batches were stored, of which there are never fewer than before.
     pub fn set_commit_batches(&self, batches: u64) {
-        self.commit_batches.inner().store(batches, Ordering::Relaxed);
+        self.commit_batches.inner().fetch_max(batches, Ordering::Relaxed);
     }
 
     /// Sets how many requests wait to be committed.
@@ -371,8 +371,8 @@ const COMMIT_BATCHES: Entry = Entry {
     name: "gateway_commit_batches_total",
     kind: Kind::Counter,
     labels: "",
-    help: "Batches in which requests were stored. Requests stored by batches is how many share a \
-           flush.",
+    help: "Batches in which what clients and bulk imports sent was stored. How often \
+           `gateway_commit_seconds` was taken, by these, is how many requests share one.",
 };
 
 const COMMIT_QUEUE_DEPTH: Entry = Entry {

@@ -207,8 +207,10 @@ impl Committer {
         for submission in submissions {
             results.push(self.decide(&mut view, submission).await);
         }
-        self.write(view.into_writes()).await?;
-        self.batches.fetch_add(1, Ordering::Relaxed);
+        let writes = view.into_writes();
+        let writes_something = u64::from(!writes.is_empty());
+        self.write(writes).await?;
+        self.batches.fetch_add(writes_something, Ordering::Relaxed);
         Ok(results)
     }
 

@@ -59,7 +59,8 @@ pub struct Scan {
 /// polls them for as long as the medium takes, so they are polled on threads
 /// that may be blocked.
 pub trait Engine: Send + Sync + 'static {
-    /// Reads the values of `keys`, in their order.
+    /// The values of `keys`, in their order. While a batch is applied, some may be of
+    /// before it and others of after.
     fn read<'a>(
         &'a self,
         keys: &'a [Key],

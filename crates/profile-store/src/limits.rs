@@ -34,9 +34,9 @@ pub const BATCH: usize = 256;
 /// read, and profiles may be large.
 pub const BATCH_CLAIMS: usize = 4 * BATCH;
 
-/// Threads that read at a time what a batch needs, where it has to be fetched from the
-/// medium.
-pub const READERS: usize = 8;
+/// Chances for ids that the system is asked for at a time: 256 bytes, which it gives
+/// without interruption.
+pub const CHANCES: usize = 16;
 
 /// Attribute names listed in one outcome; of more, only the number is
 /// kept.

@@ -4,6 +4,8 @@ use std::fmt;
 
 use profile_protocol::ProfileId;
 
+use crate::limits;
+
 /// Milliseconds since 1970-01-01, UTC.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Timestamp {
@@ -67,9 +69,6 @@ pub struct SystemMint {
     chances: Vec<[u8; 16]>,
 }
 
-/// How many chances are asked for at a time: what the system gives without interruption.
-const CHANCES: usize = 16;
-
 impl Mint for SystemMint {
     #[expect(clippy::disallowed_methods, reason = "this is the rim that reads the clock")]
     fn now(&mut self) -> Timestamp {
@@ -82,9 +81,9 @@ impl Mint for SystemMint {
         if let Some(chance) = self.chances.pop() {
             return Ok(u128::from_be_bytes(chance));
         }
-        let mut chances = [[0; 16]; CHANCES];
+        let mut chances = [[0; 16]; limits::CHANCES];
         getrandom::fill(chances.as_flattened_mut()).map_err(|_unspecific| NoRandomness)?;
-        let (chance, rest) = (chances[0], &chances[1..]);
+        let [chance, rest @ ..] = chances;
         self.chances.extend(rest);
         Ok(u128::from_be_bytes(chance))
     }
@@ -125,7 +124,8 @@ mod tests {
     #[test]
     fn chance_does_not_repeat() {
         let mut mint = SystemMint::default();
-        let chances: HashSet<u128> = (0..3 * CHANCES).map(|_| mint.chance().unwrap()).collect();
-        assert_eq!(chances.len(), 3 * CHANCES);
+        let count = 3 * limits::CHANCES;
+        let chances: HashSet<u128> = (0..count).map(|_| mint.chance().unwrap()).collect();
+        assert_eq!(chances.len(), count);
     }
 }

@@ -248,8 +248,8 @@ impl Store {
         self.queue.max_capacity() - self.queue.capacity()
     }
 
-    /// How many batches of requests were stored since the store was opened. Requests by
-    /// batches is how many share a flush.
+    /// In how many batches submissions were stored since the store was opened. Where an
+    /// answer waits for a flush, each has one of its own.
     pub fn batches(&self) -> u64 {
         self.batches.load(Ordering::Relaxed)
     }

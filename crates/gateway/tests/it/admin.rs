@@ -73,6 +73,7 @@ fn meters_tell_what_happened_to_requests() {
         (r#"gateway_profiles_total{effect="unidentified"}"#, 1),
         ("gateway_parse_seconds_count", 8),
         ("gateway_commit_seconds_count", 7),
+        ("gateway_commit_batches_total", 7),
         ("gateway_commit_queue_depth", 0),
     ] {
         assert_eq!(gateway.meter(series), expected, "{series}");

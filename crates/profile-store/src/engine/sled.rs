@@ -1,42 +1,24 @@
 //! The embedded engine. Nothing outside this file names sled.
 
-use std::{
-    fmt,
-    fs::File,
-    io,
-    ops::Bound,
-    path::Path,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{fmt, fs::File, io, ops::Bound, path::Path};
 
 use sled::{Batch, Db, IVec, Tree};
 
 use super::{BoxFuture, Engine, EngineError, Key, Order, Scan, Value, Write};
-use crate::limits;
 
 /// Everything lies in one tree, so that one batch is atomic over all of it.
 const TREE: &[u8] = b"profiles";
 
-/// What reading a key takes at most, usually, whose page is in the cache.
-const READ_CACHED: Duration = Duration::from_micros(10);
-
-/// How much longer many keys may take before several threads read the rest.
-const READ_PATIENCE: Duration = Duration::from_micros(100);
-
-/// How many keys have to be left for that.
-const READ_TOGETHER: usize = 4;
-
 /// How much more memory pages take than sled counts: it goes by their size on the
-/// medium, and their keys and values are allocated one by one. 1.5 times as much was
-/// measured, and the rest is for what it does not evict at once.
+/// medium, while their keys and values are allocated one by one, and it does not evict
+/// at once. Up to 1.5 times as much was measured.
 const CACHE_UNCOUNTED: u64 = 2;
 
 /// How sled is set up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct SledOptions {
-    /// Memory that cached pages may take, in bytes. Where each page lies comes on top of
-    /// that, with 0.2 KB for each profile.
+    /// Memory that cached pages are meant to take, in bytes. Where each page lies comes
+    /// on top of that, with 0.2 KB for each profile.
     pub cache_bytes: u64,
 }
 
@@ -74,53 +56,9 @@ impl SledEngine {
         Ok(SledEngine { db, tree, log })
     }
 
-    fn value(&self, key: &Key) -> Result<Option<Value>, EngineError> {
-        Ok(self.tree.get(key).map_err(failed)?.map(|value| value.to_vec()))
-    }
-
-    /// Reads one after the other, as long as that is quick. Where pages have to be
-    /// fetched from the medium, the rest is read by several threads: to wait for many at
-    /// a time takes little longer than to wait for one.
     fn read_all(&self, keys: &[Key]) -> Result<Vec<Option<Value>>, EngineError> {
-        #[expect(clippy::disallowed_methods, reason = "the medium is the rim")]
-        let began = Instant::now();
-        let mut values = Vec::with_capacity(keys.len());
-        let (mut left, mut patience) = (keys, READ_PATIENCE);
-        while let Some((key, rest)) = left.split_first() {
-            if READ_TOGETHER <= left.len() && patience < began.elapsed() {
-                break;
-            }
-            values.push(self.value(key)?);
-            (left, patience) = (rest, patience + READ_CACHED);
-        }
-        self.read_together(left, &mut values)?;
-        Ok(values)
-    }
-
-    fn read_together(
-        &self,
-        keys: &[Key],
-        values: &mut Vec<Option<Value>>,
-    ) -> Result<(), EngineError> {
-        let share = keys.len().div_ceil(limits::READERS).max(1);
-        let read = |keys: &[Key]| keys.iter().map(|key| self.value(key)).collect();
-        let parts: Vec<Result<Vec<_>, EngineError>> = thread::scope(|scope| {
-            let start = |keys| {
-                let reader = thread::Builder::new().name("reader".into());
-                // Without a thread, whoever collects what was read reads it.
-                reader.spawn_scoped(scope, move || read(keys)).map_err(|_no_thread| keys)
-            };
-            let readers: Vec<_> = keys.chunks(share).map(start).collect();
-            let finish = |reader: Result<thread::ScopedJoinHandle<'_, _>, _>| match reader {
-                Ok(reader) => reader.join().unwrap_or_else(|_panic| Err(panicked())),
-                Err(keys) => read(keys),
-            };
-            readers.into_iter().map(finish).collect()
-        });
-        for part in parts {
-            values.append(&mut part?);
-        }
-        Ok(())
+        let value = |key: &Key| Ok(self.tree.get(key).map_err(failed)?.map(|value| value.to_vec()));
+        keys.iter().map(value).collect()
     }
 
     fn scan_range(&self, scan: &Scan) -> Result<Vec<(Key, Value)>, EngineError> {
@@ -218,10 +156,6 @@ fn opening(error: sled::Error) -> EngineError {
     }
 }
 
-fn panicked() -> EngineError {
-    EngineError::Io(io::Error::other("a thread that read panicked"))
-}
-
 fn failed(error: sled::Error) -> EngineError {
     match error {
         sled::Error::Io(error) => EngineError::Io(error),
@@ -229,27 +163,5 @@ fn failed(error: sled::Error) -> EngineError {
         error @ (sled::Error::Corruption { .. }
         | sled::Error::CollectionNotFound(_)
         | sled::Error::Unsupported(_)) => EngineError::Damaged(error.to_string()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_several_threads_read_is_what_one_reads() {
-        let directory = tempfile::tempdir().unwrap();
-        let options = SledOptions { cache_bytes: 8 * 1024 * 1024 };
-        let engine = SledEngine::open(directory.path(), options).unwrap();
-        let keys: Vec<Key> = (0..100_u8).map(|number| vec![number]).collect();
-        let present = keys.iter().filter(|key| !key[0].is_multiple_of(3));
-        let writes = present.map(|key| Write { key: key.clone(), value: Some(key.clone()) });
-        engine.apply_batch(writes.collect()).unwrap();
-        for count in [0, 1, 7, 8, 9, 100] {
-            let mut values = Vec::new();
-            engine.read_together(&keys[..count], &mut values).unwrap();
-            assert_eq!(values, engine.read_all(&keys[..count]).unwrap());
-            assert_eq!(values.iter().flatten().count(), count - count.div_ceil(3));
-        }
     }
 }

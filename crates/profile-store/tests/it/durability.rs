@@ -40,6 +40,19 @@ fn every_answer_waits_for_a_flush() {
 }
 
 #[test]
+fn requests_that_waited_together_are_one_batch_and_those_that_store_nothing_are_none() {
+    let mut world = opened(Durability::Flushed);
+    world.say_together(&["e:ann", "e:bob", "e:cat"].map(asked));
+    // One went ahead of them.
+    assert_eq!(world.store.batches(), 2);
+    world.explain("e:dan");
+    assert!(world.merge(0, 1).is_ok());
+    assert_eq!(world.store.batches(), 2);
+    world.say("e:ann");
+    assert_eq!(world.store.batches(), 3);
+}
+
+#[test]
 fn a_batch_ends_before_its_requests_claim_too_much() {
     let world = opened(Durability::Flushed);
     let named = 30;
