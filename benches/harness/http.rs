@@ -13,7 +13,7 @@ use crate::{
     scratch::{self, Scratch},
     seed, tell,
     trouble::Trouble,
-    wrk::{self, Kind, Load},
+    wrk::{self, Kind, Load, Measured},
 };
 
 const BARE: &str = "bare handler";
@@ -159,10 +159,7 @@ impl<'a> Turns<'a> {
         let together = self.together(NEW);
         let groups = recording::new_people(recorded(self.options.seconds), together)?;
         let measured = replay::replay(&data, &groups, self.options.seconds)?;
-        self.note(
-            LOOP_NEW,
-            Sample { measured, processors: None, created: 0, together: Some(together) },
-        );
+        self.note_loop(LOOP_NEW, measured, together);
         scratch::remove(&data)
     }
 
@@ -172,11 +169,13 @@ impl<'a> Turns<'a> {
         let count = recorded(seconds);
         let groups = recording::updates(&self.loop_data, profiles, count, round, together)?;
         let measured = replay::replay(&self.loop_data, &groups, seconds)?;
-        self.note(
-            LOOP_UPDATES,
-            Sample { measured, processors: None, created: 0, together: Some(together) },
-        );
+        self.note_loop(LOOP_UPDATES, measured, together);
         Ok(())
+    }
+
+    fn note_loop(&mut self, name: &'static str, measured: Measured, together: usize) {
+        let together = Some(together);
+        self.note(name, Sample { measured, processors: None, created: 0, together });
     }
 
     fn note(&mut self, name: &'static str, sample: Sample) {

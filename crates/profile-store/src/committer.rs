@@ -207,10 +207,11 @@ impl Committer {
         for submission in submissions {
             results.push(self.decide(&mut view, submission).await);
         }
-        let writes = view.into_writes();
-        let writes_something = u64::from(!writes.is_empty());
-        self.write(writes).await?;
-        self.batches.fetch_add(writes_something, Ordering::Relaxed);
+        self.write(view.into_writes()).await?;
+        // What is refused writes nothing.
+        if results.iter().any(Result::is_ok) {
+            self.batches.fetch_add(1, Ordering::Relaxed);
+        }
         Ok(results)
     }
 

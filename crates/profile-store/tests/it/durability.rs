@@ -46,6 +46,7 @@ fn requests_that_waited_together_are_one_batch_and_those_that_store_nothing_are_
     // One went ahead of them.
     assert_eq!(world.store.batches(), 2);
     world.explain("e:dan");
+    assert_eq!(world.try_say("create e:ann"), "duplicate 0");
     assert!(world.merge(0, 1).is_ok());
     assert_eq!(world.store.batches(), 2);
     world.say("e:ann");
