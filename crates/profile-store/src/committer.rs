@@ -27,7 +27,7 @@ use crate::{
     Delete, Effect, ImportJob, MergeProfiles, Mint, Moment, Outcome, Submission, Timestamp, Undo,
     Unmerged,
     engine::{Engine, EngineError, Write},
-    limits,
+    key, limits,
     pending::Pending,
     prune::Pruner,
     runs::newest_outcome,
@@ -78,6 +78,8 @@ pub(crate) struct Committer {
     pub(crate) chance: Option<u128>,
     /// The time, when it was last looked at.
     pub(crate) latest: Timestamp,
+    /// How many records of outcomes were written since the last step of pruning.
+    pub(crate) recorded: usize,
     /// Since when something is applied that was not flushed.
     pub(crate) unflushed: Option<Instant>,
 }
@@ -87,7 +89,6 @@ impl Committer {
     pub(crate) async fn run(mut self) {
         let mut jobs = Vec::with_capacity(limits::BATCH);
         while self.receive(&mut jobs).await {
-            let page = limits::PRUNE_STEP.max(2 * jobs.len());
             let stopped = self.serve(mem::take(&mut jobs)).await;
             if let Some(answer) = stopped {
                 let flushed = self.flush().await;
@@ -96,6 +97,7 @@ impl Committer {
                 respond(answer, flushed);
                 return;
             }
+            let page = limits::PRUNE_STEP.max(2 * mem::take(&mut self.recorded));
             self.prune(page).await;
         }
         // A failure is logged, and nobody is left to be told.
@@ -282,6 +284,7 @@ impl Committer {
         if writes.is_empty() {
             return Ok(());
         }
+        self.recorded += writes.iter().filter(|write| key::leads_to_outcomes(&write.key)).count();
         let applied = self.engine.apply(writes).await;
         applied.map_err(|error| self.poison(&error))?;
         let since = *self.unflushed.get_or_insert_with(Instant::now);

@@ -47,7 +47,7 @@ pub(crate) enum Kind {
 pub(crate) const FORMAT: &[u8] = b"\0format";
 
 /// The version of this layout.
-pub(crate) const FORMAT_VERSION: &[u8] = &[4];
+pub(crate) const FORMAT_VERSION: &[u8] = &[5];
 
 /// Greater than the key of the format, and smaller than every company's.
 pub(crate) const BEFORE_COMPANIES: &[u8] = &[END + 1];
@@ -149,6 +149,12 @@ pub(crate) fn email_prefix(company: &CompanyId) -> Key {
     key
 }
 
+/// Whether this is the key of a record of outcomes.
+pub(crate) fn leads_to_outcomes(key: &[u8]) -> bool {
+    let kind = key.iter().position(|&byte| byte == END).and_then(|end| key.get(end + 1));
+    kind == Some(&(Kind::Outcomes as u8))
+}
+
 /// A key taken apart.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Parsed {
@@ -236,6 +242,8 @@ mod tests {
             (FORMAT.to_vec(), Parsed::Format),
         ];
         for (key, parsed) in cases {
+            let outcomes = matches!(parsed, Parsed::Outcomes(..));
+            assert_eq!(leads_to_outcomes(&key), outcomes);
             assert_eq!(parse(&key), Some(parsed));
         }
     }

@@ -63,9 +63,10 @@ pub const RUNS_READ: usize = 16;
 /// Records of outcomes read at a time to find what has expired: mostly that nothing has.
 pub const RUNS_PRUNED: usize = 8;
 
-/// Records of outcomes looked at in one step of pruning, at least. A step runs
-/// between two batches and has to be short against them.
-pub const PRUNE_STEP: usize = 64;
+/// Records of outcomes looked at in one step of pruning, at least, or twice as many as
+/// the batch before it wrote. A step runs between two batches and has to be short against
+/// them; one of 128 took 15 ms where the records had to be read from the disk.
+pub const PRUNE_STEP: usize = 8;
 
 /// Milliseconds between two rounds of pruning.
 pub const PRUNE_EVERY_MS: u64 = 60_000;
@@ -105,6 +106,24 @@ pub const IMPORT_ERRORS: usize = 20_000;
 /// Bytes of each text of a problem of a bulk import: room for a sentence, and for
 /// the pointer to a property with a long name.
 pub const IMPORT_TEXT_BYTES: usize = 512;
+
+/// Bytes of changes after which a generation of the journal is closed and settled. While
+/// it is, the next one gathers, so twice this is in memory, and in the journal at least.
+pub const GENERATION_BYTES: usize = 16 * 1_024 * 1_024;
+
+/// Of a generation, the part by which the open one may be ahead of what is settled of
+/// the closed one: a quarter.
+pub const GENERATION_AHEAD: usize = 4;
+
+/// Bytes of changes that are settled until it is told how far that is: a few
+/// milliseconds' work, for which a request may have to wait.
+pub const SETTLED_BYTES: usize = 64 * 1_024;
+
+/// Bytes of changes that are settled until the table is flushed.
+pub const UNFLUSHED_BYTES: usize = 1_024 * 1_024;
+
+/// Removals of keys that one step of a scan passes over.
+pub const REMOVALS_SCANNED: usize = 1_024;
 
 /// Milliseconds a commit may stay unflushed under relaxed durability.
 pub const RELAXED_FLUSH_MS: u64 = 100;

@@ -156,6 +156,7 @@ impl Store {
             sequences: HashMap::new(),
             chance: None,
             latest: Timestamp::default(),
+            recorded: 0,
             unflushed: None,
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();

@@ -1,10 +1,14 @@
 //! The embedded engine. Nothing outside this file names sled.
 
-use std::{fmt, fs::File, io, ops::Bound, path::Path};
+use std::{fmt, fs::File, io, path::Path};
 
-use sled::{Batch, Db, IVec, Tree};
+use sled::{Db, IVec, Tree};
 
-use super::{BoxFuture, Engine, EngineError, Key, Order, Scan, Value, Write};
+use super::{
+    BoxFuture, Engine, EngineError, Key, Order, Scan, Value, Write,
+    journaled::{Journaled, Table},
+};
+use crate::limits;
 
 /// Everything lies in one tree, so that one batch is atomic over all of it.
 const TREE: &[u8] = b"profiles";
@@ -28,8 +32,13 @@ impl Default for SledOptions {
     }
 }
 
-/// A sled database in a directory of its own.
+/// A sled database in a directory of its own, with a journal before it.
 pub struct SledEngine {
+    journaled: Journaled,
+}
+
+/// A sled database without a journal.
+struct SledTable {
     db: Db,
     tree: Tree,
     /// The file that holds sled's log. On Linux sled flushes it by
@@ -41,74 +50,67 @@ pub struct SledEngine {
 /// The name of that file.
 const LOG: &str = "db";
 
+/// The directory of the journal, beside sled's own files.
+const JOURNAL: &str = "journal";
+
 impl SledEngine {
     /// Opens the database in `directory`, creating it if there is none. After a
     /// crash this replays the log, which takes time in step with its length.
     pub fn open(directory: &Path, options: SledOptions) -> Result<SledEngine, EngineError> {
+        let table = SledTable::open(directory, options)?;
+        let journal = directory.join(JOURNAL);
+        let journaled = Journaled::open(Box::new(table), &journal, limits::GENERATION_BYTES)?;
+        Ok(SledEngine { journaled })
+    }
+}
+
+impl SledTable {
+    fn open(directory: &Path, options: SledOptions) -> Result<SledTable, EngineError> {
         let config = sled::Config::new()
             .path(directory)
             .cache_capacity(options.cache_bytes / CACHE_UNCOUNTED)
-            // The store flushes when it has promised to, and nobody else needs to.
+            // It is flushed when a generation of the journal is settled.
             .flush_every_ms(None);
         let db = config.open().map_err(opening)?;
         let tree = db.open_tree(TREE).map_err(failed)?;
         let log = File::open(directory.join(LOG)).map_err(EngineError::Io)?;
-        Ok(SledEngine { db, tree, log })
+        Ok(SledTable { db, tree, log })
+    }
+}
+
+impl Table for SledTable {
+    fn get(&self, key: &[u8]) -> Result<Option<Value>, EngineError> {
+        Ok(self.tree.get(key).map_err(failed)?.map(|value| value.to_vec()))
     }
 
-    fn read_all(&self, keys: &[Key]) -> Result<Vec<Option<Value>>, EngineError> {
-        let value = |key: &Key| Ok(self.tree.get(key).map_err(failed)?.map(|value| value.to_vec()));
-        keys.iter().map(value).collect()
-    }
-
-    fn scan_range(&self, scan: &Scan) -> Result<Vec<(Key, Value)>, EngineError> {
-        let past = past_prefix(&scan.prefix);
-        let within = |after: &&[u8]| match scan.order {
-            Order::Ascending => scan.prefix.as_slice() <= *after,
-            Order::Descending => past.as_deref().is_none_or(|past| *after < past),
-        };
-        // A reader may go on from a key that is not in the range; then the range
-        // begins where it begins.
-        let after = scan.after.as_deref().filter(within).map(Bound::Excluded);
-        let start = Bound::Included(scan.prefix.as_slice());
-        let end = past.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+    fn scan(&self, scan: &Scan) -> Result<Vec<(Key, Value)>, EngineError> {
+        let Some(range) = scan.range() else { return Ok(Vec::new()) };
+        let entries = self.tree.range::<Key, _>(range);
         let owned = |entry: sled::Result<(IVec, IVec)>| {
             entry.map(|(key, value)| (key.to_vec(), value.to_vec())).map_err(failed)
         };
         match scan.order {
-            Order::Ascending => {
-                let range = self.tree.range::<&[u8], _>((after.unwrap_or(start), end));
-                range.take(scan.limit).map(owned).collect()
-            }
-            Order::Descending => {
-                let range = self.tree.range::<&[u8], _>((start, after.unwrap_or(end)));
-                range.rev().take(scan.limit).map(owned).collect()
-            }
+            Order::Ascending => entries.take(scan.limit).map(owned).collect(),
+            Order::Descending => entries.rev().take(scan.limit).map(owned).collect(),
         }
     }
 
-    fn apply_batch(&self, writes: Vec<Write>) -> Result<(), EngineError> {
-        let mut batch = Batch::default();
-        for Write { key, value } in writes {
-            match value {
-                Some(value) => batch.insert(key, value),
-                None => batch.remove(key),
-            }
-        }
-        self.tree.apply_batch(batch).map_err(failed)
+    fn put(&self, key: &[u8], value: Option<&[u8]>) -> Result<(), EngineError> {
+        let before = match value {
+            Some(value) => self.tree.insert(key, value),
+            None => self.tree.remove(key),
+        };
+        before.map(drop).map_err(failed)
     }
-}
 
-/// The smallest key greater than every key with this prefix, if there is one.
-fn past_prefix(prefix: &[u8]) -> Option<Key> {
-    let mut end = prefix.to_vec();
-    while let Some(last) = end.pop() {
-        if let Some(next) = last.checked_add(1) {
-            end.push(next);
-            return Some(end);
-        }
+    fn flush(&self) -> Result<(), EngineError> {
+        self.db.flush().map_err(failed)?;
+        self.log.sync_data().map_err(EngineError::Io)
     }
-    None
+
+    fn bytes(&self) -> Result<u64, EngineError> {
+        self.db.size_on_disk().map_err(failed)
+    }
 }
 
 impl Engine for SledEngine {
@@ -116,26 +118,23 @@ impl Engine for SledEngine {
         &'a self,
         keys: &'a [Key],
     ) -> BoxFuture<'a, Result<Vec<Option<Value>>, EngineError>> {
-        Box::pin(async { self.read_all(keys) })
+        self.journaled.read(keys)
     }
 
     fn scan<'a>(&'a self, scan: &'a Scan) -> BoxFuture<'a, Result<Vec<(Key, Value)>, EngineError>> {
-        Box::pin(async { self.scan_range(scan) })
+        self.journaled.scan(scan)
     }
 
     fn apply(&self, batch: Vec<Write>) -> BoxFuture<'_, Result<(), EngineError>> {
-        Box::pin(async { self.apply_batch(batch) })
+        self.journaled.apply(batch)
     }
 
     fn flush(&self) -> BoxFuture<'_, Result<(), EngineError>> {
-        Box::pin(async {
-            self.db.flush().map_err(failed)?;
-            self.log.sync_data().map_err(EngineError::Io)
-        })
+        self.journaled.flush()
     }
 
     fn bytes(&self) -> BoxFuture<'_, Result<u64, EngineError>> {
-        Box::pin(async { self.db.size_on_disk().map_err(failed) })
+        self.journaled.bytes()
     }
 }
 

@@ -346,8 +346,8 @@ fn data_that_are_not_a_stores_are_not_opened() {
 
     use crate::clockwork::Clockwork;
 
-    let versions =
-        [b"\x01", b"\x02", b"\x03", b"\x05"].map(|version| (&b"\0format"[..], &version[..]));
+    let versions = [b"\x01", b"\x02", b"\x03", b"\x04", b"\x06"]
+        .map(|version| (&b"\0format"[..], &version[..]));
     for (key, value) in versions.into_iter().chain([(&b"somebody else's"[..], &b"data"[..])]) {
         let engine = Arc::new(MemoryEngine::new());
         wait(engine.apply(vec![write(key.to_vec(), value)])).unwrap();

@@ -1,0 +1,227 @@
+//! Gives a table what an engine promises: batches that are all or nothing, and flushes
+//! that take no longer than one write.
+//!
+//! A batch is written down in the journal and laid over the table in memory, which is all
+//! that an answer waits for. Once enough has gathered the generation is closed, and a
+//! thread of its own settles it: it puts its changes into the table, in the order of their
+//! keys and each key once, flushes the table, and lets go of what the journal has of
+//! them. After a crash the journal is read again, and counts for more than the table,
+//! which may have any part of it already.
+
+mod failure;
+mod journal;
+mod overlay;
+mod settling;
+mod table;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    thread::{self, JoinHandle},
+};
+
+use self::{
+    journal::Journal,
+    overlay::{Overlay, Stretch, merged},
+    settling::{Closed, Settling},
+};
+use crate::{
+    engine::{BoxFuture, Engine, EngineError, Key, Scan, Value, Write},
+    limits,
+};
+
+pub(crate) use self::table::Table;
+
+/// A table with a journal before it.
+pub(crate) struct Journaled {
+    shared: Arc<Shared>,
+    settler: Option<JoinHandle<()>>,
+}
+
+/// What the thread that settles has in common with all others. Who takes several of its
+/// locks takes them in this order.
+struct Shared {
+    table: Box<dyn Table>,
+    directory: PathBuf,
+    /// Bytes of changes after which a generation is closed.
+    generation_bytes: usize,
+    journal: Mutex<Journal>,
+    overlay: RwLock<Overlay>,
+    settling: Settling,
+}
+
+impl Journaled {
+    /// Opens the journal in `directory`, and lays what it has over `table`.
+    pub(crate) fn open(
+        table: Box<dyn Table>,
+        directory: &Path,
+        generation_bytes: usize,
+    ) -> Result<Journaled, EngineError> {
+        let (journal, recovered) = Journal::open(directory)?;
+        let mut overlay = Overlay::default();
+        recovered.into_iter().for_each(|batch| overlay.open.make(batch));
+        let closed = Closed { number: journal.generation() - 1, changes: overlay.close() };
+        // A process that ends again and again before anything is settled leaves more
+        // each time.
+        let much = 2 * generation_bytes < closed.changes.bytes();
+        let shared = Arc::new(Shared {
+            table,
+            directory: directory.to_owned(),
+            generation_bytes,
+            journal: Mutex::new(journal),
+            overlay: RwLock::new(overlay),
+            settling: Settling::of(closed.clone()),
+        });
+        if much {
+            shared.settle(&closed)?;
+        }
+        let settling = Arc::clone(&shared);
+        let settler = thread::Builder::new().name("settler".into());
+        let settler = settler.spawn(move || settling.settle_all()).map_err(EngineError::Io)?;
+        Ok(Journaled { shared, settler: Some(settler) })
+    }
+}
+
+impl Drop for Journaled {
+    /// Waits for the thread that settles, which goes no further: what is not in the
+    /// table is in the journal.
+    fn drop(&mut self) {
+        self.shared.settling.stop();
+        if let Some(settler) = self.settler.take() {
+            // If it panicked, the panic was told where it happened.
+            drop(settler.join());
+        }
+    }
+}
+
+impl Shared {
+    fn journal(&self) -> MutexGuard<'_, Journal> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn overlay(&self) -> RwLockReadGuard<'_, Overlay> {
+        self.overlay.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn overlay_mut(&self) -> RwLockWriteGuard<'_, Overlay> {
+        self.overlay.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read(&self, keys: &[Key]) -> Result<Vec<Option<Value>>, EngineError> {
+        // First what is newer: what is let go of there meanwhile is in the table by then.
+        let newer: Vec<_> = {
+            let overlay = self.overlay();
+            keys.iter().map(|key| overlay.get(key).cloned()).collect()
+        };
+        let values = keys.iter().zip(newer);
+        values.map(|(key, newer)| newer.map_or_else(|| self.table.get(key), Ok)).collect()
+    }
+
+    fn scan(&self, scan: &Scan) -> Result<Vec<(Key, Value)>, EngineError> {
+        let (mut found, mut rest) = (Vec::new(), scan.clone());
+        while 0 < rest.limit {
+            let above = self.overlay().stretch(&rest, limits::REMOVALS_SCANNED);
+            let below = Stretch::of(self.table.scan(&rest)?, rest.limit);
+            let Stretch { changes, until } = merged(below, above, scan.order);
+            let entries = changes.into_iter().filter_map(|(key, value)| Some((key, value?)));
+            found.extend(entries.take(rest.limit));
+            if until.is_none() {
+                break;
+            }
+            rest.limit = scan.limit - found.len();
+            rest.after = until;
+        }
+        Ok(found)
+    }
+
+    fn apply(&self, batch: Vec<Write>) -> Result<(), EngineError> {
+        self.settling.keep_pace(self.generation_bytes)?;
+        let mut journal = self.journal();
+        journal.append(&batch).map_err(EngineError::Io)?;
+        let bytes = {
+            let mut overlay = self.overlay_mut();
+            overlay.open.make(batch);
+            overlay.open.bytes()
+        };
+        if self.settling.gathered(bytes) && self.generation_bytes <= bytes {
+            let number = journal.generation();
+            journal.begin_next().map_err(EngineError::Io)?;
+            let changes = self.overlay_mut().close();
+            self.settling.close(Closed { number, changes });
+        }
+        Ok(())
+    }
+
+    fn flush(&self) -> Result<(), EngineError> {
+        self.settling.require_health()?;
+        self.journal().sync().map_err(EngineError::Io)
+    }
+
+    fn bytes(&self) -> Result<u64, EngineError> {
+        let journal = journal::bytes(&self.directory).map_err(EngineError::Io)?;
+        Ok(self.table.bytes()? + journal)
+    }
+
+    /// Settles one generation after the other, until told to stop.
+    fn settle_all(&self) {
+        let ending = self.settling.ending();
+        while let Some(closed) = self.settling.next() {
+            if let Err(error) = self.settle(&closed) {
+                self.settling.fail(&error);
+                break;
+            }
+        }
+        drop(ending);
+    }
+
+    /// Puts the changes of a generation into the table, and lets go of it; or ends
+    /// before that, if it is told to.
+    fn settle(&self, Closed { number, changes }: &Closed) -> Result<(), EngineError> {
+        let (mut settled, mut told, mut flushed) = (0, 0, 0);
+        for (key, value) in changes.iter() {
+            self.table.put(key, value.as_deref())?;
+            settled += key.len() + value.as_ref().map_or(0, Vec::len);
+            if limits::SETTLED_BYTES <= settled - told {
+                told = settled;
+                if self.settling.tell(settled).is_break() {
+                    return Ok(());
+                }
+            }
+            if limits::UNFLUSHED_BYTES <= settled - flushed {
+                flushed = settled;
+                self.table.flush()?;
+            }
+        }
+        self.table.flush()?;
+        journal::retire(&self.directory, *number).map_err(EngineError::Io)?;
+        let gone = self.overlay_mut().closed.take();
+        self.settling.finish();
+        drop(gone);
+        Ok(())
+    }
+}
+
+impl Engine for Journaled {
+    fn read<'a>(
+        &'a self,
+        keys: &'a [Key],
+    ) -> BoxFuture<'a, Result<Vec<Option<Value>>, EngineError>> {
+        Box::pin(async { self.shared.read(keys) })
+    }
+
+    fn scan<'a>(&'a self, scan: &'a Scan) -> BoxFuture<'a, Result<Vec<(Key, Value)>, EngineError>> {
+        Box::pin(async { self.shared.scan(scan) })
+    }
+
+    fn apply(&self, batch: Vec<Write>) -> BoxFuture<'_, Result<(), EngineError>> {
+        Box::pin(async { self.shared.apply(batch) })
+    }
+
+    fn flush(&self) -> BoxFuture<'_, Result<(), EngineError>> {
+        Box::pin(async { self.shared.flush() })
+    }
+
+    fn bytes(&self) -> BoxFuture<'_, Result<u64, EngineError>> {
+        Box::pin(async { self.shared.bytes() })
+    }
+}
