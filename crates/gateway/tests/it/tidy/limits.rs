@@ -52,6 +52,7 @@ fn of_requests() -> Vec<Row> {
     let [small, medium, large] = api.map(|limits| limits.burst.to_string());
     let [few, some, many] = api.map(|limits| limits.steady.to_string());
     let steady = count(usize::try_from(steady.get()).unwrap());
+    let gathering = store::GENERATION_BYTES + store::GENERATION_BYTES / store::GENERATION_AHEAD;
     vec![
         (
             "requests of one company to `/client/profiles`",
@@ -69,6 +70,13 @@ fn of_requests() -> Vec<Row> {
         ),
         ("requests sent before earlier ones", vec![]),
         ("requests waiting to be stored", vec![count(store::QUEUE)]),
+        (
+            "changes in memory and in the journal",
+            vec![
+                format!("{} being settled", bytes(store::GENERATION_BYTES)),
+                format!("{} gathering", bytes(gathering)),
+            ],
+        ),
         (
             "requests committed by one flush",
             vec![count(store::BATCH), format!("{} claims", count(store::BATCH_CLAIMS))],
