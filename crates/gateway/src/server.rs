@@ -1,7 +1,7 @@
 //! The server: from a configuration to a process that serves, reloads and stops.
 
 use std::{
-    fs,
+    fs::{self, File},
     future::ready,
     io, mem,
     net::{SocketAddr, TcpListener},
@@ -154,7 +154,10 @@ pub(crate) fn create_private(directory: &Path) -> io::Result<()> {
     if directory.is_dir() {
         return Ok(());
     }
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    // That it is there has to last as long as what will be in it.
+    let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty());
+    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 fn client_server(

@@ -91,6 +91,8 @@ impl Committer {
         while self.receive(&mut jobs).await {
             let stopped = self.serve(mem::take(&mut jobs)).await;
             if let Some(answer) = stopped {
+                // With nothing to flush, too: by now the engine may know of a failure.
+                self.unflushed.get_or_insert_with(Instant::now);
                 let flushed = self.flush().await;
                 // Whoever hears that the store is closed may open its data again.
                 drop(self);

@@ -107,9 +107,23 @@ pub const IMPORT_ERRORS: usize = 20_000;
 /// the pointer to a property with a long name.
 pub const IMPORT_TEXT_BYTES: usize = 512;
 
-/// Bytes of changes after which a generation of the journal is closed and settled. While
-/// it is, the next one gathers, so twice this is in memory, and in the journal at least.
+/// Memory that changes take until their generation is closed and settled. While it is,
+/// the next one gathers. A key that changes again meanwhile is settled once: a larger
+/// generation saves more of that, and takes longer to read after a crash.
 pub const GENERATION_BYTES: usize = 16 * 1_024 * 1_024;
+
+/// What a change takes in memory beside the bytes of its key and its value: two
+/// allocations, and its place in a map.
+pub const CHANGE_BYTES: usize = 96;
+
+/// How many times as large the file of a generation may be before that is closed, since a
+/// key that changes again and again is in it each time.
+pub const JOURNAL_TIMES: usize = 2;
+
+/// Seconds without any progress in settling after which whoever waits for it is told that
+/// the medium failed. A flush of a megabyte takes milliseconds, and a second where the
+/// disk is busy.
+pub const STALLED_SECONDS: u64 = 60;
 
 /// Of a generation, the part by which the open one may be ahead of what is settled of
 /// the closed one: a quarter.
@@ -119,8 +133,9 @@ pub const GENERATION_AHEAD: usize = 4;
 /// milliseconds' work, for which a request may have to wait.
 pub const SETTLED_BYTES: usize = 64 * 1_024;
 
-/// Bytes of changes that are settled until the table is flushed.
-pub const UNFLUSHED_BYTES: usize = 1_024 * 1_024;
+/// Bytes of changes that are settled until the table is flushed: little at a time, so that
+/// the flush of a batch need not wait behind a large one.
+pub const UNFLUSHED_BYTES: usize = 2 * 1_024 * 1_024;
 
 /// Removals of keys that one step of a scan passes over.
 pub const REMOVALS_SCANNED: usize = 1_024;

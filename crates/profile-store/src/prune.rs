@@ -46,13 +46,16 @@ pub(crate) struct Pruner {
     /// The company being pruned, or, if `finished`, the last that was.
     company: Option<CompanyId>,
     finished: bool,
+    /// The last record of that company that was looked at. What is removed may be passed
+    /// over again for a while by whoever reads from the start.
+    after: Option<Key>,
     /// When the next round begins; before that there is nothing to do.
     resume: Timestamp,
 }
 
 impl Pruner {
     pub(crate) fn new(retention: Retention) -> Pruner {
-        Pruner { retention, company: None, finished: true, resume: Timestamp::default() }
+        Pruner { retention, finished: true, ..Pruner::default() }
     }
 
     /// Whether a round is over and the next has not begun.
@@ -75,16 +78,18 @@ impl Pruner {
     ) -> Result<Vec<Write>, EngineError> {
         if self.finished {
             self.company = next_company(engine, self.company.take()).await?;
+            self.after = None;
         }
         let Some(company) = &self.company else {
             self.rest(now);
             return Ok(Vec::new());
         };
         let newest = newest_outcome(engine, company).await?;
-        let (mut removals, mut after, mut looked_at) = (Vec::new(), None, 0);
+        let (mut removals, mut looked_at) = (Vec::new(), 0);
         while looked_at < page {
             let (order, limit) = (Order::Ascending, limits::RUNS_PRUNED);
             let prefix = key::prefix(company, Kind::Outcomes);
+            let after = self.after.clone();
             let entries = engine.scan(&Scan { prefix, after, order, limit }).await?;
             // One that stays, since it is damaged or from a clock that was ahead, keeps
             // none of those read with it.
@@ -93,8 +98,8 @@ impl Pruner {
             removals.extend(entries.iter().filter(expired).map(removal));
             let read = entries.len();
             looked_at += read;
-            after = entries.into_iter().next_back().map(|(key, _)| key);
-            let last_expired = removals.last().map(|write| &write.key) == after.as_ref();
+            self.after = entries.into_iter().next_back().map(|(key, _)| key);
+            let last_expired = removals.last().map(|write| &write.key) == self.after.as_ref();
             self.finished = read < limit || !last_expired;
             if self.finished {
                 break;

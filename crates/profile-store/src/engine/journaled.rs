@@ -15,6 +15,7 @@ mod settling;
 mod table;
 
 use std::{
+    io, mem,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     thread::{self, JoinHandle},
@@ -22,7 +23,7 @@ use std::{
 
 use self::{
     journal::Journal,
-    overlay::{Overlay, Stretch, merged},
+    overlay::{Overlay, Stretch, merged, size},
     settling::{Closed, Settling},
 };
 use crate::{
@@ -57,9 +58,8 @@ impl Journaled {
         directory: &Path,
         generation_bytes: usize,
     ) -> Result<Journaled, EngineError> {
-        let (journal, recovered) = Journal::open(directory)?;
         let mut overlay = Overlay::default();
-        recovered.into_iter().for_each(|batch| overlay.open.make(batch));
+        let journal = Journal::open(directory, |batch| overlay.open.make(batch))?;
         let closed = Closed { number: journal.generation() - 1, changes: overlay.close() };
         // A process that ends again and again before anything is settled leaves more
         // each time.
@@ -86,9 +86,10 @@ impl Drop for Journaled {
     /// Waits for the thread that settles, which goes no further: what is not in the
     /// table is in the journal.
     fn drop(&mut self) {
-        self.shared.settling.stop();
-        if let Some(settler) = self.settler.take() {
-            // If it panicked, the panic was told where it happened.
+        if !self.shared.settling.stop() {
+            // A table that failed may wait for ever for what it could not write.
+            mem::forget(Arc::clone(&self.shared));
+        } else if let Some(settler) = self.settler.take() {
             drop(settler.join());
         }
     }
@@ -121,7 +122,10 @@ impl Shared {
         let (mut found, mut rest) = (Vec::new(), scan.clone());
         while 0 < rest.limit {
             let above = self.overlay().stretch(&rest, limits::REMOVALS_SCANNED);
-            let below = Stretch::of(self.table.scan(&rest)?, rest.limit);
+            // As many more as may turn out to be removed.
+            let limit = rest.limit.saturating_add(above.removals());
+            let below = self.table.scan(&Scan { limit, ..rest.clone() })?;
+            let below = Stretch::of(below, limit);
             let Stretch { changes, until } = merged(below, above, scan.order);
             let entries = changes.into_iter().filter_map(|(key, value)| Some((key, value?)));
             found.extend(entries.take(rest.limit));
@@ -135,17 +139,25 @@ impl Shared {
     }
 
     fn apply(&self, batch: Vec<Write>) -> Result<(), EngineError> {
-        self.settling.keep_pace(self.generation_bytes)?;
         let mut journal = self.journal();
-        journal.append(&batch).map_err(EngineError::Io)?;
-        let bytes = {
+        if self.settling.is_behind(self.generation_bytes)? {
+            // Nobody has to wait for what was applied before to be flushed.
+            self.written(journal.sync())?;
+            self.settling.keep_pace(self.generation_bytes)?;
+        }
+        self.written(journal.append(&batch))?;
+        let in_memory = {
             let mut overlay = self.overlay_mut();
             overlay.open.make(batch);
             overlay.open.bytes()
         };
-        if self.settling.gathered(bytes) && self.generation_bytes <= bytes {
+        // A key that is written over and over is in memory once, and in the journal
+        // each time.
+        let written = usize::try_from(journal.bytes()).unwrap_or(usize::MAX);
+        let gathered = in_memory.max(written / limits::JOURNAL_TIMES);
+        if self.settling.gathered(gathered) && self.generation_bytes <= gathered {
             let number = journal.generation();
-            journal.begin_next().map_err(EngineError::Io)?;
+            self.written(journal.begin_next())?;
             let changes = self.overlay_mut().close();
             self.settling.close(Closed { number, changes });
         }
@@ -154,7 +166,15 @@ impl Shared {
 
     fn flush(&self) -> Result<(), EngineError> {
         self.settling.require_health()?;
-        self.journal().sync().map_err(EngineError::Io)
+        let synced = self.journal().sync();
+        self.written(synced)
+    }
+
+    /// After a write that failed nobody knows what is on the medium, so that there must be
+    /// no other.
+    fn written(&self, result: io::Result<()>) -> Result<(), EngineError> {
+        let result = result.map_err(EngineError::Io);
+        result.inspect_err(|error| self.settling.fail(error))
     }
 
     fn bytes(&self) -> Result<u64, EngineError> {
@@ -167,6 +187,7 @@ impl Shared {
         let ending = self.settling.ending();
         while let Some(closed) = self.settling.next() {
             if let Err(error) = self.settle(&closed) {
+                tracing::error!(%error, "what is in the journal could not be put into the table");
                 self.settling.fail(&error);
                 break;
             }
@@ -180,7 +201,7 @@ impl Shared {
         let (mut settled, mut told, mut flushed) = (0, 0, 0);
         for (key, value) in changes.iter() {
             self.table.put(key, value.as_deref())?;
-            settled += key.len() + value.as_ref().map_or(0, Vec::len);
+            settled += size(key.len(), value.as_deref());
             if limits::SETTLED_BYTES <= settled - told {
                 told = settled;
                 if self.settling.tell(settled).is_break() {

@@ -1,6 +1,14 @@
 //! The embedded engine. Nothing outside this file names sled.
 
-use std::{fmt, fs::File, io, path::Path};
+use std::{
+    collections::HashSet,
+    ffi::OsString,
+    fmt,
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
 
 use sled::{Db, IVec, Tree};
 
@@ -45,10 +53,17 @@ struct SledTable {
     /// `sync_file_range`, which leaves out the file's length and the drive's own
     /// cache, so it is synchronized once more from here.
     log: File,
+    /// Where sled puts what is too large for its log, each in a file of its own.
+    blobs: PathBuf,
+    /// Those of them that are known to be on the medium.
+    synced: Mutex<HashSet<OsString>>,
 }
 
 /// The name of that file.
 const LOG: &str = "db";
+
+/// The directory of what is too large for it.
+const BLOBS: &str = "blobs";
 
 /// The directory of the journal, beside sled's own files.
 const JOURNAL: &str = "journal";
@@ -60,6 +75,10 @@ impl SledEngine {
         let table = SledTable::open(directory, options)?;
         let journal = directory.join(JOURNAL);
         let journaled = Journaled::open(Box::new(table), &journal, limits::GENERATION_BYTES)?;
+        // That there are these files at all has to last as well.
+        File::open(directory)
+            .and_then(|directory| directory.sync_all())
+            .map_err(EngineError::Io)?;
         Ok(SledEngine { journaled })
     }
 }
@@ -74,7 +93,29 @@ impl SledTable {
         let db = config.open().map_err(opening)?;
         let tree = db.open_tree(TREE).map_err(failed)?;
         let log = File::open(directory.join(LOG)).map_err(EngineError::Io)?;
-        Ok(SledTable { db, tree, log })
+        let (blobs, synced) = (directory.join(BLOBS), Mutex::default());
+        Ok(SledTable { db, tree, log, blobs, synced })
+    }
+
+    /// Synchronizes the files that sled put beside its log, and does not synchronize.
+    fn sync_blobs(&self) -> io::Result<()> {
+        let mut synced = self.synced.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut there, mut any) = (HashSet::new(), false);
+        for entry in fs::read_dir(&self.blobs)? {
+            let entry = entry?;
+            if !synced.contains(&entry.file_name()) {
+                match File::open(entry.path()) {
+                    Ok(blob) => blob.sync_all()?,
+                    // Nothing leads to it any more.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                    Err(error) => return Err(error),
+                }
+                any = true;
+            }
+            there.insert(entry.file_name());
+        }
+        *synced = there;
+        if any { File::open(&self.blobs)?.sync_all() } else { Ok(()) }
     }
 }
 
@@ -105,7 +146,8 @@ impl Table for SledTable {
 
     fn flush(&self) -> Result<(), EngineError> {
         self.db.flush().map_err(failed)?;
-        self.log.sync_data().map_err(EngineError::Io)
+        // Whatever the log leads to has to be there when the log is.
+        self.sync_blobs().and_then(|()| self.log.sync_data()).map_err(EngineError::Io)
     }
 
     fn bytes(&self) -> Result<u64, EngineError> {

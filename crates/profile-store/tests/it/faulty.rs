@@ -223,8 +223,8 @@ fn play(script: &[String], engine: &Arc<Faulty>) -> Played {
         let news = wait(world.store.outcomes(&world.company, after, 10));
         played.shown.extend(news.into_iter().flatten());
     }
-    let poisoned = engine.failed.lock().unwrap().contains(&Operation::Writing);
     let closed = wait(world.store.close());
+    let poisoned = engine.failed.lock().unwrap().contains(&Operation::Writing);
     assert_eq!(closed, if poisoned { Err(StoreError::Poisoned) } else { Ok(()) });
     played
 }

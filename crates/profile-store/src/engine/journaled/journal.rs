@@ -25,7 +25,7 @@ const SPARE: &str = "spare";
 const MAGIC: [u8; 4] = *b"\xffPJ1";
 
 /// Bytes of a record before its changes.
-const HEAD: usize = 28;
+const HEAD: usize = 32;
 
 /// The length of the value of a key that is removed.
 const REMOVED: u32 = u32::MAX;
@@ -39,6 +39,8 @@ pub(super) struct Journal {
     file: File,
     /// The generation that the file is of.
     generation: u64,
+    /// How many records the generation before has.
+    before: u32,
     /// Where the next record goes.
     end: u64,
     /// How many records the file has, and how many of them are known to be on the medium.
@@ -48,37 +50,53 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal in this directory, and returns the batches that are in it, oldest
-    /// first. It goes on with a new generation: after what was torn nothing is added.
-    pub(super) fn open(directory: &Path) -> Result<(Journal, Vec<Vec<Write>>), EngineError> {
+    /// Opens the journal in this directory, and hands over the batches that are in it,
+    /// oldest first. It goes on with a new generation.
+    pub(super) fn open(
+        directory: &Path,
+        mut found: impl FnMut(Vec<Write>),
+    ) -> Result<Journal, EngineError> {
         fs::create_dir_all(directory).map_err(EngineError::Io)?;
-        let (mut recovered, mut last) = (Vec::new(), 0);
+        let (mut last, mut before) = (0, None);
         for generation in generations(directory).map_err(EngineError::Io)? {
-            let bytes = fs::read(path(directory, generation)).map_err(EngineError::Io)?;
-            recovered.extend(read(&bytes, generation)?);
+            if before.is_some() && generation != last + 1 {
+                return Err(damaged(last + 1, 0));
+            }
+            before = Some(recover(directory, generation, before, &mut found)?);
             last = generation;
         }
         let generation = last + 1;
-        let journal = Journal {
+        Ok(Journal {
             directory: directory.to_owned(),
             file: begin(directory, generation).map_err(EngineError::Io)?,
             generation,
+            before: before.unwrap_or(0),
             end: 0,
             records: 0,
             synced: 0,
             record: Vec::new(),
-        };
-        Ok((journal, recovered))
+        })
     }
 
     pub(super) fn generation(&self) -> u64 {
         self.generation
     }
 
+    /// Bytes of the generation's records.
+    pub(super) fn bytes(&self) -> u64 {
+        self.end
+    }
+
+    /// Whether all that was written down is known to be on the medium.
+    pub(super) fn is_synced(&self) -> bool {
+        self.synced == self.records
+    }
+
     /// Writes a batch down. It may be lost until it is synchronized.
     pub(super) fn append(&mut self, batch: &[Write]) -> io::Result<()> {
         self.record.clear();
-        encode(&mut self.record, self.generation, self.records, self.synced, batch)?;
+        let &mut Journal { generation, before, records: number, synced, .. } = self;
+        encode(&mut self.record, Head { generation, before, number, synced }, batch)?;
         self.file.write_all_at(&self.record, self.end)?;
         self.end += self.record.len() as u64;
         self.records += 1;
@@ -88,7 +106,7 @@ impl Journal {
 
     /// Returns once all that was written down will survive a crash.
     pub(super) fn sync(&mut self) -> io::Result<()> {
-        if self.synced < self.records {
+        if !self.is_synced() {
             self.file.sync_data()?;
             self.synced = self.records;
         }
@@ -98,8 +116,11 @@ impl Journal {
     /// Ends this generation, and begins the next.
     pub(super) fn begin_next(&mut self) -> io::Result<()> {
         self.sync()?;
+        // What an older generation left behind its end is to be gone some time.
+        self.file.set_len(self.end)?;
         self.file = begin(&self.directory, self.generation + 1)?;
         self.generation += 1;
+        self.before = self.records;
         (self.end, self.records, self.synced) = (0, 0, 0);
         Ok(())
     }
@@ -109,7 +130,12 @@ impl Journal {
 pub(super) fn bytes(directory: &Path) -> io::Result<u64> {
     let mut bytes = 0;
     for entry in fs::read_dir(directory)? {
-        bytes += entry?.metadata()?.len();
+        match entry?.metadata() {
+            Ok(metadata) => bytes += metadata.len(),
+            // It was renamed meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
     }
     Ok(bytes)
 }
@@ -155,17 +181,46 @@ fn begin(directory: &Path, generation: u64) -> io::Result<File> {
     Ok(file)
 }
 
-fn encode(
-    record: &mut Vec<u8>,
+/// Reads what a process left of a generation, of which the one before is known to have
+/// so many records. Returns how many this one has.
+fn recover(
+    directory: &Path,
     generation: u64,
+    before: Option<u32>,
+    found: &mut impl FnMut(Vec<Write>),
+) -> Result<u32, EngineError> {
+    let path = path(directory, generation);
+    let bytes = fs::read(&path).map_err(EngineError::Io)?;
+    let whole = read(&bytes, generation, before, found)?;
+    // What was read may be in the system's memory alone, and after a flush that failed
+    // it is taken for written. So it is written once more before it counts.
+    let kept = bytes.get(..whole.bytes).unwrap_or_default();
+    let write = |file: File| {
+        file.write_all_at(kept, 0)?;
+        file.set_len(kept.len() as u64)?;
+        file.sync_all()
+    };
+    OpenOptions::new().write(true).open(path).and_then(write).map_err(EngineError::Io)?;
+    Ok(whole.records)
+}
+
+/// What a record says of itself, but for the length and sum of its changes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Head {
+    generation: u64,
+    /// How many records the generation before has.
+    before: u32,
     number: u32,
+    /// How many records of the generation were known to be on the medium.
     synced: u32,
-    batch: &[Write],
-) -> io::Result<()> {
+}
+
+fn encode(record: &mut Vec<u8>, head: Head, batch: &[Write]) -> io::Result<()> {
     record.extend_from_slice(&MAGIC);
-    record.extend_from_slice(&generation.to_be_bytes());
-    record.extend_from_slice(&number.to_be_bytes());
-    record.extend_from_slice(&synced.to_be_bytes());
+    record.extend_from_slice(&head.generation.to_be_bytes());
+    for number in [head.before, head.number, head.synced] {
+        record.extend_from_slice(&number.to_be_bytes());
+    }
     record.extend_from_slice(&[0; 8]);
     for Write { key, value } in batch {
         record.extend_from_slice(&length(key)?.to_be_bytes());
@@ -202,59 +257,74 @@ fn sum(record: &[u8]) -> u32 {
 
 /// A record as it was found.
 struct Found<'a> {
-    number: u32,
-    synced: u32,
+    head: Head,
     changes: &'a [u8],
 }
 
 /// The record at the start of these bytes, and what follows it. Nothing if what stands
 /// there is no whole record of this generation.
 fn found(bytes: &[u8], generation: u64) -> Option<(Found<'_>, &[u8])> {
-    let (head, _) = bytes.split_at_checked(HEAD)?;
-    let (magic, head) = head.split_first_chunk::<4>()?;
-    let (of, head) = head.split_first_chunk()?;
-    let (number, head) = head.split_first_chunk()?;
-    let (synced, head) = head.split_first_chunk()?;
-    let (length, summed) = head.split_first_chunk()?;
+    let (magic, rest) = bytes.split_first_chunk::<4>()?;
+    let (of, rest) = rest.split_first_chunk()?;
+    if *magic != MAGIC || u64::from_be_bytes(*of) != generation {
+        return None;
+    }
+    let (before, rest) = rest.split_first_chunk()?;
+    let (number, rest) = rest.split_first_chunk()?;
+    let (synced, rest) = rest.split_first_chunk()?;
+    let (length, rest) = rest.split_first_chunk()?;
+    let (summed, _) = rest.split_first_chunk::<4>()?;
     let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
     let (record, rest) = bytes.split_at_checked(HEAD.checked_add(length)?)?;
-    let (number, synced) = (u32::from_be_bytes(*number), u32::from_be_bytes(*synced));
-    let ours = *magic == MAGIC && u64::from_be_bytes(*of) == generation;
-    let whole = ours && summed == sum(record).to_be_bytes();
-    whole.then_some((Found { number, synced, changes: record.get(HEAD..)? }, rest))
+    let [before, number, synced] = [before, number, synced].map(|bytes| u32::from_be_bytes(*bytes));
+    let head = Head { generation, before, number, synced };
+    let whole = *summed == sum(record).to_be_bytes();
+    whole.then_some((Found { head, changes: record.get(HEAD..)? }, rest))
 }
 
-/// The batches in a file of the journal. What was being written when the process ended
-/// may be torn at its end, and is left out, since nobody was answered; what is torn
+/// How much of a file is whole.
+#[derive(Debug, Eq, PartialEq)]
+struct Whole {
+    records: u32,
+    bytes: usize,
+}
+
+/// Reads the batches in a file of the journal. What was being written when the process
+/// ended may be torn at its end, and is left out, since nobody was answered; what is torn
 /// elsewhere is damage.
-fn read(mut bytes: &[u8], generation: u64) -> Result<Vec<Vec<Write>>, EngineError> {
-    let mut batches = Vec::new();
-    let due = |found: &Found<'_>, batches: &[Vec<Write>]| {
-        usize::try_from(found.number).is_ok_and(|number| number == batches.len())
-    };
-    while let Some((record, rest)) =
-        found(bytes, generation).filter(|(record, _)| due(record, &batches))
-    {
-        batches.push(changes(record.changes).ok_or_else(|| damaged(generation, batches.len()))?);
-        bytes = rest;
+fn read(
+    bytes: &[u8],
+    generation: u64,
+    before: Option<u32>,
+    batch: &mut impl FnMut(Vec<Write>),
+) -> Result<Whole, EngineError> {
+    let (mut records, mut rest) = (0, bytes);
+    while let Some((record, behind)) = found(rest, generation) {
+        if record.head.number != records {
+            break;
+        }
+        if before.is_some_and(|before| before != record.head.before) {
+            return Err(damaged(generation - 1, record.head.before));
+        }
+        batch(changes(record.changes).ok_or_else(|| damaged(generation, records))?);
+        (records, rest) = (records + 1, behind);
     }
-    if later_knows_of(bytes, generation, batches.len()) {
-        return Err(damaged(generation, batches.len()));
+    if later_knows_of(rest, generation, records) {
+        return Err(damaged(generation, records));
     }
-    Ok(batches)
+    Ok(Whole { records, bytes: bytes.len() - rest.len() })
 }
 
-fn damaged(generation: u64, number: usize) -> EngineError {
+fn damaged(generation: u64, number: u32) -> EngineError {
     EngineError::Damaged(format!("record {number} of generation {generation} of the journal"))
 }
 
 /// Whether one of the records in these bytes was written when the record of this number
 /// was known to be on the medium.
-fn later_knows_of(bytes: &[u8], generation: u64, number: usize) -> bool {
+fn later_knows_of(bytes: &[u8], generation: u64, number: u32) -> bool {
     let starts = bytes.windows(MAGIC.len()).enumerate().filter(|(_, window)| *window == MAGIC);
-    let mut records =
-        starts.filter_map(|(at, _)| found(bytes.get(at..)?, generation).map(|(record, _)| record));
-    records.any(|record| usize::try_from(record.synced).is_ok_and(|synced| number < synced))
+    let mut records = starts.filter_map(|(at, _)| found(bytes.get(at..)?, generation));
+    records.any(|(record, _)| number < record.head.synced)
 }
 
 fn changes(mut bytes: &[u8]) -> Option<Vec<Write>> {

@@ -6,13 +6,16 @@ use std::{
     sync::Arc,
 };
 
-use crate::engine::{Key, Order, Scan, Value, Write};
+use crate::{
+    engine::{Key, Order, Scan, Value, Write},
+    limits,
+};
 
 /// The newest change of each key, over some time.
 #[derive(Debug, Default)]
 pub(super) struct Generation {
     entries: BTreeMap<Key, Option<Value>>,
-    /// Bytes of these keys and values.
+    /// Memory that they take.
     bytes: usize,
 }
 
@@ -28,17 +31,18 @@ impl Generation {
 
     pub(super) fn make(&mut self, batch: Vec<Write>) {
         for Write { key, value } in batch {
-            let (of_key, of_value) = (key.len(), size(value.as_ref()));
-            self.bytes += of_key + of_value;
+            let of_key = key.len();
+            self.bytes += size(of_key, value.as_deref());
             if let Some(before) = self.entries.insert(key, value) {
-                self.bytes -= of_key + size(before.as_ref());
+                self.bytes -= size(of_key, before.as_deref());
             }
         }
     }
 }
 
-fn size(value: Option<&Value>) -> usize {
-    value.map_or(0, Vec::len)
+/// What one change takes in memory: more than its bytes, which lie apart.
+pub(super) fn size(of_key: usize, value: Option<&[u8]>) -> usize {
+    limits::CHANGE_BYTES + of_key + value.map_or(0, <[u8]>::len)
 }
 
 /// The changes that the table does not have, or not all of them: those being made to
@@ -64,6 +68,11 @@ impl Stretch {
         let until = until.map(|(key, _)| key.clone());
         let changes = entries.into_iter().map(|(key, value)| (key, Some(value))).collect();
         Stretch { changes, until }
+    }
+
+    /// How many of the changes remove a key.
+    pub(super) fn removals(&self) -> usize {
+        self.changes.iter().filter(|(_, value)| value.is_none()).count()
     }
 }
 

@@ -1,12 +1,16 @@
 //! How far settling is, and who waits for it.
 
 use std::{
+    io,
     ops::ControlFlow,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use super::{failure::Failure, overlay::Generation};
 use crate::{engine::EngineError, limits};
+
+const STALLED: Duration = Duration::from_secs(limits::STALLED_SECONDS);
 
 /// A generation to be settled.
 #[derive(Clone, Debug)]
@@ -29,15 +33,18 @@ struct State {
     closed: Option<Closed>,
     /// Bytes of the closed generation that are in the table.
     settled: usize,
-    /// Why nothing is settled any more.
+    /// Why nothing is written any more.
     failure: Option<Failure>,
+    /// Whether the thread that settles is to end, and whether it has.
     stopping: bool,
+    ended: bool,
 }
 
 impl Settling {
     pub(super) fn of(closed: Closed) -> Settling {
         let closed = Some(closed);
-        let state = State { open: 0, closed, settled: 0, failure: None, stopping: false };
+        let (failure, stopping, ended) = (None, false, false);
+        let state = State { open: 0, closed, settled: 0, failure, stopping, ended };
         Settling { state: Mutex::new(state), changed: Condvar::new() }
     }
 
@@ -45,24 +52,35 @@ impl Settling {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Waits for a change. Nothing if there was none for as long as anybody should wait.
+    fn wait_a_while<'a>(&self, state: MutexGuard<'a, State>) -> Option<MutexGuard<'a, State>> {
+        let waited = self.changed.wait_timeout(state, STALLED);
+        let (state, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+        (!waited.timed_out()).then_some(state)
+    }
+
     fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until as large a part of the closed generation is settled as the open one
-    /// has filled, or nearly. So nobody waits for long, and memory and journal are bounded.
+    /// Whether a smaller part of the closed generation is settled than the open one has
+    /// filled, so that whoever writes has to wait.
+    pub(super) fn is_behind(&self, generation_bytes: usize) -> Result<bool, EngineError> {
+        let state = self.state();
+        state.require_health()?;
+        Ok(state.is_behind(generation_bytes))
+    }
+
+    /// Waits until settling is no longer behind. So nobody waits for long, and memory and
+    /// journal are bounded.
     pub(super) fn keep_pace(&self, generation_bytes: usize) -> Result<(), EngineError> {
-        let ahead = generation_bytes / limits::GENERATION_AHEAD;
         let mut state = self.state();
-        loop {
+        while state.is_behind(generation_bytes) {
             state.require_health()?;
-            let Some(closed) = &state.closed else { return Ok(()) };
-            let settled = share(state.settled, closed.changes.bytes(), generation_bytes);
-            if state.open <= ahead + settled {
-                return Ok(());
-            }
-            state = self.wait(state);
+            let stalled = || EngineError::Io(io::ErrorKind::TimedOut.into());
+            state = self.wait_a_while(state).ok_or_else(stalled)?;
         }
+        state.require_health()
     }
 
     pub(super) fn require_health(&self) -> Result<(), EngineError> {
@@ -115,9 +133,19 @@ impl Settling {
         self.changed.notify_all();
     }
 
-    pub(super) fn stop(&self) {
-        self.state().stopping = true;
+    /// Tells the thread that settles to end. False if something failed before, or it does
+    /// not end.
+    pub(super) fn stop(&self) -> bool {
+        let mut state = self.state();
+        state.stopping = true;
         self.changed.notify_all();
+        while !state.ended {
+            match self.wait_a_while(state) {
+                Some(changed) => state = changed,
+                None => return false,
+            }
+        }
+        state.failure.is_none()
     }
 
     /// To be held by the thread that settles: when it ends, for whatever reason, nobody
@@ -128,6 +156,14 @@ impl Settling {
 }
 
 impl State {
+    fn is_behind(&self, generation_bytes: usize) -> bool {
+        let ahead = generation_bytes / limits::GENERATION_AHEAD;
+        self.closed.as_ref().is_some_and(|closed| {
+            let settled = share(self.settled, closed.changes.bytes(), generation_bytes);
+            ahead + settled < self.open
+        })
+    }
+
     fn require_health(&self) -> Result<(), EngineError> {
         self.failure.as_ref().map_or(Ok(()), |failure| Err(failure.error()))
     }
@@ -137,8 +173,13 @@ pub(super) struct Ending<'a>(&'a Settling);
 
 impl Drop for Ending<'_> {
     fn drop(&mut self) {
-        let ended = std::io::Error::other("the thread that settles the journal has ended");
-        self.0.fail(&EngineError::Io(ended));
+        let mut state = self.0.state();
+        state.ended = true;
+        if !state.stopping {
+            let ended = io::Error::other("the thread that settles the journal has ended");
+            state.failure.get_or_insert(Failure::of(&EngineError::Io(ended)));
+        }
+        self.0.changed.notify_all();
     }
 }
 
