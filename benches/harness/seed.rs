@@ -101,7 +101,8 @@ pub(crate) async fn open(
 pub(crate) fn open_sled(data: &Path) -> Result<Arc<dyn Engine>, Trouble> {
     fs::create_dir_all(data).while_doing(format_args!("create {}", data.display()))?;
     scratch::await_unlocked(data)?;
-    let options = SledOptions { cache_bytes: limits::CACHE_MIB * 1_024 * 1_024 };
+    let cache_bytes = limits::CACHE_MIB * 1_024 * 1_024;
+    let options = SledOptions { cache_bytes, ..SledOptions::default() };
     let engine = SledEngine::open(data, options);
     Ok(Arc::new(engine.while_doing(format_args!("open the store in {}", data.display()))?))
 }

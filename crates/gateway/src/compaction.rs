@@ -31,7 +31,8 @@ pub struct Compacted {
 /// Copies the store in `directory`, which must not be served meanwhile, into the
 /// new directory `into`. The copy is on disk when this returns.
 pub async fn compact(directory: &Path, into: &Path) -> Result<Compacted, CompactError> {
-    let options = SledOptions { cache_bytes: limits::COMPACTION_CACHE_BYTES };
+    let options =
+        SledOptions { cache_bytes: limits::COMPACTION_CACHE_BYTES, ..SledOptions::default() };
     let from = server::open_existing(directory, options)?;
     let failed = |source| CompactError::Directory { path: into.display().to_string(), source };
     server::create_private(into).map_err(failed)?;

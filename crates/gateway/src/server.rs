@@ -138,7 +138,7 @@ async fn open_store(server: &Server) -> Result<Store, ServeError> {
     };
     let failed = |source| ServeError::Store { path, source };
     let options = StoreOptions { durability, retention: server.outcomes };
-    let sled = SledOptions { cache_bytes: server.cache_bytes };
+    let sled = SledOptions { cache_bytes: server.cache_bytes, ..SledOptions::default() };
     let engine = SledEngine::open(&server.data_dir, sled).map_err(OpenError::Engine);
     match engine {
         Ok(engine) => {

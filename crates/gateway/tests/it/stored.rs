@@ -21,7 +21,7 @@ pub(crate) struct Stored {
 impl Stored {
     pub(crate) fn open(home: &Home) -> Stored {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        let options = SledOptions { cache_bytes: 16 * 1024 * 1024 };
+        let options = SledOptions { cache_bytes: 16 * 1024 * 1024, ..SledOptions::default() };
         let engine = Arc::new(SledEngine::open(&home.data_dir(), options).unwrap());
         let shared = Arc::clone(&engine);
         let mint = Box::new(SystemMint::default());

@@ -13,6 +13,8 @@ mod journal;
 mod overlay;
 mod settling;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::{
     io, mem,
@@ -31,7 +33,7 @@ use crate::{
     limits,
 };
 
-pub(crate) use self::table::Table;
+pub(crate) use self::{settling::Pace, table::Table};
 
 /// A table with a journal before it.
 pub(crate) struct Journaled {
@@ -44,8 +46,6 @@ pub(crate) struct Journaled {
 struct Shared {
     table: Box<dyn Table>,
     directory: PathBuf,
-    /// Bytes of changes after which a generation is closed.
-    generation_bytes: usize,
     journal: Mutex<Journal>,
     overlay: RwLock<Overlay>,
     settling: Settling,
@@ -56,21 +56,20 @@ impl Journaled {
     pub(crate) fn open(
         table: Box<dyn Table>,
         directory: &Path,
-        generation_bytes: usize,
+        pace: Pace,
     ) -> Result<Journaled, EngineError> {
         let mut overlay = Overlay::default();
         let journal = Journal::open(directory, |batch| overlay.open.make(batch))?;
         let closed = Closed { number: journal.generation() - 1, changes: overlay.close() };
         // A process that ends again and again before anything is settled leaves more
         // each time.
-        let much = 2 * generation_bytes < closed.changes.bytes();
+        let much = 2 * pace.generation_bytes < closed.changes.bytes();
         let shared = Arc::new(Shared {
             table,
             directory: directory.to_owned(),
-            generation_bytes,
             journal: Mutex::new(journal),
             overlay: RwLock::new(overlay),
-            settling: Settling::of(closed.clone()),
+            settling: Settling::of(closed.clone(), pace),
         });
         if much {
             shared.settle(&closed)?;
@@ -139,12 +138,12 @@ impl Shared {
     }
 
     fn apply(&self, batch: Vec<Write>) -> Result<(), EngineError> {
-        let mut journal = self.journal();
-        if self.settling.is_behind(self.generation_bytes)? {
-            // Nobody has to wait for what was applied before to be flushed.
-            self.written(journal.sync())?;
-            self.settling.keep_pace(self.generation_bytes)?;
+        if self.settling.is_behind()? {
+            // What was applied before does not wait for its flush meanwhile.
+            self.flush()?;
+            self.settling.keep_pace()?;
         }
+        let mut journal = self.journal();
         self.written(journal.append(&batch))?;
         let in_memory = {
             let mut overlay = self.overlay_mut();
@@ -155,7 +154,7 @@ impl Shared {
         // each time.
         let written = usize::try_from(journal.bytes()).unwrap_or(usize::MAX);
         let gathered = in_memory.max(written / limits::JOURNAL_TIMES);
-        if self.settling.gathered(gathered) && self.generation_bytes <= gathered {
+        if self.settling.gathered(gathered) {
             let number = journal.generation();
             self.written(journal.begin_next())?;
             let changes = self.overlay_mut().close();

@@ -14,7 +14,7 @@ use sled::{Db, IVec, Tree};
 
 use super::{
     BoxFuture, Engine, EngineError, Key, Order, Scan, Value, Write,
-    journaled::{Journaled, Table},
+    journaled::{Journaled, Pace, Table},
 };
 use crate::limits;
 
@@ -32,11 +32,13 @@ pub struct SledOptions {
     /// Memory that cached pages are meant to take, in bytes. Where each page lies comes
     /// on top of that, with 0.2 KB for each profile.
     pub cache_bytes: u64,
+    /// Memory that changes take until they are put into sled, at most twice as much.
+    pub generation_bytes: usize,
 }
 
 impl Default for SledOptions {
     fn default() -> SledOptions {
-        SledOptions { cache_bytes: 1024 * 1024 * 1024 }
+        SledOptions { cache_bytes: 1024 * 1024 * 1024, generation_bytes: limits::GENERATION_BYTES }
     }
 }
 
@@ -74,7 +76,9 @@ impl SledEngine {
     pub fn open(directory: &Path, options: SledOptions) -> Result<SledEngine, EngineError> {
         let table = SledTable::open(directory, options)?;
         let journal = directory.join(JOURNAL);
-        let journaled = Journaled::open(Box::new(table), &journal, limits::GENERATION_BYTES)?;
+        let generation_bytes = options.generation_bytes;
+        let pace = Pace { generation_bytes, ..Pace::default() };
+        let journaled = Journaled::open(Box::new(table), &journal, pace)?;
         // That there are these files at all has to last as well.
         File::open(directory)
             .and_then(|directory| directory.sync_all())
@@ -204,5 +208,29 @@ fn failed(error: sled::Error) -> EngineError {
         error @ (sled::Error::Corruption { .. }
         | sled::Error::CollectionNotFound(_)
         | sled::Error::Unsupported(_)) => EngineError::Damaged(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_sled_puts_beside_its_log_is_synchronized_with_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let table = SledTable::open(directory.path(), SledOptions::default()).unwrap();
+        let there = || -> HashSet<OsString> {
+            let entries = fs::read_dir(directory.path().join(BLOBS)).unwrap();
+            entries.map(|entry| entry.unwrap().file_name()).collect()
+        };
+        table.put(b"small", Some(b"value")).unwrap();
+        table.flush().unwrap();
+        assert!(table.synced.lock().unwrap().is_empty());
+        for number in 0..3_u8 {
+            table.put(&[number], Some(&vec![number; 300_000])).unwrap();
+            table.flush().unwrap();
+            assert!(!there().is_empty());
+            assert_eq!(*table.synced.lock().unwrap(), there());
+        }
     }
 }

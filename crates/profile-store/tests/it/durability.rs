@@ -141,7 +141,7 @@ fn closing_flushes_what_was_answered() {
 #[test]
 fn a_closed_store_takes_no_more_and_holds_nothing_open() {
     let directory = tempfile::tempdir().unwrap();
-    let options = SledOptions { cache_bytes: 8 * 1024 * 1024 };
+    let options = SledOptions { cache_bytes: 8 * 1024 * 1024, generation_bytes: 8 * 1024 };
     for round in 0..5 {
         let engine = Arc::new(open_sled(directory.path()));
         let mut world = World::resumed(engine, Clockwork::after(round * 1_000));

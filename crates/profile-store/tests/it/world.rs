@@ -45,7 +45,7 @@ pub(crate) fn contents(engine: &dyn Engine) -> Vec<(Key, Value)> {
 /// The database in a directory. After it was let go of, sled's own threads may hold
 /// on to it for a moment longer.
 pub(crate) fn open_sled(directory: &Path) -> SledEngine {
-    let options = SledOptions { cache_bytes: 8 * 1024 * 1024 };
+    let options = SledOptions { cache_bytes: 8 * 1024 * 1024, generation_bytes: 8 * 1024 };
     for _ in 0..100 {
         match SledEngine::open(directory, options) {
             Err(EngineError::InUse) => thread::sleep(Duration::from_millis(50)),

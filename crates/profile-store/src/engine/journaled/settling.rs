@@ -10,8 +10,6 @@ use std::{
 use super::{failure::Failure, overlay::Generation};
 use crate::{engine::EngineError, limits};
 
-const STALLED: Duration = Duration::from_secs(limits::STALLED_SECONDS);
-
 /// A generation to be settled.
 #[derive(Clone, Debug)]
 pub(super) struct Closed {
@@ -19,9 +17,26 @@ pub(super) struct Closed {
     pub(super) changes: Arc<Generation>,
 }
 
+/// How far whoever writes may be ahead of settling, and how long anybody waits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    /// Memory that changes take until their generation is closed.
+    pub(crate) generation_bytes: usize,
+    /// How long settling may make no progress.
+    pub(crate) patience: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Pace {
+        let patience = Duration::from_secs(limits::STALLED_SECONDS);
+        Pace { generation_bytes: limits::GENERATION_BYTES, patience }
+    }
+}
+
 /// What whoever writes and the thread that settles tell each other.
 #[derive(Debug)]
 pub(super) struct Settling {
+    pace: Pace,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -41,11 +56,11 @@ struct State {
 }
 
 impl Settling {
-    pub(super) fn of(closed: Closed) -> Settling {
+    pub(super) fn of(closed: Closed, pace: Pace) -> Settling {
         let closed = Some(closed);
         let (failure, stopping, ended) = (None, false, false);
         let state = State { open: 0, closed, settled: 0, failure, stopping, ended };
-        Settling { state: Mutex::new(state), changed: Condvar::new() }
+        Settling { pace, state: Mutex::new(state), changed: Condvar::new() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -54,7 +69,7 @@ impl Settling {
 
     /// Waits for a change. Nothing if there was none for as long as anybody should wait.
     fn wait_a_while<'a>(&self, state: MutexGuard<'a, State>) -> Option<MutexGuard<'a, State>> {
-        let waited = self.changed.wait_timeout(state, STALLED);
+        let waited = self.changed.wait_timeout(state, self.pace.patience);
         let (state, waited) = waited.unwrap_or_else(PoisonError::into_inner);
         (!waited.timed_out()).then_some(state)
     }
@@ -65,17 +80,17 @@ impl Settling {
 
     /// Whether a smaller part of the closed generation is settled than the open one has
     /// filled, so that whoever writes has to wait.
-    pub(super) fn is_behind(&self, generation_bytes: usize) -> Result<bool, EngineError> {
+    pub(super) fn is_behind(&self) -> Result<bool, EngineError> {
         let state = self.state();
         state.require_health()?;
-        Ok(state.is_behind(generation_bytes))
+        Ok(state.is_behind(self.pace))
     }
 
     /// Waits until settling is no longer behind. So nobody waits for long, and memory and
     /// journal are bounded.
-    pub(super) fn keep_pace(&self, generation_bytes: usize) -> Result<(), EngineError> {
+    pub(super) fn keep_pace(&self) -> Result<(), EngineError> {
         let mut state = self.state();
-        while state.is_behind(generation_bytes) {
+        while state.is_behind(self.pace) {
             state.require_health()?;
             let stalled = || EngineError::Io(io::ErrorKind::TimedOut.into());
             state = self.wait_a_while(state).ok_or_else(stalled)?;
@@ -87,11 +102,11 @@ impl Settling {
         self.state().require_health()
     }
 
-    /// Notes the size of the open generation. Returns whether it may be closed.
+    /// Notes the size of the open generation. Returns whether it is to be closed.
     pub(super) fn gathered(&self, bytes: usize) -> bool {
         let mut state = self.state();
         state.open = bytes;
-        state.closed.is_none()
+        state.closed.is_none() && self.pace.generation_bytes <= bytes
     }
 
     /// Hands a generation over to be settled. The one before has to be.
@@ -156,7 +171,7 @@ impl Settling {
 }
 
 impl State {
-    fn is_behind(&self, generation_bytes: usize) -> bool {
+    fn is_behind(&self, Pace { generation_bytes, .. }: Pace) -> bool {
         let ahead = generation_bytes / limits::GENERATION_AHEAD;
         self.closed.as_ref().is_some_and(|closed| {
             let settled = share(self.settled, closed.changes.bytes(), generation_bytes);
