@@ -262,7 +262,8 @@ fn lives() -> impl Strategy<Value = Life> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 64,
+        // Three lives each.
+        cases: ProptestConfig::default().cases / 4,
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
