@@ -71,8 +71,10 @@ impl Journaled {
             overlay: RwLock::new(overlay),
             settling: Settling::of(closed.clone(), pace),
         });
-        if much {
-            shared.settle(&closed)?;
+        if much && let Err(error) = shared.settle(&closed) {
+            // As when it is dropped: the table may wait for ever.
+            mem::forget(shared);
+            return Err(error);
         }
         let settling = Arc::clone(&shared);
         let settler = thread::Builder::new().name("settler".into());
@@ -144,6 +146,7 @@ impl Shared {
             self.settling.keep_pace()?;
         }
         let mut journal = self.journal();
+        self.settling.require_health()?;
         self.written(journal.append(&batch))?;
         let in_memory = {
             let mut overlay = self.overlay_mut();
@@ -164,9 +167,10 @@ impl Shared {
     }
 
     fn flush(&self) -> Result<(), EngineError> {
+        // Whoever fails says so before another may write.
+        let mut journal = self.journal();
         self.settling.require_health()?;
-        let synced = self.journal().sync();
-        self.written(synced)
+        self.written(journal.sync())
     }
 
     /// After a write that failed nobody knows what is on the medium, so that there must be
