@@ -83,6 +83,9 @@ fn a_generation_that_cannot_begin_is_told_and_takes_nothing_with_it() {
     let written = write_until_refused(&engine);
     assert_eq!(written, GENERATION / BATCH - 1);
     has_all(&engine, written);
+    // Nothing is settled of what may not be on the medium. Whoever did would have begun.
+    thread::sleep(Duration::from_millis(20));
+    assert_eq!(machine.medium.state().puts, Vec::<Key>::new());
     fs::remove_dir(in_the_way).unwrap();
     machine.crash(engine);
     has_all(&machine.open(GENERATION), written);

@@ -26,6 +26,8 @@ pub(super) struct State {
     /// The keys that were put, in this order, and how often all was flushed.
     pub(super) puts: Vec<Key>,
     pub(super) flushes: usize,
+    /// How often a range was read.
+    pub(super) scans: usize,
     fault: Option<Fault>,
     /// How many operations are let through before it stands still, if it is to.
     allowed: Option<usize>,
@@ -144,7 +146,11 @@ impl Table for Medium {
     }
 
     fn scan(&self, scan: &Scan) -> Result<Vec<(Key, Value)>, EngineError> {
-        let found = expected(&self.state().live, scan);
+        let found = {
+            let mut state = self.state();
+            state.scans += 1;
+            expected(&state.live, scan)
+        };
         self.turn_aside();
         Ok(found)
     }

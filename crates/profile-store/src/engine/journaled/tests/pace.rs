@@ -40,6 +40,19 @@ fn writers_go_on_as_far_as_the_table_does() {
 }
 
 #[test]
+fn whoever_waits_for_the_table_has_what_was_applied_before_flushed() {
+    let machine = Machine::new();
+    let engine = machine.open_settled(GENERATION);
+    machine.medium.hold_after(0);
+    let writing = Writing::of(engine, 10_000, BATCH);
+    writing.stops_at(10 + 2 + 1);
+    until(|| writing.engine.shared.journal().is_synced());
+    assert_eq!(writing.written.load(SeqCst), 10 + 2 + 1);
+    machine.medium.cut_off();
+    writing.ended();
+}
+
+#[test]
 fn a_key_is_put_into_the_table_once_a_generation_and_in_the_order_of_keys() {
     let machine = Machine::new();
     let engine = machine.open_settled(GENERATION);
@@ -110,10 +123,13 @@ fn nobody_waits_for_ever_for_a_table_that_stands_still() {
     machine.medium.hold_after(0);
     let written = write_until_refused(&engine);
     assert!((10..30).contains(&written), "{written}");
+    let Err(EngineError::Io(told)) = apply(&engine, Vec::new()) else { panic!("it went on") };
+    assert_eq!(told.kind(), io::ErrorKind::TimedOut);
     assert_eq!(contents(&engine), of_numbers(0..written, BATCH));
     // Nor does whoever closes it.
     let shared = Arc::clone(&engine.shared);
     drop(engine);
+    assert_eq!(Arc::strong_count(&shared), 3);
     machine.medium.cut_off();
     // The thread ends after all. What is left besides is what was given up.
     until(|| Arc::strong_count(&shared) == 2);

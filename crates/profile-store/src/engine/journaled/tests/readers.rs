@@ -101,7 +101,10 @@ fn a_scan_passes_over_any_number_of_removals() {
     for order in [Order::Ascending, Order::Descending] {
         for (limit, after) in [(1, 149), (149, 0), (151, 0), (200, 2_000), (usize::MAX, 1_000)] {
             let scan = Scan { limit, after: Some(key(after)), ..all(order) };
+            let before = machine.medium.state().scans;
             assert_eq!(now(engine.scan(&scan)).unwrap(), expected(&left, &scan), "{scan:?}");
+            // A step for as many removals as one passes over, and one for the rest.
+            assert!(machine.medium.state().scans - before <= 3);
         }
         assert_eq!(now(engine.scan(&all(order))).unwrap(), expected(&left, &all(order)));
     }
