@@ -143,7 +143,8 @@ impl Shared {
         if self.settling.is_behind()? {
             // What was applied before does not wait for its flush meanwhile.
             self.flush()?;
-            self.settling.keep_pace()?;
+            let kept = self.settling.keep_pace();
+            kept.inspect_err(|error| self.settling.fail(error))?;
         }
         let mut journal = self.journal();
         self.settling.require_health()?;

@@ -72,12 +72,12 @@ const JOURNAL: &str = "journal";
 
 impl SledEngine {
     /// Opens the database in `directory`, creating it if there is none. After a
-    /// crash this replays the log, which takes time in step with its length.
+    /// crash this replays sled's log, which takes time in step with its length, and
+    /// reads the journal.
     pub fn open(directory: &Path, options: SledOptions) -> Result<SledEngine, EngineError> {
         let table = SledTable::open(directory, options)?;
         let journal = directory.join(JOURNAL);
-        let generation_bytes = options.generation_bytes;
-        let pace = Pace { generation_bytes, ..Pace::default() };
+        let pace = Pace::of(options.generation_bytes);
         let journaled = Journaled::open(Box::new(table), &journal, pace)?;
         // That there are these files at all has to last as well.
         File::open(directory)

@@ -26,10 +26,9 @@ pub(crate) struct Pace {
     pub(crate) patience: Duration,
 }
 
-impl Default for Pace {
-    fn default() -> Pace {
-        let patience = Duration::from_secs(limits::STALLED_SECONDS);
-        Pace { generation_bytes: limits::GENERATION_BYTES, patience }
+impl Pace {
+    pub(crate) fn of(generation_bytes: usize) -> Pace {
+        Pace { generation_bytes, patience: Duration::from_secs(limits::STALLED_SECONDS) }
     }
 }
 
