@@ -9,7 +9,7 @@ use benches::newcomer;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, measurement::WallTime};
 use futures_util::future::join_all;
 use profile_store::{
-    Engine, Store, StoreOptions, Submission, SystemMint,
+    Engine, Store, StoreOptions, Submission, SystemIdGenerator,
     engine::{MemoryEngine, SledEngine, SledOptions},
 };
 use tokio::runtime::{Builder, Runtime};
@@ -34,8 +34,8 @@ fn measure(
     name: &str,
     engine: Arc<dyn Engine>,
 ) {
-    let mint = Box::new(SystemMint::default());
-    let store = runtime.block_on(Store::open(engine, mint, StoreOptions::default()));
+    let id_generator = Box::new(SystemIdGenerator::default());
+    let store = runtime.block_on(Store::open(engine, id_generator, StoreOptions::default()));
     let store = store.expect("an empty store opens");
     let mut number = 0;
     for batch in BATCHES {

@@ -8,7 +8,7 @@ use benches::{newcomer, submission};
 use criterion::{BatchSize, BenchmarkGroup, Criterion, Throughput, measurement::WallTime};
 use futures_util::future::join_all;
 use profile_store::{
-    Engine, Store, StoreOptions, Submission, SystemMint,
+    Engine, Store, StoreOptions, Submission, SystemIdGenerator,
     engine::{BoxFuture, EngineError, Key, MemoryEngine, Scan, Value, Write},
 };
 use tokio::runtime::{Builder, Runtime};
@@ -83,16 +83,17 @@ fn measure(
 
 /// A store that knows so many people, and will know no more.
 async fn filled(people: usize) -> Store {
-    let (memory, mint) = (Arc::new(MemoryEngine::new()), || Box::new(SystemMint::default()));
+    let (memory, id_generator) =
+        (Arc::new(MemoryEngine::new()), || Box::new(SystemIdGenerator::default()));
     let engine: Arc<dyn Engine> = Arc::<MemoryEngine>::clone(&memory);
-    let store = Store::open(engine, mint(), StoreOptions::default()).await;
+    let store = Store::open(engine, id_generator(), StoreOptions::default()).await;
     let store = store.expect("an empty store opens");
     submit(&store, (0..people).map(newcomer).collect()).await;
     store.close().await.expect("memory can be closed");
     drop(store);
     let memory = Arc::into_inner(memory).expect("whoever closed a store has let go of it");
     let engine: Arc<dyn Engine> = Arc::new(Forgetful(memory));
-    Store::open(engine, mint(), StoreOptions::default()).await.expect("memory opens again")
+    Store::open(engine, id_generator(), StoreOptions::default()).await.expect("memory opens again")
 }
 
 async fn submit(store: &Store, submissions: Vec<Submission>) {

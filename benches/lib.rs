@@ -12,7 +12,8 @@ use std::{fmt::Write, ops::Range, sync::Arc};
 use mimalloc::MiMalloc;
 use profile_protocol::{AnonymousId, Identifiers, ProfileId, ProfileRequest, Revision};
 use profile_store::{
-    Claims, Held, Intent, InvalidToken, Moment, Profile, Scope, Sentinels, Submission, Timestamp,
+    Caller, Claims, DecisionContext, Intent, InvalidToken, Profile, ProfileIdentifiers, Sentinels,
+    Submission, Timestamp,
 };
 
 /// What the gateway allocates with; without it, what is measured would be another program.
@@ -73,7 +74,7 @@ pub fn request(body: &str) -> ProfileRequest {
 
 /// The claims a body makes.
 pub fn claims(body: &str) -> Claims {
-    Claims::of(&request(body), Scope::Client, &Sentinels::default(), |_token| {
+    Claims::of(&request(body), Caller::Client, &Sentinels::default(), |_token| {
         Err(InvalidToken::Unsealed)
     })
     .expect("the body names somebody")
@@ -94,7 +95,7 @@ pub fn newcomer(number: usize) -> Submission {
 pub fn submission(body: &str) -> Submission {
     Submission {
         company: "DEMO01".parse().expect("the company has a name"),
-        scope: Scope::Client,
+        caller: Caller::Client,
         intent: Intent::Upsert,
         revision: Revision::LATEST,
         claims: claims(body),
@@ -110,7 +111,7 @@ pub fn profile(id: u128, body: &str) -> Profile {
     let ProfileRequest { identifiers, patch, .. } = request(body);
     let Identifiers { external_id, email, phone_number, anonymous_id, .. } = identifiers;
     let mut profile = Profile::new(ProfileId::from_bits(id), MOMENT.now);
-    profile.held = Held {
+    profile.identifiers = ProfileIdentifiers {
         external_id,
         email,
         phone_number,
@@ -131,7 +132,7 @@ pub fn visitor(id: u128) -> Profile {
 /// A customer who has not been seen on that device.
 pub fn customer(id: u128) -> Profile {
     let mut profile = profile(id, TODAY);
-    profile.held.anonymous_ids = devices(0..2);
+    profile.identifiers.anonymous_ids = devices(0..2);
     profile
 }
 
@@ -142,8 +143,8 @@ pub fn devices(numbers: Range<usize>) -> Vec<AnonymousId> {
 }
 
 /// When everything happens.
-pub const MOMENT: Moment =
-    Moment { now: Timestamp::from_millis(1_795_000_000_000), chance: 7, sequence: 41 };
+pub const MOMENT: DecisionContext =
+    DecisionContext { now: Timestamp::from_millis(1_795_000_000_000), entropy: 7, sequence: 41 };
 
 #[cfg(test)]
 mod tests {

@@ -22,7 +22,7 @@ fn merges(criterion: &mut Criterion) {
     let half = |numbers| profile(1, &body_with_properties(numbers));
     let with_devices = |numbers| {
         let mut profile = customer(1);
-        profile.held.anonymous_ids = devices(numbers);
+        profile.identifiers.anonymous_ids = devices(numbers);
         profile
     };
     let pairs = [

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use benches::{FIRST_REVISION, SIGN_UP, claims, customer, profile, visitor};
 use criterion::Criterion;
 use profile_protocol::IdentifierKind;
-use profile_store::{Claim, Profile, Rules, Scope, resolve};
+use profile_store::{Caller, Claim, Profile, Rules, resolve};
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
@@ -29,7 +29,7 @@ fn measure(criterion: &mut Criterion, name: &str, claims: &[Claim], reached: &[O
     let rules = Rules::default();
     let mut group = criterion.benchmark_group("resolve");
     group.bench_function(name, |bencher| {
-        bencher.iter(|| resolve(black_box(claims), black_box(reached), Scope::Client, &rules));
+        bencher.iter(|| resolve(black_box(claims), black_box(reached), Caller::Client, &rules));
     });
     group.finish();
 }

@@ -4,7 +4,7 @@
 //! fills a store is what is sent later.
 
 use profile_protocol::{CompanyId, ProfileRequest, Revision};
-use profile_store::{Claims, Intent, InvalidToken, Rules, Scope, Submission};
+use profile_store::{Caller, Claims, Intent, InvalidToken, Rules, Submission};
 
 use crate::trouble::{Trouble, While};
 
@@ -57,11 +57,11 @@ pub(crate) fn submission(company: &CompanyId, body: &str) -> Result<Submission, 
         .map_err(|violations| Trouble::new(format!("a generated body is refused: {violations}")))?;
     let rules = Rules::default();
     let no_token = |_: &_| Err(InvalidToken::Unsealed);
-    let claims = Claims::of(&request, Scope::Client, &rules.sentinels, no_token)
+    let claims = Claims::of(&request, Caller::Client, &rules.sentinels, no_token)
         .while_doing("make claims of a generated body")?;
     Ok(Submission {
         company: company.clone(),
-        scope: Scope::Client,
+        caller: Caller::Client,
         intent: Intent::Upsert,
         revision,
         claims,

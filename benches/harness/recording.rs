@@ -131,9 +131,9 @@ fn record(
     let mut writes = Vec::new();
     while submissions.peek().is_some() {
         let group = submissions.by_ref().take(together);
-        let held = recording.hold();
+        let identifiers = recording.hold();
         let answers = runtime.block_on(seed::enqueue(&store, group))?;
-        drop(held);
+        drop(identifiers);
         runtime.block_on(seed::answered(answers))?;
         writes.push(recording.take());
     }

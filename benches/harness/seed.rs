@@ -4,7 +4,7 @@
 use std::{collections::VecDeque, fs, ops::Range, path::Path, sync::Arc, time::Duration};
 
 use profile_store::{
-    Durability, Outcome, Retention, Store, StoreError, StoreOptions, Submission, SystemMint,
+    Durability, Outcome, Retention, Store, StoreError, StoreOptions, Submission, SystemIdGenerator,
     engine::{Engine, SledEngine, SledOptions},
 };
 use tokio::runtime::{Builder, Runtime};
@@ -92,9 +92,9 @@ pub(crate) async fn open(
     durability: Durability,
     retention: Retention,
 ) -> Result<Store, Trouble> {
-    let mint = Box::new(SystemMint::default());
+    let id_generator = Box::new(SystemIdGenerator::default());
     let options = StoreOptions { durability, retention };
-    Store::open(engine, mint, options).await.while_doing("open a store")
+    Store::open(engine, id_generator, options).await.while_doing("open a store")
 }
 
 /// The engine in this directory, with as much cache as the gateway is given.

@@ -21,7 +21,7 @@ mod world;
 use std::collections::BTreeSet;
 
 use libfuzzer_sys::fuzz_target;
-use profile_store::{InvalidPosition, Listing, Position, Profile, SortKey, Span, engine::Order};
+use profile_store::{InvalidSortCursor, Listing, SortCursor, Profile, SortKey, Span, engine::Order};
 use world::{World, wait};
 
 const SORTS: [SortKey; 4] = [SortKey::Id, SortKey::Created, SortKey::Updated, SortKey::Email];
@@ -31,19 +31,19 @@ fuzz_target!(|input: &[u8]| {
     let [sort, order, bytes @ ..] = input else { return };
     let sort = SORTS[usize::from(*sort) % SORTS.len()];
     let order = ORDERS[usize::from(*order) % ORDERS.len()];
-    let Ok(position) = Position::from_bytes(bytes, sort, order) else { return };
+    let Ok(position) = SortCursor::from_bytes(bytes, sort, order) else { return };
     assert_eq!(position.to_bytes(), bytes);
     for (other, way) in SORTS.into_iter().flat_map(|other| ORDERS.map(|way| (other, way))) {
         if (other, way) != (sort, order) {
-            let read = Position::from_bytes(bytes, other, way);
-            assert_eq!(read, Err(InvalidPosition::OtherOrder), "{other:?} {way:?}");
+            let read = SortCursor::from_bytes(bytes, other, way);
+            assert_eq!(read, Err(InvalidSortCursor::OtherOrder), "{other:?} {way:?}");
         }
     }
     page(sort, order, position);
 });
 
 /// Reads the page of a few people that begins there.
-fn page(sort: SortKey, order: Order, from: Position) {
+fn page(sort: SortKey, order: Order, from: SortCursor) {
     thread_local! {
         static PEOPLE: &'static World = Box::leak(Box::new(people()));
     }
@@ -64,7 +64,7 @@ fn page(sort: SortKey, order: Order, from: Position) {
 
 fn is_before(sort: SortKey, one: &Profile, next: &Profile) -> bool {
     let address = |profile: &Profile| {
-        let address = profile.held.email.as_ref().map(|email| email.as_str().to_owned());
+        let address = profile.identifiers.email.as_ref().map(|email| email.as_str().to_owned());
         (address.is_none(), address)
     };
     match sort {

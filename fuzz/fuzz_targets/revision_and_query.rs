@@ -13,7 +13,7 @@ use actix_web::{App, http::Uri, rt::System, test, web::Data};
 use gateway::{server, settings::ServeArguments, state::Gateway};
 use libfuzzer_sys::fuzz_target;
 use profile_protocol::{Date, RequestedRevision, Revision, UnavailableRevision};
-use profile_store::{Mint, NoRandomness, Store, StoreOptions, Timestamp, engine::MemoryEngine};
+use profile_store::{IdGenerator, NoEntropy, Store, StoreOptions, Timestamp, engine::MemoryEngine};
 
 const COMPANY: &str = "ABC123";
 
@@ -124,12 +124,12 @@ fn serve() -> Box<dyn Fn(&str) -> u16> {
 /// Time and chance for a store that nothing is asked of.
 struct Still;
 
-impl Mint for Still {
+impl IdGenerator for Still {
     fn now(&mut self) -> Timestamp {
         Timestamp::default()
     }
 
-    fn chance(&mut self) -> Result<u128, NoRandomness> {
+    fn chance(&mut self) -> Result<u128, NoEntropy> {
         Ok(0)
     }
 }

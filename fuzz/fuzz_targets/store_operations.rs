@@ -28,7 +28,7 @@ use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use model::Model;
 use people::{Asked, Meant};
-use profile_store::{Fate, Identifier, Outcome, Profile, Rejected, Rules, Sentinels, StoreError};
+use profile_store::{ClaimResult, Identifier, Outcome, Profile, Rejected, Rules, Sentinels, StoreError};
 use world::{World, contents, wait};
 
 /// Steps of one run. What takes more to go wrong is found by chaining runs that
@@ -119,10 +119,10 @@ fn ask(asked: &Asked, world: &mut World, model: &mut Option<Model>) {
 }
 
 /// What does not differ between an explanation and what then happens.
-fn decided(answer: &Result<Outcome, StoreError>) -> Result<(String, Vec<Fate>, usize), StoreError> {
+fn decided(answer: &Result<Outcome, StoreError>) -> Result<(String, Vec<ClaimResult>, usize), StoreError> {
     answer.clone().map(|outcome| {
-        let fates = outcome.claims.iter().map(|claim| claim.fate).collect();
-        (outcome.effect.word().to_owned(), fates, outcome.changed.len())
+        let results = outcome.claims.iter().map(|claim| claim.result).collect();
+        (outcome.effect.word().to_owned(), results, outcome.changed.len())
     })
 }
 
@@ -214,7 +214,7 @@ fn led_to(word: &str, world: &World) -> Option<Profile> {
 /// No key and no value holds an address or number of somebody who was deleted.
 fn leaves_nothing(whom: &Profile, world: &World) {
     let all = contents(world.engine.as_ref());
-    for identifier in whom.held.identifiers() {
+    for identifier in whom.identifiers.iter() {
         // What the other kinds are called here is short enough to occur by chance.
         let long = matches!(identifier, Identifier::Email(_) | Identifier::PhoneNumber(_));
         let text = identifier.as_str().as_bytes();

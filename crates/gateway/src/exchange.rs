@@ -29,7 +29,7 @@ pub struct ExchangeKey([u8; KEY_BYTES]);
 
 impl ExchangeKey {
     /// A new key, from the operating system's randomness.
-    pub fn mint() -> Result<ExchangeKey, NoRandomness> {
+    pub fn id_generator() -> Result<ExchangeKey, NoRandomness> {
         let mut bytes = [0; KEY_BYTES];
         getrandom::fill(&mut bytes)?;
         Ok(ExchangeKey(bytes))

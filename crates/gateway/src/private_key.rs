@@ -27,7 +27,7 @@ pub struct PrivateKey {
 
 impl PrivateKey {
     /// A new key nobody has seen, from the operating system's randomness.
-    pub fn mint() -> Result<PrivateKey, NoRandomness> {
+    pub fn id_generator() -> Result<PrivateKey, NoRandomness> {
         let mut bytes = [0; RANDOM_BYTES];
         getrandom::fill(&mut bytes)?;
         Ok(PrivateKey { text: format!("{PREFIX}{}", hexadecimal::text_of(&bytes)) })
@@ -128,7 +128,8 @@ mod tests {
 
     #[test]
     fn a_key_has_the_shape_clients_know_and_is_never_the_same() {
-        let (one, other) = (PrivateKey::mint().unwrap(), PrivateKey::mint().unwrap());
+        let (one, other) =
+            (PrivateKey::id_generator().unwrap(), PrivateKey::id_generator().unwrap());
         let chance = one.reveal().strip_prefix("pk_").unwrap();
         assert_eq!(chance.len(), 34);
         assert!(chance.bytes().all(|byte| byte.is_ascii_hexdigit()));
@@ -143,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_digest_is_read_back_in_either_case() {
-        let digest = PrivateKey::mint().unwrap().digest();
+        let digest = PrivateKey::id_generator().unwrap().digest();
         assert_eq!(digest.to_hexadecimal().parse(), Ok(digest));
         assert_eq!(digest.to_hexadecimal().to_uppercase().parse(), Ok(digest));
     }
@@ -155,12 +156,12 @@ mod tests {
         assert_eq!(refused(&"0".repeat(63)), InvalidKeyDigest::Malformed);
         assert_eq!(refused(&"g".repeat(64)), InvalidKeyDigest::Malformed);
         assert_eq!(refused(&"é".repeat(32)), InvalidKeyDigest::Malformed);
-        assert_eq!(refused(PrivateKey::mint().unwrap().reveal()), InvalidKeyDigest::Key);
+        assert_eq!(refused(PrivateKey::id_generator().unwrap().reveal()), InvalidKeyDigest::Key);
     }
 
     #[test]
     fn neither_a_key_nor_its_digest_is_in_a_log() {
-        let key = PrivateKey::mint().unwrap();
+        let key = PrivateKey::id_generator().unwrap();
         let logged = format!("{key:?} {:?}", key.digest());
         assert_eq!(logged, "PrivateKey(…) KeyDigest(…)");
     }

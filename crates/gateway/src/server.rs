@@ -19,7 +19,7 @@ use actix_web::{
     web::{self, Data, ServiceConfig},
 };
 use profile_store::{
-    Durability, OpenError, Store, StoreError, StoreOptions, SystemMint,
+    Durability, OpenError, Store, StoreError, StoreOptions, SystemIdGenerator,
     engine::{EngineError, SledEngine, SledOptions},
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -142,8 +142,8 @@ async fn open_store(server: &Server) -> Result<Store, ServeError> {
     let engine = SledEngine::open(&server.data_dir, sled).map_err(OpenError::Engine);
     match engine {
         Ok(engine) => {
-            let mint = Box::new(SystemMint::default());
-            Store::open(Arc::new(engine), mint, options).await.map_err(failed)
+            let id_generator = Box::new(SystemIdGenerator::default());
+            Store::open(Arc::new(engine), id_generator, options).await.map_err(failed)
         }
         Err(error) => Err(failed(error)),
     }

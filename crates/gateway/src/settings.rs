@@ -173,7 +173,7 @@ fn key_ring(keys: Vec<ExchangeKey>) -> Result<KeyRing, NoRandomness> {
     let mut keys = keys.into_iter();
     match keys.next() {
         Some(minting) => Ok(KeyRing::new(minting, keys)),
-        None => Ok(KeyRing::new(ExchangeKey::mint()?, [])),
+        None => Ok(KeyRing::new(ExchangeKey::id_generator()?, [])),
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::{http::header::HeaderMap, web::Data};
 use profile_protocol::ProfileRequest;
-use profile_store::{Claims, Effect, Intent, Outcome, Scope, StoreError, Submission, Unsigned};
+use profile_store::{Caller, Claims, Effect, Intent, Outcome, StoreError, Submission, Unsigned};
 
 use crate::{companies::Company, meters, refusal::Refusal, room::Share, state::Gateway};
 
@@ -15,7 +15,7 @@ pub(crate) fn of_server(
     intent: Intent,
     request: ProfileRequest,
 ) -> Result<Submission, Refusal> {
-    of(gateway, company, Scope::Server, intent, request, Ok(()))
+    of(gateway, company, Caller::Server, intent, request, Ok(()))
 }
 
 /// What a request of a page or app asks of the store. Whom it names counts only if
@@ -31,13 +31,13 @@ pub(crate) fn of_client(
         Some(signed) => signed.judge(&company.id, &request, headers, now),
         None => Ok(()),
     };
-    of(gateway, company, Scope::Client, Intent::Upsert, request, signed)
+    of(gateway, company, Caller::Client, Intent::Upsert, request, signed)
 }
 
 fn of(
     gateway: &Gateway,
     company: &Company,
-    scope: Scope,
+    caller: Caller,
     intent: Intent,
     request: ProfileRequest,
     signed: Result<(), Unsigned>,
@@ -46,12 +46,12 @@ fn of(
     let open = |token: &_| ring.open(&company.id, token, now);
     let sentinels = &company.rules.sentinels;
     let claims = match signed {
-        Ok(()) => Claims::of(&request, scope, sentinels, open),
-        Err(reason) => Claims::unsigned(&request, scope, sentinels, reason, open),
+        Ok(()) => Claims::of(&request, caller, sentinels, open),
+        Err(reason) => Claims::unsigned(&request, caller, sentinels, reason, open),
     };
     Ok(Submission {
         company: company.id.clone(),
-        scope,
+        caller,
         intent,
         revision: request.revision,
         claims: claims.map_err(Refusal::OnlySentinels)?,

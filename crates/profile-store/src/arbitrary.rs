@@ -9,37 +9,38 @@ use profile_protocol::{
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
 use crate::{
-    Apart, Authored, ClaimOutcome, Effect, Fate, Held, Identifier, Ignored, InvalidToken, Merge,
-    Named, Origin, Outcome, Profile, Refused, Scope, Timestamp, Unsigned,
+    Authored, Caller, ClaimOutcome, ClaimResult, ClaimSource, DoNotMerge, Effect, Identifier,
+    Ignored, InvalidToken, Merge, Outcome, Profile, ProfileIdentifiers, ProfileRef, Refused,
+    Timestamp, Unsigned,
 };
 
 pub(crate) fn profiles() -> impl Strategy<Value = Profile> {
     let times = (any::<u64>(), any::<u64>());
-    let past = (vec(ids(), 0..4), option::of(1..=u64::MAX), vec(apart(), 0..3));
-    (ids(), times, held(), known(), past).prop_map(
+    let past = (vec(ids(), 0..4), option::of(1..=u64::MAX), vec(do_not_merge(), 0..3));
+    (ids(), times, identifiers(), known(), past).prop_map(
         |(
             id,
             (created, updated),
-            held,
+            identifiers,
             (attributes, authored),
-            (absorbed, last_outcome, apart),
+            (absorbed, last_outcome, do_not_merge),
         )| Profile {
             id,
             created: Timestamp::from_millis(created),
             updated: Timestamp::from_millis(updated),
-            held,
+            identifiers,
             attributes,
             authored,
             absorbed,
             last_outcome,
-            apart,
+            do_not_merge,
         },
     )
 }
 
 pub(crate) fn merges() -> impl Strategy<Value = Merge> {
-    let moment = (any::<u64>(), any::<u64>(), any::<bool>());
-    (moment, profiles(), profiles(), vec(named(), 0..3)).prop_map(
+    let context = (any::<u64>(), any::<u64>(), any::<bool>());
+    (context, profiles(), profiles(), vec(named(), 0..3)).prop_map(
         |((sequence, at, protect), survivor, absorbed, links)| Merge {
             sequence,
             at: Timestamp::from_millis(at),
@@ -51,17 +52,19 @@ pub(crate) fn merges() -> impl Strategy<Value = Merge> {
     )
 }
 
-fn apart() -> impl Strategy<Value = Apart> {
-    (ids(), named()).prop_map(|(from, link)| Apart::new(from, &link))
+fn do_not_merge() -> impl Strategy<Value = DoNotMerge> {
+    (ids(), named()).prop_map(|(from, link)| DoNotMerge::new(from, &link))
 }
 
-fn named() -> impl Strategy<Value = Named> {
+fn named() -> impl Strategy<Value = ProfileRef> {
     prop_oneof![
-        ids().prop_map(Named::Profile),
-        parsed(r"\PC{1,8}").prop_map(|id| Named::Holder(Identifier::ExternalId(id))),
-        parsed(r"[a-d]@example\.com").prop_map(|email| Named::Holder(Identifier::Email(email))),
-        parsed(r"\+1[0-9]{6,9}").prop_map(|number| Named::Holder(Identifier::PhoneNumber(number))),
-        parsed(r"\PC{1,8}").prop_map(|id| Named::Holder(Identifier::AnonymousId(id))),
+        ids().prop_map(ProfileRef::Id),
+        parsed(r"\PC{1,8}").prop_map(|id| ProfileRef::Identifier(Identifier::ExternalId(id))),
+        parsed(r"[a-d]@example\.com")
+            .prop_map(|email| ProfileRef::Identifier(Identifier::Email(email))),
+        parsed(r"\+1[0-9]{6,9}")
+            .prop_map(|number| ProfileRef::Identifier(Identifier::PhoneNumber(number))),
+        parsed(r"\PC{1,8}").prop_map(|id| ProfileRef::Identifier(Identifier::AnonymousId(id))),
     ]
 }
 
@@ -75,15 +78,15 @@ pub(crate) fn outcomes() -> impl Strategy<Value = Outcome> {
         Effect::Deleted,
     ]
     .to_vec();
-    let scopes = [Scope::Client, Scope::Server].to_vec();
+    let scopes = [Caller::Client, Caller::Server].to_vec();
     let head = (any::<u64>(), any::<u64>(), select(scopes), revisions(), select(effects));
     let changed = || (vec(changed_attributes(), 0..4), any::<usize>());
     let tail = (changed(), changed(), vec(any::<u64>(), 0..4));
     (head, option::of(ids()), vec(claims(), 0..6), tail).prop_map(
-        |((sequence, at, scope, revision, effect), survivor, claims, tail)| Outcome {
+        |((sequence, at, caller, revision, effect), survivor, claims, tail)| Outcome {
             sequence,
             at: Timestamp::from_millis(at),
-            scope,
+            caller,
             revision,
             survivor,
             effect,
@@ -113,7 +116,7 @@ fn parsed<T: FromStr + std::fmt::Debug>(form: &'static str) -> impl Strategy<Val
     form.prop_filter_map("another type's text", |text| text.parse().ok())
 }
 
-fn held() -> impl Strategy<Value = Held> {
+fn identifiers() -> impl Strategy<Value = ProfileIdentifiers> {
     // Few texts, so that two profiles often hold the same.
     let emails = || parsed(r"[a-d]@(example\.com|bücher\.example)");
     (
@@ -123,12 +126,8 @@ fn held() -> impl Strategy<Value = Held> {
         vec(parsed(r"[a-e]|\PC{1,8}"), 0..4),
         vec(emails(), 0..3),
     )
-        .prop_map(|(external_id, email, phone_number, anonymous_ids, secondary_emails)| Held {
-            external_id,
-            email,
-            phone_number,
-            anonymous_ids,
-            secondary_emails,
+        .prop_map(|(external_id, email, phone_number, anonymous_ids, secondary_emails)| {
+            ProfileIdentifiers { external_id, email, phone_number, anonymous_ids, secondary_emails }
         })
 }
 
@@ -185,11 +184,16 @@ fn revisions() -> impl Strategy<Value = Revision> {
 }
 
 fn claims() -> impl Strategy<Value = ClaimOutcome> {
-    let origins = vec![Origin::Subject, Origin::Attributes, Origin::Append, Origin::Command];
-    (kinds(), select(origins), fates()).prop_map(|(kind, origin, fate)| ClaimOutcome {
+    let origins = vec![
+        ClaimSource::Subject,
+        ClaimSource::Attributes,
+        ClaimSource::Append,
+        ClaimSource::Command,
+    ];
+    (kinds(), select(origins), results()).prop_map(|(kind, origin, result)| ClaimOutcome {
         kind,
         origin,
-        fate,
+        result,
     })
 }
 
@@ -203,31 +207,31 @@ fn kinds() -> impl Strategy<Value = IdentifierKind> {
     ])
 }
 
-fn fates() -> impl Strategy<Value = Fate> {
+fn results() -> impl Strategy<Value = ClaimResult> {
     let plain = vec![
-        Fate::Matched,
-        Fate::Attached,
-        Fate::Replaced,
-        Fate::Released,
-        Fate::Refused(Refused::Sentinel),
-        Fate::Refused(Refused::MergeCap),
-        Fate::Refused(Refused::TooLarge),
-        Fate::Refused(Refused::Protected),
-        Fate::Ignored(Ignored::PlaceTaken),
-        Fate::Ignored(Ignored::UnknownId),
-        Fate::Ignored(Ignored::ForeignId),
-        Fate::Ignored(Ignored::ServerOnly),
-        Fate::Ignored(Ignored::Token(InvalidToken::Unsealed)),
-        Fate::Ignored(Ignored::Token(InvalidToken::Foreign)),
-        Fate::Ignored(Ignored::Token(InvalidToken::Expired)),
-        Fate::Ignored(Ignored::Unsigned(Unsigned::Missing)),
-        Fate::Ignored(Ignored::Unsigned(Unsigned::Wrong)),
-        Fate::Ignored(Ignored::Unsigned(Unsigned::Expired)),
+        ClaimResult::Matched,
+        ClaimResult::Attached,
+        ClaimResult::Replaced,
+        ClaimResult::Released,
+        ClaimResult::Refused(Refused::Sentinel),
+        ClaimResult::Refused(Refused::MergeCap),
+        ClaimResult::Refused(Refused::TooLarge),
+        ClaimResult::Refused(Refused::Protected),
+        ClaimResult::Ignored(Ignored::PlaceTaken),
+        ClaimResult::Ignored(Ignored::UnknownId),
+        ClaimResult::Ignored(Ignored::ForeignId),
+        ClaimResult::Ignored(Ignored::ServerOnly),
+        ClaimResult::Ignored(Ignored::Token(InvalidToken::Unsealed)),
+        ClaimResult::Ignored(Ignored::Token(InvalidToken::Foreign)),
+        ClaimResult::Ignored(Ignored::Token(InvalidToken::Expired)),
+        ClaimResult::Ignored(Ignored::Unsigned(Unsigned::Missing)),
+        ClaimResult::Ignored(Ignored::Unsigned(Unsigned::Wrong)),
+        ClaimResult::Ignored(Ignored::Unsigned(Unsigned::Expired)),
     ];
     prop_oneof![
         select(plain),
-        ids().prop_map(Fate::Absorbed),
-        kinds().prop_map(|kind| Fate::Refused(Refused::OwnsHigher(kind))),
-        kinds().prop_map(|kind| Fate::Refused(Refused::HeldDifferently(kind))),
+        ids().prop_map(ClaimResult::Absorbed),
+        kinds().prop_map(|kind| ClaimResult::Refused(Refused::OwnsHigher(kind))),
+        kinds().prop_map(|kind| ClaimResult::Refused(Refused::HeldDifferently(kind))),
     ]
 }

@@ -13,59 +13,47 @@ pub mod limits;
 
 #[cfg(test)]
 mod arbitrary;
-mod audit;
-mod authored;
-mod claims;
-mod committer;
-mod copy;
-mod decision;
-mod erase;
-mod history;
-mod import;
-mod index;
-mod intent;
-mod join;
-mod key;
-mod link;
-mod listing;
-mod merge;
-mod mint;
-mod outcome;
-mod pending;
-mod position;
-mod profile;
-mod prune;
-mod record;
-mod resolution;
-mod runs;
-mod sentinel;
-mod size;
+mod batch;
+mod decide;
+mod id_generator;
+mod lane;
+mod layout;
+mod maintenance;
+mod model;
+mod read;
 mod store;
-mod unmerge;
-mod view;
-mod writing;
 
-pub use audit::{Audit, Breach, audit};
-pub use authored::Authored;
-pub use claims::{Claim, Claims, InvalidToken, Named, OnlySentinels, Origin, Unsigned};
-pub use copy::{Copied, CopyError, copy};
-pub use decision::{Decision, Merge, Moment, PropertiesTooLarge, Submission, decide};
+pub use decide::{
+    claims::{Claim, ClaimSource, Claims, InvalidToken, OnlySentinels, ProfileRef, Unsigned},
+    decision::{Decision, DecisionContext, Merge, PropertiesTooLarge, Submission, decide},
+    deletion::Delete,
+    intent::{Intent, Rejected},
+    manual_merge::MergeProfiles,
+    merge::merge,
+    resolution::{Resolution, Rules, resolve},
+    sentinels::Sentinels,
+    unmerge::{Unmerge, unmerge},
+};
 pub use engine::Engine;
-pub use erase::Delete;
-pub use history::{History, HistoryCursor};
-pub use import::{ImportBody, ImportError, ImportHead, ImportJob};
-pub use intent::{Intent, Rejected};
-pub use join::MergeProfiles;
-pub use link::LinkDigest;
-pub use listing::{Listing, ProfilePage, SortKey, Span};
-pub use merge::merge;
-pub use mint::{CHANCE_BITS, Mint, NoRandomness, SystemMint, Timestamp};
-pub use outcome::{ClaimOutcome, Effect, Fate, Ignored, Outcome, Refused, Scope};
-pub use position::{InvalidPosition, Position};
-pub use profile::{Apart, Held, Identifier, Profile};
-pub use prune::Retention;
-pub use record::InvalidRecord;
-pub use resolution::{Resolution, Rules, resolve};
-pub use sentinel::Sentinels;
+pub use id_generator::{ENTROPY_BITS, IdGenerator, NoEntropy, SystemIdGenerator, Timestamp};
+pub use layout::{
+    record::InvalidRecord,
+    sort_cursor::{InvalidSortCursor, SortCursor},
+};
+pub use maintenance::{
+    audit::{Audit, Breach, audit},
+    copy::{Copied, CopyError, copy},
+    prune::Retention,
+};
+pub use model::{
+    authored::Authored,
+    import_job::{ImportBody, ImportError, ImportHead, ImportJob},
+    link_digest::LinkDigest,
+    outcome::{Caller, ClaimOutcome, ClaimResult, Effect, Ignored, Outcome, Refused},
+    profile::{DoNotMerge, Identifier, Profile, ProfileIdentifiers},
+};
+pub use read::{
+    history::{History, HistoryCursor},
+    listing::{Listing, ProfilePage, SortKey, Span},
+};
 pub use store::{Durability, OpenError, Store, StoreError, StoreOptions, Undo, Unmerged};
-pub use unmerge::{Unmerge, unmerge};

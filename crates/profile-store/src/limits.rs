@@ -36,7 +36,7 @@ pub const BATCH_CLAIMS: usize = 4 * BATCH;
 
 /// Chances for ids that the system is asked for at a time: 256 bytes, which it gives
 /// without interruption.
-pub const CHANCES: usize = 16;
+pub const ENTROPY_POOL: usize = 16;
 
 /// Attribute names listed in one outcome; of more, only the number is
 /// kept.

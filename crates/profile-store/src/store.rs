@@ -15,14 +15,18 @@ use profile_protocol::{ChangedAttribute, CompanyId, IdentifierKind, ProfileId, R
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    Delete, History, HistoryCursor, Identifier, Listing, MergeProfiles, Mint, Outcome, Profile,
-    ProfilePage, PropertiesTooLarge, Rejected, Retention, Rules, Submission, Timestamp,
-    committer::{Committer, Job},
+    Delete, History, HistoryCursor, IdGenerator, Identifier, Listing, MergeProfiles, Outcome,
+    Profile, ProfilePage, PropertiesTooLarge, Rejected, Retention, Rules, Submission, Timestamp,
     engine::{Engine, EngineError, Key, Order, Scan, Value, Write},
-    history, key, limits, listing,
-    pending::Pending,
-    prune::Pruner,
-    record, runs,
+    lane::{Job, Lane},
+    layout::key,
+    layout::record,
+    limits,
+    maintenance::prune::Pruner,
+    read::history,
+    read::listing,
+    read::outcomes,
+    read::unflushed::Pending,
 };
 
 /// When a request counts as stored.
@@ -136,7 +140,7 @@ impl Store {
     /// thread of its own.
     pub async fn open(
         engine: Arc<dyn Engine>,
-        mint: Box<dyn Mint>,
+        id_generator: Box<dyn IdGenerator>,
         options: StoreOptions,
     ) -> Result<Store, OpenError> {
         check_format(engine.as_ref()).await?;
@@ -144,9 +148,9 @@ impl Store {
         let poisoned = Arc::new(AtomicBool::new(false));
         let pending = Arc::new(Pending::default());
         let batches = Arc::new(AtomicU64::new(0));
-        let committer = Committer {
+        let committer = Lane {
             engine: Arc::clone(&engine),
-            mint,
+            id_generator,
             queue,
             durability: options.durability,
             pruner: Pruner::new(options.retention),
@@ -154,7 +158,7 @@ impl Store {
             pending: Arc::clone(&pending),
             batches: Arc::clone(&batches),
             sequences: HashMap::new(),
-            chance: None,
+            entropy: None,
             latest: Timestamp::default(),
             recorded: 0,
             unflushed: None,
@@ -316,7 +320,7 @@ impl Store {
 
     /// The number of the company's newest outcome; 0 if it has none.
     pub async fn newest_outcome(&self, company: &CompanyId) -> Result<u64, EngineError> {
-        runs::newest_outcome(self.engine.as_ref(), company).await
+        outcomes::newest_outcome(self.engine.as_ref(), company).await
     }
 
     /// The outcomes after the one of this number, oldest first, as far as they are
@@ -328,7 +332,7 @@ impl Store {
         after: u64,
         limit: usize,
     ) -> Result<Vec<Outcome>, EngineError> {
-        let outcomes = runs::outcomes(self.engine.as_ref(), company, after, limit).await?;
+        let outcomes = outcomes::outcomes(self.engine.as_ref(), company, after, limit).await?;
         let lasting = |outcome: &Outcome| !self.pending.holds(company, outcome.sequence);
         Ok(outcomes.into_iter().take_while(lasting).collect())
     }

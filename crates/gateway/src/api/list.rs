@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use actix_web::http::StatusCode;
 use profile_protocol::{Bound, ClaimedId, Condition, ProfileFilter, ProfileId};
 use profile_store::{
-    Identifier, Listing, Position, Profile, ProfilePage, SortKey, Span, Timestamp, engine::Order,
+    Identifier, Listing, Profile, ProfilePage, SortCursor, SortKey, Span, Timestamp, engine::Order,
 };
 
 use super::{
@@ -138,7 +138,7 @@ fn natural_sort(conditions: &[Condition]) -> SortKey {
 
 /// A page out of all profiles of the company.
 async fn scanned_page(call: &Call<'_>, asked: &Asked) -> Result<Found, Refusal> {
-    let from = |place| Position::from_bytes(place, asked.sort, asked.order);
+    let from = |place| SortCursor::from_bytes(place, asked.sort, asked.order);
     let from = asked.place.as_deref().map(from);
     let listing = Listing {
         company: call.company.id.clone(),
@@ -186,7 +186,7 @@ impl Pointed {
 
     fn names(&self, profile: &Profile) -> bool {
         self.ids.iter().any(|id| *id == profile.id || profile.absorbed.contains(id))
-            || self.identifiers.iter().any(|identifier| profile.held.holds(identifier))
+            || self.identifiers.iter().any(|identifier| profile.identifiers.holds(identifier))
     }
 
     async fn look_up(&self, call: &Call<'_>) -> Result<Vec<Profile>, Refusal> {
@@ -245,7 +245,7 @@ fn order_key(sort: SortKey, profile: &Profile) -> Vec<u8> {
         SortKey::Created => profile.created.millis().to_be_bytes().to_vec(),
         SortKey::Updated => profile.updated.millis().to_be_bytes().to_vec(),
         // Those without an address come after all those with one.
-        SortKey::Email => match &profile.held.email {
+        SortKey::Email => match &profile.identifiers.email {
             Some(email) => [&[0], email.as_str().as_bytes(), &[0]].concat(),
             None => vec![1],
         },

@@ -2,7 +2,7 @@
 
 use actix_web::http::StatusCode;
 use profile_protocol::ChangedAttribute;
-use profile_store::{ClaimOutcome, Effect, Fate, HistoryCursor, Origin, Outcome};
+use profile_store::{ClaimOutcome, ClaimResult, ClaimSource, Effect, HistoryCursor, Outcome};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -143,7 +143,7 @@ struct ClaimShown {
     origin: &'static str,
     /// `matched`, `attached`, `absorbed`, `restored`, `released`, `refused` or
     /// `ignored`.
-    fate: &'static str,
+    result: &'static str,
     /// Why, where it was refused, ignored, or took the place of another.
     reason: Option<String>,
     /// The other profile, where one was absorbed or restored.
@@ -163,7 +163,7 @@ impl OutcomeResource {
             id: Some(outcome.sequence.to_string()),
             attributes: OutcomeAttributes {
                 at: text_of(outcome.at),
-                scope: outcome.scope.word(),
+                scope: outcome.caller.word(),
                 revision: outcome.revision.to_string(),
                 effect: outcome.effect.word(),
                 claims: outcome.claims.iter().map(ClaimShown::of).collect(),
@@ -197,22 +197,22 @@ impl OutcomeResource {
 
 impl ClaimShown {
     fn of(claim: &ClaimOutcome) -> ClaimShown {
-        let (reason, profile) = match claim.fate {
-            Fate::Refused(reason) => (Some(reason.to_string()), None),
-            Fate::Ignored(reason) => (Some(reason.to_string()), None),
-            Fate::Absorbed(id) | Fate::Restored(id) => (None, Some(id.to_string())),
-            Fate::Replaced => (Some("replaced another".to_owned()), None),
-            Fate::Matched | Fate::Attached | Fate::Released => (None, None),
+        let (reason, profile) = match claim.result {
+            ClaimResult::Refused(reason) => (Some(reason.to_string()), None),
+            ClaimResult::Ignored(reason) => (Some(reason.to_string()), None),
+            ClaimResult::Absorbed(id) | ClaimResult::Restored(id) => (None, Some(id.to_string())),
+            ClaimResult::Replaced => (Some("replaced another".to_owned()), None),
+            ClaimResult::Matched | ClaimResult::Attached | ClaimResult::Released => (None, None),
         };
         ClaimShown {
             identifier: claim.kind.name(),
             origin: match claim.origin {
-                Origin::Subject => "meta.identifiers",
-                Origin::Attributes => "attributes",
-                Origin::Append => "meta.patch_identifiers.append",
-                Origin::Command => "command",
+                ClaimSource::Subject => "meta.identifiers",
+                ClaimSource::Attributes => "attributes",
+                ClaimSource::Append => "meta.patch_identifiers.append",
+                ClaimSource::Command => "command",
             },
-            fate: claim.fate.word(),
+            result: claim.result.word(),
             reason,
             profile_id: profile,
         }

@@ -2,7 +2,7 @@
 
 use actix_web::{http::StatusCode, web::Payload};
 use profile_protocol::{ClaimedId, DeletionSubject};
-use profile_store::{Delete, Identifier, Named};
+use profile_store::{Delete, Identifier, ProfileRef};
 
 use super::{call::Call, documents::Answer, query::Query};
 use crate::{meters::Effect, refusal::Refusal};
@@ -13,11 +13,11 @@ pub(super) async fn delete(call: &Call<'_>, payload: &mut Payload) -> Result<Ans
     Query::of(call, &[])?;
     let body = call.body(payload).await?;
     let whom = match DeletionSubject::parse(&body.bytes).map_err(Refusal::Violations)? {
-        DeletionSubject::Id(ClaimedId::Profile(id)) => Some(Named::Profile(id)),
+        DeletionSubject::Id(ClaimedId::Profile(id)) => Some(ProfileRef::Id(id)),
         DeletionSubject::Id(ClaimedId::Foreign) => None,
-        DeletionSubject::Email(email) => Some(Named::Holder(Identifier::Email(email))),
+        DeletionSubject::Email(email) => Some(ProfileRef::Identifier(Identifier::Email(email))),
         DeletionSubject::PhoneNumber(number) => {
-            Some(Named::Holder(Identifier::PhoneNumber(number)))
+            Some(ProfileRef::Identifier(Identifier::PhoneNumber(number)))
         }
     };
     let deleted = match whom {

@@ -87,14 +87,13 @@ impl Serialize for ProfileAttributes<'_> {
 
 impl ProfileAttributes<'_> {
     fn attribute<M: SerializeMap>(&self, map: &mut M, name: &str) -> Result<(), M::Error> {
-        let Profile { created, updated, held, attributes, .. } = self.profile;
+        let Profile { created, updated, identifiers, attributes, .. } = self.profile;
         match name {
-            "email" => map.serialize_entry(name, &held.email.as_ref().map(Email::as_str)),
-            "phone_number" => {
-                map.serialize_entry(name, &held.phone_number.as_ref().map(PhoneNumber::as_str))
-            }
+            "email" => map.serialize_entry(name, &identifiers.email.as_ref().map(Email::as_str)),
+            "phone_number" => map
+                .serialize_entry(name, &identifiers.phone_number.as_ref().map(PhoneNumber::as_str)),
             "external_id" => {
-                map.serialize_entry(name, &held.external_id.as_ref().map(ExternalId::as_str))
+                map.serialize_entry(name, &identifiers.external_id.as_ref().map(ExternalId::as_str))
             }
             "created" => map.serialize_entry(name, &text_of(*created)),
             "updated" => map.serialize_entry(name, &text_of(*updated)),

@@ -23,7 +23,7 @@ pub struct Development {
 impl Development {
     /// Makes up a company, and a private key for it.
     pub(super) fn invent() -> Result<(Development, Company), NoRandomness> {
-        let private_key = PrivateKey::mint()?;
+        let private_key = PrivateKey::id_generator()?;
         let id: CompanyId = "DEMO01".parse().expect("DEMO01 is a company id");
         let key = Key {
             name: "development".parse().expect("development is a key's name"),

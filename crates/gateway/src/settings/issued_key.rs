@@ -24,7 +24,7 @@ impl IssuedKey {
         Ok(IssuedKey {
             company: arguments.company.clone(),
             name: arguments.name.clone(),
-            private_key: PrivateKey::mint()?,
+            private_key: PrivateKey::id_generator()?,
             scopes: arguments.scope.iter().copied().collect(),
         })
     }

@@ -1,7 +1,7 @@
 //! Clients in the field are served as they are: their exact heads and bodies.
 
 use profile_protocol::Field;
-use profile_store::{Effect, Fate, Identifier, Ignored, Profile};
+use profile_store::{ClaimResult, Effect, Identifier, Ignored, Profile};
 
 use crate::{
     serving::Home,
@@ -240,7 +240,7 @@ pub(crate) mod onsite_script {
         let outcomes = stored.outcomes("ABC123");
         assert_eq!(outcomes.len(), 1);
         assert_eq!(outcomes[0].effect, Effect::Unidentified);
-        assert!(matches!(outcomes[0].claims[0].fate, Fate::Ignored(Ignored::Token(_))));
+        assert!(matches!(outcomes[0].claims[0].result, ClaimResult::Ignored(Ignored::Token(_))));
     }
 }
 

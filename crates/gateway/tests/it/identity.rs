@@ -8,7 +8,7 @@ use std::{sync::Barrier, thread};
 
 use gateway::exchange::{ExchangeKey, KeyRing};
 use profile_protocol::{Field, IdentifierKind, ProfileId};
-use profile_store::{Effect, Fate, Identifier, Ignored, InvalidToken, Profile, Refused};
+use profile_store::{ClaimResult, Effect, Identifier, Ignored, InvalidToken, Profile, Refused};
 
 use crate::{
     clients::{android, onsite_script, swift},
@@ -220,8 +220,8 @@ mod authority {
         }
         let outcomes = stored.outcomes("ABC123");
         for (requests, (_, [owned, _], ..)) in outcomes.chunks(3).zip(&expected) {
-            let refused = Fate::Refused(Refused::OwnsHigher(owned.kind()));
-            assert_eq!(requests[2].claims[1].fate, refused);
+            let refused = ClaimResult::Refused(Refused::OwnsHigher(owned.kind()));
+            assert_eq!(requests[2].claims[1].result, refused);
         }
     }
 }
@@ -253,9 +253,9 @@ mod identifiers_of_a_profile {
             assert!(stored.find("ABC123", other).is_none(), "{other:?}");
         }
         let last = stored.outcomes("ABC123").pop().unwrap();
-        let fates: Vec<Fate> = last.claims.iter().map(|claim| claim.fate).collect();
-        let taken = Fate::Ignored(Ignored::PlaceTaken);
-        assert_eq!(fates, [Fate::Matched, taken, taken, taken]);
+        let results: Vec<ClaimResult> = last.claims.iter().map(|claim| claim.result).collect();
+        let taken = ClaimResult::Ignored(Ignored::PlaceTaken);
+        assert_eq!(results, [ClaimResult::Matched, taken, taken, taken]);
     }
 
     #[test]

@@ -30,7 +30,7 @@ fn a_gateway_that_crashes_leaves_no_core_file() {
 
 #[test]
 fn no_key_and_no_token_is_in_the_log_however_much_is_logged() {
-    let (key, exchange_key) = (PrivateKey::mint().unwrap(), "c0ffee11".repeat(8));
+    let (key, exchange_key) = (PrivateKey::id_generator().unwrap(), "c0ffee11".repeat(8));
     let digest = key.digest().to_hexadecimal();
     let home = Home::configured(&format!(
         "exchange_keys = [\"{exchange_key}\"]\n[[company]]\nid = \"ABC123\"\n\

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use profile_protocol::Field;
 use profile_store::{
-    Audit, Identifier, Outcome, Profile, Store, StoreOptions, SystemMint, audit,
+    Audit, Identifier, Outcome, Profile, Store, StoreOptions, SystemIdGenerator, audit,
     engine::{Engine, SledEngine, SledOptions, Write},
 };
 use tokio::runtime::{Builder, Runtime};
@@ -24,8 +24,9 @@ impl Stored {
         let options = SledOptions { cache_bytes: 16 * 1024 * 1024, ..SledOptions::default() };
         let engine = Arc::new(SledEngine::open(&home.data_dir(), options).unwrap());
         let shared = Arc::clone(&engine);
-        let mint = Box::new(SystemMint::default());
-        let store = runtime.block_on(Store::open(shared, mint, StoreOptions::default())).unwrap();
+        let id_generator = Box::new(SystemIdGenerator::default());
+        let store =
+            runtime.block_on(Store::open(shared, id_generator, StoreOptions::default())).unwrap();
         Stored { engine, runtime, store }
     }
 
@@ -88,5 +89,5 @@ pub(crate) fn properties(profile: &Profile) -> String {
 
 /// The identifiers a profile holds, in order of authority.
 pub(crate) fn identifiers(profile: &Profile) -> Vec<String> {
-    profile.held.identifiers().map(|identifier| identifier.as_str().to_owned()).collect()
+    profile.identifiers.iter().map(|identifier| identifier.as_str().to_owned()).collect()
 }

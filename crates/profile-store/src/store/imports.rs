@@ -5,10 +5,11 @@ use profile_protocol::{CompanyId, ProfileId};
 use super::Store;
 use crate::{
     ImportBody, ImportHead, ImportJob, StoreError,
-    committer::Job,
     engine::{EngineError, Order, Scan},
-    key::{self, Kind, Parsed},
-    limits, record,
+    lane::Job,
+    layout::key::{self, Kind, Parsed},
+    layout::record,
+    limits,
 };
 
 impl Store {

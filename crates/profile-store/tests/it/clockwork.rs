@@ -1,6 +1,6 @@
 //! Time and chance that repeat exactly.
 
-use profile_store::{Mint, NoRandomness, Timestamp};
+use profile_store::{IdGenerator, NoEntropy, Timestamp};
 
 /// The time at which clockwork starts.
 pub(crate) const EPOCH: u64 = 1_700_000_000_000;
@@ -38,13 +38,13 @@ impl Clockwork {
     }
 }
 
-impl Mint for Clockwork {
+impl IdGenerator for Clockwork {
     fn now(&mut self) -> Timestamp {
         self.looks += 1;
         Timestamp::from_millis(EPOCH + self.looks / self.per_tick * self.stride)
     }
 
-    fn chance(&mut self) -> Result<u128, NoRandomness> {
+    fn entropy(&mut self) -> Result<u128, NoEntropy> {
         self.chances += 1;
         Ok(self.chances)
     }

@@ -87,8 +87,8 @@ fn a_copy_that_was_broken_off_is_not_taken_for_a_store() {
         }
         assert!(matches!(copied, Err(CopyError::Target(_))), "{copied:?}");
         for left in [0, 1, 2, usize::MAX].map(|surviving| to.after_crash(surviving)) {
-            let held = contents(left.as_ref());
-            if !held.is_empty() && held != whole {
+            let identifiers = contents(left.as_ref());
+            if !identifiers.is_empty() && identifiers != whole {
                 let opened = World::opened(left, Clockwork::new(), Durability::Flushed);
                 assert!(matches!(opened, Err(OpenError::Format)));
             }

@@ -32,7 +32,7 @@ fn decides_under(rules: &Rules, rows: &[Row]) {
 fn living(world: &World) -> String {
     let numbers = (0..world.known.len()).map(|number| (number, world.profile(number)));
     let living = numbers.filter(|(number, profile)| profile.id == world.known[*number]);
-    living.map(|(_, profile)| holds(&profile.held)).collect::<Vec<_>>().join(" | ")
+    living.map(|(_, profile)| holds(&profile.identifiers)).collect::<Vec<_>>().join(" | ")
 }
 
 #[test]
@@ -341,7 +341,7 @@ fn the_oldest_device_leaves_when_one_too_many_joins() {
         world.say(&format!("e:ann a:device-{number}"));
     }
     assert_eq!(world.say("e:ann a:device-33"), "updated 0: matched, attached");
-    assert_eq!(world.profile(0).held.anonymous_ids.len(), 32);
+    assert_eq!(world.profile(0).identifiers.anonymous_ids.len(), 32);
     assert_eq!(world.leads_to("a:device-1"), None);
     assert_eq!(world.leads_to("a:device-2"), Some(0));
     assert_eq!(world.leads_to("a:device-33"), Some(0));

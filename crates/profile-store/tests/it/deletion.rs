@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use profile_protocol::ProfileId;
-use profile_store::{Effect, Fate, Identifier, Named, Outcome, Rules};
+use profile_store::{ClaimResult, Effect, Identifier, Outcome, ProfileRef, Rules};
 use proptest::prelude::*;
 
 use crate::{
@@ -119,7 +119,7 @@ fn what_a_merge_that_was_undone_is_remembered_by_goes_with_whom_it_named() {
     assert!(occurs(&world, number));
     world.delete("e:ann").unwrap();
     assert_eq!(world.leads_to("a:tab"), Some(0));
-    assert_eq!(world.profile(0).apart.len(), 1);
+    assert_eq!(world.profile(0).do_not_merge.len(), 1);
     assert!(!occurs(&world, number));
 }
 
@@ -218,12 +218,15 @@ impl Said {
         asked
     }
 
-    fn note(&mut self, world: &World, asked: &Asked, named: Vec<Named>, outcome: &Outcome) {
+    fn note(&mut self, world: &World, asked: &Asked, named: Vec<ProfileRef>, outcome: &Outcome) {
         let Some(survivor) = outcome.survivor else { return };
         let number = world.known.iter().position(|known| *known == survivor).unwrap();
         let said = self.of.entry(number).or_default();
         for (named, told) in named.into_iter().zip(&outcome.claims) {
-            if let (Named::Holder(identifier), Fate::Attached | Fate::Replaced) = (named, told.fate)
+            if let (
+                ProfileRef::Identifier(identifier),
+                ClaimResult::Attached | ClaimResult::Replaced,
+            ) = (named, told.result)
             {
                 said.insert(Identifier::as_str(&identifier).to_owned());
             }
@@ -273,7 +276,7 @@ fn forgets(mut world: World, steps: &[Step]) {
                 let asked = said.unmistakable(&asked);
                 let submission = world.submission(&asked);
                 let named = submission.claims.made().iter().map(|claim| claim.named.clone());
-                let named: Vec<Named> = named.collect();
+                let named: Vec<ProfileRef> = named.collect();
                 if let Ok(outcome) = world.submit(submission) {
                     said.note(&world, &asked, named, &outcome);
                 }

@@ -107,7 +107,7 @@ fn an_outcome_is_shown_once_no_crash_can_take_it_back() {
             };
             (sequences(world.outcomes()), sequences(world.history(0)))
         };
-        let held = world.engine.hold_flushes();
+        let identifiers = world.engine.hold_flushes();
         let submission = world.submission(&asked("e:ann name=Ann"));
         let answer = wait(world.store.enqueue(submission)).unwrap();
         // What was decided is there for readers before it is flushed.
@@ -115,7 +115,7 @@ fn an_outcome_is_shown_once_no_crash_can_take_it_back() {
             yield_now();
         }
         assert_eq!(shown(&world), (vec![1, 2], vec![1]), "{durability:?}");
-        drop(held);
+        drop(identifiers);
         wait(answer).unwrap();
         wait(world.store.close()).unwrap();
         assert_eq!(shown(&world), (vec![1, 2, 3], vec![3, 1]), "{durability:?}");
@@ -216,12 +216,12 @@ fn who_is_read_while_being_merged_or_parted_is_found() {
     for words in ["a:tab", "e:ann", "e:ann a:tab", "x:1"] {
         world.say(words);
     }
-    let apart = copy(&world);
+    let do_not_merge = copy(&world);
     world.say("x:1 e:ann");
     let merged = copy(&world);
     world.undo(1).unwrap();
     let parted = copy(&world);
-    for (before, after) in [(&apart, &merged), (&merged, &parted)] {
+    for (before, after) in [(&do_not_merge, &merged), (&merged, &parted)] {
         // Opening reads once, so the second read is the first of the look-up.
         for shifts_after in 1..5 {
             assert!(shifting(&world, before, after, shifts_after).find("a:tab").is_some());

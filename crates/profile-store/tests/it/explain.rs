@@ -11,9 +11,9 @@ use crate::{
 /// An outcome apart from when it was decided and the id made up for it.
 fn decided(world: &World, outcome: &Outcome) -> (Vec<String>, usize, usize) {
     let known = outcome.survivor.filter(|id| world.known.contains(id));
-    let fates = outcome.claims.iter().map(|claim| format!("{:?}", claim.fate));
+    let results = outcome.claims.iter().map(|claim| format!("{:?}", claim.result));
     let words = [outcome.effect.word().to_owned(), format!("{known:?}")];
-    (words.into_iter().chain(fates).collect(), outcome.changed.len(), outcome.previous.len())
+    (words.into_iter().chain(results).collect(), outcome.changed.len(), outcome.previous.len())
 }
 
 #[test]

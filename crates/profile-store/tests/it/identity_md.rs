@@ -15,8 +15,9 @@ use profile_protocol::{
     AnonymousId, Email, ExchangeToken, IdentifierKind, ProfileId, ProfileRequest, Revision,
 };
 use profile_store::{
-    Apart, Claim, ClaimOutcome, Claims, Effect, Fate, Held, Identifier, Intent, InvalidToken,
-    Moment, Named, Profile, Rejected, Scope, Sentinels, Submission, Timestamp, Unsigned, decide,
+    Caller, Claim, ClaimOutcome, ClaimResult, Claims, DecisionContext, DoNotMerge, Effect,
+    Identifier, Intent, InvalidToken, Profile, ProfileIdentifiers, ProfileRef, Rejected, Sentinels,
+    Submission, Timestamp, Unsigned, decide,
 };
 
 const DOCUMENT: &str = include_str!("../../../../docs/IDENTITY.md");
@@ -25,18 +26,18 @@ const NEW: u128 = 99;
 struct Row<'d> {
     stored: &'d str,
     request: &'d str,
-    scope: &'d str,
+    caller: &'d str,
     claims: &'d str,
     effect: &'d str,
     left: &'d str,
 }
 
 impl Row<'_> {
-    fn claims(&self, request: &ProfileRequest, scope: Scope) -> Claims {
+    fn claims(&self, request: &ProfileRequest, caller: Caller) -> Claims {
         let sentinels = Sentinels::default();
-        let claims = match self.scope {
-            "unsigned" => Claims::unsigned(request, scope, &sentinels, Unsigned::Missing, open),
-            _ => Claims::of(request, scope, &sentinels, open),
+        let claims = match self.caller {
+            "unsigned" => Claims::unsigned(request, caller, &sentinels, Unsigned::Missing, open),
+            _ => Claims::of(request, caller, &sentinels, open),
         };
         claims.unwrap()
     }
@@ -47,10 +48,10 @@ fn rows() -> Vec<Row<'static>> {
     let (table, _) = rest.split_once("<!-- /decisions -->").unwrap();
     let cells = |line: &'static str| {
         let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
-        let [stored, request, scope, claims, effect, left] = cells[..] else {
+        let [stored, request, caller, claims, effect, left] = cells[..] else {
             panic!("not six cells: {line}");
         };
-        Row { stored, request, scope, claims, effect, left }
+        Row { stored, request, caller, claims, effect, left }
     };
     table.trim().lines().skip(2).map(cells).collect()
 }
@@ -99,24 +100,24 @@ fn describe(profile: &mut Profile, word: &str) {
             profile.attributes.properties.set(name, "1".parse().unwrap());
         }
     } else if word == "apart" {
-        let link = Named::Holder(identifier("e1"));
-        profile.apart = vec![Apart::new(profile_id("S"), &link)];
+        let link = ProfileRef::Identifier(identifier("e1"));
+        profile.do_not_merge = vec![DoNotMerge::new(profile_id("S"), &link)];
     } else {
-        hold(&mut profile.held, word);
+        hold(&mut profile.identifiers, word);
     }
 }
 
-fn hold(held: &mut Held, word: &str) {
+fn hold(identifiers: &mut ProfileIdentifiers, word: &str) {
     if let Some(number) = word.strip_prefix("+e") {
-        held.secondary_emails.push(email(number));
+        identifiers.secondary_emails.push(email(number));
     } else if let Some(count) = word.strip_suffix('a') {
-        held.anonymous_ids.extend(devices(count.parse().unwrap()));
+        identifiers.anonymous_ids.extend(devices(count.parse().unwrap()));
     } else {
         match identifier(word) {
-            Identifier::ExternalId(id) => held.external_id = Some(id),
-            Identifier::Email(email) => held.email = Some(email),
-            Identifier::PhoneNumber(number) => held.phone_number = Some(number),
-            Identifier::AnonymousId(id) => held.anonymous_ids.push(id),
+            Identifier::ExternalId(id) => identifiers.external_id = Some(id),
+            Identifier::Email(email) => identifiers.email = Some(email),
+            Identifier::PhoneNumber(number) => identifiers.phone_number = Some(number),
+            Identifier::AnonymousId(id) => identifiers.anonymous_ids.push(id),
         }
     }
 }
@@ -186,14 +187,14 @@ fn open(token: &ExchangeToken) -> Result<ProfileId, InvalidToken> {
 }
 
 fn words(claim: &ClaimOutcome) -> String {
-    let why = match claim.fate {
-        Fate::Absorbed(id) => format!(" {}", name(id)),
-        Fate::Replaced => ", replacing".to_owned(),
-        Fate::Refused(reason) => format!(": {reason}"),
-        Fate::Ignored(reason) => format!(": {reason}"),
+    let why = match claim.result {
+        ClaimResult::Absorbed(id) => format!(" {}", name(id)),
+        ClaimResult::Replaced => ", replacing".to_owned(),
+        ClaimResult::Refused(reason) => format!(": {reason}"),
+        ClaimResult::Ignored(reason) => format!(": {reason}"),
         _ => String::new(),
     };
-    format!("{} {}{why}", claim.kind, claim.fate.word())
+    format!("{} {}{why}", claim.kind, claim.result.word())
 }
 
 fn name(id: ProfileId) -> char {
@@ -209,11 +210,11 @@ fn refusal(rejected: Rejected) -> String {
     }
 }
 
-fn held(profiles: Vec<Profile>) -> BTreeMap<ProfileId, Held> {
-    profiles.into_iter().map(|profile| (profile.id, profile.held)).collect()
+fn identifiers(profiles: Vec<Profile>) -> BTreeMap<ProfileId, ProfileIdentifiers> {
+    profiles.into_iter().map(|profile| (profile.id, profile.identifiers)).collect()
 }
 
-fn carry_out(row: &Row<'_>, scope: Scope, intent: Intent) {
+fn carry_out(row: &Row<'_>, caller: Caller, intent: Intent) {
     let stored = profiles(row.stored);
     let request = match intent {
         Intent::Update(id) => request(&format!("id of {}, {}", name(id), row.request)),
@@ -221,10 +222,10 @@ fn carry_out(row: &Row<'_>, scope: Scope, intent: Intent) {
     };
     let submission = Submission {
         company: "ABC123".parse().unwrap(),
-        scope,
+        caller,
         intent,
         revision: Revision::LATEST,
-        claims: row.claims(&request, scope),
+        claims: row.claims(&request, caller),
         cleared: cleared(row.request),
         leaving_emails: request.secondary_emails.unappend,
         patch: request.patch,
@@ -232,13 +233,13 @@ fn carry_out(row: &Row<'_>, scope: Scope, intent: Intent) {
     };
     let leads_to = |claim: &Claim| {
         stored.iter().find(|profile| match &claim.named {
-            Named::Profile(id) => profile.id == *id,
-            Named::Holder(identifier) => profile.held.holds(identifier),
+            ProfileRef::Id(id) => profile.id == *id,
+            ProfileRef::Identifier(identifier) => profile.identifiers.holds(identifier),
         })
     };
     let reached: Vec<Option<&Profile>> = submission.claims.made().iter().map(leads_to).collect();
-    let moment = Moment { now: Timestamp::from_millis(0), chance: NEW, sequence: 1 };
-    let decision = match decide(&submission, &reached, moment) {
+    let context = DecisionContext { now: Timestamp::from_millis(0), entropy: NEW, sequence: 1 };
+    let decision = match decide(&submission, &reached, context) {
         Ok(decision) => decision,
         Err(rejected) => {
             assert_eq!(refusal(rejected), row.claims, "{} ← {}", row.stored, row.request);
@@ -251,15 +252,15 @@ fn carry_out(row: &Row<'_>, scope: Scope, intent: Intent) {
     assert_eq!(told.join("; "), row.claims, "{} ← {}", row.stored, row.request);
     assert_eq!(decision.outcome.effect.word(), row.effect, "{} ← {}", row.stored, row.request);
 
-    let mut left = held(stored);
+    let mut left = identifiers(stored);
     for merge in &decision.merges {
         left.remove(&merge.absorbed.id);
     }
     if let Some(profile) = decision.profile {
         assert_eq!(decision.outcome.effect == Effect::Created, profile.id.bits() == NEW);
-        left.insert(profile.id, profile.held);
+        left.insert(profile.id, profile.identifiers);
     }
-    assert_eq!(left, held(profiles(row.left)), "{} ← {}", row.stored, row.request);
+    assert_eq!(left, identifiers(profiles(row.left)), "{} ← {}", row.stored, row.request);
 }
 
 #[test]
@@ -267,18 +268,18 @@ fn every_row_of_the_decision_table_holds() {
     let rows = rows();
     assert!(50 <= rows.len(), "the table was read");
     for row in rows {
-        match row.scope {
-            "client" | "unsigned" => carry_out(&row, Scope::Client, Intent::Upsert),
-            "server" => carry_out(&row, Scope::Server, Intent::Upsert),
+        match row.caller {
+            "client" | "unsigned" => carry_out(&row, Caller::Client, Intent::Upsert),
+            "server" => carry_out(&row, Caller::Server, Intent::Upsert),
             "both" => {
-                carry_out(&row, Scope::Client, Intent::Upsert);
-                carry_out(&row, Scope::Server, Intent::Upsert);
+                carry_out(&row, Caller::Client, Intent::Upsert);
+                carry_out(&row, Caller::Server, Intent::Upsert);
             }
-            "create" => carry_out(&row, Scope::Server, Intent::Create),
-            "import" => carry_out(&row, Scope::Server, Intent::Import),
+            "create" => carry_out(&row, Caller::Server, Intent::Create),
+            "import" => carry_out(&row, Caller::Server, Intent::Import),
             update => {
                 let id = profile_id(update.strip_prefix("update ").unwrap());
-                carry_out(&row, Scope::Server, Intent::Update(id));
+                carry_out(&row, Caller::Server, Intent::Update(id));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Intents: what the company's own server asks for is done whole, or not at all.
 
-use profile_store::{Effect, Fate, Named};
+use profile_store::{ClaimResult, Effect, ProfileRef};
 use proptest::prelude::*;
 
 use crate::{
@@ -220,9 +220,9 @@ proptest! {
         prop_assert_eq!(outcome.survivor, Some(world.profile(number).id));
         prop_assert_eq!(outcome.absorbed().count(), 0);
         for claim in claims.made() {
-            let Named::Holder(identifier) = &claim.named else { continue };
-            let held = wait(world.store.find(&world.company, identifier)).unwrap();
-            prop_assert_eq!(held.map(|profile| profile.id), outcome.survivor, "{:?}", claim);
+            let ProfileRef::Identifier(identifier) = &claim.named else { continue };
+            let identifiers = wait(world.store.find(&world.company, identifier)).unwrap();
+            prop_assert_eq!(identifiers.map(|profile| profile.id), outcome.survivor, "{:?}", claim);
         }
     }
 
@@ -235,11 +235,11 @@ proptest! {
             let happened = world.submit(submission);
             match (explained, happened) {
                 (Ok(explained), Ok(happened)) => {
-                    let fates = |claims: Vec<profile_store::ClaimOutcome>| -> Vec<Fate> {
-                        claims.into_iter().map(|claim| claim.fate).collect()
+                    let results = |claims: Vec<profile_store::ClaimOutcome>| -> Vec<ClaimResult> {
+                        claims.into_iter().map(|claim| claim.result).collect()
                     };
                     prop_assert_eq!(explained.effect, happened.effect);
-                    prop_assert_eq!(fates(explained.claims), fates(happened.claims));
+                    prop_assert_eq!(results(explained.claims), results(happened.claims));
                 }
                 (explained, happened) => prop_assert_eq!(explained, happened),
             }

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use profile_store::{Effect, Fate, Identifier, Named, Outcome, Profile, Rules, Sentinels};
+use profile_store::{
+    ClaimResult, Effect, Identifier, Outcome, Profile, ProfileRef, Rules, Sentinels,
+};
 use proptest::prelude::*;
 
 use crate::{
@@ -89,8 +91,8 @@ fn profiles(world: &World) -> Vec<Profile> {
     (0..world.known.len()).map(|number| without_outcome(world.profile(number))).collect()
 }
 
-fn is_refused(fate: Fate) -> bool {
-    matches!(fate, Fate::Refused(_))
+fn is_refused(result: ClaimResult) -> bool {
+    matches!(result, ClaimResult::Refused(_))
 }
 
 /// Whether what a request changes may change whom it is about: it names its
@@ -154,7 +156,7 @@ macro_rules! laws {
                             let identifier = identifier(kind, text).unwrap();
                             let mut holders: Vec<_> = living
                                 .iter()
-                                .filter(|profile| profile.held.holds(&identifier))
+                                .filter(|profile| profile.identifiers.holds(&identifier))
                                 .map(|profile| profile.id)
                                 .collect();
                             holders.sort();
@@ -174,14 +176,14 @@ macro_rules! laws {
                         let claims = world.submission(&asked).claims;
                         let outcome = world.ask(&asked);
                         for (claim, told) in claims.made().iter().zip(outcome.claims) {
-                            if let (Named::Holder(identifier), false) =
-                                (&claim.named, matches!(told.fate, Fate::Ignored(_)))
+                            if let (ProfileRef::Identifier(identifier), false) =
+                                (&claim.named, matches!(told.result, ClaimResult::Ignored(_)))
                             {
                                 taken_up.insert(identifier.clone());
                             }
                         }
                         for identifier in &taken_up {
-                            prop_assert!(holder(&world, identifier).is_some_and(|one| one.held.holds(identifier)));
+                            prop_assert!(holder(&world, identifier).is_some_and(|one| one.identifiers.holds(identifier)));
                         }
                     }
                 }
@@ -207,7 +209,7 @@ macro_rules! laws {
                     let mut world = world(TIGHT);
                     for asked in &sequence {
                         let first = world.ask(asked);
-                        if is_loose(asked) && first.claims.iter().any(|claim| is_refused(claim.fate)) {
+                        if is_loose(asked) && first.claims.iter().any(|claim| is_refused(claim.result)) {
                             // Part of what it names is somebody else's. Asked again, it may be
                             // about that person.
                             continue;
@@ -232,11 +234,11 @@ macro_rules! laws {
                         let claims = submission.claims.clone();
                         let Outcome { survivor, claims: told, .. } = world.ask(asked);
                         for (claim, told) in claims.made().iter().zip(told) {
-                            let Named::Holder(identifier) = &claim.named else { continue };
+                            let ProfileRef::Identifier(identifier) = &claim.named else { continue };
                             let found = holder(&world, identifier).map(|profile| profile.id);
-                            match told.fate {
-                                Fate::Attached | Fate::Replaced => prop_assert_eq!(found, survivor),
-                                Fate::Refused(_) => prop_assert!(found.is_some() && found != survivor),
+                            match told.result {
+                                ClaimResult::Attached | ClaimResult::Replaced => prop_assert_eq!(found, survivor),
+                                ClaimResult::Refused(_) => prop_assert!(found.is_some() && found != survivor),
                                 _ => {}
                             }
                         }
@@ -259,37 +261,37 @@ macro_rules! laws {
                     for company in [0, 1] {
                         both.company = names[company].parse().unwrap();
                         both.known = known[company].clone();
-                        let mut apart = world(TIGHT);
+                        let mut separate = world(TIGHT);
                         for (asked, outcome) in &alone[company] {
                             let told = both.told(outcome);
-                            let outcome = apart.ask(asked);
-                            prop_assert_eq!(apart.told(&outcome), told);
+                            let outcome = separate.ask(asked);
+                            prop_assert_eq!(separate.told(&outcome), told);
                         }
-                        prop_assert_eq!(everybody(&apart), everybody(&both));
+                        prop_assert_eq!(everybody(&separate), everybody(&both));
                     }
                     both.is_sound();
                 }
 
                 #[test]
                 fn requests_of_one_batch_are_decided_as_if_one_by_one(sequence in sequences(), split in 0usize..20) {
-                    let (mut together, mut apart) = (world(TIGHT), world(TIGHT));
+                    let (mut together, mut separate) = (world(TIGHT), world(TIGHT));
                     let (before, batch) = sequence.split_at(split.min(sequence.len() - 1));
                     for asked in before {
                         together.ask(asked);
-                        apart.ask(asked);
+                        separate.ask(asked);
                     }
                     // Those of a batch know the ids that were known before it.
-                    let submissions: Vec<_> = batch.iter().map(|asked| apart.submission(asked)).collect();
+                    let submissions: Vec<_> = batch.iter().map(|asked| separate.submission(asked)).collect();
                     let outcomes = together.say_together(batch);
-                    let ahead = apart.ahead();
-                    apart.submit(ahead).unwrap();
-                    apart.known.truncate(apart.known.len() - 1);
+                    let ahead = separate.ahead();
+                    separate.submit(ahead).unwrap();
+                    separate.known.truncate(separate.known.len() - 1);
                     let one_by_one: Vec<Outcome> =
-                        submissions.into_iter().map(|one| apart.submit(one).unwrap()).collect();
+                        submissions.into_iter().map(|one| separate.submit(one).unwrap()).collect();
                     prop_assert_eq!(outcomes, one_by_one);
-                    prop_assert_eq!(together.outcomes(), apart.outcomes());
+                    prop_assert_eq!(together.outcomes(), separate.outcomes());
                     // A reader may begin and end in the midst of what is recorded together.
-                    let all = apart.outcomes();
+                    let all = separate.outcomes();
                     for after in 0..=all.len() {
                         let some = together.store.outcomes(&together.company, after as u64, 2);
                         let expected: Vec<Outcome> = all.iter().skip(after).take(2).cloned().collect();
@@ -301,7 +303,7 @@ macro_rules! laws {
                         all.retain(|(key, _)| !key.starts_with(b"DEMO01\0o"));
                         all
                     };
-                    prop_assert_eq!(all_but_outcomes(&together), all_but_outcomes(&apart));
+                    prop_assert_eq!(all_but_outcomes(&together), all_but_outcomes(&separate));
                 }
             }
 
@@ -312,19 +314,19 @@ macro_rules! laws {
 
                 /// What a request names of a person: which of their identifiers.
                 #[derive(Clone, Copy, Debug)]
-                pub(super) struct Named {
+                pub(super) struct NamedPerson {
                     person: usize,
                     kinds: [bool; 3],
                     device: Option<usize>,
                 }
 
-                fn all() -> impl Strategy<Value = Named> {
+                fn all() -> impl Strategy<Value = NamedPerson> {
                     (0usize..3, any::<[bool; 3]>(), prop::option::of(0usize..3))
-                        .prop_map(|(person, kinds, device)| Named { person, kinds, device })
+                        .prop_map(|(person, kinds, device)| NamedPerson { person, kinds, device })
                 }
 
-                pub(super) fn words(named: &Named, anchored: bool) -> Vec<(String, String)> {
-                    let Named { person, kinds, device } = *named;
+                pub(super) fn words(named: &NamedPerson, anchored: bool) -> Vec<(String, String)> {
+                    let NamedPerson { person, kinds, device } = *named;
                     let mut words: Vec<(String, String)> = ["x", "e", "p"]
                         .into_iter()
                         .zip(kinds)
@@ -335,11 +337,11 @@ macro_rules! laws {
                     words
                 }
 
-                pub(super) fn asked(named: &Named, anchored: bool) -> Asked {
+                pub(super) fn asked(named: &NamedPerson, anchored: bool) -> Asked {
                     Asked { attributes: words(named, anchored), ..Asked::default() }
                 }
 
-                pub(super) fn sequences() -> impl Strategy<Value = Vec<Named>> {
+                pub(super) fn sequences() -> impl Strategy<Value = Vec<NamedPerson>> {
                     prop::collection::vec(all(), 1..12).prop_map(|mut all| {
                         all.retain(|named| named.device.is_some() || named.kinds.contains(&true));
                         all
@@ -348,7 +350,7 @@ macro_rules! laws {
 
                 /// Who is one person by these requests alone: what is named together belongs
                 /// together, however it came to be known.
-                pub(super) fn components(sequence: &[Named], anchored: bool) -> Vec<Vec<String>> {
+                pub(super) fn components(sequence: &[NamedPerson], anchored: bool) -> Vec<Vec<String>> {
                     let mut groups: Vec<Vec<String>> = Vec::new();
                     for named in sequence {
                         let mut joined: Vec<String> = words(named, anchored)
@@ -374,8 +376,8 @@ macro_rules! laws {
                 pub(super) fn partition(world: &World) -> Vec<Vec<String>> {
                     let mut groups: Vec<Vec<String>> = (0..world.known.len())
                         .map(|number| {
-                            let held = crate::people::holds(&world.profile(number).held);
-                            let mut words: Vec<String> = held.split(' ').map(str::to_owned).collect();
+                            let identifiers = crate::people::holds(&world.profile(number).identifiers);
+                            let mut words: Vec<String> = identifiers.split(' ').map(str::to_owned).collect();
                             words.sort();
                             words
                         })
@@ -396,7 +398,7 @@ macro_rules! laws {
                     for named in &sequence {
                         let outcome = world.ask(&without_conflict::asked(named, false));
                         turned_away |= outcome.claims.iter().any(|claim| {
-                            matches!(claim.fate, Fate::Refused(_) | Fate::Ignored(_))
+                            matches!(claim.result, ClaimResult::Refused(_) | ClaimResult::Ignored(_))
                         });
                     }
                     if !turned_away {

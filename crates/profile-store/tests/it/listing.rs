@@ -12,7 +12,7 @@ use std::{
 
 use profile_protocol::ProfileId;
 use profile_store::{
-    Engine, Listing, Position, Profile, ProfilePage, SortKey, Span, Timestamp,
+    Engine, Listing, Profile, ProfilePage, SortCursor, SortKey, Span, Timestamp,
     engine::{BoxFuture, EngineError, Key, MemoryEngine, Order, Scan, Value, Write},
     limits::{LIST_ENTRIES, LIST_PAGE, LIST_STRETCH},
 };
@@ -41,8 +41,8 @@ fn page(world: &World, listing: &Listing) -> ProfilePage {
 }
 
 /// Where a list goes on, having been somebody else's to keep meanwhile.
-fn kept(next: &Position, listing: &Listing) -> Position {
-    Position::from_bytes(&next.to_bytes(), listing.sort, listing.order).unwrap()
+fn kept(next: &SortCursor, listing: &Listing) -> SortCursor {
+    SortCursor::from_bytes(&next.to_bytes(), listing.sort, listing.order).unwrap()
 }
 
 /// All pages, one after the other.
@@ -90,7 +90,7 @@ fn sorted(world: &World, listing: &Listing) -> Vec<Profile> {
 
 /// Greater than every address if there is none.
 fn address(profile: &Profile) -> (bool, &str) {
-    let email = profile.held.email.as_ref();
+    let email = profile.identifiers.email.as_ref();
     (email.is_none(), email.map_or("", |email| email.as_str()))
 }
 

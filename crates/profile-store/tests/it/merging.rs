@@ -230,7 +230,7 @@ proptest! {
         for number in 0..world.known.len() {
             let profile = world.profile(number);
             prop_assert!(profile.absorbed.len() <= TIGHT.merges);
-            prop_assert!(profile.held.secondary_emails.len() <= TIGHT.secondary_emails);
+            prop_assert!(profile.identifiers.secondary_emails.len() <= TIGHT.secondary_emails);
         }
     }
 }

@@ -33,16 +33,16 @@ impl Person {
 
     /// Whether the place for this identifier holds another.
     fn differs(&self, claim: &Claim) -> bool {
-        self.single.get(&claim.kind).is_some_and(|held| *held != claim.text)
+        self.single.get(&claim.kind).is_some_and(|identifiers| *identifiers != claim.text)
     }
 
     fn highest(&self) -> Option<&'static str> {
-        let held = |kind: &str| match kind {
+        let identifiers = |kind: &str| match kind {
             "a" => !self.devices.is_empty(),
             "e" => self.single.contains_key("e") || !self.further.is_empty(),
             kind => self.single.contains_key(kind),
         };
-        ["x", "e", "p", "a"].into_iter().find(|kind| held(kind))
+        ["x", "e", "p", "a"].into_iter().find(|kind| identifiers(kind))
     }
 
     fn about(&self) -> String {
@@ -153,28 +153,28 @@ impl Model {
         let number = survivor.unwrap_or(self.ever());
 
         let promoted = promote(&mut person, asked, &claims);
-        let (mut fates, attached) =
+        let (mut results, attached) =
             self.claim_by_claim(asked, &claims, &reached, survivor, &mut person);
-        if let Some((place, fate)) = promoted {
-            fates[place] = fate;
+        if let Some((place, result)) = promoted {
+            results[place] = result;
         }
         if asked.meant == Meant::Import
-            && let Some(number) = first_refused(&fates, &reached)
+            && let Some(number) = first_refused(&results, &reached)
         {
             return format!("duplicate {number}");
         }
         let released = self.rename(&mut person, asked, &claims);
         for place in attached {
-            let joined = matches!(fates[place].as_str(), "attached" | "replaced");
+            let joined = matches!(results[place].as_str(), "attached" | "replaced");
             if joined && !person.holds(&claims[place]) {
-                fates[place] = "taken".to_owned();
+                results[place] = "taken".to_owned();
             }
         }
-        fates.extend(dismissed);
-        fates.extend(released.iter().map(|_| "released".to_owned()));
-        let fates = fates.join(", ");
+        results.extend(dismissed);
+        results.extend(released.iter().map(|_| "released".to_owned()));
+        let results = results.join(", ");
         if person.highest().is_none() {
-            let nobody = format!("unidentified: {fates}");
+            let nobody = format!("unidentified: {results}");
             if let Some(answer) = nameless(asked, before.as_ref(), nobody) {
                 return answer;
             }
@@ -191,7 +191,7 @@ impl Model {
             person.updated = self.now;
         }
         self.settle(number, person);
-        format!("{effect} {number}: {fates}")
+        format!("{effect} {number}: {results}")
     }
 
     /// Rules 2, 3 and 4, claim by claim: the fates, and the places of those that
@@ -204,34 +204,34 @@ impl Model {
         survivor: Option<usize>,
         person: &mut Person,
     ) -> (Vec<String>, Vec<usize>) {
-        let (mut fates, mut attached) = (Vec::new(), Vec::new());
+        let (mut results, mut attached) = (Vec::new(), Vec::new());
         for (claim, &reached) in claims.iter().zip(reached) {
-            let fate = match reached {
+            let result = match reached {
                 Some(reached) if Some(reached) == survivor => "matched".to_owned(),
                 Some(reached) if person.absorbed.contains(&reached) => {
                     format!("absorbed {reached}")
                 }
                 Some(reached) => self.take_in(person, claim, reached),
                 None => {
-                    attached.push(fates.len());
+                    attached.push(results.len());
                     attach(person, claim, asked.server, claims).to_owned()
                 }
             };
-            let led_here = fate == "matched" || fate.starts_with("absorbed");
+            let led_here = result == "matched" || result.starts_with("absorbed");
             let goes = person.single.get("e") == Some(&claim.text)
                 && cleared(asked, claims, "e").is_some();
             if led_here && claim.place == Place::Append && (goes || !person.holds(claim)) {
                 // It led here as the primary address, which is replaced or cleared now.
                 person.further.push(claim.text.clone());
             }
-            fates.push(fate);
+            results.push(result);
         }
-        for (fate, reached) in fates.iter_mut().zip(reached) {
+        for (result, reached) in results.iter_mut().zip(reached) {
             let absorbed = reached.filter(|number| person.absorbed.contains(number));
             // Refused to a weak claim, granted to a stronger one after it.
-            *fate = absorbed.map_or(fate.clone(), |number| format!("absorbed {number}"));
+            *result = absorbed.map_or(result.clone(), |number| format!("absorbed {number}"));
         }
-        (fates, attached)
+        (results, attached)
     }
 
     /// What the request gives and takes beside its claims. Returns what was cleared.
@@ -349,11 +349,12 @@ impl Model {
 }
 
 /// Whom the first claim leads to that is somebody else's.
-fn first_refused(fates: &[String], reached: &[Option<usize>]) -> Option<usize> {
-    let refused =
-        |fate: &str| fate.starts_with("owns") || fate.starts_with("differs") || fate == "capped";
-    let mut pairs = fates.iter().zip(reached);
-    pairs.find_map(|(fate, reached)| reached.filter(|_| refused(fate)))
+fn first_refused(results: &[String], reached: &[Option<usize>]) -> Option<usize> {
+    let refused = |result: &str| {
+        result.starts_with("owns") || result.starts_with("differs") || result == "capped"
+    };
+    let mut pairs = results.iter().zip(reached);
+    pairs.find_map(|(result, reached)| reached.filter(|_| refused(result)))
 }
 
 /// An update makes a secondary address that it names the primary one: the place of

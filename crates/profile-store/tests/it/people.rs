@@ -26,7 +26,8 @@ use profile_protocol::{
     PhoneNumber, ProfileId, ProfileRequest, PropertyValue, Revision, SecondaryEmails,
 };
 use profile_store::{
-    Claims, Held, Identifier, Intent, InvalidToken, Profile, Scope, Sentinels, Submission,
+    Caller, Claims, Identifier, Intent, InvalidToken, Profile, ProfileIdentifiers, Sentinels,
+    Submission,
 };
 
 /// One request, taken apart into plain words.
@@ -94,8 +95,8 @@ fn kind_and_text(word: &str) -> (String, String) {
 }
 
 impl Asked {
-    pub(crate) fn scope(&self) -> Scope {
-        if self.server { Scope::Server } else { Scope::Client }
+    pub(crate) fn caller(&self) -> Caller {
+        if self.server { Caller::Server } else { Caller::Client }
     }
 
     /// The same, said by the company itself and meant so.
@@ -149,10 +150,10 @@ impl Asked {
         let request = self.request(known);
         Submission {
             company: company.parse().unwrap(),
-            scope: self.scope(),
+            caller: self.caller(),
             intent: self.intent(known),
             revision: request.revision,
-            claims: Claims::of(&request, self.scope(), &Sentinels::default(), |token| {
+            claims: Claims::of(&request, self.caller(), &Sentinels::default(), |token| {
                 open(token, known)
             })
             .unwrap(),
@@ -241,8 +242,9 @@ fn quoted(text: &str) -> PropertyValue {
 
 /// What a profile holds, in the notation: external id, email, phone number,
 /// devices and secondary addresses, the last two oldest first.
-pub(crate) fn holds(held: &Held) -> String {
-    let Held { external_id, email, phone_number, anonymous_ids, secondary_emails } = held;
+pub(crate) fn holds(identifiers: &ProfileIdentifiers) -> String {
+    let ProfileIdentifiers { external_id, email, phone_number, anonymous_ids, secondary_emails } =
+        identifiers;
     let name = |email: &Email| email.as_str().replace("@example.com", "");
     let mut words = Vec::new();
     words.extend(external_id.iter().map(|id| format!("x:{}", id.as_str())));

@@ -8,8 +8,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use profile_protocol::ProfileId;
 use profile_store::{
-    Claim, Effect, Engine, Fate, Named, OpenError, Outcome, Retention, StoreError, StoreOptions,
-    Submission, engine::MemoryEngine, limits,
+    Claim, ClaimResult, Effect, Engine, OpenError, Outcome, ProfileRef, Retention, StoreError,
+    StoreOptions, Submission, engine::MemoryEngine, limits,
 };
 
 use crate::{
@@ -71,16 +71,16 @@ impl Auditor {
         assert_eq!(self.root(survivor), survivor, "a survivor lives");
         for (claim, told) in submission.claims.made().iter().zip(&outcome.claims) {
             let known = self.leads_to(claim);
-            match told.fate {
-                Fate::Matched => assert_eq!(known, Some(survivor)),
-                Fate::Attached => {
+            match told.result {
+                ClaimResult::Matched => assert_eq!(known, Some(survivor)),
+                ClaimResult::Attached => {
                     assert_eq!(known, None);
                     self.attached.insert(text_of(claim), (claim.clone(), survivor));
                 }
-                Fate::Absorbed(id) => assert_eq!(known, Some(id)),
-                Fate::Refused(_) => assert!(known.is_some_and(|known| known != survivor)),
-                Fate::Ignored(_) => assert_eq!(known, None),
-                Fate::Replaced | Fate::Restored(_) | Fate::Released => {
+                ClaimResult::Absorbed(id) => assert_eq!(known, Some(id)),
+                ClaimResult::Refused(_) => assert!(known.is_some_and(|known| known != survivor)),
+                ClaimResult::Ignored(_) => assert_eq!(known, None),
+                ClaimResult::Replaced | ClaimResult::Restored(_) | ClaimResult::Released => {
                     panic!("no client can do that")
                 }
             }
@@ -99,8 +99,8 @@ impl Auditor {
 
     fn leads_to(&self, claim: &Claim) -> Option<ProfileId> {
         match &claim.named {
-            Named::Profile(id) => self.born.contains(id).then(|| self.root(*id)),
-            Named::Holder(_) => {
+            ProfileRef::Id(id) => self.born.contains(id).then(|| self.root(*id)),
+            ProfileRef::Identifier(_) => {
                 self.attached.get(&text_of(claim)).map(|(_, holder)| self.root(*holder))
             }
         }
@@ -114,7 +114,7 @@ impl Auditor {
             assert_eq!(stored.map(|profile| profile.id), Some(self.root(id)));
         }
         for (claim, holder) in self.attached.values() {
-            let Named::Holder(identifier) = &claim.named else { continue };
+            let ProfileRef::Identifier(identifier) = &claim.named else { continue };
             let stored = wait(world.store.find(&world.company, identifier)).unwrap();
             assert_eq!(stored.map(|profile| profile.id), Some(self.root(*holder)));
         }
@@ -128,8 +128,10 @@ impl Auditor {
 
 fn text_of(claim: &Claim) -> String {
     match &claim.named {
-        Named::Profile(id) => id.to_string(),
-        Named::Holder(identifier) => format!("{} {}", identifier.kind(), identifier.as_str()),
+        ProfileRef::Id(id) => id.to_string(),
+        ProfileRef::Identifier(identifier) => {
+            format!("{} {}", identifier.kind(), identifier.as_str())
+        }
     }
 }
 
@@ -327,8 +329,8 @@ impl<M: Medium> Simulation<M> {
     /// and prunes the others at every turn.
     fn world(&self, engine: Arc<dyn Engine>) -> Result<World, OpenError> {
         let retention = Retention { count: 40, ..Retention::default() };
-        let mint = Clockwork::after(self.lives << 20).striding(2 * limits::PRUNE_EVERY_MS);
-        World::run(engine, mint, StoreOptions { retention, ..StoreOptions::default() })
+        let id_generator = Clockwork::after(self.lives << 20).striding(2 * limits::PRUNE_EVERY_MS);
+        World::run(engine, id_generator, StoreOptions { retention, ..StoreOptions::default() })
     }
 
     fn submit(&mut self, world: &mut World) {

@@ -1,6 +1,6 @@
 //! Stories that operators tell: what happens to people, request by request.
 
-use profile_store::{Claims, Scope};
+use profile_store::{Caller, Claims};
 
 use crate::{
     people::{asked, open},
@@ -113,7 +113,7 @@ fn a_form_that_sends_null_for_everybody_mixes_nobody_up() {
     // Without an address there is nothing to decide.
     let nobody = asked("x:null name=Cat").request(&world.known);
     let sentinels = &world.rules.sentinels;
-    assert!(Claims::of(&nobody, Scope::Client, sentinels, |token| open(token, &[])).is_err());
+    assert!(Claims::of(&nobody, Caller::Client, sentinels, |token| open(token, &[])).is_err());
     world.is_sound();
 }
 

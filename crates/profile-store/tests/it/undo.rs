@@ -172,7 +172,7 @@ fn undoing_leaves_an_outcome_in_the_history_of_both() {
 /// What undoing has to bring back.
 fn comparable(profile: Profile) -> Profile {
     let updated = profile.created;
-    Profile { updated, last_outcome: None, apart: Vec::new(), ..profile }
+    Profile { updated, last_outcome: None, do_not_merge: Vec::new(), ..profile }
 }
 
 fn everybody(world: &World) -> Vec<Profile> {
@@ -208,7 +208,7 @@ proptest! {
         for asked in sequence {
             let claims = only_claims(asked.clone());
             let outcome = wait(world.store.explain(world.submission(&claims))).unwrap();
-            let attaches = outcome.claims.iter().any(|claim| claim.fate.word() == "attached");
+            let attaches = outcome.claims.iter().any(|claim| claim.result.word() == "attached");
             if 0 < outcome.absorbed().count() && !attaches {
                 undone(&mut world, &claims);
             }
@@ -313,8 +313,8 @@ proptest! {
             world.rules = Rules { protect, ..Rules::default() }.into();
             let submission = world.submission(&asked);
             let outcome = wait(world.store.explain(submission)).unwrap();
-            let told = outcome.claims.iter().map(|claim| claim.fate.word());
-            if outcome.survivor.is_some() && told.clone().all(|fate| fate != "attached") {
+            let told = outcome.claims.iter().map(|claim| claim.result.word());
+            if outcome.survivor.is_some() && told.clone().all(|result| result != "attached") {
                 merged.extend(world.ask(&asked).absorbed());
             }
         }
@@ -351,8 +351,8 @@ proptest! {
             let Unmerged { survivor, restored, .. } = world.undo(number).unwrap();
             prop_assert!(world.lives(number));
             for profile in [survivor, restored] {
-                prop_assert!(profile.held.anonymous_ids.len() <= TIGHT.anonymous_ids);
-                prop_assert!(profile.held.secondary_emails.len() <= TIGHT.secondary_emails);
+                prop_assert!(profile.identifiers.anonymous_ids.len() <= TIGHT.anonymous_ids);
+                prop_assert!(profile.identifiers.secondary_emails.len() <= TIGHT.secondary_emails);
                 prop_assert!(profile.absorbed.len() <= TIGHT.merges);
             }
             world.is_sound();

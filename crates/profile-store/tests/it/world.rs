@@ -13,7 +13,7 @@ use std::{
 
 use profile_protocol::{CompanyId, ProfileId, Revision};
 use profile_store::{
-    Audit, Delete, Durability, Effect, Engine, Fate, Ignored, InvalidToken, MergeProfiles,
+    Audit, ClaimResult, Delete, Durability, Effect, Engine, Ignored, InvalidToken, MergeProfiles,
     OpenError, Outcome, Profile, Refused, Rejected, Rules, Store, StoreError, StoreOptions,
     Submission, Undo, Unmerged, audit,
     engine::{EngineError, Key, MemoryEngine, Order, Scan, SledEngine, SledOptions, Value},
@@ -77,25 +77,25 @@ impl World {
         World::resumed(engine, Clockwork::new())
     }
 
-    pub(crate) fn resumed(engine: Arc<dyn Engine>, mint: Clockwork) -> World {
-        World::opened(engine, mint, Durability::Flushed).unwrap()
+    pub(crate) fn resumed(engine: Arc<dyn Engine>, id_generator: Clockwork) -> World {
+        World::opened(engine, id_generator, Durability::Flushed).unwrap()
     }
 
     pub(crate) fn opened(
         engine: Arc<dyn Engine>,
-        mint: Clockwork,
+        id_generator: Clockwork,
         durability: Durability,
     ) -> Result<World, OpenError> {
-        World::run(engine, mint, StoreOptions { durability, ..StoreOptions::default() })
+        World::run(engine, id_generator, StoreOptions { durability, ..StoreOptions::default() })
     }
 
     pub(crate) fn run(
         engine: Arc<dyn Engine>,
-        mint: Clockwork,
+        id_generator: Clockwork,
         options: StoreOptions,
     ) -> Result<World, OpenError> {
         let engine = Arc::new(Gated::new(engine));
-        let store = wait(Store::open(Arc::clone(&engine) as _, Box::new(mint), options))?;
+        let store = wait(Store::open(Arc::clone(&engine) as _, Box::new(id_generator), options))?;
         Ok(World {
             engine,
             store,
@@ -281,38 +281,41 @@ impl World {
     /// What was decided, in words: the effect, the number of the profile it is
     /// about, and the fate of each claim.
     pub(crate) fn told(&self, outcome: &Outcome) -> String {
-        let fates: Vec<String> = outcome.claims.iter().map(|claim| self.fate(claim.fate)).collect();
+        let results: Vec<String> =
+            outcome.claims.iter().map(|claim| self.result(claim.result)).collect();
         let whom = outcome.survivor.map(|id| format!(" {}", self.number(id))).unwrap_or_default();
-        format!("{}{whom}: {}", outcome.effect.word(), fates.join(", "))
+        format!("{}{whom}: {}", outcome.effect.word(), results.join(", "))
     }
 
     fn number(&self, id: ProfileId) -> usize {
         self.known.iter().position(|&known| known == id).unwrap()
     }
 
-    fn fate(&self, fate: Fate) -> String {
-        match fate {
-            Fate::Matched => "matched".into(),
-            Fate::Attached => "attached".into(),
-            Fate::Replaced => "replaced".into(),
-            Fate::Absorbed(id) => format!("absorbed {}", self.number(id)),
-            Fate::Restored(id) => format!("restored {}", self.number(id)),
-            Fate::Released => "released".into(),
-            Fate::Refused(Refused::Protected) => "refused: protected".to_owned(),
-            Fate::Refused(Refused::Undone) => "undone".into(),
-            Fate::Refused(Refused::Sentinel) => "placeholder".into(),
-            Fate::Refused(Refused::OwnsHigher(kind)) => format!("owns {}", letter(kind)),
-            Fate::Refused(Refused::HeldDifferently(kind)) => format!("differs in {}", letter(kind)),
-            Fate::Refused(Refused::MergeCap) => "capped".into(),
-            Fate::Refused(Refused::TooLarge) => "too large".into(),
-            Fate::Ignored(Ignored::PlaceTaken) => "taken".into(),
-            Fate::Ignored(Ignored::UnknownId) => "unknown".into(),
-            Fate::Ignored(Ignored::ForeignId) => "foreign".into(),
-            Fate::Ignored(Ignored::ServerOnly) => "server only".into(),
-            Fate::Ignored(Ignored::Token(InvalidToken::Unsealed)) => "token unsealed".into(),
-            Fate::Ignored(Ignored::Token(InvalidToken::Foreign)) => "token foreign".into(),
-            Fate::Ignored(Ignored::Token(InvalidToken::Expired)) => "token expired".into(),
-            Fate::Ignored(Ignored::Unsigned(reason)) => reason.to_string(),
+    fn result(&self, result: ClaimResult) -> String {
+        match result {
+            ClaimResult::Matched => "matched".into(),
+            ClaimResult::Attached => "attached".into(),
+            ClaimResult::Replaced => "replaced".into(),
+            ClaimResult::Absorbed(id) => format!("absorbed {}", self.number(id)),
+            ClaimResult::Restored(id) => format!("restored {}", self.number(id)),
+            ClaimResult::Released => "released".into(),
+            ClaimResult::Refused(Refused::Protected) => "refused: protected".to_owned(),
+            ClaimResult::Refused(Refused::Undone) => "undone".into(),
+            ClaimResult::Refused(Refused::Sentinel) => "placeholder".into(),
+            ClaimResult::Refused(Refused::OwnsHigher(kind)) => format!("owns {}", letter(kind)),
+            ClaimResult::Refused(Refused::HeldDifferently(kind)) => {
+                format!("differs in {}", letter(kind))
+            }
+            ClaimResult::Refused(Refused::MergeCap) => "capped".into(),
+            ClaimResult::Refused(Refused::TooLarge) => "too large".into(),
+            ClaimResult::Ignored(Ignored::PlaceTaken) => "taken".into(),
+            ClaimResult::Ignored(Ignored::UnknownId) => "unknown".into(),
+            ClaimResult::Ignored(Ignored::ForeignId) => "foreign".into(),
+            ClaimResult::Ignored(Ignored::ServerOnly) => "server only".into(),
+            ClaimResult::Ignored(Ignored::Token(InvalidToken::Unsealed)) => "token unsealed".into(),
+            ClaimResult::Ignored(Ignored::Token(InvalidToken::Foreign)) => "token foreign".into(),
+            ClaimResult::Ignored(Ignored::Token(InvalidToken::Expired)) => "token expired".into(),
+            ClaimResult::Ignored(Ignored::Unsigned(reason)) => reason.to_string(),
         }
     }
 
@@ -336,7 +339,7 @@ impl World {
     /// All that is known of a profile, in the notation.
     pub(crate) fn about(&self, number: usize) -> String {
         let profile = self.profile(number);
-        format!("{} {}", holds(&profile.held), facts(&profile)).trim().to_owned()
+        format!("{} {}", holds(&profile.identifiers), facts(&profile)).trim().to_owned()
     }
 
     pub(crate) fn outcomes(&self) -> Vec<Outcome> {

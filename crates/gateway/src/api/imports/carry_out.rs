@@ -71,10 +71,10 @@ fn now(gateway: &Gateway) -> Timestamp {
 /// An id that begins with this time, so that imports lie in their order.
 fn id_at(time: Timestamp) -> Result<ProfileId, getrandom::Error> {
     const TIME: u32 = 80;
-    let mut chance = [0; 16];
-    getrandom::fill(&mut chance)?;
-    let chance = u128::from_be_bytes(chance) & ((1 << TIME) - 1);
-    Ok(ProfileId::from_bits(u128::from(time.millis()) << TIME | chance))
+    let mut entropy = [0; 16];
+    getrandom::fill(&mut entropy)?;
+    let entropy = u128::from_be_bytes(entropy) & ((1 << TIME) - 1);
+    Ok(ProfileId::from_bits(u128::from(time.millis()) << TIME | entropy))
 }
 
 /// What came of the rows so far.

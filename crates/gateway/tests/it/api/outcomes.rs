@@ -26,13 +26,13 @@ fn a_history_tells_what_became_of_every_claim_newest_first() {
         (&attributes["scope"], &attributes["revision"]),
         (&json!("client"), &json!("2026-07-15"))
     );
-    let fates: Vec<&str> = attributes["claims"]
+    let results: Vec<&str> = attributes["claims"]
         .as_array()
         .unwrap()
         .iter()
         .map(|claim| claim["fate"].as_str().unwrap())
         .collect();
-    assert_eq!(fates, ["matched", "ignored", "absorbed"]);
+    assert_eq!(results, ["matched", "ignored", "absorbed"]);
     assert_eq!(attributes["changed"], json!(["location.city", "properties.a"]));
     let text = history.to_string();
     for value in ["Ann", "Bonn", "ann@", "other@", "tablet"] {

@@ -38,7 +38,7 @@ fn newest(api: &Api) -> Value {
 }
 
 /// What became of each claim of the newest outcome.
-fn fates(api: &Api) -> Vec<String> {
+fn results(api: &Api) -> Vec<String> {
     let outcome = newest(api);
     let claims = outcome["claims"].as_array().unwrap().iter();
     let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -59,19 +59,19 @@ fn whom_a_page_names_counts_only_with_a_signature() {
     let meddling = json!({ "email": "ann@example.com", "first_name": "Eve" });
 
     let unsigned = api.send(&page(&meddling));
-    assert_eq!(fates(&api), ["email ignored unsigned"]);
+    assert_eq!(results(&api), ["email ignored unsigned"]);
     assert_eq!(newest(&api)["effect"], "unidentified");
     let other = sign(&KEYS[0], &["email=eve@example.com"]);
     let wrong = api.send(&signed(&meddling, &other));
-    assert_eq!(fates(&api), ["email ignored signature wrong"]);
+    assert_eq!(results(&api), ["email ignored signature wrong"]);
     let lines = ["email=ann@example.com", "expires=1"];
     let expired = api.send(&signed(&meddling, &format!("{};expires=1", sign(&KEYS[0], &lines))));
-    assert_eq!(fates(&api), ["email ignored signature expired"]);
+    assert_eq!(results(&api), ["email ignored signature expired"]);
     assert_eq!(api.attributes(&id)["first_name"], "Ann");
 
     let own = sign(&KEYS[0], &["email=ann@example.com"]);
     let right = api.send(&signed(&meddling, &own));
-    assert_eq!(fates(&api), ["email matched"]);
+    assert_eq!(results(&api), ["email matched"]);
     assert_eq!(api.attributes(&id)["first_name"], "Eve");
 
     // The answer tells nobody which it was.
@@ -86,7 +86,7 @@ fn without_the_policy_a_page_names_whom_it_likes() {
     let api = Api::new();
     api.create(&json!({ "email": "ann@example.com" }));
     api.send(&signed(&json!({ "email": "ann@example.com" }), "nonsense")).assert_accepted();
-    assert_eq!(fates(&api), ["email matched"]);
+    assert_eq!(results(&api), ["email matched"]);
 }
 
 #[test]
@@ -98,16 +98,16 @@ fn devices_ids_and_tokens_count_without_a_signature() {
     );
     let told =
         ["anonymous_id attached", "external_id ignored unsigned", "phone_number ignored unsigned"];
-    assert_eq!(fates(&api), told);
+    assert_eq!(results(&api), told);
     assert_eq!(newest(&api)["effect"], "created");
 
     let mut by_id = profile(&json!({ "title": "Dr", "email": "eve@example.com" }));
     by_id["data"]["id"] = json!(id);
     let answer = api.send(&Request::profile(by_id.to_string()).with("X-Klaviyo-Onsite", "1"));
-    assert_eq!(fates(&api), ["id matched", "email ignored unsigned"]);
+    assert_eq!(results(&api), ["id matched", "email ignored unsigned"]);
     let token = answer.json()["meta"]["exchange_id"].as_str().unwrap().to_owned();
     api.client(&json!({ "_kx": token, "organization": "Klinik" }));
-    assert_eq!(fates(&api), ["id matched"]);
+    assert_eq!(results(&api), ["id matched"]);
     let attributes = api.attributes(&id);
     assert_eq!(
         (&attributes["title"], &attributes["organization"]),
@@ -123,12 +123,12 @@ fn a_page_merges_only_what_the_company_signed_together() {
     let both = json!({ "external_id": "1", "email": "ann@example.com" });
     api.send(&signed(&both, &sign(&KEYS[0], &["email=ann@example.com"]))).assert_accepted();
     assert_eq!(
-        fates(&api),
+        results(&api),
         ["external_id ignored signature wrong", "email ignored signature wrong"]
     );
     let together = sign(&KEYS[0], &["email=ann@example.com", "external_id=1"]);
     api.send(&signed(&both, &together)).assert_accepted();
-    assert_eq!(fates(&api), ["external_id matched", "email absorbed"]);
+    assert_eq!(results(&api), ["external_id matched", "email absorbed"]);
 }
 
 #[test]
@@ -137,17 +137,17 @@ fn the_company_itself_signs_nothing_and_may_try_out_a_signature() {
     let ann = json!({ "email": "ann@example.com" });
     let import = asking("POST", "/api/profile-import").body(profile(&ann).to_string());
     assert_eq!(api.send(&import).status, 201);
-    assert_eq!(fates(&api), ["email attached"]);
+    assert_eq!(results(&api), ["email attached"]);
     let question = json!({ "data": { "type": "profile-explain",
         "attributes": { "scope": "client", "body": profile(&ann) } } });
     let asked = asking("POST", "/api/profile-explain").body(question.to_string());
-    let fate = |request: &Request| {
+    let result = |request: &Request| {
         let answer = api.send(request).json();
         answer["data"]["attributes"]["claims"][0]["fate"].clone()
     };
-    assert_eq!(fate(&asked), "ignored");
+    assert_eq!(result(&asked), "ignored");
     let own = sign(&KEYS[0], &["email=ann@example.com"]);
-    assert_eq!(fate(&asked.with("X-Identity-Signature", &own)), "matched");
+    assert_eq!(result(&asked.with("X-Identity-Signature", &own)), "matched");
 }
 
 #[test]
@@ -160,9 +160,9 @@ fn keys_are_rotated_by_a_reload_and_are_in_no_log() {
     let api = Api { gateway: home.serve(), home };
     let (ann, lines) = (json!({ "email": "ann@example.com" }), ["email=ann@example.com"]);
     let (old, new) = (sign(&KEYS[0], &lines), sign(&KEYS[1], &lines));
-    let fate = |signature: &str| {
+    let result = |signature: &str| {
         api.send(&signed(&ann, signature)).assert_accepted();
-        fates(&api).join("; ")
+        results(&api).join("; ")
     };
     // How many companies there are tells one reload from the other.
     let reload = |keys: &[[u8; 32]], others: &str, log: &str| {
@@ -170,12 +170,12 @@ fn keys_are_rotated_by_a_reload_and_are_in_no_log() {
         api.gateway.signal("HUP");
         api.gateway.logged(log);
     };
-    assert_eq!(fate(&new), "email ignored signature wrong");
+    assert_eq!(result(&new), "email ignored signature wrong");
     reload(&KEYS, "", "\"companies\":1");
-    assert_eq!((fate(&new), fate(&old)), ("email attached".into(), "email matched".into()));
+    assert_eq!((result(&new), result(&old)), ("email attached".into(), "email matched".into()));
     reload(&KEYS[1..], "[[company]]\nid = \"XYZ789\"\n", "\"companies\":2");
     assert_eq!(
-        (fate(&new), fate(&old)),
+        (result(&new), result(&old)),
         ("email matched".into(), "email ignored signature wrong".into())
     );
     let found = api.get("/api/profiles?filter=equals(email,'ann@example.com')");

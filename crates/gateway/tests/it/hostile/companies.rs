@@ -9,7 +9,7 @@ use actix_web::{
     web::Data,
 };
 use gateway::{server, settings::ServeArguments, state::Gateway};
-use profile_store::{Store, StoreOptions, SystemMint, engine::MemoryEngine};
+use profile_store::{Store, StoreOptions, SystemIdGenerator, engine::MemoryEngine};
 
 use super::{Chance, Form, UNLIMITED, figure, memory_kib, poison::pour, status_kib, told};
 use crate::{serving::Home, wire::Request};
@@ -74,7 +74,8 @@ impl Mounted {
         let arguments = ServeArguments { config: Some(home.config()), ..ServeArguments::default() };
         let configuration = arguments.configure().unwrap();
         let engine = Arc::new(MemoryEngine::new());
-        let store = Store::open(engine, Box::new(SystemMint::default()), StoreOptions::default());
+        let store =
+            Store::open(engine, Box::new(SystemIdGenerator::default()), StoreOptions::default());
         let store = System::new().block_on(store).unwrap();
         Mounted(Data::new(Gateway::new(configuration, store)))
     }

@@ -71,7 +71,7 @@ fn assert_fuses_nobody(known: bool, shared: &str) {
     let mut ids = HashSet::new();
     for number in 0..count {
         let profile = stored.by_email("ABC123", &email(number)).unwrap();
-        let holds = profile.held.email.as_ref().map(profile_protocol::Email::as_str);
+        let holds = profile.identifiers.email.as_ref().map(profile_protocol::Email::as_str);
         assert_eq!(holds, Some(email(number).as_str()));
         assert!(ids.insert(profile.id), "two people have become one");
     }
@@ -103,7 +103,7 @@ fn strangers_with_the_phone_of_somebody_take_nothing_over() {
     // All of them are about whoever has the number, and whoever has it keeps it.
     let found = stored(&home, gateway, 1);
     let owner = found.find("ABC123", &Identifier::PhoneNumber("+15005550006".parse().unwrap()));
-    let held = owner.unwrap().held;
+    let held = owner.unwrap().identifiers;
     assert_eq!(held.email.unwrap().as_str(), "person0@example.com");
     assert!(held.secondary_emails.is_empty());
 }

@@ -19,7 +19,7 @@ fn merging_can_be_switched_off() {
     assert_eq!(identifiers(&ann), ["ann@example.com"]);
     assert_eq!(first_name(&ann), "Ann");
     let last = stored.outcomes("ABC123").pop().unwrap();
-    assert_eq!(last.claims[1].fate, Fate::Refused(Refused::MergeCap));
+    assert_eq!(last.claims[1].result, ClaimResult::Refused(Refused::MergeCap));
 }
 
 #[test]

@@ -63,11 +63,11 @@ fn expired_foreign_or_altered_are_ignored_and_noted() {
     // The first two requests made Ann and her token.
     let outcomes = stored.outcomes("ABC123");
     for (requests, (_, reason)) in outcomes[2..].chunks(2).zip(useless) {
-        let ignored = Fate::Ignored(Ignored::Token(reason));
+        let ignored = ClaimResult::Ignored(Ignored::Token(reason));
         let [alone, beside] = requests else { panic!("{requests:?}") };
         assert_eq!((alone.effect, alone.survivor), (Effect::Unidentified, None));
-        assert_eq!(alone.claims[0].fate, ignored);
+        assert_eq!(alone.claims[0].result, ignored);
         assert_eq!(beside.survivor, Some(bob.id));
-        assert!(beside.claims.iter().any(|claim| claim.fate == ignored), "{beside:?}");
+        assert!(beside.claims.iter().any(|claim| claim.result == ignored), "{beside:?}");
     }
 }

@@ -1,0 +1,131 @@
+//! Where time and chance come from.
+
+use std::fmt;
+
+use profile_protocol::ProfileId;
+
+use crate::limits;
+
+/// Milliseconds since 1970-01-01, UTC.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Timestamp {
+    millis: u64,
+}
+
+impl Timestamp {
+    /// The moment that many milliseconds after 1970-01-01, UTC.
+    pub const fn from_millis(millis: u64) -> Timestamp {
+        Timestamp { millis }
+    }
+
+    /// Milliseconds since 1970-01-01, UTC.
+    pub const fn millis(self) -> u64 {
+        self.millis
+    }
+}
+
+/// The store's only source of time and chance, so that a test can replace both.
+pub trait IdGenerator: Send + 'static {
+    /// The time.
+    fn now(&mut self) -> Timestamp;
+
+    /// Bits nobody can guess, of which an id takes the last [`ENTROPY_BITS`].
+    fn entropy(&mut self) -> Result<u128, NoEntropy>;
+}
+
+/// How much of an id is chance. The rest is the time.
+pub const ENTROPY_BITS: u32 = 80;
+
+/// The id of a profile created at that time. It must not be guessed, since an id
+/// is the strongest claim a request can make.
+pub(crate) fn profile_id(now: Timestamp, entropy: u128) -> ProfileId {
+    // 48 bits of milliseconds last until the year 10889.
+    let entropy = entropy & ((1 << ENTROPY_BITS) - 1);
+    ProfileId::from_bits(u128::from(now.millis()) << ENTROPY_BITS | entropy)
+}
+
+/// The time in an id.
+pub(crate) fn time_of(id: ProfileId) -> Timestamp {
+    let millis = id.bits() >> ENTROPY_BITS;
+    Timestamp::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
+}
+
+/// The bits of the first and the last id of that time, if ids can be of it.
+pub(crate) fn ids_at(at: Timestamp) -> Option<(u128, u128)> {
+    let millis = u128::from(at.millis());
+    let first = (millis <= u128::MAX >> ENTROPY_BITS).then_some(millis << ENTROPY_BITS)?;
+    Some((first, first | ((1 << ENTROPY_BITS) - 1)))
+}
+
+/// The operating system gave no random bytes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("the operating system gave no random bytes")]
+pub struct NoEntropy;
+
+/// The clock and the randomness of the operating system.
+#[derive(Default)]
+pub struct SystemIdGenerator {
+    /// Chance for the next ids, so that not each of them takes a call of the system.
+    chances: Vec<[u8; 16]>,
+}
+
+impl IdGenerator for SystemIdGenerator {
+    #[expect(clippy::disallowed_methods, reason = "this is the rim that reads the clock")]
+    fn now(&mut self) -> Timestamp {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let millis = since.map_or(0, |since| since.as_millis());
+        Timestamp::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
+    }
+
+    fn entropy(&mut self) -> Result<u128, NoEntropy> {
+        if let Some(entropy) = self.chances.pop() {
+            return Ok(u128::from_be_bytes(entropy));
+        }
+        let mut chances = [[0; 16]; limits::ENTROPY_POOL];
+        getrandom::fill(chances.as_flattened_mut()).map_err(|_unspecific| NoEntropy)?;
+        let [entropy, rest @ ..] = chances;
+        self.chances.extend(rest);
+        Ok(u128::from_be_bytes(entropy))
+    }
+}
+
+/// Tells nobody what ids will be.
+impl fmt::Debug for SystemIdGenerator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SystemIdGenerator(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn ids_begin_with_the_time_and_end_with_chance() {
+        let now = Timestamp::from_millis(1_700_000_000_000);
+        let id = profile_id(now, u128::MAX);
+        assert_eq!(time_of(id), now);
+        assert_eq!(id.bits() << (128 - ENTROPY_BITS), u128::MAX << (128 - ENTROPY_BITS));
+    }
+
+    #[test]
+    fn the_ids_of_a_time_are_those_that_begin_with_it() {
+        let now = Timestamp::from_millis(1_700_000_000_000);
+        let (first, last) = ids_at(now).unwrap();
+        assert_eq!(first, profile_id(now, 0).bits());
+        assert_eq!(last, profile_id(now, u128::MAX).bits());
+        let latest = time_of(ProfileId::from_bits(u128::MAX));
+        assert_eq!(ids_at(latest).unwrap().1, u128::MAX);
+        assert_eq!(ids_at(Timestamp::from_millis(latest.millis() + 1)), None);
+    }
+
+    #[test]
+    fn chance_does_not_repeat() {
+        let mut id_generator = SystemIdGenerator::default();
+        let count = 3 * limits::ENTROPY_POOL;
+        let chances: HashSet<u128> = (0..count).map(|_| id_generator.entropy().unwrap()).collect();
+        assert_eq!(chances.len(), count);
+    }
+}

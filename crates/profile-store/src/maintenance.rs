@@ -1,0 +1,5 @@
+//! Work on a whole store: pruning, audits and copies.
+
+pub(crate) mod audit;
+pub(crate) mod copy;
+pub(crate) mod prune;

@@ -1,0 +1,362 @@
+//! Audits: whether a store holds what docs/IDENTITY.md promises.
+
+use std::fmt;
+
+use profile_protocol::{CompanyId, IdentifierKind, ProfileId};
+
+use crate::{
+    Identifier, Profile,
+    engine::{Engine, EngineError, Key, Order, Scan, Value},
+    layout::index,
+    layout::key::{self, Parsed},
+    layout::record,
+    limits,
+};
+
+/// What an audit counted, and what it found wrong.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Audit {
+    /// Living profiles.
+    pub profiles: u64,
+    /// Identifiers that lead to them.
+    pub identifiers: u64,
+    /// Ids of absorbed profiles that lead to them.
+    pub aliases: u64,
+    /// Outcomes.
+    pub outcomes: u64,
+    /// Merges that can be taken back.
+    pub merges: u64,
+    /// Bulk imports.
+    pub imports: u64,
+    /// What is wrong: at most [`limits::BREACHES`] of it.
+    pub breaches: Vec<Breach>,
+    /// How much more is wrong than is listed.
+    pub breaches_unlisted: u64,
+}
+
+/// One thing that a store promises and does not hold.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Breach {
+    /// Whose data it concerns, where that can be told.
+    pub company: Option<CompanyId>,
+    /// The profile or absorbed profile it concerns, where that can be told.
+    pub profile: Option<ProfileId>,
+    /// What is wrong, without any personal value.
+    pub fault: String,
+}
+
+impl fmt::Display for Breach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(company) = &self.company {
+            write!(f, "company {company}: ")?;
+        }
+        if let Some(profile) = self.profile {
+            write!(f, "profile {profile}: ")?;
+        }
+        f.write_str(&self.fault)
+    }
+}
+
+/// Checks everything in `engine`, a page at a time. Nothing may write meanwhile.
+///
+/// Every identifier and alias has to lead to a living profile that claims it,
+/// everything that a profile claims has to lead to it, each profile has to stand in
+/// every order where it belongs and nowhere else, no absorbed profile may live,
+/// every merge has to be on record, and every record has to be readable.
+pub async fn audit(engine: &dyn Engine) -> Result<Audit, EngineError> {
+    let mut auditor = Auditor { engine, audit: Audit::default(), newest: None };
+    let mut scan = Scan {
+        prefix: Vec::new(),
+        after: None,
+        order: Order::Ascending,
+        limit: limits::AUDIT_PAGE,
+    };
+    loop {
+        let page = engine.scan(&scan).await?;
+        let Some((last, _)) = page.last() else { return Ok(auditor.audit) };
+        scan.after = Some(last.clone());
+        for (key, value) in &page {
+            auditor.entry(key, value).await?;
+        }
+    }
+}
+
+struct Auditor<'e> {
+    engine: &'e dyn Engine,
+    audit: Audit,
+    /// The company whose outcomes were read last, and the number of the newest. A
+    /// company's profiles come after its outcomes.
+    newest: Option<(CompanyId, u64)>,
+}
+
+impl Auditor<'_> {
+    async fn entry(&mut self, key: &Key, value: &Value) -> Result<(), EngineError> {
+        match key::parse(key) {
+            None => self.breach(None, None, "a key of unknown form".to_owned()),
+            Some(Parsed::Format) => {}
+            Some(Parsed::Profile(company, id)) => self.profile(&company, id, value).await?,
+            Some(Parsed::Identifier(company, identifier)) => {
+                self.identifier(&company, &identifier, value).await?;
+            }
+            Some(Parsed::Alias(company, id)) => self.alias(&company, id, value).await?,
+            Some(Parsed::Merge(company, id)) => self.merge(&company, id, value).await?,
+            Some(Parsed::Import(company, id)) => self.import(&company, id, value).await?,
+            Some(Parsed::ImportBody(company, id)) => self.import_body(&company, id, value).await?,
+            Some(Parsed::Outcomes(company, last)) => self.outcomes(&company, last, value),
+            Some(
+                Parsed::Created(company, _, id)
+                | Parsed::NoEmail(company, id)
+                | Parsed::Updated(company, _, id),
+            ) => self.indexed(&company, id, key, value).await?,
+        }
+        Ok(())
+    }
+
+    /// Checks that a profile stands where an index says.
+    async fn indexed(
+        &mut self,
+        company: &CompanyId,
+        id: ProfileId,
+        key: &Key,
+        value: &Value,
+    ) -> Result<(), EngineError> {
+        let name = format!("an {}", index::name(key));
+        let target = self.target(company, &name, &record::encode_id(id)).await?;
+        let Some(profile) = target else { return Ok(()) };
+        if !index::entries(company, &profile).contains(key) {
+            let fault = format!("{name} leads to it, and it does not stand there");
+            self.breach(Some(company), Some(id), fault);
+        } else if !value.is_empty() {
+            self.breach(Some(company), Some(id), format!("{name} leads to it with a value"));
+        }
+        Ok(())
+    }
+
+    async fn profile(
+        &mut self,
+        company: &CompanyId,
+        id: ProfileId,
+        value: &Value,
+    ) -> Result<(), EngineError> {
+        self.audit.profiles += 1;
+        let profile = match record::decode_profile(id, value) {
+            Ok(profile) => profile,
+            Err(error) => {
+                self.breach(Some(company), Some(id), format!("its record is damaged: {error}"));
+                return Ok(());
+            }
+        };
+        if self.newest_of(company) < profile.last_outcome.unwrap_or(0) {
+            let fault = "names an outcome that there never was".to_owned();
+            self.breach(Some(company), Some(id), fault);
+        }
+        self.leads_back(company, &profile).await?;
+        self.is_indexed(company, &profile).await?;
+        if !profile.attributes.properties.fit() {
+            self.breach(Some(company), Some(id), "has more properties than it may".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Checks that all that leads to a profile by its own word does so.
+    async fn leads_back(
+        &mut self,
+        company: &CompanyId,
+        profile: &Profile,
+    ) -> Result<(), EngineError> {
+        let identifiers: Vec<Identifier> = profile.identifiers.iter().collect();
+        let names = identifiers.iter().map(|identifier| format!("its {}", identifier.kind()));
+        let ids = profile.absorbed.iter().map(|id| format!("the absorbed id {id}"));
+        let names: Vec<String> = names.chain(ids).collect();
+        let keys = identifiers.iter().map(|identifier| key::identifier(company, identifier));
+        let aliases = profile.absorbed.iter().map(|id| key::alias(company, *id));
+        let keys: Vec<Key> = keys.chain(aliases).collect();
+        let expected = record::encode_id(profile.id);
+        for (name, value) in names.iter().zip(self.engine.read(&keys).await?) {
+            let fault = match value {
+                Some(value) if value == expected => continue,
+                Some(_) => format!("{name} leads to another profile"),
+                None => format!("{name} leads nowhere"),
+            };
+            self.breach(Some(company), Some(profile.id), fault);
+        }
+        Ok(())
+    }
+
+    /// Checks that a profile is found in every order.
+    async fn is_indexed(
+        &mut self,
+        company: &CompanyId,
+        profile: &Profile,
+    ) -> Result<(), EngineError> {
+        let keys = index::entries(company, profile);
+        let values = self.engine.read(&keys).await?;
+        for (key, _) in keys.iter().zip(values).filter(|(_, value)| value.is_none()) {
+            let fault = format!("its {} is missing", index::name(key));
+            self.breach(Some(company), Some(profile.id), fault);
+        }
+        Ok(())
+    }
+
+    async fn identifier(
+        &mut self,
+        company: &CompanyId,
+        identifier: &Identifier,
+        value: &Value,
+    ) -> Result<(), EngineError> {
+        self.audit.identifiers += 1;
+        let name = named(identifier.kind());
+        let target = self.target(company, &name, value).await?;
+        if let Some(profile) = target.filter(|profile| !profile.identifiers.holds(identifier)) {
+            let fault = format!("{name} leads to it, and it does not hold it");
+            self.breach(Some(company), Some(profile.id), fault);
+        }
+        Ok(())
+    }
+
+    async fn alias(
+        &mut self,
+        company: &CompanyId,
+        id: ProfileId,
+        value: &Value,
+    ) -> Result<(), EngineError> {
+        self.audit.aliases += 1;
+        let name = format!("the absorbed id {id}");
+        let target = self.target(company, &name, value).await?;
+        if let Some(profile) = target.filter(|profile| !profile.absorbed.contains(&id)) {
+            let fault = format!("{name} leads to it, and it did not absorb it");
+            self.breach(Some(company), Some(profile.id), fault);
+        }
+        let keys = [key::profile(company, id), key::merge(company, id)];
+        let values = self.engine.read(&keys).await?;
+        if matches!(values.as_slice(), [Some(_), _]) {
+            self.breach(Some(company), Some(id), "was absorbed and still lives".to_owned());
+        }
+        if matches!(values.as_slice(), [_, None]) {
+            let fault = "was absorbed and there is no record of it".to_owned();
+            self.breach(Some(company), Some(id), fault);
+        }
+        Ok(())
+    }
+
+    async fn merge(
+        &mut self,
+        company: &CompanyId,
+        id: ProfileId,
+        value: &Value,
+    ) -> Result<(), EngineError> {
+        self.audit.merges += 1;
+        if let Err(error) = record::decode_merge(id, value) {
+            let fault = format!("the record of its merge is damaged: {error}");
+            self.breach(Some(company), Some(id), fault);
+        }
+        let alias = self.engine.read(&[key::alias(company, id)]).await?;
+        if alias.iter().all(Option::is_none) {
+            self.breach(Some(company), Some(id), "was absorbed and leads nowhere".to_owned());
+        }
+        Ok(())
+    }
+
+    /// The number of the newest outcome of this company that was read; 0 if none was.
+    fn newest_of(&self, company: &CompanyId) -> u64 {
+        self.newest.as_ref().filter(|(of, _)| of == company).map_or(0, |(_, newest)| *newest)
+    }
+
+    fn outcomes(&mut self, company: &CompanyId, last: u64, value: &Value) {
+        let newest = self.newest_of(company);
+        match record::decode_run(last, value) {
+            Ok(outcomes) => {
+                self.audit.outcomes += outcomes.len() as u64;
+                if outcomes.first().is_some_and(|first| first.sequence <= newest) {
+                    let fault = format!("the outcomes up to {last} begin before {newest} ends");
+                    self.breach(Some(company), None, fault);
+                }
+            }
+            Err(error) => {
+                let fault = format!("the outcomes up to {last} are damaged: {error}");
+                self.breach(Some(company), None, fault);
+            }
+        }
+        self.newest = Some((company.clone(), last));
+    }
+
+    async fn import(
+        &mut self,
+        company: &CompanyId,
+        id: ProfileId,
+        value: &Value,
+    ) -> Result<(), EngineError> {
+        self.audit.imports += 1;
+        if let Err(error) = record::decode_import(id, value) {
+            self.breach(Some(company), None, format!("bulk import {id} is damaged: {error}"));
+        }
+        if self.is_missing(key::import_body(company, id)).await? {
+            let fault = format!("there is no record of what came of bulk import {id}");
+            self.breach(Some(company), None, fault);
+        }
+        Ok(())
+    }
+
+    async fn import_body(
+        &mut self,
+        company: &CompanyId,
+        id: ProfileId,
+        value: &Value,
+    ) -> Result<(), EngineError> {
+        if let Err(error) = record::decode_import_body(value) {
+            let fault = format!("what came of bulk import {id} is damaged: {error}");
+            self.breach(Some(company), None, fault);
+        }
+        if self.is_missing(key::import(company, id)).await? {
+            let fault = format!("something came of bulk import {id}, which does not exist");
+            self.breach(Some(company), None, fault);
+        }
+        Ok(())
+    }
+
+    async fn is_missing(&self, key: Key) -> Result<bool, EngineError> {
+        let values = self.engine.read(&[key]).await?;
+        Ok(values.iter().all(Option::is_none))
+    }
+
+    /// The living profile that a pointer leads to.
+    async fn target(
+        &mut self,
+        company: &CompanyId,
+        name: &str,
+        value: &Value,
+    ) -> Result<Option<Profile>, EngineError> {
+        let Ok(id) = record::decode_id(value) else {
+            self.breach(Some(company), None, format!("{name} leads to what is no profile id"));
+            return Ok(None);
+        };
+        let values = self.engine.read(&[key::profile(company, id)]).await?;
+        let Some(value) = values.into_iter().next().flatten() else {
+            self.breach(
+                Some(company),
+                Some(id),
+                format!("{name} leads to it, and it does not exist"),
+            );
+            return Ok(None);
+        };
+        // A damaged record is reported where the profile itself is met.
+        Ok(record::decode_profile(id, &value).ok())
+    }
+
+    fn breach(&mut self, company: Option<&CompanyId>, profile: Option<ProfileId>, fault: String) {
+        if self.audit.breaches.len() < limits::BREACHES {
+            self.audit.breaches.push(Breach { company: company.cloned(), profile, fault });
+        } else {
+            self.audit.breaches_unlisted += 1;
+        }
+    }
+}
+
+fn named(kind: IdentifierKind) -> String {
+    match kind {
+        IdentifierKind::Email | IdentifierKind::ExternalId | IdentifierKind::AnonymousId => {
+            format!("an {kind}")
+        }
+        IdentifierKind::PhoneNumber | IdentifierKind::Id => format!("a {kind}"),
+    }
+}

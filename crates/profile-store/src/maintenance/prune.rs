@@ -1,0 +1,165 @@
+//! Pruning: outcomes leave when there are too many or they are too old, each with
+//! the run it was recorded in, when that run's last does.
+//!
+//! It goes round the companies in small steps between batches, so that it never
+//! holds requests up for longer than a batch does.
+
+use profile_protocol::CompanyId;
+
+use crate::{
+    Outcome, Timestamp,
+    engine::{Engine, EngineError, Key, Order, Scan, Value, Write},
+    layout::key::{self, Kind, Parsed},
+    layout::record,
+    limits,
+    read::outcomes::newest_outcome,
+};
+
+/// How long outcomes are kept, at least: those recorded together leave together.
+/// The newest of a company always stay: their numbers are how the next one is found.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Retention {
+    /// Days an outcome is kept.
+    pub days: u64,
+    /// Outcomes kept of one company.
+    pub count: u64,
+}
+
+impl Default for Retention {
+    fn default() -> Retention {
+        Retention { days: limits::OUTCOME_DAYS, count: limits::OUTCOMES }
+    }
+}
+
+impl Retention {
+    fn expires(self, sequence: u64, newest: u64, at: Timestamp, now: Timestamp) -> bool {
+        const DAY_MILLIS: u64 = 24 * 60 * 60 * 1_000;
+        let age = now.millis().saturating_sub(at.millis());
+        sequence < newest
+            && (self.count <= newest - sequence || self.days.saturating_mul(DAY_MILLIS) < age)
+    }
+}
+
+/// Where pruning has got to.
+#[derive(Debug, Default)]
+pub(crate) struct Pruner {
+    pub(crate) retention: Retention,
+    /// The company being pruned, or, if `finished`, the last that was.
+    company: Option<CompanyId>,
+    finished: bool,
+    /// The last record of that company that was looked at. What is removed may be passed
+    /// over again for a while by whoever reads from the start.
+    after: Option<Key>,
+    /// When the next round begins; before that there is nothing to do.
+    resume: Timestamp,
+}
+
+impl Pruner {
+    pub(crate) fn new(retention: Retention) -> Pruner {
+        Pruner { retention, finished: true, ..Pruner::default() }
+    }
+
+    /// Whether a round is over and the next has not begun.
+    pub(crate) fn rests(&self, now: Timestamp) -> bool {
+        now < self.resume
+    }
+
+    /// Ends the round, and begins the next in a while.
+    pub(crate) fn rest(&mut self, now: Timestamp) {
+        self.resume = Timestamp::from_millis(now.millis() + limits::PRUNE_EVERY_MS);
+    }
+
+    /// Looks at records of outcomes of one company, oldest first, and returns the removal
+    /// of those that have expired: `page` of them, or a few more.
+    pub(crate) async fn step(
+        &mut self,
+        engine: &dyn Engine,
+        now: Timestamp,
+        page: usize,
+    ) -> Result<Vec<Write>, EngineError> {
+        if self.finished {
+            self.company = next_company(engine, self.company.take()).await?;
+            self.after = None;
+        }
+        let Some(company) = &self.company else {
+            self.rest(now);
+            return Ok(Vec::new());
+        };
+        let newest = newest_outcome(engine, company).await?;
+        let (mut removals, mut looked_at) = (Vec::new(), 0);
+        while looked_at < page {
+            let (order, limit) = (Order::Ascending, limits::RUNS_PRUNED);
+            let prefix = key::prefix(company, Kind::Outcomes);
+            let after = self.after.clone();
+            let entries = engine.scan(&Scan { prefix, after, order, limit }).await?;
+            // One that stays, since it is damaged or from a clock that was ahead, keeps
+            // none of those read with it.
+            let expired = |entry: &&(Key, Value)| self.has_expired(entry, newest, now);
+            let removal = |(key, _): &(Key, Value)| Write { key: key.clone(), value: None };
+            removals.extend(entries.iter().filter(expired).map(removal));
+            let read = entries.len();
+            looked_at += read;
+            self.after = entries.into_iter().next_back().map(|(key, _)| key);
+            let last_expired = removals.last().map(|write| &write.key) == self.after.as_ref();
+            self.finished = read < limit || !last_expired;
+            if self.finished {
+                break;
+            }
+        }
+        Ok(removals)
+    }
+
+    fn has_expired(&self, (key, value): &(Key, Value), newest: u64, now: Timestamp) -> bool {
+        let Some(Parsed::Outcomes(_, last)) = key::parse(key) else { return false };
+        let newest_of_run = record::decode_of_run(last, value, last).ok().flatten();
+        let expires = |outcome: Outcome| self.retention.expires(last, newest, outcome.at, now);
+        // A record that cannot be read is for an audit to find, not for pruning to
+        // hide.
+        newest_of_run.is_some_and(expires) && record::decode_run(last, value).is_ok()
+    }
+}
+
+/// The first company after this one that has anything stored; nothing after the
+/// last, so that the round begins again.
+async fn next_company(
+    engine: &dyn Engine,
+    company: Option<CompanyId>,
+) -> Result<Option<CompanyId>, EngineError> {
+    let after = match company {
+        None => key::BEFORE_COMPANIES.to_vec(),
+        Some(company) => key::past(&company),
+    };
+    let scan = Scan { prefix: Vec::new(), after: Some(after), order: Order::Ascending, limit: 1 };
+    let first = engine.scan(&scan).await?;
+    Ok(first.first().and_then(|(key, _)| key::company_of(key)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: u64 = 24 * 60 * 60 * 1_000;
+
+    fn expires(sequence: u64, age_millis: u64) -> bool {
+        let now = Timestamp::from_millis(1_000 * DAY);
+        let at = Timestamp::from_millis(1_000 * DAY - age_millis);
+        Retention { days: 7, count: 100 }.expires(sequence, 500, at, now)
+    }
+
+    #[test]
+    fn a_record_leaves_when_too_many_follow_it() {
+        assert!(expires(400, 0));
+        assert!(!expires(401, 0));
+    }
+
+    #[test]
+    fn a_record_leaves_when_it_is_too_old() {
+        assert!(!expires(499, 7 * DAY));
+        assert!(expires(499, 7 * DAY + 1));
+    }
+
+    #[test]
+    fn the_newest_record_stays() {
+        assert!(!expires(500, 900 * DAY));
+    }
+}

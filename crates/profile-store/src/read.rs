@@ -1,0 +1,6 @@
+//! What readers are answered from committed data.
+
+pub(crate) mod history;
+pub(crate) mod listing;
+pub(crate) mod outcomes;
+pub(crate) mod unflushed;

@@ -1,0 +1,80 @@
+//! Reading outcomes, which are recorded in runs. The key of a run names its last.
+
+use profile_protocol::CompanyId;
+
+use crate::{
+    Outcome,
+    engine::{Engine, EngineError, Key, Order, Scan, Value},
+    layout::key::{self, Kind, Parsed},
+    layout::record,
+    limits,
+};
+
+/// The number of a company's newest outcome; 0 if it has none.
+pub(crate) async fn newest_outcome(
+    engine: &dyn Engine,
+    company: &CompanyId,
+) -> Result<u64, EngineError> {
+    let prefix = key::prefix(company, Kind::Outcomes);
+    let scan = Scan { prefix, after: None, order: Order::Descending, limit: 1 };
+    let newest = engine.scan(&scan).await?;
+    Ok(newest.first().and_then(|(key, _)| last_of(key)).unwrap_or(0))
+}
+
+/// The outcome of this number, if it is kept.
+pub(crate) async fn outcome(
+    engine: &dyn Engine,
+    company: &CompanyId,
+    sequence: u64,
+) -> Result<Option<Outcome>, EngineError> {
+    let runs = after(engine, company, sequence.saturating_sub(1), 1).await?;
+    let Some((key, value)) = runs.first() else { return Ok(None) };
+    let last = last_of(key).ok_or_else(misplaced)?;
+    Ok(record::decode_of_run(last, value, sequence)?)
+}
+
+/// The outcomes after the one of this number, oldest first, `limit` of them at most.
+pub(crate) async fn outcomes(
+    engine: &dyn Engine,
+    company: &CompanyId,
+    mut sequence: u64,
+    limit: usize,
+) -> Result<Vec<Outcome>, EngineError> {
+    let mut outcomes = Vec::new();
+    loop {
+        let step = limit.saturating_sub(outcomes.len()).min(limits::RUNS_READ);
+        let runs = after(engine, company, sequence, step).await?;
+        for (key, value) in &runs {
+            let last = last_of(key).ok_or_else(misplaced)?;
+            outcomes.extend(record::decode_rest_of_run(last, value, sequence)?);
+            sequence = last;
+        }
+        outcomes.truncate(limit);
+        if runs.len() < step || outcomes.len() == limit {
+            return Ok(outcomes);
+        }
+    }
+}
+
+/// The runs that end after this number.
+async fn after(
+    engine: &dyn Engine,
+    company: &CompanyId,
+    sequence: u64,
+    limit: usize,
+) -> Result<Vec<(Key, Value)>, EngineError> {
+    let prefix = key::prefix(company, Kind::Outcomes);
+    let after = Some(key::outcomes(company, sequence));
+    engine.scan(&Scan { prefix, after, order: Order::Ascending, limit }).await
+}
+
+fn last_of(key: &Key) -> Option<u64> {
+    match key::parse(key)? {
+        Parsed::Outcomes(_, last) => Some(last),
+        _ => None,
+    }
+}
+
+fn misplaced() -> EngineError {
+    EngineError::Damaged("a key that is no outcome's".to_owned())
+}
