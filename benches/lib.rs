@@ -74,7 +74,7 @@ pub fn request(body: &str) -> ProfileRequest {
 
 /// The claims a body makes.
 pub fn claims(body: &str) -> Claims {
-    Claims::of(&request(body), Caller::Client, &Sentinels::default(), |_token| {
+    Claims::from_request(&request(body), Caller::Client, &Sentinels::default(), |_token| {
         Err(InvalidToken::Unsealed)
     })
     .expect("the body names somebody")

@@ -57,7 +57,7 @@ pub(crate) fn submission(company: &CompanyId, body: &str) -> Result<Submission, 
         .map_err(|violations| Trouble::new(format!("a generated body is refused: {violations}")))?;
     let rules = Rules::default();
     let no_token = |_: &_| Err(InvalidToken::Unsealed);
-    let claims = Claims::of(&request, Caller::Client, &rules.sentinels, no_token)
+    let claims = Claims::from_request(&request, Caller::Client, &rules.sentinels, no_token)
         .while_doing("make claims of a generated body")?;
     Ok(Submission {
         company: company.clone(),

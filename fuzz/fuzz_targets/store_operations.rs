@@ -122,7 +122,7 @@ fn ask(asked: &Asked, world: &mut World, model: &mut Option<Model>) {
 fn decided(answer: &Result<Outcome, StoreError>) -> Result<(String, Vec<ClaimResult>, usize), StoreError> {
     answer.clone().map(|outcome| {
         let results = outcome.claims.iter().map(|claim| claim.result).collect();
-        (outcome.effect.word().to_owned(), results, outcome.changed.len())
+        (outcome.effect.as_str().to_owned(), results, outcome.changed.len())
     })
 }
 

@@ -46,8 +46,8 @@ fn of(
     let open = |token: &_| ring.open(&company.id, token, now);
     let sentinels = &company.rules.sentinels;
     let claims = match signed {
-        Ok(()) => Claims::of(&request, caller, sentinels, open),
-        Err(reason) => Claims::unsigned(&request, caller, sentinels, reason, open),
+        Ok(()) => Claims::from_request(&request, caller, sentinels, open),
+        Err(reason) => Claims::from_unsigned_request(&request, caller, sentinels, reason, open),
     };
     Ok(Submission {
         company: company.id.clone(),
@@ -82,7 +82,7 @@ pub(crate) async fn store(
     gateway.meters.committed(gateway.clock.elapsed().saturating_sub(committing));
     let outcome = outcome.map_err(Refusal::Store)?;
     gateway.meters.accepted(effect(&outcome));
-    tracing::debug!(%company, effect = outcome.effect.word(), "stored a request");
+    tracing::debug!(%company, effect = outcome.effect.as_str(), "stored a request");
     Ok(outcome)
 }
 

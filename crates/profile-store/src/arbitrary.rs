@@ -1,4 +1,4 @@
-//! Any profile, outcome and merge, for the laws that hold for all of them.
+//! Generators of profiles, outcomes and merges for property tests.
 
 use std::str::FromStr;
 
@@ -6,7 +6,7 @@ use profile_protocol::{
     Attributes, ChangedAttribute, Date, Field, IdentifierKind, ProfileId, Properties,
     RequestedRevision, Revision,
 };
-use proptest::{collection::vec, option, prelude::*, sample::select};
+use proptest::{collection::vec, option, prelude::*, sample::select, strategy::Union};
 
 use crate::{
     Authored, Caller, ClaimOutcome, ClaimResult, ClaimSource, DoNotMerge, Effect, Identifier,
@@ -14,10 +14,110 @@ use crate::{
     Timestamp, Unsigned,
 };
 
+/// Defines a generator of every variant of an enum. A variant without a strategy is a compile error.
+macro_rules! every_variant {
+    ($name:ident: $type:ty { $($variant:pat => $strategy:expr,)+ }) => {
+        fn $name() -> impl Strategy<Value = $type> {
+            let _is_exhaustive = |value: $type| match value {
+                $($variant => (),)+
+            };
+            Union::new([$($strategy.boxed(),)+])
+        }
+    };
+}
+
+every_variant!(callers: Caller {
+    Caller::Client => Just(Caller::Client),
+    Caller::Server => Just(Caller::Server),
+});
+
+every_variant!(effects: Effect {
+    Effect::Created => Just(Effect::Created),
+    Effect::Updated => Just(Effect::Updated),
+    Effect::Unchanged => Just(Effect::Unchanged),
+    Effect::Unidentified => Just(Effect::Unidentified),
+    Effect::Unmerged => Just(Effect::Unmerged),
+    Effect::Deleted => Just(Effect::Deleted),
+});
+
+every_variant!(sources: ClaimSource {
+    ClaimSource::Subject => Just(ClaimSource::Subject),
+    ClaimSource::Attributes => Just(ClaimSource::Attributes),
+    ClaimSource::Append => Just(ClaimSource::Append),
+    ClaimSource::Command => Just(ClaimSource::Command),
+});
+
+every_variant!(kinds: IdentifierKind {
+    IdentifierKind::AnonymousId => Just(IdentifierKind::AnonymousId),
+    IdentifierKind::PhoneNumber => Just(IdentifierKind::PhoneNumber),
+    IdentifierKind::Email => Just(IdentifierKind::Email),
+    IdentifierKind::ExternalId => Just(IdentifierKind::ExternalId),
+    IdentifierKind::Id => Just(IdentifierKind::Id),
+});
+
+every_variant!(results: ClaimResult {
+    ClaimResult::Matched => Just(ClaimResult::Matched),
+    ClaimResult::Attached => Just(ClaimResult::Attached),
+    ClaimResult::Replaced => Just(ClaimResult::Replaced),
+    ClaimResult::Absorbed(_) => ids().prop_map(ClaimResult::Absorbed),
+    ClaimResult::Restored(_) => ids().prop_map(ClaimResult::Restored),
+    ClaimResult::Released => Just(ClaimResult::Released),
+    ClaimResult::Refused(_) => refusals().prop_map(ClaimResult::Refused),
+    ClaimResult::Ignored(_) => ignored().prop_map(ClaimResult::Ignored),
+});
+
+every_variant!(refusals: Refused {
+    Refused::Sentinel => Just(Refused::Sentinel),
+    Refused::OwnsHigher(_) => kinds().prop_map(Refused::OwnsHigher),
+    Refused::HeldDifferently(_) => kinds().prop_map(Refused::HeldDifferently),
+    Refused::Undone => Just(Refused::Undone),
+    Refused::Protected => Just(Refused::Protected),
+    Refused::MergeCap => Just(Refused::MergeCap),
+    Refused::TooLarge => Just(Refused::TooLarge),
+});
+
+every_variant!(ignored: Ignored {
+    Ignored::PlaceTaken => Just(Ignored::PlaceTaken),
+    Ignored::UnknownId => Just(Ignored::UnknownId),
+    Ignored::ForeignId => Just(Ignored::ForeignId),
+    Ignored::ServerOnly => Just(Ignored::ServerOnly),
+    Ignored::Token(_) => token_faults().prop_map(Ignored::Token),
+    Ignored::Unsigned(_) => signature_faults().prop_map(Ignored::Unsigned),
+});
+
+every_variant!(token_faults: InvalidToken {
+    InvalidToken::Unsealed => Just(InvalidToken::Unsealed),
+    InvalidToken::Foreign => Just(InvalidToken::Foreign),
+    InvalidToken::Expired => Just(InvalidToken::Expired),
+});
+
+every_variant!(signature_faults: Unsigned {
+    Unsigned::Missing => Just(Unsigned::Missing),
+    Unsigned::Wrong => Just(Unsigned::Wrong),
+    Unsigned::Expired => Just(Unsigned::Expired),
+});
+
+every_variant!(references: ProfileRef {
+    ProfileRef::Id(_) => ids().prop_map(ProfileRef::Id),
+    ProfileRef::Identifier(_) => any_identifier().prop_map(ProfileRef::Identifier),
+});
+
+every_variant!(any_identifier: Identifier {
+    Identifier::AnonymousId(_) => parsed(r"\PC{1,8}").prop_map(Identifier::AnonymousId),
+    Identifier::PhoneNumber(_) => parsed(r"\+1[0-9]{6,9}").prop_map(Identifier::PhoneNumber),
+    Identifier::Email(_) => parsed(r"[a-d]@example\.com").prop_map(Identifier::Email),
+    Identifier::ExternalId(_) => parsed(r"\PC{1,8}").prop_map(Identifier::ExternalId),
+});
+
+every_variant!(changed_attributes: ChangedAttribute {
+    ChangedAttribute::Field(_) => select(Field::ALL.to_vec()).prop_map(ChangedAttribute::Field),
+    ChangedAttribute::Property(_) => parsed(".{0,12}").prop_map(ChangedAttribute::Property),
+});
+
 pub(crate) fn profiles() -> impl Strategy<Value = Profile> {
     let times = (any::<u64>(), any::<u64>());
     let past = (vec(ids(), 0..4), option::of(1..=u64::MAX), vec(do_not_merge(), 0..3));
-    (ids(), times, identifiers(), known(), past).prop_map(
+    (ids(), times, identifiers(), authored_attributes(), past).prop_map(
         |(
             id,
             (created, updated),
@@ -40,7 +140,7 @@ pub(crate) fn profiles() -> impl Strategy<Value = Profile> {
 
 pub(crate) fn merges() -> impl Strategy<Value = Merge> {
     let context = (any::<u64>(), any::<u64>(), any::<bool>());
-    (context, profiles(), profiles(), vec(named(), 0..3)).prop_map(
+    (context, profiles(), profiles(), vec(references(), 0..3)).prop_map(
         |((sequence, at, protect), survivor, absorbed, links)| Merge {
             sequence,
             at: Timestamp::from_millis(at),
@@ -53,33 +153,11 @@ pub(crate) fn merges() -> impl Strategy<Value = Merge> {
 }
 
 fn do_not_merge() -> impl Strategy<Value = DoNotMerge> {
-    (ids(), named()).prop_map(|(from, link)| DoNotMerge::new(from, &link))
-}
-
-fn named() -> impl Strategy<Value = ProfileRef> {
-    prop_oneof![
-        ids().prop_map(ProfileRef::Id),
-        parsed(r"\PC{1,8}").prop_map(|id| ProfileRef::Identifier(Identifier::ExternalId(id))),
-        parsed(r"[a-d]@example\.com")
-            .prop_map(|email| ProfileRef::Identifier(Identifier::Email(email))),
-        parsed(r"\+1[0-9]{6,9}")
-            .prop_map(|number| ProfileRef::Identifier(Identifier::PhoneNumber(number))),
-        parsed(r"\PC{1,8}").prop_map(|id| ProfileRef::Identifier(Identifier::AnonymousId(id))),
-    ]
+    (ids(), references()).prop_map(|(from, link)| DoNotMerge::new(from, &link))
 }
 
 pub(crate) fn outcomes() -> impl Strategy<Value = Outcome> {
-    let effects = [
-        Effect::Created,
-        Effect::Updated,
-        Effect::Unchanged,
-        Effect::Unidentified,
-        Effect::Unmerged,
-        Effect::Deleted,
-    ]
-    .to_vec();
-    let scopes = [Caller::Client, Caller::Server].to_vec();
-    let head = (any::<u64>(), any::<u64>(), select(scopes), revisions(), select(effects));
+    let head = (any::<u64>(), any::<u64>(), callers(), revisions(), effects());
     let changed = || (vec(changed_attributes(), 0..4), any::<usize>());
     let tail = (changed(), changed(), vec(any::<u64>(), 0..4));
     (head, option::of(ids()), vec(claims(), 0..6), tail).prop_map(
@@ -100,24 +178,17 @@ pub(crate) fn outcomes() -> impl Strategy<Value = Outcome> {
     )
 }
 
-fn changed_attributes() -> impl Strategy<Value = ChangedAttribute> {
-    prop_oneof![
-        select(Field::ALL.to_vec()).prop_map(ChangedAttribute::Field),
-        parsed(".{0,12}").prop_map(ChangedAttribute::Property),
-    ]
-}
-
 fn ids() -> impl Strategy<Value = ProfileId> {
     any::<u128>().prop_map(ProfileId::from_bits)
 }
 
-/// Text of this form that is a `T`.
+/// Text of this form that can be parsed as a `T`.
 fn parsed<T: FromStr + std::fmt::Debug>(form: &'static str) -> impl Strategy<Value = T> {
-    form.prop_filter_map("another type's text", |text| text.parse().ok())
+    form.prop_filter_map("not a text of this type", |text| text.parse().ok())
 }
 
 fn identifiers() -> impl Strategy<Value = ProfileIdentifiers> {
-    // Few texts, so that two profiles often hold the same.
+    // Few different texts, so that two profiles often have the same.
     let emails = || parsed(r"[a-d]@(example\.com|bücher\.example)");
     (
         option::of(parsed(r"\PC{1,8}")),
@@ -131,17 +202,17 @@ fn identifiers() -> impl Strategy<Value = ProfileIdentifiers> {
         })
 }
 
-/// What is known, and what of it the company wrote.
-fn known() -> impl Strategy<Value = (Attributes, Authored)> {
-    (attributes(), vec(any::<bool>(), Field::ALL.len() + 4)).prop_map(|(attributes, own)| {
+/// Attributes, and which of them the company wrote.
+fn authored_attributes() -> impl Strategy<Value = (Attributes, Authored)> {
+    (attributes(), vec(any::<bool>(), Field::ALL.len() + 4)).prop_map(|(attributes, by_company)| {
         let mut authored = Authored::default();
         let fields = attributes.fields.iter().map(|(field, value)| (field, value.is_some()));
-        for ((field, has), own) in fields.zip(&own) {
-            authored.put_field(field, has && *own);
+        for ((field, has), by_company) in fields.zip(&by_company) {
+            authored.put_field(field, has && *by_company);
         }
         let names = attributes.properties.iter().map(|(name, _)| name);
-        for (name, own) in names.zip(own.iter().skip(Field::ALL.len())) {
-            authored.put_property(name, *own);
+        for (name, by_company) in names.zip(by_company.iter().skip(Field::ALL.len())) {
+            authored.put_property(name, *by_company);
         }
         (attributes, authored)
     })
@@ -184,54 +255,9 @@ fn revisions() -> impl Strategy<Value = Revision> {
 }
 
 fn claims() -> impl Strategy<Value = ClaimOutcome> {
-    let origins = vec![
-        ClaimSource::Subject,
-        ClaimSource::Attributes,
-        ClaimSource::Append,
-        ClaimSource::Command,
-    ];
-    (kinds(), select(origins), results()).prop_map(|(kind, origin, result)| ClaimOutcome {
+    (kinds(), sources(), results()).prop_map(|(kind, origin, result)| ClaimOutcome {
         kind,
         origin,
         result,
     })
-}
-
-fn kinds() -> impl Strategy<Value = IdentifierKind> {
-    select(vec![
-        IdentifierKind::AnonymousId,
-        IdentifierKind::PhoneNumber,
-        IdentifierKind::Email,
-        IdentifierKind::ExternalId,
-        IdentifierKind::Id,
-    ])
-}
-
-fn results() -> impl Strategy<Value = ClaimResult> {
-    let plain = vec![
-        ClaimResult::Matched,
-        ClaimResult::Attached,
-        ClaimResult::Replaced,
-        ClaimResult::Released,
-        ClaimResult::Refused(Refused::Sentinel),
-        ClaimResult::Refused(Refused::MergeCap),
-        ClaimResult::Refused(Refused::TooLarge),
-        ClaimResult::Refused(Refused::Protected),
-        ClaimResult::Ignored(Ignored::PlaceTaken),
-        ClaimResult::Ignored(Ignored::UnknownId),
-        ClaimResult::Ignored(Ignored::ForeignId),
-        ClaimResult::Ignored(Ignored::ServerOnly),
-        ClaimResult::Ignored(Ignored::Token(InvalidToken::Unsealed)),
-        ClaimResult::Ignored(Ignored::Token(InvalidToken::Foreign)),
-        ClaimResult::Ignored(Ignored::Token(InvalidToken::Expired)),
-        ClaimResult::Ignored(Ignored::Unsigned(Unsigned::Missing)),
-        ClaimResult::Ignored(Ignored::Unsigned(Unsigned::Wrong)),
-        ClaimResult::Ignored(Ignored::Unsigned(Unsigned::Expired)),
-    ];
-    prop_oneof![
-        select(plain),
-        ids().prop_map(ClaimResult::Absorbed),
-        kinds().prop_map(|kind| ClaimResult::Refused(Refused::OwnsHigher(kind))),
-        kinds().prop_map(|kind| ClaimResult::Refused(Refused::HeldDifferently(kind))),
-    ]
 }

@@ -10,10 +10,10 @@ use std::collections::{HashMap, HashSet};
 use profile_protocol::{CompanyId, IdentifierKind, ProfileId};
 
 use crate::{
-    Caller, ClaimOutcome, ClaimResult, ClaimSource, Decision, DecisionContext, Effect, Identifier,
-    InvalidRecord, Merge, Outcome, Profile, ProfileIdentifiers, ProfileRef, Submission, Undo,
-    Unmerged, decide,
-    decide::decision::list_bounded,
+    Caller, ClaimOutcome, ClaimResult, ClaimSource, Decision, DecisionContext, DecisionError,
+    Effect, Identifier, InvalidRecord, Merge, Outcome, Profile, ProfileIdentifiers, ProfileRef,
+    StoredProfile, Submission, Undo, Unmerged, decide,
+    decide::empty_outcome::{empty_outcome, list_bounded},
     decide::unmerge::{Unmerge, unmerge},
     engine::{Engine, EngineError, Key, Value, Write},
     layout::index,
@@ -26,7 +26,7 @@ use crate::{
 #[derive(Debug)]
 enum Slot {
     Absent,
-    Present(Box<Profile>),
+    Present(Box<StoredProfile>),
     Unreadable(InvalidRecord),
 }
 
@@ -60,7 +60,7 @@ impl Batch {
         submissions: impl Iterator<Item = &Submission> + Clone,
     ) -> Result<Batch, EngineError> {
         let named = submissions
-            .flat_map(|s| s.claims.made().iter().map(|claim| (&s.company, &claim.named)));
+            .flat_map(|s| s.claims.made().iter().map(|claim| (&s.company, &claim.target)));
         Batch::load_named(engine, named).await
     }
 
@@ -108,7 +108,7 @@ impl Batch {
         let (keys, ids): (Vec<Key>, Vec<ProfileId>) = ids.into_iter().unzip();
         let values = engine.read(&keys).await?;
         for ((key, id), value) in keys.into_iter().zip(ids).zip(values) {
-            let slot = match value.map(|value| record::decode_profile(id, &value)) {
+            let slot = match value.map(|value| record::decode_stored_profile(id, value)) {
                 None => Slot::Absent,
                 Some(Ok(profile)) => Slot::Present(Box::new(profile)),
                 Some(Err(error)) => Slot::Unreadable(error),
@@ -127,9 +127,10 @@ impl Batch {
     ) -> Result<Outcome, StoreError> {
         let company = &submission.company;
         let claims = submission.claims.made().iter();
-        let reached: Vec<Option<&Profile>> =
-            claims.map(|claim| self.reach(company, &claim.named)).collect::<Result<_, _>>()?;
-        let decision = decide(submission, &reached, context)?;
+        let reached: Vec<Option<&StoredProfile>> =
+            claims.map(|claim| self.reach(company, &claim.target)).collect::<Result<_, _>>()?;
+        let decision =
+            decide(submission, &reached, context).map_err(|error| undecided(company, error))?;
         Ok(self.carry_out(company, decision))
     }
 
@@ -137,8 +138,8 @@ impl Batch {
     fn carry_out(&mut self, company: &CompanyId, decision: Decision) -> Outcome {
         let Decision { outcome, profile, merges } = decision;
         if let Some(profile) = profile {
-            let absorbed = merges.iter().map(|merge| &merge.absorbed);
-            self.move_identifiers(company, absorbed, [&profile]);
+            let absorbed = merges.iter().map(|merge| &merge.absorbed.identifiers);
+            self.move_identifiers(company, absorbed, [(profile.id, &profile.identifiers)]);
             self.put(company, profile);
         }
         for merge in merges {
@@ -153,7 +154,7 @@ impl Batch {
         &self,
         company: &CompanyId,
         named: &ProfileRef,
-    ) -> Result<Option<&Profile>, StoreError> {
+    ) -> Result<Option<&StoredProfile>, StoreError> {
         if let ProfileRef::Id(id) = named
             && let Some(profile) = self.profile(company, *id)?
         {
@@ -179,7 +180,11 @@ impl Batch {
         }
     }
 
-    fn profile(&self, company: &CompanyId, id: ProfileId) -> Result<Option<&Profile>, StoreError> {
+    fn profile(
+        &self,
+        company: &CompanyId,
+        id: ProfileId,
+    ) -> Result<Option<&StoredProfile>, StoreError> {
         match self.profiles.get(&key::profile(company, id)) {
             None | Some(Slot::Absent) => Ok(None),
             Some(Slot::Present(profile)) => Ok(Some(profile)),
@@ -195,15 +200,15 @@ impl Batch {
     fn move_identifiers<'p>(
         &mut self,
         company: &CompanyId,
-        gone: impl IntoIterator<Item = &'p Profile>,
-        after: impl IntoIterator<Item = &'p Profile> + Clone,
+        gone: impl IntoIterator<Item = &'p ProfileIdentifiers>,
+        after: impl IntoIterator<Item = (ProfileId, &'p ProfileIdentifiers)> + Clone,
     ) {
         let mut left: Vec<Identifier> =
-            gone.into_iter().flat_map(|profile| profile.identifiers.iter()).collect();
+            gone.into_iter().flat_map(ProfileIdentifiers::iter).collect();
         let mut moved = !left.is_empty();
-        for profile in after.clone() {
-            let before = self.profile(company, profile.id).ok().flatten();
-            moved |= before.is_none_or(|before| before.identifiers != profile.identifiers);
+        for (id, identifiers) in after.clone() {
+            let before = self.profile(company, id).ok().flatten();
+            moved |= before.is_none_or(|before| before.identifiers != *identifiers);
             left.extend(before.into_iter().flat_map(|before| before.identifiers.iter()));
         }
         if !moved {
@@ -212,14 +217,14 @@ impl Batch {
         for identifier in left {
             self.point(key::identifier(company, &identifier), None);
         }
-        for profile in after {
-            for identifier in profile.identifiers.iter() {
-                self.point(key::identifier(company, &identifier), Some(profile.id));
+        for (id, identifiers) in after {
+            for identifier in identifiers.iter() {
+                self.point(key::identifier(company, &identifier), Some(id));
             }
         }
     }
 
-    fn put(&mut self, company: &CompanyId, profile: Profile) {
+    fn put(&mut self, company: &CompanyId, profile: StoredProfile) {
         let key = key::profile(company, profile.id);
         self.change(company, key, Slot::Present(Box::new(profile)));
     }
@@ -314,6 +319,7 @@ impl Batch {
         let living = self.pointer(company, &key::alias(company, *absorbed))?;
         let living = living.ok_or(StoreError::Damaged)?;
         let living = self.profile(company, living)?.ok_or(StoreError::Damaged)?.clone();
+        let living = living.decode().map_err(|error| undecided(company, error.into()))?;
         // An identifier that leads to what is no id leads to nobody, and is led anew.
         let owner = |identifier: &Identifier| {
             let key = key::identifier(company, identifier);
@@ -328,12 +334,7 @@ impl Batch {
         let changed_unlisted = list_bounded(&mut changed);
         let result = ClaimResult::Restored(*absorbed);
         let outcome = Outcome {
-            sequence: context.sequence,
-            at: context.now,
-            caller: Caller::Server,
-            revision: *revision,
             survivor: Some(survivor.id),
-            effect: Effect::Unmerged,
             claims: vec![ClaimOutcome {
                 kind: IdentifierKind::Id,
                 origin: ClaimSource::Command,
@@ -341,9 +342,8 @@ impl Batch {
             }],
             changed,
             changed_unlisted,
-            withheld: Vec::new(),
-            withheld_unlisted: 0,
             previous,
+            ..empty_outcome(context, Caller::Server, *revision, Effect::Unmerged)
         };
         self.part(company, &survivor, &restored);
         for merge in &later {
@@ -356,21 +356,22 @@ impl Batch {
 
     /// Lets a restored profile live beside the one it had been merged into.
     fn part(&mut self, company: &CompanyId, survivor: &Profile, restored: &Profile) {
-        self.move_identifiers(company, [], [survivor, restored]);
+        let both = [survivor, restored].map(|profile| (profile.id, &profile.identifiers));
+        self.move_identifiers(company, [], both);
         self.point(key::alias(company, restored.id), None);
         for id in &restored.absorbed {
             self.point(key::alias(company, *id), Some(restored.id));
         }
         self.records.push(Write { key: key::merge(company, restored.id), value: None });
-        self.put(company, survivor.clone());
-        self.put(company, restored.clone());
+        self.put(company, survivor.clone().into());
+        self.put(company, restored.clone().into());
     }
 
     fn record_outcome(&mut self, company: &CompanyId, outcome: &Outcome) {
         let full = if let Some(run) = self.runs.get_mut(company) {
             run.add(outcome)
         } else {
-            self.runs.insert(company.clone(), OutcomeSegment::of(outcome));
+            self.runs.insert(company.clone(), OutcomeSegment::from_outcome(outcome));
             None
         };
         self.records.extend(full.map(|run| kept(company, run)));
@@ -395,6 +396,17 @@ impl Batch {
     }
 }
 
+/// Why nothing is stored where a decision could not be made.
+fn undecided(company: &CompanyId, error: DecisionError) -> StoreError {
+    match error {
+        DecisionError::Rejected(rejected) => rejected.into(),
+        DecisionError::Damaged(error) => {
+            tracing::error!(%company, %error, "a profile's record cannot be read");
+            StoreError::Damaged
+        }
+    }
+}
+
 fn kept(company: &CompanyId, run: OutcomeSegment) -> Write {
     Write { key: key::outcomes(company, run.last()), value: Some(run.into_record()) }
 }
@@ -402,14 +414,14 @@ fn kept(company: &CompanyId, run: OutcomeSegment) -> Write {
 /// The keys of a profile in the orders of profiles.
 fn entries(company: &CompanyId, slot: &Slot) -> Vec<Key> {
     match slot {
-        Slot::Present(profile) => index::entries(company, profile),
+        Slot::Present(profile) => index::entries(company, &**profile),
         Slot::Absent | Slot::Unreadable(_) => Vec::new(),
     }
 }
 
 fn encoded(slot: Slot) -> Option<Value> {
     match slot {
-        Slot::Present(profile) => Some(record::encode_profile(&profile)),
+        Slot::Present(profile) => Some(record::encode_stored_profile(&profile)),
         Slot::Absent | Slot::Unreadable(_) => None,
     }
 }

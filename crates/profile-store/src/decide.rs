@@ -1,14 +1,21 @@
-//! The decisions: pure functions from what a request claims and what is stored to what shall be
-//! stored. Nothing in here reads, writes, waits or looks at a clock.
+//! Decisions: pure functions from a request and the stored profiles to what will be stored.
+//! Nothing here reads, writes, waits or looks at a clock.
 
 pub(crate) mod claims;
 pub(crate) mod decision;
 pub(crate) mod deletion;
+pub(crate) mod empty_outcome;
+mod identifiers;
 pub(crate) mod intent;
+mod list_limits;
 pub(crate) mod manual_merge;
 pub(crate) mod merge;
-pub(crate) mod patch;
+mod merge_all;
+mod patch;
 pub(crate) mod resolution;
+pub(crate) mod rules;
 pub(crate) mod sentinels;
-pub(crate) mod size;
+mod single_identifiers;
+mod size;
+pub(crate) mod submission;
 pub(crate) mod unmerge;

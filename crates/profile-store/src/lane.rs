@@ -287,7 +287,7 @@ impl Lane {
         if writes.is_empty() {
             return Ok(());
         }
-        self.recorded += writes.iter().filter(|write| key::leads_to_outcomes(&write.key)).count();
+        self.recorded += writes.iter().filter(|write| key::is_outcomes_key(&write.key)).count();
         let applied = self.engine.apply(writes).await;
         applied.map_err(|error| self.poison(&error))?;
         let since = *self.unflushed.get_or_insert_with(Instant::now);

@@ -1,12 +1,11 @@
-//! Who is this, and what do we now know.
+//! The profile store: it decides which profile a request concerns, and keeps profiles.
 //!
-//! A [`Store`] takes [`Submission`]s, decides which profile each is about, merges
-//! profiles that turn out to be one person, and answers with an [`Outcome`] once
-//! that is stored. Decisions ([`resolve`], [`merge`], [`decide`]) are pure
-//! functions over plain data; reading and writing happen in two places, through
-//! an [`Engine`] that knows nothing but keys and values.
+//! A [`Store`] takes [`Submission`]s, decides which profile each concerns, merges profiles that
+//! belong to one person, and answers with an [`Outcome`] once the result is stored. Decisions
+//! ([`resolve`], [`merge()`], [`decide`]) are pure functions of plain data. An [`Engine`] reads and
+//! writes keys and values, and knows nothing of profiles.
 //!
-//! You will *not* find HTTP here, nor JSON, nor rate limits.
+//! This crate contains no HTTP and no rate limits.
 
 pub mod engine;
 pub mod limits;
@@ -24,21 +23,23 @@ mod read;
 mod store;
 
 pub use decide::{
-    claims::{Claim, ClaimSource, Claims, InvalidToken, OnlySentinels, ProfileRef, Unsigned},
-    decision::{Decision, DecisionContext, Merge, PropertiesTooLarge, Submission, decide},
+    claims::{Claims, OnlySentinels},
+    decision::{Decision, DecisionError, PropertiesTooLarge, decide},
     deletion::Delete,
     intent::{Intent, Rejected},
     manual_merge::MergeProfiles,
     merge::merge,
-    resolution::{Resolution, Rules, resolve},
+    resolution::{Resolution, resolve},
+    rules::Rules,
     sentinels::Sentinels,
+    submission::{DecisionContext, Submission},
     unmerge::{Unmerge, unmerge},
 };
 pub use engine::Engine;
 pub use id_generator::{ENTROPY_BITS, IdGenerator, NoEntropy, SystemIdGenerator, Timestamp};
 pub use layout::{
     record::InvalidRecord,
-    sort_cursor::{InvalidSortCursor, SortCursor},
+    sort_cursor::{InvalidSortCursor, SortCursor, SortKey},
 };
 pub use maintenance::{
     audit::{Audit, Breach, audit},
@@ -47,13 +48,17 @@ pub use maintenance::{
 };
 pub use model::{
     authored::Authored,
+    claim::{Claim, ClaimSource, InvalidToken, ProfileRef, Unsigned},
+    encoded_properties::DamagedProperty,
     import_job::{ImportBody, ImportError, ImportHead, ImportJob},
     link_digest::LinkDigest,
+    merge_record::Merge,
     outcome::{Caller, ClaimOutcome, ClaimResult, Effect, Ignored, Outcome, Refused},
     profile::{DoNotMerge, Identifier, Profile, ProfileIdentifiers},
+    stored_profile::StoredProfile,
 };
 pub use read::{
     history::{History, HistoryCursor},
-    listing::{Listing, ProfilePage, SortKey, Span},
+    listing::{Listing, ProfilePage, Span},
 };
 pub use store::{Durability, OpenError, Store, StoreError, StoreOptions, Undo, Unmerged};

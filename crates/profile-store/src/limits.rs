@@ -43,7 +43,7 @@ pub const ENTROPY_POOL: usize = 16;
 pub const CHANGED_NAMES: usize = 64;
 
 /// Undone merges a profile remembers; the oldest is forgotten first.
-pub const APART: usize = 64;
+pub const DO_NOT_MERGE: usize = 64;
 
 /// Days an outcome is kept by default: a quarter, within which a complaint
 /// about a merge arrives.
@@ -55,7 +55,7 @@ pub const OUTCOMES: u64 = 1_000_000;
 /// Bytes of a record of outcomes that follow one another, unless one alone is larger.
 /// sled writes up to sixteen entries again when one of them changes, so what is gained
 /// by fewer keys is lost again with larger values.
-pub const RUN_BYTES: usize = 4_096;
+pub const SEGMENT_BYTES: usize = 4_096;
 
 /// Records of outcomes read at a time.
 pub const RUNS_READ: usize = 16;
@@ -82,7 +82,7 @@ pub const LIST_PAGE: usize = 100;
 
 /// Entries of a list read at a time: few enough that the largest profiles there may be
 /// fit into memory many times over.
-pub const LIST_STRETCH: usize = 16;
+pub const LIST_CHUNK: usize = 16;
 
 /// Bytes of records after which a page of a list ends, be it short. A hundred of the
 /// largest profiles would be 26 MB.

@@ -1,7 +1,11 @@
-//! What the store keeps and answers with, as plain data.
+//! The data that the store keeps and answers with, without behavior of its own.
 
 pub(crate) mod authored;
+pub(crate) mod claim;
+pub(crate) mod encoded_properties;
 pub(crate) mod import_job;
 pub(crate) mod link_digest;
+pub(crate) mod merge_record;
 pub(crate) mod outcome;
 pub(crate) mod profile;
+pub(crate) mod stored_profile;

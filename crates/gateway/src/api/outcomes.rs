@@ -163,9 +163,9 @@ impl OutcomeResource {
             id: Some(outcome.sequence.to_string()),
             attributes: OutcomeAttributes {
                 at: text_of(outcome.at),
-                scope: outcome.caller.word(),
+                scope: outcome.caller.as_str(),
                 revision: outcome.revision.to_string(),
-                effect: outcome.effect.word(),
+                effect: outcome.effect.as_str(),
                 claims: outcome.claims.iter().map(ClaimShown::of).collect(),
                 changed: outcome.changed.iter().map(path_of).collect(),
                 changed_unlisted: outcome.changed_unlisted,
@@ -212,7 +212,7 @@ impl ClaimShown {
                 ClaimSource::Append => "meta.patch_identifiers.append",
                 ClaimSource::Command => "command",
             },
-            result: claim.result.word(),
+            result: claim.result.as_str(),
             reason,
             profile_id: profile,
         }

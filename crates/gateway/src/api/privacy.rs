@@ -23,7 +23,7 @@ pub(super) async fn delete(call: &Call<'_>, payload: &mut Payload) -> Result<Ans
     let deleted = match whom {
         Some(whom) => {
             let company = call.company.id.clone();
-            let delete = Delete { company, whom, revision: call.revision };
+            let delete = Delete { company, target: whom, revision: call.revision };
             call.gateway.store.delete(delete).await.map_err(Refusal::Store)?
         }
         None => None,

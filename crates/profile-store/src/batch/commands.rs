@@ -4,11 +4,12 @@ use std::iter;
 
 use profile_protocol::CompanyId;
 
-use super::{Batch, Slot};
+use super::{Batch, Slot, undecided};
 use crate::{
-    DecisionContext, Delete, MergeProfiles, Outcome, Profile, ProfileRef, Rejected, StoreError,
+    DecisionContext, Delete, MergeProfiles, Outcome, ProfileRef, Rejected, StoreError,
+    StoredProfile,
     decide::deletion::deleted,
-    decide::manual_merge::join,
+    decide::manual_merge::merge_manually,
     engine::{Engine, EngineError, Key, Write},
     layout::key,
 };
@@ -24,7 +25,9 @@ impl Batch {
             let found = self.reach(&asked.company, &ProfileRef::Id(id))?;
             found.ok_or(StoreError::from(Rejected::UnknownProfile))
         };
-        let decision = join(asked, living(asked.destination)?, living(asked.source)?, context)?;
+        let (destination, source) = (living(asked.destination)?, living(asked.source)?);
+        let decision = merge_manually(asked, destination, source, context)
+            .map_err(|error| undecided(&asked.company, error))?;
         Ok(self.carry_out(&asked.company, decision))
     }
 
@@ -35,7 +38,7 @@ impl Batch {
         asked: &Delete,
     ) -> Result<Batch, EngineError> {
         let company = &asked.company;
-        let mut view = Batch::load_named(engine, iter::once((company, &asked.whom))).await?;
+        let mut view = Batch::load_named(engine, iter::once((company, &asked.target))).await?;
         let present = view.profiles.values().filter_map(|slot| match slot {
             Slot::Present(profile) => Some(profile),
             Slot::Absent | Slot::Unreadable(_) => None,
@@ -53,7 +56,7 @@ impl Batch {
         context: DecisionContext,
     ) -> Result<Option<Outcome>, StoreError> {
         let company = &asked.company;
-        let Some(profile) = self.reach(company, &asked.whom)?.cloned() else { return Ok(None) };
+        let Some(profile) = self.reach(company, &asked.target)?.cloned() else { return Ok(None) };
         for key in leading_to(company, &profile) {
             // What leads to somebody else is damage, and theirs.
             if self.pointer(company, &key)? == Some(profile.id) {
@@ -71,7 +74,7 @@ impl Batch {
 }
 
 /// The keys of all that leads to a profile by its own word.
-fn leading_to(company: &CompanyId, profile: &Profile) -> Vec<Key> {
+fn leading_to(company: &CompanyId, profile: &StoredProfile) -> Vec<Key> {
     let identifiers = profile.identifiers.iter();
     let identifiers = identifiers.map(|identifier| key::identifier(company, &identifier));
     identifiers.chain(profile.absorbed.iter().map(|id| key::alias(company, *id))).collect()

@@ -1,5 +1,4 @@
-//! Claims: what one request says about who a person is, in the order in which
-//! it is looked up.
+//! Claims: the statements of one request about which profile it concerns, in lookup order.
 
 use profile_protocol::{
     ClaimedId, ExchangeToken, IdentifierKind, Identifiers, ProfileId, ProfileRequest,
@@ -8,116 +7,49 @@ use profile_protocol::{
 
 use crate::{
     Identifier, Sentinels,
+    model::claim::{Claim, ClaimSource, InvalidToken, ProfileRef, Unsigned},
     model::outcome::{Caller, ClaimOutcome, ClaimResult, Ignored, Refused},
 };
-
-/// Where in a request a claim stands.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum ClaimSource {
-    /// In `meta.identifiers`, which says whom the request is about.
-    Subject,
-    /// Among the attributes.
-    Attributes,
-    /// In `meta.patch_identifiers.append`: an address that is to be a secondary
-    /// one.
-    Append,
-    /// In a command of the company itself, such as to merge, to undo or to delete.
-    Command,
-}
-
-/// What a claim names.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum ProfileRef {
-    /// A profile, by its id or by a token that stands for one.
-    Id(ProfileId),
-    /// Whatever profile holds this identifier.
-    Identifier(Identifier),
-}
-
-/// One claim about who a person is.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Claim {
-    /// What it names.
-    pub named: ProfileRef,
-    /// Where it stands.
-    pub origin: ClaimSource,
-}
-
-impl Claim {
-    /// Its kind, and so its authority.
-    pub fn kind(&self) -> IdentifierKind {
-        match &self.named {
-            ProfileRef::Id(_) => IdentifierKind::Id,
-            ProfileRef::Identifier(identifier) => identifier.kind(),
-        }
-    }
-}
 
 /// The claims of one request.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Claims {
-    // Invariant: those of the subject first, then by falling authority; no claim
-    // twice.
+    // Invariant: claims of the subject come first, then claims are in descending order of
+    // authority. No target occurs twice.
     made: Vec<Claim>,
-    /// What was said but cannot be a claim, with the reason.
+    /// Identifiers that were sent but are not claims, with the reason.
     dismissed: Vec<ClaimOutcome>,
 }
 
-/// Why an exchange token stands for nobody.
-#[expect(missing_docs, reason = "each variant's message says what it means")]
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, thiserror::Error)]
-pub enum InvalidToken {
-    #[error("was not made here, or was altered")]
-    Unsealed,
-    #[error("was made for another company")]
-    Foreign,
-    #[error("has expired")]
-    Expired,
-}
-
-/// Why what a client says of external ids, addresses and phone numbers does not
-/// count, where the company wants it signed.
-#[expect(missing_docs, reason = "each variant's message says what it means")]
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, thiserror::Error)]
-pub enum Unsigned {
-    #[error("unsigned")]
-    Missing,
-    #[error("signature wrong")]
-    Wrong,
-    #[error("signature expired")]
-    Expired,
-}
-
-/// A request named nobody but by placeholders such as `undefined`.
+/// Every identifier of a request is a placeholder such as `undefined`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("every identifier is a placeholder such as `null` or `undefined`")]
 pub struct OnlySentinels;
 
 impl Claims {
-    /// The claims that `request` makes. `open` finds the profile id sealed in an
-    /// exchange token.
-    pub fn of(
+    /// Collects the claims of `request`. `open` returns the profile id inside an exchange token.
+    pub fn from_request(
         request: &ProfileRequest,
         caller: Caller,
         sentinels: &Sentinels,
         open: impl Fn(&ExchangeToken) -> Result<ProfileId, InvalidToken>,
     ) -> Result<Claims, OnlySentinels> {
-        Claims::gathered(request, caller, sentinels, None, open)
+        Claims::collect(request, caller, sentinels, None, open)
     }
 
-    /// The same, of a request whose external ids, addresses and phone numbers do not
-    /// count, as if they had not been said.
-    pub fn unsigned(
+    /// Collects the claims of a request that lacks a valid signature. External ids, emails and
+    /// phone numbers are dismissed for `reason`.
+    pub fn from_unsigned_request(
         request: &ProfileRequest,
         caller: Caller,
         sentinels: &Sentinels,
         reason: Unsigned,
         open: impl Fn(&ExchangeToken) -> Result<ProfileId, InvalidToken>,
     ) -> Result<Claims, OnlySentinels> {
-        Claims::gathered(request, caller, sentinels, Some(reason), open)
+        Claims::collect(request, caller, sentinels, Some(reason), open)
     }
 
-    fn gathered(
+    fn collect(
         request: &ProfileRequest,
         caller: Caller,
         sentinels: &Sentinels,
@@ -129,106 +61,124 @@ impl Claims {
             (&request.subject, ClaimSource::Subject),
             (&request.identifiers, ClaimSource::Attributes),
         ] {
-            claims.gather_profile(identifiers, origin, &open);
-            claims.gather(identifiers, origin, sentinels, unsigned);
+            claims.add_id(identifiers.id.as_ref(), origin);
+            claims.add_token(identifiers.exchange_token.as_ref().map(&open), origin);
+            claims.add_identifiers(identifiers, origin, sentinels, unsigned);
         }
-        claims.gather_secondary(&request.secondary_emails, caller);
-        let sentinel =
-            |dismissed: &ClaimOutcome| dismissed.result == ClaimResult::Refused(Refused::Sentinel);
-        if claims.made.is_empty() && claims.dismissed.iter().all(sentinel) {
-            return Err(OnlySentinels);
-        }
-        Ok(claims)
+        claims.add_secondary_emails(&request.secondary_emails, caller);
+        if claims.has_only_sentinels() { Err(OnlySentinels) } else { Ok(claims) }
     }
 
-    /// The claims, in the order in which they are looked up.
+    /// The claims, in lookup order.
     pub fn made(&self) -> &[Claim] {
         &self.made
     }
 
-    /// What was said but is no claim, with the reason.
+    /// The identifiers that were sent but are not claims, with the reason.
     pub fn dismissed(&self) -> &[ClaimOutcome] {
         &self.dismissed
     }
 
-    fn gather_profile(
-        &mut self,
-        Identifiers { id, exchange_token, .. }: &Identifiers,
-        origin: ClaimSource,
-        open: &impl Fn(&ExchangeToken) -> Result<ProfileId, InvalidToken>,
-    ) {
+    /// The identifiers that the claims name, in lookup order.
+    pub(crate) fn identifiers(&self) -> impl Iterator<Item = &Identifier> {
+        self.made.iter().filter_map(|claim| claim.target.identifier())
+    }
+
+    fn has_only_sentinels(&self) -> bool {
+        let is_sentinel =
+            |outcome: &ClaimOutcome| outcome.result == ClaimResult::Refused(Refused::Sentinel);
+        self.made.is_empty() && self.dismissed.iter().all(is_sentinel)
+    }
+
+    fn add_id(&mut self, id: Option<&ClaimedId>, origin: ClaimSource) {
         match id {
             Some(ClaimedId::Profile(id)) => self.add(ProfileRef::Id(*id), origin),
             Some(ClaimedId::Foreign) => {
-                self.dismiss(IdentifierKind::Id, origin, ClaimResult::Ignored(Ignored::ForeignId));
-            }
-            None => {}
-        }
-        match exchange_token.as_ref().map(open) {
-            Some(Ok(id)) => self.add(ProfileRef::Id(id), origin),
-            Some(Err(reason)) => {
-                self.dismiss(
-                    IdentifierKind::Id,
-                    origin,
-                    ClaimResult::Ignored(Ignored::Token(reason)),
-                );
+                self.ignore(IdentifierKind::Id, origin, Ignored::ForeignId);
             }
             None => {}
         }
     }
 
-    fn gather(
+    fn add_token(&mut self, token: Option<Result<ProfileId, InvalidToken>>, origin: ClaimSource) {
+        match token {
+            Some(Ok(id)) => self.add(ProfileRef::Id(id), origin),
+            Some(Err(reason)) => self.ignore(IdentifierKind::Id, origin, Ignored::Token(reason)),
+            None => {}
+        }
+    }
+
+    fn add_identifiers(
         &mut self,
         identifiers: &Identifiers,
         origin: ClaimSource,
         sentinels: &Sentinels,
         unsigned: Option<Unsigned>,
     ) {
-        let Identifiers { external_id, email, phone_number, anonymous_id, .. } = identifiers;
-        let named = [
+        let Identifiers {
+            id: _,
+            exchange_token: _,
+            external_id,
+            email,
+            phone_number,
+            anonymous_id,
+        } = identifiers;
+        let by_authority = [
             external_id.clone().map(Identifier::ExternalId),
             email.clone().map(Identifier::Email),
             phone_number.clone().map(Identifier::PhoneNumber),
             anonymous_id.clone().map(Identifier::AnonymousId),
         ];
-        for identifier in named.into_iter().flatten() {
-            if sentinels.contains(identifier.as_str()) {
-                self.dismiss(identifier.kind(), origin, ClaimResult::Refused(Refused::Sentinel));
-                continue;
-            }
-            match unsigned.filter(|_| identifier.kind() != IdentifierKind::AnonymousId) {
-                Some(reason) => {
-                    let result = ClaimResult::Ignored(Ignored::Unsigned(reason));
-                    self.dismiss(identifier.kind(), origin, result);
-                }
-                None => self.add(ProfileRef::Identifier(identifier), origin),
-            }
+        for identifier in by_authority.into_iter().flatten() {
+            self.add_identifier(identifier, origin, sentinels, unsigned);
         }
     }
 
-    fn gather_secondary(&mut self, emails: &SecondaryEmails, caller: Caller) {
-        let touched = emails.append.len() + emails.unappend.len();
+    fn add_identifier(
+        &mut self,
+        identifier: Identifier,
+        origin: ClaimSource,
+        sentinels: &Sentinels,
+        unsigned: Option<Unsigned>,
+    ) {
+        let kind = identifier.kind();
+        if sentinels.contains(identifier.as_str()) {
+            self.dismiss(kind, origin, ClaimResult::Refused(Refused::Sentinel));
+            return;
+        }
+        match unsigned {
+            // An anonymous id names a device, not a person, and needs no signature.
+            Some(reason) if kind != IdentifierKind::AnonymousId => {
+                self.ignore(kind, origin, Ignored::Unsigned(reason));
+            }
+            Some(_) | None => self.add(ProfileRef::Identifier(identifier), origin),
+        }
+    }
+
+    fn add_secondary_emails(&mut self, emails: &SecondaryEmails, caller: Caller) {
+        let SecondaryEmails { append, unappend } = emails;
         match caller {
             Caller::Server => {
-                for email in &emails.append {
-                    self.add(
-                        ProfileRef::Identifier(Identifier::Email(email.clone())),
-                        ClaimSource::Append,
-                    );
+                for email in append {
+                    let target = ProfileRef::Identifier(Identifier::Email(email.clone()));
+                    self.add(target, ClaimSource::Append);
                 }
             }
-            Caller::Client if touched == 0 => {}
+            Caller::Client if append.is_empty() && unappend.is_empty() => {}
             Caller::Client => {
-                let result = ClaimResult::Ignored(Ignored::ServerOnly);
-                self.dismiss(IdentifierKind::Email, ClaimSource::Append, result);
+                self.ignore(IdentifierKind::Email, ClaimSource::Append, Ignored::ServerOnly);
             }
         }
     }
 
-    fn add(&mut self, named: ProfileRef, origin: ClaimSource) {
-        if self.made.iter().all(|claim| claim.named != named) {
-            self.made.push(Claim { named, origin });
+    fn add(&mut self, target: ProfileRef, origin: ClaimSource) {
+        if self.made.iter().all(|claim| claim.target != target) {
+            self.made.push(Claim { target, origin });
         }
+    }
+
+    fn ignore(&mut self, kind: IdentifierKind, origin: ClaimSource, reason: Ignored) {
+        self.dismiss(kind, origin, ClaimResult::Ignored(reason));
     }
 
     fn dismiss(&mut self, kind: IdentifierKind, origin: ClaimSource, result: ClaimResult) {

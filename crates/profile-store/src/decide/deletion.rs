@@ -1,47 +1,39 @@
-//! Deletion: of a person who asks to be forgotten, nothing is kept but that there
-//! was somebody.
+//! Deletion: the outcome is the only record of a person that stays.
 
-use profile_protocol::{CompanyId, IdentifierKind, Revision};
+use profile_protocol::{CompanyId, Revision};
 
 use crate::{
-    Caller, ClaimOutcome, ClaimResult, ClaimSource, DecisionContext, Effect, Identifier, Outcome,
-    Profile, ProfileRef,
+    Caller, ClaimOutcome, ClaimResult, ClaimSource, DecisionContext, Effect, Outcome, ProfileRef,
+    StoredProfile, decide::empty_outcome::empty_outcome,
 };
 
-/// A person who is to be forgotten.
+/// A request to delete a person.
 #[derive(Clone, Debug)]
 pub struct Delete {
-    /// Whose profile it is.
+    /// The company that the profile belongs to.
     pub company: CompanyId,
-    /// What leads to it.
-    pub whom: ProfileRef,
-    /// The revision at which this is asked.
+    /// The profile to delete.
+    pub target: ProfileRef,
+    /// The API revision of the request.
     pub revision: Revision,
 }
 
-/// What is recorded of a deletion: no more than whom those who follow the outcomes
-/// are to forget as well.
-pub(crate) fn deleted(asked: &Delete, profile: &Profile, context: DecisionContext) -> Outcome {
-    let kind = match &asked.whom {
-        ProfileRef::Id(_) => IdentifierKind::Id,
-        ProfileRef::Identifier(identifier) => Identifier::kind(identifier),
+/// The outcome of a deletion. It names the profile, so that consumers of outcomes can delete
+/// their copies.
+pub(crate) fn deleted(
+    request: &Delete,
+    profile: &StoredProfile,
+    context: DecisionContext,
+) -> Outcome {
+    let claim = ClaimOutcome {
+        kind: request.target.kind(),
+        origin: ClaimSource::Command,
+        result: ClaimResult::Matched,
     };
     Outcome {
-        sequence: context.sequence,
-        at: context.now,
-        caller: Caller::Server,
-        revision: asked.revision,
         survivor: Some(profile.id),
-        effect: Effect::Deleted,
-        claims: vec![ClaimOutcome {
-            kind,
-            origin: ClaimSource::Command,
-            result: ClaimResult::Matched,
-        }],
-        changed: Vec::new(),
-        changed_unlisted: 0,
-        withheld: Vec::new(),
-        withheld_unlisted: 0,
+        claims: vec![claim],
         previous: profile.last_outcome.into_iter().collect(),
+        ..empty_outcome(context, Caller::Server, request.revision, Effect::Deleted)
     }
 }

@@ -1,34 +1,34 @@
-//! Intents: what a request is meant to do, and what keeps it from being stored.
+//! Intents: what a request is meant to do, and the reasons to reject it.
 
 use profile_protocol::ProfileId;
 
-use crate::{Claim, Profile, ProfileRef, PropertiesTooLarge, model::outcome::ClaimResult};
+use crate::{Claim, ClaimResult, ProfileRef, PropertiesTooLarge, StoredProfile};
 
-/// What a request is meant to do. All but [`Intent::Upsert`] are for the company
-/// itself.
+/// What a request is meant to do. Only the company itself may use an intent other than
+/// [`Intent::Upsert`].
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum Intent {
-    /// To update the profile it is about, or create it if there is none. A claim
-    /// that is somebody else's is turned away, and the rest is stored.
+    /// Update the profile that the claims find, or create one. A claim that belongs to another
+    /// profile is refused, and the rest of the request is stored.
     #[default]
     Upsert,
-    /// As `Upsert`, but whole or not at all: no claim may be somebody else's.
+    /// As `Upsert`, but a claim that belongs to another profile rejects the whole request.
     Import,
-    /// To create a profile: no claim may lead to one that there is.
+    /// Create a profile. A claim that finds a profile rejects the request.
     Create,
-    /// To update the profile with this id, which one of the claims names: no other
-    /// claim may lead to another.
+    /// Update the profile with this id, which one of the claims names. Another claim that finds
+    /// another profile rejects the request.
     Update(ProfileId),
 }
 
 /// Why nothing of a request is stored.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Rejected {
-    /// The profile would have more properties than one may keep.
+    /// The profile would exceed the limit of properties.
     #[error(transparent)]
     PropertiesTooLarge(#[from] PropertiesTooLarge),
-    /// What the request names is another profile's.
-    #[error("what the request names belongs to the profile {id}")]
+    /// An identifier of the request belongs to another profile.
+    #[error("an identifier of the request belongs to the profile {id}")]
     Duplicate {
         /// The other profile.
         id: ProfileId,
@@ -36,56 +36,83 @@ pub enum Rejected {
     /// No profile has, or had, this id.
     #[error("no profile has this id")]
     UnknownProfile,
-    /// No identifier would lead to the profile.
-    #[error("no identifier would lead to the profile")]
+    /// The profile would have no identifier.
+    #[error("the profile would have no identifier")]
     NoIdentifierLeft,
-    /// As many profiles as may be have been merged into the one.
-    #[error("as many profiles as may be have been merged into this one")]
+    /// The profile has reached the limit of merges.
+    #[error("the profile has reached the limit of merges")]
     MergeCap,
 }
 
 impl Intent {
-    /// Whether this may be done to the profiles that the claims lead to.
+    /// Checks that the intent allows the profiles that the claims found.
     pub(crate) fn admits(
         self,
         claims: &[Claim],
-        reached: &[Option<&Profile>],
+        reached: &[Option<&StoredProfile>],
     ) -> Result<(), Rejected> {
-        let target = match self {
-            Intent::Upsert | Intent::Import => return Ok(()),
-            Intent::Create => None,
+        match self {
+            Intent::Upsert | Intent::Import => Ok(()),
+            Intent::Create => no_other_profile(None, reached),
             Intent::Update(id) => {
-                let mut pairs = claims.iter().zip(reached);
-                let named = pairs.find(|(claim, _)| claim.named == ProfileRef::Id(id));
-                Some(named.and_then(|(_, profile)| *profile).ok_or(Rejected::UnknownProfile)?.id)
+                let target = update_target(id, claims, reached)?;
+                no_other_profile(Some(target), reached)
             }
-        };
-        let mut others = reached.iter().flatten().filter(|profile| Some(profile.id) != target);
-        others.next().map_or(Ok(()), |other| Err(Rejected::Duplicate { id: other.id }))
+        }
     }
 
-    /// Whether this may be done with these fates of the claims.
+    /// Checks that the intent allows the results of the claims.
     pub(crate) fn accepts(
         self,
-        reached: &[Option<&Profile>],
+        reached: &[Option<&StoredProfile>],
         results: &[ClaimResult],
     ) -> Result<(), Rejected> {
-        if self != Intent::Import {
-            return Ok(());
+        match self {
+            Intent::Import => no_refused_profile(reached, results),
+            Intent::Upsert | Intent::Create | Intent::Update(_) => Ok(()),
         }
-        let others = reached.iter().zip(results).filter_map(|(reached, result)| match result {
-            ClaimResult::Refused(_) => *reached,
-            _ => None,
-        });
-        others.map(|other| Err(Rejected::Duplicate { id: other.id })).next().unwrap_or(Ok(()))
     }
 
-    /// Whether this may be done to nobody.
-    pub(crate) fn spares_nobody(self) -> Result<(), Rejected> {
+    /// The rejection of a request that concerns no profile, unless the intent allows one.
+    pub(crate) fn requires_target(self) -> Option<Rejected> {
         match self {
-            Intent::Upsert => Ok(()),
-            Intent::Create => Err(Rejected::NoIdentifierLeft),
-            Intent::Import | Intent::Update(_) => Err(Rejected::UnknownProfile),
+            Intent::Upsert => None,
+            Intent::Create => Some(Rejected::NoIdentifierLeft),
+            Intent::Import | Intent::Update(_) => Some(Rejected::UnknownProfile),
         }
     }
+}
+
+/// The profile with the id that an update names, or the profile that it was merged into.
+fn update_target(
+    id: ProfileId,
+    claims: &[Claim],
+    reached: &[Option<&StoredProfile>],
+) -> Result<ProfileId, Rejected> {
+    let mut pairs = claims.iter().zip(reached);
+    let named = pairs.find(|(claim, _)| claim.target == ProfileRef::Id(id));
+    let profile = named.and_then(|(_, profile)| *profile);
+    profile.map(|profile| profile.id).ok_or(Rejected::UnknownProfile)
+}
+
+/// Checks that the claims found no profile but `target`.
+fn no_other_profile(
+    target: Option<ProfileId>,
+    reached: &[Option<&StoredProfile>],
+) -> Result<(), Rejected> {
+    let mut others = reached.iter().flatten().filter(|profile| Some(profile.id) != target);
+    others.next().map_or(Ok(()), |other| Err(Rejected::Duplicate { id: other.id }))
+}
+
+/// Checks that no claim was refused because of a profile that it found.
+fn no_refused_profile(
+    reached: &[Option<&StoredProfile>],
+    results: &[ClaimResult],
+) -> Result<(), Rejected> {
+    for (profile, result) in reached.iter().zip(results) {
+        if let (Some(profile), ClaimResult::Refused(_)) = (profile, result) {
+            return Err(Rejected::Duplicate { id: profile.id });
+        }
+    }
+    Ok(())
 }

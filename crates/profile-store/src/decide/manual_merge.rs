@@ -1,105 +1,115 @@
-//! Merging on demand: the company itself says that two profiles are one person.
+//! Manual merges: the company itself says that two profiles are one person.
 
 use std::sync::Arc;
 
 use profile_protocol::{CompanyId, IdentifierKind, ProfileId, Revision};
 
 use crate::{
-    Caller, ClaimOutcome, ClaimResult, ClaimSource, Decision, DecisionContext, Effect, Merge,
-    Outcome, Profile, ProfileRef, PropertiesTooLarge, Rejected, Rules, merge,
+    Caller, ClaimOutcome, ClaimResult, ClaimSource, Decision, DecisionContext, DecisionError,
+    Effect, Merge, Outcome, Profile, ProfileRef, PropertiesTooLarge, Rejected, Rules,
+    StoredProfile, decide::empty_outcome::empty_outcome, merge,
 };
 
-/// Two profiles that are to be one, whatever their identifiers are. Ids of
-/// profiles that were merged before stand for whom they became.
+/// A request to merge two profiles, whatever their identifiers are. The id of a merged profile
+/// stands for its survivor.
 #[derive(Clone, Debug)]
 pub struct MergeProfiles {
-    /// Whose profiles they are.
+    /// The company that the profiles belong to.
     pub company: CompanyId,
-    /// The one whose values stand, and whose id it goes on under.
+    /// The survivor, whose values and id stand.
     pub destination: ProfileId,
-    /// The one that is merged into it.
+    /// The profile to merge into the survivor.
     pub source: ProfileId,
     /// The company's rules.
     pub rules: Arc<Rules>,
-    /// The revision at which this is asked.
+    /// The API revision of the request.
     pub revision: Revision,
 }
 
-/// Decides what becomes of the two. An address of the source for which the first
-/// place is taken becomes a secondary one; its other identifiers for which there
-/// is no place are let go of, until the merge is undone.
-pub(crate) fn join(
-    asked: &MergeProfiles,
+/// Decides a manual merge. If both profiles have a primary address, the source's becomes a
+/// secondary address. Other identifiers of the source for which there is no place are removed
+/// until the merge is undone.
+pub(crate) fn merge_manually(
+    request: &MergeProfiles,
+    destination: &StoredProfile,
+    source: &StoredProfile,
+    context: DecisionContext,
+) -> Result<Decision, DecisionError> {
+    if destination.id == source.id {
+        return Ok(already_merged(request, destination, context));
+    }
+    let merges = destination.absorbed.len() + 1 + source.absorbed.len();
+    if request.rules.merges < merges {
+        return Err(Rejected::MergeCap.into());
+    }
+    let (destination, source) = (destination.clone().decode()?, source.clone().decode()?);
+    let profile = merged(request, &destination, &source, context)?;
+    let outcome = Outcome {
+        survivor: Some(profile.id),
+        claims: claim_outcomes(&destination, &source, &profile),
+        previous: destination.last_outcome.into_iter().chain(source.last_outcome).collect(),
+        ..empty_outcome(context, Caller::Server, request.revision, Effect::Updated)
+    };
+    let merge = Merge {
+        sequence: context.sequence,
+        at: context.now,
+        survivor: destination,
+        links: vec![ProfileRef::Id(source.id)],
+        absorbed: source,
+        protect: request.rules.protect,
+    };
+    Ok(Decision { outcome, profile: Some(profile.into()), merges: vec![merge] })
+}
+
+/// The destination after the merge.
+fn merged(
+    request: &MergeProfiles,
     destination: &Profile,
     source: &Profile,
     context: DecisionContext,
-) -> Result<Decision, Rejected> {
-    if destination.id == source.id {
-        return Ok(already_one(asked, destination, context));
-    }
-    if asked.rules.merges < destination.absorbed.len() + 1 + source.absorbed.len() {
-        return Err(Rejected::MergeCap);
-    }
-    let mut giving = source.clone();
+) -> Result<Profile, Rejected> {
+    let mut source = source.clone();
     if destination.identifiers.email.is_some() {
-        giving.identifiers.secondary_emails.extend(giving.identifiers.email.take());
+        let email = source.identifiers.email.take();
+        source.identifiers.secondary_emails.extend(email);
     }
-    let mut profile = merge(destination.clone(), giving, &asked.rules);
+    let mut profile = merge(destination.clone(), source, &request.rules);
     if !profile.attributes.properties.fit() {
         return Err(PropertiesTooLarge.into());
     }
     profile.updated = context.now;
     profile.last_outcome = Some(context.sequence);
-
-    let mut claims = vec![said(IdentifierKind::Id, ClaimResult::Matched)];
-    claims.push(said(IdentifierKind::Id, ClaimResult::Absorbed(source.id)));
-    let all = destination.identifiers.iter().chain(source.identifiers.iter());
-    let released = all.filter(|identifier| !profile.identifiers.holds(identifier));
-    claims.extend(released.map(|identifier| said(identifier.kind(), ClaimResult::Released)));
-    let previous = destination.last_outcome.into_iter().chain(source.last_outcome).collect();
-    let survivor = Some(destination.id);
-    let outcome = Outcome { survivor, claims, previous, ..outcome(asked, context) };
-    let merge = Merge {
-        sequence: context.sequence,
-        at: context.now,
-        survivor: destination.clone(),
-        absorbed: source.clone(),
-        links: vec![ProfileRef::Id(source.id)],
-        protect: asked.rules.protect,
-    };
-    Ok(Decision { outcome, profile: Some(profile), merges: vec![merge] })
+    Ok(profile)
 }
 
-/// Both ids lead to one profile: it stays as it is.
-fn already_one(asked: &MergeProfiles, profile: &Profile, context: DecisionContext) -> Decision {
+/// The results of the two ids, then one entry for each identifier that the merge removed.
+fn claim_outcomes(destination: &Profile, source: &Profile, merged: &Profile) -> Vec<ClaimOutcome> {
+    let ids = [ClaimResult::Matched, ClaimResult::Absorbed(source.id)];
+    let ids = ids.into_iter().map(|result| command_outcome(IdentifierKind::Id, result));
+    let identifiers = destination.identifiers.iter().chain(source.identifiers.iter());
+    let removed = identifiers.filter(|identifier| !merged.identifiers.holds(identifier));
+    let removed =
+        removed.map(|identifier| command_outcome(identifier.kind(), ClaimResult::Released));
+    ids.chain(removed).collect()
+}
+
+/// The decision if both ids name one profile, which does not change.
+fn already_merged(
+    request: &MergeProfiles,
+    profile: &StoredProfile,
+    context: DecisionContext,
+) -> Decision {
     let outcome = Outcome {
         survivor: Some(profile.id),
-        effect: Effect::Unchanged,
-        claims: vec![said(IdentifierKind::Id, ClaimResult::Matched); 2],
+        claims: vec![command_outcome(IdentifierKind::Id, ClaimResult::Matched); 2],
         previous: profile.last_outcome.into_iter().collect(),
-        ..outcome(asked, context)
+        ..empty_outcome(context, Caller::Server, request.revision, Effect::Unchanged)
     };
-    let profile = Profile { last_outcome: Some(context.sequence), ..profile.clone() };
+    let mut profile = profile.clone();
+    profile.last_outcome = Some(context.sequence);
     Decision { outcome, profile: Some(profile), merges: Vec::new() }
 }
 
-fn said(kind: IdentifierKind, result: ClaimResult) -> ClaimOutcome {
+fn command_outcome(kind: IdentifierKind, result: ClaimResult) -> ClaimOutcome {
     ClaimOutcome { kind, origin: ClaimSource::Command, result }
-}
-
-fn outcome(asked: &MergeProfiles, context: DecisionContext) -> Outcome {
-    Outcome {
-        sequence: context.sequence,
-        at: context.now,
-        caller: Caller::Server,
-        revision: asked.revision,
-        survivor: None,
-        effect: Effect::Updated,
-        claims: Vec::new(),
-        changed: Vec::new(),
-        changed_unlisted: 0,
-        withheld: Vec::new(),
-        withheld_unlisted: 0,
-        previous: Vec::new(),
-    }
 }

@@ -1,36 +1,26 @@
-//! Merging: what is known of one person, from two profiles of them.
+//! Merging: one profile from two profiles of the same person.
 
-use profile_protocol::{Attributes, Field, Properties};
+mod attributes;
 
-use crate::{Authored, Profile, ProfileIdentifiers, Rules, Sentinels, limits};
+use crate::{Profile, ProfileIdentifiers, Rules, limits};
 
-/// While profiles join, lists may grow past their bounds: what has to leave is
-/// decided once, when all that stays is known.
-pub(crate) const UNBOUNDED: Rules = Rules {
-    anonymous_ids: usize::MAX,
-    secondary_emails: usize::MAX,
-    merges: usize::MAX,
-    sentinels: Sentinels { added: Vec::new(), removed: Vec::new() },
-    protect: false,
-};
+use attributes::merge_attributes;
 
-/// Folds `absorbed` into `survivor`, whose values stand; gaps are filled.
+/// Merges `absorbed` into `survivor`. The survivor's values stand, and gaps are filled.
 ///
-/// Two places are exceptions. The time zone is the absorbed profile's, if it has
-/// one. The rest of the location is taken as a whole from the profile that has
-/// more of it filled, the survivor's if both have as much: an address made up of
-/// two is nobody's.
+/// Two attributes are exceptions. The time zone is the absorbed profile's, if it has one. The
+/// rest of the location is taken as a whole from the profile that has more of it, or from the
+/// survivor if both have as much: a mixture of two addresses is no address.
 ///
-/// Where the company protects its values ([`Rules::protect`]), each of them goes
-/// before what a client wrote, whichever profile it is of. A location of which it
-/// wrote something then stands, whatever else is filled, the survivor's if both are
-/// such; and the other's members that the company wrote come into it.
+/// Where the company protects its values ([`Rules::protect`]), each of them takes precedence over
+/// a value that a client wrote, whichever profile has it. A location with a value of the company
+/// then stands whatever else is filled, the survivor's if both have one, and the values that the
+/// company wrote to the other location are added to it.
 ///
-/// The fold obeys three laws, and the store leans on each of them. *Identity*:
-/// absorbing a profile of which nothing is known changes nothing that is known.
-/// *Idempotence*: absorbing again changes nothing more. *Associativity*: three
-/// profiles may be folded in whatever grouping they were found to be one. It is
-/// not commutative: who survives is decided by [`resolve`](crate::resolve).
+/// The merge obeys three laws that the store relies on. *Identity*: absorbing a profile without
+/// identifiers and attributes changes neither. *Idempotence*: absorbing a profile again changes
+/// nothing more. *Associativity*: three profiles may be merged in any grouping. It is not
+/// commutative: [`resolve`](crate::resolve) decides which profile survives.
 pub fn merge(survivor: Profile, absorbed: Profile, rules: &Rules) -> Profile {
     let Profile {
         id,
@@ -39,33 +29,41 @@ pub fn merge(survivor: Profile, absorbed: Profile, rules: &Rules) -> Profile {
         identifiers,
         attributes,
         authored,
-        absorbed: mut ids,
+        absorbed: ids,
         last_outcome,
         do_not_merge,
     } = survivor;
-    for id in std::iter::once(absorbed.id).chain(absorbed.absorbed) {
-        if !ids.contains(&id) {
-            ids.push(id);
-        }
-    }
-    let theirs = (absorbed.attributes, absorbed.authored);
-    let (attributes, authored) = merge_known((attributes, authored), theirs, rules.protect);
+    let (attributes, authored) = merge_attributes(
+        (attributes, authored),
+        (absorbed.attributes, absorbed.authored),
+        rules.protect,
+    );
+    let aliases = std::iter::once(absorbed.id).chain(absorbed.absorbed);
     Profile {
         id,
         created: created.min(absorbed.created),
         updated,
-        identifiers: merge_held(identifiers, absorbed.identifiers, rules),
+        identifiers: merge_identifiers(identifiers, absorbed.identifiers, rules),
         attributes,
         authored,
-        absorbed: ids,
+        absorbed: append_new(ids, aliases),
         last_outcome,
-        do_not_merge: newest(limits::APART, absorbed.do_not_merge, do_not_merge),
+        do_not_merge: newest(limits::DO_NOT_MERGE, absorbed.do_not_merge, do_not_merge),
     }
 }
 
-/// What the absorbed profile holds in several places counts as older than what
-/// the survivor holds, and so is the first to leave.
-fn merge_held(
+fn append_new<T: PartialEq>(mut list: Vec<T>, items: impl Iterator<Item = T>) -> Vec<T> {
+    for item in items {
+        if !list.contains(&item) {
+            list.push(item);
+        }
+    }
+    list
+}
+
+/// Merges identifiers. In lists, the absorbed profile's entries count as older than the
+/// survivor's, so that they are removed first.
+fn merge_identifiers(
     survivor: ProfileIdentifiers,
     absorbed: ProfileIdentifiers,
     rules: &Rules,
@@ -85,135 +83,30 @@ fn merge_held(
     }
 }
 
-/// The last `limit` of both lists, one after the other, none twice.
-pub(crate) fn newest<T: PartialEq>(limit: usize, mut older: Vec<T>, newer: Vec<T>) -> Vec<T> {
+/// The last `limit` entries of both lists in a row, without duplicates.
+pub(super) fn newest<T: PartialEq>(limit: usize, mut older: Vec<T>, newer: Vec<T>) -> Vec<T> {
     older.retain(|item| !newer.contains(item));
     older.extend(newer);
     older.drain(..older.len().saturating_sub(limit));
     older
 }
 
-/// What is known beside who they are, and what of it the company wrote.
-type Known = (Attributes, Authored);
-
-/// Folds what is known beside who they are; see [`merge`].
-fn merge_known(survivor: Known, absorbed: Known, protect: bool) -> Known {
-    let moves = location_moves(&survivor, &absorbed, protect);
-    let (Attributes { mut fields, properties }, mut authored) = survivor;
-    let (Attributes { fields: mut their_fields, properties: their_properties }, theirs) = absorbed;
-    for field in Field::ALL {
-        let (own, their_own) = (authored.field(field), theirs.field(field));
-        let gives = match field {
-            _ if protect && own != their_own => their_own,
-            Field::Timezone => their_fields[field].is_some(),
-            place if place.is_location() => moves,
-            _ => fields[field].is_none(),
-        };
-        if gives {
-            fields[field] = their_fields[field].take();
-            authored.put_field(field, their_own);
-        }
-    }
-    let properties =
-        merge_properties(properties, &mut authored, their_properties, &theirs, protect);
-    (Attributes { fields, properties }, authored)
-}
-
-/// Whether the location, its time zone apart, is the absorbed profile's. One of
-/// which the company wrote nothing gives way to one of which it wrote something.
-fn location_moves(survivor: &Known, absorbed: &Known, protect: bool) -> bool {
-    let own = |known: &Known| places().any(|field| known.1.field(field));
-    if protect && (own(survivor) || own(absorbed)) {
-        return !own(survivor);
-    }
-    let filled = |known: &Known| places().filter(|&field| known.0.fields[field].is_some()).count();
-    filled(survivor) < filled(absorbed)
-}
-
-/// The members of a location that are taken as a whole.
-fn places() -> impl Iterator<Item = Field> {
-    Field::ALL.into_iter().filter(|field| field.is_location() && *field != Field::Timezone)
-}
-
-fn merge_properties(
-    mut properties: Properties,
-    authored: &mut Authored,
-    absorbed: Properties,
-    theirs: &Authored,
-    protect: bool,
-) -> Properties {
-    for name in theirs.properties() {
-        let stands = properties.value(name).is_some() && (!protect || authored.property(name));
-        if let (false, Some(value)) = (stands, absorbed.value(name)) {
-            properties.set(name.clone(), value.clone());
-            authored.put_property(name, true);
-        }
-    }
-    properties.fill_from(absorbed);
-    properties
-}
-
 #[cfg(test)]
 mod tests {
+    use profile_protocol::{Field, ProfileId};
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{
-        Timestamp,
-        arbitrary::{attributes, profiles},
-    };
-
-    fn known(values: &[(Field, &str)]) -> Attributes {
-        let mut attributes = Attributes::default();
-        for &(field, text) in values {
-            attributes.fields[field] = text.parse().ok();
-        }
-        attributes
-    }
-
-    fn merges(survivor: &[(Field, &str)], absorbed: &[(Field, &str)], merged: &[(Field, &str)]) {
-        assert!(merge_attributes(known(survivor), known(absorbed)) == known(merged));
-    }
-
-    fn merge_attributes(survivor: Attributes, absorbed: Attributes) -> Attributes {
-        let clients = |attributes| (attributes, Authored::default());
-        merge_known(clients(survivor), clients(absorbed), false).0
-    }
+    use crate::{Authored, Sentinels, Timestamp, arbitrary::profiles};
 
     #[test]
-    fn the_survivor_answers_first() {
-        merges(
-            &[(Field::FirstName, "Sarah")],
-            &[(Field::FirstName, "S."), (Field::LastName, "Mason")],
-            &[(Field::FirstName, "Sarah"), (Field::LastName, "Mason")],
-        );
-    }
-
-    #[test]
-    fn a_location_is_taken_whole_from_the_profile_that_has_more_of_it() {
-        let boston = [(Field::City, "Boston"), (Field::Country, "US")];
-        let street = [(Field::Address1, "1 Main St")];
-        merges(&street, &boston, &boston);
-        merges(&boston, &street, &boston);
-        merges(&[(Field::City, "Bonn")], &street, &[(Field::City, "Bonn")]);
-    }
-
-    #[test]
-    fn the_time_zone_is_the_absorbed_profiles() {
-        let (ours, theirs) = ((Field::Timezone, "Europe/Berlin"), (Field::Timezone, "Asia/Tokyo"));
-        merges(&[ours], &[theirs], &[theirs]);
-        merges(&[ours], &[], &[ours]);
-        merges(&[ours], &[(Field::City, "Bonn")], &[ours, (Field::City, "Bonn")]);
-    }
-
-    #[test]
-    fn the_oldest_leaves_a_full_list_first() {
+    fn the_oldest_entry_is_removed_from_a_full_list() {
         assert_eq!(newest(3, vec![1, 2], vec![3, 4]), [2, 3, 4]);
         assert_eq!(newest(3, vec![1, 2], vec![2, 3]), [1, 2, 3]);
         assert_eq!(newest(0, vec![1], vec![2]), Vec::<i32>::new());
     }
 
-    /// Lists short enough that three profiles often hold more.
+    /// Limits that three profiles often exceed.
     const TIGHT: Rules = Rules {
         anonymous_ids: 3,
         secondary_emails: 2,
@@ -222,8 +115,8 @@ mod tests {
         protect: false,
     };
 
-    /// A profile whose lists hold nothing twice and no more than they may, as all
-    /// stored ones do.
+    /// A profile whose lists have no duplicates and no more entries than allowed, as every stored
+    /// profile.
     fn stored() -> impl Strategy<Value = Profile> {
         profiles().prop_map(|mut profile| {
             let ProfileIdentifiers { anonymous_ids, secondary_emails, .. } =
@@ -238,17 +131,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn absorbing_nothing_known_changes_nothing(ours in attributes()) {
-            let nothing = Attributes::default;
-            prop_assert!(merge_attributes(ours.clone(), nothing()) == ours);
-            prop_assert!(merge_attributes(nothing(), ours.clone()) == ours);
-        }
-
-        #[test]
-        fn absorbing_a_stranger_only_adds_their_id(ours in stored(), id in any::<u128>(), protect in any::<bool>()) {
-            let id = profile_protocol::ProfileId::from_bits(id);
-            let stranger = Profile::new(id, Timestamp::from_millis(u64::MAX));
-            let merged = merge(ours.clone(), stranger, &Rules { protect, ..TIGHT });
+        fn absorbing_an_empty_profile_only_adds_its_id(ours in stored(), id in any::<u128>(), protect in any::<bool>()) {
+            let id = ProfileId::from_bits(id);
+            let empty = Profile::new(id, Timestamp::from_millis(u64::MAX));
+            let merged = merge(ours.clone(), empty, &Rules { protect, ..TIGHT });
             let mut expected = ours;
             expected.absorbed.push(id);
             prop_assert_eq!(merged, expected);
@@ -262,7 +148,7 @@ mod tests {
         }
 
         #[test]
-        fn three_may_be_folded_in_either_grouping(a in stored(), b in stored(), c in stored(), protect in any::<bool>()) {
+        fn three_profiles_may_be_merged_in_either_grouping(a in stored(), b in stored(), c in stored(), protect in any::<bool>()) {
             let rules = Rules { protect, ..TIGHT };
             let left = merge(merge(a.clone(), b.clone(), &rules), c.clone(), &rules);
             let right = merge(a, merge(b, c, &rules), &rules);
@@ -270,7 +156,7 @@ mod tests {
         }
 
         #[test]
-        fn who_wrote_what_changes_nothing_unless_it_is_protected(ours in stored(), theirs in stored()) {
+        fn authors_change_nothing_without_protect(ours in stored(), theirs in stored()) {
             let by_clients = |profile| Profile { authored: Authored::default(), ..profile };
             let merged = merge(ours.clone(), theirs.clone(), &TIGHT);
             let plain = merge(by_clients(ours), by_clients(theirs), &TIGHT);
@@ -278,7 +164,7 @@ mod tests {
         }
 
         #[test]
-        fn a_value_of_the_companys_only_gives_way_to_another_of_its_values(
+        fn with_protect_only_a_value_of_the_company_replaces_a_value_of_the_company(
             ours in stored(),
             theirs in stored(),
         ) {

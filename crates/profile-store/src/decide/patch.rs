@@ -1,80 +1,87 @@
-//! Writing: what a request does to the values of a profile, and whose they are
-//! then.
+//! Patches: the changes that a request makes to attributes, and the author of each value.
 
-use profile_protocol::{Attributes, Change, ChangedAttribute, Patch};
+use profile_protocol::{Attributes, Change, ChangedAttribute, Patch, PropertiesPatch};
 
-use crate::{Caller, Profile};
+use crate::{Authored, Caller, StoredProfile, model::encoded_properties::DamagedProperty};
 
-/// What a request wrote, by name.
+/// The names of the attributes that a patch concerns.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Written {
-    /// What is now different.
-    pub(crate) changed: Vec<ChangedAttribute>,
-    /// What would be, had the company not written it and protected it.
-    pub(crate) withheld: Vec<ChangedAttribute>,
+pub(super) struct Written {
+    /// The attributes that changed.
+    pub(super) changed: Vec<ChangedAttribute>,
+    /// The attributes that did not change because the company protects them.
+    pub(super) withheld: Vec<ChangedAttribute>,
 }
 
-/// Carries out what a request says of a profile's attributes. With `protect`, a
-/// client changes no value that the company wrote.
+/// Applies a patch to a profile. With `protect`, a client changes no value that the company wrote.
 ///
-/// A value belongs to whoever wrote it last. The company writes whatever it sets,
-/// even if that was there, for it vouches for it then; a client that says what is
-/// there anyway writes nothing.
-pub(crate) fn write(
-    profile: &mut Profile,
+/// The author of a value is the caller that wrote it last. The company becomes the author of
+/// every value that it sets, even if the value is the same. A client that sets the same value
+/// writes nothing.
+pub(super) fn write(
+    profile: &mut StoredProfile,
     patch: &Patch,
     caller: Caller,
     protect: bool,
+) -> Result<Written, DamagedProperty> {
+    let (attributes, authored) = if patch.properties == PropertiesPatch::default() {
+        profile.fields_mut()
+    } else {
+        profile.attributes_mut()?
+    };
+    Ok(match caller {
+        Caller::Server => write_by_company(attributes, authored, patch),
+        Caller::Client if protect => write_unprotected(attributes, authored, patch),
+        Caller::Client => write_by_client(attributes, authored, patch),
+    })
+}
+
+fn write_by_company(
+    attributes: &mut Attributes,
+    authored: &mut Authored,
+    patch: &Patch,
 ) -> Written {
-    match caller {
-        Caller::Server => by_the_company(profile, patch),
-        Caller::Client if protect => by_a_client_with_care(profile, patch),
-        Caller::Client => by_a_client(profile, patch),
-    }
-}
-
-fn by_the_company(profile: &mut Profile, patch: &Patch) -> Written {
-    let changed = patch.clone().apply(&mut profile.attributes);
-    for attribute in set(patch).chain(changed.iter().cloned()) {
-        let has = has(&profile.attributes, &attribute);
-        profile.authored.put(&attribute, has);
+    let changed = patch.clone().apply(attributes);
+    for attribute in set_attributes(patch).chain(changed.iter().cloned()) {
+        authored.put(&attribute, has_value(attributes, &attribute));
     }
     Written { changed, withheld: Vec::new() }
 }
 
-fn by_a_client(profile: &mut Profile, patch: &Patch) -> Written {
-    let changed = patch.clone().apply(&mut profile.attributes);
-    changed.iter().for_each(|attribute| profile.authored.put(attribute, false));
+fn write_by_client(attributes: &mut Attributes, authored: &mut Authored, patch: &Patch) -> Written {
+    let changed = patch.clone().apply(attributes);
+    changed.iter().for_each(|attribute| authored.put(attribute, false));
     Written { changed, withheld: Vec::new() }
 }
 
-/// The whole of the patch is carried out, and what it changed of the company's is
-/// put back: so whatever a patch can say, it cannot say it of these.
-fn by_a_client_with_care(profile: &mut Profile, patch: &Patch) -> Written {
-    let before = profile.attributes.clone();
-    let changed = patch.clone().apply(&mut profile.attributes);
+/// Applies the whole patch, then restores the values that the company wrote. So no kind of change
+/// can bypass the protection.
+fn write_unprotected(attributes: &mut Attributes, authored: &Authored, patch: &Patch) -> Written {
+    let before = attributes.clone();
+    let changed = patch.clone().apply(attributes);
     let (withheld, changed): (Vec<_>, Vec<_>) =
-        changed.into_iter().partition(|attribute| profile.authored.has(attribute));
-    withheld.iter().for_each(|attribute| put_back(&mut profile.attributes, &before, attribute));
+        changed.into_iter().partition(|attribute| authored.has(attribute));
+    withheld.iter().for_each(|attribute| restore(attributes, &before, attribute));
     Written { changed, withheld }
 }
 
-/// The attributes that a patch gives a value.
-fn set(patch: &Patch) -> impl Iterator<Item = ChangedAttribute> {
+/// The attributes that a patch sets.
+fn set_attributes(patch: &Patch) -> impl Iterator<Item = ChangedAttribute> {
     let fields = patch.fields.iter().filter(|(_, change)| matches!(change, Change::Set(_)));
     let fields = fields.map(|(field, _)| ChangedAttribute::Field(field));
     let properties = patch.properties.set.iter();
     fields.chain(properties.map(|(name, _)| ChangedAttribute::Property(name.clone())))
 }
 
-fn has(attributes: &Attributes, attribute: &ChangedAttribute) -> bool {
+fn has_value(attributes: &Attributes, attribute: &ChangedAttribute) -> bool {
     match attribute {
         ChangedAttribute::Field(field) => attributes.fields[*field].is_some(),
         ChangedAttribute::Property(name) => attributes.properties.value(name).is_some(),
     }
 }
 
-fn put_back(attributes: &mut Attributes, before: &Attributes, attribute: &ChangedAttribute) {
+/// Restores the value that an attribute had before. The company wrote it, so it had one.
+fn restore(attributes: &mut Attributes, before: &Attributes, attribute: &ChangedAttribute) {
     match attribute {
         ChangedAttribute::Field(field) => {
             attributes.fields[*field].clone_from(&before.fields[*field]);

@@ -1,332 +1,283 @@
-//! Resolution: whom a request is about, and who turns out to be the same person.
+//! Resolution: the profile that a request concerns, and the profiles to merge into it.
 //!
-//! A pure decision over the claims and the profiles they lead to. The rules are
-//! those of docs/IDENTITY.md.
+//! A pure function of the claims and the profiles that they find. The rules are those of
+//! docs/IDENTITY.md.
 
-use profile_protocol::{
-    Email, ExternalId, Field, IdentifierKind, PhoneNumber, ProfileId, Properties, PropertyName,
-    limits::SECONDARY_EMAILS,
-};
+use std::collections::BTreeMap;
+
+use profile_protocol::{Field, IdentifierKind};
 
 use crate::{
-    Caller, Claim, ClaimSource, Identifier, Profile, ProfileIdentifiers, ProfileRef, Sentinels,
-    decide::size::{Sizes, fit_together},
-    limits,
-    model::outcome::{ClaimResult, Ignored, Refused},
+    Caller, Claim, ClaimResult, ClaimSource, Ignored, ProfileRef, Refused, Rules, StoredProfile,
+    decide::{
+        single_identifiers::SingleIdentifiers,
+        size::{PropertySizes, fit_together},
+    },
 };
 
-/// What a company may set about whom a request is about, and what it may do.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Rules {
-    /// Anonymous ids one profile holds; the oldest leaves first.
-    pub anonymous_ids: usize,
-    /// Secondary addresses one profile holds; the oldest leaves first.
-    pub secondary_emails: usize,
-    /// Profiles that may be merged into one. At the cap merging stops; updating
-    /// goes on.
-    pub merges: usize,
-    /// Values that never identify anybody.
-    pub sentinels: Sentinels,
-    /// Whether values that the company itself wrote are safe from clients: they fill
-    /// gaps, and where profiles join, the company's values go first.
-    pub protect: bool,
-}
-
-impl Default for Rules {
-    fn default() -> Rules {
-        Rules {
-            anonymous_ids: limits::ANONYMOUS_IDS,
-            secondary_emails: SECONDARY_EMAILS,
-            merges: limits::MERGES,
-            sentinels: Sentinels::default(),
-            protect: false,
-        }
-    }
-}
-
-/// Whom a request is about, and what becomes of its claims.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Resolution {
-    /// The profile that the claim of highest authority leads to.
-    pub survivor: Option<ProfileId>,
-    /// The profiles to be merged into it, in this order, none twice.
-    pub absorbed: Vec<ProfileId>,
-    /// What becomes of each claim, in the order of the claims.
+/// The profile that a request concerns, and the result of each claim.
+#[derive(Clone, Debug)]
+pub struct Resolution<'a> {
+    /// The profile that the deciding claim finds.
+    pub survivor: Option<&'a StoredProfile>,
+    /// The profiles to merge into the survivor, in this order and without duplicates.
+    pub absorbed: Vec<&'a StoredProfile>,
+    /// The result of each claim, in the order of the claims.
     pub results: Vec<ClaimResult>,
 }
 
-/// Decides whom `claims` are about. `reached` holds, for each claim, the profile
-/// it leads to.
-pub fn resolve(
-    claims: &[Claim],
-    reached: &[Option<&Profile>],
+/// Resolves claims. `reached` holds, for each claim, the profile that the claim finds.
+pub fn resolve<'a>(
+    claims: &'a [Claim],
+    reached: &[Option<&'a StoredProfile>],
     caller: Caller,
-    rules: &Rules,
-) -> Resolution {
+    rules: &'a Rules,
+) -> Resolution<'a> {
     let survivor = survivor(claims, reached);
-    let mut decision = Decision {
-        claims,
-        caller,
-        rules,
-        survivor,
-        places: survivor.map(Places::of).unwrap_or_default(),
-        merged: survivor.map_or(0, |profile| profile.absorbed.len()),
-        sizes: None,
-        joined: Vec::new(),
-    };
+    let mut resolver = Resolver::new(claims, survivor, caller, rules);
     let pairs = claims.iter().zip(reached);
     let mut results: Vec<ClaimResult> =
-        pairs.map(|(claim, profile)| decision.result(claim, *profile)).collect();
-    let absorbed: Vec<ProfileId> = decision.joined.iter().map(|profile| profile.id).collect();
-    settle(&mut results, reached, &absorbed);
-    Resolution { survivor: survivor.map(|profile| profile.id), absorbed, results }
+        pairs.map(|(claim, profile)| resolver.result(claim, *profile)).collect();
+    let absorbed = resolver.absorbed;
+    reconcile(&mut results, reached, &absorbed);
+    Resolution { survivor, absorbed, results }
 }
 
-/// Corrects the fates as it turned out: a claim too weak to take a profile in led
-/// to the survivor after all, if a stronger one that came later took it in.
-fn settle(results: &mut [ClaimResult], reached: &[Option<&Profile>], absorbed: &[ProfileId]) {
+/// Corrects the results after all claims: a claim that was too weak to merge a profile still led
+/// to the survivor if a later claim merged that profile.
+fn reconcile(
+    results: &mut [ClaimResult],
+    reached: &[Option<&StoredProfile>],
+    absorbed: &[&StoredProfile],
+) {
     for (result, reached) in results.iter_mut().zip(reached) {
         if let (ClaimResult::Refused(_), Some(profile)) = (*result, reached)
-            && absorbed.contains(&profile.id)
+            && contains(absorbed, profile)
         {
             *result = ClaimResult::Absorbed(profile.id);
         }
     }
 }
 
-/// The profile that the first claim to lead anywhere leads to.
-fn survivor<'a>(claims: &[Claim], reached: &[Option<&'a Profile>]) -> Option<&'a Profile> {
-    let mut pairs = claims.iter().zip(reached);
-    pairs.find_map(|(claim, profile)| profile.filter(|profile| !stranger(claims, claim, profile)))
+fn contains(profiles: &[&StoredProfile], profile: &StoredProfile) -> bool {
+    profiles.iter().any(|one| one.id == profile.id)
 }
 
-/// Whether a device leads to somebody other than the person whom the request
-/// names: it is shared, or changed hands. Such a device says nothing about whom
-/// the request is about.
-fn stranger(claims: &[Claim], claim: &Claim, profile: &Profile) -> bool {
-    let places = Places::of(profile);
-    let do_not_merge = |other: &Claim| match &other.named {
+/// The profile that the first deciding claim finds.
+fn survivor<'a>(
+    claims: &[Claim],
+    reached: &[Option<&'a StoredProfile>],
+) -> Option<&'a StoredProfile> {
+    let mut pairs = claims.iter().zip(reached);
+    pairs.find_map(|(claim, profile)| {
+        profile.filter(|profile| !is_foreign_device(claims, claim, profile))
+    })
+}
+
+/// Whether a claim is an anonymous id that finds a profile other than the person whom the request
+/// names. The device is shared or has a new owner, so its claim does not decide.
+fn is_foreign_device(claims: &[Claim], claim: &Claim, profile: &StoredProfile) -> bool {
+    let held = SingleIdentifiers::from_profile(&profile.identifiers);
+    let contradicts = |other: &Claim| match &other.target {
         ProfileRef::Id(_) => false,
         ProfileRef::Identifier(_) if other.origin == ClaimSource::Append => false,
-        ProfileRef::Identifier(named) => {
-            places.taken_by_another(named) && !profile.identifiers.holds(named)
+        ProfileRef::Identifier(identifier) => {
+            held.hold_another(identifier) && !profile.identifiers.holds(identifier)
         }
     };
-    claim.kind() == IdentifierKind::AnonymousId && claims.iter().any(do_not_merge)
+    claim.kind() == IdentifierKind::AnonymousId && claims.iter().any(contradicts)
 }
 
-/// The survivor's places of which there is one each, as they fill up.
-#[derive(Clone, Copy, Default)]
-struct Places<'a> {
-    external_id: Option<&'a ExternalId>,
-    email: Option<&'a Email>,
-    phone_number: Option<&'a PhoneNumber>,
+/// Whether the company wrote different values of one attribute to the two profiles.
+fn company_contradicts(survivor: &StoredProfile, absorbed: &StoredProfile) -> bool {
+    fields_contradict(survivor, absorbed) || properties_contradict(survivor, absorbed)
 }
 
-impl<'a> Places<'a> {
-    fn of(profile: &'a Profile) -> Places<'a> {
-        let ProfileIdentifiers { external_id, email, phone_number, .. } = &profile.identifiers;
-        Places {
-            external_id: external_id.as_ref(),
-            email: email.as_ref(),
-            phone_number: phone_number.as_ref(),
-        }
-    }
-
-    /// Whether something other than `identifier` stands in its place.
-    fn taken_by_another(&self, identifier: &Identifier) -> bool {
-        match identifier {
-            Identifier::AnonymousId(_) => false,
-            Identifier::PhoneNumber(number) => {
-                self.phone_number.is_some_and(|identifiers| identifiers != number)
-            }
-            Identifier::Email(email) => self.email.is_some_and(|identifiers| identifiers != email),
-            Identifier::ExternalId(id) => {
-                self.external_id.is_some_and(|identifiers| identifiers != id)
-            }
-        }
-    }
-
-    fn put(&mut self, identifier: &'a Identifier) {
-        match identifier {
-            Identifier::AnonymousId(_) => {}
-            Identifier::PhoneNumber(number) => self.phone_number = Some(number),
-            Identifier::Email(email) => self.email = Some(email),
-            Identifier::ExternalId(id) => self.external_id = Some(id),
-        }
-    }
-
-    /// The kind, if any, of which both hold an identifier and not the same.
-    fn conflict(&self, other: &Places<'_>) -> Option<IdentifierKind> {
-        fn differ<T: PartialEq>(ours: Option<&T>, theirs: Option<&T>) -> bool {
-            matches!((ours, theirs), (Some(ours), Some(theirs)) if ours != theirs)
-        }
-        if differ(self.external_id, other.external_id) {
-            Some(IdentifierKind::ExternalId)
-        } else if differ(self.email, other.email) {
-            Some(IdentifierKind::Email)
-        } else if differ(self.phone_number, other.phone_number) {
-            Some(IdentifierKind::PhoneNumber)
-        } else {
-            None
-        }
-    }
-
-    fn fill_from(&mut self, other: &Places<'a>) {
-        self.external_id = self.external_id.or(other.external_id);
-        self.email = self.email.or(other.email);
-        self.phone_number = self.phone_number.or(other.phone_number);
-    }
+fn fields_contradict(survivor: &StoredProfile, absorbed: &StoredProfile) -> bool {
+    Field::ALL.into_iter().any(|field| {
+        survivor.is_authored(field)
+            && absorbed.is_authored(field)
+            && survivor.field(field) != absorbed.field(field)
+    })
 }
 
-/// Whether the company wrote something of `absorbed` that `holder` would not take over,
-/// since it wrote something else of that.
-fn contradicts(holder: &Profile, absorbed: &Profile) -> bool {
-    let field = |field: &Field| {
-        let (ours, theirs) = (&holder.attributes.fields, &absorbed.attributes.fields);
-        let both = holder.authored.field(*field) && absorbed.authored.field(*field);
-        both && ours[*field] != theirs[*field]
+fn properties_contradict(survivor: &StoredProfile, absorbed: &StoredProfile) -> bool {
+    let by_company = |profile| {
+        let properties = StoredProfile::properties(profile).filter(|property| property.by_company);
+        properties.map(|property| (property.name, property.value))
     };
-    let property = |name: &PropertyName| {
-        let (ours, theirs) = (&holder.attributes.properties, &absorbed.attributes.properties);
-        holder.authored.property(name) && ours.value(name) != theirs.value(name)
-    };
-    Field::ALL.iter().any(field) || absorbed.authored.properties().any(property)
+    let ours: BTreeMap<&[u8], &[u8]> = by_company(survivor).collect();
+    !ours.is_empty()
+        && by_company(absorbed).any(|(name, value)| ours.get(name).is_some_and(|own| *own != value))
 }
 
-/// The decision in the making.
-struct Decision<'a> {
+/// The state of a resolution while the claims are resolved in order.
+struct Resolver<'a> {
     claims: &'a [Claim],
     caller: Caller,
     rules: &'a Rules,
-    survivor: Option<&'a Profile>,
-    places: Places<'a>,
-    /// How many profiles are merged into the survivor so far.
+    survivor: Option<&'a StoredProfile>,
+    /// The single identifiers that the survivor will hold.
+    identifiers: SingleIdentifiers<'a>,
+    /// The number of profiles that will have been merged into the survivor.
     merged: usize,
-    /// How large the properties become, once it is not plain that there is room.
-    sizes: Option<Sizes<'a>>,
-    /// Those that are merged into it.
-    joined: Vec<&'a Profile>,
+    /// The sizes of the survivor's properties, once the totals alone do not show that they fit.
+    sizes: Option<PropertySizes<'a>>,
+    /// The profiles that will be merged into the survivor.
+    absorbed: Vec<&'a StoredProfile>,
 }
 
-impl<'a> Decision<'a> {
-    fn result(&mut self, claim: &'a Claim, reached: Option<&'a Profile>) -> ClaimResult {
-        match (reached, self.survivor) {
-            (Some(profile), Some(survivor)) if profile.id == survivor.id => ClaimResult::Matched,
-            (Some(profile), _) if self.has_joined(profile) => ClaimResult::Absorbed(profile.id),
-            (Some(profile), _) => self.merge(claim, profile),
-            (None, _) => self.attach(claim),
+impl<'a> Resolver<'a> {
+    fn new(
+        claims: &'a [Claim],
+        survivor: Option<&'a StoredProfile>,
+        caller: Caller,
+        rules: &'a Rules,
+    ) -> Resolver<'a> {
+        let identifiers = match survivor {
+            Some(survivor) => SingleIdentifiers::from_profile(&survivor.identifiers),
+            None => SingleIdentifiers::default(),
+        };
+        let merged = survivor.map_or(0, |survivor| survivor.absorbed.len());
+        let (sizes, absorbed) = (None, Vec::new());
+        Resolver { claims, caller, rules, survivor, identifiers, merged, sizes, absorbed }
+    }
+
+    fn result(&mut self, claim: &'a Claim, reached: Option<&'a StoredProfile>) -> ClaimResult {
+        match reached {
+            None => self.attach(claim),
+            Some(profile) if self.is_survivor(profile) => ClaimResult::Matched,
+            Some(profile) if contains(&self.absorbed, profile) => ClaimResult::Absorbed(profile.id),
+            Some(profile) => self.merge(claim, profile),
         }
     }
 
-    fn has_joined(&self, profile: &Profile) -> bool {
-        self.joined.iter().any(|joined| joined.id == profile.id)
+    fn is_survivor(&self, profile: &StoredProfile) -> bool {
+        self.survivor.is_some_and(|survivor| survivor.id == profile.id)
     }
 
-    fn merge(&mut self, claim: &Claim, profile: &'a Profile) -> ClaimResult {
-        if let Some(reason) = self.obstacle(claim, profile) {
+    /// Merges another profile into the survivor, unless a rule refuses that.
+    fn merge(&mut self, claim: &Claim, profile: &'a StoredProfile) -> ClaimResult {
+        if let Some(reason) = self.refusal(claim, profile) {
             return ClaimResult::Refused(reason);
         }
-        self.places.fill_from(&Places::of(profile));
-        self.merged += 1 + profile.absorbed.len();
-        if !self.plainly_fits(profile) {
-            self.sizes = Some(self.together(profile));
+        self.identifiers.fill_from(&SingleIdentifiers::from_profile(&profile.identifiers));
+        self.merged += merges_of(profile);
+        if !self.fits_by_total(profile) {
+            let sizes = self.survivor_sizes();
+            self.sizes = Some(sizes.merged_with(&PropertySizes::from_profile(profile)));
         }
-        self.joined.push(profile);
+        self.absorbed.push(profile);
         ClaimResult::Absorbed(profile.id)
     }
 
-    fn obstacle(&self, claim: &Claim, profile: &'a Profile) -> Option<Refused> {
-        if let Some(highest) =
-            profile.identifiers.highest().filter(|&highest| claim.kind() < highest)
-        {
-            return Some(Refused::OwnsHigher(highest));
+    /// The first rule that refuses the merge of another profile.
+    fn refusal(&self, claim: &Claim, profile: &'a StoredProfile) -> Option<Refused> {
+        owned_above(claim, profile)
+            .map(Refused::OwnsHigher)
+            .or_else(|| self.is_undone(claim, profile).then_some(Refused::Undone))
+            .or_else(|| self.conflict(profile).map(Refused::HeldDifferently))
+            .or_else(|| self.is_protected(profile).then_some(Refused::Protected))
+            .or_else(|| self.exceeds_merges(profile).then_some(Refused::MergeCap))
+            .or_else(|| self.is_too_large(profile).then_some(Refused::TooLarge))
+    }
+
+    /// Whether the same claim caused a merge of the two before that was undone.
+    fn is_undone(&self, claim: &Claim, profile: &StoredProfile) -> bool {
+        self.survivor.is_some_and(|survivor| profile.must_not_merge_into(survivor, &claim.target))
+    }
+
+    /// The kind of which the two hold different identifiers.
+    fn conflict(&self, profile: &StoredProfile) -> Option<IdentifierKind> {
+        self.identifiers.conflict(&SingleIdentifiers::from_profile(&profile.identifiers))
+    }
+
+    /// Whether a client's merge would lose a protected value of the company.
+    fn is_protected(&self, profile: &StoredProfile) -> bool {
+        let mut merged = self.survivor.iter().chain(&self.absorbed);
+        self.rules.protect
+            && self.caller == Caller::Client
+            && merged.any(|other| company_contradicts(other, profile))
+    }
+
+    /// Whether the survivor would exceed the limit of merges.
+    fn exceeds_merges(&self, profile: &StoredProfile) -> bool {
+        self.rules.merges < self.merged + merges_of(profile)
+    }
+
+    /// Whether the caller may not give the survivor the properties of both. The properties of one
+    /// of the two alone are no growth.
+    fn is_too_large(&self, profile: &'a StoredProfile) -> bool {
+        if self.fits_by_total(profile) {
+            return false;
         }
-        if self.survivor.is_some_and(|survivor| profile.is_apart_from(survivor, &claim.named)) {
-            return Some(Refused::Undone);
+        let (own, theirs) = (self.survivor_sizes(), PropertySizes::from_profile(profile));
+        let together = own.clone().merged_with(&theirs);
+        ![own, theirs].iter().any(|part| part.may_become(&together, self.caller))
+    }
+
+    /// Whether the properties of both fit without looking at names.
+    fn fits_by_total(&self, profile: &'a StoredProfile) -> bool {
+        self.sizes.is_none() && fit_together(self.merged_profiles().chain([profile]))
+    }
+
+    /// The upper bound of the sizes of the survivor's properties after the merges so far.
+    fn survivor_sizes(&self) -> PropertySizes<'a> {
+        match &self.sizes {
+            Some(sizes) => sizes.clone(),
+            None => self
+                .merged_profiles()
+                .map(PropertySizes::from_profile)
+                .fold(PropertySizes::none(), |sizes, part| sizes.merged_with(&part)),
         }
-        if let Some(kind) = self.places.conflict(&Places::of(profile)) {
-            return Some(Refused::HeldDifferently(kind));
-        }
-        if self.rules.protect && self.caller == Caller::Client && self.overwrites(profile) {
-            return Some(Refused::Protected);
-        }
-        if self.rules.merges < self.merged + 1 + profile.absorbed.len() {
-            return Some(Refused::MergeCap);
-        }
-        (!self.has_room_for(profile)).then_some(Refused::TooLarge)
     }
 
-    /// Whether a value that the company wrote of this profile would be lost by merging it
-    /// with those that are one already.
-    fn overwrites(&self, profile: &Profile) -> bool {
-        self.survivor.iter().chain(&self.joined).any(|holder| contradicts(holder, profile))
+    /// The survivor and the profiles merged into it so far.
+    fn merged_profiles(&self) -> impl Iterator<Item = &'a StoredProfile> {
+        self.survivor.into_iter().chain(self.absorbed.iter().copied())
     }
 
-    /// Whether the two may have the properties of both. To have those of one of them
-    /// makes nothing grow.
-    fn has_room_for(&self, profile: &'a Profile) -> bool {
-        if self.plainly_fits(profile) {
-            return true;
-        }
-        let (own, theirs) = (self.own_sizes(), Sizes::of(&profile.attributes.properties));
-        let together = own.clone().and(&theirs);
-        [own, theirs].iter().any(|part| part.may_become(&together, self.caller))
-    }
-
-    /// The sizes with this profile absorbed.
-    fn together(&self, profile: &'a Profile) -> Sizes<'a> {
-        self.own_sizes().and(&Sizes::of(&profile.attributes.properties))
-    }
-
-    /// At most how large each property of the survivor is so far.
-    fn own_sizes(&self) -> Sizes<'a> {
-        let none = Sizes::default();
-        let all = || self.parts().map(Sizes::of).fold(none, |sizes, part| sizes.and(&part));
-        self.sizes.clone().unwrap_or_else(all)
-    }
-
-    /// Whether there is room without looking at names.
-    fn plainly_fits(&self, profile: &'a Profile) -> bool {
-        self.sizes.is_none() && fit_together(self.parts().chain([&profile.attributes.properties]))
-    }
-
-    /// The properties of the survivor, and of all that is merged into it so far.
-    fn parts(&self) -> impl Iterator<Item = &'a Properties> {
-        let parts = self.survivor.into_iter().chain(self.joined.iter().copied());
-        parts.map(|profile| &profile.attributes.properties)
-    }
-
+    /// Attaches an identifier that no profile holds.
     fn attach(&mut self, claim: &'a Claim) -> ClaimResult {
-        let identifier = match &claim.named {
+        let identifier = match &claim.target {
             ProfileRef::Id(_) => return ClaimResult::Ignored(Ignored::UnknownId),
             ProfileRef::Identifier(identifier) => identifier,
         };
+        // A list of secondary addresses is limited later.
         if claim.origin == ClaimSource::Append {
             return ClaimResult::Attached;
         }
-        match (self.places.taken_by_another(identifier), self.caller) {
-            (true, Caller::Client) => ClaimResult::Ignored(Ignored::PlaceTaken),
-            (true, Caller::Server) if self.overruled(claim) => {
-                ClaimResult::Ignored(Ignored::PlaceTaken)
-            }
-            (true, Caller::Server) => {
-                self.places.put(identifier);
-                ClaimResult::Replaced
-            }
-            (false, _) => {
-                self.places.put(identifier);
-                ClaimResult::Attached
-            }
+        let replaces = self.identifiers.hold_another(identifier);
+        if replaces && !self.may_replace(claim) {
+            return ClaimResult::Ignored(Ignored::PlaceTaken);
+        }
+        self.identifiers.set(identifier);
+        if replaces { ClaimResult::Replaced } else { ClaimResult::Attached }
+    }
+
+    fn may_replace(&self, claim: &Claim) -> bool {
+        match self.caller {
+            Caller::Client => false,
+            Caller::Server => !self.is_overruled(claim),
         }
     }
 
-    /// Whether the attributes name another identifier of the same kind. They say
-    /// what the profile holds, and the subject only whom the request is about: if
-    /// both replaced what is held, each repetition would undo the one before.
-    fn overruled(&self, claim: &Claim) -> bool {
+    /// Whether the attributes name another identifier of the same kind as a claim of the subject.
+    /// The attributes say what the profile holds. If both replaced it, a repeated request would
+    /// replace it again.
+    fn is_overruled(&self, claim: &Claim) -> bool {
         let overrules =
             |other: &Claim| other.origin == ClaimSource::Attributes && other.kind() == claim.kind();
         claim.origin == ClaimSource::Subject && self.claims.iter().any(overrules)
     }
+}
+
+/// The kind of an identifier of the profile that has higher authority than the claim.
+fn owned_above(claim: &Claim, profile: &StoredProfile) -> Option<IdentifierKind> {
+    profile.identifiers.highest().filter(|&highest| claim.kind() < highest)
+}
+
+/// The number of merges that merging this profile counts as: itself and those merged into it.
+fn merges_of(profile: &StoredProfile) -> usize {
+    1 + profile.absorbed.len()
 }

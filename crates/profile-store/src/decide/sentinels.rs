@@ -1,7 +1,7 @@
-//! Values that programs send when they know nobody: never identifiers, since
-//! whoever sends one would be merged with everybody else who does.
+//! Sentinels: placeholders that programs send in place of a missing identifier. They never
+//! identify a profile, since all senders of one placeholder would share that profile.
 
-/// What is left of such a value when quotes, brackets and case are taken away.
+/// The placeholders without quotes and brackets, in lower case.
 const SENTINELS: [&str; 21] = [
     "-",
     "-1",
@@ -26,18 +26,17 @@ const SENTINELS: [&str; 21] = [
     "unknown",
 ];
 
-/// What a company has to say about the list.
+/// A company's changes to the list of placeholders.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Sentinels {
-    /// Values that are placeholders here as well, such as the id of a kiosk. Case
-    /// and what programs wrap around them do not matter.
+    /// Further placeholders, such as the id of a kiosk. Case, quotes and brackets do not matter.
     pub added: Vec<Box<str>>,
-    /// Values that identify somebody here after all.
+    /// Placeholders that identify a profile of this company.
     pub removed: Vec<Box<str>>,
 }
 
 impl Sentinels {
-    /// Whether this text says that the sender does not know who it is about.
+    /// Whether this text is a placeholder.
     pub fn contains(&self, text: &str) -> bool {
         let bare = bare(text);
         let listed = |list: &[Box<str>]| list.iter().any(|one| one.eq_ignore_ascii_case(bare));
@@ -45,15 +44,15 @@ impl Sentinels {
     }
 }
 
-/// The text without what programs wrap around it.
+/// The text without quotes, brackets and white space around it.
 fn bare(text: &str) -> &str {
     let wrapping = |c: char| c.is_whitespace() || "\"'`[]{}()<>%$".contains(c);
     text.trim_matches(wrapping)
 }
 
 fn is_sentinel(bare: &str) -> bool {
-    let nothing = bare.bytes().all(|byte| matches!(byte, b'0' | b'-' | b'.' | b'+'));
-    nothing || SENTINELS.iter().any(|sentinel| sentinel.eq_ignore_ascii_case(bare))
+    let is_zero_or_empty = bare.bytes().all(|byte| matches!(byte, b'0' | b'-' | b'.' | b'+'));
+    is_zero_or_empty || SENTINELS.iter().any(|sentinel| sentinel.eq_ignore_ascii_case(bare))
 }
 
 #[cfg(test)]
@@ -61,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_programs_send_for_nobody_is_no_identifier() {
+    fn a_placeholder_is_no_identifier() {
         for text in [
             "null",
             "NULL",
@@ -95,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_somebody_is_an_identifier() {
+    fn other_texts_are_identifiers() {
         for text in
             ["1", "10", "-2", "a", "nullable", "guest-17", "00000000-0000-0000-0000-000000000001"]
         {
@@ -104,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_company_adds_and_removes_what_it_knows_better() {
+    fn a_company_adds_and_removes_placeholders() {
         let sentinels = Sentinels { added: vec!["kiosk-1".into()], removed: vec!["0".into()] };
         assert!(sentinels.contains("\"KIOSK-1\""));
         assert!(sentinels.contains("null"));

@@ -1,94 +1,115 @@
-//! Sizes: how much room properties take, and how much a request may make of that.
+//! Sizes of properties, and how far a request may increase them.
 
 use std::collections::BTreeMap;
 
-use profile_protocol::{
-    Properties, PropertyName,
-    limits::{PROPERTIES, PROPERTIES_BYTES},
-};
+use profile_protocol::limits::{PROPERTIES, PROPERTIES_BYTES};
 
 use crate::{
-    Caller,
+    Caller, StoredProfile,
     limits::{CLIENT_PROPERTIES, CLIENT_PROPERTIES_BYTES},
 };
 
-/// Whether the properties of all of these find room in one profile, whoever asks and
-/// though no name were that of another. It is so nearly always, and quickly told.
-pub(crate) fn fit_together<'a>(mut all: impl Iterator<Item = &'a Properties>) -> bool {
+/// Whether the properties of all profiles fit into one profile for every caller, even if all
+/// names differ. This is nearly always so, and it is decided without looking at names.
+pub(crate) fn fit_together<'a>(mut profiles: impl Iterator<Item = &'a StoredProfile>) -> bool {
     let (mut count, mut bytes) = (0, 0);
-    all.all(|properties| {
-        count += properties.len();
-        bytes += properties.bytes();
+    profiles.all(|profile| {
+        count += profile.property_count();
+        bytes += profile.property_bytes();
         count <= CLIENT_PROPERTIES && bytes <= CLIENT_PROPERTIES_BYTES
     })
 }
 
-/// How many bytes each property takes, its name and its value.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Sizes<'a> {
-    by_name: BTreeMap<&'a PropertyName, usize>,
+/// The size of each property: the bytes of its name and its value.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct PropertySizes<'a> {
+    by_name: BTreeMap<&'a [u8], usize>,
 }
 
-impl<'a> Sizes<'a> {
-    pub(crate) fn of(properties: &'a Properties) -> Sizes<'a> {
-        let sizes = properties
-            .iter()
-            .map(|(name, value)| (name, name.as_str().len() + value.as_json().len()));
-        Sizes { by_name: sizes.collect() }
+impl<'a> PropertySizes<'a> {
+    /// The sizes of no properties.
+    pub(crate) fn none() -> PropertySizes<'a> {
+        PropertySizes { by_name: BTreeMap::new() }
     }
 
-    /// Those of two profiles that become one, at most: of what both have, the larger
-    /// counts, whichever will stand.
-    pub(crate) fn and(mut self, other: &Sizes<'a>) -> Sizes<'a> {
+    pub(crate) fn from_profile(profile: &'a StoredProfile) -> PropertySizes<'a> {
+        let sizes = profile
+            .properties()
+            .map(|property| (property.name, property.name.len() + property.value.len()));
+        PropertySizes { by_name: sizes.collect() }
+    }
+
+    /// The upper bound of the sizes after a merge: of a property that both have, the larger
+    /// counts, whichever the merge keeps.
+    pub(crate) fn merged_with(mut self, other: &PropertySizes<'a>) -> PropertySizes<'a> {
         for (&name, &bytes) in &other.by_name {
-            let own = self.by_name.entry(name).or_default();
+            let own = self.by_name.entry(name).or_insert(bytes);
             *own = bytes.max(*own);
         }
         self
     }
 
-    /// Whether who asks may make so much of this. A client may fill a profile up to its
-    /// own bound. What is beyond is the company's, and were it enough that the whole does
-    /// not grow, a client could put its own in place of that: so beyond the number no
-    /// name may be new, and beyond the bytes nothing may take more of them.
-    pub(crate) fn may_become(&self, after: &Sizes<'_>, caller: Caller) -> bool {
-        let (count, bytes) = (after.by_name.len(), after.by_name.values().sum::<usize>());
-        let fits = count <= PROPERTIES && bytes <= PROPERTIES_BYTES;
-        let mut all = after.by_name.iter();
-        fits && match caller {
-            Caller::Client if CLIENT_PROPERTIES_BYTES < bytes => {
-                all.all(|(name, bytes)| self.by_name.get(name).is_some_and(|had| bytes <= had))
-            }
-            Caller::Client if CLIENT_PROPERTIES < count => {
-                all.all(|(name, _)| self.by_name.contains_key(name))
-            }
-            Caller::Client | Caller::Server => true,
+    /// Whether the caller may turn properties of these sizes into those of `after`.
+    pub(crate) fn may_become(&self, after: &PropertySizes<'_>, caller: Caller) -> bool {
+        let (count, bytes) = (after.by_name.len(), after.bytes());
+        if PROPERTIES < count || PROPERTIES_BYTES < bytes {
+            return false;
         }
+        match caller {
+            Caller::Server => true,
+            Caller::Client if CLIENT_PROPERTIES_BYTES < bytes => !self.grows_in(after),
+            Caller::Client if CLIENT_PROPERTIES < count => !self.lacks_name_of(after),
+            Caller::Client => true,
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        self.by_name.values().sum()
+    }
+
+    /// Whether a property of `after` is new or larger. Beyond the limit of clients the company's
+    /// properties fill the profile. If only the total counted, a client could replace them with
+    /// its own.
+    fn grows_in(&self, after: &PropertySizes<'_>) -> bool {
+        let grows = |(name, bytes): (&&[u8], &usize)| {
+            self.by_name.get(name).is_none_or(|before| before < bytes)
+        };
+        after.by_name.iter().any(grows)
+    }
+
+    /// Whether a property of `after` is new.
+    fn lacks_name_of(&self, after: &PropertySizes<'_>) -> bool {
+        after.by_name.keys().any(|name| !self.by_name.contains_key(name))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use profile_protocol::ProfileId;
 
-    /// So many properties, which take so many bytes together; the last takes what the
-    /// others leave.
-    fn properties(count: usize, bytes: usize) -> Properties {
+    use super::*;
+    use crate::{Profile, Timestamp};
+
+    /// A profile with this many properties of this total size. The last property takes the bytes
+    /// that the others leave.
+    fn profile(count: usize, bytes: usize) -> StoredProfile {
         let name = |number: usize| format!("{number:04}").parse().unwrap();
         let value = |bytes: usize| "1".repeat(bytes).parse().unwrap();
-        let mut properties: Properties =
-            (1..count).map(|number| (name(number), value(1))).collect();
+        let mut profile = Profile::new(ProfileId::from_bits(1), Timestamp::default());
+        let properties = &mut profile.attributes.properties;
+        *properties = (1..count).map(|number| (name(number), value(1))).collect();
         properties.set(name(count), value(bytes - 5 * (count - 1) - 4));
-        properties
+        profile.into()
     }
 
     fn becomes(before: (usize, usize), after: (usize, usize), caller: Caller) -> bool {
-        let (before, after) = (properties(before.0, before.1), properties(after.0, after.1));
-        Sizes::of(&before).may_become(&Sizes::of(&after), caller)
+        let (before, after) = (profile(before.0, before.1), profile(after.0, after.1));
+        let after = PropertySizes::from_profile(&after);
+        PropertySizes::from_profile(&before).may_become(&after, caller)
     }
 
     #[test]
-    fn the_company_may_use_all_of_the_room_and_clients_all_but_its_share() {
+    fn the_company_fills_a_profile_and_clients_leave_a_reserve() {
         for (caller, count, bytes) in [
             (Caller::Client, CLIENT_PROPERTIES, CLIENT_PROPERTIES_BYTES),
             (Caller::Server, PROPERTIES, PROPERTIES_BYTES),
@@ -100,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_beyond_the_bound_of_clients_may_stay_and_shrink_but_not_grow() {
+    fn beyond_the_limit_of_clients_a_profile_may_stay_and_shrink_but_not_grow() {
         let large = (CLIENT_PROPERTIES + 20, CLIENT_PROPERTIES_BYTES + 20);
         assert!(becomes(large, large, Caller::Client));
         assert!(becomes(large, (large.0, large.1 - 1), Caller::Client));
@@ -111,10 +132,10 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_though_nothing_is_shared_fits_whoever_asks() {
+    fn profiles_that_fit_without_common_names_fit_for_every_caller() {
         let fit = |all: &[(usize, usize)]| {
-            let all: Vec<Properties> =
-                all.iter().map(|&(count, bytes)| properties(count, bytes)).collect();
+            let all: Vec<StoredProfile> =
+                all.iter().map(|&(count, bytes)| profile(count, bytes)).collect();
             fit_together(all.iter())
         };
         assert!(fit(&[(CLIENT_PROPERTIES - 5, 50_000), (5, 100)]));
@@ -124,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bound_that_is_not_reached_holds_nothing_up() {
+    fn each_limit_applies_only_where_it_is_exceeded() {
         let many = (CLIENT_PROPERTIES + 20, 50_000);
         assert!(becomes(many, (many.0, 60_000), Caller::Client));
         let long = (5, CLIENT_PROPERTIES_BYTES + 20);
@@ -132,12 +153,13 @@ mod tests {
     }
 
     #[test]
-    fn what_two_have_in_common_counts_once_and_as_the_larger() {
-        let (ours, theirs) = (properties(3, 40), properties(2, 90));
-        let (ours, theirs) = (Sizes::of(&ours), Sizes::of(&theirs));
-        let together = ours.clone().and(&theirs);
+    fn a_common_property_counts_once_with_its_larger_size() {
+        let (ours, theirs) = (profile(3, 40), profile(2, 90));
+        let ours = PropertySizes::from_profile(&ours);
+        let theirs = PropertySizes::from_profile(&theirs);
+        let together = ours.clone().merged_with(&theirs);
         let sizes: Vec<usize> = together.by_name.values().copied().collect();
         assert_eq!(sizes, [5, 85, 30]);
-        assert_eq!(theirs.and(&ours), together);
+        assert_eq!(theirs.merged_with(&ours), together);
     }
 }

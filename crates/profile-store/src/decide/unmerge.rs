@@ -1,42 +1,44 @@
-//! Undoing a merge: two profiles out of one, from the record of how they became
-//! one.
+//! Undo: two profiles again, from the record of their merge.
 
-use profile_protocol::{
-    Attributes, ChangedAttribute, Field, IdentifierKind, ProfileId, PropertyName, PropertyValue,
-};
+mod attributes;
+mod identifiers;
+
+use profile_protocol::{ChangedAttribute, IdentifierKind, ProfileId};
 
 use crate::{
-    DoNotMerge, Identifier, Merge, Profile, ProfileIdentifiers, ProfileRef, Rules, Timestamp,
-    decide::merge::{UNBOUNDED, merge, newest},
+    DoNotMerge, Identifier, Merge, Profile, ProfileRef, Rules, Timestamp,
+    decide::merge::{merge, newest},
     limits,
 };
 
-/// What undoing a merge leads to.
+use attributes::split_attributes;
+use identifiers::{ListsAtMerge, retain, split_identifiers};
+
+/// The result of undoing a merge.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Unmerge {
-    /// The survivor without what it had from the absorbed profile.
+    /// The survivor without what it got from the absorbed profile.
     pub survivor: Profile,
-    /// The absorbed profile, living again.
+    /// The absorbed profile, restored.
     pub restored: Profile,
-    /// The later merges of what this one made, as if it had not happened.
+    /// The later merges that involved the result of this one, as if it had not happened.
     pub later: Vec<Merge>,
-    /// The survivor's attributes that are now different.
+    /// The survivor's attributes that changed.
     pub changed: Vec<ChangedAttribute>,
-    /// Attributes it had from the absorbed profile that were written again after
-    /// the merge: they stay with the survivor.
+    /// The attributes that came from the absorbed profile and were written after the merge. They
+    /// stay with the survivor.
     pub kept: Vec<ChangedAttribute>,
-    /// Identifiers of the absorbed profile that lead to somebody else by now.
+    /// The kinds of the absorbed profile's identifiers that belong to another profile now.
     pub lost: Vec<IdentifierKind>,
 }
 
-/// Undoes `merge`, whose survivor is by now `living`, or was itself merged into
-/// it. `later` are the merges since in which what this one made took part, in
-/// order: had it not happened, they would have found less, so that undoing them
-/// must not bring it back. `owner` tells whom an identifier leads to now.
+/// Undoes `merge`. `living` is the profile that the survivor is now, or was merged into. `later`
+/// are the later merges that involved the result of this one, in order: undoing them later must
+/// not bring this merge back. `owner` returns the profile that holds an identifier now.
 ///
-/// If nothing was written since the merge, both profiles are what they were. What
-/// was written since stays with the survivor. The claims that led to the merge do
-/// not lead to it again; any other claim may.
+/// If nothing was written since the merge, both profiles are as before it. What was written since
+/// stays with the survivor. The claims that led to the merge do not merge the two again; other
+/// claims may.
 pub fn unmerge(
     merge: &Merge,
     mut later: Vec<Merge>,
@@ -45,205 +47,108 @@ pub fn unmerge(
     rules: &Rules,
     now: Timestamp,
 ) -> Unmerge {
-    let mut restored = merge.absorbed.clone();
+    let (mut restored, lost) = restore(merge, &living, &owner);
     let mut survivor = living;
 
-    let id = survivor.id;
-    let free = |identifier: &Identifier| owner(identifier).is_none_or(|owner| owner == id);
-    let lost = restored.identifiers.iter().filter(|identifier| !free(identifier));
-    let lost = lost.map(|identifier| identifier.kind()).collect();
-    retain(&mut restored.identifiers, free);
-    restored.absorbed.retain(|absorbed| survivor.absorbed.contains(absorbed));
-    let links = merge.links.iter().map(|link| DoNotMerge::new(merge.survivor.id, link));
-    restored.do_not_merge = newest(limits::APART, restored.do_not_merge, links.collect());
-
-    let leads_nowhere = |identifier: &Identifier| owner(identifier).is_none();
+    let has_no_owner = |identifier: &Identifier| owner(identifier).is_none();
     let mut with = merged(merge);
-    let room =
-        Room { before: &merge.survivor.identifiers, merged: &with.identifiers.clone(), rules };
+    let merged_identifiers = with.identifiers.clone();
+    let lists =
+        ListsAtMerge { before: &merge.survivor.identifiers, after: &merged_identifiers, rules };
     let mut without = merge.survivor.clone();
     for next in &mut later {
-        let had = merged(next);
-        let Merge { survivor, absorbed, links, .. } = next;
-        links.retain(|link| !led_to(&merge.absorbed, link));
-        let took_part = if absorbed.absorbed.contains(&restored.id) { absorbed } else { survivor };
-        part_who(took_part, merge, &restored.absorbed, room, leads_nowhere);
-        part_what(took_part, &with, &without);
-        (with, without) = (had, merged(next));
+        let with_next = merged(next);
+        next.links.retain(|link| !finds(&merge.absorbed, link));
+        let involved = involved_profile(next, restored.id);
+        split_identity(involved, merge, &restored.absorbed, lists, has_no_owner);
+        split_values(involved, &with, &without);
+        (with, without) = (with_next, merged(next));
     }
-    part_who(&mut survivor, merge, &restored.absorbed, room, leads_nowhere);
-    let (changed, kept) = part_what(&mut survivor, &with, &without);
+    split_identity(&mut survivor, merge, &restored.absorbed, lists, has_no_owner);
+    let SplitValues { changed, kept } = split_values(&mut survivor, &with, &without);
     survivor.updated = now;
     restored.updated = now;
     Unmerge { survivor, restored, later, changed, kept, lost }
 }
 
-/// Whether this named the profile, or what had been merged into it.
-fn led_to(profile: &Profile, link: &ProfileRef) -> bool {
+/// The absorbed profile without the identifiers and aliases that belong to another profile now,
+/// and the kinds of these identifiers. Marks the claims that must not repeat the merge.
+fn restore(
+    merge: &Merge,
+    living: &Profile,
+    owner: impl Fn(&Identifier) -> Option<ProfileId>,
+) -> (Profile, Vec<IdentifierKind>) {
+    let mut restored = merge.absorbed.clone();
+    let is_available =
+        |identifier: &Identifier| owner(identifier).is_none_or(|owner| owner == living.id);
+    let lost = restored.identifiers.iter().filter(|identifier| !is_available(identifier));
+    let lost = lost.map(|identifier| identifier.kind()).collect();
+    retain(&mut restored.identifiers, is_available);
+    restored.absorbed.retain(|absorbed| living.absorbed.contains(absorbed));
+    let marks = merge.links.iter().map(|link| DoNotMerge::new(merge.survivor.id, link));
+    restored.do_not_merge = newest(limits::DO_NOT_MERGE, restored.do_not_merge, marks.collect());
+    (restored, lost)
+}
+
+/// Whether a claim of this target found the profile, or one that had been merged into it.
+fn finds(profile: &Profile, link: &ProfileRef) -> bool {
     match link {
         ProfileRef::Id(id) => profile.id == *id || profile.absorbed.contains(id),
         ProfileRef::Identifier(identifier) => profile.identifiers.holds(identifier),
     }
 }
 
-/// What the merge made of the two, before its lists were cut to their bounds.
+/// The result of a merge before its lists were truncated.
 fn merged(recorded: &Merge) -> Profile {
-    let rules = Rules { protect: recorded.protect, ..UNBOUNDED };
+    let rules = Rules::without_limits(recorded.protect);
     merge(recorded.survivor.clone(), recorded.absorbed.clone(), &rules)
 }
 
-/// What room the lists had before the merge and in it.
-#[derive(Clone, Copy)]
-struct Room<'a> {
-    before: &'a ProfileIdentifiers,
-    merged: &'a ProfileIdentifiers,
-    rules: &'a Rules,
+/// The profile of a later merge that had absorbed the restored profile.
+fn involved_profile(later: &mut Merge, restored: ProfileId) -> &mut Profile {
+    if later.absorbed.absorbed.contains(&restored) {
+        &mut later.absorbed
+    } else {
+        &mut later.survivor
+    }
 }
 
-/// Takes from a profile all that it was of the absorbed one: the identifiers, the
-/// ids, and the marks of what is not to be merged.
-fn part_who(
+/// Removes the absorbed profile's identifiers, aliases and do-not-merge marks from a profile.
+fn split_identity(
     profile: &mut Profile,
     merge: &Merge,
-    going: &[ProfileId],
-    room: Room<'_>,
-    leads_nowhere: impl Fn(&Identifier) -> bool,
+    restored_aliases: &[ProfileId],
+    lists: ListsAtMerge<'_>,
+    has_no_owner: impl Fn(&Identifier) -> bool,
 ) {
     let Merge { survivor: before, absorbed, .. } = merge;
-    take_back(&mut profile.identifiers, &absorbed.identifiers);
-    readmit_evicted(&mut profile.identifiers, room, leads_nowhere);
-    profile.absorbed.retain(|id| *id != absorbed.id && !going.contains(id));
-    let theirs = |do_not_merge: &DoNotMerge| {
-        absorbed.do_not_merge.contains(do_not_merge) && !before.do_not_merge.contains(do_not_merge)
+    split_identifiers(&mut profile.identifiers, &absorbed.identifiers, lists, has_no_owner);
+    profile.absorbed.retain(|id| *id != absorbed.id && !restored_aliases.contains(id));
+    let came_with_merge = |mark: &DoNotMerge| {
+        absorbed.do_not_merge.contains(mark) && !before.do_not_merge.contains(mark)
     };
-    profile.do_not_merge.retain(|do_not_merge| !theirs(do_not_merge));
+    profile.do_not_merge.retain(|mark| !came_with_merge(mark));
 }
 
-/// Gives a profile what there would be without the merge, where it still has what
-/// there was with it. Names what that changed, and what was written since.
-fn part_what(
-    profile: &mut Profile,
-    with: &Profile,
-    without: &Profile,
-) -> (Vec<ChangedAttribute>, Vec<ChangedAttribute>) {
+/// The attributes that undoing a merge changed, and those that were written since.
+#[derive(Default)]
+struct SplitValues {
+    changed: Vec<ChangedAttribute>,
+    kept: Vec<ChangedAttribute>,
+}
+
+/// Gives a profile the values `without` the merge where it still has those `with` the merge.
+fn split_values(profile: &mut Profile, with: &Profile, without: &Profile) -> SplitValues {
     if profile.created == with.created {
         profile.created = without.created;
     }
-    part_attributes(profile, without, with)
-}
-
-/// Keeps the identifiers of which `keep` is true.
-fn retain(identifiers: &mut ProfileIdentifiers, keep: impl Fn(&Identifier) -> bool) {
-    let ProfileIdentifiers { external_id, email, phone_number, anonymous_ids, secondary_emails } =
-        identifiers;
-    let keeps = |identifier: Identifier| keep(&identifier);
-    *external_id = external_id.take().filter(|id| keeps(Identifier::ExternalId(id.clone())));
-    *email = email.take().filter(|email| keeps(Identifier::Email(email.clone())));
-    *phone_number = phone_number.take().filter(|n| keeps(Identifier::PhoneNumber(n.clone())));
-    anonymous_ids.retain(|id| keeps(Identifier::AnonymousId(id.clone())));
-    secondary_emails.retain(|email| keeps(Identifier::Email(email.clone())));
-}
-
-/// Takes the identifiers of the restored profile away from the survivor.
-fn take_back(survivor: &mut ProfileIdentifiers, restored: &ProfileIdentifiers) {
-    retain(survivor, |identifier| !restored.holds(identifier));
-}
-
-/// Gives back to the survivor what left its lists when they were too full for two,
-/// and leads to nobody since.
-fn readmit_evicted(
-    survivor: &mut ProfileIdentifiers,
-    room: Room<'_>,
-    leads_nowhere: impl Fn(&Identifier) -> bool,
-) {
-    let Room { before, merged, rules } = room;
-    let mut evicted = before.clone();
-    retain(&mut evicted, leads_nowhere);
-    if rules.anonymous_ids < merged.anonymous_ids.len() {
-        let (own, evicted) = (&mut survivor.anonymous_ids, &evicted.anonymous_ids);
-        readmit(own, &before.anonymous_ids, evicted, rules.anonymous_ids);
-    }
-    if rules.secondary_emails < merged.secondary_emails.len() {
-        let (own, evicted) = (&mut survivor.secondary_emails, &evicted.secondary_emails);
-        readmit(own, &before.secondary_emails, evicted, rules.secondary_emails);
-    }
-}
-
-/// Puts what was evicted back where it was before, as far as there is room.
-fn readmit<T: Clone + PartialEq>(own: &mut Vec<T>, before: &[T], evicted: &[T], limit: usize) {
-    let limit = limit.max(own.len());
-    let stayed = before.iter().filter(|item| own.contains(item) || evicted.contains(item));
-    let older = stayed.cloned().collect();
-    let newer = own.drain(..).filter(|item| !before.contains(item)).collect();
-    *own = newest(limit, older, newer);
-}
-
-/// See [`part_what`]. A value that goes back is whose it was before.
-fn part_attributes(
-    living: &mut Profile,
-    without: &Profile,
-    with: &Profile,
-) -> (Vec<ChangedAttribute>, Vec<ChangedAttribute>) {
-    let (mut changed, mut kept) = (Vec::new(), Vec::new());
-    for field in Field::ALL {
-        let (was, became) = (&without.attributes.fields[field], &with.attributes.fields[field]);
-        let is = &mut living.attributes.fields[field];
-        let back = is == became;
-        if back {
-            is.clone_from(was);
-            let authors = [&without.authored, &with.authored].map(|all| all.field(field));
-            let author = author(living.authored.field(field), authors, was == became);
-            living.authored.put_field(field, author);
-        }
-        if was != became {
-            if back { &mut changed } else { &mut kept }.push(ChangedAttribute::Field(field));
-        }
-    }
-    // Whatever there is without a merge, there is with it: merges only ever add
-    // properties. But a later one may have had another value to add.
-    for (name, became) in with.attributes.properties.iter() {
-        let was = without.attributes.properties.value(name);
-        let same = was == Some(became);
-        let is = living.attributes.properties.value(name);
-        let back = is == Some(became) && (same || put_back(&mut living.attributes, name, was));
-        if back {
-            let authors = [&without.authored, &with.authored].map(|all| all.property(name));
-            let author = author(living.authored.property(name), authors, same);
-            living.authored.put_property(name, author);
-        }
-        if !same {
-            let attribute = ChangedAttribute::Property(name.clone());
-            if back { &mut changed } else { &mut kept }.push(attribute);
-        }
-    }
-    (changed, kept)
-}
-
-/// Whether the company wrote a value that goes back to what it was without the
-/// merge. One that is the same with it may have been written since.
-fn author(is: bool, [without, with]: [bool; 2], same: bool) -> bool {
-    if same && is != with { is } else { without }
-}
-
-/// Gives a property the value it had, or takes it away, unless the profile would
-/// be too large then.
-fn put_back(living: &mut Attributes, name: &PropertyName, was: Option<&PropertyValue>) -> bool {
-    let Some(was) = was else { return living.properties.unset(name) };
-    let is = living.properties.value(name).cloned();
-    living.properties.set(name.clone(), was.clone());
-    if living.properties.fit() {
-        return true;
-    }
-    if let Some(is) = is {
-        living.properties.set(name.clone(), is);
-    }
-    false
+    split_attributes(profile, with, without)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Sentinels;
+    use crate::{ProfileIdentifiers, Sentinels};
 
     const RULES: Rules = Rules {
         anonymous_ids: 3,
@@ -263,7 +168,7 @@ mod tests {
         Profile { identifiers, ..Profile::new(ProfileId::from_bits(id), Timestamp::default()) }
     }
 
-    /// Undoes the merge of the second into the first, of which `living` came.
+    /// Undoes the merge of `second` into `first`, which became `living`.
     fn undone(first: Profile, second: Profile, living: &Profile) -> ProfileIdentifiers {
         let (at, links) = (Timestamp::default(), Vec::new());
         let survivor = living.clone();
@@ -275,16 +180,16 @@ mod tests {
     }
 
     #[test]
-    fn what_left_a_list_too_full_for_two_comes_back_to_its_place() {
+    fn an_entry_that_left_a_full_list_returns_to_its_position() {
         let first = holding(1, &["a", "b", "c"], &["ann", "bob"]);
         let second = holding(2, &["d"], &["cat"]);
-        // The request named `a`, `d` and `cat`, which stayed.
+        // The request claimed `a`, `d` and `cat`, which stayed.
         let living = holding(1, &["d", "a", "c"], &["cat", "bob"]);
         assert_eq!(undone(first.clone(), second, &living), first.identifiers);
     }
 
     #[test]
-    fn what_joined_since_stays_and_the_oldest_goes_without() {
+    fn an_entry_added_since_stays_and_the_oldest_does_not_return() {
         let first = holding(1, &["a", "b", "c"], &[]);
         let living = holding(1, &["c", "d", "e"], &[]);
         let identifiers = undone(first, holding(2, &["d"], &[]), &living);
@@ -292,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_taken_away_since_stays_away() {
+    fn an_entry_removed_since_does_not_return() {
         let first = holding(1, &["a"], &["ann"]);
         let living = holding(1, &["b", "a"], &[]);
         assert_eq!(

@@ -8,7 +8,7 @@ use crate::{
     Delete, ImportJob, MergeProfiles, Outcome, ProfileRef, StoreError,
     batch::Batch,
     engine::{EngineError, Key, Order, Scan, Write},
-    layout::key::{self, Kind, Parsed},
+    layout::key::{self, KeyKind, ParsedKey},
     layout::record,
     limits,
 };
@@ -68,12 +68,12 @@ impl Lane {
             return Ok(Vec::new());
         }
         let (order, limit) = (Order::Ascending, limits::IMPORTS);
-        let prefix = key::prefix(company, Kind::Import);
+        let prefix = key::prefix(company, KeyKind::Import);
         let kept = self.engine.scan(&Scan { prefix, after: None, order, limit }).await?;
         let excess = (kept.len() + 1).saturating_sub(limits::IMPORTS);
         let leaving = kept.into_iter().take(excess).flat_map(|(key, _)| {
             let body = match key::parse(&key) {
-                Some(Parsed::Import(company, id)) => Some(key::import_body(&company, id)),
+                Some(ParsedKey::Import(company, id)) => Some(key::import_body(&company, id)),
                 _ => None,
             };
             body.into_iter().chain([key])

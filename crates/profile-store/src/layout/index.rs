@@ -1,62 +1,92 @@
-//! Indexes: the orders in which profiles are listed.
+//! Index entries: the keys that put a profile into the sort orders of lists.
 //!
-//! Profile keys are in order of `id`, and keys of addresses in order of `email`.
-//! What these do not say, keys without a value do, and as few of them as possible,
-//! since each costs a write.
+//! Profile keys are in the order of `id`, and keys of email addresses in the order of `email`. All
+//! other orders need index entries, which are keys without a value. Each entry costs a write, so a
+//! profile has as few as possible.
 
-use profile_protocol::CompanyId;
+use profile_protocol::{CompanyId, ProfileId};
 
 use crate::{
-    Profile,
+    Profile, StoredProfile, Timestamp,
     engine::{Key, Value, Write},
     id_generator,
-    layout::key::{self, Parsed},
+    layout::key::{self, ParsedKey},
 };
 
-/// The keys that a profile has beside its own and those of its identifiers.
-pub(crate) fn entries(company: &CompanyId, profile: &Profile) -> Vec<Key> {
-    let mut keys = vec![key::updated(company, profile.updated, profile.id)];
-    if profile.identifiers.email.is_none() {
-        keys.push(key::no_email(company, profile.id));
+/// The part of a profile that determines its index entries.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SortAttributes {
+    id: ProfileId,
+    created: Timestamp,
+    updated: Timestamp,
+    has_email: bool,
+}
+
+impl From<&Profile> for SortAttributes {
+    fn from(profile: &Profile) -> SortAttributes {
+        let Profile { id, created, updated, ref identifiers, .. } = *profile;
+        SortAttributes { id, created, updated, has_email: identifiers.email.is_some() }
     }
-    // Otherwise the profile's own key says when it was created.
-    if profile.created != id_generator::time_of(profile.id) {
-        keys.push(key::created(company, profile.created, profile.id));
+}
+
+impl From<&StoredProfile> for SortAttributes {
+    fn from(profile: &StoredProfile) -> SortAttributes {
+        let StoredProfile { id, created, updated, ref identifiers, .. } = *profile;
+        SortAttributes { id, created, updated, has_email: identifiers.email.is_some() }
+    }
+}
+
+/// The index entries of a profile.
+pub(crate) fn entries(company: &CompanyId, profile: impl Into<SortAttributes>) -> Vec<Key> {
+    let SortAttributes { id, created, updated, has_email } = profile.into();
+    let mut keys = vec![key::updated(company, updated, id)];
+    if !has_email {
+        keys.push(key::no_email(company, id));
+    }
+    // The key of a profile contains the time in its id.
+    if created != id_generator::time_of(id) {
+        keys.push(key::created(company, created, id));
     }
     keys
 }
 
-/// What to write so that a profile that had some of these keys has the others.
+/// The writes that replace the index entries `before` by those `after`.
 pub(crate) fn moves(before: Vec<Key>, after: Vec<Key>) -> impl Iterator<Item = Write> {
-    let stays: Vec<Key> = before.iter().filter(|key| after.contains(key)).cloned().collect();
-    let moves = move |key: &Key| !stays.contains(key);
-    let leave = before.into_iter().map(|key| Write { key, value: None });
-    let join = after.into_iter().map(|key| Write { key, value: Some(Value::new()) });
-    leave.chain(join).filter(move |write| moves(&write.key))
+    let common: Vec<Key> = before.iter().filter(|key| after.contains(key)).cloned().collect();
+    let removals = before.into_iter().map(|key| Write { key, value: None });
+    let additions = after.into_iter().map(|key| Write { key, value: Some(Value::new()) });
+    removals.chain(additions).filter(move |write| !common.contains(&write.key))
 }
 
-/// What to call such a key where people read it.
+/// The name of an index entry in messages.
 pub(crate) fn name(key: &Key) -> &'static str {
     match key::parse(key) {
-        Some(Parsed::Created(..)) => "entry by created",
-        Some(Parsed::NoEmail(..)) => "entry without email",
-        Some(Parsed::Updated(..)) => "entry by updated",
-        _ => "entry of unknown form",
+        Some(ParsedKey::Created(..)) => "entry by created",
+        Some(ParsedKey::NoEmail(..)) => "entry without email",
+        Some(ParsedKey::Updated(..)) => "entry by updated",
+        Some(
+            ParsedKey::Alias(..)
+            | ParsedKey::Format
+            | ParsedKey::Identifier(..)
+            | ParsedKey::Import(..)
+            | ParsedKey::ImportBody(..)
+            | ParsedKey::Merge(..)
+            | ParsedKey::Outcomes(..)
+            | ParsedKey::Profile(..),
+        )
+        | None => "entry of unknown form",
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use profile_protocol::ProfileId;
-
     use super::*;
-    use crate::Timestamp;
 
     fn company() -> CompanyId {
         "ABC123".parse().unwrap()
     }
 
-    /// A profile created when its id says, without an address.
+    /// A profile without an email address, created at the time in its id.
     fn visitor() -> Profile {
         let now = Timestamp::from_millis(5_000);
         Profile::new(id_generator::profile_id(now, 7), now)
@@ -67,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_has_the_keys_that_nothing_else_says() {
+    fn a_profile_has_only_the_entries_that_no_other_key_replaces() {
         let mut profile = visitor();
         assert_eq!(kinds(&profile), b"un");
         profile.identifiers.secondary_emails = vec!["a@example.com".parse().unwrap()];
@@ -81,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_differs_is_written() {
+    fn only_entries_that_differ_are_written() {
         let before = visitor();
         let after = Profile { updated: Timestamp::from_millis(6_000), ..before.clone() };
         let keys = |profile: &Profile| entries(&company(), profile);

@@ -1,71 +1,67 @@
-//! Keys: the one place that knows how they are laid out. docs/STORAGE.md draws
-//! them byte by byte.
+//! Keys, byte by byte as docs/STORAGE.md describes them. No other module knows their layout.
 //!
-//! Every key starts with its company, so that one company's data lie together
-//! and can one day live on a machine of their own.
+//! Every key starts with its company, so that the data of one company are contiguous.
 
 use profile_protocol::{AnonymousId, CompanyId, Email, ExternalId, PhoneNumber, ProfileId};
 
 use crate::{Identifier, Timestamp, engine::Key};
 
-/// Ends the company's name, in which this byte cannot occur.
+/// The end of the company's name, which cannot contain this byte.
 const END: u8 = 0;
 
-/// What an email address starts with among the identifiers.
+/// The first byte of an email address among the identifiers.
 const EMAIL: u8 = b'e';
 
-/// What kind of entry a key leads to: the byte after the company's name.
+/// The kind of an entry: the byte after the company's name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u8)]
-pub(crate) enum Kind {
-    /// An absorbed profile's id, leading to its survivor.
+pub(crate) enum KeyKind {
+    /// From the id of an absorbed profile to the id of its survivor.
     Alias = b'a',
-    /// A time that is not the one in a profile's id, and the id: when that profile
-    /// was created.
+    /// The time of a profile's creation, if it differs from the time in the id, and the id.
     Created = b'c',
-    /// An identifier, leading to the profile that holds it.
+    /// From an identifier to the id of the profile that holds it.
     Identifier = b'i',
-    /// A bulk import's id, leading to how far it got.
+    /// From the id of a bulk import to its progress.
     Import = b'j',
-    /// A bulk import's id, leading to what came of it.
+    /// From the id of a bulk import to its result.
     ImportBody = b'J',
-    /// An absorbed profile's id, leading to all that is needed to take the merge
-    /// back.
+    /// From the id of an absorbed profile to the record of its merge.
     Merge = b'm',
-    /// The id of a profile that has no primary address.
+    /// The id of a profile without a primary email address.
     NoEmail = b'n',
-    /// The number of the last of a run of outcomes, leading to all of them.
+    /// From the number of the last outcome of a segment to the segment.
     Outcomes = b'o',
-    /// A profile's id, leading to the profile.
+    /// From the id of a profile to the profile.
     Profile = b'p',
-    /// A time, and the id of a profile: when that profile was last updated.
+    /// The time of the last update of a profile, and its id.
     Updated = b'u',
 }
 
-/// The key under which the version of this layout is kept. It starts with no
-/// company, since a company's name is never empty.
+/// The key of the version of this layout. It belongs to no company, since the name of a company
+/// is never empty.
 pub(crate) const FORMAT: &[u8] = b"\0format";
 
 /// The version of this layout.
 pub(crate) const FORMAT_VERSION: &[u8] = &[5];
 
-/// Greater than the key of the format, and smaller than every company's.
+/// Greater than the key of the format, and smaller than the keys of all companies.
 pub(crate) const BEFORE_COMPANIES: &[u8] = &[END + 1];
 
-/// Greater than every key of this company, and smaller than those of the next.
+/// Greater than the keys of this company, and smaller than the keys of the next one.
 pub(crate) fn past(company: &CompanyId) -> Key {
     let mut key = company.as_str().as_bytes().to_vec();
     key.push(END + 1);
     key
 }
 
-/// The company a key belongs to.
+/// The company that a key belongs to.
 pub(crate) fn company_of(key: &[u8]) -> Option<CompanyId> {
     let name = key.split(|&byte| byte == END).next()?;
     std::str::from_utf8(name).ok()?.parse().ok()
 }
 
-fn under(company: &CompanyId, kind: Kind, rest: usize) -> Key {
+fn under(company: &CompanyId, kind: KeyKind, rest: usize) -> Key {
     let name = company.as_str().as_bytes();
     let mut key = Vec::with_capacity(name.len() + 2 + rest);
     key.extend_from_slice(name);
@@ -73,34 +69,34 @@ fn under(company: &CompanyId, kind: Kind, rest: usize) -> Key {
     key
 }
 
-/// What all keys of one company and kind start with.
-pub(crate) fn prefix(company: &CompanyId, kind: Kind) -> Key {
+/// The common prefix of all keys of one company and kind.
+pub(crate) fn prefix(company: &CompanyId, kind: KeyKind) -> Key {
     under(company, kind, 0)
 }
 
-fn by_id(company: &CompanyId, kind: Kind, id: ProfileId) -> Key {
+fn by_id(company: &CompanyId, kind: KeyKind, id: ProfileId) -> Key {
     let mut key = under(company, kind, size_of::<u128>());
     key.extend_from_slice(&id.bits().to_be_bytes());
     key
 }
 
 pub(crate) fn profile(company: &CompanyId, id: ProfileId) -> Key {
-    by_id(company, Kind::Profile, id)
+    by_id(company, KeyKind::Profile, id)
 }
 
 pub(crate) fn alias(company: &CompanyId, id: ProfileId) -> Key {
-    by_id(company, Kind::Alias, id)
+    by_id(company, KeyKind::Alias, id)
 }
 
 pub(crate) fn merge(company: &CompanyId, absorbed: ProfileId) -> Key {
-    by_id(company, Kind::Merge, absorbed)
+    by_id(company, KeyKind::Merge, absorbed)
 }
 
 pub(crate) fn no_email(company: &CompanyId, id: ProfileId) -> Key {
-    by_id(company, Kind::NoEmail, id)
+    by_id(company, KeyKind::NoEmail, id)
 }
 
-fn by_time(company: &CompanyId, kind: Kind, at: Timestamp, id: ProfileId) -> Key {
+fn by_time(company: &CompanyId, kind: KeyKind, at: Timestamp, id: ProfileId) -> Key {
     let mut key = under(company, kind, size_of::<u64>() + size_of::<u128>());
     key.extend_from_slice(&at.millis().to_be_bytes());
     key.extend_from_slice(&id.bits().to_be_bytes());
@@ -108,30 +104,30 @@ fn by_time(company: &CompanyId, kind: Kind, at: Timestamp, id: ProfileId) -> Key
 }
 
 pub(crate) fn created(company: &CompanyId, at: Timestamp, id: ProfileId) -> Key {
-    by_time(company, Kind::Created, at, id)
+    by_time(company, KeyKind::Created, at, id)
 }
 
 pub(crate) fn updated(company: &CompanyId, at: Timestamp, id: ProfileId) -> Key {
-    by_time(company, Kind::Updated, at, id)
+    by_time(company, KeyKind::Updated, at, id)
 }
 
 pub(crate) fn import(company: &CompanyId, id: ProfileId) -> Key {
-    by_id(company, Kind::Import, id)
+    by_id(company, KeyKind::Import, id)
 }
 
 pub(crate) fn import_body(company: &CompanyId, id: ProfileId) -> Key {
-    by_id(company, Kind::ImportBody, id)
+    by_id(company, KeyKind::ImportBody, id)
 }
 
 pub(crate) fn outcomes(company: &CompanyId, last: u64) -> Key {
-    let mut key = under(company, Kind::Outcomes, size_of::<u64>());
+    let mut key = under(company, KeyKind::Outcomes, size_of::<u64>());
     key.extend_from_slice(&last.to_be_bytes());
     key
 }
 
 pub(crate) fn identifier(company: &CompanyId, identifier: &Identifier) -> Key {
     let text = identifier.as_str().as_bytes();
-    let mut key = under(company, Kind::Identifier, 1 + text.len());
+    let mut key = under(company, KeyKind::Identifier, 1 + text.len());
     key.push(match identifier {
         Identifier::AnonymousId(_) => b'a',
         Identifier::Email(_) => EMAIL,
@@ -142,22 +138,22 @@ pub(crate) fn identifier(company: &CompanyId, identifier: &Identifier) -> Key {
     key
 }
 
-/// What the keys of one company's email addresses start with.
+/// The common prefix of the keys of a company's email addresses.
 pub(crate) fn email_prefix(company: &CompanyId) -> Key {
-    let mut key = under(company, Kind::Identifier, 1);
+    let mut key = under(company, KeyKind::Identifier, 1);
     key.push(EMAIL);
     key
 }
 
-/// Whether this is the key of a record of outcomes.
-pub(crate) fn leads_to_outcomes(key: &[u8]) -> bool {
+/// Whether this is the key of an outcome segment.
+pub(crate) fn is_outcomes_key(key: &[u8]) -> bool {
     let kind = key.iter().position(|&byte| byte == END).and_then(|end| key.get(end + 1));
-    kind == Some(&(Kind::Outcomes as u8))
+    kind == Some(&(KeyKind::Outcomes as u8))
 }
 
-/// A key taken apart.
+/// The parts of a key.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Parsed {
+pub(crate) enum ParsedKey {
     Alias(CompanyId, ProfileId),
     Created(CompanyId, Timestamp, ProfileId),
     Format,
@@ -171,10 +167,10 @@ pub(crate) enum Parsed {
     Updated(CompanyId, Timestamp, ProfileId),
 }
 
-/// Takes a key apart. Nothing if it is none of ours.
-pub(crate) fn parse(key: &[u8]) -> Option<Parsed> {
+/// The parts of a key, or nothing if the key is unknown.
+pub(crate) fn parse(key: &[u8]) -> Option<ParsedKey> {
     if key == FORMAT {
-        return Some(Parsed::Format);
+        return Some(ParsedKey::Format);
     }
     let end = key.iter().position(|&byte| byte == END)?;
     let (_, rest) = key.split_at_checked(end)?;
@@ -187,16 +183,16 @@ pub(crate) fn parse(key: &[u8]) -> Option<Parsed> {
         Some((Timestamp::from_millis(u64::from_be_bytes(*at)), id))
     };
     match kind {
-        b'a' => Some(Parsed::Alias(company, id()?)),
-        b'c' => timed().map(|(at, id)| Parsed::Created(company, at, id)),
-        b'i' => Some(Parsed::Identifier(company, parse_identifier(rest)?)),
-        b'j' => Some(Parsed::Import(company, id()?)),
-        b'J' => Some(Parsed::ImportBody(company, id()?)),
-        b'm' => Some(Parsed::Merge(company, id()?)),
-        b'n' => Some(Parsed::NoEmail(company, id()?)),
-        b'o' => Some(Parsed::Outcomes(company, u64::from_be_bytes(rest.try_into().ok()?))),
-        b'p' => Some(Parsed::Profile(company, id()?)),
-        b'u' => timed().map(|(at, id)| Parsed::Updated(company, at, id)),
+        b'a' => Some(ParsedKey::Alias(company, id()?)),
+        b'c' => timed().map(|(at, id)| ParsedKey::Created(company, at, id)),
+        b'i' => Some(ParsedKey::Identifier(company, parse_identifier(rest)?)),
+        b'j' => Some(ParsedKey::Import(company, id()?)),
+        b'J' => Some(ParsedKey::ImportBody(company, id()?)),
+        b'm' => Some(ParsedKey::Merge(company, id()?)),
+        b'n' => Some(ParsedKey::NoEmail(company, id()?)),
+        b'o' => Some(ParsedKey::Outcomes(company, u64::from_be_bytes(rest.try_into().ok()?))),
+        b'p' => Some(ParsedKey::Profile(company, id()?)),
+        b'u' => timed().map(|(at, id)| ParsedKey::Updated(company, at, id)),
         _ => None,
     }
 }
@@ -211,7 +207,7 @@ fn parse_identifier(bytes: &[u8]) -> Option<Identifier> {
         b'x' => Identifier::ExternalId(text.parse::<ExternalId>().ok()?),
         _ => return None,
     };
-    // An identifier whose text is not canonical would never be looked up.
+    // An identifier that is not canonical would never be found.
     (identifier.as_str() == text).then_some(identifier)
 }
 
@@ -224,50 +220,50 @@ mod tests {
     }
 
     #[test]
-    fn a_key_taken_apart_is_what_it_was_made_of() {
+    fn a_key_is_parsed_into_its_parts() {
         let (a, id) = (company("ABC123"), ProfileId::from_bits(7));
         let email = Identifier::Email("a@example.com".parse().unwrap());
         let at = Timestamp::from_millis(300);
         let cases = [
-            (profile(&a, id), Parsed::Profile(a.clone(), id)),
-            (alias(&a, id), Parsed::Alias(a.clone(), id)),
-            (merge(&a, id), Parsed::Merge(a.clone(), id)),
-            (created(&a, at, id), Parsed::Created(a.clone(), at, id)),
-            (no_email(&a, id), Parsed::NoEmail(a.clone(), id)),
-            (updated(&a, at, id), Parsed::Updated(a.clone(), at, id)),
-            (import(&a, id), Parsed::Import(a.clone(), id)),
-            (import_body(&a, id), Parsed::ImportBody(a.clone(), id)),
-            (outcomes(&a, 9), Parsed::Outcomes(a.clone(), 9)),
-            (identifier(&a, &email), Parsed::Identifier(a.clone(), email)),
-            (FORMAT.to_vec(), Parsed::Format),
+            (profile(&a, id), ParsedKey::Profile(a.clone(), id)),
+            (alias(&a, id), ParsedKey::Alias(a.clone(), id)),
+            (merge(&a, id), ParsedKey::Merge(a.clone(), id)),
+            (created(&a, at, id), ParsedKey::Created(a.clone(), at, id)),
+            (no_email(&a, id), ParsedKey::NoEmail(a.clone(), id)),
+            (updated(&a, at, id), ParsedKey::Updated(a.clone(), at, id)),
+            (import(&a, id), ParsedKey::Import(a.clone(), id)),
+            (import_body(&a, id), ParsedKey::ImportBody(a.clone(), id)),
+            (outcomes(&a, 9), ParsedKey::Outcomes(a.clone(), 9)),
+            (identifier(&a, &email), ParsedKey::Identifier(a.clone(), email)),
+            (FORMAT.to_vec(), ParsedKey::Format),
         ];
         for (key, parsed) in cases {
-            let outcomes = matches!(parsed, Parsed::Outcomes(..));
-            assert_eq!(leads_to_outcomes(&key), outcomes);
+            let outcomes = matches!(parsed, ParsedKey::Outcomes(..));
+            assert_eq!(is_outcomes_key(&key), outcomes);
             assert_eq!(parse(&key), Some(parsed));
         }
     }
 
     #[test]
-    fn no_companys_keys_start_with_those_of_another() {
+    fn no_key_of_a_company_has_the_prefix_of_another_company() {
         let (short, long) = (company("ABC"), company("ABC1"));
         assert!(
-            !profile(&long, ProfileId::from_bits(1)).starts_with(&prefix(&short, Kind::Profile))
+            !profile(&long, ProfileId::from_bits(1)).starts_with(&prefix(&short, KeyKind::Profile))
         );
     }
 
     #[test]
-    fn a_companys_keys_lie_before_the_next_companys() {
+    fn the_keys_of_a_company_precede_those_of_the_next_company() {
         let (short, long) = (company("ABC"), company("ABC1"));
-        let last = [prefix(&short, Kind::Profile), vec![0xff; 20]].concat();
+        let last = [prefix(&short, KeyKind::Profile), vec![0xff; 20]].concat();
         assert!(BEFORE_COMPANIES < last.as_slice());
         assert!(last < past(&short));
-        assert!(past(&short) < prefix(&long, Kind::Alias));
+        assert!(past(&short) < prefix(&long, KeyKind::Alias));
         assert_eq!(company_of(&last), Some(short));
     }
 
     #[test]
-    fn keys_that_put_profiles_into_an_order_are_laid_out_as_they_always_were() {
+    fn the_layout_of_index_entries_never_changes() {
         let (a, id) = (company("A"), ProfileId::from_bits(7));
         let at = Timestamp::from_millis(300);
         let id_bytes = [[0; 15].as_slice(), &[7]].concat();
@@ -280,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none_of_ours_is_not_taken_apart() {
+    fn an_unknown_key_is_not_parsed() {
         for key in
             [&b""[..], b"ABC", b"ABC\0", b"ABC\0p", b"ABC\0z1", b"ABC\0u1", b"A-C\0a", b"\0\0"]
         {

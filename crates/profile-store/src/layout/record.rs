@@ -1,12 +1,13 @@
-//! Records: values on the medium, byte for byte as docs/STORAGE.md draws them.
-//! Nothing else knows them.
+//! Records: the values in an engine, byte by byte as docs/STORAGE.md describes them. No other
+//! module knows their layout.
 //!
-//! Each record starts with its version. Whole numbers are unsigned LEB128; texts
-//! are their length in bytes, then UTF-8. A reader refuses what it does not know
-//! rather than skip it: a newer gateway wrote it, and leaving it out of the next
-//! version of the record would lose it.
+//! Each record starts with its version. Numbers are unsigned LEB128. A text is its length in
+//! bytes, then UTF-8. Decoding refuses an unknown part instead of skipping it: a newer gateway
+//! wrote it, and the next version of the record would lose it.
 
 mod bytes;
+mod claim_result;
+mod field_number;
 mod import;
 mod merge;
 mod outcome;
@@ -16,12 +17,16 @@ mod profile_ref;
 
 pub(crate) use import::{decode_import, decode_import_body, encode_import, encode_import_body};
 pub(crate) use merge::{decode_merge, encode_merge};
-pub(crate) use outcome_segment::{OutcomeSegment, decode_of_run, decode_rest_of_run, decode_run};
-pub(crate) use profile::{decode_profile, encode_profile};
+pub(crate) use outcome_segment::{
+    OutcomeSegment, decode_outcome_in_segment, decode_segment, decode_segment_after,
+};
+pub(crate) use profile::{
+    decode_profile, decode_stored_profile, encode_profile, encode_stored_profile,
+};
 
 use profile_protocol::ProfileId;
 
-use crate::engine::EngineError;
+use crate::{DamagedProperty, engine::EngineError};
 
 /// Why some bytes are not a record.
 #[expect(missing_docs, reason = "each variant's message says what it means")]
@@ -39,13 +44,19 @@ pub enum InvalidRecord {
     Value,
 }
 
+impl From<DamagedProperty> for InvalidRecord {
+    fn from(_: DamagedProperty) -> InvalidRecord {
+        InvalidRecord::Value
+    }
+}
+
 impl From<InvalidRecord> for EngineError {
     fn from(error: InvalidRecord) -> EngineError {
         EngineError::Damaged(error.to_string())
     }
 }
 
-/// The value of an alias or identifier key: the id it leads to.
+/// The value of an alias or identifier key: the id of a profile.
 pub(crate) fn encode_id(id: ProfileId) -> Vec<u8> {
     id.bits().to_be_bytes().to_vec()
 }
@@ -64,12 +75,13 @@ mod tests {
     use super::*;
     use crate::{
         Caller, ClaimOutcome, ClaimResult, ClaimSource, DoNotMerge, Effect, Identifier, Ignored,
-        InvalidToken, Profile, ProfileIdentifiers, ProfileRef, Refused, Timestamp, Unsigned,
+        InvalidToken, Profile, ProfileIdentifiers, ProfileRef, Refused, StoredProfile, Timestamp,
+        Unsigned,
         arbitrary::{merges, outcomes, profiles},
     };
 
     #[test]
-    fn the_layout_of_a_profile_is_what_it_always_was() {
+    fn the_layout_of_a_profile_never_changes() {
         let mut profile = Profile::new(ProfileId::from_bits(7), Timestamp::from_millis(300));
         profile.updated = Timestamp::from_millis(5);
         profile.last_outcome = Some(128);
@@ -101,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_the_company_wrote_has_another_tag_and_takes_no_more_room() {
+    fn a_value_of_the_company_has_another_tag_and_takes_no_more_bytes() {
         let mut profile = Profile::new(ProfileId::from_bits(7), Timestamp::from_millis(3));
         profile.attributes.fields[Field::FirstName] = "An".parse().ok();
         profile.attributes.fields[Field::LastName] = "Li".parse().ok();
@@ -117,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn the_layout_of_what_was_undone_and_of_a_merge_is_what_it_always_was() {
+    fn the_layout_of_do_not_merge_marks_and_of_a_merge_never_changes() {
         let id = |last: u8| [[0; 15].as_slice(), &[last]].concat();
         let survivor = [&[1, 5, 6, 0][..], b"\x02\x06a@b.co"].concat();
         let digests = [
@@ -160,7 +172,7 @@ mod tests {
         assert_eq!(encode_merge(&decoded), merge);
     }
 
-    /// Every fate, and how it is recorded.
+    /// Every result of a claim, and its bytes in a record.
     fn results(id: ProfileId) -> Vec<(ClaimResult, Vec<u8>)> {
         use IdentifierKind::{Email, ExternalId};
         let token = |reason| ClaimResult::Ignored(Ignored::Token(reason));
@@ -193,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn the_layout_of_an_outcome_is_what_it_always_was() {
+    fn the_layout_of_an_outcome_never_changes() {
         use IdentifierKind::{AnonymousId, Email, ExternalId, Id, PhoneNumber};
         let id = ProfileId::from_bits(9);
         let results = results(id);
@@ -237,8 +249,8 @@ mod tests {
                 assert!((128..256).contains(&bytes.len()));
                 let length = [u8::try_from(bytes.len()).unwrap(), 1];
                 let run = [&[3][..], &length, &bytes].concat();
-                let [outcome] = <[_; 1]>::try_from(decode_run(5, &run).unwrap()).unwrap();
-                assert_eq!(OutcomeSegment::of(&outcome).into_record(), run);
+                let [outcome] = <[_; 1]>::try_from(decode_segment(5, &run).unwrap()).unwrap();
+                assert_eq!(OutcomeSegment::from_outcome(&outcome).into_record(), run);
                 assert_eq!((outcome.caller, outcome.effect), (caller, effect));
                 assert_eq!((outcome.sequence, outcome.at.millis()), (5, 300));
                 assert_eq!(outcome.revision.to_string(), "2024-10-15");
@@ -256,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_this_version_does_not_know_is_refused() {
+    fn an_unknown_part_is_refused() {
         let id = ProfileId::from_bits(1);
         let profile = |bytes: &[u8]| decode_profile(id, bytes).unwrap_err();
         assert_eq!(profile(&[]), InvalidRecord::Truncated);
@@ -272,41 +284,78 @@ mod tests {
         assert_eq!(decode_id(&[0; 17]), Err(InvalidRecord::Truncated));
     }
 
+    #[test]
+    fn properties_out_of_order_are_refused() {
+        for names in [b"ba", b"aa"] {
+            let property = |name: &u8| [7, 1, *name, 1, b'1'];
+            let record = [&[1, 0, 0, 0][..], &names.map(|name| property(&name)).concat()].concat();
+            let id = ProfileId::from_bits(1);
+            assert_eq!(decode_profile(id, &record), Err(InvalidRecord::Value));
+        }
+    }
+
+    #[test]
+    fn damage_of_a_property_is_found_when_it_is_decoded() {
+        let id = ProfileId::from_bits(1);
+        for property in [&b"\x07\x01n\x01{"[..], b"\x07\x01\xff\x011", b"\x07\x01n\x01\xff"] {
+            let record = [&[1, 0, 0, 0][..], property].concat();
+            assert_eq!(decode_profile(id, &record), Err(InvalidRecord::Value));
+            let stored = decode_stored_profile(id, record).unwrap();
+            assert_eq!(stored.decode(), Err(DamagedProperty));
+        }
+    }
+
     proptest! {
         #[test]
-        fn a_profile_comes_back_as_it_was(profile in profiles()) {
+        fn a_profile_is_decoded_as_it_was_encoded(profile in profiles()) {
             let record = encode_profile(&profile);
             prop_assert_eq!(decode_profile(profile.id, &record), Ok(profile));
         }
 
         #[test]
-        fn an_outcome_comes_back_as_it_was(outcome in outcomes()) {
-            let record = OutcomeSegment::of(&outcome).into_record();
-            prop_assert_eq!(decode_run(outcome.sequence, &record), Ok(vec![outcome]));
+        fn a_stored_profile_is_encoded_as_its_profile_whether_decoded_or_not(
+            profile in profiles(),
+        ) {
+            let record = encode_profile(&profile);
+            let encoded = decode_stored_profile(profile.id, record.clone()).unwrap();
+            let decoded = StoredProfile::from(profile.clone());
+            for stored in [&encoded, &decoded] {
+                prop_assert_eq!(&encode_stored_profile(stored), &record);
+                let properties = &profile.attributes.properties;
+                prop_assert_eq!(stored.property_count(), properties.len());
+                prop_assert_eq!(stored.property_bytes(), properties.bytes());
+            }
+            prop_assert_eq!(encoded.decode(), Ok(profile));
         }
 
         #[test]
-        fn a_merge_comes_back_as_it_was(merge in merges()) {
+        fn an_outcome_is_decoded_as_it_was_encoded(outcome in outcomes()) {
+            let record = OutcomeSegment::from_outcome(&outcome).into_record();
+            prop_assert_eq!(decode_segment(outcome.sequence, &record), Ok(vec![outcome]));
+        }
+
+        #[test]
+        fn a_merge_is_decoded_as_it_was_encoded(merge in merges()) {
             let record = encode_merge(&merge);
             prop_assert_eq!(decode_merge(merge.absorbed.id, &record), Ok(merge));
         }
 
         #[test]
-        fn an_id_comes_back_as_it_was(bits in any::<u128>()) {
+        fn an_id_is_decoded_as_it_was_encoded(bits in any::<u128>()) {
             let id = ProfileId::from_bits(bits);
             prop_assert_eq!(decode_id(&encode_id(id)), Ok(id));
         }
 
         #[test]
-        fn a_record_cut_short_or_drawn_out_is_refused(outcome in outcomes(), merge in merges()) {
-            let is_outcome = |bytes: &[u8]| decode_run(1, bytes).is_ok();
+        fn a_truncated_or_extended_record_is_refused(outcome in outcomes(), merge in merges()) {
+            let is_outcome = |bytes: &[u8]| decode_segment(1, bytes).is_ok();
             let is_merge = |bytes: &[u8]| decode_merge(ProfileId::from_bits(1), bytes).is_ok();
-            prop_assert!(is_exact(&OutcomeSegment::of(&outcome).into_record(), is_outcome));
+            prop_assert!(is_exact(&OutcomeSegment::from_outcome(&outcome).into_record(), is_outcome));
             prop_assert!(is_exact(&encode_merge(&merge), is_merge));
         }
 
         #[test]
-        fn no_bytes_make_a_reader_panic(bytes in vec(any::<u8>(), 0..64)) {
+        fn no_bytes_make_decoding_panic(bytes in vec(any::<u8>(), 0..64)) {
             reads(&bytes);
             reads(&[&[1][..], &bytes].concat());
             reads(&[&[2][..], &bytes].concat());
@@ -314,14 +363,14 @@ mod tests {
         }
 
         #[test]
-        fn no_altered_record_makes_a_reader_panic(
+        fn no_altered_record_makes_decoding_panic(
             profile in profiles(),
             outcome in outcomes(),
             merge in merges(),
             place in any::<prop::sample::Index>(),
             byte in any::<u8>(),
         ) {
-            let run = OutcomeSegment::of(&outcome).into_record();
+            let run = OutcomeSegment::from_outcome(&outcome).into_record();
             for mut record in [encode_profile(&profile), run, encode_merge(&merge)] {
                 let place = place.index(record.len());
                 record[place] = byte;
@@ -330,7 +379,7 @@ mod tests {
         }
     }
 
-    /// Whether the record is read, and nothing shorter or longer.
+    /// Whether the record is decoded, and nothing shorter or longer.
     fn is_exact(record: &[u8], is_read: impl Fn(&[u8]) -> bool) -> bool {
         let longer = [record, &[0]].concat();
         is_read(record)
@@ -338,18 +387,20 @@ mod tests {
             && !(0..record.len()).any(|end| is_read(&record[..end]))
     }
 
-    /// Reads bytes as every kind of record. What is read is as good as written:
-    /// it comes back as it was.
+    /// Decodes bytes as every kind of record. What is decoded can be encoded and decoded again.
     fn reads(bytes: &[u8]) {
         let id = ProfileId::from_bits(1);
         let _ = decode_id(bytes);
         if let Ok(profile) = decode_profile(id, bytes) {
             assert_eq!(decode_profile(id, &encode_profile(&profile)), Ok(profile));
         }
-        if let Ok(outcomes) = decode_run(9, bytes) {
-            let mut run = OutcomeSegment::of(&outcomes[0]);
+        let stored = decode_stored_profile(id, bytes.to_vec());
+        let decoded = stored.and_then(|stored| Ok(stored.decode()?));
+        assert_eq!(decoded, decode_profile(id, bytes));
+        if let Ok(outcomes) = decode_segment(9, bytes) {
+            let mut run = OutcomeSegment::from_outcome(&outcomes[0]);
             if outcomes[1..].iter().all(|outcome| run.add(outcome).is_none()) {
-                assert_eq!(decode_run(9, &run.into_record()), Ok(outcomes));
+                assert_eq!(decode_segment(9, &run.into_record()), Ok(outcomes));
             }
         }
         if let Ok(merge) = decode_merge(id, bytes) {

@@ -1,34 +1,45 @@
-//! Positions: where in an order of profiles a page begins.
+//! Sort cursors: the position in a sorted list at which a page starts.
 
 use profile_protocol::{Email, ProfileId};
 
-use crate::{Profile, SortKey, Timestamp, engine::Order, id_generator};
+use crate::{Profile, Timestamp, engine::Order, id_generator};
 
-/// Where a page begins: after one place in one order.
+/// The attribute that profiles are sorted by.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum SortKey {
+    /// The id.
+    Id,
+    /// The time of creation, then the id.
+    Created,
+    /// The time of the last update, then the id.
+    Updated,
+    /// The bytes of the primary email address. Profiles without one sort last, by id.
+    Email,
+}
+
+/// The start of a page: the position after one entry of a sorted list.
 ///
-/// It names the place and nothing of the store, so it stays good for as long as
-/// its holder likes, whatever is written meanwhile. In the order of `email` it
-/// holds an address.
+/// A cursor contains the position itself and no reference into the store, so it stays valid
+/// whatever is written. In the order of `email` it contains an email address.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SortCursor {
     pub(crate) order: Order,
-    pub(crate) place: SortPosition,
+    pub(crate) position: SortPosition,
 }
 
-/// What a profile is listed by. Places of one order compare as they follow one
-/// another when it ascends.
+/// The position of a profile in a sorted list.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum SortPosition {
     Id(ProfileId),
     Created(Timestamp, ProfileId),
     Updated(Timestamp, ProfileId),
     Email(Email),
-    /// After all that have an address.
+    /// Follows all positions with an email address.
     NoEmail(ProfileId),
 }
 
 impl SortPosition {
-    fn sort(&self) -> SortKey {
+    fn sort_key(&self) -> SortKey {
         match self {
             SortPosition::Id(_) => SortKey::Id,
             SortPosition::Created(..) => SortKey::Created,
@@ -37,12 +48,12 @@ impl SortPosition {
         }
     }
 
-    /// The place at which a profile's own key stands in the order of `created`.
-    pub(crate) fn born(id: ProfileId) -> SortPosition {
+    /// The position in the order of `created` that the key of a profile determines.
+    pub(crate) fn from_profile_key(id: ProfileId) -> SortPosition {
         SortPosition::Created(id_generator::time_of(id), id)
     }
 
-    /// The time and the id, in an order of times.
+    /// The time and the id, if the list is sorted by a time.
     pub(crate) fn time_and_id(&self) -> Option<(Timestamp, ProfileId)> {
         match self {
             SortPosition::Created(at, id) | SortPosition::Updated(at, id) => Some((*at, *id)),
@@ -50,8 +61,8 @@ impl SortPosition {
         }
     }
 
-    /// Whether this is where the profile stands.
-    pub(crate) fn is_of(&self, profile: &Profile) -> bool {
+    /// Whether this is the position of the profile.
+    pub(crate) fn is_position_of(&self, profile: &Profile) -> bool {
         match self {
             SortPosition::Id(id) => profile.id == *id,
             SortPosition::Created(at, id) => (profile.created, profile.id) == (*at, *id),
@@ -62,7 +73,7 @@ impl SortPosition {
     }
 }
 
-// What the bytes of a position begin with: the order, then the form of the place.
+// The first two bytes of a cursor: the order, then the kind of the position.
 const ASCENDING: u8 = b'+';
 const DESCENDING: u8 = b'-';
 const ID: u8 = b'i';
@@ -72,7 +83,7 @@ const EMAIL: u8 = b'e';
 const NO_EMAIL: u8 = b'n';
 
 impl SortCursor {
-    /// Bytes from which [`SortCursor::from_bytes`] makes it again.
+    /// The bytes that [`SortCursor::from_bytes`] reads.
     pub fn to_bytes(&self) -> Vec<u8> {
         let order = match self.order {
             Order::Ascending => ASCENDING,
@@ -81,47 +92,47 @@ impl SortCursor {
         let timed = |at: &Timestamp, id: &ProfileId| {
             [&at.millis().to_be_bytes()[..], &id.bits().to_be_bytes()].concat()
         };
-        let (form, place) = match &self.place {
+        let (kind, position) = match &self.position {
             SortPosition::Id(id) => (ID, id.bits().to_be_bytes().to_vec()),
             SortPosition::Created(at, id) => (CREATED, timed(at, id)),
             SortPosition::Updated(at, id) => (UPDATED, timed(at, id)),
             SortPosition::Email(email) => (EMAIL, email.as_str().as_bytes().to_vec()),
             SortPosition::NoEmail(id) => (NO_EMAIL, id.bits().to_be_bytes().to_vec()),
         };
-        [&[order, form][..], &place].concat()
+        [&[order, kind][..], &position].concat()
     }
 
-    /// The position that these bytes are of, in a list sorted so. They may come from
-    /// anybody.
+    /// Reads the cursor of a list that is sorted this way. The bytes are not trusted.
     pub fn from_bytes(
         bytes: &[u8],
         sort: SortKey,
         order: Order,
     ) -> Result<SortCursor, InvalidSortCursor> {
-        let position = SortCursor::parse(bytes).ok_or(InvalidSortCursor::Malformed)?;
-        if position.fits(sort, order) { Ok(position) } else { Err(InvalidSortCursor::OtherOrder) }
+        let cursor = SortCursor::parse(bytes).ok_or(InvalidSortCursor::Malformed)?;
+        if cursor.fits(sort, order) { Ok(cursor) } else { Err(InvalidSortCursor::OtherOrder) }
     }
 
     fn parse(bytes: &[u8]) -> Option<SortCursor> {
-        let (&[order, form], place) = bytes.split_first_chunk()?;
+        let (&[order, kind], position) = bytes.split_first_chunk()?;
         let order = match order {
             ASCENDING => Order::Ascending,
             DESCENDING => Order::Descending,
             _ => return None,
         };
-        let place = match form {
-            ID => SortPosition::Id(id(place)?),
-            CREATED => timed(place).map(|(at, id)| SortPosition::Created(at, id))?,
-            UPDATED => timed(place).map(|(at, id)| SortPosition::Updated(at, id))?,
-            EMAIL => SortPosition::Email(email(place)?),
-            NO_EMAIL => SortPosition::NoEmail(id(place)?),
+        let position = match kind {
+            ID => SortPosition::Id(id(position)?),
+            CREATED => timed(position).map(|(at, id)| SortPosition::Created(at, id))?,
+            UPDATED => timed(position).map(|(at, id)| SortPosition::Updated(at, id))?,
+            EMAIL => SortPosition::Email(email(position)?),
+            NO_EMAIL => SortPosition::NoEmail(id(position)?),
             _ => return None,
         };
-        Some(SortCursor { order, place })
+        Some(SortCursor { order, position })
     }
 
+    /// Whether the cursor belongs to a list that is sorted this way.
     pub(crate) fn fits(&self, sort: SortKey, order: Order) -> bool {
-        self.place.sort() == sort && self.order == order
+        self.position.sort_key() == sort && self.order == order
     }
 }
 
@@ -134,7 +145,7 @@ fn timed(bytes: &[u8]) -> Option<(Timestamp, ProfileId)> {
     Some((Timestamp::from_millis(u64::from_be_bytes(*at)), id(rest)?))
 }
 
-/// An address in any but its canonical form was never a place.
+/// Every position has a canonical email address.
 fn email(bytes: &[u8]) -> Option<Email> {
     let text = std::str::from_utf8(bytes).ok()?;
     text.parse().ok().filter(|email: &Email| email.as_str() == text)
@@ -145,9 +156,9 @@ fn email(bytes: &[u8]) -> Option<Email> {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidSortCursor {
-    #[error("is not where a page begins")]
+    #[error("is not a cursor")]
     Malformed,
-    #[error("is where a page of a list in another order begins")]
+    #[error("is the cursor of a list in another order")]
     OtherOrder,
 }
 
@@ -160,11 +171,11 @@ mod tests {
     const SORTS: [SortKey; 4] = [SortKey::Id, SortKey::Created, SortKey::Updated, SortKey::Email];
     const ORDERS: [Order; 2] = [Order::Ascending, Order::Descending];
 
-    fn positions() -> impl Strategy<Value = SortCursor> {
-        let place = (0..5, any::<u64>(), any::<u128>(), "[a-z0-9]{1,20}").prop_map(
-            |(form, millis, bits, name)| {
+    fn cursors() -> impl Strategy<Value = SortCursor> {
+        let position = (0..5, any::<u64>(), any::<u128>(), "[a-z0-9]{1,20}").prop_map(
+            |(kind, millis, bits, name)| {
                 let (at, id) = (Timestamp::from_millis(millis), ProfileId::from_bits(bits));
-                match form {
+                match kind {
                     0 => SortPosition::Id(id),
                     1 => SortPosition::Created(at, id),
                     2 => SortPosition::Updated(at, id),
@@ -174,52 +185,52 @@ mod tests {
             },
         );
         let order = prop::sample::select(&ORDERS[..]);
-        (order, place).prop_map(|(order, place)| SortCursor { order, place })
+        (order, position).prop_map(|(order, position)| SortCursor { order, position })
     }
 
     proptest! {
         #[test]
-        fn a_position_comes_back_in_its_own_order_and_in_no_other(position in positions()) {
-            let bytes = position.to_bytes();
+        fn a_cursor_is_read_in_its_own_order_only(cursor in cursors()) {
+            let bytes = cursor.to_bytes();
             for sort in SORTS {
                 for order in ORDERS {
                     let read = SortCursor::from_bytes(&bytes, sort, order);
-                    let own = position.place.sort() == sort && position.order == order;
+                    let own = cursor.position.sort_key() == sort && cursor.order == order;
                     let expected =
-                        if own { Ok(position.clone()) } else { Err(InvalidSortCursor::OtherOrder) };
+                        if own { Ok(cursor.clone()) } else { Err(InvalidSortCursor::OtherOrder) };
                     prop_assert_eq!(read, expected);
                 }
             }
         }
 
         #[test]
-        fn whatever_bytes_come_are_a_position_or_refused(
+        fn any_bytes_are_a_cursor_or_refused(
             order in prop::sample::select(&[ASCENDING, DESCENDING, 0][..]),
-            form in prop::sample::select(&[ID, CREATED, UPDATED, EMAIL, NO_EMAIL, 0][..]),
+            kind in prop::sample::select(&[ID, CREATED, UPDATED, EMAIL, NO_EMAIL, 0][..]),
             rest in vec(any::<u8>(), 0..30),
         ) {
-            let bytes = [&[order, form][..], &rest].concat();
+            let bytes = [&[order, kind][..], &rest].concat();
             for sort in SORTS {
-                if let Ok(position) = SortCursor::from_bytes(&bytes, sort, Order::Ascending) {
-                    prop_assert_eq!(position.to_bytes(), bytes.clone());
+                if let Ok(cursor) = SortCursor::from_bytes(&bytes, sort, Order::Ascending) {
+                    prop_assert_eq!(cursor.to_bytes(), bytes.clone());
                 }
             }
         }
 
         #[test]
-        fn a_position_cut_short_or_drawn_out_is_refused(position in positions()) {
-            // An address cut short may still be one.
-            prop_assume!(position.place.sort() != SortKey::Email);
-            let (sort, bytes) = (position.place.sort(), position.to_bytes());
+        fn a_truncated_or_extended_cursor_is_refused(cursor in cursors()) {
+            // A truncated email address may still be an email address.
+            prop_assume!(cursor.position.sort_key() != SortKey::Email);
+            let (sort, bytes) = (cursor.position.sort_key(), cursor.to_bytes());
             for wrong in [&bytes[..bytes.len() - 1], &[&bytes[..], &[0]].concat(), &[]] {
-                let read = SortCursor::from_bytes(wrong, sort, position.order);
+                let read = SortCursor::from_bytes(wrong, sort, cursor.order);
                 prop_assert_eq!(read, Err(InvalidSortCursor::Malformed));
             }
         }
     }
 
     #[test]
-    fn an_address_as_nobody_keeps_it_is_refused() {
+    fn an_email_address_that_is_not_canonical_is_refused() {
         for text in [&b"+eAnn@Example.com"[..], b"+e ann@example.com", b"+eann", b"+e\xff"] {
             let read = SortCursor::from_bytes(text, SortKey::Email, Order::Ascending);
             assert_eq!(read, Err(InvalidSortCursor::Malformed));
@@ -227,9 +238,9 @@ mod tests {
     }
 
     #[test]
-    fn a_position_shows_no_address() {
-        let place = SortPosition::Email("ann@example.com".parse().unwrap());
-        let shown = format!("{:?}", SortCursor { order: Order::Ascending, place });
+    fn a_cursor_shows_no_email_address() {
+        let position = SortPosition::Email("ann@example.com".parse().unwrap());
+        let shown = format!("{:?}", SortCursor { order: Order::Ascending, position });
         assert!(!shown.contains("ann"), "{shown}");
     }
 }

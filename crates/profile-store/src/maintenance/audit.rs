@@ -8,7 +8,7 @@ use crate::{
     Identifier, Profile,
     engine::{Engine, EngineError, Key, Order, Scan, Value},
     layout::index,
-    layout::key::{self, Parsed},
+    layout::key::{self, ParsedKey},
     layout::record,
     limits,
 };
@@ -93,20 +93,22 @@ impl Auditor<'_> {
     async fn entry(&mut self, key: &Key, value: &Value) -> Result<(), EngineError> {
         match key::parse(key) {
             None => self.breach(None, None, "a key of unknown form".to_owned()),
-            Some(Parsed::Format) => {}
-            Some(Parsed::Profile(company, id)) => self.profile(&company, id, value).await?,
-            Some(Parsed::Identifier(company, identifier)) => {
+            Some(ParsedKey::Format) => {}
+            Some(ParsedKey::Profile(company, id)) => self.profile(&company, id, value).await?,
+            Some(ParsedKey::Identifier(company, identifier)) => {
                 self.identifier(&company, &identifier, value).await?;
             }
-            Some(Parsed::Alias(company, id)) => self.alias(&company, id, value).await?,
-            Some(Parsed::Merge(company, id)) => self.merge(&company, id, value).await?,
-            Some(Parsed::Import(company, id)) => self.import(&company, id, value).await?,
-            Some(Parsed::ImportBody(company, id)) => self.import_body(&company, id, value).await?,
-            Some(Parsed::Outcomes(company, last)) => self.outcomes(&company, last, value),
+            Some(ParsedKey::Alias(company, id)) => self.alias(&company, id, value).await?,
+            Some(ParsedKey::Merge(company, id)) => self.merge(&company, id, value).await?,
+            Some(ParsedKey::Import(company, id)) => self.import(&company, id, value).await?,
+            Some(ParsedKey::ImportBody(company, id)) => {
+                self.import_body(&company, id, value).await?
+            }
+            Some(ParsedKey::Outcomes(company, last)) => self.outcomes(&company, last, value),
             Some(
-                Parsed::Created(company, _, id)
-                | Parsed::NoEmail(company, id)
-                | Parsed::Updated(company, _, id),
+                ParsedKey::Created(company, _, id)
+                | ParsedKey::NoEmail(company, id)
+                | ParsedKey::Updated(company, _, id),
             ) => self.indexed(&company, id, key, value).await?,
         }
         Ok(())
@@ -264,7 +266,7 @@ impl Auditor<'_> {
 
     fn outcomes(&mut self, company: &CompanyId, last: u64, value: &Value) {
         let newest = self.newest_of(company);
-        match record::decode_run(last, value) {
+        match record::decode_segment(last, value) {
             Ok(outcomes) => {
                 self.audit.outcomes += outcomes.len() as u64;
                 if outcomes.first().is_some_and(|first| first.sequence <= newest) {

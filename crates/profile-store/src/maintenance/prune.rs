@@ -9,7 +9,7 @@ use profile_protocol::CompanyId;
 use crate::{
     Outcome, Timestamp,
     engine::{Engine, EngineError, Key, Order, Scan, Value, Write},
-    layout::key::{self, Kind, Parsed},
+    layout::key::{self, KeyKind, ParsedKey},
     layout::record,
     limits,
     read::outcomes::newest_outcome,
@@ -89,7 +89,7 @@ impl Pruner {
         let (mut removals, mut looked_at) = (Vec::new(), 0);
         while looked_at < page {
             let (order, limit) = (Order::Ascending, limits::RUNS_PRUNED);
-            let prefix = key::prefix(company, Kind::Outcomes);
+            let prefix = key::prefix(company, KeyKind::Outcomes);
             let after = self.after.clone();
             let entries = engine.scan(&Scan { prefix, after, order, limit }).await?;
             // One that stays, since it is damaged or from a clock that was ahead, keeps
@@ -110,12 +110,12 @@ impl Pruner {
     }
 
     fn has_expired(&self, (key, value): &(Key, Value), newest: u64, now: Timestamp) -> bool {
-        let Some(Parsed::Outcomes(_, last)) = key::parse(key) else { return false };
-        let newest_of_run = record::decode_of_run(last, value, last).ok().flatten();
+        let Some(ParsedKey::Outcomes(_, last)) = key::parse(key) else { return false };
+        let newest_of_run = record::decode_outcome_in_segment(last, value, last).ok().flatten();
         let expires = |outcome: Outcome| self.retention.expires(last, newest, outcome.at, now);
         // A record that cannot be read is for an audit to find, not for pruning to
         // hide.
-        newest_of_run.is_some_and(expires) && record::decode_run(last, value).is_ok()
+        newest_of_run.is_some_and(expires) && record::decode_segment(last, value).is_ok()
     }
 }
 

@@ -1,17 +1,16 @@
-//! Authors: which values of a profile the company itself wrote last.
+//! Authored attributes: the values of a profile that the company itself wrote last.
 //!
-//! It is always kept, so that a company that protects its values from one day on
-//! protects those of the day before, too.
+//! Authors are always recorded, so that `protect` also covers values that the company wrote
+//! before it turned the setting on.
 
 use std::collections::BTreeSet;
 
 use profile_protocol::{ChangedAttribute, Field, Fields, PropertyName};
 
-/// The values of a profile that were last written with a private key. All others
-/// a client wrote.
+/// The values of a profile that were last written with a private key. Clients wrote all others.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Authored {
-    // Invariant: none but of values that the profile has.
+    // Invariant: only fields and properties that have a value.
     fields: Fields<bool>,
     properties: BTreeSet<PropertyName>,
 }
@@ -35,27 +34,27 @@ impl Authored {
         }
     }
 
-    /// The properties whose values the company wrote, in the order of their names.
+    /// The properties whose values the company wrote, in ascending order of names.
     pub(crate) fn properties(&self) -> impl Iterator<Item = &PropertyName> {
         self.properties.iter()
     }
 
-    pub(crate) fn put_field(&mut self, field: Field, own: bool) {
-        self.fields[field] = own;
+    pub(crate) fn put_field(&mut self, field: Field, by_company: bool) {
+        self.fields[field] = by_company;
     }
 
-    pub(crate) fn put_property(&mut self, name: &PropertyName, own: bool) {
-        if own {
+    pub(crate) fn put_property(&mut self, name: &PropertyName, by_company: bool) {
+        if by_company {
             self.properties.insert(name.clone());
         } else {
             self.properties.remove(name);
         }
     }
 
-    pub(crate) fn put(&mut self, attribute: &ChangedAttribute, own: bool) {
+    pub(crate) fn put(&mut self, attribute: &ChangedAttribute, by_company: bool) {
         match attribute {
-            ChangedAttribute::Field(field) => self.put_field(*field, own),
-            ChangedAttribute::Property(name) => self.put_property(name, own),
+            ChangedAttribute::Field(field) => self.put_field(*field, by_company),
+            ChangedAttribute::Property(name) => self.put_property(name, by_company),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Bulk imports: what was asked, how far it got, and what came of it.
+//! Bulk imports: the request, the progress and the result.
 
 use profile_protocol::ProfileId;
 
@@ -7,71 +7,71 @@ use crate::{Timestamp, limits};
 /// The record of one bulk import.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ImportJob {
-    /// What a list of imports tells.
+    /// What a list of imports shows.
     pub head: ImportHead,
-    /// What only somebody who asks for this import is told.
+    /// What only a request for this import shows.
     pub body: ImportBody,
 }
 
-/// What a list of imports tells of each.
+/// The part of a bulk import that a list of imports shows.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ImportHead {
     /// The id, which begins with the time, as a profile's does.
     pub id: ProfileId,
-    /// When it was asked for.
+    /// When it was requested.
     pub created: Timestamp,
-    /// When it was begun.
+    /// When processing started.
     pub started: Option<Timestamp>,
-    /// When it was finished.
+    /// When processing ended.
     pub ended: Option<Timestamp>,
-    /// How many profiles are to be imported.
+    /// The number of profiles in the request.
     pub total: u32,
-    /// How many of them were.
+    /// The number of profiles that were imported.
     pub completed: u32,
-    /// How many of them could not be.
+    /// The number of profiles that could not be imported.
     pub failed: u32,
 }
 
-/// What came of a bulk import.
+/// The result of a bulk import.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct ImportBody {
-    /// The profiles it created or updated, in the order of its rows: at most
+    /// The profiles that the import created or updated, in the order of its rows: at most
     /// [`limits::IMPORT_PROFILES`].
     pub profiles: Vec<ProfileId>,
-    /// What was wrong, in the order of its rows: at most [`limits::IMPORT_ERRORS`].
+    /// The problems, in the order of the rows: at most [`limits::IMPORT_ERRORS`].
     pub errors: Vec<ImportError>,
 }
 
-/// One thing that was wrong with one row of a bulk import. Texts are kept up to
-/// [`limits::IMPORT_TEXT_BYTES`] each. No value of a person may be in them: they
+/// One problem of one row of a bulk import. Each text keeps at most
+/// [`limits::IMPORT_TEXT_BYTES`]. The texts must not contain a value of a person, since they
 /// outlive a deletion.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ImportError {
-    /// Which profile, from 0.
+    /// The row, counted from 0.
     pub row: u32,
     /// The code of the problem.
     pub code: String,
-    /// Its name.
+    /// The name of the problem.
     pub title: String,
-    /// What is wrong in this case.
+    /// The explanation of this occurrence.
     pub detail: String,
-    /// Where it stands in the body.
+    /// The location in the request body, as a JSON pointer.
     pub pointer: String,
 }
 
 impl ImportBody {
-    /// The same, cut to its bounds.
+    /// Truncates lists and texts to their limits.
     pub(crate) fn bounded(mut self) -> ImportBody {
         self.profiles.truncate(limits::IMPORT_PROFILES);
         self.errors.truncate(limits::IMPORT_ERRORS);
         for ImportError { row: _, code, title, detail, pointer } in &mut self.errors {
-            [code, title, detail, pointer].into_iter().for_each(cut);
+            [code, title, detail, pointer].into_iter().for_each(truncate);
         }
         self
     }
 }
 
-fn cut(text: &mut String) {
+fn truncate(text: &mut String) {
     text.truncate(text.floor_char_boundary(limits::IMPORT_TEXT_BYTES));
 }
 
@@ -80,11 +80,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_cut_between_two_characters() {
+    fn a_text_is_truncated_between_two_characters() {
         let mut text = format!("{}é", "x".repeat(limits::IMPORT_TEXT_BYTES - 1));
-        cut(&mut text);
+        truncate(&mut text);
         assert_eq!(text.len(), limits::IMPORT_TEXT_BYTES - 1);
-        cut(&mut text);
+        truncate(&mut text);
         assert_eq!(text.len(), limits::IMPORT_TEXT_BYTES - 1);
     }
 }

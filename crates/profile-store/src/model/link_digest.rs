@@ -1,25 +1,26 @@
-//! Digests of claims: enough to know a claim again, and nothing of what it named.
+//! Link digests: they recognize a claim without storing the identifier that it named.
 
 use profile_protocol::ProfileId;
 use sha2::{Digest, Sha256};
 
 use crate::{Identifier, ProfileRef};
 
-/// Sets these digests apart from all others of the same values.
+/// The domain separator of these digests.
 const DOMAIN: &[u8] = b"profile-store apart 1\0";
 
-/// The digest of a claim that led to a merge which was undone. A profile remembers
-/// these for as long as it lives, and by then the value may be another person's,
-/// who may ask for it to be deleted everywhere.
+/// The digest of a claim that led to a merge which was undone.
+///
+/// A profile keeps these digests for as long as it exists. By then the identifier may belong to
+/// another person, who may ask for its deletion, so the identifier itself is not kept.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct LinkDigest {
     bits: u128,
 }
 
 impl LinkDigest {
-    /// The digest of a claim that led to `from`. The same claim has another digest
-    /// where it led to another profile.
-    pub fn of(from: ProfileId, link: &ProfileRef) -> LinkDigest {
+    /// The digest of a claim target that led to `from`. The same target has another digest for
+    /// another profile.
+    pub fn from_link(from: ProfileId, link: &ProfileRef) -> LinkDigest {
         let mut hasher = Sha256::new_with_prefix(DOMAIN);
         hasher.update(from.bits().to_be_bytes());
         match link {
@@ -60,21 +61,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_digest_is_what_it_always_was() {
+    fn the_digest_of_a_claim_never_changes() {
         let email = ProfileRef::Identifier(Identifier::Email("a@b.co".parse().unwrap()));
-        let digest = LinkDigest::of(ProfileId::from_bits(2), &email);
+        let digest = LinkDigest::from_link(ProfileId::from_bits(2), &email);
         assert_eq!(digest.bits(), 0x33bc_af4f_620f_8c8a_6cba_d842_0872_4ba7);
-        let digest =
-            LinkDigest::of(ProfileId::from_bits(2), &ProfileRef::Id(ProfileId::from_bits(4)));
+        let digest = LinkDigest::from_link(
+            ProfileId::from_bits(2),
+            &ProfileRef::Id(ProfileId::from_bits(4)),
+        );
         assert_eq!(digest.bits(), 0xc7b9_d445_5d60_77f9_b2fe_e9e2_cdba_287e);
     }
 
     #[test]
-    fn the_same_text_of_another_kind_or_leading_elsewhere_has_another_digest() {
+    fn the_digest_depends_on_the_kind_of_the_identifier_and_on_the_profile() {
         let [here, there] = [1, 2].map(ProfileId::from_bits);
         let device = ProfileRef::Identifier(Identifier::AnonymousId("x1".parse().unwrap()));
         let customer = ProfileRef::Identifier(Identifier::ExternalId("x1".parse().unwrap()));
-        assert_ne!(LinkDigest::of(here, &device), LinkDigest::of(here, &customer));
-        assert_ne!(LinkDigest::of(here, &device), LinkDigest::of(there, &device));
+        assert_ne!(LinkDigest::from_link(here, &device), LinkDigest::from_link(here, &customer));
+        assert_ne!(LinkDigest::from_link(here, &device), LinkDigest::from_link(there, &device));
     }
 }

@@ -1,25 +1,27 @@
-//! Outcomes: what became of one request, and why. No value of a person is in
-//! them, only the names of what changed.
+//! Outcomes: the result of one request, and why. An outcome contains names of attributes, but no
+//! value of a person.
 
 use std::fmt;
 
 use profile_protocol::{ChangedAttribute, IdentifierKind, ProfileId, Revision};
 
-use crate::{ClaimSource, InvalidToken, Timestamp, Unsigned};
+use crate::{
+    Timestamp,
+    model::claim::{ClaimSource, InvalidToken, Unsigned},
+};
 
-/// Who is asking.
+/// The sender of a request.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Caller {
-    /// Anyone who knows the company's public key. Identifiers that a profile
-    /// holds are never rewritten.
+    /// A holder of the company's public key. A client never replaces an identifier of a profile.
     Client,
-    /// The company itself. Identifiers are replaced.
+    /// The company itself, with a private key. It replaces identifiers.
     Server,
 }
 
 impl Caller {
-    /// The word for it in records and answers.
-    pub const fn word(self) -> &'static str {
+    /// The name in answers.
+    pub const fn as_str(self) -> &'static str {
         match self {
             Caller::Client => "client",
             Caller::Server => "server",
@@ -27,26 +29,26 @@ impl Caller {
     }
 }
 
-/// What a request did to the profile it is about.
+/// What a request did to its profile.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Effect {
-    /// There was none; now there is.
+    /// The request created the profile.
     Created,
-    /// Something about it changed.
+    /// The request changed the profile.
     Updated,
-    /// Nothing about it changed.
+    /// The request changed nothing.
     Unchanged,
-    /// No claim led to anybody, and none could be held.
+    /// No claim found a profile, and none could be attached to a new one.
     Unidentified,
-    /// A merge into it was undone.
+    /// A merge into the profile was undone.
     Unmerged,
-    /// It was deleted.
+    /// The profile was deleted.
     Deleted,
 }
 
 impl Effect {
-    /// The word for it in records and answers.
-    pub const fn word(self) -> &'static str {
+    /// The name in answers.
+    pub const fn as_str(self) -> &'static str {
         match self {
             Effect::Created => "created",
             Effect::Updated => "updated",
@@ -58,32 +60,30 @@ impl Effect {
     }
 }
 
-/// What became of one claim.
+/// The result of one claim.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum ClaimResult {
-    /// It led to the survivor.
+    /// The claim found the survivor.
     Matched,
-    /// It led to nobody and now leads to the survivor.
+    /// The claim found no profile. The survivor now holds its identifier.
     Attached,
-    /// As `Attached`, and the identifier that was in its place no longer leads
-    /// anywhere.
+    /// As `Attached`. The identifier of the same kind that the survivor held was removed.
     Replaced,
-    /// It led to this other profile, which was merged into the survivor.
+    /// The claim found this other profile, which was merged into the survivor.
     Absorbed(ProfileId),
-    /// It named this absorbed profile, which lives again.
+    /// The claim named this absorbed profile, which was restored.
     Restored(ProfileId),
-    /// Nothing was claimed: an identifier of this kind was let go of, by the survivor
-    /// or by a profile merged into it.
+    /// Not a claim: the survivor, or a profile merged into it, lost an identifier of this kind.
     Released,
-    /// It led to another profile, which stays apart.
+    /// The claim found another profile, which was not merged.
     Refused(Refused),
-    /// It led to nobody and was not taken up.
+    /// The claim found no profile, and its identifier was not attached.
     Ignored(Ignored),
 }
 
 impl ClaimResult {
-    /// The word for it in records and answers.
-    pub const fn word(self) -> &'static str {
+    /// The name in answers.
+    pub const fn as_str(self) -> &'static str {
         match self {
             ClaimResult::Matched => "matched",
             ClaimResult::Attached | ClaimResult::Replaced => "attached",
@@ -94,6 +94,20 @@ impl ClaimResult {
             ClaimResult::Ignored(_) => "ignored",
         }
     }
+
+    /// The profile that the claim led to a merge of.
+    pub(crate) const fn absorbed(self) -> Option<ProfileId> {
+        match self {
+            ClaimResult::Absorbed(id) => Some(id),
+            ClaimResult::Matched
+            | ClaimResult::Attached
+            | ClaimResult::Replaced
+            | ClaimResult::Restored(_)
+            | ClaimResult::Released
+            | ClaimResult::Refused(_)
+            | ClaimResult::Ignored(_) => None,
+        }
+    }
 }
 
 /// Why a claim was refused.
@@ -101,19 +115,18 @@ impl ClaimResult {
 pub enum Refused {
     /// The value is a placeholder such as `undefined`.
     Sentinel,
-    /// The other profile owns an identifier of this kind, of higher authority
-    /// than the claim.
+    /// The other profile holds an identifier of this kind, which has higher authority than the
+    /// claim.
     OwnsHigher(IdentifierKind),
-    /// Both hold an identifier of this kind, and not the same.
+    /// The profiles hold different identifiers of this kind.
     HeldDifferently(IdentifierKind),
-    /// The same claim merged the two before, and that was undone.
+    /// The same claim merged the profiles before, and that merge was undone.
     Undone,
-    /// The company wrote something else of the one than of the other, and protects what
-    /// it wrote.
+    /// The company wrote different values to the profiles, and protects them.
     Protected,
-    /// As many profiles as may be have been merged into the survivor.
+    /// The survivor has reached the limit of merges.
     MergeCap,
-    /// The two together would have more properties than a profile may.
+    /// The merged profile would exceed the limit of properties.
     TooLarge,
 }
 
@@ -134,18 +147,17 @@ impl fmt::Display for Refused {
 /// Why a claim was ignored.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Ignored {
-    /// The survivor's place for it holds another value, which a client may not
-    /// replace.
+    /// The survivor holds another identifier of this kind, or its list is full.
     PlaceTaken,
     /// No profile has, or had, this id.
     UnknownId,
-    /// The id is of a form that this system never gives out.
+    /// The id has a form that this system never generates.
     ForeignId,
-    /// Only the company itself may change secondary addresses.
+    /// Only the company itself may change secondary email addresses.
     ServerOnly,
-    /// The token stands for nobody.
+    /// The token names no profile.
     Token(InvalidToken),
-    /// The company wants it signed, and it is not.
+    /// The company requires a signature, and the claim has none that is valid.
     Unsigned(Unsigned),
 }
 
@@ -162,51 +174,50 @@ impl fmt::Display for Ignored {
     }
 }
 
-/// One claim and what became of it.
+/// One claim and its result.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct ClaimOutcome {
     /// The kind of the claim.
     pub kind: IdentifierKind,
-    /// Where it stood.
+    /// The part of the request that the claim comes from.
     pub origin: ClaimSource,
-    /// What became of it.
+    /// The result.
     pub result: ClaimResult,
 }
 
-/// What became of one request.
+/// The result of one request.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Outcome {
-    /// Its number among the company's outcomes: greater than every earlier one.
+    /// The number among the company's outcomes, greater than every earlier one.
     pub sequence: u64,
-    /// When it was decided.
+    /// When the request was decided.
     pub at: Timestamp,
-    /// Who asked.
+    /// The sender of the request.
     pub caller: Caller,
-    /// The revision they asked at.
+    /// The API revision of the request.
     pub revision: Revision,
-    /// The profile the request turned out to be about.
+    /// The profile that the request concerns.
     pub survivor: Option<ProfileId>,
-    /// What it did to that profile.
+    /// What the request did to that profile.
     pub effect: Effect,
-    /// What became of each claim, in the order in which they were looked up,
-    /// then of what was said but is no claim.
+    /// The result of each claim in lookup order, then of identifiers that are not claims.
     pub claims: Vec<ClaimOutcome>,
     /// The attributes that changed: at most [`limits::CHANGED_NAMES`] of them.
     ///
     /// [`limits::CHANGED_NAMES`]: crate::limits::CHANGED_NAMES
     pub changed: Vec<ChangedAttribute>,
-    /// How many more changed than are listed.
+    /// The number of further attributes that changed.
     pub changed_unlisted: usize,
-    /// The attributes that a client would have changed, had the company not written
-    /// them and protected them: at most [`limits::CHANGED_NAMES`] of them.
+    /// The attributes that a client did not change because the company protects them: at most
+    /// [`limits::CHANGED_NAMES`] of them.
     ///
     /// [`limits::CHANGED_NAMES`]: crate::limits::CHANGED_NAMES
     pub withheld: Vec<ChangedAttribute>,
-    /// How many more were withheld than are listed.
+    /// The number of further attributes that were withheld.
     pub withheld_unlisted: usize,
-    /// The newest earlier outcomes about the survivor and about each profile it
-    /// absorbed, or that was restored from it, in the order of the claims that name
-    /// them: follow these to read a profile's history.
+    /// The numbers of the previous outcomes about the survivor and about each profile that was
+    /// merged into it or restored from it, in the order of the claims. They link the history of
+    /// a profile.
     pub previous: Vec<u64>,
 }
 
@@ -214,12 +225,13 @@ impl Outcome {
     /// The profiles that were merged into the survivor.
     pub fn absorbed(&self) -> impl Iterator<Item = ProfileId> {
         let mut seen = Vec::new();
-        self.claims.iter().filter_map(move |claim| match claim.result {
-            ClaimResult::Absorbed(id) if !seen.contains(&id) => {
-                seen.push(id);
-                Some(id)
+        let absorbed = self.claims.iter().filter_map(|claim| claim.result.absorbed());
+        absorbed.filter(move |id| {
+            let is_new = !seen.contains(id);
+            if is_new {
+                seen.push(*id);
             }
-            _ => None,
+            is_new
         })
     }
 }

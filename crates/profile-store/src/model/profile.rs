@@ -1,4 +1,4 @@
-//! Profiles: who a person is and what is known about them.
+//! Profiles: the identifiers and attributes of one person.
 
 use profile_protocol::{
     AnonymousId, Attributes, Email, ExternalId, IdentifierKind, PhoneNumber, ProfileId,
@@ -6,21 +6,21 @@ use profile_protocol::{
 
 use crate::{Authored, LinkDigest, ProfileRef, Timestamp};
 
-/// An identifier that can lead to a profile.
+/// An identifier of a profile.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Identifier {
-    /// What a browser or device calls itself.
+    /// The id that a browser or device gave itself.
     AnonymousId(AnonymousId),
     /// A phone number.
     PhoneNumber(PhoneNumber),
     /// An email address, primary or secondary.
     Email(Email),
-    /// What the company's own system calls this person.
+    /// The id of the person in the company's own system.
     ExternalId(ExternalId),
 }
 
 impl Identifier {
-    /// Its kind, and so its authority.
+    /// The kind, which determines the authority.
     pub fn kind(&self) -> IdentifierKind {
         match self {
             Identifier::AnonymousId(_) => IdentifierKind::AnonymousId,
@@ -30,7 +30,7 @@ impl Identifier {
         }
     }
 
-    /// Its canonical text.
+    /// The canonical text.
     pub fn as_str(&self) -> &str {
         match self {
             Identifier::AnonymousId(id) => id.as_str(),
@@ -41,23 +41,23 @@ impl Identifier {
     }
 }
 
-/// The identifiers a profile holds.
+/// The identifiers that a profile holds.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct ProfileIdentifiers {
-    /// What the company's own system calls this person.
+    /// The id of the person in the company's own system.
     pub external_id: Option<ExternalId>,
-    /// The primary address.
+    /// The primary email address.
     pub email: Option<Email>,
     /// The phone number.
     pub phone_number: Option<PhoneNumber>,
-    /// Devices and browsers, oldest first.
+    /// The ids of devices and browsers, oldest first.
     pub anonymous_ids: Vec<AnonymousId>,
-    /// Further addresses, oldest first.
+    /// The secondary email addresses, oldest first.
     pub secondary_emails: Vec<Email>,
 }
 
 impl ProfileIdentifiers {
-    /// Every identifier that leads to the profile.
+    /// Every identifier of the profile.
     pub fn iter(&self) -> impl Iterator<Item = Identifier> {
         let ProfileIdentifiers {
             external_id,
@@ -73,7 +73,7 @@ impl ProfileIdentifiers {
         external_id.chain(emails).chain(phone_number).chain(anonymous_ids)
     }
 
-    /// Whether the profile holds this very identifier.
+    /// Whether the profile holds this identifier.
     pub fn holds(&self, identifier: &Identifier) -> bool {
         match identifier {
             Identifier::AnonymousId(id) => self.anonymous_ids.contains(id),
@@ -85,7 +85,7 @@ impl ProfileIdentifiers {
         }
     }
 
-    /// The kind of highest authority among the identifiers held.
+    /// The kind of highest authority among the identifiers.
     pub fn highest(&self) -> Option<IdentifierKind> {
         if self.external_id.is_some() {
             Some(IdentifierKind::ExternalId)
@@ -101,49 +101,48 @@ impl ProfileIdentifiers {
     }
 }
 
-/// One person, as far as is known.
+/// One person.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Profile {
     /// The id, which never changes.
     pub id: ProfileId,
-    /// When the person was first heard of.
+    /// When the profile was created, or the earliest of the profiles merged into it.
     pub created: Timestamp,
-    /// When anything about them last changed.
+    /// When the profile last changed.
     pub updated: Timestamp,
-    /// Who they are.
+    /// The identifiers.
     pub identifiers: ProfileIdentifiers,
-    /// What is known about them.
+    /// The attributes.
     pub attributes: Attributes,
-    /// Which of that the company itself wrote.
+    /// The attributes that the company itself wrote.
     pub authored: Authored,
-    /// The ids of the profiles that were merged into this one, and of those
-    /// merged into them: all of them resolve to this one.
+    /// The ids of the profiles that were merged into this one, directly or through another
+    /// profile. Each is an alias of this profile.
     pub absorbed: Vec<ProfileId>,
-    /// The newest outcome about this profile.
+    /// The number of the newest outcome about this profile.
     pub last_outcome: Option<u64>,
-    /// Merges that were undone, and the claims that are not to repeat them, oldest
-    /// first.
+    /// The do-not-merge marks, oldest first.
     pub do_not_merge: Vec<DoNotMerge>,
 }
 
-/// A profile that this one was once merged into, wrongly.
+/// A do-not-merge mark: a merge that was undone and that the same claim must not repeat.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DoNotMerge {
-    /// The profile it was merged into.
+    /// The profile that the marked profile was merged into.
     pub from: ProfileId,
-    /// The claim that led to it, as a digest. Any other claim may merge the two again.
+    /// The digest of the claim that led to the merge. Any other claim may merge the two again.
     pub link: LinkDigest,
 }
 
 impl DoNotMerge {
-    /// What is remembered of a merge into `from` that this claim led to.
+    /// Marks a merge into `from` that a claim of this target led to.
     pub fn new(from: ProfileId, link: &ProfileRef) -> DoNotMerge {
-        DoNotMerge { from, link: LinkDigest::of(from, link) }
+        DoNotMerge { from, link: LinkDigest::from_link(from, link) }
     }
 }
 
 impl Profile {
-    /// A person of whom nothing is known yet.
+    /// A profile without identifiers and attributes.
     pub fn new(id: ProfileId, now: Timestamp) -> Profile {
         Profile {
             id,
@@ -156,14 +155,5 @@ impl Profile {
             last_outcome: None,
             do_not_merge: Vec::new(),
         }
-    }
-
-    /// Whether this claim merged this profile into `survivor` before, and that was
-    /// undone.
-    pub(crate) fn is_apart_from(&self, survivor: &Profile, link: &ProfileRef) -> bool {
-        let same = |id: ProfileId| id == survivor.id || survivor.absorbed.contains(&id);
-        self.do_not_merge.iter().any(|do_not_merge| {
-            same(do_not_merge.from) && *do_not_merge == DoNotMerge::new(do_not_merge.from, link)
-        })
     }
 }

@@ -1,76 +1,62 @@
-//! Lists of profiles, page by page, in an order.
+//! Sorted lists of profiles, page by page.
 //!
-//! A page is read in stretches of an index. What an index says is held against the
-//! profile itself, since a change may overtake the reader between the two.
+//! A page is read in chunks of an index. Each index entry is checked against the profile itself,
+//! since the profile may change between the two reads.
 
 use profile_protocol::{CompanyId, ProfileId};
 
 use crate::{
-    Identifier, Profile, SortCursor, Timestamp,
+    Identifier, Profile, SortCursor, SortKey, Timestamp,
     engine::{Engine, EngineError, Key, Order, Scan, Value},
     id_generator,
-    layout::key::{self, Kind, Parsed},
+    layout::key::{self, KeyKind, ParsedKey},
     layout::record,
     layout::sort_cursor::SortPosition,
     limits,
 };
 
-/// What profiles are sorted by.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum SortKey {
-    /// Their ids.
-    Id,
-    /// When they were created; of the same moment, their ids.
-    Created,
-    /// When they were last updated; of the same moment, their ids.
-    Updated,
-    /// Their primary addresses, by bytes. Who has none comes after all others, by
-    /// id.
-    Email,
-}
-
-/// A span of time, without its ends.
+/// A span of time, exclusive of both ends.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Span {
-    /// The moment after which it begins; nothing if it always was.
+    /// The start, or nothing if the span has none.
     pub after: Option<Timestamp>,
-    /// The moment before which it ends; nothing if it never does.
+    /// The end, or nothing if the span has none.
     pub before: Option<Timestamp>,
 }
 
 impl Span {
-    /// Whether this moment lies in it.
+    /// Whether the span contains this time.
     pub fn contains(self, at: Timestamp) -> bool {
         self.after.is_none_or(|after| after < at) && self.before.is_none_or(|before| at < before)
     }
 }
 
-/// Which profiles are asked for.
+/// A request for one page of a list of profiles.
 #[derive(Clone, Debug)]
 pub struct Listing {
-    /// Whose profiles they are.
+    /// The company that the profiles belong to.
     pub company: CompanyId,
-    /// What they are sorted by.
+    /// The attribute to sort by.
     pub sort: SortKey,
-    /// Which way they are sorted.
+    /// The direction of the order.
     pub order: Order,
-    /// When they were created.
+    /// The span in which listed profiles were created.
     pub created: Span,
-    /// When they were last updated.
+    /// The span in which listed profiles were last updated.
     pub updated: Span,
-    /// Where the page begins; nothing for the first. A position in another order
-    /// begins no page.
+    /// The start of the page, or nothing for the first page. The page at a cursor of another
+    /// order is empty.
     pub from: Option<SortCursor>,
-    /// How many profiles are wanted, from 1 to [`limits::LIST_PAGE`].
+    /// The maximum number of profiles, from 1 to [`limits::LIST_PAGE`].
     pub limit: usize,
 }
 
 /// One page of a list of profiles.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct ProfilePage {
-    /// The profiles, in the order asked for.
+    /// The profiles, in the order of the list.
     pub profiles: Vec<Profile>,
-    /// Where the next page begins; nothing if this is the last.
+    /// The start of the next page, or nothing if this is the last page.
     pub next: Option<SortCursor>,
 }
 
@@ -83,96 +69,96 @@ pub(crate) async fn read(
         return Ok(ProfilePage::default());
     }
     let limit = listing.limit.clamp(1, limits::LIST_PAGE);
-    let mut reader = Reader { engine, listing, looked_at: 0 };
-    let mut place = from.as_ref().map(|from| from.place.clone());
+    let mut reader = PageReader { engine, listing, entries_read: 0 };
+    let mut last = from.as_ref().map(|from| from.position.clone());
     let (mut profiles, mut bytes) = (Vec::new(), 0);
-    // One more than is wanted tells whether anything follows. What is missing then is
-    // sought in larger steps.
+    // One entry more than requested shows whether the page is the last. If entries did not match,
+    // the rest is read in larger chunks.
     let mut wanted = limit + 1;
     while let Some(step) = reader.allowed(wanted) {
-        let Stretch { candidates, is_last } = reader.stretch(place.as_ref(), step).await?;
+        let Chunk { candidates, is_last } = reader.chunk(last.as_ref(), step).await?;
         for candidate in candidates {
             if profiles.len() == limit || limits::LIST_BYTES <= bytes {
-                return Ok(ProfilePage { profiles, next: position(order, place) });
+                return Ok(ProfilePage { profiles, next: cursor(order, last) });
             }
             if let Some(profile) = reader.listed(&candidate)? {
                 bytes += candidate.value.map_or(0, |value| value.len());
                 profiles.push(profile);
             }
-            place = Some(candidate.place);
+            last = Some(candidate.position);
         }
         if is_last {
             return Ok(ProfilePage { profiles, next: None });
         }
-        wanted = limits::LIST_STRETCH;
+        wanted = limits::LIST_CHUNK;
     }
-    Ok(ProfilePage { profiles, next: position(order, place) })
+    Ok(ProfilePage { profiles, next: cursor(order, last) })
 }
 
-fn position(order: Order, place: Option<SortPosition>) -> Option<SortCursor> {
-    place.map(|place| SortCursor { order, place })
+fn cursor(order: Order, position: Option<SortPosition>) -> Option<SortCursor> {
+    position.map(|position| SortCursor { order, position })
 }
 
-/// What an index says stands at a place.
+/// An index entry.
 struct Candidate {
-    place: SortPosition,
+    position: SortPosition,
     id: ProfileId,
-    /// The profile's record.
+    /// The record of the profile.
     value: Option<Value>,
 }
 
-/// Candidates that follow one another.
-struct Stretch {
+/// Consecutive index entries.
+struct Chunk {
     candidates: Vec<Candidate>,
-    /// Whether none follow.
+    /// Whether no entries follow.
     is_last: bool,
 }
 
-struct Reader<'a> {
+struct PageReader<'a> {
     engine: &'a dyn Engine,
     listing: &'a Listing,
-    /// Entries read so far.
-    looked_at: usize,
+    /// The number of index entries that were read.
+    entries_read: usize,
 }
 
-impl Reader<'_> {
-    /// How long the next stretch may be, of which so many candidates are wanted.
+impl PageReader<'_> {
+    /// The length of the next chunk, of which `wanted` entries are needed, or nothing at the limit.
     fn allowed(&self, wanted: usize) -> Option<usize> {
         let indexes = if self.listing.sort == SortKey::Created { 2 } else { 1 };
-        let left = limits::LIST_ENTRIES.saturating_sub(self.looked_at) / indexes;
-        Some(wanted.min(limits::LIST_STRETCH).min(left)).filter(|&step| 0 < step)
+        let left = limits::LIST_ENTRIES.saturating_sub(self.entries_read) / indexes;
+        Some(wanted.min(limits::LIST_CHUNK).min(left)).filter(|&step| 0 < step)
     }
 
-    /// The next candidates after a place, with their profiles.
-    async fn stretch(
+    /// The entries after a position, with the records of their profiles.
+    async fn chunk(
         &mut self,
         from: Option<&SortPosition>,
         step: usize,
-    ) -> Result<Stretch, EngineError> {
-        let mut stretch = match self.listing.sort {
+    ) -> Result<Chunk, EngineError> {
+        let mut chunk = match self.listing.sort {
             SortKey::Id => self.by_id(from, step).await?,
             SortKey::Created => self.by_created(from, step).await?,
             SortKey::Updated => self.by_updated(from, step).await?,
             SortKey::Email => self.by_email(from, step).await?,
         };
         let company = &self.listing.company;
-        let lacking = stretch.candidates.iter_mut().filter(|candidate| candidate.value.is_none());
-        let lacking: Vec<&mut Candidate> = lacking.collect();
+        let missing = chunk.candidates.iter_mut().filter(|candidate| candidate.value.is_none());
+        let missing: Vec<&mut Candidate> = missing.collect();
         let keys: Vec<Key> =
-            lacking.iter().map(|candidate| key::profile(company, candidate.id)).collect();
+            missing.iter().map(|candidate| key::profile(company, candidate.id)).collect();
         let values = self.engine.read(&keys).await?;
-        for (candidate, value) in lacking.into_iter().zip(values) {
+        for (candidate, value) in missing.into_iter().zip(values) {
             candidate.value = value;
         }
-        Ok(stretch)
+        Ok(chunk)
     }
 
-    /// The profile, if it stands where the index says and was asked for.
+    /// The profile, if it still has this position and lies in the requested spans.
     fn listed(&self, candidate: &Candidate) -> Result<Option<Profile>, EngineError> {
-        let Candidate { place, id, value: Some(value) } = candidate else { return Ok(None) };
+        let Candidate { position, id, value: Some(value) } = candidate else { return Ok(None) };
         let profile = record::decode_profile(*id, value)?;
         let Listing { created, updated, .. } = self.listing;
-        let listed = place.is_of(&profile)
+        let listed = position.is_position_of(&profile)
             && created.contains(profile.created)
             && updated.contains(profile.updated);
         Ok(listed.then_some(profile))
@@ -182,73 +168,80 @@ impl Reader<'_> {
         &mut self,
         from: Option<&SortPosition>,
         step: usize,
-    ) -> Result<Stretch, EngineError> {
+    ) -> Result<Chunk, EngineError> {
         let company = &self.listing.company;
         let after = match from {
             Some(SortPosition::Id(id)) => Some(key::profile(company, *id)),
-            _ => None,
+            Some(
+                SortPosition::Created(..)
+                | SortPosition::Updated(..)
+                | SortPosition::Email(_)
+                | SortPosition::NoEmail(_),
+            )
+            | None => None,
         };
-        let candidates = self.scan(key::prefix(company, Kind::Profile), after, step).await?;
-        Ok(Stretch { is_last: candidates.len() < step, candidates })
+        let candidates = self.scan(key::prefix(company, KeyKind::Profile), after, step).await?;
+        Ok(Chunk { is_last: candidates.len() < step, candidates })
     }
 
     async fn by_updated(
         &mut self,
         from: Option<&SortPosition>,
         step: usize,
-    ) -> Result<Stretch, EngineError> {
+    ) -> Result<Chunk, EngineError> {
         let Listing { ref company, order, updated, .. } = *self.listing;
         let from = start(order, updated, from);
         let after = from.map(|(at, id)| key::updated(company, at, id));
-        let candidates = self.scan(key::prefix(company, Kind::Updated), after, step).await?;
-        Ok(within(updated, Stretch { is_last: candidates.len() < step, candidates }))
+        let candidates = self.scan(key::prefix(company, KeyKind::Updated), after, step).await?;
+        Ok(within(updated, Chunk { is_last: candidates.len() < step, candidates }))
     }
 
-    /// Profile keys are in order of the times in their ids. Those that were created at
-    /// another time have a key of another kind, too.
+    /// Reads two indexes: profile keys are in the order of the times in their ids, and profiles
+    /// that were created at another time also have an index entry.
     async fn by_created(
         &mut self,
         from: Option<&SortPosition>,
         step: usize,
-    ) -> Result<Stretch, EngineError> {
+    ) -> Result<Chunk, EngineError> {
         let Listing { ref company, order, created, .. } = *self.listing;
         let from = start(order, created, from);
         let after = from.map(|(at, id)| key::created(company, at, id));
-        // Whoever gets such a key meanwhile is not found under both: profiles are read
-        // after it.
-        let moved = self.scan(key::prefix(company, Kind::Created), after, step).await?;
-        let after = from.and_then(|(at, id)| beside(order, at, id));
+        // A profile that gets an index entry between the two scans is not listed twice, since its
+        // record is read last.
+        let indexed = self.scan(key::prefix(company, KeyKind::Created), after, step).await?;
+        let after = from.and_then(|(at, id)| id_after(order, at, id));
         let after = after.map(|id| key::profile(company, id));
-        let born = self.scan(key::prefix(company, Kind::Profile), after, step).await?;
-        let is_last = moved.len() < step && born.len() < step;
-        let mut candidates: Vec<Candidate> = moved.into_iter().chain(born).collect();
-        candidates.sort_by_key(|candidate| candidate.place.time_and_id());
+        let profiles = self.scan(key::prefix(company, KeyKind::Profile), after, step).await?;
+        let is_last = indexed.len() < step && profiles.len() < step;
+        let mut candidates: Vec<Candidate> = indexed.into_iter().chain(profiles).collect();
+        candidates.sort_by_key(|candidate| candidate.position.time_and_id());
         if order == Order::Descending {
             candidates.reverse();
         }
-        // Beyond as many as were read of either, some of the other may be lacking.
+        // Beyond the length of one chunk, entries of the other index may be missing.
         if !is_last {
             candidates.truncate(step);
         }
-        Ok(within(created, Stretch { candidates, is_last }))
+        Ok(within(created, Chunk { candidates, is_last }))
     }
 
-    /// Keys of addresses come before those of profiles without one, in the order of
-    /// keys as in this one.
+    /// Reads two indexes: keys of email addresses precede those of profiles without one, as in the
+    /// order of the list.
     async fn by_email(
         &mut self,
         from: Option<&SortPosition>,
         step: usize,
-    ) -> Result<Stretch, EngineError> {
+    ) -> Result<Chunk, EngineError> {
         let company = &self.listing.company;
         let after = match from {
             Some(SortPosition::Email(email)) => {
                 Some(key::identifier(company, &Identifier::Email(email.clone())))
             }
             Some(SortPosition::NoEmail(id)) => Some(key::no_email(company, *id)),
-            _ => None,
+            Some(SortPosition::Id(_) | SortPosition::Created(..) | SortPosition::Updated(..))
+            | None => None,
         };
-        let mut prefixes = [key::email_prefix(company), key::prefix(company, Kind::NoEmail)];
+        let mut prefixes = [key::email_prefix(company), key::prefix(company, KeyKind::NoEmail)];
         if self.listing.order == Order::Descending {
             prefixes.reverse();
         }
@@ -257,10 +250,10 @@ impl Reader<'_> {
             let left = step - candidates.len();
             candidates.extend(self.scan(prefix, after.clone(), left).await?);
             if candidates.len() == step {
-                return Ok(Stretch { candidates, is_last: false });
+                return Ok(Chunk { candidates, is_last: false });
             }
         }
-        Ok(Stretch { candidates, is_last: true })
+        Ok(Chunk { candidates, is_last: true })
     }
 
     async fn scan(
@@ -271,37 +264,45 @@ impl Reader<'_> {
     ) -> Result<Vec<Candidate>, EngineError> {
         let scan = Scan { prefix, after, order: self.listing.order, limit };
         let entries = self.engine.scan(&scan).await?;
-        self.looked_at += entries.len();
+        self.entries_read += entries.len();
         let candidate = |(key, value): (Key, Value)| {
-            let unknown = || EngineError::Damaged("an index leads to what is no profile".into());
+            let unknown = || EngineError::Damaged("an index entry has an unknown form".into());
             self.candidate(&key, value).ok_or_else(unknown)
         };
         entries.into_iter().map(candidate).collect()
     }
 
     fn candidate(&self, key: &Key, value: Value) -> Option<Candidate> {
-        let (place, id, value) = match key::parse(key)? {
-            Parsed::Profile(_, id) if self.listing.sort == SortKey::Created => {
-                (SortPosition::born(id), id, Some(value))
+        let (position, id, value) = match key::parse(key)? {
+            ParsedKey::Profile(_, id) if self.listing.sort == SortKey::Created => {
+                (SortPosition::from_profile_key(id), id, Some(value))
             }
-            Parsed::Profile(_, id) => (SortPosition::Id(id), id, Some(value)),
-            Parsed::Created(_, at, id) => (SortPosition::Created(at, id), id, None),
-            Parsed::Updated(_, at, id) => (SortPosition::Updated(at, id), id, None),
-            Parsed::NoEmail(_, id) => (SortPosition::NoEmail(id), id, None),
-            Parsed::Identifier(_, Identifier::Email(email)) => {
+            ParsedKey::Profile(_, id) => (SortPosition::Id(id), id, Some(value)),
+            ParsedKey::Created(_, at, id) => (SortPosition::Created(at, id), id, None),
+            ParsedKey::Updated(_, at, id) => (SortPosition::Updated(at, id), id, None),
+            ParsedKey::NoEmail(_, id) => (SortPosition::NoEmail(id), id, None),
+            ParsedKey::Identifier(_, Identifier::Email(email)) => {
                 (SortPosition::Email(email), record::decode_id(&value).ok()?, None)
             }
-            _ => return None,
+            ParsedKey::Identifier(
+                _,
+                Identifier::AnonymousId(_) | Identifier::PhoneNumber(_) | Identifier::ExternalId(_),
+            )
+            | ParsedKey::Alias(..)
+            | ParsedKey::Format
+            | ParsedKey::Import(..)
+            | ParsedKey::ImportBody(..)
+            | ParsedKey::Merge(..)
+            | ParsedKey::Outcomes(..) => return None,
         };
-        Some(Candidate { place, id, value })
+        Some(Candidate { position, id, value })
     }
 }
 
 const FIRST: ProfileId = ProfileId::from_bits(0);
 const LAST: ProfileId = ProfileId::from_bits(u128::MAX);
 
-/// The place after which to read: where the page begins, or where the span does if
-/// that comes later.
+/// The position after which to read: the start of the page or of the span, whichever is later.
 fn start(order: Order, span: Span, from: Option<&SortPosition>) -> Option<(Timestamp, ProfileId)> {
     let from = from.and_then(SortPosition::time_and_id);
     match order {
@@ -312,23 +313,23 @@ fn start(order: Order, span: Span, from: Option<&SortPosition>) -> Option<(Times
     }
 }
 
-/// Ends a stretch where the span of its order ends.
-fn within(span: Span, stretch: Stretch) -> Stretch {
-    let Stretch { mut candidates, is_last } = stretch;
+/// Truncates a chunk at the end of the span.
+fn within(span: Span, chunk: Chunk) -> Chunk {
+    let Chunk { mut candidates, is_last } = chunk;
     let found = candidates.len();
     let inside = |candidate: &Candidate| {
-        candidate.place.time_and_id().is_some_and(|(at, _)| span.contains(at))
+        candidate.position.time_and_id().is_some_and(|(at, _)| span.contains(at))
     };
     let end = candidates.iter().position(|candidate| !inside(candidate)).unwrap_or(found);
     candidates.truncate(end);
-    Stretch { candidates, is_last: is_last || end < found }
+    Chunk { candidates, is_last: is_last || end < found }
 }
 
-/// The id after which to read ids, so that the time in each and itself come after
-/// these two; nothing to read all.
-fn beside(order: Order, at: Timestamp, id: ProfileId) -> Option<ProfileId> {
+/// The id after which to read profile keys, so that the time in each id and the id itself follow
+/// these two. Nothing if all profile keys follow.
+fn id_after(order: Order, at: Timestamp, id: ProfileId) -> Option<ProfileId> {
     let Some((first, last)) = id_generator::ids_at(at) else {
-        // All ids are of an earlier time.
+        // All ids have an earlier time.
         return (order == Order::Ascending).then_some(LAST);
     };
     let (low, high) = match order {

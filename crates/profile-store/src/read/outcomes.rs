@@ -5,7 +5,7 @@ use profile_protocol::CompanyId;
 use crate::{
     Outcome,
     engine::{Engine, EngineError, Key, Order, Scan, Value},
-    layout::key::{self, Kind, Parsed},
+    layout::key::{self, KeyKind, ParsedKey},
     layout::record,
     limits,
 };
@@ -15,7 +15,7 @@ pub(crate) async fn newest_outcome(
     engine: &dyn Engine,
     company: &CompanyId,
 ) -> Result<u64, EngineError> {
-    let prefix = key::prefix(company, Kind::Outcomes);
+    let prefix = key::prefix(company, KeyKind::Outcomes);
     let scan = Scan { prefix, after: None, order: Order::Descending, limit: 1 };
     let newest = engine.scan(&scan).await?;
     Ok(newest.first().and_then(|(key, _)| last_of(key)).unwrap_or(0))
@@ -30,7 +30,7 @@ pub(crate) async fn outcome(
     let runs = after(engine, company, sequence.saturating_sub(1), 1).await?;
     let Some((key, value)) = runs.first() else { return Ok(None) };
     let last = last_of(key).ok_or_else(misplaced)?;
-    Ok(record::decode_of_run(last, value, sequence)?)
+    Ok(record::decode_outcome_in_segment(last, value, sequence)?)
 }
 
 /// The outcomes after the one of this number, oldest first, `limit` of them at most.
@@ -46,7 +46,7 @@ pub(crate) async fn outcomes(
         let runs = after(engine, company, sequence, step).await?;
         for (key, value) in &runs {
             let last = last_of(key).ok_or_else(misplaced)?;
-            outcomes.extend(record::decode_rest_of_run(last, value, sequence)?);
+            outcomes.extend(record::decode_segment_after(last, value, sequence)?);
             sequence = last;
         }
         outcomes.truncate(limit);
@@ -63,14 +63,14 @@ async fn after(
     sequence: u64,
     limit: usize,
 ) -> Result<Vec<(Key, Value)>, EngineError> {
-    let prefix = key::prefix(company, Kind::Outcomes);
+    let prefix = key::prefix(company, KeyKind::Outcomes);
     let after = Some(key::outcomes(company, sequence));
     engine.scan(&Scan { prefix, after, order: Order::Ascending, limit }).await
 }
 
 fn last_of(key: &Key) -> Option<u64> {
     match key::parse(key)? {
-        Parsed::Outcomes(_, last) => Some(last),
+        ParsedKey::Outcomes(_, last) => Some(last),
         _ => None,
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     ImportBody, ImportHead, ImportJob, StoreError,
     engine::{EngineError, Order, Scan},
     lane::Job,
-    layout::key::{self, Kind, Parsed},
+    layout::key::{self, KeyKind, ParsedKey},
     layout::record,
     limits,
 };
@@ -51,14 +51,14 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<ImportHead>, EngineError> {
         let scan = Scan {
-            prefix: key::prefix(company, Kind::Import),
+            prefix: key::prefix(company, KeyKind::Import),
             after: from.map(|id| key::import(company, id)),
             order,
             limit: limit.min(limits::IMPORTS),
         };
         let entries = self.engine.scan(&scan).await?;
         let heads = entries.iter().map(|(key, value)| match key::parse(key) {
-            Some(Parsed::Import(_, id)) => Ok(record::decode_import(id, value)?),
+            Some(ParsedKey::Import(_, id)) => Ok(record::decode_import(id, value)?),
             _ => Err(EngineError::Damaged("a key that is no import's".to_owned())),
         });
         heads.collect()

@@ -275,7 +275,7 @@ fn forgets(mut world: World, steps: &[Step]) {
             Step::Ask(asked) => {
                 let asked = said.unmistakable(&asked);
                 let submission = world.submission(&asked);
-                let named = submission.claims.made().iter().map(|claim| claim.named.clone());
+                let named = submission.claims.made().iter().map(|claim| claim.target.clone());
                 let named: Vec<ProfileRef> = named.collect();
                 if let Ok(outcome) = world.submit(submission) {
                     said.note(&world, &asked, named, &outcome);

@@ -12,7 +12,7 @@ use crate::{
 fn decided(world: &World, outcome: &Outcome) -> (Vec<String>, usize, usize) {
     let known = outcome.survivor.filter(|id| world.known.contains(id));
     let results = outcome.claims.iter().map(|claim| format!("{:?}", claim.result));
-    let words = [outcome.effect.word().to_owned(), format!("{known:?}")];
+    let words = [outcome.effect.as_str().to_owned(), format!("{known:?}")];
     (words.into_iter().chain(results).collect(), outcome.changed.len(), outcome.previous.len())
 }
 
@@ -24,7 +24,7 @@ fn nothing_is_stored() {
     let before = contents(world.engine.as_ref());
     let outcome = world.explain("x:1 e:ann a:new name=Ann");
     assert_eq!(world.told(&outcome), "updated 0: matched, absorbed 1, attached");
-    assert_eq!(world.explain("e:new").effect.word(), "created");
+    assert_eq!(world.explain("e:new").effect.as_str(), "created");
     assert_eq!(contents(world.engine.as_ref()), before);
 }
 

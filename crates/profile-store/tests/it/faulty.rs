@@ -324,7 +324,7 @@ fn nothing_fails_where_nothing_is_made_to_and_scripts_do_what_they_say() {
     let lines = ["e:ann", "x:1", "merge 0 1", "undo 1", "x:1 e:bob", "delete e:bob", "undo 7"];
     let played = play(&lines.map(str::to_owned), &engine);
     let effects: Vec<_> =
-        played.answered.iter().map(|(_, outcome)| outcome.effect.word()).collect();
+        played.answered.iter().map(|(_, outcome)| outcome.effect.as_str()).collect();
     assert_eq!(effects, ["created", "created", "updated", "unmerged", "updated", "deleted"]);
 }
 

@@ -1,13 +1,5 @@
-//! The decision table of docs/IDENTITY.md is carried out, row by row.
-//!
-//! An identifier is a letter for its kind and a number: `x1` an external id, `e1`
-//! an email address, `p1` a phone number, `a1` an anonymous id. A profile is a
-//! name and what it holds, `S: x1 e1`; `N` is one that is new. `+e1` is a secondary
-//! address, `32a` a list of devices that is full, `600p` so many properties, `×100`
-//! that so many were merged into it, `apart` that its merge into `S` by `e1` was
-//! undone. The scope is who asks, or what the company means to do: `create`,
-//! `import`, or `update S`; `unsigned`, a client of whom the company wants signed
-//! whom it names. `no e` clears the address.
+//! Carries out the decision table of docs/IDENTITY.md, row by row. That page explains the
+//! notation.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -15,43 +7,45 @@ use profile_protocol::{
     AnonymousId, Email, ExchangeToken, IdentifierKind, ProfileId, ProfileRequest, Revision,
 };
 use profile_store::{
-    Caller, Claim, ClaimOutcome, ClaimResult, Claims, DecisionContext, DoNotMerge, Effect,
-    Identifier, Intent, InvalidToken, Profile, ProfileIdentifiers, ProfileRef, Rejected, Sentinels,
-    Submission, Timestamp, Unsigned, decide,
+    Caller, Claim, ClaimOutcome, ClaimResult, Claims, DecisionContext, DecisionError, DoNotMerge,
+    Effect, Identifier, Intent, InvalidToken, Profile, ProfileIdentifiers, ProfileRef, Rejected,
+    Sentinels, StoredProfile, Submission, Timestamp, Unsigned, decide,
 };
 
 const DOCUMENT: &str = include_str!("../../../../docs/IDENTITY.md");
 const NEW: u128 = 99;
 
-struct Row<'d> {
+struct TableRow<'d> {
     stored: &'d str,
     request: &'d str,
-    caller: &'d str,
+    sender: &'d str,
     claims: &'d str,
     effect: &'d str,
-    left: &'d str,
+    after: &'d str,
 }
 
-impl Row<'_> {
+impl TableRow<'_> {
     fn claims(&self, request: &ProfileRequest, caller: Caller) -> Claims {
         let sentinels = Sentinels::default();
-        let claims = match self.caller {
-            "unsigned" => Claims::unsigned(request, caller, &sentinels, Unsigned::Missing, open),
-            _ => Claims::of(request, caller, &sentinels, open),
+        let claims = match self.sender {
+            "unsigned" => {
+                Claims::from_unsigned_request(request, caller, &sentinels, Unsigned::Missing, open)
+            }
+            _ => Claims::from_request(request, caller, &sentinels, open),
         };
         claims.unwrap()
     }
 }
 
-fn rows() -> Vec<Row<'static>> {
+fn rows() -> Vec<TableRow<'static>> {
     let (_, rest) = DOCUMENT.split_once("<!-- decisions -->").unwrap();
     let (table, _) = rest.split_once("<!-- /decisions -->").unwrap();
     let cells = |line: &'static str| {
         let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
-        let [stored, request, caller, claims, effect, left] = cells[..] else {
+        let [stored, request, sender, claims, effect, after] = cells[..] else {
             panic!("not six cells: {line}");
         };
-        Row { stored, request, caller, claims, effect, left }
+        TableRow { stored, request, sender, claims, effect, after }
     };
     table.trim().lines().skip(2).map(cells).collect()
 }
@@ -78,16 +72,16 @@ fn profile_id(name: &str) -> ProfileId {
     })
 }
 
-/// Profiles, as a cell tells of them.
+/// The profiles of a cell.
 fn profiles(cell: &str) -> Vec<Profile> {
-    let told = cell.split(';').map(str::trim).filter(|told| !matches!(*told, "" | "–"));
-    let profile = |told: &str| {
-        let (name, words) = told.split_once(':').unwrap();
+    let parts = cell.split(';').map(str::trim).filter(|part| !matches!(*part, "" | "–"));
+    let profile = |part: &str| {
+        let (name, words) = part.split_once(':').unwrap();
         let mut profile = Profile::new(profile_id(name), Timestamp::from_millis(0));
         words.split_whitespace().for_each(|word| describe(&mut profile, word));
         profile
     };
-    told.map(profile).collect()
+    parts.map(profile).collect()
 }
 
 fn describe(profile: &mut Profile, word: &str) {
@@ -99,7 +93,7 @@ fn describe(profile: &mut Profile, word: &str) {
             let name = format!("{} {number}", profile.id).parse().unwrap();
             profile.attributes.properties.set(name, "1".parse().unwrap());
         }
-    } else if word == "apart" {
+    } else if word == "do-not-merge" {
         let link = ProfileRef::Identifier(identifier("e1"));
         profile.do_not_merge = vec![DoNotMerge::new(profile_id("S"), &link)];
     } else {
@@ -122,12 +116,12 @@ fn hold(identifiers: &mut ProfileIdentifiers, word: &str) {
     }
 }
 
-/// The newest so many of a full list of devices.
+/// The newest `count` entries of a full list of devices.
 fn devices(count: usize) -> Vec<AnonymousId> {
     (33 - count..33).map(|number| format!("d-{number}").parse().unwrap()).collect()
 }
 
-/// The request of a cell such as `e1 about, x1, +e2`: what is in `meta` says so.
+/// The request of a cell such as `e1 about, x1, +e2`.
 fn request(cell: &str) -> ProfileRequest {
     let (mut subject, mut attributes) = (Vec::new(), Vec::new());
     let mut id = String::new();
@@ -141,7 +135,7 @@ fn request(cell: &str) -> ProfileRequest {
             further = format!(r#","patch_identifiers":{{"append":{}}}"#, emails(number));
         } else if let Some(number) = word.strip_prefix("-e") {
             further = format!(r#","patch_identifiers":{{"unappend":{}}}"#, emails(number));
-        } else if word.starts_with("id of") {
+        } else if word.starts_with("id of") || word == "unknown id" {
             id = format!(",{}", member(word));
         } else {
             attributes.push(member(word));
@@ -164,7 +158,7 @@ fn cleared(cell: &str) -> Vec<IdentifierKind> {
 /// One claim as a member of a JSON object.
 fn member(words: &str) -> String {
     match words {
-        "id of nobody" => format!(r#""id":"{}""#, ProfileId::from_bits(12)),
+        "unknown id" => format!(r#""id":"{}""#, ProfileId::from_bits(12)),
         "id of another system" => r#""id":"ABC123""#.to_owned(),
         "placeholder" => r#""external_id":"undefined""#.to_owned(),
         words => match (words.strip_prefix("id of "), words.strip_suffix(" token")) {
@@ -192,9 +186,12 @@ fn words(claim: &ClaimOutcome) -> String {
         ClaimResult::Replaced => ", replacing".to_owned(),
         ClaimResult::Refused(reason) => format!(": {reason}"),
         ClaimResult::Ignored(reason) => format!(": {reason}"),
-        _ => String::new(),
+        ClaimResult::Matched
+        | ClaimResult::Attached
+        | ClaimResult::Restored(_)
+        | ClaimResult::Released => String::new(),
     };
-    format!("{} {}{why}", claim.kind, claim.result.word())
+    format!("{} {}{why}", claim.kind, claim.result.as_str())
 }
 
 fn name(id: ProfileId) -> char {
@@ -214,7 +211,7 @@ fn identifiers(profiles: Vec<Profile>) -> BTreeMap<ProfileId, ProfileIdentifiers
     profiles.into_iter().map(|profile| (profile.id, profile.identifiers)).collect()
 }
 
-fn carry_out(row: &Row<'_>, caller: Caller, intent: Intent) {
+fn carry_out(row: &TableRow<'_>, caller: Caller, intent: Intent) {
     let stored = profiles(row.stored);
     let request = match intent {
         Intent::Update(id) => request(&format!("id of {}, {}", name(id), row.request)),
@@ -231,44 +228,47 @@ fn carry_out(row: &Row<'_>, caller: Caller, intent: Intent) {
         patch: request.patch,
         rules: Arc::default(),
     };
-    let leads_to = |claim: &Claim| {
-        stored.iter().find(|profile| match &claim.named {
+    let profiles_before: Vec<StoredProfile> = stored.iter().cloned().map(Into::into).collect();
+    let found_by = |claim: &Claim| {
+        profiles_before.iter().find(|profile| match &claim.target {
             ProfileRef::Id(id) => profile.id == *id,
             ProfileRef::Identifier(identifier) => profile.identifiers.holds(identifier),
         })
     };
-    let reached: Vec<Option<&Profile>> = submission.claims.made().iter().map(leads_to).collect();
+    let reached: Vec<Option<&StoredProfile>> =
+        submission.claims.made().iter().map(found_by).collect();
     let context = DecisionContext { now: Timestamp::from_millis(0), entropy: NEW, sequence: 1 };
     let decision = match decide(&submission, &reached, context) {
         Ok(decision) => decision,
-        Err(rejected) => {
+        Err(DecisionError::Damaged(error)) => panic!("{error}"),
+        Err(DecisionError::Rejected(rejected)) => {
             assert_eq!(refusal(rejected), row.claims, "{} ← {}", row.stored, row.request);
-            assert_eq!((row.effect, row.left), ("refused", row.stored));
+            assert_eq!((row.effect, row.after), ("refused", row.stored));
             return;
         }
     };
 
-    let told: Vec<String> = decision.outcome.claims.iter().map(words).collect();
-    assert_eq!(told.join("; "), row.claims, "{} ← {}", row.stored, row.request);
-    assert_eq!(decision.outcome.effect.word(), row.effect, "{} ← {}", row.stored, row.request);
+    let results: Vec<String> = decision.outcome.claims.iter().map(words).collect();
+    assert_eq!(results.join("; "), row.claims, "{} ← {}", row.stored, row.request);
+    assert_eq!(decision.outcome.effect.as_str(), row.effect, "{} ← {}", row.stored, row.request);
 
-    let mut left = identifiers(stored);
+    let mut after = identifiers(stored);
     for merge in &decision.merges {
-        left.remove(&merge.absorbed.id);
+        after.remove(&merge.absorbed.id);
     }
     if let Some(profile) = decision.profile {
         assert_eq!(decision.outcome.effect == Effect::Created, profile.id.bits() == NEW);
-        left.insert(profile.id, profile.identifiers);
+        after.insert(profile.id, profile.identifiers);
     }
-    assert_eq!(left, identifiers(profiles(row.left)), "{} ← {}", row.stored, row.request);
+    assert_eq!(after, identifiers(profiles(row.after)), "{} ← {}", row.stored, row.request);
 }
 
 #[test]
 fn every_row_of_the_decision_table_holds() {
     let rows = rows();
-    assert!(50 <= rows.len(), "the table was read");
+    assert!(50 <= rows.len(), "the table was not read");
     for row in rows {
-        match row.caller {
+        match row.sender {
             "client" | "unsigned" => carry_out(&row, Caller::Client, Intent::Upsert),
             "server" => carry_out(&row, Caller::Server, Intent::Upsert),
             "both" => {

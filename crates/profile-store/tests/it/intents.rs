@@ -136,7 +136,7 @@ fn an_address_that_is_cleared_may_stay_as_a_secondary_one() {
 
 #[test]
 fn the_last_identifier_of_a_profile_is_not_taken_away() {
-    let last = "no identifier would lead to the profile";
+    let last = "the profile would have no identifier";
     assert_eq!(told(&["x:1 e:ann"], "update:0 x:- e:-"), (last.into(), "x:1 e:ann".into()));
     assert_eq!(told(&["+e:ann"], "update:0 -e:ann"), (last.into(), "+e:ann".into()));
     assert_eq!(told(&["x:1 a:tab"], "update:0 x:-").1, "a:tab");
@@ -220,7 +220,7 @@ proptest! {
         prop_assert_eq!(outcome.survivor, Some(world.profile(number).id));
         prop_assert_eq!(outcome.absorbed().count(), 0);
         for claim in claims.made() {
-            let ProfileRef::Identifier(identifier) = &claim.named else { continue };
+            let ProfileRef::Identifier(identifier) = &claim.target else { continue };
             let identifiers = wait(world.store.find(&world.company, identifier)).unwrap();
             prop_assert_eq!(identifiers.map(|profile| profile.id), outcome.survivor, "{:?}", claim);
         }

@@ -177,7 +177,7 @@ macro_rules! laws {
                         let outcome = world.ask(&asked);
                         for (claim, told) in claims.made().iter().zip(outcome.claims) {
                             if let (ProfileRef::Identifier(identifier), false) =
-                                (&claim.named, matches!(told.result, ClaimResult::Ignored(_)))
+                                (&claim.target, matches!(told.result, ClaimResult::Ignored(_)))
                             {
                                 taken_up.insert(identifier.clone());
                             }
@@ -234,7 +234,7 @@ macro_rules! laws {
                         let claims = submission.claims.clone();
                         let Outcome { survivor, claims: told, .. } = world.ask(asked);
                         for (claim, told) in claims.made().iter().zip(told) {
-                            let ProfileRef::Identifier(identifier) = &claim.named else { continue };
+                            let ProfileRef::Identifier(identifier) = &claim.target else { continue };
                             let found = holder(&world, identifier).map(|profile| profile.id);
                             match told.result {
                                 ClaimResult::Attached | ClaimResult::Replaced => prop_assert_eq!(found, survivor),

@@ -14,7 +14,7 @@ use profile_protocol::ProfileId;
 use profile_store::{
     Engine, Listing, Profile, ProfilePage, SortCursor, SortKey, Span, Timestamp,
     engine::{BoxFuture, EngineError, Key, MemoryEngine, Order, Scan, Value, Write},
-    limits::{LIST_ENTRIES, LIST_PAGE, LIST_STRETCH},
+    limits::{LIST_CHUNK, LIST_ENTRIES, LIST_PAGE},
 };
 use proptest::prelude::*;
 
@@ -289,7 +289,7 @@ fn a_page_of_a_large_store_takes_a_bounded_number_of_reads() {
             let wanted = limit.clamp(1, LIST_PAGE);
             assert_eq!(page.profiles, sorted(&world, &all)[..wanted]);
             // Each profile and its entry, up to the end of a stretch.
-            assert!(read <= 2 * (wanted + LIST_STRETCH), "{sort:?} {order:?} {limit}: {read}");
+            assert!(read <= 2 * (wanted + LIST_CHUNK), "{sort:?} {order:?} {limit}: {read}");
         }
         // Both the entries and the profiles they lead to.
         let nobody = Span { after: Some(Timestamp::from_millis(u64::MAX)), before: None };

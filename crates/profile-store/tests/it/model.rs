@@ -375,7 +375,7 @@ fn promote(person: &mut Person, asked: &Asked, claims: &[Claim]) -> Option<(usiz
 /// The answer to a request after which nothing leads to the person it is about, if
 /// that is the end of it.
 fn nameless(asked: &Asked, before: Option<&Person>, nobody: String) -> Option<String> {
-    let refused = || Some("no identifier would lead to the profile".to_owned());
+    let refused = || Some("the profile would have no identifier".to_owned());
     let takes = asked.meant != Meant::Upsert || !asked.cleared.is_empty();
     match (before, asked.meant) {
         (Some(before), _) if before.highest().is_some() && takes => refused(),

@@ -153,7 +153,7 @@ impl Asked {
             caller: self.caller(),
             intent: self.intent(known),
             revision: request.revision,
-            claims: Claims::of(&request, self.caller(), &Sentinels::default(), |token| {
+            claims: Claims::from_request(&request, self.caller(), &Sentinels::default(), |token| {
                 open(token, known)
             })
             .unwrap(),

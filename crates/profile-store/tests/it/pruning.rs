@@ -5,7 +5,7 @@ use std::sync::Arc;
 use profile_store::{
     Durability, Engine, Outcome, Retention, StoreOptions,
     engine::{MemoryEngine, Write},
-    limits::RUN_BYTES,
+    limits::SEGMENT_BYTES,
 };
 
 use crate::{
@@ -63,14 +63,14 @@ fn outcomes_recorded_together_leave_together_and_none_of_them_too_early() {
     // The oldest that has to stay is in the midst of others.
     let left = kept(&world);
     assert_eq!(left.last(), Some(&600));
-    assert!((101..=100 + RUN_BYTES / 40).contains(&left.len()), "{}", left.len());
+    assert!((101..=100 + SEGMENT_BYTES / 40).contains(&left.len()), "{}", left.len());
     assert!(left.is_sorted_by(|a, b| a + 1 == *b));
     // A day ends in the midst of them, too: an hour passes with each.
     let world = keeping(Retention { days: 1, count: 1_000_000 });
     together(&world);
     settle(&world);
     let left = kept(&world).len();
-    assert!((25..=26 + RUN_BYTES / 40).contains(&left), "{left}");
+    assert!((25..=26 + SEGMENT_BYTES / 40).contains(&left), "{left}");
     world.is_sound();
 }
 

@@ -98,7 +98,7 @@ impl Auditor {
     }
 
     fn leads_to(&self, claim: &Claim) -> Option<ProfileId> {
-        match &claim.named {
+        match &claim.target {
             ProfileRef::Id(id) => self.born.contains(id).then(|| self.root(*id)),
             ProfileRef::Identifier(_) => {
                 self.attached.get(&text_of(claim)).map(|(_, holder)| self.root(*holder))
@@ -114,7 +114,7 @@ impl Auditor {
             assert_eq!(stored.map(|profile| profile.id), Some(self.root(id)));
         }
         for (claim, holder) in self.attached.values() {
-            let ProfileRef::Identifier(identifier) = &claim.named else { continue };
+            let ProfileRef::Identifier(identifier) = &claim.target else { continue };
             let stored = wait(world.store.find(&world.company, identifier)).unwrap();
             assert_eq!(stored.map(|profile| profile.id), Some(self.root(*holder)));
         }
@@ -127,7 +127,7 @@ impl Auditor {
 }
 
 fn text_of(claim: &Claim) -> String {
-    match &claim.named {
+    match &claim.target {
         ProfileRef::Id(id) => id.to_string(),
         ProfileRef::Identifier(identifier) => {
             format!("{} {}", identifier.kind(), identifier.as_str())

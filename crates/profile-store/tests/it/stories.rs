@@ -113,7 +113,9 @@ fn a_form_that_sends_null_for_everybody_mixes_nobody_up() {
     // Without an address there is nothing to decide.
     let nobody = asked("x:null name=Cat").request(&world.known);
     let sentinels = &world.rules.sentinels;
-    assert!(Claims::of(&nobody, Caller::Client, sentinels, |token| open(token, &[])).is_err());
+    assert!(
+        Claims::from_request(&nobody, Caller::Client, sentinels, |token| open(token, &[])).is_err()
+    );
     world.is_sound();
 }
 

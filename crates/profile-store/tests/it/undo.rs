@@ -208,7 +208,7 @@ proptest! {
         for asked in sequence {
             let claims = only_claims(asked.clone());
             let outcome = wait(world.store.explain(world.submission(&claims))).unwrap();
-            let attaches = outcome.claims.iter().any(|claim| claim.result.word() == "attached");
+            let attaches = outcome.claims.iter().any(|claim| claim.result.as_str() == "attached");
             if 0 < outcome.absorbed().count() && !attaches {
                 undone(&mut world, &claims);
             }
@@ -313,7 +313,7 @@ proptest! {
             world.rules = Rules { protect, ..Rules::default() }.into();
             let submission = world.submission(&asked);
             let outcome = wait(world.store.explain(submission)).unwrap();
-            let told = outcome.claims.iter().map(|claim| claim.result.word());
+            let told = outcome.claims.iter().map(|claim| claim.result.as_str());
             if outcome.survivor.is_some() && told.clone().all(|result| result != "attached") {
                 merged.extend(world.ask(&asked).absorbed());
             }

@@ -244,8 +244,8 @@ impl World {
     pub(crate) fn deletion(&self, word: &str) -> Delete {
         Delete {
             company: self.company.clone(),
-            whom: asked(word).submission(self.company.as_str(), &self.known).claims.made()[0]
-                .named
+            target: asked(word).submission(self.company.as_str(), &self.known).claims.made()[0]
+                .target
                 .clone(),
             revision: Revision::LATEST,
         }
@@ -284,7 +284,7 @@ impl World {
         let results: Vec<String> =
             outcome.claims.iter().map(|claim| self.result(claim.result)).collect();
         let whom = outcome.survivor.map(|id| format!(" {}", self.number(id))).unwrap_or_default();
-        format!("{}{whom}: {}", outcome.effect.word(), results.join(", "))
+        format!("{}{whom}: {}", outcome.effect.as_str(), results.join(", "))
     }
 
     fn number(&self, id: ProfileId) -> usize {

@@ -1,22 +1,27 @@
-//! The parts that records are made of.
+//! The primitive parts of records.
 
-use std::str::FromStr;
+use std::{ops::Range, str::FromStr};
 
 use profile_protocol::ProfileId;
 
 use super::InvalidRecord;
 
-/// Bytes of a record in the making.
+/// A record that is being written.
 #[derive(Debug, Default)]
-pub(super) struct Writer {
+pub(super) struct RecordWriter {
     bytes: Vec<u8>,
 }
 
-impl Writer {
-    pub(super) fn new(version: u8) -> Writer {
+impl RecordWriter {
+    pub(super) fn new(version: u8) -> RecordWriter {
         let mut bytes = Vec::with_capacity(256);
         bytes.push(version);
-        Writer { bytes }
+        RecordWriter { bytes }
+    }
+
+    /// Reserves memory for this many further bytes.
+    pub(super) fn reserve(&mut self, bytes: usize) {
+        self.bytes.reserve(bytes);
     }
 
     pub(super) fn len(&self) -> usize {
@@ -29,10 +34,10 @@ impl Writer {
 
     pub(super) fn number(&mut self, mut number: u64) {
         while 0x7f < number {
-            self.bytes.push(0x80 | u8::try_from(number & 0x7f).unwrap_or(0));
+            self.bytes.push(0x80 | low_seven_bits(number));
             number >>= 7;
         }
-        self.bytes.push(u8::try_from(number).unwrap_or(0));
+        self.bytes.push(low_seven_bits(number));
     }
 
     pub(super) fn count(&mut self, count: usize) {
@@ -61,21 +66,30 @@ impl Writer {
     }
 }
 
-/// Bytes of a record not read yet.
+/// The lowest seven bits of a number.
+fn low_seven_bits(number: u64) -> u8 {
+    let [low, ..] = number.to_le_bytes();
+    low & 0x7f
+}
+
+/// A record that is being read.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reader<'a> {
+pub(super) struct RecordReader<'a> {
+    /// The length of the record.
+    length: usize,
+    /// The bytes that are not read yet.
     rest: &'a [u8],
 }
 
-impl<'a> Reader<'a> {
-    /// Begins to read a part of a record, which says no version.
-    pub(super) fn part(bytes: &'a [u8]) -> Reader<'a> {
-        Reader { rest: bytes }
+impl<'a> RecordReader<'a> {
+    /// Starts to read a part of a record, which has no version.
+    pub(super) fn part(bytes: &'a [u8]) -> RecordReader<'a> {
+        RecordReader { length: bytes.len(), rest: bytes }
     }
 
-    /// Begins to read a record of this version.
-    pub(super) fn new(bytes: &'a [u8], version: u8) -> Result<Reader<'a>, InvalidRecord> {
-        let mut reader = Reader { rest: bytes };
+    /// Starts to read a record of this version.
+    pub(super) fn new(bytes: &'a [u8], version: u8) -> Result<RecordReader<'a>, InvalidRecord> {
+        let mut reader = RecordReader::part(bytes);
         match reader.byte()? {
             found if found == version => Ok(reader),
             found => Err(InvalidRecord::Version(found)),
@@ -104,7 +118,7 @@ impl<'a> Reader<'a> {
         Err(InvalidRecord::Value)
     }
 
-    /// A number of things of at least one byte each, all of which have to follow.
+    /// A number of items of at least one byte each, which must follow.
     pub(super) fn count(&mut self) -> Result<usize, InvalidRecord> {
         let count = usize::try_from(self.number()?).or(Err(InvalidRecord::Value))?;
         if self.rest.len() < count { Err(InvalidRecord::Truncated) } else { Ok(count) }
@@ -119,7 +133,7 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(self.blob()?).or(Err(InvalidRecord::Value))
     }
 
-    /// A text that is a `T`.
+    /// A text that is parsed as a `T`.
     pub(super) fn parsed<T: FromStr>(&mut self) -> Result<T, InvalidRecord> {
         self.text()?.parse().or(Err(InvalidRecord::Value))
     }
@@ -131,6 +145,12 @@ impl<'a> Reader<'a> {
     pub(super) fn bits(&mut self) -> Result<u128, InvalidRecord> {
         let bits = self.take(size_of::<u128>())?.try_into().or(Err(InvalidRecord::Truncated))?;
         Ok(u128::from_be_bytes(bits))
+    }
+
+    /// The position in the record of the last `count` bytes that were read.
+    pub(super) fn range_of_last(&self, count: usize) -> Range<usize> {
+        let end = self.length - self.rest.len();
+        end - count..end
     }
 
     pub(super) fn finish(self) -> Result<(), InvalidRecord> {

@@ -4,7 +4,7 @@ use profile_protocol::ProfileId;
 
 use super::{
     InvalidRecord,
-    bytes::{Reader, Writer},
+    bytes::{RecordReader, RecordWriter},
 };
 use crate::{
     Timestamp,
@@ -13,10 +13,10 @@ use crate::{
 
 const VERSION: u8 = 1;
 
-/// The head of a bulk import. Its id is in the key.
+/// The record of the head of a bulk import. The id is in the key.
 pub(crate) fn encode_import(head: &ImportHead) -> Vec<u8> {
     let ImportHead { id: _, created, started, ended, total, completed, failed } = head;
-    let mut writer = Writer::new(VERSION);
+    let mut writer = RecordWriter::new(VERSION);
     writer.number(created.millis());
     for time in [started, ended] {
         writer.number(time.map_or(0, Timestamp::millis));
@@ -29,32 +29,32 @@ pub(crate) fn encode_import(head: &ImportHead) -> Vec<u8> {
 
 /// The head of the bulk import with this id.
 pub(crate) fn decode_import(id: ProfileId, record: &[u8]) -> Result<ImportHead, InvalidRecord> {
-    let mut reader = Reader::new(record, VERSION)?;
+    let mut reader = RecordReader::new(record, VERSION)?;
     let head = ImportHead {
         id,
         created: Timestamp::from_millis(reader.number()?),
         started: time(&mut reader)?,
         ended: time(&mut reader)?,
-        total: small(&mut reader)?,
-        completed: small(&mut reader)?,
-        failed: small(&mut reader)?,
+        total: small_number(&mut reader)?,
+        completed: small_number(&mut reader)?,
+        failed: small_number(&mut reader)?,
     };
     reader.finish()?;
     Ok(head)
 }
 
-fn time(reader: &mut Reader<'_>) -> Result<Option<Timestamp>, InvalidRecord> {
+fn time(reader: &mut RecordReader<'_>) -> Result<Option<Timestamp>, InvalidRecord> {
     Ok(Some(reader.number()?).filter(|&millis| millis != 0).map(Timestamp::from_millis))
 }
 
-fn small(reader: &mut Reader<'_>) -> Result<u32, InvalidRecord> {
+fn small_number(reader: &mut RecordReader<'_>) -> Result<u32, InvalidRecord> {
     u32::try_from(reader.number()?).or(Err(InvalidRecord::Value))
 }
 
-/// What came of a bulk import.
+/// The record of the result of a bulk import.
 pub(crate) fn encode_import_body(body: &ImportBody) -> Vec<u8> {
     let ImportBody { profiles, errors } = body;
-    let mut writer = Writer::new(VERSION);
+    let mut writer = RecordWriter::new(VERSION);
     writer.count(profiles.len());
     profiles.iter().for_each(|&id| writer.id(id));
     writer.count(errors.len());
@@ -67,7 +67,7 @@ pub(crate) fn encode_import_body(body: &ImportBody) -> Vec<u8> {
 
 /// See [`encode_import_body`].
 pub(crate) fn decode_import_body(record: &[u8]) -> Result<ImportBody, InvalidRecord> {
-    let mut reader = Reader::new(record, VERSION)?;
+    let mut reader = RecordReader::new(record, VERSION)?;
     let count = reader.count()?;
     let profiles = (0..count).map(|_| reader.id()).collect::<Result<_, _>>()?;
     let count = reader.count()?;
@@ -76,9 +76,9 @@ pub(crate) fn decode_import_body(record: &[u8]) -> Result<ImportBody, InvalidRec
     Ok(ImportBody { profiles, errors })
 }
 
-fn decode_error(reader: &mut Reader<'_>) -> Result<ImportError, InvalidRecord> {
+fn decode_error(reader: &mut RecordReader<'_>) -> Result<ImportError, InvalidRecord> {
     Ok(ImportError {
-        row: small(reader)?,
+        row: small_number(reader)?,
         code: reader.text()?.to_owned(),
         title: reader.text()?.to_owned(),
         detail: reader.text()?.to_owned(),
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn the_layout_of_an_import_is_what_it_always_was() {
+    fn the_layout_of_an_import_never_changes() {
         let id = ProfileId::from_bits(7);
         let head = decode_import(id, &[1, 0xac, 2, 5, 0, 3, 2, 1]).unwrap();
         assert_eq!((head.id, head.created.millis()), (id, 300));
@@ -135,13 +135,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_import_comes_back_as_it_was(head in heads(), body in bodies()) {
+        fn an_import_is_decoded_as_it_was_encoded(head in heads(), body in bodies()) {
             prop_assert_eq!(decode_import(head.id, &encode_import(&head)), Ok(head));
             prop_assert_eq!(decode_import_body(&encode_import_body(&body)), Ok(body));
         }
 
         #[test]
-        fn an_import_cut_short_or_drawn_out_is_refused(head in heads(), body in bodies()) {
+        fn a_truncated_or_extended_import_is_refused(head in heads(), body in bodies()) {
             let (head, body) = (encode_import(&head), encode_import_body(&body));
             for end in 0..head.len() {
                 prop_assert!(decode_import(ProfileId::from_bits(1), &head[..end]).is_err());
@@ -155,7 +155,7 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_make_a_reader_of_imports_panic(bytes in vec(any::<u8>(), 0..64)) {
+        fn no_bytes_make_the_decoding_of_an_import_panic(bytes in vec(any::<u8>(), 0..64)) {
             let bytes = [&[1][..], &bytes].concat();
             let id = ProfileId::from_bits(1);
             if let Ok(head) = decode_import(id, &bytes) {

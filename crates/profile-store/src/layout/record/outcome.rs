@@ -1,27 +1,25 @@
-//! What a record says of one outcome.
+//! One outcome, as a part of the record of an outcome segment.
 
-use profile_protocol::{ChangedAttribute, Date, IdentifierKind, RequestedRevision, Revision};
+use profile_protocol::{ChangedAttribute, Date, RequestedRevision, Revision};
 
 use super::{
     InvalidRecord,
-    bytes::{Reader, Writer},
-    profile::{field_number, field_of},
+    bytes::{RecordReader, RecordWriter},
+    claim_result::{decode_kind, decode_result, encode_result, kind_number},
+    field_number::{field_from_number, field_number},
 };
-use crate::{
-    Caller, ClaimOutcome, ClaimResult, ClaimSource, Effect, Ignored, InvalidToken, Outcome,
-    Refused, Timestamp, Unsigned,
-};
+use crate::{Caller, ClaimOutcome, ClaimSource, Effect, Outcome, Timestamp};
 
 /// The tag of a property. A field's tag is its number.
 const PROPERTY: u8 = 255;
 
 /// Writes an outcome. Its number follows from the key.
-pub(super) fn encode_outcome(writer: &mut Writer, outcome: &Outcome) {
+pub(super) fn encode_outcome(writer: &mut RecordWriter, outcome: &Outcome) {
     let Outcome { sequence: _, at, caller, revision, survivor, effect, claims, .. } = outcome;
     writer.number(at.millis());
-    writer.byte(number_of(&SCOPES, *caller));
+    writer.byte(caller_number(*caller));
     writer.text(&revision.to_string());
-    writer.byte(number_of(&EFFECTS, *effect));
+    writer.byte(effect_number(*effect));
     writer.count(survivor.iter().len());
     survivor.iter().for_each(|&id| writer.id(id));
     writer.count(claims.len());
@@ -35,17 +33,17 @@ pub(super) fn encode_outcome(writer: &mut Writer, outcome: &Outcome) {
 /// Reads the outcome with this number.
 pub(super) fn decode_outcome(
     sequence: u64,
-    reader: &mut Reader<'_>,
+    reader: &mut RecordReader<'_>,
 ) -> Result<Outcome, InvalidRecord> {
     let at = Timestamp::from_millis(reader.number()?);
-    let caller = nth(&SCOPES, reader.byte()?)?;
+    let caller = decode_caller(reader)?;
     let revision = decode_revision(reader.text()?)?;
-    let effect = nth(&EFFECTS, reader.byte()?)?;
-    let survivor = repeated(reader, Reader::id)?;
+    let effect = decode_effect(reader)?;
+    let survivor = repeated(reader, RecordReader::id)?;
     let claims = repeated(reader, decode_claim)?;
     let (changed, changed_unlisted) = decode_attributes(reader)?;
     let (withheld, withheld_unlisted) = decode_attributes(reader)?;
-    let previous = repeated(reader, Reader::number)?;
+    let previous = repeated(reader, RecordReader::number)?;
     let survivor = match survivor[..] {
         [] => None,
         [id] => Some(id),
@@ -68,8 +66,8 @@ pub(super) fn decode_outcome(
 }
 
 fn repeated<'a, T>(
-    reader: &mut Reader<'a>,
-    read: impl Fn(&mut Reader<'a>) -> Result<T, InvalidRecord>,
+    reader: &mut RecordReader<'a>,
+    read: impl Fn(&mut RecordReader<'a>) -> Result<T, InvalidRecord>,
 ) -> Result<Vec<T>, InvalidRecord> {
     let count = reader.count()?;
     (0..count).map(|_| read(reader)).collect()
@@ -77,130 +75,38 @@ fn repeated<'a, T>(
 
 fn decode_revision(text: &str) -> Result<Revision, InvalidRecord> {
     let requested: RequestedRevision = text.parse().or(Err(InvalidRecord::Value))?;
-    // What was recorded had come out by then, whatever day it is now.
+    // A recorded revision had been released, whatever the current day is.
     requested.resolve(Date::from_unix_days(u32::MAX)).or(Err(InvalidRecord::Value))
 }
 
-// What has a place in one of these lists is recorded as its number there, so
-// new entries go to the end.
-const SCOPES: [Caller; 2] = [Caller::Client, Caller::Server];
-const EFFECTS: [Effect; 6] = [
-    Effect::Created,
-    Effect::Updated,
-    Effect::Unchanged,
-    Effect::Unidentified,
-    Effect::Unmerged,
-    Effect::Deleted,
-];
-const ORIGINS: [ClaimSource; 4] =
-    [ClaimSource::Subject, ClaimSource::Attributes, ClaimSource::Append, ClaimSource::Command];
-const KINDS: [IdentifierKind; 5] = [
-    IdentifierKind::AnonymousId,
-    IdentifierKind::PhoneNumber,
-    IdentifierKind::Email,
-    IdentifierKind::ExternalId,
-    IdentifierKind::Id,
-];
-
-fn number_of<T: Copy + PartialEq>(all: &[T], one: T) -> u8 {
-    let number = all.iter().position(|known| *known == one);
-    number.and_then(|number| u8::try_from(number).ok()).unwrap_or(u8::MAX)
+fn encode_claim(writer: &mut RecordWriter, claim: &ClaimOutcome) {
+    writer.byte(kind_number(claim.kind));
+    writer.byte(source_number(claim.origin));
+    encode_result(writer, claim.result);
 }
 
-fn nth<T: Copy>(all: &[T], number: u8) -> Result<T, InvalidRecord> {
-    all.get(usize::from(number)).copied().ok_or(InvalidRecord::Tag(number))
+fn decode_claim(reader: &mut RecordReader<'_>) -> Result<ClaimOutcome, InvalidRecord> {
+    let kind = decode_kind(reader)?;
+    let origin = decode_source(reader)?;
+    Ok(ClaimOutcome { kind, origin, result: decode_result(reader)? })
 }
 
-fn encode_claim(writer: &mut Writer, claim: &ClaimOutcome) {
-    writer.byte(number_of(&KINDS, claim.kind));
-    writer.byte(number_of(&ORIGINS, claim.origin));
-    encode_fate(writer, claim.result);
-}
-
-fn decode_claim(reader: &mut Reader<'_>) -> Result<ClaimOutcome, InvalidRecord> {
-    let kind = nth(&KINDS, reader.byte()?)?;
-    let origin = nth(&ORIGINS, reader.byte()?)?;
-    Ok(ClaimOutcome { kind, origin, result: decode_fate(reader)? })
-}
-
-fn encode_fate(writer: &mut Writer, result: ClaimResult) {
-    let (tag, kind, id) = match result {
-        ClaimResult::Matched => (0, None, None),
-        ClaimResult::Attached => (1, None, None),
-        ClaimResult::Replaced => (2, None, None),
-        ClaimResult::Absorbed(id) => (3, None, Some(id)),
-        ClaimResult::Restored(id) => (4, None, Some(id)),
-        ClaimResult::Released => (5, None, None),
-        ClaimResult::Refused(Refused::Sentinel) => (16, None, None),
-        ClaimResult::Refused(Refused::OwnsHigher(kind)) => (17, Some(kind), None),
-        ClaimResult::Refused(Refused::HeldDifferently(kind)) => (18, Some(kind), None),
-        ClaimResult::Refused(Refused::MergeCap) => (19, None, None),
-        ClaimResult::Refused(Refused::TooLarge) => (20, None, None),
-        ClaimResult::Refused(Refused::Undone) => (21, None, None),
-        ClaimResult::Refused(Refused::Protected) => (22, None, None),
-        ClaimResult::Ignored(Ignored::PlaceTaken) => (32, None, None),
-        ClaimResult::Ignored(Ignored::UnknownId) => (33, None, None),
-        ClaimResult::Ignored(Ignored::ForeignId) => (34, None, None),
-        ClaimResult::Ignored(Ignored::ServerOnly) => (35, None, None),
-        ClaimResult::Ignored(Ignored::Token(InvalidToken::Unsealed)) => (36, None, None),
-        ClaimResult::Ignored(Ignored::Token(InvalidToken::Foreign)) => (37, None, None),
-        ClaimResult::Ignored(Ignored::Token(InvalidToken::Expired)) => (38, None, None),
-        ClaimResult::Ignored(Ignored::Unsigned(Unsigned::Missing)) => (39, None, None),
-        ClaimResult::Ignored(Ignored::Unsigned(Unsigned::Wrong)) => (40, None, None),
-        ClaimResult::Ignored(Ignored::Unsigned(Unsigned::Expired)) => (41, None, None),
-    };
-    writer.byte(tag);
-    kind.into_iter().for_each(|kind| writer.byte(number_of(&KINDS, kind)));
-    id.into_iter().for_each(|id| writer.id(id));
-}
-
-fn decode_fate(reader: &mut Reader<'_>) -> Result<ClaimResult, InvalidRecord> {
-    let token = |reason| Ok(ClaimResult::Ignored(Ignored::Token(reason)));
-    let unsigned = |reason| Ok(ClaimResult::Ignored(Ignored::Unsigned(reason)));
-    match reader.byte()? {
-        0 => Ok(ClaimResult::Matched),
-        1 => Ok(ClaimResult::Attached),
-        2 => Ok(ClaimResult::Replaced),
-        3 => Ok(ClaimResult::Absorbed(reader.id()?)),
-        4 => Ok(ClaimResult::Restored(reader.id()?)),
-        5 => Ok(ClaimResult::Released),
-        16 => Ok(ClaimResult::Refused(Refused::Sentinel)),
-        17 => Ok(ClaimResult::Refused(Refused::OwnsHigher(nth(&KINDS, reader.byte()?)?))),
-        18 => Ok(ClaimResult::Refused(Refused::HeldDifferently(nth(&KINDS, reader.byte()?)?))),
-        19 => Ok(ClaimResult::Refused(Refused::MergeCap)),
-        20 => Ok(ClaimResult::Refused(Refused::TooLarge)),
-        21 => Ok(ClaimResult::Refused(Refused::Undone)),
-        22 => Ok(ClaimResult::Refused(Refused::Protected)),
-        32 => Ok(ClaimResult::Ignored(Ignored::PlaceTaken)),
-        33 => Ok(ClaimResult::Ignored(Ignored::UnknownId)),
-        34 => Ok(ClaimResult::Ignored(Ignored::ForeignId)),
-        35 => Ok(ClaimResult::Ignored(Ignored::ServerOnly)),
-        36 => token(InvalidToken::Unsealed),
-        37 => token(InvalidToken::Foreign),
-        38 => token(InvalidToken::Expired),
-        39 => unsigned(Unsigned::Missing),
-        40 => unsigned(Unsigned::Wrong),
-        41 => unsigned(Unsigned::Expired),
-        tag => Err(InvalidRecord::Tag(tag)),
-    }
-}
-
-/// The attributes listed, and how many more there are.
-fn encode_attributes(writer: &mut Writer, listed: &[ChangedAttribute], unlisted: usize) {
+/// The attributes that an outcome lists, and the number of further ones.
+fn encode_attributes(writer: &mut RecordWriter, listed: &[ChangedAttribute], unlisted: usize) {
     writer.count(listed.len());
     listed.iter().for_each(|attribute| encode_attribute(writer, attribute));
     writer.count(unlisted);
 }
 
 fn decode_attributes(
-    reader: &mut Reader<'_>,
+    reader: &mut RecordReader<'_>,
 ) -> Result<(Vec<ChangedAttribute>, usize), InvalidRecord> {
     let listed = repeated(reader, decode_attribute)?;
     let unlisted = usize::try_from(reader.number()?).or(Err(InvalidRecord::Value))?;
     Ok((listed, unlisted))
 }
 
-fn encode_attribute(writer: &mut Writer, attribute: &ChangedAttribute) {
+fn encode_attribute(writer: &mut RecordWriter, attribute: &ChangedAttribute) {
     match attribute {
         ChangedAttribute::Field(field) => writer.byte(field_number(*field)),
         ChangedAttribute::Property(name) => {
@@ -210,9 +116,68 @@ fn encode_attribute(writer: &mut Writer, attribute: &ChangedAttribute) {
     }
 }
 
-fn decode_attribute(reader: &mut Reader<'_>) -> Result<ChangedAttribute, InvalidRecord> {
+fn decode_attribute(reader: &mut RecordReader<'_>) -> Result<ChangedAttribute, InvalidRecord> {
     match reader.byte()? {
         PROPERTY => Ok(ChangedAttribute::Property(reader.parsed()?)),
-        number => field_of(number).map(ChangedAttribute::Field).ok_or(InvalidRecord::Tag(number)),
+        number => {
+            field_from_number(number).map(ChangedAttribute::Field).ok_or(InvalidRecord::Tag(number))
+        }
+    }
+}
+
+const fn caller_number(caller: Caller) -> u8 {
+    match caller {
+        Caller::Client => 0,
+        Caller::Server => 1,
+    }
+}
+
+fn decode_caller(reader: &mut RecordReader<'_>) -> Result<Caller, InvalidRecord> {
+    match reader.byte()? {
+        0 => Ok(Caller::Client),
+        1 => Ok(Caller::Server),
+        number => Err(InvalidRecord::Tag(number)),
+    }
+}
+
+const fn effect_number(effect: Effect) -> u8 {
+    match effect {
+        Effect::Created => 0,
+        Effect::Updated => 1,
+        Effect::Unchanged => 2,
+        Effect::Unidentified => 3,
+        Effect::Unmerged => 4,
+        Effect::Deleted => 5,
+    }
+}
+
+fn decode_effect(reader: &mut RecordReader<'_>) -> Result<Effect, InvalidRecord> {
+    match reader.byte()? {
+        0 => Ok(Effect::Created),
+        1 => Ok(Effect::Updated),
+        2 => Ok(Effect::Unchanged),
+        3 => Ok(Effect::Unidentified),
+        4 => Ok(Effect::Unmerged),
+        5 => Ok(Effect::Deleted),
+        number => Err(InvalidRecord::Tag(number)),
+    }
+}
+
+const fn source_number(source: ClaimSource) -> u8 {
+    match source {
+        ClaimSource::Subject => 0,
+        ClaimSource::Attributes => 1,
+        ClaimSource::Append => 2,
+        ClaimSource::Command => 3,
+    }
+}
+
+fn decode_source(reader: &mut RecordReader<'_>) -> Result<ClaimSource, InvalidRecord> {
+    match reader.byte()? {
+        0 => Ok(ClaimSource::Subject),
+        1 => Ok(ClaimSource::Attributes),
+        2 => Ok(ClaimSource::Append),
+        3 => Ok(ClaimSource::Command),
+        number => Err(InvalidRecord::Tag(number)),
     }
 }

@@ -1,50 +1,50 @@
-//! The record of a run: outcomes of one company whose numbers follow one another.
+//! The record of an outcome segment: consecutive outcomes of one company.
 //!
-//! Outcomes of one batch are kept together, since to write a key costs far more than
-//! to write what it leads to.
+//! Outcomes of one batch share a record, since writing a key costs far more than writing its
+//! value.
 
 use super::{
     InvalidRecord,
-    bytes::{Reader, Writer},
+    bytes::{RecordReader, RecordWriter},
     outcome::{decode_outcome, encode_outcome},
 };
 use crate::{Outcome, limits};
 
 const VERSION: u8 = 3;
 
-/// A run in the making.
+/// An outcome segment that is being written.
 #[derive(Debug)]
 pub(crate) struct OutcomeSegment {
     last: u64,
-    writer: Writer,
+    writer: RecordWriter,
 }
 
 impl OutcomeSegment {
-    /// The run that begins with this outcome.
-    pub(crate) fn of(outcome: &Outcome) -> OutcomeSegment {
-        OutcomeSegment::begin(outcome.sequence, &encoded(outcome))
+    /// The segment that starts with this outcome.
+    pub(crate) fn from_outcome(outcome: &Outcome) -> OutcomeSegment {
+        OutcomeSegment::start(outcome.sequence, &encoded(outcome))
     }
 
-    fn begin(sequence: u64, outcome: &[u8]) -> OutcomeSegment {
-        let mut writer = Writer::new(VERSION);
+    fn start(sequence: u64, outcome: &[u8]) -> OutcomeSegment {
+        let mut writer = RecordWriter::new(VERSION);
         writer.blob(outcome);
         OutcomeSegment { last: sequence, writer }
     }
 
-    /// Adds an outcome. If it is not the next, or there is no more room, it begins a
-    /// run of its own, and the one so far is returned.
+    /// Adds an outcome. If it is not the next one, or if the segment is full, the outcome starts a
+    /// new segment, and the previous segment is returned.
     pub(crate) fn add(&mut self, outcome: &Outcome) -> Option<OutcomeSegment> {
         let bytes = encoded(outcome);
         let follows = self.last.checked_add(1) == Some(outcome.sequence);
-        if !follows || limits::RUN_BYTES < self.writer.len() + bytes.len() {
-            return Some(std::mem::replace(self, OutcomeSegment::begin(outcome.sequence, &bytes)));
+        if !follows || limits::SEGMENT_BYTES < self.writer.len() + bytes.len() {
+            return Some(std::mem::replace(self, OutcomeSegment::start(outcome.sequence, &bytes)));
         }
         self.writer.blob(&bytes);
         self.last = outcome.sequence;
         None
     }
 
-    /// The number of its last outcome, which is in its key.
+    /// The number of the last outcome, which is in the key.
     pub(crate) fn last(&self) -> u64 {
         self.last
     }
@@ -55,18 +55,18 @@ impl OutcomeSegment {
 }
 
 fn encoded(outcome: &Outcome) -> Vec<u8> {
-    let mut writer = Writer::default();
+    let mut writer = RecordWriter::default();
     encode_outcome(&mut writer, outcome);
     writer.finish()
 }
 
-/// The outcomes of the run that ends with this number.
-pub(crate) fn decode_run(last: u64, record: &[u8]) -> Result<Vec<Outcome>, InvalidRecord> {
-    decode_rest_of_run(last, record, 0)
+/// The outcomes of the segment that ends with this number.
+pub(crate) fn decode_segment(last: u64, record: &[u8]) -> Result<Vec<Outcome>, InvalidRecord> {
+    decode_segment_after(last, record, 0)
 }
 
-/// Those of them that come after another number. What comes before is not looked at.
-pub(crate) fn decode_rest_of_run(
+/// The outcomes of the segment after another number. Earlier outcomes are not decoded.
+pub(crate) fn decode_segment_after(
     last: u64,
     record: &[u8],
     after: u64,
@@ -75,8 +75,8 @@ pub(crate) fn decode_rest_of_run(
     rest.map(|(sequence, bytes)| decoded(sequence, bytes)).collect()
 }
 
-/// The outcome of this number out of the run that ends with `last`, if it is there.
-pub(crate) fn decode_of_run(
+/// The outcome with the number `wanted` of the segment that ends with `last`, if it has one.
+pub(crate) fn decode_outcome_in_segment(
     last: u64,
     record: &[u8],
     wanted: u64,
@@ -85,9 +85,9 @@ pub(crate) fn decode_of_run(
     found.map(|(sequence, bytes)| decoded(sequence, bytes)).transpose()
 }
 
-/// The bytes of each outcome of a run, with its number.
+/// The bytes of each outcome of a segment, with its number.
 fn numbered(last: u64, record: &[u8]) -> Result<impl Iterator<Item = (u64, &[u8])>, InvalidRecord> {
-    let mut reader = Reader::new(record, VERSION)?;
+    let mut reader = RecordReader::new(record, VERSION)?;
     let mut outcomes = vec![reader.blob()?];
     while !reader.is_empty() {
         outcomes.push(reader.blob()?);
@@ -98,7 +98,7 @@ fn numbered(last: u64, record: &[u8]) -> Result<impl Iterator<Item = (u64, &[u8]
 }
 
 fn decoded(sequence: u64, bytes: &[u8]) -> Result<Outcome, InvalidRecord> {
-    let mut reader = Reader::part(bytes);
+    let mut reader = RecordReader::part(bytes);
     let outcome = decode_outcome(sequence, &mut reader)?;
     reader.finish()?;
     Ok(outcome)
@@ -111,63 +111,63 @@ mod tests {
     use super::*;
     use crate::arbitrary::outcomes;
 
-    /// These outcomes with numbers that follow one another, and the records of them.
+    /// These outcomes with consecutive numbers, and their records.
     fn stored(first: u64, mut all: Vec<Outcome>) -> (Vec<Outcome>, Vec<(u64, Vec<u8>)>) {
         for (outcome, sequence) in all.iter_mut().zip(first..) {
             outcome.sequence = sequence;
         }
-        let mut runs = Vec::new();
-        let mut run = OutcomeSegment::of(&all[0]);
-        runs.extend(all[1..].iter().filter_map(|outcome| run.add(outcome)));
-        runs.push(run);
-        (all, runs.into_iter().map(|run| (run.last(), run.into_record())).collect())
+        let mut segments = Vec::new();
+        let mut segment = OutcomeSegment::from_outcome(&all[0]);
+        segments.extend(all[1..].iter().filter_map(|outcome| segment.add(outcome)));
+        segments.push(segment);
+        (all, segments.into_iter().map(|segment| (segment.last(), segment.into_record())).collect())
     }
 
     proptest! {
         #[test]
-        fn what_was_added_comes_back_with_the_numbers_it_had(
+        fn outcomes_are_decoded_with_their_numbers(
             first in 1..u64::MAX / 2,
             all in vec(outcomes(), 1..40),
         ) {
             let (all, records) = stored(first, all);
-            let read = records.iter().flat_map(|(last, record)| decode_run(*last, record).unwrap());
+            let read = records.iter().flat_map(|(last, record)| decode_segment(*last, record).unwrap());
             prop_assert!(read.eq(all.iter().cloned()));
             for outcome in &all {
                 let holds = |(last, _): &&(u64, Vec<u8>)| outcome.sequence <= *last;
                 let (last, record) = records.iter().find(holds).unwrap();
-                let one = decode_of_run(*last, record, outcome.sequence).unwrap();
+                let one = decode_outcome_in_segment(*last, record, outcome.sequence).unwrap();
                 prop_assert_eq!(one.as_ref(), Some(outcome));
             }
         }
 
         #[test]
-        fn a_run_takes_no_more_room_than_it_may_unless_one_outcome_does(
+        fn a_segment_exceeds_its_limit_only_with_a_single_outcome(
             all in vec(outcomes(), 1..40),
         ) {
             for (last, record) in stored(1, all).1 {
-                let alone = decode_run(last, &record).unwrap().len() == 1;
-                // A few bytes say how long the last one is.
-                prop_assert!(alone || record.len() <= limits::RUN_BYTES + 3);
+                let alone = decode_segment(last, &record).unwrap().len() == 1;
+                // The length of the last outcome takes a few bytes.
+                prop_assert!(alone || record.len() <= limits::SEGMENT_BYTES + 3);
             }
         }
     }
 
     #[test]
-    fn an_outcome_that_does_not_follow_begins_a_run_of_its_own() {
+    fn an_outcome_that_is_not_the_next_starts_a_segment() {
         let mut runner = TestRunner::deterministic();
         let tree = outcomes().new_tree(&mut runner).unwrap();
         let at = |sequence| Outcome { sequence, ..tree.current() };
-        let mut run = OutcomeSegment::of(&at(5));
-        assert_eq!(run.add(&at(7)).map(|run| run.last()), Some(5));
-        assert_eq!(decode_run(7, &run.into_record()), Ok(vec![at(7)]));
+        let mut segment = OutcomeSegment::from_outcome(&at(5));
+        assert_eq!(segment.add(&at(7)).map(|segment| segment.last()), Some(5));
+        assert_eq!(decode_segment(7, &segment.into_record()), Ok(vec![at(7)]));
     }
 
     #[test]
-    fn no_run_is_empty_or_begins_before_the_first_number() {
-        assert_eq!(decode_run(1, &[VERSION]), Err(InvalidRecord::Truncated));
+    fn a_segment_is_not_empty_and_does_not_start_before_the_first_number() {
+        assert_eq!(decode_segment(1, &[VERSION]), Err(InvalidRecord::Truncated));
         let two = [VERSION, 1, 0, 1, 0];
-        assert_eq!(decode_run(1, &two), Err(InvalidRecord::Value));
-        assert_eq!(decode_of_run(2, &two, 3), Ok(None));
-        assert_eq!(decode_of_run(u64::MAX, &two, 3), Ok(None));
+        assert_eq!(decode_segment(1, &two), Err(InvalidRecord::Value));
+        assert_eq!(decode_outcome_in_segment(2, &two, 3), Ok(None));
+        assert_eq!(decode_outcome_in_segment(u64::MAX, &two, 3), Ok(None));
     }
 }

@@ -1,12 +1,18 @@
 //! The record of a profile.
 
-use profile_protocol::{Field, ProfileId, PropertyName, PropertyValue};
+use profile_protocol::{Field, ProfileId, Text};
 
 use super::{
     InvalidRecord,
-    bytes::{Reader, Writer},
+    bytes::{RecordReader, RecordWriter},
+    field_number::{field_from_number, field_number},
 };
-use crate::{DoNotMerge, LinkDigest, Profile, ProfileIdentifiers, Timestamp};
+use crate::{
+    DoNotMerge, LinkDigest, Profile, ProfileIdentifiers, StoredProfile, Timestamp,
+    model::encoded_properties::{
+        EncodedProperties, EncodedProperty, PropertyBytes, decode_properties,
+    },
+};
 
 const VERSION: u8 = 1;
 
@@ -18,49 +24,17 @@ const ANONYMOUS_ID: u8 = 4;
 const SECONDARY_EMAIL: u8 = 5;
 const ABSORBED: u8 = 6;
 const PROPERTY: u8 = 7;
-const APART: u8 = 8;
+const DO_NOT_MERGE: u8 = 8;
 /// A property whose value the company wrote.
-const OWN_PROPERTY: u8 = 9;
-/// A field's tag is this much above its number.
+const COMPANY_PROPERTY: u8 = 9;
+/// The tag of a field is this number plus the number of the field.
 const FIELD: u8 = 32;
 /// The same for a field whose value the company wrote.
-const OWN_FIELD: u8 = 64;
+const COMPANY_FIELD: u8 = 64;
 
-/// Fields by number. A number once given stays with its field for good.
-const FIELDS: [Field; 16] = [
-    Field::FirstName,
-    Field::LastName,
-    Field::Organization,
-    Field::Title,
-    Field::Image,
-    Field::Locale,
-    Field::Address1,
-    Field::Address2,
-    Field::City,
-    Field::Country,
-    Field::Region,
-    Field::Zip,
-    Field::Timezone,
-    Field::Ip,
-    Field::Latitude,
-    Field::Longitude,
-];
-
-/// The number of a field in records.
-pub(super) fn field_number(field: Field) -> u8 {
-    let number = FIELDS.iter().position(|&known| known == field);
-    number.and_then(|number| u8::try_from(number).ok()).unwrap_or(u8::MAX)
-}
-
-/// The field of that number.
-pub(super) fn field_of(number: u8) -> Option<Field> {
-    FIELDS.get(usize::from(number)).copied()
-}
-
-/// The record of a profile. Its id is in the key.
+/// The record of a profile. The id is in the key.
 pub(crate) fn encode_profile(profile: &Profile) -> Vec<u8> {
-    // Taken apart without `..`, so that a new part does not compile until it is
-    // written, too.
+    // Destructured without `..`, so that a new part does not compile until it is written, too.
     let Profile {
         id: _,
         created,
@@ -72,36 +46,45 @@ pub(crate) fn encode_profile(profile: &Profile) -> Vec<u8> {
         last_outcome,
         do_not_merge,
     } = profile;
-    let mut writer = Writer::new(VERSION);
-    writer.number(created.millis());
-    writer.number(updated.millis());
-    writer.number(last_outcome.unwrap_or(0));
-    encode_held(&mut writer, identifiers);
-    for &id in absorbed {
-        writer.byte(ABSORBED);
-        writer.id(id);
-    }
-    for DoNotMerge { from, link } in do_not_merge {
-        writer.byte(APART);
-        writer.id(*from);
-        writer.bits(link.bits());
-    }
+    let mut writer = RecordWriter::new(VERSION);
+    encode_head(&mut writer, [*created, *updated], *last_outcome);
+    encode_identifiers(&mut writer, identifiers);
+    encode_merges(&mut writer, absorbed, do_not_merge);
     for (name, value) in attributes.properties.iter() {
-        writer.byte(if authored.property(name) { OWN_PROPERTY } else { PROPERTY });
-        writer.text(name.as_str());
-        writer.text(value.as_json());
+        let by_company = authored.property(name);
+        let (name, value) = (name.as_str().as_bytes(), value.as_json().as_bytes());
+        encode_property(&mut writer, PropertyBytes { name, value, by_company });
     }
-    for (field, value) in attributes.fields.iter() {
-        if let Some(text) = value {
-            let first = if authored.field(field) { OWN_FIELD } else { FIELD };
-            writer.byte(first + field_number(field));
-            writer.text(text.as_str());
-        }
+    for field in Field::ALL {
+        let value = attributes.fields[field].as_ref();
+        encode_field(&mut writer, field, value, authored.field(field));
     }
     writer.finish()
 }
 
-fn encode_held(writer: &mut Writer, identifiers: &ProfileIdentifiers) {
+/// The same record of a stored profile. Properties that are not decoded are copied.
+pub(crate) fn encode_stored_profile(profile: &StoredProfile) -> Vec<u8> {
+    let mut writer = RecordWriter::new(VERSION);
+    writer.reserve(profile.property_bytes());
+    encode_head(&mut writer, [profile.created, profile.updated], profile.last_outcome);
+    encode_identifiers(&mut writer, &profile.identifiers);
+    encode_merges(&mut writer, &profile.absorbed, &profile.do_not_merge);
+    for property in profile.properties() {
+        encode_property(&mut writer, property);
+    }
+    for field in Field::ALL {
+        encode_field(&mut writer, field, profile.field(field), profile.is_authored(field));
+    }
+    writer.finish()
+}
+
+fn encode_head(writer: &mut RecordWriter, times: [Timestamp; 2], last_outcome: Option<u64>) {
+    times.into_iter().for_each(|time| writer.number(time.millis()));
+    // Outcomes are numbered from one.
+    writer.number(last_outcome.unwrap_or(0));
+}
+
+fn encode_identifiers(writer: &mut RecordWriter, identifiers: &ProfileIdentifiers) {
     let ProfileIdentifiers { external_id, email, phone_number, anonymous_ids, secondary_emails } =
         identifiers;
     let mut part = |tag, text: &str| {
@@ -115,33 +98,87 @@ fn encode_held(writer: &mut Writer, identifiers: &ProfileIdentifiers) {
     secondary_emails.iter().for_each(|email| part(SECONDARY_EMAIL, email.as_str()));
 }
 
+fn encode_merges(writer: &mut RecordWriter, absorbed: &[ProfileId], marks: &[DoNotMerge]) {
+    for &id in absorbed {
+        writer.byte(ABSORBED);
+        writer.id(id);
+    }
+    for DoNotMerge { from, link } in marks {
+        writer.byte(DO_NOT_MERGE);
+        writer.id(*from);
+        writer.bits(link.bits());
+    }
+}
+
+fn encode_property(writer: &mut RecordWriter, property: PropertyBytes<'_>) {
+    let PropertyBytes { name, value, by_company } = property;
+    writer.byte(if by_company { COMPANY_PROPERTY } else { PROPERTY });
+    writer.blob(name);
+    writer.blob(value);
+}
+
+fn encode_field(writer: &mut RecordWriter, field: Field, value: Option<&Text>, by_company: bool) {
+    if let Some(text) = value {
+        let first = if by_company { COMPANY_FIELD } else { FIELD };
+        writer.byte(first + field_number(field));
+        writer.text(text.as_str());
+    }
+}
+
 /// The profile with this id and record.
 pub(crate) fn decode_profile(id: ProfileId, record: &[u8]) -> Result<Profile, InvalidRecord> {
-    let mut reader = Reader::new(record, VERSION)?;
+    let (mut profile, properties) = decode_parts(id, record)?;
+    let properties = decode_properties(record, &properties, &mut profile.authored)?;
+    profile.attributes.properties = properties;
+    Ok(profile)
+}
+
+/// The profile with this id and record, whose properties are decoded when they are needed.
+pub(crate) fn decode_stored_profile(
+    id: ProfileId,
+    record: Vec<u8>,
+) -> Result<StoredProfile, InvalidRecord> {
+    let (profile, properties) = decode_parts(id, &record)?;
+    Ok(StoredProfile::with_encoded(profile, EncodedProperties::new(record, properties)))
+}
+
+/// The profile without its properties, and the positions of these.
+fn decode_parts(
+    id: ProfileId,
+    record: &[u8],
+) -> Result<(Profile, Vec<EncodedProperty>), InvalidRecord> {
+    let mut reader = RecordReader::new(record, VERSION)?;
     let mut profile = Profile::new(id, Timestamp::from_millis(reader.number()?));
     profile.updated = Timestamp::from_millis(reader.number()?);
     profile.last_outcome = Some(reader.number()?).filter(|&sequence| sequence != 0);
-    let mut properties: Vec<(PropertyName, PropertyValue)> = Vec::new();
+    let mut properties = Vec::new();
+    let mut last_name: Option<&[u8]> = None;
     while !reader.is_empty() {
         match reader.byte()? {
-            tag @ (PROPERTY | OWN_PROPERTY) => {
-                let name = reader.parsed()?;
-                profile.authored.put_property(&name, tag == OWN_PROPERTY);
-                properties.push((name, reader.parsed()?));
+            tag @ (PROPERTY | COMPANY_PROPERTY) => {
+                let name = reader.blob()?;
+                if last_name.is_some_and(|last| name <= last) {
+                    return Err(InvalidRecord::Value);
+                }
+                last_name = Some(name);
+                let name = reader.range_of_last(name.len());
+                let value = reader.blob()?.len();
+                let value = reader.range_of_last(value);
+                let by_company = tag == COMPANY_PROPERTY;
+                properties.push(EncodedProperty { name, value, by_company });
             }
             tag => decode_part(&mut profile, tag, &mut reader)?,
         }
     }
-    profile.attributes.properties = properties.into_iter().collect();
-    Ok(profile)
+    Ok((profile, properties))
 }
 
 fn decode_part(
     profile: &mut Profile,
     tag: u8,
-    reader: &mut Reader<'_>,
+    reader: &mut RecordReader<'_>,
 ) -> Result<(), InvalidRecord> {
-    let Profile { identifiers, attributes, authored, absorbed, do_not_merge, .. } = profile;
+    let Profile { identifiers, absorbed, do_not_merge, .. } = profile;
     match tag {
         EXTERNAL_ID => identifiers.external_id = Some(reader.parsed()?),
         EMAIL => identifiers.email = Some(reader.parsed()?),
@@ -149,17 +186,26 @@ fn decode_part(
         ANONYMOUS_ID => identifiers.anonymous_ids.push(reader.parsed()?),
         SECONDARY_EMAIL => identifiers.secondary_emails.push(reader.parsed()?),
         ABSORBED => absorbed.push(reader.id()?),
-        APART => {
+        DO_NOT_MERGE => {
             let (from, link) = (reader.id()?, LinkDigest::from_bits(reader.bits()?));
             do_not_merge.push(DoNotMerge { from, link });
         }
-        tag => {
-            let own = OWN_FIELD <= tag;
-            let number = tag.checked_sub(if own { OWN_FIELD } else { FIELD });
-            let field = number.and_then(field_of).ok_or(InvalidRecord::Tag(tag))?;
-            authored.put_field(field, own);
-            attributes.fields[field] = Some(reader.parsed()?);
-        }
+        FIELD..COMPANY_FIELD => decode_field(profile, tag, tag - FIELD, false, reader)?,
+        COMPANY_FIELD.. => decode_field(profile, tag, tag - COMPANY_FIELD, true, reader)?,
+        tag => return Err(InvalidRecord::Tag(tag)),
     }
+    Ok(())
+}
+
+fn decode_field(
+    profile: &mut Profile,
+    tag: u8,
+    number: u8,
+    by_company: bool,
+    reader: &mut RecordReader<'_>,
+) -> Result<(), InvalidRecord> {
+    let field = field_from_number(number).ok_or(InvalidRecord::Tag(tag))?;
+    profile.authored.put_field(field, by_company);
+    profile.attributes.fields[field] = Some(reader.parsed()?);
     Ok(())
 }

@@ -1,8 +1,8 @@
-//! What a claim names, as a part of other records.
+//! The target of a claim, as a part of other records.
 
 use super::{
     InvalidRecord,
-    bytes::{Reader, Writer},
+    bytes::{RecordReader, RecordWriter},
 };
 use crate::{Identifier, ProfileRef};
 
@@ -12,27 +12,31 @@ const EMAIL: u8 = b'e';
 const PHONE_NUMBER: u8 = b'p';
 const EXTERNAL_ID: u8 = b'x';
 
-pub(super) fn encode_named(writer: &mut Writer, named: &ProfileRef) {
-    let (tag, identifier) = match named {
+pub(super) fn encode_profile_ref(writer: &mut RecordWriter, target: &ProfileRef) {
+    match target {
         ProfileRef::Id(id) => {
             writer.byte(PROFILE);
             writer.id(*id);
-            return;
         }
-        ProfileRef::Identifier(identifier @ Identifier::AnonymousId(_)) => {
-            (ANONYMOUS_ID, identifier)
+        ProfileRef::Identifier(identifier) => {
+            writer.byte(tag(identifier));
+            writer.text(identifier.as_str());
         }
-        ProfileRef::Identifier(identifier @ Identifier::Email(_)) => (EMAIL, identifier),
-        ProfileRef::Identifier(identifier @ Identifier::PhoneNumber(_)) => {
-            (PHONE_NUMBER, identifier)
-        }
-        ProfileRef::Identifier(identifier @ Identifier::ExternalId(_)) => (EXTERNAL_ID, identifier),
-    };
-    writer.byte(tag);
-    writer.text(identifier.as_str());
+    }
 }
 
-pub(super) fn decode_named(reader: &mut Reader<'_>) -> Result<ProfileRef, InvalidRecord> {
+const fn tag(identifier: &Identifier) -> u8 {
+    match identifier {
+        Identifier::AnonymousId(_) => ANONYMOUS_ID,
+        Identifier::Email(_) => EMAIL,
+        Identifier::PhoneNumber(_) => PHONE_NUMBER,
+        Identifier::ExternalId(_) => EXTERNAL_ID,
+    }
+}
+
+pub(super) fn decode_profile_ref(
+    reader: &mut RecordReader<'_>,
+) -> Result<ProfileRef, InvalidRecord> {
     Ok(match reader.byte()? {
         PROFILE => ProfileRef::Id(reader.id()?),
         ANONYMOUS_ID => ProfileRef::Identifier(Identifier::AnonymousId(reader.parsed()?)),

@@ -1,0 +1,44 @@
+//! Submissions: requests that are ready to be decided.
+
+use std::sync::Arc;
+
+use profile_protocol::{CompanyId, Email, IdentifierKind, Patch, Revision};
+
+use crate::{Caller, Claims, Intent, Rules, Timestamp};
+
+/// One request, ready to be decided.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    /// The company whose profiles the request concerns.
+    pub company: CompanyId,
+    /// The sender.
+    pub caller: Caller,
+    /// What the request is meant to do.
+    pub intent: Intent,
+    /// The API revision of the request.
+    pub revision: Revision,
+    /// The claims about which profile the request concerns.
+    pub claims: Claims,
+    /// The kinds whose identifiers the request removes from the profile: `email`,
+    /// `phone_number` and `external_id`. Only the company itself may remove one. An identifier of
+    /// a kind that the request also names stays.
+    pub cleared: Vec<IdentifierKind>,
+    /// The secondary email addresses to remove. Those to add are among the claims.
+    pub leaving_emails: Vec<Email>,
+    /// The changes of attributes.
+    pub patch: Patch,
+    /// The company's rules.
+    pub rules: Arc<Rules>,
+}
+
+/// The input of a decision beside the request and the stored profiles.
+#[derive(Clone, Copy, Debug)]
+pub struct DecisionContext {
+    /// The current time.
+    pub now: Timestamp,
+    /// The random bits for the id of a profile that the request may create; see
+    /// [`IdGenerator::chance`](crate::IdGenerator::chance).
+    pub entropy: u128,
+    /// The number of the outcome.
+    pub sequence: u64,
+}
