@@ -8,7 +8,7 @@ use benches::{
     submission, visitor,
 };
 use criterion::{BatchSize, Criterion};
-use profile_store::{Profile, Rules, decide, merge};
+use profile_store::{Rules, StoredProfile, decide, merge};
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
@@ -45,8 +45,8 @@ fn merges(criterion: &mut Criterion) {
 }
 
 fn decisions(criterion: &mut Criterion) {
-    let (customer, visitor) = (customer(1), visitor(2));
-    let cases: [(&str, &str, &[Option<&Profile>]); 4] = [
+    let [customer, visitor]: [StoredProfile; 2] = [customer(1), visitor(2)].map(Into::into);
+    let cases: [(&str, &str, &[Option<&StoredProfile>]); 4] = [
         ("create", TODAY, &[None; 4]),
         ("update", ORDER, &[Some(&customer)]),
         ("unchanged", TODAY, &[Some(&customer); 4]),

@@ -1,15 +1,16 @@
-//! Claims, and the profiles they lead to, to whom a request is about.
+//! Resolution: from claims and the profiles that they find to the profile of a request.
 
 use std::hint::black_box;
 
 use benches::{FIRST_REVISION, SIGN_UP, claims, customer, profile, visitor};
 use criterion::Criterion;
 use profile_protocol::IdentifierKind;
-use profile_store::{Caller, Claim, Profile, Rules, resolve};
+use profile_store::{Caller, Claim, Rules, StoredProfile, resolve};
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
-    let (customer, visitor, known) = (customer(1), visitor(2), profile(3, FIRST_REVISION));
+    let [customer, visitor, known]: [StoredProfile; 3] =
+        [customer(1), visitor(2), profile(3, FIRST_REVISION)].map(Into::into);
 
     let sign_up = claims(SIGN_UP);
     let by_email = |claim: &&Claim| claim.kind() == IdentifierKind::Email;
@@ -24,7 +25,12 @@ fn main() {
     criterion.final_summary();
 }
 
-fn measure(criterion: &mut Criterion, name: &str, claims: &[Claim], reached: &[Option<&Profile>]) {
+fn measure(
+    criterion: &mut Criterion,
+    name: &str,
+    claims: &[Claim],
+    reached: &[Option<&StoredProfile>],
+) {
     assert_eq!(claims.len(), reached.len(), "{name}: one profile, or none, for each claim");
     let rules = Rules::default();
     let mut group = criterion.benchmark_group("resolve");

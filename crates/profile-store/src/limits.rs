@@ -1,110 +1,107 @@
-//! Every bound of the store, and where it comes from.
+//! Every limit of the store, and its reason.
 
 use profile_protocol::limits::{PROPERTIES, PROPERTIES_BYTES};
 
-/// Anonymous ids one profile holds by default: the devices and browsers of a
-/// person over some years. The oldest leaves first.
+/// The default maximum of anonymous ids of a profile: the devices and browsers of a person over
+/// some years. The oldest is removed first.
 pub const ANONYMOUS_IDS: usize = 32;
 
-/// Profiles that may be merged into one by default. A person seldom turns out
-/// to be more than a handful of profiles; a hundred is a shared identifier.
+/// The default maximum of profiles merged into one. A person seldom has more than a handful of
+/// profiles; a hundred indicate a shared identifier.
 pub const MERGES: usize = 100;
 
-/// Properties up to which clients may fill a profile. The public endpoint is open to
-/// everybody; the last hundred of [`PROPERTIES`] are kept for the company itself, whose
-/// programs seldom write as many of one person.
+/// The number of properties up to which clients may fill a profile. Anyone can use the public
+/// endpoint, so the last hundred of [`PROPERTIES`] are reserved for the company itself, whose
+/// programs seldom write as many to one person.
 pub const CLIENT_PROPERTIES: usize = PROPERTIES - 100;
 
-/// Size up to which clients may fill the properties of a profile, in bytes: the hundred
-/// that are kept for the company may have 120 bytes each.
+/// The size of properties in bytes up to which clients may fill a profile: the hundred properties
+/// that are reserved for the company may have 120 bytes each.
 pub const CLIENT_PROPERTIES_BYTES: usize = PROPERTIES_BYTES - 12 * 1_024;
 
-/// Requests that may wait to be committed. At 12,000 commits a second the last
-/// of them waits for a third of a second; beyond that, a quick refusal serves
-/// the caller better than a slow answer.
+/// The maximum of requests that wait for a commit. At 12,000 commits a second, the last one waits
+/// for a third of a second; beyond that, a quick refusal is better than a slow response.
 pub const QUEUE: usize = 4_096;
 
-/// Requests committed by one flush. In the benchmark of the commit path little is
-/// gained beyond 64, and each request of a batch waits for all of it; the rest is
-/// room for slower disks.
+/// The maximum of requests committed by one flush. In the benchmark of the commit path, little is
+/// gained beyond 64, and each request waits for its whole batch; the rest is for slower disks.
 pub const BATCH: usize = 256;
 
-/// Claims that the requests committed by one flush make, unless one alone makes more:
-/// four a request, where three are usual. Each may lead to a profile that has to be
-/// read, and profiles may be large.
+/// The maximum of claims of the requests committed by one flush, unless a single request has more:
+/// four for each request, where three are usual. Each claim may find a large profile that has to
+/// be read.
 pub const BATCH_CLAIMS: usize = 4 * BATCH;
 
-/// Chances for ids that the system is asked for at a time: 256 bytes, which it gives
-/// without interruption.
+/// The number of random values for ids that are read from the system at a time: 256 bytes, which
+/// the system returns without interruption.
 pub const ENTROPY_POOL: usize = 16;
 
-/// Attribute names listed in one outcome; of more, only the number is
-/// kept.
+/// The maximum of attribute names that an outcome lists. Further names are only counted.
 pub const CHANGED_NAMES: usize = 64;
 
-/// Undone merges a profile remembers; the oldest is forgotten first.
+/// The maximum of do-not-merge marks of a profile. The oldest is removed first.
 pub const DO_NOT_MERGE: usize = 64;
 
-/// Days an outcome is kept by default: a quarter, within which a complaint
-/// about a merge arrives.
+/// The default number of days for which outcomes are kept: a quarter, within which complaints
+/// about merges arrive.
 pub const OUTCOME_DAYS: u64 = 90;
 
-/// Outcomes kept of one company by default. At 120 bytes each that is 120 MB.
+/// The default maximum of outcomes of a company. At 120 bytes each, they take 120 MB.
 pub const OUTCOMES: u64 = 1_000_000;
 
-/// Bytes of a record of outcomes that follow one another, unless one alone is larger.
-/// sled writes up to sixteen entries again when one of them changes, so what is gained
-/// by fewer keys is lost again with larger values.
+/// The maximum size of an outcome segment in bytes, unless a single outcome is larger. sled
+/// rewrites up to sixteen entries when one of them changes, so larger values would cost what fewer
+/// keys save.
 pub const SEGMENT_BYTES: usize = 4_096;
 
-/// Records of outcomes read at a time.
+/// The number of outcome segments read at a time.
 pub const RUNS_READ: usize = 16;
 
-/// Records of outcomes read at a time to find what has expired: mostly that nothing has.
+/// The number of outcome segments read at a time to find expired ones. Usually none has expired.
 pub const RUNS_PRUNED: usize = 8;
 
-/// Records of outcomes looked at in one step of pruning, at least, or twice as many as
-/// the batch before it wrote. A step runs between two batches and has to be short against
-/// them; one of 128 took 15 ms where the records had to be read from the disk.
+/// The minimum of outcome segments that one step of pruning reads; a step reads twice as many as
+/// the previous batch wrote if that is more. A step runs between two batches and must be short in
+/// comparison. A step of 128 segments took 15 ms where they had to be read from the disk.
 pub const PRUNE_STEP: usize = 8;
 
-/// Milliseconds between two rounds of pruning.
+/// The time between two rounds of pruning, in milliseconds.
 pub const PRUNE_EVERY_MS: u64 = 60_000;
 
-/// Milliseconds between two steps of a round when there is nothing else to do.
+/// The time between two steps of a round while the store is idle, in milliseconds.
 pub const PRUNE_PAUSE_MS: u64 = 10;
 
-/// Outcomes in one page of a profile's history, at most.
+/// The maximum of outcomes in one page of a profile's history.
 pub const HISTORY_PAGE: usize = 100;
 
-/// Profiles in one page of a list, at most: as many as the original gives.
+/// The maximum of profiles in one page of a list, as in the original.
 pub const LIST_PAGE: usize = 100;
 
-/// Entries of a list read at a time: few enough that the largest profiles there may be
-/// fit into memory many times over.
+/// The number of list entries read at a time, so few that even the largest profiles take little
+/// memory.
 pub const LIST_CHUNK: usize = 16;
 
-/// Bytes of records after which a page of a list ends, be it short. A hundred of the
-/// largest profiles would be 26 MB.
+/// The size of records in bytes after which a page of a list ends early. A hundred of the largest
+/// profiles would take 26 MB.
 pub const LIST_BYTES: usize = 2 * 1_024 * 1_024;
 
-/// Entries looked at for one page of a list: as many as ten full pages have. A page
-/// whose bounds nearly nobody meets comes back short rather than late.
+/// The maximum of entries read for one page of a list: as many as ten full pages have. A page
+/// whose filter matches few profiles ends early, so that it does not take long.
 pub const LIST_ENTRIES: usize = 1_000;
 
-/// Bulk imports kept of one company. Whoever still asks about one has seldom asked
-/// for a thousand since.
+/// The maximum of bulk imports kept for a company. A program that asks about an import has seldom
+/// started a thousand others since.
 pub const IMPORTS: usize = 1_000;
 
-/// Profiles named in what came of a bulk import: as many as one may bring.
+/// The maximum of profiles in the result of a bulk import, as in its request.
 pub const IMPORT_PROFILES: usize = 10_000;
 
-/// Problems named in what came of a bulk import: as many as a reader of its body tells
-/// of at first, and then one for each profile it may bring.
+/// The maximum of problems in the result of a bulk import: as many as the parser of its body
+/// reports, and one for each profile.
 pub const IMPORT_ERRORS: usize = 20_000;
 
-/// Bytes of each text of a problem of a bulk import: room for a sentence, and for
-/// the pointer to a property with a long name.
+/// The maximum size of each text of a problem of a bulk import, in bytes: enough for a sentence,
+/// and for the pointer to a property with a long name.
 pub const IMPORT_TEXT_BYTES: usize = 512;
 
 /// Memory that changes take until their generation is closed and settled. While it is,
@@ -143,12 +140,12 @@ pub const REMOVALS_SCANNED: usize = 1_024;
 /// Milliseconds a commit may stay unflushed under relaxed durability.
 pub const RELAXED_FLUSH_MS: u64 = 100;
 
-/// Entries an audit reads at a time.
+/// The number of entries that an audit reads at a time.
 pub const AUDIT_PAGE: usize = 1_024;
 
-/// Entries a copy takes at a time. The largest are records of merges, of half a
-/// megabyte, and nearly all are a thousandth of that.
+/// The number of entries that a copy reads at a time. The largest are merge records of half a
+/// megabyte; nearly all are a thousandth of that.
 pub const COPY_PAGE: usize = 256;
 
-/// Breaches an audit lists; of more, only the number is kept.
+/// The maximum of breaches that an audit lists. Further breaches are only counted.
 pub const BREACHES: usize = 100;

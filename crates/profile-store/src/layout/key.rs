@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn no_key_of_a_company_has_the_prefix_of_another_company() {
+    fn no_companys_keys_start_with_those_of_another() {
         let (short, long) = (company("ABC"), company("ABC1"));
         assert!(
             !profile(&long, ProfileId::from_bits(1)).starts_with(&prefix(&short, KeyKind::Profile))

@@ -1,4 +1,4 @@
-//! Audits: whether a store holds what docs/IDENTITY.md promises.
+//! Audits: checks that a store keeps the promises of docs/IDENTITY.md.
 
 use std::fmt;
 
@@ -13,35 +13,35 @@ use crate::{
     limits,
 };
 
-/// What an audit counted, and what it found wrong.
+/// The counts and findings of an audit.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Audit {
-    /// Living profiles.
+    /// The number of profiles.
     pub profiles: u64,
-    /// Identifiers that lead to them.
+    /// The number of identifiers.
     pub identifiers: u64,
-    /// Ids of absorbed profiles that lead to them.
+    /// The number of aliases.
     pub aliases: u64,
-    /// Outcomes.
+    /// The number of outcomes.
     pub outcomes: u64,
-    /// Merges that can be taken back.
+    /// The number of merges that can be undone.
     pub merges: u64,
-    /// Bulk imports.
+    /// The number of bulk imports.
     pub imports: u64,
-    /// What is wrong: at most [`limits::BREACHES`] of it.
+    /// The breaches: at most [`limits::BREACHES`] of them.
     pub breaches: Vec<Breach>,
-    /// How much more is wrong than is listed.
+    /// The number of further breaches.
     pub breaches_unlisted: u64,
 }
 
-/// One thing that a store promises and does not hold.
+/// One promise that a store does not keep.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Breach {
-    /// Whose data it concerns, where that can be told.
+    /// The company whose data are concerned, if known.
     pub company: Option<CompanyId>,
-    /// The profile or absorbed profile it concerns, where that can be told.
+    /// The profile or absorbed profile that is concerned, if known.
     pub profile: Option<ProfileId>,
-    /// What is wrong, without any personal value.
+    /// The description, without any personal value.
     pub fault: String,
 }
 
@@ -57,12 +57,13 @@ impl fmt::Display for Breach {
     }
 }
 
-/// Checks everything in `engine`, a page at a time. Nothing may write meanwhile.
+/// Checks everything in `engine`, a page at a time. Nothing may write during the audit.
 ///
-/// Every identifier and alias has to lead to a living profile that claims it,
-/// everything that a profile claims has to lead to it, each profile has to stand in
-/// every order where it belongs and nowhere else, no absorbed profile may live,
-/// every merge has to be on record, and every record has to be readable.
+/// - Every identifier and alias refers to a profile that holds it, and every identifier and alias
+///   of a profile refers to it.
+/// - Each profile has exactly the index entries that belong to it.
+/// - No absorbed profile exists, and every merge has a record.
+/// - Every record can be decoded.
 pub async fn audit(engine: &dyn Engine) -> Result<Audit, EngineError> {
     let mut auditor = Auditor { engine, audit: Audit::default(), newest: None };
     let mut scan = Scan {
@@ -84,8 +85,8 @@ pub async fn audit(engine: &dyn Engine) -> Result<Audit, EngineError> {
 struct Auditor<'e> {
     engine: &'e dyn Engine,
     audit: Audit,
-    /// The company whose outcomes were read last, and the number of the newest. A
-    /// company's profiles come after its outcomes.
+    /// The company whose outcomes were read last, and the number of the newest. The keys of a
+    /// company's outcomes precede those of its profiles.
     newest: Option<(CompanyId, u64)>,
 }
 
@@ -102,20 +103,20 @@ impl Auditor<'_> {
             Some(ParsedKey::Merge(company, id)) => self.merge(&company, id, value).await?,
             Some(ParsedKey::Import(company, id)) => self.import(&company, id, value).await?,
             Some(ParsedKey::ImportBody(company, id)) => {
-                self.import_body(&company, id, value).await?
+                self.import_body(&company, id, value).await?;
             }
             Some(ParsedKey::Outcomes(company, last)) => self.outcomes(&company, last, value),
             Some(
                 ParsedKey::Created(company, _, id)
                 | ParsedKey::NoEmail(company, id)
                 | ParsedKey::Updated(company, _, id),
-            ) => self.indexed(&company, id, key, value).await?,
+            ) => self.index_entry(&company, id, key, value).await?,
         }
         Ok(())
     }
 
-    /// Checks that a profile stands where an index says.
-    async fn indexed(
+    /// Checks that an index entry matches its profile.
+    async fn index_entry(
         &mut self,
         company: &CompanyId,
         id: ProfileId,
@@ -126,10 +127,10 @@ impl Auditor<'_> {
         let target = self.target(company, &name, &record::encode_id(id)).await?;
         let Some(profile) = target else { return Ok(()) };
         if !index::entries(company, &profile).contains(key) {
-            let fault = format!("{name} leads to it, and it does not stand there");
+            let fault = format!("{name} refers to it, but does not match it");
             self.breach(Some(company), Some(id), fault);
         } else if !value.is_empty() {
-            self.breach(Some(company), Some(id), format!("{name} leads to it with a value"));
+            self.breach(Some(company), Some(id), format!("{name} refers to it and has a value"));
         }
         Ok(())
     }
@@ -149,26 +150,26 @@ impl Auditor<'_> {
             }
         };
         if self.newest_of(company) < profile.last_outcome.unwrap_or(0) {
-            let fault = "names an outcome that there never was".to_owned();
+            let fault = "refers to an outcome that does not exist".to_owned();
             self.breach(Some(company), Some(id), fault);
         }
-        self.leads_back(company, &profile).await?;
-        self.is_indexed(company, &profile).await?;
+        self.has_references(company, &profile).await?;
+        self.has_index_entries(company, &profile).await?;
         if !profile.attributes.properties.fit() {
             self.breach(Some(company), Some(id), "has more properties than it may".to_owned());
         }
         Ok(())
     }
 
-    /// Checks that all that leads to a profile by its own word does so.
-    async fn leads_back(
+    /// Checks that the identifiers and aliases of a profile refer to it.
+    async fn has_references(
         &mut self,
         company: &CompanyId,
         profile: &Profile,
     ) -> Result<(), EngineError> {
         let identifiers: Vec<Identifier> = profile.identifiers.iter().collect();
         let names = identifiers.iter().map(|identifier| format!("its {}", identifier.kind()));
-        let ids = profile.absorbed.iter().map(|id| format!("the absorbed id {id}"));
+        let ids = profile.absorbed.iter().map(|id| format!("the alias {id}"));
         let names: Vec<String> = names.chain(ids).collect();
         let keys = identifiers.iter().map(|identifier| key::identifier(company, identifier));
         let aliases = profile.absorbed.iter().map(|id| key::alias(company, *id));
@@ -177,16 +178,16 @@ impl Auditor<'_> {
         for (name, value) in names.iter().zip(self.engine.read(&keys).await?) {
             let fault = match value {
                 Some(value) if value == expected => continue,
-                Some(_) => format!("{name} leads to another profile"),
-                None => format!("{name} leads nowhere"),
+                Some(_) => format!("{name} refers to another profile"),
+                None => format!("{name} has no entry"),
             };
             self.breach(Some(company), Some(profile.id), fault);
         }
         Ok(())
     }
 
-    /// Checks that a profile is found in every order.
-    async fn is_indexed(
+    /// Checks that a profile has all its index entries.
+    async fn has_index_entries(
         &mut self,
         company: &CompanyId,
         profile: &Profile,
@@ -207,10 +208,10 @@ impl Auditor<'_> {
         value: &Value,
     ) -> Result<(), EngineError> {
         self.audit.identifiers += 1;
-        let name = named(identifier.kind());
+        let name = with_article(identifier.kind());
         let target = self.target(company, &name, value).await?;
         if let Some(profile) = target.filter(|profile| !profile.identifiers.holds(identifier)) {
-            let fault = format!("{name} leads to it, and it does not hold it");
+            let fault = format!("{name} refers to it, but it does not hold it");
             self.breach(Some(company), Some(profile.id), fault);
         }
         Ok(())
@@ -223,19 +224,17 @@ impl Auditor<'_> {
         value: &Value,
     ) -> Result<(), EngineError> {
         self.audit.aliases += 1;
-        let name = format!("the absorbed id {id}");
+        let name = format!("the alias {id}");
         let target = self.target(company, &name, value).await?;
         if let Some(profile) = target.filter(|profile| !profile.absorbed.contains(&id)) {
-            let fault = format!("{name} leads to it, and it did not absorb it");
+            let fault = format!("{name} refers to it, but it did not absorb it");
             self.breach(Some(company), Some(profile.id), fault);
         }
-        let keys = [key::profile(company, id), key::merge(company, id)];
-        let values = self.engine.read(&keys).await?;
-        if matches!(values.as_slice(), [Some(_), _]) {
-            self.breach(Some(company), Some(id), "was absorbed and still lives".to_owned());
+        if !self.is_missing(key::profile(company, id)).await? {
+            self.breach(Some(company), Some(id), "was absorbed, but still exists".to_owned());
         }
-        if matches!(values.as_slice(), [_, None]) {
-            let fault = "was absorbed and there is no record of it".to_owned();
+        if self.is_missing(key::merge(company, id)).await? {
+            let fault = "was absorbed, but has no merge record".to_owned();
             self.breach(Some(company), Some(id), fault);
         }
         Ok(())
@@ -252,14 +251,13 @@ impl Auditor<'_> {
             let fault = format!("the record of its merge is damaged: {error}");
             self.breach(Some(company), Some(id), fault);
         }
-        let alias = self.engine.read(&[key::alias(company, id)]).await?;
-        if alias.iter().all(Option::is_none) {
-            self.breach(Some(company), Some(id), "was absorbed and leads nowhere".to_owned());
+        if self.is_missing(key::alias(company, id)).await? {
+            self.breach(Some(company), Some(id), "was absorbed, but has no alias".to_owned());
         }
         Ok(())
     }
 
-    /// The number of the newest outcome of this company that was read; 0 if none was.
+    /// The number of the newest outcome of this company, or 0 if there is none.
     fn newest_of(&self, company: &CompanyId) -> u64 {
         self.newest.as_ref().filter(|(of, _)| of == company).map_or(0, |(_, newest)| *newest)
     }
@@ -270,7 +268,7 @@ impl Auditor<'_> {
             Ok(outcomes) => {
                 self.audit.outcomes += outcomes.len() as u64;
                 if outcomes.first().is_some_and(|first| first.sequence <= newest) {
-                    let fault = format!("the outcomes up to {last} begin before {newest} ends");
+                    let fault = format!("the outcomes up to {last} overlap those up to {newest}");
                     self.breach(Some(company), None, fault);
                 }
             }
@@ -293,7 +291,7 @@ impl Auditor<'_> {
             self.breach(Some(company), None, format!("bulk import {id} is damaged: {error}"));
         }
         if self.is_missing(key::import_body(company, id)).await? {
-            let fault = format!("there is no record of what came of bulk import {id}");
+            let fault = format!("bulk import {id} has no result");
             self.breach(Some(company), None, fault);
         }
         Ok(())
@@ -306,11 +304,11 @@ impl Auditor<'_> {
         value: &Value,
     ) -> Result<(), EngineError> {
         if let Err(error) = record::decode_import_body(value) {
-            let fault = format!("what came of bulk import {id} is damaged: {error}");
+            let fault = format!("the result of bulk import {id} is damaged: {error}");
             self.breach(Some(company), None, fault);
         }
         if self.is_missing(key::import(company, id)).await? {
-            let fault = format!("something came of bulk import {id}, which does not exist");
+            let fault = format!("bulk import {id} has a result, but does not exist");
             self.breach(Some(company), None, fault);
         }
         Ok(())
@@ -321,7 +319,7 @@ impl Auditor<'_> {
         Ok(values.iter().all(Option::is_none))
     }
 
-    /// The living profile that a pointer leads to.
+    /// The profile that an identifier, alias or index entry refers to.
     async fn target(
         &mut self,
         company: &CompanyId,
@@ -329,7 +327,7 @@ impl Auditor<'_> {
         value: &Value,
     ) -> Result<Option<Profile>, EngineError> {
         let Ok(id) = record::decode_id(value) else {
-            self.breach(Some(company), None, format!("{name} leads to what is no profile id"));
+            self.breach(Some(company), None, format!("{name} refers to an invalid profile id"));
             return Ok(None);
         };
         let values = self.engine.read(&[key::profile(company, id)]).await?;
@@ -337,11 +335,11 @@ impl Auditor<'_> {
             self.breach(
                 Some(company),
                 Some(id),
-                format!("{name} leads to it, and it does not exist"),
+                format!("{name} refers to it, but it does not exist"),
             );
             return Ok(None);
         };
-        // A damaged record is reported where the profile itself is met.
+        // A damaged record is reported at the key of the profile.
         Ok(record::decode_profile(id, &value).ok())
     }
 
@@ -354,7 +352,7 @@ impl Auditor<'_> {
     }
 }
 
-fn named(kind: IdentifierKind) -> String {
+fn with_article(kind: IdentifierKind) -> String {
     match kind {
         IdentifierKind::Email | IdentifierKind::ExternalId | IdentifierKind::AnonymousId => {
             format!("an {kind}")

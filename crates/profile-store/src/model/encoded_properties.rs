@@ -12,9 +12,13 @@ use crate::Authored;
 /// The properties of one profile in the buffer of its record, in ascending order of names.
 #[derive(Clone)]
 pub(crate) struct EncodedProperties {
-    record: Arc<Vec<u8>>,
+    shared: Arc<SharedRecord>,
+}
+
+struct SharedRecord {
+    record: Vec<u8>,
     // Invariant: every range lies in `record`.
-    entries: Arc<Vec<EncodedProperty>>,
+    entries: Vec<EncodedProperty>,
     bytes: usize,
 }
 
@@ -60,27 +64,27 @@ fn slice<'a>(record: &'a [u8], range: &Range<usize>) -> &'a [u8] {
 impl EncodedProperties {
     pub(crate) fn new(record: Vec<u8>, entries: Vec<EncodedProperty>) -> EncodedProperties {
         let bytes = entries.iter().map(|entry| entry.name.len() + entry.value.len()).sum();
-        EncodedProperties { record: Arc::new(record), entries: Arc::new(entries), bytes }
+        EncodedProperties { shared: Arc::new(SharedRecord { record, entries, bytes }) }
     }
 
     /// The number of properties.
     pub(crate) fn len(&self) -> usize {
-        self.entries.len()
+        self.shared.entries.len()
     }
 
     /// The size of all names and values.
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes
+        self.shared.bytes
     }
 
     /// Every property, in ascending order of names.
     pub(crate) fn iter(&self) -> impl Iterator<Item = PropertyBytes<'_>> {
-        self.entries.iter().map(|entry| entry.bytes(&self.record))
+        self.shared.entries.iter().map(|entry| entry.bytes(&self.shared.record))
     }
 
     /// Decodes every property, and marks those that the company wrote in `authored`.
     pub(crate) fn decode(&self, authored: &mut Authored) -> Result<Properties, DamagedProperty> {
-        decode_properties(&self.record, &self.entries, authored)
+        decode_properties(&self.shared.record, &self.shared.entries, authored)
     }
 }
 
@@ -108,6 +112,6 @@ fn parse<T: FromStr>(bytes: &[u8]) -> Result<T, DamagedProperty> {
 /// Shows no name and no value.
 impl fmt::Debug for EncodedProperties {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "EncodedProperties({})", self.entries.len())
+        write!(f, "EncodedProperties({})", self.len())
     }
 }

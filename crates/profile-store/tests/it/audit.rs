@@ -97,8 +97,8 @@ fn an_identifier_that_leads_to_somebody_else_is_named() {
     assert_eq!(
         faults,
         [
-            "company DEMO01: profile #3: an email leads to it, and it does not hold it",
-            "company DEMO01: profile #0: its email leads to another profile",
+            "company DEMO01: profile #3: an email refers to it, but it does not hold it",
+            "company DEMO01: profile #0: its email refers to another profile",
         ]
     );
 }
@@ -109,16 +109,16 @@ fn an_identifier_that_leads_nowhere_is_named() {
     assert_eq!(
         faults,
         [
-            "company DEMO01: profile #nobody: an email leads to it, and it does not exist",
-            "company DEMO01: profile #0: its email leads to another profile",
+            "company DEMO01: profile #nobody: an email refers to it, but it does not exist",
+            "company DEMO01: profile #0: its email refers to another profile",
         ]
     );
     let faults = found(|_| vec![write(key(b'i', b"p+15005550005"), b"short")]);
     assert_eq!(
         faults,
         [
-            "company DEMO01: a phone_number leads to what is no profile id",
-            "company DEMO01: profile #0: its phone_number leads to another profile",
+            "company DEMO01: a phone_number refers to an invalid profile id",
+            "company DEMO01: profile #0: its phone_number refers to another profile",
         ]
     );
 }
@@ -126,13 +126,13 @@ fn an_identifier_that_leads_nowhere_is_named() {
 #[test]
 fn an_identifier_that_is_held_and_leads_nowhere_is_named() {
     let faults = found(|_| vec![Write { key: key(b'i', ANN), value: None }]);
-    assert_eq!(faults, ["company DEMO01: profile #0: its email leads nowhere"]);
+    assert_eq!(faults, ["company DEMO01: profile #0: its email has no entry"]);
 }
 
 #[test]
 fn an_identifier_that_nobody_holds_is_named() {
     let faults = found(|world| vec![write(key(b'i', b"atv"), &bytes(world.known[0]))]);
-    let fault = "company DEMO01: profile #0: an anonymous_id leads to it, and it does not hold it";
+    let fault = "company DEMO01: profile #0: an anonymous_id refers to it, but it does not hold it";
     assert_eq!(faults, [fault]);
 }
 
@@ -142,8 +142,8 @@ fn an_absorbed_id_that_leads_to_nobody_alive_is_named() {
     assert_eq!(
         faults,
         [
-            "company DEMO01: profile #nobody: the absorbed id #1 leads to it, and it does not exist",
-            "company DEMO01: profile #0: the absorbed id #1 leads to another profile",
+            "company DEMO01: profile #nobody: the alias #1 refers to it, but it does not exist",
+            "company DEMO01: profile #0: the alias #1 refers to another profile",
         ]
     );
     // Two hops are one too many.
@@ -151,8 +151,8 @@ fn an_absorbed_id_that_leads_to_nobody_alive_is_named() {
     assert_eq!(
         faults,
         [
-            "company DEMO01: profile #2: the absorbed id #1 leads to it, and it does not exist",
-            "company DEMO01: profile #0: the absorbed id #1 leads to another profile",
+            "company DEMO01: profile #2: the alias #1 refers to it, but it does not exist",
+            "company DEMO01: profile #0: the alias #1 refers to another profile",
         ]
     );
 }
@@ -163,8 +163,8 @@ fn an_absorbed_id_that_leads_nowhere_is_named() {
     assert_eq!(
         faults,
         [
-            "company DEMO01: profile #1: was absorbed and leads nowhere",
-            "company DEMO01: profile #0: the absorbed id #1 leads nowhere",
+            "company DEMO01: profile #1: was absorbed, but has no alias",
+            "company DEMO01: profile #0: the alias #1 has no entry",
         ]
     );
 }
@@ -175,8 +175,8 @@ fn an_id_that_leads_to_who_did_not_absorb_it_is_named() {
     assert_eq!(
         faults,
         [
-            "company DEMO01: profile #0: the absorbed id #nobody leads to it, and it did not absorb it",
-            "company DEMO01: profile #nobody: was absorbed and there is no record of it",
+            "company DEMO01: profile #0: the alias #nobody refers to it, but it did not absorb it",
+            "company DEMO01: profile #nobody: was absorbed, but has no merge record",
         ]
     );
 }
@@ -184,7 +184,7 @@ fn an_id_that_leads_to_who_did_not_absorb_it_is_named() {
 #[test]
 fn a_merge_that_is_not_on_record_is_named() {
     let faults = found(|world| vec![Write { key: by_id(b'm', 1, world), value: None }]);
-    assert_eq!(faults, ["company DEMO01: profile #1: was absorbed and there is no record of it"]);
+    assert_eq!(faults, ["company DEMO01: profile #1: was absorbed, but has no merge record"]);
 }
 
 #[test]
@@ -196,9 +196,9 @@ fn an_absorbed_profile_that_still_lives_is_named() {
     assert_eq!(
         faults,
         [
-            "company DEMO01: profile #1: was absorbed and still lives",
-            "company DEMO01: profile #1: its email leads to another profile",
-            "company DEMO01: profile #1: its anonymous_id leads to another profile",
+            "company DEMO01: profile #1: was absorbed, but still exists",
+            "company DEMO01: profile #1: its email refers to another profile",
+            "company DEMO01: profile #1: its anonymous_id refers to another profile",
             "company DEMO01: profile #1: its entry by updated is missing",
             "company DEMO01: profile #1: its entry by created is missing",
         ]
@@ -237,19 +237,19 @@ fn a_profile_that_stands_where_it_does_not_belong_is_named() {
     assert_eq!(
         faults,
         [
-            "company DEMO01: profile #0: an entry by created leads to it, and it does not stand there",
-            "company DEMO01: profile #0: an entry without email leads to it, and it does not stand there",
-            "company DEMO01: profile #3: an entry by updated leads to it, and it does not stand there",
+            "company DEMO01: profile #0: an entry by created refers to it, but does not match it",
+            "company DEMO01: profile #0: an entry without email refers to it, but does not match it",
+            "company DEMO01: profile #3: an entry by updated refers to it, but does not match it",
         ]
     );
     let faults = found(|_| vec![write(key(b'n', &bytes(NOBODY)), b"")]);
-    let fault = "company DEMO01: profile #nobody: an entry without email leads to it, and it does not exist";
+    let fault = "company DEMO01: profile #nobody: an entry without email refers to it, but it does not exist";
     assert_eq!(faults, [fault]);
     let faults = found(|world| {
         let updated = world.profile(0).updated.millis();
         vec![write(by_time(b'u', updated, 0, world), b"more")]
     });
-    let fault = "company DEMO01: profile #0: an entry by updated leads to it with a value";
+    let fault = "company DEMO01: profile #0: an entry by updated refers to it and has a value";
     assert_eq!(faults, [fault]);
 }
 

@@ -1,6 +1,5 @@
-//! The decision table: what is stored, what is asked, what is decided, and what
-//! is stored then. The notation is that of `people.rs`; profiles stand in the
-//! order of their creation, with `|` between them.
+//! Decisions: the profiles before, the request, the decision, and the profiles after. The notation
+//! is that of `people.rs`. Profiles are in the order of their creation, separated by `|`.
 
 use profile_store::Rules;
 
@@ -9,13 +8,13 @@ use crate::{
     world::World,
 };
 
-type Row = (&'static str, &'static str, &'static str, &'static str);
+type Case = (&'static str, &'static str, &'static str, &'static str);
 
-fn decides(rows: &[Row]) {
+fn decides(rows: &[Case]) {
     decides_under(&Rules::default(), rows);
 }
 
-fn decides_under(rules: &Rules, rows: &[Row]) {
+fn decides_under(rules: &Rules, rows: &[Case]) {
     for &(stored, request, decided, left) in rows {
         let mut world = World::with_rules(rules.clone());
         for profile in stored.split('|').map(str::trim).filter(|profile| !profile.is_empty()) {
@@ -28,7 +27,7 @@ fn decides_under(rules: &Rules, rows: &[Row]) {
     }
 }
 
-/// The living profiles and what they hold.
+/// The profiles and their identifiers.
 fn living(world: &World) -> String {
     let numbers = (0..world.known.len()).map(|number| (number, world.profile(number)));
     let living = numbers.filter(|(number, profile)| profile.id == world.known[*number]);
@@ -36,7 +35,7 @@ fn living(world: &World) -> String {
 }
 
 #[test]
-fn whom_nobody_knows_is_created_with_all_that_was_claimed() {
+fn a_request_that_finds_no_profile_creates_one_with_all_claimed_identifiers() {
     decides(&[
         ("", "a:tab", "created 0: attached", "a:tab"),
         ("", "p:5", "created 0: attached", "p:5"),
@@ -56,7 +55,7 @@ fn whom_nobody_knows_is_created_with_all_that_was_claimed() {
 }
 
 #[test]
-fn whom_an_identifier_leads_to_is_matched_by_it() {
+fn an_identifier_matches_the_profile_that_holds_it() {
     decides(&[
         ("x:1 e:ann p:5 a:tab", "a:tab", "unchanged 0: matched", "x:1 e:ann p:5 a:tab"),
         ("x:1 e:ann p:5 a:tab", "p:5", "unchanged 0: matched", "x:1 e:ann p:5 a:tab"),
@@ -76,7 +75,7 @@ fn whom_an_identifier_leads_to_is_matched_by_it() {
 }
 
 #[test]
-fn a_new_identifier_is_attached_where_its_place_is_free() {
+fn a_new_identifier_is_attached_where_the_profile_has_none_of_its_kind() {
     decides(&[
         ("e:ann", "e:ann a:tab", "updated 0: matched, attached", "e:ann a:tab"),
         ("e:ann", "e:ann p:5", "updated 0: matched, attached", "e:ann p:5"),
@@ -89,7 +88,7 @@ fn a_new_identifier_is_attached_where_its_place_is_free() {
 }
 
 #[test]
-fn a_client_never_replaces_what_is_held() {
+fn a_client_never_replaces_an_identifier() {
     decides(&[
         ("x:1 e:ann", "x:1 e:bob", "unchanged 0: matched, taken", "x:1 e:ann"),
         ("x:1 e:ann", "x:2 e:ann", "unchanged 0: taken, matched", "x:1 e:ann"),
@@ -102,7 +101,7 @@ fn a_client_never_replaces_what_is_held() {
 }
 
 #[test]
-fn the_company_itself_replaces_what_is_held() {
+fn the_company_itself_replaces_identifiers() {
     decides(&[
         ("x:1 e:ann", "server x:1 e:bob", "updated 0: matched, replaced", "x:1 e:bob"),
         ("x:1 e:ann", "server x:2 e:ann", "updated 0: replaced, matched", "x:2 e:ann"),
@@ -113,7 +112,7 @@ fn the_company_itself_replaces_what_is_held() {
 }
 
 #[test]
-fn where_subject_and_attributes_differ_the_attributes_say_what_is_held() {
+fn the_profile_holds_the_identifier_of_the_attributes_where_the_subject_differs() {
     decides(&[
         ("", "server @e:ann e:bob", "created 0: taken, replaced", "e:bob"),
         ("e:bob", "server @e:ann e:bob", "unchanged 0: taken, matched", "e:bob"),
@@ -123,7 +122,7 @@ fn where_subject_and_attributes_differ_the_attributes_say_what_is_held() {
 }
 
 #[test]
-fn two_profiles_of_one_person_become_the_one_of_higher_authority() {
+fn two_profiles_of_one_person_are_merged_into_the_one_of_higher_authority() {
     decides(&[
         ("x:1 | e:ann", "x:1 e:ann", "updated 0: matched, absorbed 1", "x:1 e:ann"),
         ("e:ann | x:1", "x:1 e:ann", "updated 1: matched, absorbed 0", "x:1 e:ann"),
@@ -156,7 +155,7 @@ fn two_profiles_of_one_person_become_the_one_of_higher_authority() {
 }
 
 #[test]
-fn whom_a_request_is_about_is_said_by_its_subject_first() {
+fn the_subject_determines_the_survivor_first() {
     decides(&[
         ("x:1 | e:ann", "@e:ann x:1", "updated 1: matched, absorbed 0", "x:1 e:ann"),
         ("x:1 | a:tab", "@a:tab x:1", "updated 1: matched, absorbed 0", "x:1 a:tab"),
@@ -166,7 +165,7 @@ fn whom_a_request_is_about_is_said_by_its_subject_first() {
 }
 
 #[test]
-fn a_weaker_claim_never_takes_a_profile_in() {
+fn a_weaker_claim_never_merges_a_profile() {
     decides(&[
         ("e:ann | x:1 p:5", "e:ann p:5", "unchanged 0: matched, owns x", "e:ann | x:1 p:5"),
         ("x:1 | e:ann p:5", "x:1 p:5", "unchanged 0: matched, owns e", "x:1 | e:ann p:5"),
@@ -182,7 +181,7 @@ fn a_weaker_claim_never_takes_a_profile_in() {
 }
 
 #[test]
-fn profiles_that_differ_in_an_identifier_stay_apart() {
+fn profiles_with_conflicting_identifiers_are_not_merged() {
     decides(&[
         (
             "x:1 p:5 | e:ann p:6",
@@ -198,7 +197,7 @@ fn profiles_that_differ_in_an_identifier_stay_apart() {
         ),
         ("x:1 | x:2 e:ann", "id:0 x:2", "unchanged 0: matched, differs in x", "x:1 | x:2 e:ann"),
         ("x:1 | x:2", "server id:0 x:2", "unchanged 0: matched, differs in x", "x:1 | x:2"),
-        // What fills up while the request is decided counts, too.
+        // Identifiers that earlier claims of the request attach count, too.
         (
             "x:1 | e:ann p:5 | p:6",
             "x:1 e:ann p:6",
@@ -215,7 +214,7 @@ fn profiles_that_differ_in_an_identifier_stay_apart() {
 }
 
 #[test]
-fn a_device_of_somebody_else_does_not_decide_whom_a_request_is_about() {
+fn a_device_of_another_person_does_not_determine_the_survivor() {
     decides(&[
         ("e:ann a:tab", "e:bob a:tab", "created 1: attached, owns e", "e:ann a:tab | e:bob"),
         ("x:1 a:tab", "x:2 a:tab", "created 1: attached, owns x", "x:1 a:tab | x:2"),
@@ -243,7 +242,7 @@ fn a_device_of_somebody_else_does_not_decide_whom_a_request_is_about() {
 }
 
 #[test]
-fn what_names_nobody_is_noted_and_never_adopted() {
+fn a_claim_that_names_no_profile_is_noted_and_never_attached() {
     decides(&[
         ("", "id:?", "unidentified: unknown", ""),
         ("", "id:old", "unidentified: foreign", ""),
@@ -295,7 +294,7 @@ fn a_replaced_address_may_stay_as_a_secondary_one() {
 }
 
 #[test]
-fn an_address_that_the_request_names_does_not_leave() {
+fn an_address_that_the_request_claims_is_not_removed() {
     decides(&[
         ("e:ann", "server e:ann +e:bob -e:bob", "updated 0: matched, attached", "e:ann +e:bob"),
         ("x:1 +e:bob", "server x:1 e:bob -e:bob", "unchanged 0: matched, matched", "x:1 +e:bob"),
@@ -304,7 +303,7 @@ fn an_address_that_the_request_names_does_not_leave() {
 }
 
 #[test]
-fn the_oldest_secondary_address_leaves_a_full_list() {
+fn the_oldest_secondary_address_is_removed_from_a_full_list() {
     decides(&[
         (
             "e:ann +e:b +e:c +e:d +e:e",
@@ -312,7 +311,7 @@ fn the_oldest_secondary_address_leaves_a_full_list() {
             "updated 0: matched, attached",
             "e:ann +e:c +e:d +e:e +e:f",
         ),
-        // Not one that the same request names.
+        // An entry that the same request claims stays.
         (
             "e:ann +e:b +e:c +e:d +e:e",
             "server e:ann +e:b +e:f",
@@ -335,7 +334,7 @@ fn the_oldest_secondary_address_leaves_a_full_list() {
 }
 
 #[test]
-fn the_oldest_device_leaves_when_one_too_many_joins() {
+fn the_oldest_device_is_removed_from_a_full_list() {
     let mut world = World::new();
     for number in 1..=32 {
         world.say(&format!("e:ann a:device-{number}"));
@@ -349,12 +348,12 @@ fn the_oldest_device_leaves_when_one_too_many_joins() {
 }
 
 #[test]
-fn the_device_in_hand_stays_when_one_too_many_joins() {
+fn a_device_that_the_request_claims_stays_in_a_full_list() {
     let rules = Rules { anonymous_ids: 3, ..Rules::default() };
     decides_under(
         &rules,
         &[
-            // It belonged to a profile that is absorbed.
+            // The device belonged to the absorbed profile.
             ("@a:1 e:ann | a:4", "e:ann a:4", "updated 0: matched, absorbed 1", "e:ann a:4 a:1"),
         ],
     );
@@ -366,7 +365,7 @@ fn the_device_in_hand_stays_when_one_too_many_joins() {
     assert_eq!(world.say("e:ann a:new"), "updated 1: matched, absorbed 0");
     assert_eq!(world.leads_to("a:new"), Some(1));
     assert_eq!(world.leads_to("a:1"), None);
-    // It was the oldest of a full list.
+    // The device was the oldest of a full list.
     assert_eq!(world.say("@a:new a:4 e:ann"), "updated 1: matched, matched, attached");
     assert_eq!(world.leads_to("a:new"), Some(1));
     assert_eq!(world.leads_to("a:2"), None);
@@ -374,7 +373,7 @@ fn the_device_in_hand_stays_when_one_too_many_joins() {
 }
 
 #[test]
-fn at_the_cap_merging_stops_and_updating_goes_on() {
+fn at_the_limit_of_merges_merging_stops_and_updating_continues() {
     let rules = Rules { merges: 1, ..Rules::default() };
     decides_under(
         &rules,
@@ -385,7 +384,7 @@ fn at_the_cap_merging_stops_and_updating_goes_on() {
             "x:1 e:ann a:tab | p:5",
         )],
     );
-    // What the absorbed profile absorbed counts with it.
+    // The merges of the absorbed profile count, too.
     let later = || {
         let mut world = World::with_rules(Rules { merges: 2, ..Rules::default() });
         for words in ["x:1", "e:ann", "p:5", "a:tab", "e:ann p:5"] {
@@ -402,7 +401,7 @@ fn at_the_cap_merging_stops_and_updating_goes_on() {
 }
 
 #[test]
-fn an_outcome_follows_on_those_before_it() {
+fn an_outcome_links_to_the_previous_outcomes() {
     let mut world = World::new();
     for words in ["x:1", "e:ann", "x:1 e:ann", "e:ann"] {
         world.say(words);
@@ -413,7 +412,7 @@ fn an_outcome_follows_on_those_before_it() {
 }
 
 #[test]
-fn an_outcome_names_what_changed_and_counts_what_it_does_not_list() {
+fn an_outcome_lists_changed_attributes_up_to_a_limit_and_counts_the_others() {
     let mut world = World::new();
     let mut many = world.submission(&asked("x:1"));
     for number in 0..70 {
@@ -427,8 +426,8 @@ fn an_outcome_names_what_changed_and_counts_what_it_does_not_list() {
 }
 
 #[test]
-fn of_thousands_of_addresses_the_first_are_held_and_nobody_waits_for_long() {
-    // What takes time in step with the cube of their number takes minutes here.
+fn of_thousands_of_addresses_the_first_are_attached_in_linear_time() {
+    // An algorithm that is cubic in their number takes minutes here.
     let mut world = World::new();
     world.say("server x:1");
     let append = (0..4_000).map(|number| format!("e{number}")).collect();

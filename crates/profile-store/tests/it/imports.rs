@@ -132,10 +132,10 @@ fn an_audit_names_a_bulk_import_that_is_damaged_or_half_there() {
     let sound = contents(world.engine.as_ref());
     let (head, body) = (*b"DEMO01\0j", *b"DEMO01\0J");
     let faults = [
-        (head, None, format!("something came of bulk import {id}, which does not exist")),
-        (body, None, format!("there is no record of what came of bulk import {id}")),
+        (head, None, format!("bulk import {id} has a result, but does not exist")),
+        (body, None, format!("bulk import {id} has no result")),
         (head, Some(vec![9]), format!("bulk import {id} is damaged")),
-        (body, Some(vec![9]), format!("what came of bulk import {id} is damaged")),
+        (body, Some(vec![9]), format!("the result of bulk import {id} is damaged")),
     ];
     for (prefix, value, fault) in faults {
         let key = [&prefix[..], &id.bits().to_be_bytes()].concat();

@@ -1,6 +1,6 @@
 //! The record of a profile.
 
-use profile_protocol::{Field, ProfileId, Text};
+use profile_protocol::{Field, ProfileId, Text, limits::PROPERTIES};
 
 use super::{
     InvalidRecord,
@@ -31,6 +31,9 @@ const COMPANY_PROPERTY: u8 = 9;
 const FIELD: u8 = 32;
 /// The same for a field whose value the company wrote.
 const COMPANY_FIELD: u8 = 64;
+
+/// The usual size of a property with a short value.
+const EXPECTED_PROPERTY_BYTES: usize = 32;
 
 /// The record of a profile. The id is in the key.
 pub(crate) fn encode_profile(profile: &Profile) -> Vec<u8> {
@@ -139,6 +142,9 @@ pub(crate) fn decode_stored_profile(
     record: Vec<u8>,
 ) -> Result<StoredProfile, InvalidRecord> {
     let (profile, properties) = decode_parts(id, &record)?;
+    if properties.is_empty() {
+        return Ok(profile.into());
+    }
     Ok(StoredProfile::with_encoded(profile, EncodedProperties::new(record, properties)))
 }
 
@@ -151,7 +157,7 @@ fn decode_parts(
     let mut profile = Profile::new(id, Timestamp::from_millis(reader.number()?));
     profile.updated = Timestamp::from_millis(reader.number()?);
     profile.last_outcome = Some(reader.number()?).filter(|&sequence| sequence != 0);
-    let mut properties = Vec::new();
+    let mut properties = Vec::with_capacity(expected_properties(record));
     let mut last_name: Option<&[u8]> = None;
     while !reader.is_empty() {
         match reader.byte()? {
@@ -171,6 +177,11 @@ fn decode_parts(
         }
     }
     Ok((profile, properties))
+}
+
+/// The capacity to reserve for the positions of the properties of a record.
+fn expected_properties(record: &[u8]) -> usize {
+    (record.len() / EXPECTED_PROPERTY_BYTES).min(PROPERTIES)
 }
 
 fn decode_part(
