@@ -6,7 +6,7 @@ use profile_protocol::{
     Attributes, ChangedAttribute, Date, Field, IdentifierKind, ProfileId, Properties,
     RequestedRevision, Revision,
 };
-use proptest::{collection::vec, option, prelude::*, sample::select, strategy::Union};
+use proptest::{collection::vec, option, prelude::*, sample::select};
 
 use crate::{
     Authored, Caller, ClaimOutcome, ClaimResult, ClaimSource, DoNotMerge, Effect, Identifier,
@@ -21,10 +21,12 @@ macro_rules! every_variant {
             let _is_exhaustive = |value: $type| match value {
                 $($variant => (),)+
             };
-            Union::new([$($strategy.boxed(),)+])
+            proptest::strategy::Union::new([$($strategy.boxed(),)+])
         }
     };
 }
+
+pub(crate) use every_variant;
 
 every_variant!(callers: Caller {
     Caller::Client => Just(Caller::Client),

@@ -37,7 +37,7 @@ pub struct DecisionContext {
     /// The current time.
     pub now: Timestamp,
     /// The random bits for the id of a profile that the request may create; see
-    /// [`IdGenerator::chance`](crate::IdGenerator::chance).
+    /// [`IdGenerator::entropy`](crate::IdGenerator::entropy).
     pub entropy: u128,
     /// The number of the outcome.
     pub sequence: u64,

@@ -167,25 +167,38 @@ mod tests {
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
+    use crate::arbitrary::every_variant;
 
     const SORTS: [SortKey; 4] = [SortKey::Id, SortKey::Created, SortKey::Updated, SortKey::Email];
     const ORDERS: [Order; 2] = [Order::Ascending, Order::Descending];
 
+    fn ids() -> impl Strategy<Value = ProfileId> {
+        any::<u128>().prop_map(ProfileId::from_bits)
+    }
+
+    fn times_and_ids() -> impl Strategy<Value = (Timestamp, ProfileId)> {
+        (any::<u64>().prop_map(Timestamp::from_millis), ids())
+    }
+
+    fn emails() -> impl Strategy<Value = Email> {
+        "[a-z0-9]{1,20}".prop_map(|name| format!("{name}@example.com").parse().unwrap())
+    }
+
+    every_variant!(positions: SortPosition {
+        SortPosition::Id(_) => ids().prop_map(SortPosition::Id),
+        SortPosition::Created(..) => {
+            times_and_ids().prop_map(|(at, id)| SortPosition::Created(at, id))
+        },
+        SortPosition::Updated(..) => {
+            times_and_ids().prop_map(|(at, id)| SortPosition::Updated(at, id))
+        },
+        SortPosition::Email(_) => emails().prop_map(SortPosition::Email),
+        SortPosition::NoEmail(_) => ids().prop_map(SortPosition::NoEmail),
+    });
+
     fn cursors() -> impl Strategy<Value = SortCursor> {
-        let position = (0..5, any::<u64>(), any::<u128>(), "[a-z0-9]{1,20}").prop_map(
-            |(kind, millis, bits, name)| {
-                let (at, id) = (Timestamp::from_millis(millis), ProfileId::from_bits(bits));
-                match kind {
-                    0 => SortPosition::Id(id),
-                    1 => SortPosition::Created(at, id),
-                    2 => SortPosition::Updated(at, id),
-                    3 => SortPosition::Email(format!("{name}@example.com").parse().unwrap()),
-                    _ => SortPosition::NoEmail(id),
-                }
-            },
-        );
         let order = prop::sample::select(&ORDERS[..]);
-        (order, position).prop_map(|(order, position)| SortCursor { order, position })
+        (order, positions()).prop_map(|(order, position)| SortCursor { order, position })
     }
 
     proptest! {

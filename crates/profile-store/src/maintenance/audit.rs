@@ -65,7 +65,7 @@ impl fmt::Display for Breach {
 /// - No absorbed profile exists, and every merge has a record.
 /// - Every record can be decoded.
 pub async fn audit(engine: &dyn Engine) -> Result<Audit, EngineError> {
-    let mut auditor = Auditor { engine, audit: Audit::default(), newest: None };
+    let mut checker = StoreChecker { engine, audit: Audit::default(), newest: None };
     let mut scan = Scan {
         prefix: Vec::new(),
         after: None,
@@ -74,15 +74,15 @@ pub async fn audit(engine: &dyn Engine) -> Result<Audit, EngineError> {
     };
     loop {
         let page = engine.scan(&scan).await?;
-        let Some((last, _)) = page.last() else { return Ok(auditor.audit) };
+        let Some((last, _)) = page.last() else { return Ok(checker.audit) };
         scan.after = Some(last.clone());
         for (key, value) in &page {
-            auditor.entry(key, value).await?;
+            checker.entry(key, value).await?;
         }
     }
 }
 
-struct Auditor<'e> {
+struct StoreChecker<'e> {
     engine: &'e dyn Engine,
     audit: Audit,
     /// The company whose outcomes were read last, and the number of the newest. The keys of a
@@ -90,7 +90,7 @@ struct Auditor<'e> {
     newest: Option<(CompanyId, u64)>,
 }
 
-impl Auditor<'_> {
+impl StoreChecker<'_> {
     async fn entry(&mut self, key: &Key, value: &Value) -> Result<(), EngineError> {
         match key::parse(key) {
             None => self.breach(None, None, "a key of unknown form".to_owned()),
@@ -149,7 +149,7 @@ impl Auditor<'_> {
                 return Ok(());
             }
         };
-        if self.newest_of(company) < profile.last_outcome.unwrap_or(0) {
+        if profile.last_outcome.is_some_and(|last| self.newest_of(company) < last) {
             let fault = "refers to an outcome that does not exist".to_owned();
             self.breach(Some(company), Some(id), fault);
         }

@@ -1,0 +1,328 @@
+//! Tests of all records: their layout, and that decoding is exact and never panics.
+
+use profile_protocol::{ChangedAttribute, Field, IdentifierKind};
+use proptest::{collection::vec, prelude::*};
+
+use super::*;
+use crate::{
+    Caller, ClaimOutcome, ClaimResult, ClaimSource, DoNotMerge, Effect, Identifier, Ignored,
+    InvalidToken, Profile, ProfileIdentifiers, ProfileRef, Refused, StoredProfile, Timestamp,
+    Unsigned,
+    arbitrary::{merges, outcomes, profiles},
+};
+
+#[test]
+fn the_layout_of_a_profile_never_changes() {
+    let mut profile = Profile::new(ProfileId::from_bits(7), Timestamp::from_millis(300));
+    profile.updated = Timestamp::from_millis(5);
+    profile.last_outcome = Some(128);
+    profile.identifiers = ProfileIdentifiers {
+        external_id: "x1".parse().ok(),
+        email: "a@b.co".parse().ok(),
+        phone_number: "+1234567".parse().ok(),
+        anonymous_ids: vec!["tab".parse().unwrap()],
+        secondary_emails: vec!["c@b.co".parse().unwrap()],
+    };
+    profile.absorbed = vec![ProfileId::from_bits(9)];
+    profile.attributes.fields[Field::LastName] = "Li".parse().ok();
+    profile.attributes.properties.set("n".parse().unwrap(), "[1]".parse().unwrap());
+    let id = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9];
+    let expected: [&[u8]; 11] = [
+        &[1, 0xac, 2, 5, 0x80, 1],
+        b"\x01\x02x1",
+        b"\x02\x06a@b.co",
+        b"\x03\x08+1234567",
+        b"\x04\x03tab",
+        b"\x05\x06c@b.co",
+        b"\x06",
+        &id,
+        b"\x07\x01n\x03[1]",
+        b"\x21\x02Li",
+        b"",
+    ];
+    assert_eq!(encode_profile(&profile), expected.concat());
+}
+
+#[test]
+fn a_value_of_the_company_has_another_tag_and_takes_no_more_bytes() {
+    let mut profile = Profile::new(ProfileId::from_bits(7), Timestamp::from_millis(3));
+    profile.attributes.fields[Field::FirstName] = "An".parse().ok();
+    profile.attributes.fields[Field::LastName] = "Li".parse().ok();
+    for name in ["m", "n"] {
+        profile.attributes.properties.set(name.parse().unwrap(), "1".parse().unwrap());
+    }
+    profile.authored.put_field(Field::LastName, true);
+    profile.authored.put_property(&"n".parse().unwrap(), true);
+    let expected =
+        [&[1, 3, 3, 0][..], b"\x07\x01m\x011", b"\x09\x01n\x011", b"\x20\x02An", b"\x41\x02Li"];
+    assert_eq!(encode_profile(&profile), expected.concat());
+    assert_eq!(decode_profile(profile.id, &expected.concat()), Ok(profile));
+}
+
+#[test]
+fn the_layout_of_do_not_merge_marks_and_of_a_merge_never_changes() {
+    let id = |last: u8| [[0; 15].as_slice(), &[last]].concat();
+    let survivor = [&[1, 5, 6, 0][..], b"\x02\x06a@b.co"].concat();
+    let digests =
+        [0x33bc_af4f_620f_8c8a_6cba_d842_0872_4ba7_u128, 0xc7b9_d445_5d60_77f9_b2fe_e9e2_cdba_287e];
+    let [first, second] = digests.map(u128::to_be_bytes);
+    let absorbed = [&[1, 3, 4, 0, 8][..], &id(2), &first, &[8], &id(2), &second].concat();
+    let profile = decode_profile(ProfileId::from_bits(3), &absorbed).unwrap();
+    let named = [
+        ProfileRef::Identifier(Identifier::Email("a@b.co".parse().unwrap())),
+        ProfileRef::Id(ProfileId::from_bits(4)),
+    ];
+    let from = ProfileId::from_bits(2);
+    assert_eq!(profile.do_not_merge, named.map(|link| DoNotMerge::new(from, &link)));
+    assert_eq!(encode_profile(&profile), absorbed);
+
+    let merge = [
+        &[2, 7, 0xac, 2, 1][..],
+        &id(1),
+        &[u8::try_from(survivor.len()).unwrap()],
+        &survivor,
+        &[u8::try_from(absorbed.len()).unwrap()],
+        &absorbed,
+        &[4],
+        b"x\x02x1p\x08+1234567a\x03tabi",
+        &id(3),
+    ];
+    let merge = merge.concat();
+    let decoded = decode_merge(ProfileId::from_bits(3), &merge).unwrap();
+    assert_eq!((decoded.sequence, decoded.at), (7, Timestamp::from_millis(300)));
+    assert!(decoded.protect);
+    assert_eq!(decoded.survivor.id, ProfileId::from_bits(1));
+    assert_eq!(decoded.absorbed, profile);
+    let links = decoded.links.iter().map(|link| match link {
+        ProfileRef::Identifier(identifier) => identifier.as_str(),
+        ProfileRef::Id(_) => "id",
+    });
+    assert_eq!(links.collect::<Vec<_>>(), ["x1", "+1234567", "tab", "id"]);
+    assert_eq!(encode_merge(&decoded), merge);
+}
+
+/// Every result of a claim, and its bytes in a record.
+fn results(id: ProfileId) -> Vec<(ClaimResult, Vec<u8>)> {
+    use IdentifierKind::{Email, ExternalId};
+    let token = |reason| ClaimResult::Ignored(Ignored::Token(reason));
+    let unsigned = |reason| ClaimResult::Ignored(Ignored::Unsigned(reason));
+    vec![
+        (ClaimResult::Matched, vec![0]),
+        (ClaimResult::Attached, vec![1]),
+        (ClaimResult::Replaced, vec![2]),
+        (ClaimResult::Absorbed(id), [vec![3], encode_id(id)].concat()),
+        (ClaimResult::Restored(id), [vec![4], encode_id(id)].concat()),
+        (ClaimResult::Released, vec![5]),
+        (ClaimResult::Refused(Refused::Sentinel), vec![16]),
+        (ClaimResult::Refused(Refused::OwnsHigher(Email)), vec![17, 2]),
+        (ClaimResult::Refused(Refused::HeldDifferently(ExternalId)), vec![18, 3]),
+        (ClaimResult::Refused(Refused::MergeCap), vec![19]),
+        (ClaimResult::Refused(Refused::TooLarge), vec![20]),
+        (ClaimResult::Refused(Refused::Undone), vec![21]),
+        (ClaimResult::Refused(Refused::Protected), vec![22]),
+        (ClaimResult::Ignored(Ignored::PlaceTaken), vec![32]),
+        (ClaimResult::Ignored(Ignored::UnknownId), vec![33]),
+        (ClaimResult::Ignored(Ignored::ForeignId), vec![34]),
+        (ClaimResult::Ignored(Ignored::ServerOnly), vec![35]),
+        (token(InvalidToken::Unsealed), vec![36]),
+        (token(InvalidToken::Foreign), vec![37]),
+        (token(InvalidToken::Expired), vec![38]),
+        (unsigned(Unsigned::Missing), vec![39]),
+        (unsigned(Unsigned::Wrong), vec![40]),
+        (unsigned(Unsigned::Expired), vec![41]),
+    ]
+}
+
+#[test]
+fn the_layout_of_an_outcome_never_changes() {
+    use IdentifierKind::{AnonymousId, Email, ExternalId, Id, PhoneNumber};
+    let id = ProfileId::from_bits(9);
+    let results = results(id);
+    let kinds = [AnonymousId, PhoneNumber, Email, ExternalId, Id].into_iter().zip(0..).cycle();
+    let origins =
+        [ClaimSource::Subject, ClaimSource::Attributes, ClaimSource::Append, ClaimSource::Command];
+    let origins = origins.into_iter().zip(0..).cycle();
+    let places = kinds.zip(origins);
+    let claims = results.iter().zip(places).map(|((result, bytes), ((kind, k), (origin, o)))| {
+        (ClaimOutcome { kind, origin, result: *result }, [&[k, o][..], bytes].concat())
+    });
+    let (claims, claim_bytes): (Vec<_>, Vec<_>) = claims.unzip();
+    let effects = [
+        Effect::Created,
+        Effect::Updated,
+        Effect::Unchanged,
+        Effect::Unidentified,
+        Effect::Unmerged,
+        Effect::Deleted,
+    ];
+    for (effect, number) in effects.into_iter().zip(0..) {
+        for (caller, scope_number) in [(Caller::Client, 0), (Caller::Server, 1)] {
+            let bytes = [
+                &[0xac, 2, scope_number, 10][..],
+                b"2024-10-15",
+                &[number, 1],
+                &encode_id(id),
+                &[u8::try_from(results.len()).unwrap()],
+                &claim_bytes.concat(),
+                b"\x02\x0f\xff\x04plan",
+                b"\x03\x01\x00\x04",
+                &[2, 7, 0x80, 1],
+            ];
+            let bytes = bytes.concat();
+            // The length of an outcome takes two bytes from 128 on.
+            assert!((128..256).contains(&bytes.len()));
+            let length = [u8::try_from(bytes.len()).unwrap(), 1];
+            let run = [&[3][..], &length, &bytes].concat();
+            let [outcome] = <[_; 1]>::try_from(decode_segment(5, &run).unwrap()).unwrap();
+            assert_eq!(OutcomeSegment::from_outcome(&outcome).into_record(), run);
+            assert_eq!((outcome.caller, outcome.effect), (caller, effect));
+            assert_eq!((outcome.sequence, outcome.at.millis()), (5, 300));
+            assert_eq!(outcome.revision.to_string(), "2024-10-15");
+            assert_eq!((outcome.survivor, &outcome.claims), (Some(id), &claims));
+            let plan = ChangedAttribute::Property("plan".parse().unwrap());
+            assert_eq!(outcome.changed, [ChangedAttribute::Field(Field::Longitude), plan]);
+            assert_eq!((outcome.changed_unlisted, &outcome.previous[..]), (3, &[7, 128][..]));
+            let first_name = ChangedAttribute::Field(Field::FirstName);
+            assert_eq!((&outcome.withheld[..], outcome.withheld_unlisted), (&[first_name][..], 4));
+        }
+    }
+}
+
+#[test]
+fn an_unknown_part_is_refused() {
+    let id = ProfileId::from_bits(1);
+    let profile = |bytes: &[u8]| decode_profile(id, bytes).unwrap_err();
+    assert_eq!(profile(&[]), InvalidRecord::Truncated);
+    assert_eq!(profile(&[2, 0, 0, 0]), InvalidRecord::Version(2));
+    assert_eq!(profile(&[1, 0, 0, 0, 31]), InvalidRecord::Tag(31));
+    assert_eq!(profile(&[1, 0, 0, 0, 48, 0]), InvalidRecord::Tag(48));
+    assert_eq!(profile(&[1, 0, 0, 0, 80, 0]), InvalidRecord::Tag(80));
+    assert_eq!(profile(&[1, 0, 0, 0, 2, 1, b'a']), InvalidRecord::Value);
+    assert_eq!(profile(&[1, 0, 0, 0, 2, 0xff, 0x7f]), InvalidRecord::Truncated);
+    let number = [&[1][..], &[0xff; 10]].concat();
+    assert_eq!(profile(&number), InvalidRecord::Value);
+    assert_eq!(decode_id(&[0; 15]), Err(InvalidRecord::Truncated));
+    assert_eq!(decode_id(&[0; 17]), Err(InvalidRecord::Truncated));
+}
+
+#[test]
+fn properties_out_of_order_are_refused() {
+    for names in [b"ba", b"aa"] {
+        let property = |name: &u8| [7, 1, *name, 1, b'1'];
+        let record = [&[1, 0, 0, 0][..], &names.map(|name| property(&name)).concat()].concat();
+        let id = ProfileId::from_bits(1);
+        assert_eq!(decode_profile(id, &record), Err(InvalidRecord::Value));
+    }
+}
+
+#[test]
+fn damage_of_a_property_is_found_when_it_is_decoded() {
+    let id = ProfileId::from_bits(1);
+    for property in [&b"\x07\x01n\x01{"[..], b"\x07\x01\xff\x011", b"\x07\x01n\x01\xff"] {
+        let record = [&[1, 0, 0, 0][..], property].concat();
+        assert_eq!(decode_profile(id, &record), Err(InvalidRecord::Value));
+        let stored = decode_stored_profile(id, record).unwrap();
+        assert_eq!(stored.decode(), Err(DamagedProperty));
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_profile_is_decoded_as_it_was_encoded(profile in profiles()) {
+        let record = encode_profile(&profile);
+        prop_assert_eq!(decode_profile(profile.id, &record), Ok(profile));
+    }
+
+    #[test]
+    fn a_stored_profile_is_encoded_as_its_profile_whether_decoded_or_not(
+        profile in profiles(),
+    ) {
+        let record = encode_profile(&profile);
+        let encoded = decode_stored_profile(profile.id, record.clone()).unwrap();
+        let decoded = StoredProfile::from(profile.clone());
+        for stored in [&encoded, &decoded] {
+            prop_assert_eq!(&encode_stored_profile(stored), &record);
+            let properties = &profile.attributes.properties;
+            prop_assert_eq!(stored.property_count(), properties.len());
+            prop_assert_eq!(stored.property_bytes(), properties.bytes());
+        }
+        prop_assert_eq!(encoded.decode(), Ok(profile));
+    }
+
+    #[test]
+    fn an_outcome_is_decoded_as_it_was_encoded(outcome in outcomes()) {
+        let record = OutcomeSegment::from_outcome(&outcome).into_record();
+        prop_assert_eq!(decode_segment(outcome.sequence, &record), Ok(vec![outcome]));
+    }
+
+    #[test]
+    fn a_merge_is_decoded_as_it_was_encoded(merge in merges()) {
+        let record = encode_merge(&merge);
+        prop_assert_eq!(decode_merge(merge.absorbed.id, &record), Ok(merge));
+    }
+
+    #[test]
+    fn an_id_is_decoded_as_it_was_encoded(bits in any::<u128>()) {
+        let id = ProfileId::from_bits(bits);
+        prop_assert_eq!(decode_id(&encode_id(id)), Ok(id));
+    }
+
+    #[test]
+    fn a_truncated_or_extended_record_is_refused(outcome in outcomes(), merge in merges()) {
+        let is_outcome = |bytes: &[u8]| decode_segment(1, bytes).is_ok();
+        let is_merge = |bytes: &[u8]| decode_merge(ProfileId::from_bits(1), bytes).is_ok();
+        prop_assert!(is_exact(&OutcomeSegment::from_outcome(&outcome).into_record(), is_outcome));
+        prop_assert!(is_exact(&encode_merge(&merge), is_merge));
+    }
+
+    #[test]
+    fn no_bytes_make_decoding_panic(bytes in vec(any::<u8>(), 0..64)) {
+        reads(&bytes);
+        reads(&[&[1][..], &bytes].concat());
+        reads(&[&[2][..], &bytes].concat());
+        reads(&[&[3][..], &bytes].concat());
+    }
+
+    #[test]
+    fn no_altered_record_makes_decoding_panic(
+        profile in profiles(),
+        outcome in outcomes(),
+        merge in merges(),
+        place in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+    ) {
+        let run = OutcomeSegment::from_outcome(&outcome).into_record();
+        for mut record in [encode_profile(&profile), run, encode_merge(&merge)] {
+            let place = place.index(record.len());
+            record[place] = byte;
+            reads(&record);
+        }
+    }
+}
+
+/// Whether the record is decoded, and nothing shorter or longer.
+fn is_exact(record: &[u8], is_read: impl Fn(&[u8]) -> bool) -> bool {
+    let longer = [record, &[0]].concat();
+    is_read(record) && !is_read(&longer) && !(0..record.len()).any(|end| is_read(&record[..end]))
+}
+
+/// Decodes bytes as every kind of record. What is decoded can be encoded and decoded again.
+fn reads(bytes: &[u8]) {
+    let id = ProfileId::from_bits(1);
+    let _ = decode_id(bytes);
+    if let Ok(profile) = decode_profile(id, bytes) {
+        assert_eq!(decode_profile(id, &encode_profile(&profile)), Ok(profile));
+    }
+    let stored = decode_stored_profile(id, bytes.to_vec());
+    let decoded = stored.and_then(|stored| Ok(stored.decode()?));
+    assert_eq!(decoded, decode_profile(id, bytes));
+    if let Ok(outcomes) = decode_segment(9, bytes) {
+        let mut run = OutcomeSegment::from_outcome(&outcomes[0]);
+        if outcomes[1..].iter().all(|outcome| run.add(outcome).is_none()) {
+            assert_eq!(decode_segment(9, &run.into_record()), Ok(outcomes));
+        }
+    }
+    if let Ok(merge) = decode_merge(id, bytes) {
+        assert_eq!(decode_merge(id, &encode_merge(&merge)), Ok(merge));
+    }
+}
