@@ -1,11 +1,11 @@
-//! Requests to what is stored: the whole commit path, per engine and batch size.
+//! The whole commit path, from requests to stored bytes, by engine and batch size.
 //!
-//! A batch is as many requests as are sent at once, so one flush serves them all.
-//! The time is that of the batch; the throughput, of its requests.
+//! The requests of a batch are submitted at once, so one flush serves all of them. Times are those
+//! of batches, throughput that of requests.
 
 use std::{hint::black_box, sync::Arc};
 
-use benches::newcomer;
+use benches::new_person;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, measurement::WallTime};
 use futures_util::future::join_all;
 use profile_store::{
@@ -21,7 +21,7 @@ fn main() {
     let runtime = Builder::new_current_thread().build().expect("a runtime can be built");
     let mut group = criterion.benchmark_group("commit");
     measure(&mut group, &runtime, "memory", Arc::new(MemoryEngine::new()));
-    let directory = tempfile::tempdir().expect("there is room for a directory");
+    let directory = tempfile::tempdir().expect("a directory can be created");
     let sled = SledEngine::open(directory.path(), SledOptions::default());
     measure(&mut group, &runtime, "sled", Arc::new(sled.expect("an empty directory opens")));
     group.finish();
@@ -34,7 +34,7 @@ fn measure(
     name: &str,
     engine: Arc<dyn Engine>,
 ) {
-    let id_generator = Box::new(SystemIdGenerator::default());
+    let id_generator = Arc::new(SystemIdGenerator::default());
     let store = runtime.block_on(Store::open(engine, id_generator, StoreOptions::default()));
     let store = store.expect("an empty store opens");
     let mut number = 0;
@@ -44,7 +44,7 @@ fn measure(
             bencher.iter_batched(
                 || {
                     number += batch;
-                    (number - batch..number).map(newcomer).collect::<Vec<Submission>>()
+                    (number - batch..number).map(new_person).collect::<Vec<Submission>>()
                 },
                 |submissions| submit(runtime, &store, submissions),
                 criterion::BatchSize::PerIteration,
@@ -52,18 +52,18 @@ fn measure(
         });
         group.bench_function(BenchmarkId::new(format!("{name}/known"), batch), |bencher| {
             bencher.iter_batched(
-                || (0..batch).map(newcomer).collect::<Vec<Submission>>(),
+                || (0..batch).map(new_person).collect::<Vec<Submission>>(),
                 |submissions| submit(runtime, &store, submissions),
                 criterion::BatchSize::PerIteration,
             );
         });
     }
-    runtime.block_on(store.close()).expect("what was stored can be closed");
+    runtime.block_on(store.close()).expect("the store can be closed");
 }
 
 fn submit(runtime: &Runtime, store: &Store, submissions: Vec<Submission>) {
     let answers = submissions.into_iter().map(|submission| store.submit(submission));
     for answer in runtime.block_on(join_all(answers)) {
-        black_box(answer.expect("the medium works"));
+        black_box(answer.expect("the disk works"));
     }
 }

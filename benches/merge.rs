@@ -1,10 +1,9 @@
-//! Profiles folded into one another, patches carried out, and the whole decision
-//! around both.
+//! Merging two profiles, applying patches, and the whole decision around both.
 
 use std::hint::black_box;
 
 use benches::{
-    MOMENT, ORDER, SIGN_UP, TODAY, body_with_properties, customer, devices, profile, request,
+    CONTEXT, ORDER, SIGN_UP, TODAY, body_with_properties, customer, devices, profile, request,
     submission, visitor,
 };
 use criterion::{BatchSize, Criterion};
@@ -55,18 +54,22 @@ fn decisions(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("decide");
     for (name, body, reached) in cases {
         let submission = submission(body);
-        assert_eq!(submission.claims.made().len(), reached.len(), "{name}: one for each claim");
+        assert_eq!(
+            submission.claims.made().len(),
+            reached.len(),
+            "{name}: one profile, or none, for each claim"
+        );
         group.bench_function(name, |bencher| {
-            bencher.iter(|| decide(black_box(&submission), black_box(reached), MOMENT));
+            bencher.iter(|| decide(black_box(&submission), black_box(reached), CONTEXT));
         });
     }
     group.finish();
 }
 
 fn patches(criterion: &mut Criterion) {
-    let (nobody, customer) = (visitor(2).attributes, customer(1).attributes);
+    let (visitor, customer) = (visitor(2).attributes, customer(1).attributes);
     let cases = [
-        ("fill", TODAY, nobody),
+        ("fill", TODAY, visitor),
         ("unchanged", TODAY, customer.clone()),
         ("append_unappend_unset", ORDER, customer),
     ];

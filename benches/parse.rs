@@ -1,4 +1,4 @@
-//! Bytes to a request, or to everything that is wrong with them.
+//! Parsing: from bytes to a request or to its violations.
 
 use std::hint::black_box;
 

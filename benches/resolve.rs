@@ -9,7 +9,7 @@ use profile_store::{Caller, Claim, Rules, StoredProfile, resolve};
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
-    let [customer, visitor, known]: [StoredProfile; 3] =
+    let [customer, visitor, subject]: [StoredProfile; 3] =
         [customer(1), visitor(2), profile(3, FIRST_REVISION)].map(Into::into);
 
     let sign_up = claims(SIGN_UP);
@@ -18,7 +18,7 @@ fn main() {
     measure(&mut criterion, "one_match", &email, &[Some(&customer)]);
 
     let every_kind = claims(FIRST_REVISION);
-    measure(&mut criterion, "five_claims_one_profile", every_kind.made(), &[Some(&known); 5]);
+    measure(&mut criterion, "five_claims_one_profile", every_kind.made(), &[Some(&subject); 5]);
 
     let two = [Some(&customer), Some(&visitor)];
     measure(&mut criterion, "merge_of_two", sign_up.made(), &two);

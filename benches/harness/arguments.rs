@@ -2,63 +2,130 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::limits;
+use crate::{
+    limits,
+    options::{
+        AttackName, BenchPart, ComparedLoad, ComparisonOptions, DiskOptions, GrowthOptions,
+        HttpOptions, NeighboursOptions, StagesOptions,
+    },
+};
 
-/// Measures everything docs/PERFORMANCE.md speaks of, and prints one table.
+/// Measures everything docs/PERFORMANCE.md reports, and prints one table.
 #[derive(Debug, Parser)]
 #[command(name = "benches/run")]
-pub(crate) struct Arguments {
+pub(crate) struct HarnessArguments {
     #[command(subcommand)]
-    part: Option<Choice>,
-    /// Measures little of everything: to see that the harness works, not for figures.
+    part: Option<PartCommand>,
+    /// Measures little of everything: to see that the harness works, not for figures
     #[arg(long, global = true)]
     quick: bool,
-    /// Keeps what is stored below this directory, which decides which disk is measured.
-    /// Each run has a directory of its own there, and removes it. [default: the
-    /// system's for temporary files]
+    /// Keeps all data below this directory, which decides which disk is measured. Each run creates
+    /// a directory of its own there, and removes it. [default: the system's for temporary files]
     #[arg(long, global = true, value_name = "DIRECTORY")]
     dir: Option<PathBuf>,
+    /// Measures this gateway [default: the one that benches/run builds]
+    #[arg(long, global = true, value_name = "PROGRAM")]
+    gateway: Option<PathBuf>,
+    /// Measures only these parts, by commas, with their default options
+    #[arg(long, value_name = "PARTS", value_delimiter = ',')]
+    only: Vec<PartName>,
+    #[command(flatten)]
+    comparison: ComparisonArguments,
+}
+
+#[derive(Debug, Args)]
+struct ComparisonArguments {
+    /// Compares the gateway with this other one: the same loads on both in alternation, each with
+    /// data of its own. Ratios are gateway / other
+    #[arg(long, value_name = "PROGRAM", conflicts_with = "only")]
+    against: Option<PathBuf>,
+    /// With --against: only these loads, by commas
+    #[arg(long, requires = "against", value_delimiter = ',')]
+    loads: Vec<ComparedLoad>,
+    /// With --against: seconds of each run [default: 6]
+    #[arg(
+        long,
+        requires = "against",
+        value_parser = clap::value_parser!(u64).range(1..=limits::RUN_SECONDS)
+    )]
+    seconds: Option<u64>,
+    /// With --against: rounds, in each of which both gateways run every load [default: 3]
+    #[arg(long, requires = "against", value_parser = clap::value_parser!(u64).range(1..=9))]
+    rounds: Option<u64>,
+    /// With --against: profiles of the large store; the small one has a tenth [default: 1000000]
+    #[arg(
+        long,
+        requires = "against",
+        value_parser = clap::value_parser!(u64).range(10_000..=limits::SEEDED)
+    )]
+    profiles: Option<u64>,
 }
 
 #[derive(Debug, Subcommand)]
-enum Choice {
-    /// The stages of a request, by criterion.
+enum PartCommand {
+    /// The stages of a request, by criterion
     Criterion,
-    /// The gateway over HTTP, a bare handler and a loop over sled, in turns.
+    /// The gateway over HTTP, a bare handler and a loop over sled, in alternation
     Http(HttpArguments),
-    /// Throughput, memory, disk and starts with more and more profiles.
+    /// A company's throughput and latency while another one attacks the gateway
+    Neighbours(NeighboursArguments),
+    /// Throughput, memory, disk and start-up with more and more profiles
     Growth(GrowthArguments),
-    /// Disk used by updates of the same profiles, and after `gateway compact`.
+    /// Disk used by updates of the same profiles, and after `gateway compact`
     Disk(DiskArguments),
-    /// Serves the bare handler; the harness starts this itself.
+    /// Serves the bare handler; the harness starts this itself
     #[command(hide = true)]
     Bare { listen: SocketAddr },
 }
 
-#[derive(Debug, Args)]
+/// The name of a part.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum PartName {
+    Criterion,
+    Http,
+    Neighbours,
+    Disk,
+    // Last, since it takes the time that is left.
+    Growth,
+}
+
+#[derive(Debug, Default, Args)]
 struct HttpArguments {
     /// Seconds of each run [default: 6]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=limits::RUN_SECONDS))]
     seconds: Option<u64>,
-    /// Rounds, in each of which everything has its turn [default: 2]
+    /// Rounds, in each of which everything is measured once [default: 2]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=9))]
     rounds: Option<u64>,
-    /// Profiles that are there before updates are sent [default: 1000000]
+    /// Profiles that are stored before updates are sent [default: 1000000]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1_000..=limits::SEEDED))]
     profiles: Option<u64>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
+struct NeighboursArguments {
+    /// Seconds of each run. After ten, a burst has used up the limit of a minute [default: 6]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=limits::RUN_SECONDS))]
+    seconds: Option<u64>,
+    /// Rounds, in each of which every attack is measured between two runs without one [default: 2]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=9))]
+    rounds: Option<u64>,
+    /// Only these attacks, by commas
+    #[arg(long, value_delimiter = ',')]
+    attacks: Vec<AttackName>,
+}
+
+#[derive(Debug, Default, Args)]
 struct GrowthArguments {
-    /// Profiles of the last step; the others have 100 thousand and 1 million, if that
-    /// is fewer [default: 5000000, or as many as there is time for in a quarter of an hour]
+    /// Profiles of the last step; the others have 100 thousand and 1 million, if that is fewer
+    /// [default: 5000000, or as many as there is time for]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1_000..=limits::SEEDED))]
     profiles: Option<u64>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 struct DiskArguments {
     /// Updates that are stored [default: 500000]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1_000..))]
@@ -70,124 +137,122 @@ struct DiskArguments {
 
 /// What to do.
 #[derive(Debug)]
-pub(crate) enum Plan {
-    /// To be the bare handler.
-    Bare(SocketAddr),
-    /// To measure these parts.
-    Measure {
-        /// What is measured, in order.
-        parts: Vec<Part>,
-        /// Where the data are kept.
-        dir: Option<PathBuf>,
-    },
+pub(crate) enum HarnessPlan {
+    /// Serve the bare handler.
+    ServeBare(SocketAddr),
+    /// Measure these parts, in order.
+    Measure(Vec<BenchPart>, MeasuredProgram),
+    /// Compare the gateway with another one.
+    Compare(ComparisonOptions, MeasuredProgram, PathBuf),
 }
 
-/// One part of the harness, and how much of it.
+/// Which gateway is measured, and where its data are.
 #[derive(Debug)]
-pub(crate) enum Part {
-    Criterion(StagesOptions),
-    Http(HttpOptions),
-    Growth(GrowthOptions),
-    Disk(DiskOptions),
+pub(crate) struct MeasuredProgram {
+    pub(crate) gateway: Option<PathBuf>,
+    pub(crate) dir: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct StagesOptions {
-    pub(crate) quick: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct HttpOptions {
-    pub(crate) seconds: u64,
-    pub(crate) rounds: u64,
-    pub(crate) profiles: u64,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct GrowthOptions {
-    pub(crate) steps: Vec<u64>,
-    pub(crate) seconds: u64,
-    /// Whether the last step may be made smaller, so that the whole does not take too long.
-    pub(crate) hurried: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct DiskOptions {
-    pub(crate) updates: u64,
-    pub(crate) profiles: u64,
-}
-
-impl Arguments {
+impl HarnessArguments {
     /// What these arguments ask for.
-    pub(crate) fn plan(self) -> Plan {
-        let quick = self.quick;
-        let parts = match self.part {
-            Some(Choice::Bare { listen }) => return Plan::Bare(listen),
-            Some(Choice::Criterion) => vec![Part::Criterion(StagesOptions { quick })],
-            Some(Choice::Http(arguments)) => vec![Part::Http(http(quick, &arguments))],
-            Some(Choice::Growth(arguments)) => {
-                vec![Part::Growth(growth(quick, arguments.profiles))]
-            }
-            Some(Choice::Disk(arguments)) => vec![Part::Disk(disk(quick, &arguments))],
-            None => all(quick),
+    pub(crate) fn plan(self) -> HarnessPlan {
+        let HarnessArguments { part, quick, dir, gateway, only, comparison } = self;
+        let program = MeasuredProgram { gateway, dir };
+        if let Some(other) = &comparison.against {
+            return HarnessPlan::Compare(comparison.options(quick), program, other.clone());
+        }
+        let parts = match part {
+            Some(PartCommand::Bare { listen }) => return HarnessPlan::ServeBare(listen),
+            Some(PartCommand::Criterion) => vec![BenchPart::Criterion(StagesOptions { quick })],
+            Some(PartCommand::Http(arguments)) => vec![arguments.part(quick)],
+            Some(PartCommand::Neighbours(arguments)) => vec![arguments.part(quick)],
+            Some(PartCommand::Growth(arguments)) => vec![arguments.part(quick)],
+            Some(PartCommand::Disk(arguments)) => vec![arguments.part(quick)],
+            None => PartName::value_variants()
+                .iter()
+                .filter(|name| only.is_empty() || only.contains(name))
+                .map(|name| name.part(quick))
+                .collect(),
         };
-        Plan::Measure { parts, dir: self.dir }
+        HarnessPlan::Measure(parts, program)
     }
 }
 
-fn all(quick: bool) -> Vec<Part> {
-    vec![
-        Part::Criterion(StagesOptions { quick }),
-        Part::Http(http(quick, &HttpArguments { seconds: None, rounds: None, profiles: None })),
-        Part::Disk(disk(quick, &DiskArguments { updates: None, profiles: None })),
-        // Last, since it takes what time is left.
-        Part::Growth(growth(quick, None)),
-    ]
-}
-
-fn http(quick: bool, arguments: &HttpArguments) -> HttpOptions {
-    let standard = |usual, short| if quick { short } else { usual };
-    HttpOptions {
-        seconds: arguments.seconds.unwrap_or(standard(6, 1)),
-        rounds: arguments.rounds.unwrap_or(standard(2, 1)),
-        profiles: arguments.profiles.unwrap_or(standard(1_000_000, 20_000)),
+impl PartName {
+    /// The part with its default options.
+    fn part(self, quick: bool) -> BenchPart {
+        match self {
+            PartName::Criterion => BenchPart::Criterion(StagesOptions { quick }),
+            PartName::Http => HttpArguments::default().part(quick),
+            PartName::Neighbours => NeighboursArguments::default().part(quick),
+            PartName::Disk => DiskArguments::default().part(quick),
+            PartName::Growth => GrowthArguments::default().part(quick),
+        }
     }
 }
 
-fn growth(quick: bool, profiles: Option<u64>) -> GrowthOptions {
-    let steps = if quick { [5_000, 10_000] } else { [100_000, 1_000_000] };
-    let last = profiles.unwrap_or(if quick { 20_000 } else { 5_000_000 });
-    let earlier = steps.into_iter().filter(|&step| step < last);
-    GrowthOptions {
-        steps: earlier.chain([last]).collect(),
-        seconds: if quick { 1 } else { 5 },
-        hurried: profiles.is_none(),
+/// What is measured by default, or to see that the harness works.
+fn default(usual: u64, little: u64, quick: bool) -> u64 {
+    if quick { little } else { usual }
+}
+
+/// These values, or all there are.
+fn or_all<T: ValueEnum>(chosen: &[T]) -> Vec<T> {
+    if chosen.is_empty() { T::value_variants().to_vec() } else { chosen.to_vec() }
+}
+
+impl ComparisonArguments {
+    fn options(&self, quick: bool) -> ComparisonOptions {
+        ComparisonOptions {
+            seconds: self.seconds.unwrap_or(default(6, 1, quick)),
+            rounds: self.rounds.unwrap_or(default(3, 1, quick)),
+            profiles: self.profiles.unwrap_or(default(1_000_000, 20_000, quick)),
+            loads: or_all(&self.loads),
+        }
     }
 }
 
-fn disk(quick: bool, arguments: &DiskArguments) -> DiskOptions {
-    let standard = |usual, short| if quick { short } else { usual };
-    DiskOptions {
-        updates: arguments.updates.unwrap_or(standard(500_000, 20_000)),
-        profiles: arguments.profiles.unwrap_or(standard(20_000, 2_000)),
+impl HttpArguments {
+    fn part(&self, quick: bool) -> BenchPart {
+        BenchPart::Http(HttpOptions {
+            seconds: self.seconds.unwrap_or(default(6, 1, quick)),
+            rounds: self.rounds.unwrap_or(default(2, 1, quick)),
+            profiles: self.profiles.unwrap_or(default(1_000_000, 20_000, quick)),
+        })
     }
 }
 
-impl Part {
-    /// Room on disk that it may need.
-    pub(crate) fn bytes(&self) -> u64 {
-        let needed = match self {
-            Part::Criterion(_) => 0,
-            Part::Http(options) => 2 * options.profiles * limits::DISK_PER_PROFILE,
-            Part::Growth(options) => {
-                options.steps.last().map_or(0, |last| last * limits::DISK_PER_PROFILE)
-            }
-            Part::Disk(options) => {
-                2 * options.profiles * limits::DISK_PER_PROFILE
-                    + options.updates * limits::DISK_PER_UPDATE
-            }
-        };
-        needed.max(limits::DISK_AT_LEAST)
+impl NeighboursArguments {
+    fn part(&self, quick: bool) -> BenchPart {
+        BenchPart::Neighbours(NeighboursOptions {
+            seconds: self.seconds.unwrap_or(default(6, 1, quick)),
+            rounds: self.rounds.unwrap_or(default(2, 1, quick)),
+            profiles: default(100_000, 10_000, quick),
+            large_profiles: default(1_000, 120, quick),
+            attacks: or_all(&self.attacks),
+        })
+    }
+}
+
+impl GrowthArguments {
+    fn part(&self, quick: bool) -> BenchPart {
+        let steps = if quick { [5_000, 10_000] } else { [100_000, 1_000_000] };
+        let last = self.profiles.unwrap_or(default(5_000_000, 20_000, quick));
+        let earlier = steps.into_iter().filter(|&step| step < last);
+        BenchPart::Growth(GrowthOptions {
+            steps: earlier.chain([last]).collect(),
+            seconds: default(5, 1, quick),
+            may_shrink: self.profiles.is_none(),
+        })
+    }
+}
+
+impl DiskArguments {
+    fn part(&self, quick: bool) -> BenchPart {
+        BenchPart::Disk(DiskOptions {
+            updates: self.updates.unwrap_or(default(500_000, 20_000, quick)),
+            profiles: self.profiles.unwrap_or(default(20_000, 2_000, quick)),
+        })
     }
 }
 
@@ -195,10 +260,41 @@ impl Part {
 mod tests {
     use super::*;
 
+    fn plan(arguments: &[&str]) -> HarnessPlan {
+        let arguments = ["benches/run"].iter().chain(arguments);
+        HarnessArguments::try_parse_from(arguments).unwrap().plan()
+    }
+
     #[test]
-    fn the_steps_of_growth_end_with_what_was_asked_for() {
-        assert_eq!(growth(false, None).steps, [100_000, 1_000_000, 5_000_000]);
-        assert_eq!(growth(false, Some(1_000_000)).steps, [100_000, 1_000_000]);
-        assert_eq!(growth(false, Some(50_000)).steps, [50_000]);
+    fn the_steps_of_growth_end_with_the_number_that_was_asked_for() {
+        let steps = |profiles| match (GrowthArguments { profiles }).part(false) {
+            BenchPart::Growth(options) => options.steps,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(steps(None), [100_000, 1_000_000, 5_000_000]);
+        assert_eq!(steps(Some(1_000_000)), [100_000, 1_000_000]);
+        assert_eq!(steps(Some(50_000)), [50_000]);
+    }
+
+    #[test]
+    fn only_the_parts_that_were_named_are_measured() {
+        let HarnessPlan::Measure(parts, _) = plan(&["--only", "neighbours,http"]) else { panic!() };
+        assert!(matches!(parts.as_slice(), [BenchPart::Http(_), BenchPart::Neighbours(_)]));
+        let HarnessPlan::Measure(parts, _) = plan(&[]) else { panic!() };
+        assert_eq!(parts.len(), 5);
+    }
+
+    #[test]
+    fn a_comparison_runs_all_loads_unless_some_are_named() {
+        let loads = |arguments: &[&str]| match plan(arguments) {
+            HarnessPlan::Compare(options, _, other) => {
+                assert_eq!(other, PathBuf::from("old"));
+                options.loads
+            }
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(loads(&["--against", "old"]).len(), 8);
+        let named = loads(&["--against", "old", "--loads", "new,same-large"]);
+        assert_eq!(named, [ComparedLoad::New, ComparedLoad::SameLarge]);
     }
 }

@@ -1,5 +1,5 @@
-//! The bare handler: what actix-web can do that reads a body and answers 202, and
-//! nothing else. It is a process of its own, as the gateway is.
+//! The bare handler: an actix-web handler that reads the body and answers 202, and does nothing
+//! else. It runs in a process of its own, as the gateway does.
 
 use std::{
     net::{SocketAddr, TcpStream},
@@ -10,26 +10,26 @@ use std::{
 use actix_web::{App, HttpResponse, HttpServer, web};
 
 use crate::{
-    process::{Server, free_address},
-    trouble::{Trouble, While},
+    error::{ErrorContext, HarnessError},
+    process::{ServerProcess, free_address},
 };
 
-/// This program, also after cargo has put another in its place, as it does when it
-/// compiles benches.
+/// This program. The link also works after cargo has replaced the file, as it does when it
+/// compiles the benches.
 const OWN_PROGRAM: &str = "/proc/self/exe";
 
-/// Starts one.
-pub(crate) fn start() -> Result<(Server, SocketAddr), Trouble> {
+/// Starts a bare handler.
+pub(crate) fn start() -> Result<(ServerProcess, SocketAddr), HarnessError> {
     let address = free_address()?;
     let mut command = Command::new(OWN_PROGRAM);
     command.args(["bare", &address.to_string()]);
-    let mut server = Server::start("bare handler", &mut command)?;
+    let mut server = ServerProcess::start("bare handler", &mut command)?;
     server.await_ready(|| TcpStream::connect(address).is_ok())?;
     Ok((server, address))
 }
 
-/// Serves until it is told to stop, with as many workers as the gateway has.
-pub(crate) fn serve(listen: SocketAddr) -> Result<(), Trouble> {
+/// Serves until SIGTERM, with as many workers as the gateway has.
+pub(crate) fn serve(listen: SocketAddr) -> Result<(), HarnessError> {
     let workers = thread::available_parallelism().while_doing("count the processors")?;
     let app = || App::new().route("/client/profiles/", web::post().to(accept));
     let server = HttpServer::new(app).workers(workers.get()).bind(listen);
@@ -37,7 +37,7 @@ pub(crate) fn serve(listen: SocketAddr) -> Result<(), Trouble> {
     actix_web::rt::System::new().block_on(serving)
 }
 
-/// The headers are as many as those of the gateway's answer.
+/// Answers with as many headers as the gateway does.
 async fn accept(body: web::Bytes) -> HttpResponse {
     std::hint::black_box(&body);
     HttpResponse::Accepted()

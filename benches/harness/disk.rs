@@ -1,57 +1,58 @@
-//! What disk updates of the same profiles use, day in, day out, and what compacting
-//! gives back.
+//! Disk space that repeated updates of the same profiles use, and what compaction frees.
 
 use std::path::Path;
 
 use profile_store::{Durability, Retention};
 
 use crate::{
-    arguments::DiskOptions,
-    clock, gateway, limits,
+    clock,
+    error::{ErrorContext, HarnessError},
+    figures::{self, count, float, megabytes, per_second},
+    limits,
+    options::DiskOptions,
     people::{self, VERSION},
-    report::{Ratio, Report, Row, count, float, megabytes, per_second},
-    scratch::{self, Scratch},
-    seed, tell,
-    trouble::{Trouble, While},
+    progress,
+    report::{Ratio, ResultRow, ResultTable},
+    scratch, seed,
+    testbed::Testbed,
 };
 
-/// How often is told how much the disk has, on the way.
-const TELLINGS: u64 = 20;
+/// How often the size is measured and printed during the updates.
+const SIZES: u64 = 20;
 
-/// A prime greater than any number of profiles, by whose multiples they have their turn.
+/// A prime greater than any number of profiles. Its multiples decide the order of updates.
 const PRIME: u64 = 15_485_863;
 
-/// Fills a store, updates it and compacts it. All that takes place in this process: what
-/// the disk has does not depend on where requests come from, and a company's limits
-/// would not let so many through.
+/// Fills a store, updates it and compacts it. Filling and updating happen in this process: the size
+/// does not depend on where requests come from, and rate limits would refuse so many.
 pub(crate) fn measure(
-    scratch: &Scratch,
+    testbed: &Testbed,
     options: DiskOptions,
-    report: &mut Report,
-) -> Result<(), Trouble> {
+    table: &mut ResultTable,
+) -> Result<(), HarnessError> {
     let DiskOptions { updates, profiles } = options;
-    tell(&format!("Disk: {updates} updates of {profiles} profiles"));
+    progress::print(&format!("Disk: {updates} updates of {profiles} profiles"));
+    let scratch = &testbed.scratch;
     let (data, compacted) = (scratch.fresh("disk")?, scratch.fresh("compacted")?);
     seed::people(&data, 0..profiles)?;
     let filled = scratch::bytes(&data)?;
-    report.add(row(options, "filled", filled, filled));
+    table.add(row(options, "filled", filled, filled));
 
     let (rate, most) = update(&data, options)?;
     let updated = scratch::bytes(&data)?;
     let note = format!("{} with {} at a time", per_second(rate), limits::CONNECTIONS);
-    report.add(Row { note, ..row(options, "updated", updated, filled) });
-    report.add(row(options, "the most on the way", most.max(updated), filled));
+    table.add(ResultRow { note, ..row(options, "updated", updated, filled) });
+    table.add(row(options, "at most during the updates", most.max(updated), filled));
 
-    let (_, after) = gateway::compact(&data, &compacted)?;
-    tell(&format!("  the compacted store says that it has {}", megabytes(after)));
-    report.add(row(options, "compacted", scratch::bytes(&compacted)?, filled));
+    testbed.gateway.compact(&data, &compacted)?;
+    table.add(row(options, "compacted", scratch::bytes(&compacted)?, filled));
     scratch::remove(&data)?;
     scratch::remove(&compacted)
 }
 
-/// Carries out all updates. Tells how many were stored in a second, each on disk before
-/// it was answered, and the most disk that was used.
-fn update(data: &Path, options: DiskOptions) -> Result<(f64, u64), Trouble> {
+/// Makes all updates, each on disk before it is answered. Returns the updates per second, and the
+/// most bytes of disk that were used.
+fn update(data: &Path, options: DiskOptions) -> Result<(f64, u64), HarnessError> {
     let DiskOptions { updates, profiles } = options;
     let began = clock::now();
     let company = people::first_company()?;
@@ -59,7 +60,7 @@ fn update(data: &Path, options: DiskOptions) -> Result<(f64, u64), Trouble> {
     let engine = seed::open_sled(data)?;
     let store = seed::open(engine, Durability::Flushed, Retention::default());
     let store = runtime.block_on(store)?;
-    let step = updates.div_ceil(TELLINGS);
+    let step = updates.div_ceil(SIZES);
     let mut most = 0;
     for first in (0..updates).step_by(usize::try_from(step).unwrap_or(usize::MAX)) {
         let last = (first + step).min(updates);
@@ -71,21 +72,21 @@ fn update(data: &Path, options: DiskOptions) -> Result<(f64, u64), Trouble> {
         let bytes = scratch::bytes(data)?;
         most = most.max(bytes);
         let (done, seconds) = (count(last), began.elapsed().as_secs());
-        tell(&format!("  {done} updates, {seconds} s: {}", megabytes(bytes)));
+        progress::print(&format!("  {done} updates, {seconds} s: {}", megabytes(bytes)));
     }
-    let rate = clock::rate(updates, began.elapsed());
-    runtime.block_on(store.close()).while_doing("close the store that was updated")?;
+    let rate = figures::rate(updates, began.elapsed());
+    runtime.block_on(store.close()).while_doing("close the updated store")?;
     Ok((rate, most))
 }
 
-fn row(options: DiskOptions, what: &str, bytes: u64, filled: u64) -> Row {
+fn row(options: DiskOptions, what: &str, bytes: u64, filled: u64) -> ResultRow {
     let DiskOptions { updates, profiles } = options;
     let (updates, profiles) = (count(updates), count(profiles));
     let value = float(bytes) / float(filled);
-    Row {
+    ResultRow {
         what: format!("disk, {updates} updates of {profiles} profiles: {what}"),
         result: megabytes(bytes),
-        ratios: vec![Ratio { value, of: "filled".to_owned(), at_least: None }],
-        ..Row::default()
+        ratios: vec![Ratio { value, of: "filled".to_owned(), bound: None }],
+        ..ResultRow::default()
     }
 }

@@ -1,74 +1,86 @@
-//! The gateway under load, and the proof that it did what was asked of it.
+//! The gateway under load, with a check that it did what the load asked for.
 
 use std::{thread, time::Duration};
 
 use crate::{
-    gateway::{Counts, Gateway},
+    error::HarnessError,
+    gateway::{GatewayCounters, GatewayProcess},
     limits,
-    scratch::Scratch,
-    trouble::Trouble,
-    wrk::{self, Kind, Load, Measured},
+    scratch::ScratchDirectory,
+    wrk::{self, LoadKind, LoadResult, LoadRun},
 };
 
-/// What came of a run, and what it cost.
+/// The result of a run, and what it cost.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Sample {
-    pub(crate) measured: Measured,
-    /// Processors that the server kept busy, if that was one of another process.
+pub(crate) struct LoadSample {
+    pub(crate) result: LoadResult,
+    /// Processors that the server kept busy, if the server was another process.
     pub(crate) processors: Option<f64>,
-    /// Requests among them that were new people.
+    /// Requests among them that created profiles.
     pub(crate) created: u64,
-    /// How many requests shared a flush, if there were any.
-    pub(crate) together: Option<usize>,
+    /// How many requests shared a flush, if there were flushes.
+    pub(crate) per_flush: Option<usize>,
 }
 
-/// Sends this to the gateway. Fails if anything was answered but 202, or was not what
-/// it was meant to be.
-pub(crate) fn drive(scratch: &Scratch, gateway: &Gateway, load: &Load) -> Result<Sample, Trouble> {
-    let (counts, busy) = (settled(gateway)?, gateway.server.processor_time()?);
-    let measured = wrk::run(scratch, gateway.address, load)?;
+impl LoadSample {
+    /// Requests for each second of the server's processor time. Unlike the rate, this hardly
+    /// depends on what else the machine does.
+    pub(crate) fn per_processor(&self) -> f64 {
+        self.processors.map_or(0.0, |processors| self.result.rate / processors.max(1e-9))
+    }
+}
+
+/// Sends a load to the gateway. Fails if any answer was not 202, or if requests had another effect
+/// than their load is meant to have.
+pub(crate) fn drive(
+    scratch: &ScratchDirectory,
+    gateway: &GatewayProcess,
+    load: &LoadRun,
+) -> Result<LoadSample, HarnessError> {
+    let (counters, busy) = (idle_counters(gateway)?, gateway.server.processor_time()?);
+    let result = wrk::run(scratch, gateway.address, load)?;
     let busy = gateway.server.processor_time()?.saturating_sub(busy);
-    let counts = gateway.counts()?.since(counts);
-    check(load.kind, measured.requests, counts)?;
+    let counters = gateway.counters()?.since(counters);
+    check(load.kind, result.requests, counters)?;
     let seconds = Duration::from_secs(load.seconds).as_secs_f64();
     let processors = Some(busy.as_secs_f64() / seconds);
-    // Rounded up, which favours what is given as many.
-    let together = (0 < counts.batches).then(|| counts.accepted.div_ceil(counts.batches));
-    let together = together.and_then(|together| usize::try_from(together).ok());
-    Ok(Sample { measured, processors, created: counts.created, together })
+    // Rounded up, which favours the loop that writes as many per flush.
+    let per_flush = (0 < counters.batches).then(|| counters.accepted.div_ceil(counters.batches));
+    let per_flush = per_flush.and_then(|per_flush| usize::try_from(per_flush).ok());
+    Ok(LoadSample { result, processors, created: counters.created, per_flush })
 }
 
-/// What the gateway has done once it has nothing to do: wrk leaves its last requests
-/// to themselves.
-fn settled(gateway: &Gateway) -> Result<Counts, Trouble> {
-    let mut counts = gateway.counts()?;
+/// The gateway's counters once it is idle: wrk does not wait for the answers to its last requests.
+fn idle_counters(gateway: &GatewayProcess) -> Result<GatewayCounters, HarnessError> {
+    let mut counters = gateway.counters()?;
     loop {
-        thread::sleep(limits::SETTLING);
-        let later = gateway.counts()?;
-        if later == counts {
+        thread::sleep(limits::IDLE);
+        let later = gateway.counters()?;
+        if later == counters {
             return Ok(later);
         }
-        counts = later;
+        counters = later;
     }
 }
 
-/// wrk counts what was answered by a status over 399. That every other answer was a
-/// 202 the gateway's own count tells, which costs the generator nothing.
-fn check(kind: Kind, requests: u64, counts: Counts) -> Result<(), Trouble> {
-    let Counts { accepted, created, updated, merged, unchanged, .. } = counts;
+/// wrk counts answers with a status over 399. That every other answer was a 202 follows from the
+/// gateway's own counter, which costs the generator nothing.
+fn check(kind: LoadKind, requests: u64, counters: GatewayCounters) -> Result<(), HarnessError> {
+    let GatewayCounters { accepted, created, updated, merged, unchanged, .. } = counters;
     if accepted < requests {
-        return Err(Trouble::new(format!("of {requests} answers only {accepted} were 202")));
+        return Err(HarnessError::new(format!("of {requests} answers only {accepted} were 202")));
     }
-    let (meant, percent) = match kind {
-        Kind::New => (created, 99),
-        Kind::Update | Kind::Hot => (updated, 99),
-        Kind::Same => (unchanged, 99),
-        // A twentieth; but visitors may run out on a fast machine, and dice vary.
-        Kind::Mix => (merged, 2),
+    let (intended, percent) = match kind {
+        LoadKind::New => (created, 99),
+        LoadKind::Update | LoadKind::Hot => (updated, 99),
+        LoadKind::NewAndUpdate => (created + updated, 99),
+        LoadKind::Same => (unchanged, 99),
+        // A twentieth; but a fast machine may use up all visitors, and the choice is random.
+        LoadKind::Mix => (merged, 2),
     };
-    if meant * 100 < accepted * percent {
-        return Err(Trouble::new(format!(
-            "a run of {kind:?} did something else than it was meant to: {counts:?}"
+    if intended * 100 < accepted * percent {
+        return Err(HarnessError::new(format!(
+            "a run of {kind:?} had another effect than intended: {counters:?}"
         )));
     }
     Ok(())
@@ -79,11 +91,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_run_counts_only_if_all_was_accepted_and_did_what_it_was_meant_to() {
-        let counts = Counts { accepted: 1_000, created: 995, updated: 5, ..Counts::default() };
-        check(Kind::New, 1_000, counts).unwrap();
-        check(Kind::New, 1_001, counts).unwrap_err();
-        check(Kind::Update, 1_000, counts).unwrap_err();
-        check(Kind::Mix, 1_000, counts).unwrap_err();
+    fn a_run_counts_only_if_every_request_was_accepted_and_had_the_intended_effect() {
+        let counters =
+            GatewayCounters { accepted: 1_000, created: 995, updated: 5, ..Default::default() };
+        check(LoadKind::New, 1_000, counters).unwrap();
+        check(LoadKind::NewAndUpdate, 1_000, counters).unwrap();
+        check(LoadKind::New, 1_001, counters).unwrap_err();
+        check(LoadKind::Update, 1_000, counters).unwrap_err();
+        check(LoadKind::Mix, 1_000, counters).unwrap_err();
     }
 }

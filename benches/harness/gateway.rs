@@ -1,4 +1,4 @@
-//! The gateway itself, as it is built and run by those who use it.
+//! The gateway itself, built and run as operators run it.
 
 use std::{
     env, fs,
@@ -9,68 +9,171 @@ use std::{
 };
 
 use crate::{
+    error::{ErrorContext, HarnessError},
     limits, people,
-    process::{Server, free_address, get},
-    scratch::{self, Scratch},
-    trouble::{Trouble, While},
+    process::{ServerProcess, free_address, get},
+    scratch,
 };
 
-/// A gateway that serves one directory, durable, with limits that nobody reaches.
-pub(crate) struct Gateway {
-    pub(crate) server: Server,
+/// A program that is a gateway, with the configurations that the harness runs it by.
+pub(crate) struct GatewayProgram {
+    path: PathBuf,
+    /// Where the configurations are.
+    directory: PathBuf,
+}
+
+/// The private key of the company that attacks.
+const ATTACKER_KEY: &str = "
+[[company.key]]
+name = \"attacker\"
+sha256 = \"eefaf7d96159fe08472df98509936f9a4cfaa83b78ea224a3c762f32e8305ebc\"
+scopes = [\"profiles:read\", \"profiles:write\"]
+";
+
+/// The rate limits that a gateway is started with.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum ConfiguredLimits {
+    /// The highest that can be configured, for every company.
+    Raised,
+    /// The default ones for the company that attacks, the highest for all others.
+    DefaultForAttacker,
+}
+
+/// A gateway that serves one directory, durable.
+pub(crate) struct GatewayProcess {
+    pub(crate) server: ServerProcess,
     pub(crate) address: SocketAddr,
-    /// How long it took from its start until it said that it is ready.
+    /// Time from its start until `/health/ready` answered 200.
     pub(crate) start: Duration,
     admin: SocketAddr,
 }
 
-/// What a gateway has done so far, as it counts itself.
+/// The gateway's own counters.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Counts {
+pub(crate) struct GatewayCounters {
     pub(crate) accepted: u64,
     pub(crate) created: u64,
     pub(crate) updated: u64,
     pub(crate) merged: u64,
     pub(crate) unchanged: u64,
-    /// Batches in which all these were stored.
+    /// Batches in which these requests were stored.
     pub(crate) batches: u64,
 }
 
-impl Gateway {
-    /// Starts one on this directory, and waits until requests can be stored.
-    pub(crate) fn start(scratch: &Scratch, data: &Path) -> Result<Gateway, Trouble> {
-        scratch::await_unlocked(data)?;
-        let (address, admin) = (free_address()?, free_address()?);
-        let mut command = Command::new(program()?);
-        command.args(["serve", "--log", "warn", "--durability", "flushed"]);
-        command.arg("--config").arg(configuration(scratch)?).arg("--data-dir").arg(data);
-        command.args(["--cache-mib", &limits::CACHE_MIB.to_string()]);
-        command.args(["--listen", &address.to_string(), "--admin-listen", &admin.to_string()]);
-        let mut server = Server::start("gateway", &mut command)?;
-        let start = server.await_ready(|| get(admin, "/health/ready").is_some())?;
-        Ok(Gateway { server, address, start, admin })
+impl GatewayProgram {
+    /// The gateway at `path`, or the one beside this program, where `benches/run` builds both.
+    pub(crate) fn new(
+        path: Option<&Path>,
+        directory: &Path,
+    ) -> Result<GatewayProgram, HarnessError> {
+        let path = match path {
+            Some(path) => path.to_owned(),
+            None => env::current_exe()
+                .while_doing("find the path of this program")?
+                .with_file_name("gateway"),
+        };
+        if !path.exists() {
+            let path = path.display();
+            return Err(HarnessError::new(format!(
+                "there is no gateway at {path}: start the harness with benches/run"
+            )));
+        }
+        for limits in [ConfiguredLimits::Raised, ConfiguredLimits::DefaultForAttacker] {
+            let path = directory.join(limits.file_name());
+            fs::write(path, limits.configuration())
+                .while_doing("write the gateway's configuration")?;
+        }
+        Ok(GatewayProgram { path, directory: directory.to_owned() })
     }
 
-    /// What it has done so far.
-    pub(crate) fn counts(&self) -> Result<Counts, Trouble> {
+    /// Starts it on this directory, and waits until requests can be stored.
+    pub(crate) fn start(
+        &self,
+        data: &Path,
+        limits: ConfiguredLimits,
+    ) -> Result<GatewayProcess, HarnessError> {
+        scratch::await_unlocked(data)?;
+        let (address, admin) = (free_address()?, free_address()?);
+        let mut command = Command::new(&self.path);
+        command.args(["serve", "--log", limits.log_level(), "--durability", "flushed"]);
+        command.arg("--config").arg(self.directory.join(limits.file_name()));
+        command.arg("--data-dir").arg(data);
+        command.args(["--cache-mib", &limits::CACHE_MIB.to_string()]);
+        command.args(["--listen", &address.to_string(), "--admin-listen", &admin.to_string()]);
+        let mut server = ServerProcess::start("gateway", &mut command)?;
+        let start = server.await_ready(|| get(admin, "/health/ready").is_some())?;
+        Ok(GatewayProcess { server, address, start, admin })
+    }
+
+    /// Runs `gateway compact`.
+    pub(crate) fn compact(&self, data: &Path, into: &Path) -> Result<(), HarnessError> {
+        scratch::await_unlocked(data)?;
+        let mut command = Command::new(&self.path);
+        command.args(["compact", "--log", "warn", "--data-dir"]).arg(data).arg("--into").arg(into);
+        let output = command.output().while_doing("run gateway compact")?;
+        if !output.status.success() {
+            let error = String::from_utf8_lossy(&output.stderr);
+            return Err(HarnessError::new(format!("gateway compact failed: {error}")));
+        }
+        Ok(())
+    }
+}
+
+impl ConfiguredLimits {
+    fn file_name(self) -> &'static str {
+        match self {
+            ConfiguredLimits::Raised => "raised.toml",
+            ConfiguredLimits::DefaultForAttacker => "attacker.toml",
+        }
+    }
+
+    /// An attacked gateway refuses so many requests that warnings would hide all other output.
+    fn log_level(self) -> &'static str {
+        match self {
+            ConfiguredLimits::Raised => "warn",
+            ConfiguredLimits::DefaultForAttacker => "error",
+        }
+    }
+
+    fn configuration(self) -> String {
+        (0..limits::COMPANIES).map(|number| self.company(number)).collect()
+    }
+
+    fn company(self, number: u64) -> String {
+        let (id, limit) = (people::company(number), limits::REQUESTS);
+        let is_attacker = number == people::ATTACKER;
+        let limits = match self {
+            ConfiguredLimits::DefaultForAttacker if is_attacker => String::new(),
+            ConfiguredLimits::DefaultForAttacker | ConfiguredLimits::Raised => {
+                format!("limits = {{ burst = {limit}, steady = {limit} }}\n")
+            }
+        };
+        let key = if is_attacker { ATTACKER_KEY } else { "" };
+        format!("[[company]]\nid = \"{id}\"\n{limits}{key}\n")
+    }
+}
+
+impl GatewayProcess {
+    /// Its counters now.
+    pub(crate) fn counters(&self) -> Result<GatewayCounters, HarnessError> {
         let metrics = get(self.admin, "/metrics");
-        let metrics = metrics.ok_or_else(|| Trouble::new("the gateway tells no metrics"))?;
-        let count = |series: &str| count(&metrics, series);
-        Ok(Counts {
-            accepted: count("gateway_requests_total{outcome=\"accepted\"}")?,
-            created: count("gateway_profiles_total{effect=\"created\"}")?,
-            updated: count("gateway_profiles_total{effect=\"updated\"}")?,
-            merged: count("gateway_profiles_total{effect=\"merged\"}")?,
-            unchanged: count("gateway_profiles_total{effect=\"unchanged\"}")?,
-            batches: count("gateway_commit_batches_total")?,
+        let metrics = metrics.ok_or_else(|| HarnessError::new("the gateway answers no metrics"))?;
+        let counter = |series: &str| counter(&metrics, series);
+        Ok(GatewayCounters {
+            accepted: counter("gateway_requests_total{outcome=\"accepted\"}")?,
+            created: counter("gateway_profiles_total{effect=\"created\"}")?,
+            updated: counter("gateway_profiles_total{effect=\"updated\"}")?,
+            merged: counter("gateway_profiles_total{effect=\"merged\"}")?,
+            unchanged: counter("gateway_profiles_total{effect=\"unchanged\"}")?,
+            batches: counter("gateway_commit_batches_total")?,
         })
     }
 }
 
-impl Counts {
-    /// What was done between the two.
-    pub(crate) fn since(self, earlier: Counts) -> Counts {
-        Counts {
+impl GatewayCounters {
+    /// What was counted after `earlier`.
+    pub(crate) fn since(self, earlier: GatewayCounters) -> GatewayCounters {
+        GatewayCounters {
             accepted: self.accepted - earlier.accepted,
             created: self.created - earlier.created,
             updated: self.updated - earlier.updated,
@@ -81,53 +184,9 @@ impl Counts {
     }
 }
 
-fn count(metrics: &str, series: &str) -> Result<u64, Trouble> {
+fn counter(metrics: &str, series: &str) -> Result<u64, HarnessError> {
     let value = metrics.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok());
-    value.ok_or_else(|| Trouble::new(format!("the gateway does not tell {series}")))
-}
-
-/// What a copy without the past takes up: bytes before and after.
-pub(crate) fn compact(data: &Path, into: &Path) -> Result<(u64, u64), Trouble> {
-    scratch::await_unlocked(data)?;
-    let mut command = Command::new(program()?);
-    command.args(["compact", "--log", "warn", "--data-dir"]).arg(data).arg("--into").arg(into);
-    let output = command.output().while_doing("run gateway compact")?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    let number = |name: &str| {
-        let (_, after) = said.split_once(name)?;
-        after.split([',', '\n']).next()?.trim().parse().ok()
-    };
-    let bytes = number("bytes before:").zip(number("bytes after:"));
-    bytes.filter(|_| output.status.success()).ok_or_else(|| {
-        let error = String::from_utf8_lossy(&output.stderr);
-        Trouble::new(format!("gateway compact failed: {error}{said}"))
-    })
-}
-
-/// The program lies beside this one, where `benches/run` built both.
-fn program() -> Result<PathBuf, Trouble> {
-    let own = env::current_exe().while_doing("find out where this program lies")?;
-    let program = own.with_file_name("gateway");
-    if !program.exists() {
-        let path = program.display();
-        return Err(Trouble::new(format!("{path} is not there: start this with benches/run")));
-    }
-    Ok(program)
-}
-
-/// A configuration in which no company reaches its limits.
-fn configuration(scratch: &Scratch) -> Result<PathBuf, Trouble> {
-    let limits = limits::REQUESTS;
-    let company = |number| {
-        let id = people::company(number);
-        format!(
-            "[[company]]\nid = \"{id}\"\nlimits = {{ burst = {limits}, steady = {limits} }}\n\n"
-        )
-    };
-    let path = scratch.path().join("gateway.toml");
-    let text: String = (0..limits::COMPANIES).map(company).collect();
-    fs::write(&path, text).while_doing("write the gateway's configuration")?;
-    Ok(path)
+    value.ok_or_else(|| HarnessError::new(format!("the gateway has no metric {series}")))
 }
 
 #[cfg(test)]
@@ -135,9 +194,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_count_is_read_by_the_whole_name_of_its_series() {
+    fn a_counter_is_found_by_the_whole_name_of_its_series() {
         let metrics = "a_total{x=\"1\"} 7\na_total{x=\"2\"} 8\n";
-        assert_eq!(count(metrics, "a_total{x=\"2\"}").unwrap(), 8);
-        count(metrics, "a_total{x=\"3\"}").unwrap_err();
+        assert_eq!(counter(metrics, "a_total{x=\"2\"}").unwrap(), 8);
+        counter(metrics, "a_total{x=\"3\"}").unwrap_err();
+    }
+
+    #[test]
+    fn only_the_attacker_has_default_limits_and_a_key() {
+        let attacker = ConfiguredLimits::DefaultForAttacker.company(people::ATTACKER);
+        assert!(!attacker.contains("limits") && attacker.contains("[[company.key]]"));
+        let victim = ConfiguredLimits::DefaultForAttacker.company(0);
+        assert!(victim.contains("limits") && !victim.contains("[[company.key]]"));
+        assert!(ConfiguredLimits::Raised.company(people::ATTACKER).contains("limits"));
     }
 }

@@ -1,4 +1,4 @@
-//! What becomes of throughput, memory, disk and starts as profiles become more.
+//! How throughput, memory, disk and start-up depend on the number of profiles.
 
 use std::{
     path::Path,
@@ -6,54 +6,57 @@ use std::{
 };
 
 use crate::{
-    arguments::GrowthOptions,
-    clock, driving,
-    driving::Sample,
-    gateway::Gateway,
+    driving::{self, LoadSample},
+    error::HarnessError,
+    figures::{self, count, duration, megabytes, per_second},
+    gateway::GatewayProcess,
     limits,
-    report::{Ratio, Report, Row, count, duration, megabytes, per_second},
-    scratch::{self, Scratch},
-    seed, tell,
-    trouble::Trouble,
-    wrk::{Kind, Load},
+    options::GrowthOptions,
+    progress,
+    report::{Ratio, RatioBound, ResultRow, ResultTable},
+    scratch, seed,
+    testbed::Testbed,
+    wrk::{LoadKind, LoadRun},
 };
 
-/// The number of profiles up to which it is said how long a start may take.
+/// The number of profiles up to which start-up times have a target.
 const STARTS_UP_TO: u64 = 1_000_000;
 
 const START_SECONDS: f64 = 3.0;
 const START_AFTER_KILL_SECONDS: f64 = 10.0;
 
-/// The throughput there has to be left, of that of the first step.
+/// The target for throughput, relative to the first step.
 const THROUGHPUT_LEFT: f64 = 0.7;
 
-/// All steps, one after the other on the same data.
+/// Measures all steps, one after the other on the same data.
 pub(crate) fn measure(
-    scratch: &Scratch,
+    testbed: &Testbed,
     options: &GrowthOptions,
     began: Instant,
-    report: &mut Report,
-) -> Result<(), Trouble> {
-    tell(&format!("Growth: {:?} profiles", options.steps));
-    let data = scratch.fresh("growth")?;
+    table: &mut ResultTable,
+) -> Result<(), HarnessError> {
+    progress::print(&format!("Growth: {:?} profiles", options.steps));
+    let data = testbed.scratch.fresh("growth")?;
     let (mut seeded, mut created, mut first, mut rate) = (0, 0, None, f64::INFINITY);
-    for (run, &wanted) in (0..).zip(&options.steps) {
-        let left = limits::WHOLE.saturating_sub(began.elapsed());
+    for (number, &wanted) in (0..).zip(&options.steps) {
+        let left = limits::ALL_PARTS.saturating_sub(began.elapsed());
         let profiles =
-            if options.hurried { affordable(wanted, seeded, rate, left) } else { wanted };
+            if options.may_shrink { affordable(wanted, seeded, rate, left) } else { wanted };
         if profiles <= seeded {
-            tell(&format!("  no time is left for {wanted} profiles: benches/run growth has more"));
+            progress::print(&format!(
+                "  no time is left for {wanted} profiles: run benches/run growth alone"
+            ));
             break;
         }
         rate = seed::people(&data, seeded..profiles)?;
-        let load =
-            |kind| Load { kind, known: profiles, companies: 1, seconds: options.seconds, run };
+        let seconds = options.seconds;
+        let load = |kind| LoadRun { kind, stored: profiles, companies: 1, seconds, number };
         let first_profiles = options.steps.first().copied().unwrap_or(profiles);
-        let mut step = Step { profiles, wanted, first: first_profiles, report };
+        let mut step = GrowthStep { profiles, wanted, first: first_profiles, table };
         step.disk(scratch::bytes(&data)?, profiles + created);
-        let (new, updates) = step.run(scratch, &data, load)?;
+        let (new, updates) = step.run(testbed, &data, load)?;
         let &mut (first_new, first_updates) =
-            first.get_or_insert((new.measured.rate, updates.measured.rate));
+            first.get_or_insert((new.result.rate, updates.result.rate));
         step.throughput("new profiles", &new, first_new);
         step.throughput("updates", &updates, first_updates);
         (seeded, created) = (profiles, created + new.created);
@@ -61,12 +64,12 @@ pub(crate) fn measure(
     scratch::remove(&data)
 }
 
-/// The profiles of the next step: those that are wanted, or fewer, if filling the store
-/// with so many as fast as before would take longer than there is time.
+/// The number of profiles of the next step: the wanted one, or a smaller one, if filling the store
+/// at the rate so far would take longer than the time that is left.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "a number of profiles is neither negative nor too large, or the wanted one is less"
+    reason = "the product is not negative, and a number too large is cut to the wanted one"
 )]
 fn affordable(wanted: u64, seeded: u64, rate: f64, left: Duration) -> u64 {
     let filling = left.saturating_sub(limits::STEP_BESIDE_FILLING).as_secs_f64();
@@ -75,48 +78,48 @@ fn affordable(wanted: u64, seeded: u64, rate: f64, left: Duration) -> u64 {
     if wanted <= most { wanted } else { most / limits::STEP_MULTIPLE * limits::STEP_MULTIPLE }
 }
 
-/// What is told of one number of profiles.
-struct Step<'a> {
+/// The measurements at one number of profiles.
+struct GrowthStep<'a> {
     profiles: u64,
-    /// How many it was to be, if there was time.
+    /// The number that was asked for.
     wanted: u64,
-    /// How many there were in the first step.
+    /// The number of profiles of the first step.
     first: u64,
-    report: &'a mut Report,
+    table: &'a mut ResultTable,
 }
 
-impl Step<'_> {
+impl GrowthStep<'_> {
     fn run(
         &mut self,
-        scratch: &Scratch,
+        testbed: &Testbed,
         data: &Path,
-        load: impl Fn(Kind) -> Load,
-    ) -> Result<(Sample, Sample), Trouble> {
-        let gateway = Gateway::start(scratch, data)?;
+        load: impl Fn(LoadKind) -> LoadRun,
+    ) -> Result<(LoadSample, LoadSample), HarnessError> {
+        let gateway = testbed.start(data)?;
         self.start("start after a clean stop", &gateway, START_SECONDS);
-        let new = driving::drive(scratch, &gateway, &load(Kind::New))?;
-        let updates = driving::drive(scratch, &gateway, &load(Kind::Update))?;
+        let new = driving::drive(&testbed.scratch, &gateway, &load(LoadKind::New))?;
+        let updates = driving::drive(&testbed.scratch, &gateway, &load(LoadKind::Update))?;
         self.memory(gateway.server.resident_bytes()?);
         gateway.server.kill()?;
-        let gateway = Gateway::start(scratch, data)?;
+        let gateway = testbed.start(data)?;
         self.start("start after kill −9", &gateway, START_AFTER_KILL_SECONDS);
         gateway.server.stop()?;
         Ok((new, updates))
     }
 
-    fn row(&self, what: &str) -> Row {
+    fn row(&self, what: &str) -> ResultRow {
         let profiles = count(self.profiles);
-        Row { what: format!("{profiles} profiles: {what}"), ..Row::default() }
+        ResultRow { what: format!("{profiles} profiles: {what}"), ..ResultRow::default() }
     }
 
-    fn throughput(&mut self, what: &str, sample: &Sample, first: f64) {
-        let rate = sample.measured.rate;
+    fn throughput(&mut self, what: &str, sample: &LoadSample, first: f64) {
+        let rate = sample.result.rate;
         let of = format!("at {}", count(self.first));
-        let at_least = Some(THROUGHPUT_LEFT);
-        let ratio = Ratio { value: rate / first, of, at_least };
-        self.report.add(Row {
+        let bound = Some(RatioBound::AtLeast(THROUGHPUT_LEFT));
+        let ratio = Ratio { value: rate / first, of, bound };
+        self.table.add(ResultRow {
             result: per_second(rate),
-            times: Some(sample.measured.times),
+            times: Some(sample.result.times),
             ratios: (self.first < self.profiles).then_some(ratio).into_iter().collect(),
             ..self.row(what)
         });
@@ -125,7 +128,7 @@ impl Step<'_> {
     fn memory(&mut self, bytes: u64) {
         let most = (limits::CACHE_MIB + limits::MEMORY_BESIDE_CACHE_MIB) * 1_024 * 1_024;
         let wanted = format!("≤ {} (cache and 150 MiB)", megabytes(most));
-        self.report.add(Row {
+        self.table.add(ResultRow {
             result: megabytes(bytes),
             wanted: vec![(wanted, bytes <= most)],
             ..self.row("resident memory, at most")
@@ -134,21 +137,21 @@ impl Step<'_> {
 
     fn disk(&mut self, bytes: u64, profiles: u64) {
         let each = count(bytes / profiles);
-        let short = (self.profiles < self.wanted)
-            .then(|| format!("; there was no time for {}", count(self.wanted)));
-        self.report.add(Row {
+        let short =
+            (self.profiles < self.wanted).then(|| format!("; no time for {}", count(self.wanted)));
+        self.table.add(ResultRow {
             result: format!("{each} bytes a profile"),
             note: megabytes(bytes) + &short.unwrap_or_default(),
             ..self.row("disk")
         });
     }
 
-    fn start(&mut self, what: &str, gateway: &Gateway, seconds: f64) {
+    fn start(&mut self, what: &str, gateway: &GatewayProcess, seconds: f64) {
         let took = gateway.start.as_secs_f64();
-        let judged = self.profiles <= STARTS_UP_TO;
-        let wanted = judged.then(|| (format!("≤ {seconds} s"), took <= seconds));
-        self.report.add(Row {
-            result: duration(clock::micros(gateway.start)),
+        let has_target = self.profiles <= STARTS_UP_TO;
+        let wanted = has_target.then(|| (format!("≤ {seconds} s"), took <= seconds));
+        self.table.add(ResultRow {
+            result: duration(figures::micros(gateway.start)),
             wanted: wanted.into_iter().collect(),
             ..self.row(what)
         });
@@ -160,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_step_for_which_there_is_no_time_is_made_smaller_or_left_out() {
+    fn a_step_without_enough_time_is_made_smaller_or_left_out() {
         let minutes = |minutes| Duration::from_mins(minutes) + limits::STEP_BESIDE_FILLING;
         let affordable = |left| affordable(5_000_000, 1_000_000, 10_000.0, left);
         assert_eq!(affordable(minutes(10)), 5_000_000);

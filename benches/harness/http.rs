@@ -1,19 +1,21 @@
-//! Requests over HTTP: the gateway, a bare handler and a loop over sled alone, each in
-//! its turn, round after round.
+//! Requests over HTTP: the gateway, a bare handler and a loop over sled alone, measured in
+//! alternation.
 
 use std::path::PathBuf;
 
 use crate::{
-    arguments::HttpOptions,
-    bare, driving,
-    driving::Sample,
-    gateway::Gateway,
-    limits, recording, replay,
-    report::{Percentiles, Ratio, Report, Row, count, duration, grouped, median, per_second},
-    scratch::{self, Scratch},
-    seed, tell,
-    trouble::Trouble,
-    wrk::{self, Kind, Load, Measured},
+    bare,
+    driving::{self, LoadSample},
+    error::HarnessError,
+    figures::{Percentiles, count, duration, grouped, median, per_second},
+    gateway::GatewayProcess,
+    limits,
+    options::HttpOptions,
+    progress, recording, replay,
+    report::{Ratio, RatioBound, ResultRow, ResultTable},
+    scratch, seed,
+    testbed::Testbed,
+    wrk::{self, LoadKind, LoadResult, LoadRun},
 };
 
 const BARE: &str = "bare handler";
@@ -26,236 +28,244 @@ const SAME: &str = "nothing new said";
 const MIX: &str = "80 % updates, 15 % new, 5 % merges";
 const HOT: &str = "one hot profile";
 
-/// What is sent to the gateway that knows everybody.
-const KNOWN: [(&str, Kind); 4] =
-    [(UPDATES, Kind::Update), (SAME, Kind::Same), (MIX, Kind::Mix), (HOT, Kind::Hot)];
+/// The loads on a gateway whose store is filled.
+const ON_STORED: [(&str, LoadKind); 4] = [
+    (UPDATES, LoadKind::Update),
+    (SAME, LoadKind::Same),
+    (MIX, LoadKind::Mix),
+    (HOT, LoadKind::Hot),
+];
 
-/// How long a request may take, for all but one in a hundred.
+/// The target for p99.
 const WANTED_P99_MICROS: f64 = 10_000.0;
 
-/// What something is held against, and how much of that it is to be at least.
-type Against = (&'static str, Option<f64>);
+/// The result that another one is compared with, and the target for the ratio.
+type Baseline = (&'static str, Option<RatioBound>);
 
-/// What is told, and against what it is held.
-const LINES: [(&str, &[Against]); 9] = [
+/// The rows, and what each is compared with.
+const ROWS: [(&str, &[Baseline]); 9] = [
     (BARE, &[]),
     (LOOP_NEW, &[]),
     (LOOP_UPDATES, &[]),
-    (NEW, &[(LOOP_NEW, Some(0.8)), (BARE, None)]),
+    (NEW, &[(LOOP_NEW, Some(RatioBound::AtLeast(0.8))), (BARE, None)]),
     (NEW_COMPANIES, &[(LOOP_NEW, None), (BARE, None)]),
-    (UPDATES, &[(BARE, Some(0.5)), (LOOP_UPDATES, None)]),
+    (UPDATES, &[(BARE, Some(RatioBound::AtLeast(0.5))), (LOOP_UPDATES, None)]),
     (SAME, &[(BARE, None)]),
     (MIX, &[(BARE, None)]),
     (HOT, &[(BARE, None)]),
 ];
 
-/// Runs all rounds.
+/// Measures all rounds.
 pub(crate) fn measure(
-    scratch: &Scratch,
+    testbed: &Testbed,
     options: HttpOptions,
-    report: &mut Report,
-) -> Result<(), Trouble> {
+    table: &mut ResultTable,
+) -> Result<(), HarnessError> {
     let HttpOptions { seconds, rounds, profiles } = options;
-    tell(&format!(
-        "HTTP: {rounds} rounds, {seconds} s each, {} connections, limits of companies set to {}",
+    progress::print(&format!(
+        "HTTP: {rounds} rounds, {seconds} s each, {} connections, rate limits of {}",
         limits::CONNECTIONS,
         count(u64::from(limits::REQUESTS)),
     ));
-    let mut turns = Turns::prepare(scratch, options)?;
+    let mut samples = HttpRounds::prepare(testbed, options)?;
     for round in 0..rounds {
-        tell(&format!("  round {} of {rounds}", round + 1));
-        turns.take(round)?;
+        progress::print(&format!("  round {} of {rounds}", round + 1));
+        samples.round(round)?;
     }
-    for (name, against) in LINES {
-        report.add(turns.row(name, against, profiles));
+    for (name, baselines) in ROWS {
+        table.add(samples.row(name, baselines, profiles));
     }
-    turns.clean()
+    samples.clean()
 }
 
-/// Everything that has its turn in a round, and what came of it so far.
-struct Turns<'a> {
-    scratch: &'a Scratch,
+/// The rounds, and the samples so far.
+struct HttpRounds<'a> {
+    testbed: &'a Testbed,
     options: HttpOptions,
-    /// Where the gateway has its people.
+    /// The gateway's data directory.
     gateway_data: PathBuf,
-    /// Where the loop over sled has the same.
+    /// A copy of it for the loop over sled.
     loop_data: PathBuf,
-    samples: Vec<(&'static str, Sample)>,
+    samples: Vec<(&'static str, LoadSample)>,
 }
 
-impl<'a> Turns<'a> {
-    fn prepare(scratch: &'a Scratch, options: HttpOptions) -> Result<Turns<'a>, Trouble> {
+impl<'a> HttpRounds<'a> {
+    fn prepare(testbed: &'a Testbed, options: HttpOptions) -> Result<HttpRounds<'a>, HarnessError> {
         let HttpOptions { rounds, profiles, .. } = options;
+        let scratch = &testbed.scratch;
         let (gateway_data, loop_data) = (scratch.fresh("gateway")?, scratch.fresh("loop")?);
         seed::people(&gateway_data, 0..profiles)?;
         seed::visitors(&gateway_data, 0..rounds * limits::VISITORS_PER_RUN)?;
         scratch::copy(&gateway_data, &loop_data)?;
         let samples = Vec::new();
-        Ok(Turns { scratch, options, gateway_data, loop_data, samples })
+        Ok(HttpRounds { testbed, options, gateway_data, loop_data, samples })
     }
 
-    fn clean(self) -> Result<(), Trouble> {
+    fn clean(self) -> Result<(), HarnessError> {
         scratch::remove(&self.gateway_data)?;
         scratch::remove(&self.loop_data)
     }
 
-    fn take(&mut self, round: u64) -> Result<(), Trouble> {
+    fn round(&mut self, round: u64) -> Result<(), HarnessError> {
         self.bare(round)?;
-        self.newcomers(NEW, 1)?;
+        self.new_people(NEW, 1)?;
         self.loop_over_new()?;
-        self.newcomers(NEW_COMPANIES, limits::COMPANIES)?;
-        self.known(round)?;
+        self.new_people(NEW_COMPANIES, limits::COMPANIES)?;
+        self.stored_people(round)?;
         self.loop_over_updates(round)
     }
 
-    fn load(&self, kind: Kind, companies: u64, run: u64) -> Load {
-        let HttpOptions { seconds, profiles: known, .. } = self.options;
-        Load { kind, known, companies, seconds, run }
+    fn load(&self, kind: LoadKind, companies: u64, number: u64) -> LoadRun {
+        let HttpOptions { seconds, profiles: stored, .. } = self.options;
+        LoadRun { kind, stored, companies, seconds, number }
     }
 
-    fn bare(&mut self, round: u64) -> Result<(), Trouble> {
+    fn bare(&mut self, round: u64) -> Result<(), HarnessError> {
         let (server, address) = bare::start()?;
-        let load = self.load(Kind::Update, 1, round);
-        let measured = wrk::run(self.scratch, address, &load)?;
+        let load = self.load(LoadKind::Update, 1, round);
+        let result = wrk::run(&self.testbed.scratch, address, &load)?;
         let seconds = std::time::Duration::from_secs(load.seconds).as_secs_f64();
         let processors = Some(server.processor_time()?.as_secs_f64() / seconds);
         server.stop()?;
-        self.note(BARE, Sample { measured, processors, created: 0, together: None });
+        self.note(BARE, LoadSample { result, processors, created: 0, per_flush: None });
         Ok(())
     }
 
-    /// New people, to a gateway that has no data.
-    fn newcomers(&mut self, name: &'static str, companies: u64) -> Result<(), Trouble> {
-        let data = self.scratch.fresh("empty")?;
-        let gateway = Gateway::start(self.scratch, &data)?;
-        self.drive(name, &gateway, self.load(Kind::New, companies, 0))?;
+    /// New people, on a gateway without data.
+    fn new_people(&mut self, name: &'static str, companies: u64) -> Result<(), HarnessError> {
+        let data = self.testbed.scratch.fresh("empty")?;
+        let gateway = self.testbed.start(&data)?;
+        self.drive(name, &gateway, self.load(LoadKind::New, companies, 0))?;
         gateway.server.stop()?;
         scratch::remove(&data)
     }
 
-    /// Requests to the gateway that knows everybody. It is started anew before the
-    /// company would reach the limit of a minute after all.
-    fn known(&mut self, round: u64) -> Result<(), Trouble> {
+    /// Requests about stored people. The gateway is restarted before the company would reach its
+    /// limit for a minute.
+    fn stored_people(&mut self, round: u64) -> Result<(), HarnessError> {
         let most = self.options.seconds * limits::RATE_AT_MOST;
-        let mut gateway = Gateway::start(self.scratch, &self.gateway_data)?;
-        for (name, kind) in KNOWN {
-            if u64::from(limits::REQUESTS) < gateway.counts()?.accepted + most {
+        let mut gateway = self.testbed.start(&self.gateway_data)?;
+        for (name, kind) in ON_STORED {
+            if u64::from(limits::REQUESTS) < gateway.counters()?.accepted + most {
                 gateway.server.stop()?;
-                gateway = Gateway::start(self.scratch, &self.gateway_data)?;
+                gateway = self.testbed.start(&self.gateway_data)?;
             }
             self.drive(name, &gateway, self.load(kind, 1, round))?;
         }
         gateway.server.stop()
     }
 
-    fn drive(&mut self, name: &'static str, to: &Gateway, load: Load) -> Result<(), Trouble> {
-        let sample = driving::drive(self.scratch, to, &load)?;
+    fn drive(
+        &mut self,
+        name: &'static str,
+        to: &GatewayProcess,
+        load: LoadRun,
+    ) -> Result<(), HarnessError> {
+        let sample = driving::drive(&self.testbed.scratch, to, &load)?;
         self.note(name, sample);
         Ok(())
     }
 
-    fn loop_over_new(&mut self) -> Result<(), Trouble> {
-        let data = self.scratch.fresh("empty")?;
-        let together = self.together(NEW);
-        let groups = recording::new_people(recorded(self.options.seconds), together)?;
-        let measured = replay::replay(&data, &groups, self.options.seconds)?;
-        self.note_loop(LOOP_NEW, measured, together);
+    fn loop_over_new(&mut self) -> Result<(), HarnessError> {
+        let data = self.testbed.scratch.fresh("empty")?;
+        let per_flush = self.per_flush(NEW);
+        let batches = recording::new_people(recorded(self.options.seconds), per_flush)?;
+        let result = replay::replay(&data, &batches, self.options.seconds)?;
+        self.note_loop(LOOP_NEW, result, per_flush);
         scratch::remove(&data)
     }
 
-    fn loop_over_updates(&mut self, round: u64) -> Result<(), Trouble> {
+    fn loop_over_updates(&mut self, round: u64) -> Result<(), HarnessError> {
         let HttpOptions { seconds, profiles, .. } = self.options;
-        let together = self.together(UPDATES);
+        let per_flush = self.per_flush(UPDATES);
         let count = recorded(seconds);
-        let groups = recording::updates(&self.loop_data, profiles, count, round, together)?;
-        let measured = replay::replay(&self.loop_data, &groups, seconds)?;
-        self.note_loop(LOOP_UPDATES, measured, together);
+        let batches = recording::updates(&self.loop_data, profiles, count, round, per_flush)?;
+        let result = replay::replay(&self.loop_data, &batches, seconds)?;
+        self.note_loop(LOOP_UPDATES, result, per_flush);
         Ok(())
     }
 
-    fn note_loop(&mut self, name: &'static str, measured: Measured, together: usize) {
-        let together = Some(together);
-        self.note(name, Sample { measured, processors: None, created: 0, together });
+    fn note_loop(&mut self, name: &'static str, result: LoadResult, per_flush: usize) {
+        let per_flush = Some(per_flush);
+        self.note(name, LoadSample { result, processors: None, created: 0, per_flush });
     }
 
-    fn note(&mut self, name: &'static str, sample: Sample) {
-        let rate = per_second(sample.measured.rate);
-        tell(&format!("    {name}: {rate}, p99 {}", duration(sample.measured.times.p99)));
+    fn note(&mut self, name: &'static str, sample: LoadSample) {
+        let rate = per_second(sample.result.rate);
+        progress::print(&format!("    {name}: {rate}, p99 {}", duration(sample.result.times.p99)));
         self.samples.push((name, sample));
     }
 
-    /// How many requests shared a flush when this was measured last: as many as are to
-    /// share one in the loop.
-    fn together(&self, name: &str) -> usize {
-        self.of(name).last().and_then(|sample| sample.together).unwrap_or(1)
+    /// How many requests shared a flush when this was measured last. The loop writes as many per
+    /// flush.
+    fn per_flush(&self, name: &str) -> usize {
+        self.samples_of(name).last().and_then(|sample| sample.per_flush).unwrap_or(1)
     }
 
-    fn of(&self, name: &str) -> impl Iterator<Item = &Sample> {
-        self.samples.iter().filter(move |(of, _)| *of == name).map(|(_, sample)| sample)
+    fn samples_of(&self, name: &str) -> impl Iterator<Item = &LoadSample> {
+        self.samples.iter().filter(move |(found, _)| *found == name).map(|(_, sample)| sample)
     }
 
-    fn median(&self, name: &str, of: impl Fn(&Sample) -> f64) -> f64 {
-        median(self.of(name).map(of))
+    fn median(&self, name: &str, figure: impl Fn(&LoadSample) -> f64) -> f64 {
+        median(self.samples_of(name).map(figure))
     }
 
-    /// Round by round, since the machine is another one in the next.
-    fn ratio(&self, name: &str, of: &str) -> f64 {
-        let ratio = |(one, other): (&Sample, &Sample)| one.measured.rate / other.measured.rate;
-        median(self.of(name).zip(self.of(of)).map(ratio))
+    /// The median of the ratios of each round: the machine's speed differs between rounds.
+    fn ratio(&self, name: &str, baseline: &str) -> f64 {
+        let ratio = |(one, other): (&LoadSample, &LoadSample)| one.result.rate / other.result.rate;
+        median(self.samples_of(name).zip(self.samples_of(baseline)).map(ratio))
     }
 
-    fn row(&self, name: &str, against: &[Against], profiles: u64) -> Row {
-        let time =
-            |of: fn(&Percentiles) -> f64| self.median(name, |sample| of(&sample.measured.times));
-        let times = Percentiles {
-            p50: time(|times| times.p50),
-            p99: time(|times| times.p99),
-            p999: time(|times| times.p999),
-        };
-        let ratio = |&(of, at_least): &Against| Ratio {
+    fn row(&self, name: &str, baselines: &[Baseline], profiles: u64) -> ResultRow {
+        let times: Vec<Percentiles> =
+            self.samples_of(name).map(|sample| sample.result.times).collect();
+        let times = Percentiles::median(&times);
+        let ratio = |&(of, bound): &Baseline| Ratio {
             value: self.ratio(name, of),
             of: of.to_owned(),
-            at_least,
+            bound,
         };
-        let ours = !against.is_empty();
+        let is_gateway = !baselines.is_empty();
         let p99 = ("p99 ≤ 10 ms".to_owned(), times.p99 <= WANTED_P99_MICROS);
-        let with = if name == LOOP_UPDATES || KNOWN.iter().any(|(known, _)| *known == name) {
+        let size = if name == LOOP_UPDATES || ON_STORED.iter().any(|(load, _)| *load == name) {
             format!(" ({} profiles)", count(profiles))
         } else {
             String::new()
         };
-        Row {
-            what: format!("HTTP: {name}{with}").replace("HTTP: sled loop", "sled loop"),
-            result: per_second(self.median(name, |sample| sample.measured.rate)),
+        ResultRow {
+            what: format!("HTTP: {name}{size}").replace("HTTP: sled loop", "sled loop"),
+            result: per_second(self.median(name, |sample| sample.result.rate)),
             times: Some(times),
-            ratios: against.iter().map(ratio).collect(),
-            wanted: ours.then_some(p99).into_iter().collect(),
+            ratios: baselines.iter().map(ratio).collect(),
+            wanted: is_gateway.then_some(p99).into_iter().collect(),
             note: self.note_of(name),
         }
     }
 
-    /// What the rounds differ by, and who kept the processors busy.
+    /// The rates of the rounds, and how busy the processors were.
     fn note_of(&self, name: &str) -> String {
         let rates: Vec<String> =
-            self.of(name).map(|sample| grouped(sample.measured.rate)).collect();
+            self.samples_of(name).map(|sample| grouped(sample.result.rate)).collect();
         let rounds = format!("rounds: {}", rates.join(" and "));
-        let together: Vec<String> =
-            self.of(name).filter_map(|sample| Some(sample.together?.to_string())).collect();
-        let together = match together.as_slice() {
+        let per_flush: Vec<String> = self
+            .samples_of(name)
+            .filter_map(|sample| Some(sample.per_flush?.to_string()))
+            .collect();
+        let per_flush = match per_flush.as_slice() {
             [] => String::new(),
-            together => format!("; {} requests a flush", together.join(" and ")),
+            per_flush => format!("; {} requests a flush", per_flush.join(" and ")),
         };
-        if self.of(name).any(|sample| sample.processors.is_some()) {
+        if self.samples_of(name).any(|sample| sample.processors.is_some()) {
             let server = self.median(name, |sample| sample.processors.unwrap_or(0.0));
-            let generator = self.median(name, |sample| sample.measured.processors);
-            format!("{rounds}{together}; processors: server {server:.2}, wrk {generator:.2}")
+            let generator = self.median(name, |sample| sample.result.processors);
+            format!("{rounds}{per_flush}; processors: server {server:.2}, wrk {generator:.2}")
         } else {
-            format!("{rounds}{together}, times are a flush's")
+            format!("{rounds}{per_flush}; times are those of a flush")
         }
     }
 }
 
-/// Requests to be recorded for a loop of so many seconds.
+/// Requests to record for a loop of so many seconds.
 fn recorded(seconds: u64) -> u64 {
     (seconds * limits::RECORDED_PER_SECOND).min(limits::RECORDED)
 }

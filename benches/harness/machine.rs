@@ -1,4 +1,4 @@
-//! What is known of the machine.
+//! Facts about the machine.
 
 use std::{
     fs::{self, File},
@@ -9,23 +9,24 @@ use std::{
 };
 
 use crate::{
-    clock, limits,
-    report::{Percentiles, duration},
-    scratch::Scratch,
-    trouble::{Trouble, While},
+    clock,
+    error::{ErrorContext, HarnessError},
+    figures::{Percentiles, duration},
+    limits,
+    scratch::ScratchDirectory,
 };
 
-/// Everything about the machine on which results depend, in lines of text.
-pub(crate) fn facts(scratch: &Scratch) -> Result<String, Trouble> {
+/// Everything about the machine that results depend on, in lines of text.
+pub(crate) fn facts(scratch: &ScratchDirectory) -> Result<String, HarnessError> {
     let cores = thread::available_parallelism().while_doing("count the processors")?;
     let kernel = first_line(Path::new("/proc/sys/kernel/osrelease"));
     let processor = field(Path::new("/proc/cpuinfo"), "model name");
     let memory = field(Path::new("/proc/meminfo"), "MemTotal");
-    let (medium, free) = scratch.medium()?;
+    let (file_system, free) = scratch.file_system()?;
     let Percentiles { p50, p99, p999 } = flushes(scratch)?;
     Ok(format!(
         "Machine: {cores} processors ({processor}), {memory} of memory, Linux {kernel}.\n\
-         Disk: {medium}, {} GB free; fdatasync after 4 KiB takes {} (p50), {} (p99), {} (p999).",
+         Disk: {file_system}, {} GB free; fdatasync after 4 KiB takes {} (p50), {} (p99), {} (p999).",
         free / 1_000_000_000,
         duration(p50),
         duration(p99),
@@ -44,8 +45,8 @@ fn field(path: &Path, name: &str) -> String {
     value.map_or_else(|| "unknown".to_owned(), |(_, value)| value.trim().to_owned())
 }
 
-/// How long the disk takes to keep a little that was appended.
-fn flushes(scratch: &Scratch) -> Result<Percentiles, Trouble> {
+/// How long `fdatasync` takes after a small append.
+fn flushes(scratch: &ScratchDirectory) -> Result<Percentiles, HarnessError> {
     let doing = "write to the disk that is to be measured";
     let path = scratch.path().join("flushes");
     let mut file = File::create(&path).while_doing(doing)?;
@@ -57,5 +58,5 @@ fn flushes(scratch: &Scratch) -> Result<Percentiles, Trouble> {
         times.push(began.elapsed());
     }
     fs::remove_file(&path).while_doing(doing)?;
-    Ok(Percentiles::of(&mut times))
+    Ok(Percentiles::from_times(&mut times))
 }

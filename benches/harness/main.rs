@@ -1,76 +1,110 @@
-//! The harness: everything docs/PERFORMANCE.md speaks of, measured on this machine.
+//! The harness: measures everything docs/PERFORMANCE.md reports, on this machine.
 //!
-//! `benches/run` builds the gateway and this program, and starts it. What is held
-//! against each other is measured in one run and in turns, since machines differ
-//! and the same one differs from minute to minute.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is where people are told")]
+//! `benches/run` builds the gateway and this program, and starts it. Results that are compared are
+//! measured in one run and in alternation, since machines differ, and the same machine differs from
+//! minute to minute.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 
 mod arguments;
+mod attack;
 mod bare;
+mod client;
 mod clock;
+mod comparison;
 mod disk;
 mod driving;
+mod error;
+mod figures;
 mod gateway;
 mod growth;
+mod hostile;
 mod http;
 mod limits;
 mod machine;
+mod neighbours;
+mod options;
 mod people;
+mod preload;
 mod process;
+mod progress;
 mod recording;
 mod replay;
 mod report;
 mod scratch;
 mod seed;
 mod stages;
-mod trouble;
+mod testbed;
 mod wrk;
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
-use arguments::{Arguments, Part, Plan};
+use arguments::{HarnessArguments, HarnessPlan, MeasuredProgram};
 // For its allocator, which is the gateway's.
 use benches as _;
 use clap::Parser;
-use report::Report;
-use scratch::Scratch;
-use trouble::Trouble;
+use error::HarnessError;
+use gateway::GatewayProgram;
+use options::{BenchPart, ComparisonOptions};
+use report::ResultTable;
+use testbed::Testbed;
 
 fn main() -> ExitCode {
-    let done = match Arguments::parse().plan() {
-        Plan::Bare(listen) => bare::serve(listen),
-        Plan::Measure { parts, dir } => measure(parts, dir.as_deref()),
+    let done = match HarnessArguments::parse().plan() {
+        HarnessPlan::ServeBare(listen) => bare::serve(listen),
+        HarnessPlan::Measure(parts, program) => measure(parts, &program),
+        HarnessPlan::Compare(options, program, other) => compare(&options, &program, &other),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(trouble) => {
-            eprintln!("harness: {trouble}");
+        Err(error) => {
+            eprintln!("harness: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn measure(parts: Vec<Part>, dir: Option<&std::path::Path>) -> Result<(), Trouble> {
+fn measure(parts: Vec<BenchPart>, program: &MeasuredProgram) -> Result<(), HarnessError> {
     let began = clock::now();
-    let scratch = Scratch::new(dir)?;
-    scratch.require(parts.iter().map(Part::bytes).max().unwrap_or(0))?;
-    let facts = machine::facts(&scratch)?;
-    println!("{facts}");
-    let mut report = Report::default();
-    for part in parts {
-        match part {
-            Part::Criterion(options) => stages::measure(&scratch, options, &mut report)?,
-            Part::Http(options) => http::measure(&scratch, options, &mut report)?,
-            Part::Growth(options) => growth::measure(&scratch, &options, began, &mut report)?,
-            Part::Disk(options) => disk::measure(&scratch, options, &mut report)?,
+    let bytes = parts.iter().map(BenchPart::bytes).max().unwrap_or(0);
+    report(program, bytes, |testbed, table| {
+        for part in parts {
+            match part {
+                BenchPart::Criterion(options) => stages::measure(&testbed.scratch, options, table)?,
+                BenchPart::Http(options) => http::measure(testbed, options, table)?,
+                BenchPart::Neighbours(options) => neighbours::measure(testbed, &options, table)?,
+                BenchPart::Growth(options) => growth::measure(testbed, &options, began, table)?,
+                BenchPart::Disk(options) => disk::measure(testbed, options, table)?,
+            }
         }
-    }
-    println!("\n{facts}\n{}", report.markdown());
-    println!("Measured in {} s.", began.elapsed().as_secs());
-    Ok(())
+        Ok(())
+    })
 }
 
-/// Says what is being done, to whoever waits for the table.
-fn tell(text: &str) {
-    println!("{text}");
+fn compare(
+    options: &ComparisonOptions,
+    program: &MeasuredProgram,
+    other: &Path,
+) -> Result<(), HarnessError> {
+    report(program, options.bytes(), |testbed, table| {
+        let other = GatewayProgram::new(Some(other), testbed.scratch.path())?;
+        comparison::measure(testbed, &other, options, table)
+    })
+}
+
+/// Measures, and prints the facts about the machine and the table.
+fn report(
+    program: &MeasuredProgram,
+    bytes: u64,
+    measure: impl FnOnce(&Testbed, &mut ResultTable) -> Result<(), HarnessError>,
+) -> Result<(), HarnessError> {
+    let began = clock::now();
+    let testbed = Testbed::new(program.gateway.as_deref(), program.dir.as_deref())?;
+    testbed.scratch.require(bytes)?;
+    let facts = machine::facts(&testbed.scratch)?;
+    println!("{facts}");
+    let mut table = ResultTable::default();
+    measure(&testbed, &mut table)?;
+    println!("\n{facts}\n{}", table.markdown());
+    println!("Measured in {} s.", began.elapsed().as_secs());
+    Ok(())
 }

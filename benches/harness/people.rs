@@ -1,36 +1,40 @@
-//! The people that are sent: who number 17 is, and what is said of them.
+//! The people that are sent: the identifiers of number 17, and the bodies about them.
 //!
-//! `load.lua` makes the same of a number, and is handed these texts, so that what
-//! fills a store is what is sent later.
+//! `load.lua` makes the same of a number and is passed these texts, so a store is filled with what
+//! is sent later.
 
 use profile_protocol::{CompanyId, ProfileRequest, Revision};
 use profile_store::{Caller, Claims, Intent, InvalidToken, Rules, Submission};
 
-use crate::trouble::{Trouble, While};
+use crate::error::{ErrorContext, HarnessError};
 
-/// What a browser or an app says of a customer it knows by an address and a device:
-/// some 700 bytes. Its places are the customer, twice, and the version.
+/// What a browser or an app sends about a customer with an address and a device: some 700 bytes.
+/// Its placeholders are the customer, twice, and the version.
 pub(crate) const CUSTOMER: &str = r#"{"data":{"type":"profile","attributes":{"email":"sarah.%09d@example.com","anonymous_id":"3f2504e0-4f89-41d3-9a0c-305%09d","first_name":"Sarah","last_name":"Mason","organization":"Example Outfitters","title":"Regional Manager","image":"https://images.example.com/profiles/63f64a2b-c6bf-40c7-b81f-bed08162edbe.png","locale":"en-US","location":{"address1":"89 E 42nd St","address2":"1st floor","city":"New York","country":"United States","latitude":40.752726,"longitude":-73.977229,"region":"NY","zip":"10017","timezone":"America/New_York"},"properties":{"plan":"gold","visits":%07d,"tags":["spring","sale","clearance"],"landing_page":"/collections/spring-sale","opted_in":true}}}}"#;
 
-/// What an app says when it is first opened. Its place is the visitor.
+/// What an app sends when it is first opened. Its placeholder is the visitor.
 pub(crate) const VISITOR: &str = r#"{"data":{"type":"profile","attributes":{"anonymous_id":"7c9e6679-7425-40de-944b-e07%09d","properties":{"landing_page":"/collections/spring-sale"}}}}"#;
 
-/// What a form says when that visitor turns out to be a customer. Its places are the
+/// What a form sends when that visitor turns out to be a customer. Its placeholders are the
 /// customer and the visitor.
 pub(crate) const SIGN_UP: &str = r#"{"data":{"type":"profile","attributes":{"email":"sarah.%09d@example.com","anonymous_id":"7c9e6679-7425-40de-944b-e07%09d","properties":{"source":"footer"}}}}"#;
 
-/// The first version there is of a customer: seven digits, so that every body is as
-/// long as every other.
+/// The first version of a customer: seven digits, so that all bodies have the same length.
 pub(crate) const VERSION: u64 = 1_000_000;
 
-/// The company of a number, as the generated configuration names it.
+/// The number of the company that attacks its neighbours.
+pub(crate) const ATTACKER: u64 = 1;
+
+/// Its private key. The configuration has the SHA-256 of it.
+pub(crate) const ATTACKER_KEY: &str = "pk_5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e";
+
+/// The id of the company with this number.
 pub(crate) fn company(number: u64) -> String {
     format!("H{number:05}")
 }
 
-/// Spreads numbers below a thousand million over all of them, no two onto one. People
-/// who come one after the other would otherwise be neighbours among the keys, which
-/// is kinder to a store than the world is.
+/// Spreads numbers below 1,000,000,000 over all of them, no two onto one. Otherwise people created
+/// one after the other would have neighbouring keys, which is easier for a store than real traffic.
 pub(crate) fn scatter(number: u64) -> u64 {
     const NUMBERS: u64 = 1_000_000_000;
     const FACTOR: u64 = 7_654_321;
@@ -39,22 +43,23 @@ pub(crate) fn scatter(number: u64) -> u64 {
     turned * FACTOR % NUMBERS
 }
 
-/// What is said of this customer.
+/// The body about this customer.
 pub(crate) fn customer(number: u64, version: u64) -> String {
-    let who = format!("{:09}", scatter(number));
-    CUSTOMER.replace("%09d", &who).replace("%07d", &version.to_string())
+    let id = format!("{:09}", scatter(number));
+    CUSTOMER.replace("%09d", &id).replace("%07d", &version.to_string())
 }
 
-/// What is said of this visitor.
+/// The body about this visitor.
 pub(crate) fn visitor(number: u64) -> String {
     VISITOR.replace("%09d", &format!("{:09}", scatter(number)))
 }
 
-/// A body as the gateway hands it to the store.
-pub(crate) fn submission(company: &CompanyId, body: &str) -> Result<Submission, Trouble> {
+/// A body as the gateway passes it to the store.
+pub(crate) fn submission(company: &CompanyId, body: &str) -> Result<Submission, HarnessError> {
     let revision = Revision::LATEST;
-    let request = ProfileRequest::parse(body.as_bytes(), revision)
-        .map_err(|violations| Trouble::new(format!("a generated body is refused: {violations}")))?;
+    let request = ProfileRequest::parse(body.as_bytes(), revision).map_err(|violations| {
+        HarnessError::new(format!("a generated body is refused: {violations}"))
+    })?;
     let rules = Rules::default();
     let no_token = |_: &_| Err(InvalidToken::Unsealed);
     let claims = Claims::from_request(&request, Caller::Client, &rules.sentinels, no_token)
@@ -72,8 +77,8 @@ pub(crate) fn submission(company: &CompanyId, body: &str) -> Result<Submission, 
     })
 }
 
-/// The company that has all people where only one is served.
-pub(crate) fn first_company() -> Result<CompanyId, Trouble> {
+/// The company that has all people where only one company is served.
+pub(crate) fn first_company() -> Result<CompanyId, HarnessError> {
     company(0).parse().while_doing("name a company")
 }
 
@@ -84,14 +89,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_two_people_are_one() {
+    fn no_two_numbers_are_scattered_onto_one() {
         let scattered: HashSet<u64> = (0..100_000).map(scatter).collect();
         assert_eq!(scattered.len(), 100_000);
         assert!(scattered.iter().all(|&number| number < 1_000_000_000));
     }
 
     #[test]
-    fn every_body_is_taken_and_as_long_as_real_ones() {
+    fn every_body_is_accepted_and_as_long_as_real_ones() {
         let company = first_company().unwrap();
         let sign_up = SIGN_UP.replace("%09d", "000000001");
         for body in [customer(1, VERSION), visitor(1), sign_up] {

@@ -1,4 +1,4 @@
-//! A program under load: started, looked at, and ended.
+//! A server process under load: started, observed and stopped.
 
 use std::{
     fs,
@@ -12,56 +12,62 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
-    clock, limits,
-    trouble::{Trouble, While},
+    clock,
+    error::{ErrorContext, HarnessError},
+    limits,
 };
 
-/// A program that serves on an address. It is killed when this goes.
-pub(crate) struct Server {
+/// A server process. Dropping it kills the process.
+pub(crate) struct ServerProcess {
     name: &'static str,
     child: Child,
 }
 
-impl Server {
-    /// Starts it. What it says of itself goes to standard error, where it fails.
-    pub(crate) fn start(name: &'static str, command: &mut Command) -> Result<Server, Trouble> {
+impl ServerProcess {
+    /// Starts it. Its standard error is the harness's own, so that its log shows why it failed.
+    pub(crate) fn start(
+        name: &'static str,
+        command: &mut Command,
+    ) -> Result<ServerProcess, HarnessError> {
         let command = command.stdin(Stdio::null()).stdout(Stdio::null());
         let child = command.spawn().while_doing(format_args!("start the {name}"))?;
-        Ok(Server { name, child })
+        Ok(ServerProcess { name, child })
     }
 
-    /// Waits until `ready` says so, and tells for how long.
-    pub(crate) fn await_ready(&mut self, ready: impl Fn() -> bool) -> Result<Duration, Trouble> {
+    /// Waits until `ready` returns true, and returns how long that took.
+    pub(crate) fn await_ready(
+        &mut self,
+        ready: impl Fn() -> bool,
+    ) -> Result<Duration, HarnessError> {
         let began = clock::now();
         while !ready() {
+            let name = self.name;
             if let Ok(Some(status)) = self.child.try_wait() {
-                return Err(Trouble::new(format!(
-                    "the {} ended at its start: {status}",
-                    self.name
-                )));
+                return Err(HarnessError::new(format!("the {name} ended at its start: {status}")));
             }
-            if limits::PATIENCE < began.elapsed() {
-                return Err(Trouble::new(format!("the {} does not get ready", self.name)));
+            if limits::PROCESS_TIMEOUT < began.elapsed() {
+                return Err(HarnessError::new(format!("the {name} does not get ready")));
             }
             thread::sleep(limits::POLL);
         }
         Ok(began.elapsed())
     }
 
-    /// Ends it as an operator does, and sees that it ends well.
-    pub(crate) fn stop(mut self) -> Result<(), Trouble> {
+    /// Stops it with SIGTERM, and fails unless it exits with status 0.
+    pub(crate) fn stop(mut self) -> Result<(), HarnessError> {
         let stopping = format!("stop the {}", self.name);
         let id = Pid::from_child(&self.child);
         kill_process(id, Signal::TERM).while_doing(&stopping)?;
         let status = self.child.wait().while_doing(&stopping)?;
         if !status.success() {
-            return Err(Trouble::new(format!("the {} did not stop well: {status}", self.name)));
+            let name = self.name;
+            return Err(HarnessError::new(format!("the {name} did not stop cleanly: {status}")));
         }
         Ok(())
     }
 
-    /// Ends it as a crash does.
-    pub(crate) fn kill(mut self) -> Result<(), Trouble> {
+    /// Kills it with SIGKILL.
+    pub(crate) fn kill(mut self) -> Result<(), HarnessError> {
         let killing = format!("kill the {}", self.name);
         self.child.kill().while_doing(&killing)?;
         self.child.wait().while_doing(&killing)?;
@@ -69,61 +75,61 @@ impl Server {
     }
 
     /// Processor time it has taken so far.
-    pub(crate) fn processor_time(&self) -> Result<Duration, Trouble> {
+    pub(crate) fn processor_time(&self) -> Result<Duration, HarnessError> {
         let stat = read_stat(&self.child.id().to_string())?;
         Ok(ticks(&stat, 11).saturating_add(ticks(&stat, 12)))
     }
 
-    /// The most bytes of memory it has had.
-    pub(crate) fn resident_bytes(&self) -> Result<u64, Trouble> {
+    /// The most bytes of memory that were resident so far.
+    pub(crate) fn resident_bytes(&self) -> Result<u64, HarnessError> {
         let path = format!("/proc/{}/status", self.child.id());
         let status = fs::read_to_string(&path).while_doing(format_args!("read {path}"))?;
         let resident = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kilobytes = resident.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse().ok());
         let kilobytes: Option<u64> = kilobytes;
         kilobytes.map(|kilobytes| kilobytes * 1_024).ok_or_else(|| {
-            Trouble::new(format!("{path} does not say how much memory the {} has", self.name))
+            HarnessError::new(format!("{path} has no resident memory of the {}", self.name))
         })
     }
 }
 
-impl Drop for Server {
+impl Drop for ServerProcess {
     fn drop(&mut self) {
-        // It may have ended, and then there is nobody to be told.
+        // It may have ended already; then both fail, and that is fine.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Processor time that all programs took that this one started and that have ended.
-pub(crate) fn time_of_ended() -> Result<Duration, Trouble> {
+/// Processor time of all child processes that have ended.
+pub(crate) fn time_of_ended() -> Result<Duration, HarnessError> {
     let stat = read_stat("self")?;
     Ok(ticks(&stat, 13).saturating_add(ticks(&stat, 14)))
 }
 
-fn read_stat(process: &str) -> Result<String, Trouble> {
+fn read_stat(process: &str) -> Result<String, HarnessError> {
     let path = format!("/proc/{process}/stat");
     fs::read_to_string(&path).while_doing(format_args!("read {path}"))
 }
 
-/// A time of such a line, by its place after the name of the program, which may have
-/// spaces in it.
-fn ticks(stat: &str, place: usize) -> Duration {
-    /// Linux tells these times in hundredths of a second on every machine.
+/// A time in a line of `/proc/<pid>/stat`, by its index after the program's name, which may
+/// contain spaces.
+fn ticks(stat: &str, index: usize) -> Duration {
+    /// Linux reports these times in hundredths of a second on every machine.
     const TICK: Duration = Duration::from_millis(10);
     let (_, after) = stat.rsplit_once(") ").unwrap_or_default();
-    let ticks = after.split(' ').nth(place).and_then(|ticks| ticks.parse().ok());
+    let ticks = after.split(' ').nth(index).and_then(|ticks| ticks.parse().ok());
     TICK * ticks.unwrap_or(0)
 }
 
-/// An address of this machine that nobody has.
-pub(crate) fn free_address() -> Result<SocketAddr, Trouble> {
+/// An unused loopback address.
+pub(crate) fn free_address() -> Result<SocketAddr, HarnessError> {
     let finding = "find a free port";
     let listener = TcpListener::bind(("127.0.0.1", 0)).while_doing(finding)?;
     listener.local_addr().while_doing(finding)
 }
 
-/// What is answered 200 at this path, or nothing.
+/// The body of a 200 answer at this path, or `None`.
 pub(crate) fn get(address: SocketAddr, path: &str) -> Option<String> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;

@@ -1,6 +1,6 @@
-//! The loop over sled alone: the bytes of the gateway, written as fast as one thread
-//! can, in groups that one flush serves. It has no HTTP, no decisions and nobody who
-//! waits, and is what the gateway could do if all of that were for nothing.
+//! The loop over sled alone: the gateway's own keys and bytes, written by one thread as fast as it
+//! can, one flush for each batch. It has no HTTP, no decisions and no caller who waits, so it shows
+//! what the gateway would do if all of that cost nothing.
 
 use std::{
     fs::{self, File},
@@ -12,24 +12,29 @@ use profile_store::engine::Write;
 use sled::Batch;
 
 use crate::{
-    clock, limits,
-    recording::Groups,
-    report::Percentiles,
+    clock,
+    error::{ErrorContext, HarnessError},
+    figures::{self, Percentiles},
+    limits,
+    recording::RecordedBatches,
     scratch::{self, DATABASE},
-    trouble::{Trouble, While},
-    wrk::Measured,
+    wrk::LoadResult,
 };
 
-/// The tree that the gateway has its data in.
+/// The gateway's tree.
 const TREE: &str = "profiles";
 
-/// Writes these groups into the database of this directory, until there are no more or
-/// the time is over. Times are those of a whole group.
-pub(crate) fn replay(data: &Path, groups: &Groups, seconds: u64) -> Result<Measured, Trouble> {
+/// Writes these batches into the database of this directory, until there are no more or the time is
+/// over. Times are those of whole batches.
+pub(crate) fn replay(
+    data: &Path,
+    batches: &RecordedBatches,
+    seconds: u64,
+) -> Result<LoadResult, HarnessError> {
     let opening = format!("open sled in {}", data.display());
     fs::create_dir_all(data).while_doing(&opening)?;
     scratch::await_unlocked(data)?;
-    // All as crates/profile-store/src/engine/sled.rs has it.
+    // As the gateway's engine configures it.
     let config = sled::Config::new()
         .path(data)
         .cache_capacity(limits::SLED_CACHE_BYTES)
@@ -39,20 +44,21 @@ pub(crate) fn replay(data: &Path, groups: &Groups, seconds: u64) -> Result<Measu
     let log = File::open(data.join(DATABASE)).while_doing(&opening)?;
 
     let writing = "write to sled (is the disk full?)";
-    let (began, mut times) = (clock::now(), Vec::with_capacity(groups.writes.len()));
-    for group in &groups.writes {
-        let group_began = clock::now();
-        tree.apply_batch(batch(group)).while_doing(writing)?;
+    let (began, mut times) = (clock::now(), Vec::with_capacity(batches.writes.len()));
+    for writes in &batches.writes {
+        let batch_began = clock::now();
+        tree.apply_batch(batch(writes)).while_doing(writing)?;
         db.flush().while_doing(writing)?;
         log.sync_data().while_doing(writing)?;
-        times.push(group_began.elapsed());
+        times.push(batch_began.elapsed());
         if Duration::from_secs(seconds) < began.elapsed() {
             break;
         }
     }
-    let (took, requests) = (began.elapsed(), (times.len() * groups.size) as u64);
-    let rate = clock::rate(requests, took);
-    Ok(Measured { requests, rate, times: Percentiles::of(&mut times), processors: 0.0 })
+    let (took, requests) = (began.elapsed(), (times.len() * batches.size) as u64);
+    let rate = figures::rate(requests, took);
+    let times = Percentiles::from_times(&mut times);
+    Ok(LoadResult { requests, rate, times, refused: 0, broken: 0, processors: 0.0 })
 }
 
 fn batch(writes: &[Write]) -> Batch {

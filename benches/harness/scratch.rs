@@ -1,4 +1,4 @@
-//! The directory in which everything is stored while it is measured.
+//! The directory that holds all data while it is measured.
 
 use std::{
     fs::{self, File},
@@ -10,21 +10,22 @@ use std::{
 use tempfile::TempDir;
 
 use crate::{
-    clock, limits,
-    trouble::{Trouble, While},
+    clock,
+    error::{ErrorContext, HarnessError},
+    limits,
 };
 
-/// The file that has sled's log, and that it locks.
+/// The file with sled's log, which sled locks.
 pub(crate) const DATABASE: &str = "db";
 
-/// A directory of this run alone, removed when it goes.
-pub(crate) struct Scratch {
+/// A directory of this run alone. Dropping it removes it.
+pub(crate) struct ScratchDirectory {
     directory: TempDir,
 }
 
-impl Scratch {
-    /// Makes one below `parent`, or where the system keeps temporary files.
-    pub(crate) fn new(parent: Option<&Path>) -> Result<Scratch, Trouble> {
+impl ScratchDirectory {
+    /// Creates one below `parent`, or in the system's directory for temporary files.
+    pub(crate) fn new(parent: Option<&Path>) -> Result<ScratchDirectory, HarnessError> {
         let mut builder = tempfile::Builder::new();
         builder.prefix("gateway-harness-");
         let made = match parent {
@@ -36,26 +37,26 @@ impl Scratch {
             None => builder.tempdir(),
         };
         let advice = "create a directory for the data (choose another one with --dir)";
-        Ok(Scratch { directory: made.while_doing(advice)? })
+        Ok(ScratchDirectory { directory: made.while_doing(advice)? })
     }
 
-    /// Where it is.
+    /// Its path.
     pub(crate) fn path(&self) -> &Path {
         self.directory.path()
     }
 
-    /// A place in it that nothing lies at. What lay there is removed.
-    pub(crate) fn fresh(&self, name: &str) -> Result<PathBuf, Trouble> {
+    /// A path in it at which nothing exists. Removes what was there.
+    pub(crate) fn fresh(&self, name: &str) -> Result<PathBuf, HarnessError> {
         let path = self.path().join(name);
         remove(&path)?;
         Ok(path)
     }
 
-    /// Fails if there is less room than that.
-    pub(crate) fn require(&self, bytes: u64) -> Result<(), Trouble> {
-        let (_, free) = self.medium()?;
+    /// Fails if fewer bytes are free.
+    pub(crate) fn require(&self, bytes: u64) -> Result<(), HarnessError> {
+        let (_, free) = self.file_system()?;
         if free < bytes {
-            return Err(Trouble::new(format!(
+            return Err(HarnessError::new(format!(
                 "{} has {} MB left and up to {} MB may be needed: choose another disk with --dir, \
                  or fewer profiles with --profiles",
                 self.path().display(),
@@ -66,14 +67,15 @@ impl Scratch {
         Ok(())
     }
 
-    /// Which kind of file system it lies on, and how many bytes are free.
-    pub(crate) fn medium(&self) -> Result<(String, u64), Trouble> {
+    /// The type of its file system, and how many bytes are free there.
+    pub(crate) fn file_system(&self) -> Result<(String, u64), HarnessError> {
         let mut df = Command::new("df");
         let df = df.args(["--block-size=1", "--output=fstype,avail"]).arg(self.path());
-        let output = df.output().while_doing("run df to see how much room there is")?;
+        let output = df.output().while_doing("run df to see how much space is free")?;
         let text = String::from_utf8_lossy(&output.stdout);
-        parse_df(&text)
-            .ok_or_else(|| Trouble::new(format!("df says what is not understood: {text}")))
+        parse_df(&text).ok_or_else(|| {
+            HarnessError::new(format!("df printed what the harness cannot read: {text}"))
+        })
     }
 }
 
@@ -82,31 +84,31 @@ fn parse_df(text: &str) -> Option<(String, u64)> {
     Some((words.next()?.to_owned(), words.next()?.parse().ok()?))
 }
 
-/// Removes a directory, if it is there.
-pub(crate) fn remove(path: &Path) -> Result<(), Trouble> {
+/// Removes a directory, if it exists.
+pub(crate) fn remove(path: &Path) -> Result<(), HarnessError> {
     if path.exists() {
         fs::remove_dir_all(path).while_doing(format_args!("remove {}", path.display()))?;
     }
     Ok(())
 }
 
-/// Waits until nobody has the database in this directory open. sled lets go of it a
-/// moment after it was closed, when the last of its threads has.
-pub(crate) fn await_unlocked(data: &Path) -> Result<(), Trouble> {
-    // Where there is none yet, nobody has it open.
+/// Waits until no process has the database in this directory open. sled unlocks it shortly after
+/// it was closed, when the last of its threads ends.
+pub(crate) fn await_unlocked(data: &Path) -> Result<(), HarnessError> {
+    // A database that does not exist yet is not locked.
     let Ok(file) = File::open(data.join(DATABASE)) else { return Ok(()) };
     let began = clock::now();
     while file.try_lock().is_err() {
-        if limits::PATIENCE < began.elapsed() {
-            return Err(Trouble::new(format!("{} is never let go of", data.display())));
+        if limits::PROCESS_TIMEOUT < began.elapsed() {
+            return Err(HarnessError::new(format!("{} stays locked", data.display())));
         }
         thread::sleep(limits::POLL);
     }
     Ok(())
 }
 
-/// Copies a directory with all that is in it.
-pub(crate) fn copy(from: &Path, into: &Path) -> Result<(), Trouble> {
+/// Copies a directory with everything in it.
+pub(crate) fn copy(from: &Path, into: &Path) -> Result<(), HarnessError> {
     let failed = || format!("copy {} into {}", from.display(), into.display());
     fs::create_dir_all(into).while_doing(failed())?;
     for entry in fs::read_dir(from).while_doing(failed())? {
@@ -121,13 +123,13 @@ pub(crate) fn copy(from: &Path, into: &Path) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// Bytes that all files of a directory take up on the disk.
-pub(crate) fn bytes(path: &Path) -> Result<u64, Trouble> {
+/// Bytes that all files of a directory take up on disk.
+pub(crate) fn bytes(path: &Path) -> Result<u64, HarnessError> {
     use std::os::unix::fs::MetadataExt;
 
-    /// The unit in which the system tells it, whatever the file system's own.
+    /// The unit of `st_blocks`, whatever the file system's own.
     const BLOCK: u64 = 512;
-    let failed = || format!("see how large {} is", path.display());
+    let failed = || format!("measure the size of {}", path.display());
     let mut sum = 0;
     for entry in fs::read_dir(path).while_doing(failed())? {
         let entry = entry.while_doing(failed())?;
@@ -142,9 +144,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_df_says_is_understood() {
-        let said = "Type        Avail\next4 74088185856\n";
-        assert_eq!(parse_df(said), Some(("ext4".to_owned(), 74_088_185_856)));
+    fn the_output_of_df_is_parsed() {
+        let output = "Type        Avail\next4 74088185856\n";
+        assert_eq!(parse_df(output), Some(("ext4".to_owned(), 74_088_185_856)));
         assert_eq!(parse_df("Type Avail\n"), None);
     }
 }

@@ -1,5 +1,5 @@
-//! Stores filled with people, fast: in this process, many requests at a time, and
-//! with an answer that waits for no flush.
+//! Fills stores with people fast: in this process, with many requests at a time, and with relaxed
+//! durability. `preload.rs` fills the store of any gateway, over HTTP.
 
 use std::{collections::VecDeque, fs, ops::Range, path::Path, sync::Arc, time::Duration};
 
@@ -10,29 +10,30 @@ use profile_store::{
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{
-    clock, limits,
+    clock,
+    error::{ErrorContext, HarnessError},
+    figures, limits,
     people::{self, VERSION},
-    report, scratch, tell,
-    trouble::{Trouble, While},
+    progress, scratch,
 };
 
-/// Sees to it that this directory has these people of the first company. Tells how many
-/// it took in in a second.
-pub(crate) fn people(data: &Path, numbers: Range<u64>) -> Result<f64, Trouble> {
+/// Stores these people of the first company in this directory. Returns how many it stored per
+/// second.
+pub(crate) fn people(data: &Path, numbers: Range<u64>) -> Result<f64, HarnessError> {
     let count = numbers.end - numbers.start;
     let took = fill(data, numbers.map(|number| people::customer(number, VERSION)))?;
-    let rate = clock::rate(count, took);
-    let told = report::per_second(rate);
-    tell(&format!("  filled with {count} people in {} s ({told})", took.as_secs()));
+    let rate = figures::rate(count, took);
+    let printed = figures::per_second(rate);
+    progress::print(&format!("  filled with {count} people in {} s ({printed})", took.as_secs()));
     Ok(rate)
 }
 
-/// Sees to it that it has these visitors, known only by their devices.
-pub(crate) fn visitors(data: &Path, numbers: Range<u64>) -> Result<(), Trouble> {
+/// Stores these visitors, who have no identifier but a device.
+pub(crate) fn visitors(data: &Path, numbers: Range<u64>) -> Result<(), HarnessError> {
     fill(data, numbers.map(people::visitor)).map(drop)
 }
 
-fn fill(data: &Path, bodies: impl Iterator<Item = String>) -> Result<Duration, Trouble> {
+fn fill(data: &Path, bodies: impl Iterator<Item = String>) -> Result<Duration, HarnessError> {
     let began = clock::now();
     let company = people::first_company()?;
     let runtime = runtime()?;
@@ -40,18 +41,18 @@ fn fill(data: &Path, bodies: impl Iterator<Item = String>) -> Result<Duration, T
         runtime.block_on(open(open_sled(data)?, Durability::Relaxed, Retention::default()))?;
     let submissions = bodies.map(|body| people::submission(&company, &body));
     runtime.block_on(pour(&store, submissions, limits::SEED_WINDOW))?;
-    runtime.block_on(store.close()).while_doing("close a store that was filled")?;
+    runtime.block_on(store.close()).while_doing("close the filled store")?;
     Ok(began.elapsed())
 }
 
-const STORING: &str = "store what fills a store (is the disk full?)";
+const STORING: &str = "store a generated request (is the disk full?)";
 
-/// Submits all of it in order, with so many at a time that wait.
+/// Submits all of them in order, `window` at a time.
 pub(crate) async fn pour(
     store: &Store,
-    submissions: impl Iterator<Item = Result<Submission, Trouble>>,
+    submissions: impl Iterator<Item = Result<Submission, HarnessError>>,
     window: usize,
-) -> Result<(), Trouble> {
+) -> Result<(), HarnessError> {
     let mut waiting = VecDeque::with_capacity(window);
     for submission in submissions {
         waiting.push_back(store.enqueue(submission?).await.while_doing(STORING)?);
@@ -64,11 +65,11 @@ pub(crate) async fn pour(
     answered(waiting).await
 }
 
-/// Has all of it wait for the committer at once, in order.
+/// Puts all of them into the store's queue at once, in order. The futures resolve to the answers.
 pub(crate) async fn enqueue(
     store: &Store,
-    submissions: impl Iterator<Item = Result<Submission, Trouble>>,
-) -> Result<Vec<impl Future<Output = Result<Outcome, StoreError>>>, Trouble> {
+    submissions: impl Iterator<Item = Result<Submission, HarnessError>>,
+) -> Result<Vec<impl Future<Output = Result<Outcome, StoreError>>>, HarnessError> {
     let mut waiting = Vec::new();
     for submission in submissions {
         waiting.push(store.enqueue(submission?).await.while_doing(STORING)?);
@@ -76,10 +77,10 @@ pub(crate) async fn enqueue(
     Ok(waiting)
 }
 
-/// Waits until all of this is stored.
+/// Waits until all of these are stored.
 pub(crate) async fn answered(
     waiting: impl IntoIterator<Item = impl Future<Output = Result<Outcome, StoreError>>>,
-) -> Result<(), Trouble> {
+) -> Result<(), HarnessError> {
     for answer in waiting {
         answer.await.while_doing(STORING)?;
     }
@@ -91,14 +92,14 @@ pub(crate) async fn open(
     engine: Arc<dyn Engine>,
     durability: Durability,
     retention: Retention,
-) -> Result<Store, Trouble> {
-    let id_generator = Box::new(SystemIdGenerator::default());
+) -> Result<Store, HarnessError> {
+    let id_generator = Arc::new(SystemIdGenerator::default());
     let options = StoreOptions { durability, retention };
     Store::open(engine, id_generator, options).await.while_doing("open a store")
 }
 
-/// The engine in this directory, with as much cache as the gateway is given.
-pub(crate) fn open_sled(data: &Path) -> Result<Arc<dyn Engine>, Trouble> {
+/// The engine in this directory, with as much cache as the gateway has.
+pub(crate) fn open_sled(data: &Path) -> Result<Arc<dyn Engine>, HarnessError> {
     fs::create_dir_all(data).while_doing(format_args!("create {}", data.display()))?;
     scratch::await_unlocked(data)?;
     let cache_bytes = limits::CACHE_MIB * 1_024 * 1_024;
@@ -107,7 +108,7 @@ pub(crate) fn open_sled(data: &Path) -> Result<Arc<dyn Engine>, Trouble> {
     Ok(Arc::new(engine.while_doing(format_args!("open the store in {}", data.display()))?))
 }
 
-/// What futures are run on.
-pub(crate) fn runtime() -> Result<Runtime, Trouble> {
+/// A runtime for the store's futures.
+pub(crate) fn runtime() -> Result<Runtime, HarnessError> {
     Builder::new_current_thread().enable_time().build().while_doing("build a runtime")
 }

@@ -1,4 +1,4 @@
-//! The stages of a request: criterion's benches, run shortly, and what they say.
+//! The stages of a request: the criterion benches, run briefly, and their results.
 
 use std::{
     fs,
@@ -10,27 +10,28 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    arguments::StagesOptions,
-    report::{Report, Row, duration, per_second},
-    scratch::{self, Scratch},
-    tell,
-    trouble::{Trouble, While},
+    error::{ErrorContext, HarnessError},
+    figures::{duration, per_second},
+    options::StagesOptions,
+    progress,
+    report::{ResultRow, ResultTable},
+    scratch::{self, ScratchDirectory},
 };
 
-/// Microseconds that some may take at most, by the beginning of their names.
+/// Targets in microseconds, by the beginning of a bench's name.
 const WANTED_MICROS: [(&str, f64); 3] =
     [("parse/today", 3.0), ("resolve/", 0.3), ("merge/typical", 1.0)];
 
 /// The stages, in the order in which a request passes them.
 const STAGES: [&str; 7] = ["parse", "resolve", "merge", "patch", "decide", "encode", "commit"];
 
-/// Runs all of them.
+/// Runs all benches.
 pub(crate) fn measure(
-    scratch: &Scratch,
+    scratch: &ScratchDirectory,
     options: StagesOptions,
-    report: &mut Report,
-) -> Result<(), Trouble> {
-    tell("Stages: criterion");
+    table: &mut ResultTable,
+) -> Result<(), HarnessError> {
+    progress::print("Stages: criterion");
     let results = scratch.fresh("criterion")?;
     let [warm_up, measurement] = if options.quick { ["0.05", "0.1"] } else { ["0.3", "1"] };
     let mut command = Command::new("cargo");
@@ -40,38 +41,38 @@ pub(crate) fn measure(
     let output = command.output().while_doing("run cargo bench")?;
     if !output.status.success() {
         let error = String::from_utf8_lossy(&output.stderr);
-        return Err(Trouble::new(format!("cargo bench failed: {error}")));
+        return Err(HarnessError::new(format!("cargo bench failed: {error}")));
     }
     for row in rows(&results)? {
-        report.add(row);
+        table.add(row);
     }
     scratch::remove(&results)
 }
 
-/// A line for each result, stage by stage, and in the order in which they were measured.
-fn rows(results: &Path) -> Result<Vec<Row>, Trouble> {
+/// A row for each result, in the order of stages, within a stage in the order of measurement.
+fn rows(results: &Path) -> Result<Vec<ResultRow>, HarnessError> {
     let mut found = Vec::new();
-    gather(results, &mut found)?;
+    collect(results, &mut found)?;
     let stage = |directory: &Path| {
         let group = directory.strip_prefix(results).ok()?.iter().next()?;
         STAGES.iter().position(|stage| group == *stage)
     };
-    // What is none of them comes last, not first.
-    let place = |directory: &Path| stage(directory).unwrap_or(STAGES.len());
-    found.sort_by_key(|(written, directory)| (place(directory), *written));
+    // A result of no stage comes last.
+    let rank = |directory: &Path| stage(directory).unwrap_or(STAGES.len());
+    found.sort_by_key(|(written, directory)| (rank(directory), *written));
     if found.is_empty() {
-        return Err(Trouble::new("criterion left no results: run cargo bench to see why"));
+        return Err(HarnessError::new("criterion left no results: run cargo bench to see why"));
     }
     found.iter().map(|(_, directory)| row(directory)).collect()
 }
 
-/// The directories that hold the newest result of a bench, and when it was written.
-fn gather(directory: &Path, found: &mut Vec<(SystemTime, PathBuf)>) -> Result<(), Trouble> {
+/// Collects the directories with the newest result of each bench, and when it was written.
+fn collect(directory: &Path, found: &mut Vec<(SystemTime, PathBuf)>) -> Result<(), HarnessError> {
     let reading = "read criterion's results";
     for entry in fs::read_dir(directory).while_doing(reading)? {
         let path = entry.while_doing(reading)?.path();
         if path.is_dir() {
-            gather(&path, found)?;
+            collect(&path, found)?;
         } else if path.ends_with("new/estimates.json") {
             let written = fs::metadata(&path).and_then(|metadata| metadata.modified());
             found.push((written.while_doing(reading)?, directory.to_owned()));
@@ -80,31 +81,31 @@ fn gather(directory: &Path, found: &mut Vec<(SystemTime, PathBuf)>) -> Result<()
     Ok(())
 }
 
-fn row(directory: &Path) -> Result<Row, Trouble> {
+fn row(directory: &Path) -> Result<ResultRow, HarnessError> {
     let (bench, estimates) =
         (document(directory, "benchmark.json")?, document(directory, "estimates.json")?);
-    let misread = || Trouble::new("criterion's results are not laid out as they were");
-    let name = text(&bench, "/full_id").ok_or_else(misread)?;
+    let misread = || HarnessError::new("criterion's results have an unexpected layout");
+    let name = text_at(&bench, "/full_id").ok_or_else(misread)?;
     let nanos = estimates.pointer("/median/point_estimate").and_then(Value::as_f64);
     let micros = nanos.ok_or_else(misread)? / 1e3;
     let elements = bench.pointer("/throughput/Elements").and_then(Value::as_f64);
     let rate = elements.map(|elements| per_second(elements * 1e6 / micros));
     let wanted = WANTED_MICROS.iter().filter(|(start, _)| name.starts_with(start));
-    let judged = |&(_, most): &(&str, f64)| (format!("≤ {}", duration(most)), micros <= most);
-    Ok(Row {
+    let verdict = |&(_, most): &(&str, f64)| (format!("≤ {}", duration(most)), micros <= most);
+    Ok(ResultRow {
         what: name.to_owned(),
         result: duration(micros),
-        wanted: wanted.map(judged).collect(),
+        wanted: wanted.map(verdict).collect(),
         note: rate.unwrap_or_default(),
-        ..Row::default()
+        ..ResultRow::default()
     })
 }
 
-fn text<'a>(document: &'a Value, pointer: &str) -> Option<&'a str> {
+fn text_at<'a>(document: &'a Value, pointer: &str) -> Option<&'a str> {
     document.pointer(pointer).and_then(Value::as_str)
 }
 
-fn document(directory: &Path, name: &str) -> Result<Value, Trouble> {
+fn document(directory: &Path, name: &str) -> Result<Value, HarnessError> {
     let reading = format!("read {name} of criterion's results");
     let bytes = fs::read(directory.join(name)).while_doing(&reading)?;
     serde_json::from_slice(&bytes).while_doing(&reading)

@@ -5,7 +5,7 @@
 //! every larger limit, and refused under every smaller one.
 #![no_main]
 
-use gateway::encoding::{ContentEncoding, DecodeError};
+use gateway::http::encoding::{ContentEncoding, DecodeError};
 use libfuzzer_sys::fuzz_target;
 use profile_protocol::limits;
 

@@ -5,24 +5,16 @@
 //! other list, and the page that begins there is in order and holds nobody twice.
 #![no_main]
 
-#[path = "../../crates/profile-store/tests/it/clockwork.rs"]
-#[allow(dead_code, reason = "taken in as it stands")]
-mod clockwork;
-#[path = "../../crates/profile-store/tests/it/gated.rs"]
-#[allow(dead_code, reason = "taken in as it stands")]
-mod gated;
-#[path = "../../crates/profile-store/tests/it/people.rs"]
-#[allow(dead_code, reason = "taken in as it stands")]
-mod people;
-#[path = "../../crates/profile-store/tests/it/world.rs"]
-#[allow(dead_code, reason = "taken in as it stands")]
-mod world;
-
 use std::collections::BTreeSet;
 
 use libfuzzer_sys::fuzz_target;
-use profile_store::{InvalidSortCursor, Listing, SortCursor, Profile, SortKey, Span, engine::Order};
-use world::{World, wait};
+use profile_store::{
+    InvalidSortCursor, Listing, Profile, SortCursor, SortKey, Span, engine::Order,
+};
+use profile_store_suite::{
+    engines::Engines,
+    harness::{StoreHarness, wait},
+};
 
 const SORTS: [SortKey; 4] = [SortKey::Id, SortKey::Created, SortKey::Updated, SortKey::Email];
 const ORDERS: [Order; 2] = [Order::Ascending, Order::Descending];
@@ -45,13 +37,13 @@ fuzz_target!(|input: &[u8]| {
 /// Reads the page of a few people that begins there.
 fn page(sort: SortKey, order: Order, from: SortCursor) {
     thread_local! {
-        static PEOPLE: &'static World = Box::leak(Box::new(people()));
+        static PEOPLE: &'static StoreHarness = Box::leak(Box::new(people()));
     }
-    let world = PEOPLE.with(|world| *world);
+    let harness = PEOPLE.with(|harness| *harness);
     let (created, updated) = (Span::default(), Span::default());
-    let (company, from) = (world.company.clone(), Some(from));
+    let (company, from) = (harness.company.clone(), Some(from));
     let listing = Listing { company, sort, order, created, updated, from, limit: 3 };
-    let page = wait(world.store.list(&listing)).expect("nothing is damaged");
+    let page = wait(harness.store.list(&listing)).expect("nothing is damaged");
     let distinct: BTreeSet<_> = page.profiles.iter().map(|profile| profile.id).collect();
     assert_eq!(distinct.len(), page.profiles.len(), "somebody is listed twice");
     assert!(page.profiles.len() <= 3);
@@ -76,10 +68,10 @@ fn is_before(sort: SortKey, one: &Profile, next: &Profile) -> bool {
 }
 
 /// Some with addresses and some without, two of them one person.
-fn people() -> World {
-    let mut world = World::new();
+fn people() -> StoreHarness {
+    let mut harness = StoreHarness::new(&Engines::in_memory());
     for words in ["a:tab", "e:ann", "p:5", "x:1 e:bob", "e:cat", "x:1 p:5", "e:ann name=Ann"] {
-        world.say(words);
+        harness.send(words);
     }
-    world
+    harness
 }

@@ -9,35 +9,24 @@
 //! poisons the store.
 #![no_main]
 
-#[path = "../../crates/profile-store/tests/it/clockwork.rs"]
-#[allow(dead_code, reason = "taken in as it stands")]
-mod clockwork;
-#[path = "../../crates/profile-store/tests/it/gated.rs"]
-#[allow(dead_code, reason = "taken in as it stands")]
-mod gated;
-#[path = "../../crates/profile-store/tests/it/people.rs"]
-#[allow(dead_code, reason = "taken in as it stands")]
-mod people;
-#[path = "../../crates/profile-store/tests/it/world.rs"]
-#[allow(dead_code, reason = "taken in as it stands")]
-mod world;
-
 use std::sync::Arc;
 
-use clockwork::Clockwork;
 use libfuzzer_sys::fuzz_target;
-use people::{Asked, identifier};
 use profile_protocol::ProfileId;
 use profile_store::{
-    Audit, Effect, Engine, Listing, Profile, Rejected, Retention, Rules, Sentinels, SortKey, Span,
+    Audit, Effect, Listing, Profile, Rejected, Retention, Rules, Sentinels, SortKey, Span,
     StoreError, StoreOptions,
     engine::{MemoryEngine, Order, Write},
     limits,
 };
-use world::{World, wait};
+use profile_store_suite::{
+    harness::{StoreHarness, wait},
+    notation::{TestRequest, identifier},
+    simulated_ids::SimulatedIds,
+};
 
-/// Rules under which nothing has to leave a profile for want of room.
-const ROOMY: Rules = Rules {
+/// Rules under which no identifier leaves a profile.
+const NO_LIMITS: Rules = Rules {
     anonymous_ids: usize::MAX,
     secondary_emails: usize::MAX,
     merges: usize::MAX,
@@ -53,20 +42,22 @@ fuzz_target!(|input: &[u8]| {
     // Nothing is tidied away between two looks at it.
     let retention = Retention { days: u64::MAX, count: u64::MAX };
     let options = StoreOptions { retention, ..StoreOptions::default() };
-    let world = World::run(Arc::clone(&engine) as _, Clockwork::new(), options);
-    let mut world = World { rules: Arc::new(ROOMY), ..world.expect("an empty store opens") };
-    world.known = (0..IDS).map(id).collect();
-    wait(engine.apply(entries(input, world.company.as_str()))).expect("memory does not fail");
-    let before = audited(&world);
-    let living = read_everything(&world);
-    for profile in living {
-        write_again(&mut world, profile);
+    let harness = StoreHarness::open(engine, SimulatedIds::new(), options);
+    let mut harness =
+        StoreHarness { rules: Arc::new(NO_LIMITS), ..harness.expect("an empty store opens") };
+    harness.created = (0..IDS).map(id).collect();
+    let entries = entries(input, harness.company.as_str());
+    wait(harness.engine.apply(entries)).expect("memory does not fail");
+    let before = audited(&harness);
+    let profiles = read_everything(&harness);
+    for profile in profiles {
+        write_again(&mut harness, profile);
     }
     if before.breaches.is_empty() {
-        assert_eq!(audited(&world).breaches, [], "a sound store was made unsound");
+        assert_eq!(audited(&harness).breaches, [], "a sound store was made unsound");
     }
-    undo(input, &world);
-    audited(&world);
+    undo(input, &harness);
+    audited(&harness);
 });
 
 fn id(number: u8) -> ProfileId {
@@ -99,50 +90,51 @@ fn entries(mut input: &[u8], company: &str) -> Vec<Write> {
     writes
 }
 
-fn audited(world: &World) -> Audit {
-    let audit = world.audit();
-    assert_eq!(audit, world.audit(), "two audits differ");
+fn audited(harness: &StoreHarness) -> Audit {
+    let audit = harness.audit();
+    assert_eq!(audit, harness.audit(), "two audits differ");
     assert!(audit.breaches.len() <= limits::BREACHES);
     audit
 }
 
 /// Reads all there is by every way of reading, and returns the living profiles.
-fn read_everything(world: &World) -> Vec<Profile> {
-    let outcomes = wait(world.store.outcomes(&world.company, 0, 64));
+fn read_everything(harness: &StoreHarness) -> Vec<Profile> {
+    let outcomes = wait(harness.store.outcomes(&harness.company, 0, 64));
     if let Ok(outcomes) = outcomes {
         assert!(outcomes.is_sorted_by_key(|outcome| outcome.sequence));
     }
     for word in ["e:ann", "x:1", "p:5", "a:tab"] {
         let (kind, text) = word.split_once(':').expect("a word has a colon");
         let identifier = identifier(kind, text).expect("the word of an identifier");
-        let _ = wait(world.store.find(&world.company, &identifier));
+        let _ = wait(harness.store.find(&harness.company, &identifier));
     }
     for sort in [SortKey::Id, SortKey::Created, SortKey::Updated, SortKey::Email] {
-        list(world, sort, Order::Ascending);
-        list(world, sort, Order::Descending);
+        list(harness, sort, Order::Ascending);
+        list(harness, sort, Order::Descending);
     }
-    let _ = wait(world.store.import_jobs(&world.company, None, Order::Descending, 8));
+    let _ = wait(harness.store.import_jobs(&harness.company, None, Order::Descending, 8));
     let mut living = Vec::new();
     for number in 0..IDS {
-        let _ = wait(world.store.import_job_body(&world.company, id(number)));
-        let history = wait(world.store.history(&world.company, id(number), limits::HISTORY_PAGE));
+        let _ = wait(harness.store.import_job_body(&harness.company, id(number)));
+        let history =
+            wait(harness.store.history(&harness.company, id(number), limits::HISTORY_PAGE));
         if let Ok(Some(history)) = history {
             assert!(history.outcomes.len() <= limits::HISTORY_PAGE);
         }
-        let profile = wait(world.store.profile(&world.company, id(number)));
+        let profile = wait(harness.store.profile(&harness.company, id(number)));
         living.extend(profile.ok().flatten().filter(|profile| profile.id == id(number)));
     }
     living
 }
 
 /// Reads a list to its end, or as far as it can be read. Nobody is in it twice.
-fn list(world: &World, sort: SortKey, order: Order) {
+fn list(harness: &StoreHarness, sort: SortKey, order: Order) {
     let (created, updated) = (Span::default(), Span::default());
-    let company = world.company.clone();
+    let company = harness.company.clone();
     let mut listing = Listing { company, sort, order, created, updated, from: None, limit: 3 };
     let mut seen = Vec::new();
     loop {
-        let Ok(page) = wait(world.store.list(&listing)) else { return };
+        let Ok(page) = wait(harness.store.list(&listing)) else { return };
         assert!(page.profiles.len() <= listing.limit);
         for profile in page.profiles {
             assert!(!seen.contains(&profile.id), "{:?} is listed twice by {sort:?}", profile.id);
@@ -156,32 +148,33 @@ fn list(world: &World, sort: SortKey, order: Order) {
 }
 
 /// A request that says nothing but the id of a profile leaves it as it was read.
-fn write_again(world: &mut World, profile: Profile) {
+fn write_again(harness: &mut StoreHarness, profile: Profile) {
     let number = (0..IDS).position(|number| id(number) == profile.id);
     let number = number.expect("one of the ids looked for").to_string();
-    let asked = Asked { attributes: vec![("id".to_owned(), number)], ..Asked::default() };
-    let submission = world.submission(&asked);
-    match wait(world.store.submit(submission)) {
+    let request =
+        TestRequest { attributes: vec![("id".to_owned(), number)], ..TestRequest::default() };
+    let submission = harness.submission(&request);
+    match wait(harness.store.submit(submission)) {
         Ok(outcome) if outcome.effect == Effect::Unchanged => {
-            let again = wait(world.store.profile(&world.company, profile.id));
+            let again = wait(harness.store.profile(&harness.company, profile.id));
             let expected = Profile { last_outcome: Some(outcome.sequence), ..profile };
             assert_eq!(again.expect("what was written is read"), Some(expected));
         }
         Ok(_) | Err(StoreError::Rejected(Rejected::PropertiesTooLarge(_))) => {}
         Err(error) => assert_eq!(error, StoreError::Damaged),
     }
-    assert!(world.store.is_healthy(), "a request poisoned the store");
+    assert!(harness.store.is_healthy(), "a request poisoned the store");
 }
 
 /// Undoes the merge that the first entry tells of, if it does.
-fn undo(input: &[u8], world: &World) {
+fn undo(input: &[u8], harness: &StoreHarness) {
     let [b'm', number, ..] = input else { return };
-    if let Err(error) = world.undo(usize::from(*number % IDS)) {
+    if let Err(error) = harness.undo(usize::from(*number % IDS)) {
         let told = matches!(error, StoreError::NotMerged | StoreError::Damaged);
         assert!(
             told || matches!(error, StoreError::Rejected(Rejected::PropertiesTooLarge(_))),
             "{error}"
         );
     }
-    assert!(world.store.is_healthy(), "an undone merge poisoned the store");
+    assert!(harness.store.is_healthy(), "an undone merge poisoned the store");
 }

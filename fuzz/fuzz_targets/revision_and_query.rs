@@ -10,10 +10,11 @@
 use std::{fs, sync::Arc};
 
 use actix_web::{App, http::Uri, rt::System, test, web::Data};
-use gateway::{server, settings::ServeArguments, state::Gateway};
+use gateway::{server, settings::ServeArguments, state::GatewayState};
 use libfuzzer_sys::fuzz_target;
 use profile_protocol::{Date, RequestedRevision, Revision, UnavailableRevision};
-use profile_store::{IdGenerator, NoEntropy, Store, StoreOptions, Timestamp, engine::MemoryEngine};
+use profile_store::{Store, StoreOptions, engine::MemoryEngine};
+use profile_store_suite::simulated_ids::SimulatedIds;
 
 const COMPANY: &str = "ABC123";
 
@@ -103,8 +104,9 @@ fn serve() -> Box<dyn Fn(&str) -> u16> {
     let system = System::new();
     let service = system.block_on(async {
         let engine = Arc::new(MemoryEngine::new());
-        let store = Store::open(engine, Box::new(Still), StoreOptions::default()).await;
-        let gateway = Data::new(Gateway::new(configuration, store.expect("an empty store")));
+        let store =
+            Store::open(engine, Arc::new(SimulatedIds::new()), StoreOptions::default()).await;
+        let gateway = Data::new(GatewayState::new(configuration, store.expect("an empty store")));
         test::init_service(App::new().app_data(gateway).configure(server::routes)).await
     });
     Box::new(move |uri| {
@@ -119,17 +121,4 @@ fn serve() -> Box<dyn Fn(&str) -> u16> {
             status
         })
     })
-}
-
-/// Time and chance for a store that nothing is asked of.
-struct Still;
-
-impl IdGenerator for Still {
-    fn now(&mut self) -> Timestamp {
-        Timestamp::default()
-    }
-
-    fn chance(&mut self) -> Result<u128, NoEntropy> {
-        Ok(0)
-    }
 }

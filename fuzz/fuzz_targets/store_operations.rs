@@ -1,67 +1,43 @@
-//! Any sequence of requests, merges on demand, undone merges, deletions and
-//! questions, put to a store.
+//! Sequences of requests, manual merges, undone merges, deletions and explanations, sent to a store.
 //!
-//! The store decides as the model in its tests does, which is the rules written a
-//! second time, until a merge is made on demand or undone; of that the model knows
-//! nothing. What is explained stores nothing and is what then happens. Of whom was
-//! deleted no address and no number is left anywhere. Whatever was asked, an audit
-//! finds nothing wrong, and what was refused left no trace.
+//! The store decides as the suite's model does until a merge is made by hand or undone, which the
+//! model does not know. An explanation stores nothing, and the request is then decided as explained.
+//! Nothing is left of the addresses and phone numbers of a deleted profile. An audit finds nothing
+//! wrong at any time, and a refused request changes nothing.
 #![no_main]
-
-#[path = "../../crates/profile-store/tests/it/clockwork.rs"]
-#[allow(dead_code, reason = "taken in as it stands")]
-mod clockwork;
-#[path = "../../crates/profile-store/tests/it/gated.rs"]
-#[allow(dead_code, reason = "taken in as it stands")]
-mod gated;
-#[path = "../../crates/profile-store/tests/it/model.rs"]
-#[allow(dead_code, reason = "taken in as it stands")]
-mod model;
-#[path = "../../crates/profile-store/tests/it/people.rs"]
-#[allow(dead_code, reason = "taken in as it stands")]
-mod people;
-#[path = "../../crates/profile-store/tests/it/world.rs"]
-#[allow(dead_code, reason = "taken in as it stands")]
-mod world;
 
 use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
-use model::Model;
-use people::{Asked, Meant};
-use profile_store::{ClaimResult, Identifier, Outcome, Profile, Rejected, Rules, Sentinels, StoreError};
-use world::{World, contents, wait};
-
-/// Steps of one run. What takes more to go wrong is found by chaining runs that
-/// begin with less.
-const STEPS: usize = 24;
-
-/// Steps between two audits.
-const AUDIT_EVERY: usize = 6;
-
-/// Bounds small enough that short sequences meet them.
-const TIGHT: Rules = Rules {
-    anonymous_ids: 3,
-    secondary_emails: 2,
-    merges: 4,
-    protect: false,
-    sentinels: Sentinels { added: Vec::new(), removed: Vec::new() },
+use profile_store::{ClaimResult, Identifier, Outcome, Profile, Rejected, StoreError};
+use profile_store_suite::{
+    engines::Engines,
+    generators::SMALL_LIMITS,
+    harness::{StoreHarness, contents, wait},
+    model::IdentityModel,
+    notation::{TestIntent, TestRequest},
 };
 
+/// Operations of one run.
+const OPERATIONS: usize = 24;
+
+/// Operations between two audits.
+const AUDIT_EVERY: usize = 6;
+
 #[derive(Arbitrary, Debug)]
-enum Step {
-    Ask(Request),
-    AskAgain(Request),
-    Explain(Request),
+enum Operation {
+    Ask(FuzzedRequest),
+    AskAgain(FuzzedRequest),
+    Explain(FuzzedRequest),
     Undo(u8),
     Merge(u8, u8),
     Delete(u8, u8),
 }
 
-/// Choices among few, so that people meet.
+/// Choices among few identifiers, so that requests name the same ones.
 #[derive(Arbitrary, Debug)]
-struct Request {
+struct FuzzedRequest {
     server: bool,
-    meant: u8,
+    intent: u8,
     subject: [u8; 6],
     attributes: [u8; 6],
     secondary: [u8; 4],
@@ -71,150 +47,156 @@ struct Request {
 
 fuzz_target!(|input: &[u8]| {
     let mut unstructured = Unstructured::new(input);
-    let (mut world, mut model) = (World::with_rules(TIGHT), Some(Model::new(TIGHT)));
-    for number in 1..=STEPS {
+    let mut harness = StoreHarness::with_rules(&Engines::in_memory(), SMALL_LIMITS);
+    let mut model = Some(IdentityModel::new(SMALL_LIMITS));
+    for number in 1..=OPERATIONS {
         if unstructured.is_empty() {
             break;
         }
-        let Ok(step) = Step::arbitrary(&mut unstructured) else { break };
-        carry_out(&step, &mut world, &mut model);
+        let Ok(step) = Operation::arbitrary(&mut unstructured) else { break };
+        carry_out(&step, &mut harness, &mut model);
         if number % AUDIT_EVERY == 0 {
-            world.is_sound();
+            harness.assert_sound();
         }
     }
-    world.is_sound();
+    harness.assert_sound();
     if let Some(model) = &model {
-        agree(&world, model);
+        agree(&harness, model);
     }
 });
 
-fn carry_out(step: &Step, world: &mut World, model: &mut Option<Model>) {
+fn carry_out(step: &Operation, harness: &mut StoreHarness, model: &mut Option<IdentityModel>) {
     match step {
-        Step::Ask(request) => ask(&request.asked(), world, model),
-        Step::AskAgain(request) => {
-            ask(&request.asked(), world, model);
-            ask(&request.asked(), world, model);
+        Operation::Ask(request) => ask(&request.request(), harness, model),
+        Operation::AskAgain(request) => {
+            ask(&request.request(), harness, model);
+            ask(&request.request(), harness, model);
         }
-        Step::Explain(request) => explain(&request.asked(), world, model),
-        Step::Undo(number) => undo(usize::from(*number), world, model),
-        Step::Merge(destination, source) => merge([*destination, *source], world, model),
-        Step::Delete(kind, choice) => delete(*kind, *choice, world, model),
+        Operation::Explain(request) => explain(&request.request(), harness, model),
+        Operation::Undo(number) => undo(usize::from(*number), harness, model),
+        Operation::Merge(destination, source) => merge([*destination, *source], harness, model),
+        Operation::Delete(kind, choice) => delete(*kind, *choice, harness, model),
     }
 }
 
-fn ask(asked: &Asked, world: &mut World, model: &mut Option<Model>) {
-    if asked.subject.is_empty() && asked.attributes.is_empty() {
+fn ask(request: &TestRequest, harness: &mut StoreHarness, model: &mut Option<IdentityModel>) {
+    if request.subject.is_empty() && request.attributes.is_empty() {
         return;
     }
-    let before = contents(world.engine.as_ref());
-    let submission = world.submission(asked);
-    let answer = world.submit(submission);
+    let before = contents(harness.engine.as_ref());
+    let submission = harness.submission(request);
+    let answer = harness.submit(submission);
     if answer.is_err() {
-        assert_eq!(contents(world.engine.as_ref()), before, "{asked:?} left a trace");
+        assert_eq!(contents(harness.engine.as_ref()), before, "{request:?} left a trace");
     }
-    assert!(world.store.is_healthy(), "{asked:?} poisoned the store");
+    assert!(harness.store.is_healthy(), "{request:?} poisoned the store");
     if let Some(model) = model {
-        assert_eq!(world.answered(&answer), model.ask(asked), "{asked:?}");
+        assert_eq!(harness.describe_answer(&answer), model.decide(request), "{request:?}");
     }
 }
 
 /// What does not differ between an explanation and what then happens.
-fn decided(answer: &Result<Outcome, StoreError>) -> Result<(String, Vec<ClaimResult>, usize), StoreError> {
+fn decided(
+    answer: &Result<Outcome, StoreError>,
+) -> Result<(String, Vec<ClaimResult>, usize), StoreError> {
     answer.clone().map(|outcome| {
         let results = outcome.claims.iter().map(|claim| claim.result).collect();
         (outcome.effect.as_str().to_owned(), results, outcome.changed.len())
     })
 }
 
-fn explain(asked: &Asked, world: &mut World, model: &mut Option<Model>) {
-    if asked.subject.is_empty() && asked.attributes.is_empty() {
+fn explain(request: &TestRequest, harness: &mut StoreHarness, model: &mut Option<IdentityModel>) {
+    if request.subject.is_empty() && request.attributes.is_empty() {
         return;
     }
-    let before = contents(world.engine.as_ref());
-    let explained = wait(world.store.explain(world.submission(asked)));
-    assert_eq!(contents(world.engine.as_ref()), before, "{asked:?} was stored");
-    let submission = world.submission(asked);
-    let happened = world.submit(submission);
-    assert_eq!(decided(&explained), decided(&happened), "{asked:?}");
+    let before = contents(harness.engine.as_ref());
+    let explained = wait(harness.store.explain(harness.submission(request)));
+    assert_eq!(contents(harness.engine.as_ref()), before, "{request:?} was stored");
+    let submission = harness.submission(request);
+    let happened = harness.submit(submission);
+    assert_eq!(decided(&explained), decided(&happened), "{request:?}");
     if let Some(model) = model {
-        assert_eq!(world.answered(&happened), model.ask(asked), "{asked:?}");
+        assert_eq!(harness.describe_answer(&happened), model.decide(request), "{request:?}");
     }
 }
 
-fn undo(number: usize, world: &mut World, model: &mut Option<Model>) {
-    let Some(number) = number.checked_rem(world.known.len()) else { return };
-    let before = contents(world.engine.as_ref());
-    let lived = world.is_known(number) && world.lives(number);
-    match world.undo(number) {
+fn undo(number: usize, harness: &mut StoreHarness, model: &mut Option<IdentityModel>) {
+    let Some(number) = number.checked_rem(harness.created.len()) else { return };
+    let before = contents(harness.engine.as_ref());
+    let was_unmerged = harness.exists(number) && harness.is_unmerged(number);
+    match harness.undo(number) {
         Ok(undone) => {
-            assert!(!lived && world.lives(number), "who was restored lives");
-            assert_eq!(undone.restored.id, world.known[number]);
+            assert!(
+                !was_unmerged && harness.is_unmerged(number),
+                "the restored profile is one of its own"
+            );
+            assert_eq!(undone.restored.id, harness.created[number]);
             assert_ne!(undone.survivor.id, undone.restored.id);
             *model = None;
         }
         Err(error) => {
             assert_eq!(error, StoreError::NotMerged);
-            assert_eq!(contents(world.engine.as_ref()), before, "a refusal left a trace");
+            assert_eq!(contents(harness.engine.as_ref()), before, "a refusal left a trace");
         }
     }
 }
 
-fn merge(numbers: [u8; 2], world: &mut World, model: &mut Option<Model>) {
+fn merge(numbers: [u8; 2], harness: &mut StoreHarness, model: &mut Option<IdentityModel>) {
     let [destination, source] = numbers.map(usize::from);
-    let before = contents(world.engine.as_ref());
-    match world.merge(destination, source) {
+    let before = contents(harness.engine.as_ref());
+    match harness.merge(destination, source) {
         Ok(outcome) => {
-            let survivor = world.profile(destination);
+            let survivor = harness.profile(destination);
             assert_eq!(outcome.survivor, Some(survivor.id));
-            assert_eq!(world.profile(source), survivor, "both are the same person now");
+            assert_eq!(harness.profile(source), survivor, "both are the same profile now");
             *model = None;
         }
         Err(error) => {
             let told = [Rejected::UnknownProfile, Rejected::MergeCap].map(StoreError::Rejected);
             assert!(told.contains(&error), "{error}");
-            assert_eq!(contents(world.engine.as_ref()), before, "a refusal left a trace");
+            assert_eq!(contents(harness.engine.as_ref()), before, "a refusal left a trace");
         }
     }
 }
 
-fn delete(kind: u8, choice: u8, world: &mut World, model: &mut Option<Model>) {
+fn delete(kind: u8, choice: u8, harness: &mut StoreHarness, model: &mut Option<IdentityModel>) {
     let mut choices = [u8::MAX; 6];
     let kind = usize::from(kind) % choices.len();
     choices[kind] = choice;
-    let asked = Asked { attributes: identifiers(choices), ..Asked::default() };
-    // What names nobody at all is refused before it gets here.
-    let [(kind, text)] = &asked.attributes[..] else { return };
+    let request = TestRequest { attributes: identifiers(choices), ..TestRequest::default() };
+    // A request without a claim is refused before it reaches the store.
+    let [(kind, text)] = &request.attributes[..] else { return };
     if kind == "kx" || text == "old" {
         return;
     }
     let word = format!("{kind}:{text}");
-    let whom = led_to(&word, world);
-    let answer = world.delete(&word).expect("a deletion is never refused");
-    assert_eq!(answer.is_some(), whom.is_some());
+    let profile = led_to(&word, harness);
+    let answer = harness.delete(&word).expect("a deletion is never refused");
+    assert_eq!(answer.is_some(), profile.is_some());
     if let Some(model) = model {
-        let told = answer.map_or_else(|| "nobody".to_owned(), |outcome| world.told(&outcome));
-        assert_eq!(told, model.delete(&asked), "{word}");
+        let told = answer.map_or_else(|| "no profile".to_owned(), |outcome| harness.describe(&outcome));
+        assert_eq!(told, model.delete(&request), "{word}");
     }
-    if let Some(whom) = whom {
-        assert!(led_to(&word, world).is_none(), "{word} still leads to somebody");
-        leaves_nothing(&whom, world);
+    if let Some(profile) = profile {
+        assert!(led_to(&word, harness).is_none(), "{word} still leads to a profile");
+        leaves_nothing(&profile, harness);
     }
 }
 
-fn led_to(word: &str, world: &World) -> Option<Profile> {
+fn led_to(word: &str, harness: &StoreHarness) -> Option<Profile> {
     match word.strip_prefix("id:") {
         Some(number) => {
-            let id = *world.known.get(number.parse::<usize>().ok()?)?;
-            wait(world.store.profile(&world.company, id)).expect("nothing is damaged")
+            let id = *harness.created.get(number.parse::<usize>().ok()?)?;
+            wait(harness.store.profile(&harness.company, id)).expect("nothing is damaged")
         }
-        None => world.find(word),
+        None => harness.find(word),
     }
 }
 
-/// No key and no value holds an address or number of somebody who was deleted.
-fn leaves_nothing(whom: &Profile, world: &World) {
-    let all = contents(world.engine.as_ref());
-    for identifier in whom.identifiers.iter() {
+/// No key and no value holds an address or phone number of a deleted profile.
+fn leaves_nothing(profile: &Profile, harness: &StoreHarness) {
+    let all = contents(harness.engine.as_ref());
+    for identifier in profile.identifiers.iter() {
         // What the other kinds are called here is short enough to occur by chance.
         let long = matches!(identifier, Identifier::Email(_) | Identifier::PhoneNumber(_));
         let text = identifier.as_str().as_bytes();
@@ -224,16 +206,16 @@ fn leaves_nothing(whom: &Profile, world: &World) {
     }
 }
 
-/// The store and the model know the same of everybody.
-fn agree(world: &World, model: &Model) {
-    assert_eq!(world.known.len(), model.ever());
-    for number in 0..model.ever() {
-        assert_eq!(world.is_known(number), !model.is_gone(number));
-        if model.is_gone(number) {
+/// The store and the model have the same profiles.
+fn agree(harness: &StoreHarness, model: &IdentityModel) {
+    assert_eq!(harness.created.len(), model.created_count());
+    for number in 0..model.created_count() {
+        assert_eq!(harness.exists(number), !model.is_deleted(number));
+        if model.is_deleted(number) {
             continue;
         }
-        assert_eq!(world.profile(number).id, world.known[model.living(number)]);
-        assert_eq!(world.about(number), model.about(number));
+        assert_eq!(harness.profile(number).id, harness.created[model.survivor_of(number)]);
+        assert_eq!(harness.about(number), model.about(number));
     }
 }
 
@@ -258,36 +240,36 @@ fn identifiers(choices: [u8; 6]) -> Vec<(String, String)> {
     chosen.filter_map(|(kind, choice)| named(kind, choice)).collect()
 }
 
-impl Request {
-    fn asked(&self) -> Asked {
-        let Request { server, meant, subject, attributes, secondary, facts, cleared } = self;
+impl FuzzedRequest {
+    fn request(&self) -> TestRequest {
+        let FuzzedRequest { server, intent, subject, attributes, secondary, facts, cleared } = self;
         let emails = |choices: &[u8]| -> Vec<String> {
             let all = ["ann", "bob", "cat", "dan", "eve"];
             choices.iter().filter_map(|&choice| choose(&all, choice)).map(str::to_owned).collect()
         };
         let kinds = ["x", "e", "p"].into_iter().enumerate();
         let cleared = kinds.filter(|(bit, _)| cleared >> 5 >> bit & 1 == 1);
-        let asked = Asked {
+        let request = TestRequest {
             server: *server,
             subject: identifiers(*subject),
             attributes: identifiers(*attributes),
             append: emails(&secondary[..2]),
             unappend: emails(&secondary[2..]),
-            facts: learnt(*facts),
+            facts: chosen_facts(*facts),
             cleared: cleared.map(|(_, kind)| kind.to_owned()).collect(),
-            ..Asked::default()
+            ..TestRequest::default()
         };
-        match meant % 8 {
-            0 => asked.meaning(Meant::Import),
-            1 => asked.meaning(Meant::Create),
-            2 => asked.meaning(Meant::Update(usize::from(meant / 8 % 6))),
-            _ => asked,
+        match intent % 8 {
+            0 => request.with_intent(TestIntent::Import),
+            1 => request.with_intent(TestIntent::Create),
+            2 => request.with_intent(TestIntent::Update(usize::from(intent / 8 % 6))),
+            _ => request,
         }
     }
 }
 
-/// What is said beside, no name twice.
-fn learnt(choices: [u8; 3]) -> Vec<(String, String)> {
+/// Attributes, no name twice.
+fn chosen_facts(choices: [u8; 3]) -> Vec<(String, String)> {
     let names = ["name", "city", "zip", "tz", "plan", "size"];
     let values = ["", "one", "two"];
     let mut facts = std::collections::BTreeMap::new();

@@ -9,7 +9,7 @@
 use std::{sync::LazyLock, time::Duration};
 
 use gateway::{
-    exchange::{ExchangeKey, KeyRing},
+    client::exchange_token::{ExchangeKey, KeyRing},
     limits::EXCHANGE_TOKEN_LIFETIME,
 };
 use libfuzzer_sys::fuzz_target;

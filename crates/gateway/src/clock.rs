@@ -1,10 +1,10 @@
-//! The clocks: the one place of this crate that reads them.
+//! The clocks. No other file of this crate reads one.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use profile_protocol::Date;
 
-/// Time since the process started, and the time of day.
+/// The time since the process started, and the time of day.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     started: Instant,
@@ -17,8 +17,7 @@ impl Clock {
         Clock { started: Instant::now() }
     }
 
-    /// Time since the start. It never goes back, whatever is done to the time of
-    /// day.
+    /// The time since the start. It never decreases, even if the time of day is changed.
     pub fn elapsed(&self) -> Duration {
         self.started.elapsed()
     }
@@ -34,7 +33,7 @@ impl Clock {
         SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
     }
 
-    /// The day, in UTC.
+    /// The current date in UTC.
     pub fn today(&self) -> Date {
         const DAY: u64 = 24 * 60 * 60;
         Date::from_unix_days(u32::try_from(self.unix_seconds() / DAY).unwrap_or(u32::MAX))

@@ -1,256 +1,239 @@
-//! Every number the gateway promises to hold to, and where it comes from.
+//! Every bound of the gateway, with its reason.
 
-use std::{num::NonZeroU32, ops::RangeInclusive, time::Duration};
+use std::{ops::RangeInclusive, time::Duration};
 
-use crate::quota::Limits;
+use crate::capacity::rate_limit::RateLimit;
 
-/// How long an answer may take, to be made or to be read, on top of what a request
-/// may take to arrive, unless configured otherwise. A disk that stalls for longer is failing.
+/// The default time for a response to be computed and read, on top of the time for the request to
+/// arrive. A disk that stalls for longer is failing.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What the anonymous ids of one profile may be configured to. Each is a place
-/// that a shared device fills, and a few bytes of every write.
+/// The configurable number of anonymous ids per profile. Each costs a few bytes of every write, and
+/// each lets one more shared device attach itself.
 pub const ANONYMOUS_IDS_RANGE: RangeInclusive<u64> = 1..=256;
 
-/// What the factor on the limits of `/api` may be configured to.
+/// The configurable factor on the rate limits of `/api`.
 pub const API_FACTOR_RANGE: RangeInclusive<u64> = 1..=1_000;
 
-/// Requests a company may send to one endpoint of `/api` that the original rations
-/// most: those that erase.
-pub const API_SMALL: Limits = api_limits(3, 60);
+/// The rate limit of the endpoint of `/api` that erases, which the original limits most.
+pub const API_SMALL: RateLimit = RateLimit::constant(3, 60);
 
-/// Requests a company may send to one endpoint of `/api` that does much work at
-/// once, as the original documents it.
-pub const API_MEDIUM: Limits = api_limits(10, 150);
+/// The rate limit of an endpoint of `/api` that does much work per request, as the original
+/// documents it.
+pub const API_MEDIUM: RateLimit = RateLimit::constant(10, 150);
 
-/// Requests a company may send to any other endpoint of `/api`, as the original
-/// documents it since 2026-04-08.
-pub const API_LARGE: Limits = api_limits(75, 750);
+/// The rate limit of every other endpoint of `/api`, as the original documents it since 2026-04-08.
+pub const API_LARGE: RateLimit = RateLimit::constant(75, 750);
 
-const fn api_limits(burst: u32, steady: u32) -> Limits {
-    Limits {
-        burst: NonZeroU32::new(burst).expect("a limit is not zero"),
-        steady: NonZeroU32::new(steady).expect("a limit is not zero"),
-    }
-}
+/// The largest number of portions of each body budget; a company may use one. With fewer companies
+/// there are as many portions as companies, since an unused portion would only cause refusals.
+pub const COMPANY_PORTIONS: usize = 4;
 
-/// Parts that each budget for bodies is divided into, at most; a company has one. With
-/// fewer companies served there are as many parts as companies, since to keep room for
-/// nobody would only turn away those who are there.
-pub const COMPANY_PARTS: usize = 4;
-
-/// How many connections of operators there may be. They are few, and an address
-/// that only they can reach.
+/// The connections to the admin listener. Operators need few, and only they can reach its address.
 pub const ADMIN_CONNECTIONS: usize = 32;
 
-/// Bytes of clients' bodies that may be arriving at a time, over all connections,
-/// without the first [`BODY_FREE_BYTES`] of each. Whoever sends slowly can hold on to
-/// them for [`BODY_TIMEOUT`]. A quarter of them is 170 of the largest.
+/// The bytes of client bodies that may be arriving at a time, over all connections, without the
+/// first [`BODY_FREE_BYTES`] of each. A slow sender can occupy them for [`BODY_TIMEOUT`]. A quarter
+/// of them is 170 of the largest bodies.
 pub const ARRIVING_BYTES: usize = 64 * 1024 * 1024;
 
-/// The same of what comes with a private key. A quarter of it is three of the
-/// largest bulk imports.
+/// The same for bodies with a private key. A quarter of it is three of the largest bulk imports.
 pub const SERVER_ARRIVING_BYTES: usize = 64 * 1024 * 1024;
 
-/// Bytes of a body that are taken in without counting. Requests of browsers and
-/// apps are a few hundred bytes, so that no flood of large bodies turns them away;
-/// a connection has twice that for its buffers in any case.
+/// The bytes of a body that are not counted while it arrives. Requests of browsers and apps are a
+/// few hundred bytes, so a flood of large bodies does not cause their refusal. A connection has
+/// twice as many bytes of buffers in any case.
 pub const BODY_FREE_BYTES: usize = 4 * 1024;
 
-/// How long a body may take to arrive once its head has, unless configured
-/// otherwise. A client that sends
-/// 100 KB in more than this is served better by asking again.
+/// The default time for a body to arrive after its head. A client that needs more for 100 KB is
+/// served better by a retry.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long the body of a bulk import may take to arrive, unless configured otherwise:
-/// 5 MB at 170 KB a second. Only who has shown a private key may take
-/// that long, and only a connection on which that was done lasts longer for it.
+/// The default time for the body of a bulk import to arrive: 5 MB at 170 KB a second. Only a
+/// request with a private key gets this time, and only its connection gets the longer deadline.
 pub const IMPORT_BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Requests a company may send in one [`BURST_WINDOW`], unless configured
-/// otherwise: what the original documents for its client endpoints.
-pub const BURST_REQUESTS: NonZeroU32 = NonZeroU32::new(350).expect("350 is not zero");
+/// The default rate limit of the client endpoint, as the original documents it.
+pub const CLIENT_RATE_LIMIT: RateLimit = RateLimit::constant(350, 3_500);
 
-/// Length of the short rate-limit window, as the original documents it.
+/// The length of the short rate-limit window, as the original documents it.
 pub const BURST_WINDOW: Duration = Duration::from_secs(1);
 
-/// Memory the store may use as a cache, in MiB, unless configured otherwise: a quarter
-/// of a machine with 4 GiB, once there are as many profiles as fill it.
+/// The default memory for the cache of the store, in MiB: a quarter of a machine with 4 GiB, once
+/// there are enough profiles to fill it.
 pub const CACHE_MIB: u64 = 1_024;
 
-/// What the cache may be configured to, in MiB. sled keeps, and no longer counts, a
-/// page that it would evict before it is flushed: with 64 MiB and 600,000 profiles the
-/// process took 1.9 GB, with 256 MiB 0.4. Above 64 GiB a typing error is likelier than
-/// the machine.
+/// The configurable memory for the cache of the store, in MiB. sled keeps pages that it would evict
+/// before they are flushed, and does not count them: with 64 MiB and 600,000 profiles the process
+/// took 1.9 GB, with 256 MiB 0.4 GB. Above 64 GiB a typing error is likelier than the machine.
 pub const CACHE_MIB_RANGE: RangeInclusive<u64> = 256..=65_536;
 
-/// Companies in one configuration. Each costs a few hundred bytes for as long as
-/// the process runs, so the full number costs tens of megabytes.
+/// The companies in one configuration. Each costs a few hundred bytes while the process runs, so
+/// the full number costs tens of megabytes.
 pub const COMPANIES: usize = 100_000;
 
-/// Memory that a compaction lets each of its two stores use as a cache. It reads and
-/// writes each entry once and in order, so more would hold what nobody asks for
-/// again.
+/// The cache of each of the two stores of a compaction. A compaction reads and writes each entry
+/// once and in order, so a larger cache would hold entries that are not read again.
 pub const COMPACTION_CACHE_BYTES: u64 = 128 * 1024 * 1024;
 
-/// Connections of clients at a time, unless configured otherwise: more than ten
-/// thousand that do nothing. More wait to be accepted.
+/// The default number of client connections: more than ten thousand idle ones. Further connections
+/// wait to be accepted.
 pub const CONNECTIONS: usize = 16_384;
 
-/// What the connections may be configured to. Above a million a typing error is
-/// likelier than the machine.
+/// The configurable number of client connections. Above a million a typing error is likelier than
+/// the machine.
 pub const CONNECTIONS_RANGE: RangeInclusive<u64> = 1..=1_000_000;
 
-/// Size of a configuration file, in bytes: [`COMPANIES`] companies at about 600
-/// bytes of TOML each, rounded up. It bounds what a wrong path can read.
+/// The size of a configuration file, in bytes: [`COMPANIES`] companies at about 600 bytes of TOML
+/// each, rounded up. It bounds what a wrong path can read.
 pub const CONFIGURATION_BYTES: u64 = 64 * 1024 * 1024;
 
-/// How long the rest of a body that nobody will read may take to arrive. It is
-/// usually there already; the answer waits for no longer than a client notices.
+/// The time for the rest of an unneeded body to arrive. It has usually arrived already, and a
+/// client does not notice a delay of this length.
 pub const DISCARD_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// How long a connection that was closed may take to see it.
+/// The time for a peer to notice that its connection was closed.
 pub const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Keys that seal or open exchange tokens: the one in use, and those it replaced
-/// over the life of a token.
+/// The keys that seal or open exchange tokens: the current one, and those it replaced during the
+/// lifetime of a token.
 pub const EXCHANGE_KEYS: usize = 16;
 
-/// Keys with which a company signs whom its pages name: the one in use, and those
-/// that it takes the place of.
+/// The signature keys of one company: the current one, and those it replaces.
 pub const SIGNATURE_KEYS: usize = 4;
 
-/// How long an exchange token stands for its profile: as long as the cookie in
-/// which browsers keep it.
+/// The lifetime of an exchange token: that of the cookie in which browsers store it.
 pub const EXCHANGE_TOKEN_LIFETIME: Duration = Duration::from_hours(730 * 24);
 
-/// Members of one gzip body. Every encoder in use writes one. Each further one
-/// costs a reset of the decoder, 3 µs for 20 bytes, so that without a bound a body
-/// of 100 KB would cost 17 ms and yield nothing.
+/// The members of one gzip body. Every encoder in use writes one. Each further member costs a reset
+/// of the decoder, 3 µs for 20 bytes, so without a bound a body of 100 KB would cost 17 ms and
+/// yield nothing.
 pub const GZIP_MEMBERS: usize = 64;
 
-/// How long the head of a request may take to arrive, unless configured otherwise.
+/// The default time for the head of a request to arrive.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long an idle connection is kept open, unless configured otherwise: longer than the 60 s after which
-/// usual load balancers close theirs, so that it is they who do.
+/// The default time an idle connection is kept open: longer than the 60 s after which common load
+/// balancers close theirs, so that the load balancer closes first.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
-/// Bytes of clients' bodies over [`BODY_FREE_BYTES`] that were read and are not
-/// answered yet: 81 of the largest, and 20 in a quarter. Parsed, a body becomes up to
-/// 24 times as large (an array of one-digit numbers to append), so this is 192 MiB.
+/// The bytes of client bodies over [`BODY_FREE_BYTES`] that were read and not yet answered: 81 of
+/// the largest, and 20 in a quarter. A parsed body takes up to 24 times its size (an array of
+/// one-digit numbers to append), so this is 192 MiB.
 pub const HELD_BYTES: usize = 8 * 1024 * 1024;
 
-/// The same of what comes with a private key, which is rationed more: 40 of the
-/// largest, and 10 in a quarter.
+/// The same for bodies with a private key, whose rate limits are lower: 40 of the largest, and 10
+/// in a quarter.
 pub const SERVER_HELD_BYTES: usize = 4 * 1024 * 1024;
 
-/// The same of clients' smaller bodies, which have room of their own, so that no flood
-/// of large ones turns them away. Of usual ones this is more than the store lets wait,
-/// and a quarter four seconds of a company's burst; parsed, it is at most 96 MiB.
+/// The same for smaller client bodies. They have a budget of their own, so that a flood of large
+/// ones does not cause their refusal. It holds more bodies of the usual size than the queue of the
+/// store, and a quarter holds four seconds of a company's burst. Parsed, it is at most 96 MiB.
 pub const HELD_SMALL_BYTES: usize = 4 * 1024 * 1024;
 
-/// The same of smaller bodies that come with a private key.
+/// The same for smaller bodies with a private key.
 pub const SERVER_HELD_SMALL_BYTES: usize = 2 * 1024 * 1024;
 
-/// Bytes of bulk imports that have arrived and are not answered yet: eight of the
-/// largest, and two in a quarter, one that is carried out and one that waits. They
-/// have room of their own, so that one takes nobody else's.
+/// The bytes of bulk imports that were read and not yet answered: eight of the largest, and two in
+/// a quarter, one that runs and one that waits. They have a budget of their own, so that an import
+/// takes no memory of other requests.
 pub const IMPORT_BYTES: usize = 40_000_000;
 
-/// Keys of one company: enough for a key per service, few enough to review.
+/// The private keys of one company: enough for a key per service, few enough to review.
 pub const KEYS_PER_COMPANY: usize = 64;
 
-/// Length of a key's name, in bytes. It is for people and shows up in logs.
+/// The length of a key's name, in bytes. It is for people and appears in logs.
 pub const KEY_NAME_BYTES: usize = 64;
 
-/// Length of an origin, in bytes: a host name has at most 253, and 67 remain
-/// for the scheme and the port.
+/// The length of an origin, in bytes: a host name has at most 253, and 67 remain for the scheme and
+/// the port.
 pub const ORIGIN_BYTES: usize = 320;
 
-/// Allowed origins of one company. Every request from a browser is compared
-/// with each in turn, so the list has to stay short.
+/// The allowed origins of one company. Every request from a browser is compared with each, so the
+/// list must stay short.
 pub const ORIGINS_PER_COMPANY: usize = 64;
 
-/// What the merges into one profile may be configured to: none at all up to as
-/// many as a record of 160 KB can list.
+/// The configurable number of merges into one profile: from none to as many as a record of 160 KB
+/// can list.
 pub const MERGES_RANGE: RangeInclusive<u64> = 0..=10_000;
 
-/// What the days an outcome is kept may be configured to.
+/// The configurable number of days that an outcome is kept.
 pub const OUTCOME_DAYS_RANGE: RangeInclusive<u64> = 1..=3_650;
 
-/// What the outcomes kept of one company may be configured to.
+/// The configurable number of outcomes kept per company.
 pub const OUTCOMES_RANGE: RangeInclusive<u64> = 1..=1_000_000_000;
 
-/// How long browsers may remember the answer to a preflight: a day, the longest
-/// that any of them honours.
+/// The time that browsers may cache the response to a preflight: a day, the longest that any of
+/// them honours.
 pub const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(24);
 
-/// Length of the list of headers a preflight may ask for, in bytes. What it asks
-/// for is sent back.
+/// The length of the list of headers that a preflight may ask for, in bytes. The response repeats
+/// the list.
 pub const PREFLIGHT_HEADERS_BYTES: usize = 1_024;
 
-/// Files a process needs open beside clients' connections: the store's, the listeners,
-/// what the runtime has, a configuration file to reload, and operators' connections.
+/// The files a process needs open besides client connections: the store's, the listeners, the
+/// runtime's, a configuration file to reload, and the admin connections.
 pub const OTHER_FILES: usize = 64 + ADMIN_CONNECTIONS;
 
-/// Files that each worker has open beside its connections: the queue of its events, a
-/// pipe to wake it, and what its runtime keeps.
+/// The files that each worker has open besides its connections: its event queue, a pipe to wake it,
+/// and those of its runtime.
 pub const FILES_PER_WORKER: usize = 8;
 
-/// What a rate limit may be configured to. Above a million a window the limit
-/// no longer protects anything this gateway can do.
+/// The configurable rate limit. Above a million per window the limit protects nothing.
 pub const REQUESTS_RANGE: RangeInclusive<u64> = 1..=1_000_000;
 
-/// What the secondary addresses of one profile may be configured to.
+/// The configurable number of secondary emails per profile.
 pub const SECONDARY_EMAILS_RANGE: RangeInclusive<u64> = 0..=64;
 
-/// Placeholders a company may add to the list, or take off it. Each identifier is
+/// The placeholders that a company may add to the list, or remove from it. Each identifier is
 /// compared with all of them.
 pub const SENTINELS_PER_COMPANY: usize = 256;
 
-/// How long requests in flight may take to finish once the gateway was told to
-/// stop.
+/// The time for requests in flight to finish after a signal to stop.
 pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Requests a company may send in one [`STEADY_WINDOW`], unless configured
-/// otherwise: what the original documents for its client endpoints.
-pub const STEADY_REQUESTS: NonZeroU32 = NonZeroU32::new(3_500).expect("3,500 is not zero");
-
-/// Length of the long rate-limit window, as the original documents it.
+/// The length of the long rate-limit window, as the original documents it.
 pub const STEADY_WINDOW: Duration = Duration::from_mins(1);
 
-/// What a time that a connection may take can be configured to, in seconds. Beyond
-/// an hour nobody waits.
+/// The configurable times of a connection, in seconds. No client waits longer than an hour.
 pub const TIMEOUT_SECONDS_RANGE: RangeInclusive<u64> = 1..=3_600;
 
-/// What the number of worker threads may be configured to. Above 1,024 a typing
-/// error is likelier than the machine.
+/// The configurable number of worker threads. Above 1,024 a typing error is likelier than the
+/// machine.
 pub const WORKERS_RANGE: RangeInclusive<u64> = 1..=1_024;
 
-/// Profiles, outcomes or imports in one page of a list, at most, as the original
-/// documents it.
+/// The largest page of profiles, outcomes or imports, as the original documents it.
 pub const PAGE: usize = 100;
 
-/// Profiles, outcomes or imports in one page of a list, unless asked otherwise.
+/// The default page of profiles, outcomes or imports.
 pub const PAGE_DEFAULT: usize = 20;
 
-/// Names in one `fields[profile]`. There are thirty without the properties.
+/// The names in one `fields[profile]`. There are thirty without the properties.
 pub const SPARSE_FIELDS: usize = 200;
 
-/// Bulk imports carried out at a time, no two of them of one company. One of 5 MB takes
-/// up to 120 MB while it is, 24 times its size, and each keeps [`IMPORT_ROWS_WAITING`]
-/// places of the queue; two keep the committer busy.
+/// The bulk imports that run at a time, at most one per company. An import of 5 MB takes up to 120
+/// MB while it runs, 24 times its size, and occupies [`IMPORT_ROWS_WAITING`] places of the queue.
+/// Two keep the store busy.
 pub const IMPORTS_AT_ONCE: usize = 2;
 
-/// How long a bulk import waits for its turn: some twenty of those before it, of its
-/// company and of others.
+/// The time a bulk import waits for a slot: about twenty imports ahead of it, of its company and of
+/// others.
 pub const IMPORT_WAIT: Duration = Duration::from_secs(20);
 
-/// Rows of one bulk import that wait to be stored at a time: as many as one flush
-/// takes, and a sixteenth of the queue, so that other requests find room in it.
+/// The rows of one bulk import that wait for a commit at a time: as many as one flush takes, and a
+/// sixteenth of the queue, so that other requests find places in it.
 pub const IMPORT_ROWS_WAITING: usize = 256;
 
-/// Length of the host that links are made of, in bytes: the longest name there is, and
-/// a port.
+/// The size from which a body is decompressed and parsed on a blocking thread. The requests of
+/// browsers and apps are far smaller, and a switch of threads would cost them more than it saves.
+pub const LARGE_BODY_BYTES: usize = 32 * 1024;
+
+/// The large bodies that are decompressed or parsed at a time, at most one per company. They
+/// occupy two processors at most, and a company waits for at most one body of each other company.
+pub const LARGE_BODIES_AT_ONCE: usize = 2;
+
+/// The time a large body waits for its slot: hundreds of bodies ahead of it.
+pub const LARGE_BODY_WAIT: Duration = Duration::from_secs(20);
+
+/// The length of the host in links, in bytes: the longest host name, and a port.
 pub const HOST_BYTES: usize = 260;

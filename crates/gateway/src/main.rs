@@ -1,14 +1,17 @@
-//! The `gateway` program: arguments in, exit code out.
+//! The `gateway` program: parses arguments and returns an exit code.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is where people are told")]
 
 use std::{error::Error, process::ExitCode};
 
 use clap::Parser;
 use gateway::{
-    compaction::{self, Compacted},
-    core_files, server,
+    ops::{
+        compaction::{self, Compacted},
+        core_files, verify,
+    },
+    server,
     settings::{
-        Arguments, CheckArguments, Command, CompactArguments, IssuedKey, KeyArguments,
+        CheckArguments, Command, CommandLine, CompactArguments, IssuedKey, KeyArguments,
         ServeArguments, VerifyArguments, chain,
     },
     telemetry,
@@ -20,8 +23,8 @@ use profile_store::Audit;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    // Before anything secret is read.
+    let arguments = CommandLine::parse();
+    // Core dumps are disabled before any secret is read.
     if let Err(error) = core_files::forbid() {
         return failed(&error);
     }
@@ -76,7 +79,7 @@ fn compact(arguments: &CompactArguments) -> ExitCode {
 }
 
 fn verify(arguments: &VerifyArguments) -> ExitCode {
-    let verified = actix_web::rt::System::new().block_on(server::verify(&arguments.data_dir));
+    let verified = actix_web::rt::System::new().block_on(verify::verify(&arguments.data_dir));
     let audit = match verified {
         Ok(audit) => audit,
         Err(error) => return failed(&error),
@@ -99,7 +102,7 @@ fn verify(arguments: &VerifyArguments) -> ExitCode {
     }
 }
 
-/// Says what went wrong, with every cause that is known.
+/// Prints the error and its chain of causes.
 fn failed(error: &(dyn Error + 'static)) -> ExitCode {
     eprintln!("gateway: {}", chain(error));
     ExitCode::FAILURE

@@ -1,12 +1,9 @@
 //! The server: from a configuration to a process that serves, reloads and stops.
 
 use std::{
-    fs::{self, File},
     future::ready,
     io, mem,
     net::{SocketAddr, TcpListener},
-    os::unix::fs::DirBuilderExt,
-    path::Path,
     sync::Arc,
 };
 
@@ -20,31 +17,33 @@ use actix_web::{
 };
 use profile_store::{
     Durability, OpenError, Store, StoreError, StoreOptions, SystemIdGenerator,
-    engine::{EngineError, SledEngine, SledOptions},
+    engine::{SledEngine, SledOptions},
 };
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
-    admin, api, limits, open_files,
-    patience::{Patience, Patient},
-    profiles,
-    settings::{self, Configuration, ServeArguments, Server, SettingsError},
-    state::Gateway,
+    api,
+    client::profiles,
+    http::deadline::{DeadlineStream, RequestDeadline},
+    limits,
+    ops::{admin, data_directory, open_files},
+    settings::{self, Configuration, ServeArguments, ServerSettings, SettingsError},
+    state::GatewayState,
 };
 
-/// Why serving could not begin, or did not end well.
+/// Why the server did not start, or did not stop cleanly.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServeError {
-    /// The settings are wrong.
+    /// The settings are invalid.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// An address cannot be listened on.
+    /// The address cannot be bound.
     #[error("cannot listen on {address}")]
     Listen {
         /// The address.
         address: SocketAddr,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
     /// The data directory cannot be created.
@@ -52,26 +51,26 @@ pub enum ServeError {
     DataDirectory {
         /// The directory.
         path: String,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
     /// The store cannot be opened.
     #[error("cannot open the store in {path}")]
     Store {
-        /// Its directory.
+        /// The data directory.
         path: String,
-        /// Why not.
+        /// The cause.
         source: OpenError,
     },
-    /// The system refused what a server needs.
+    /// The operating system refused a resource.
     #[error("cannot serve")]
     Io(#[from] io::Error),
-    /// What was stored last may not be on disk.
+    /// The last writes may not be on disk.
     #[error("the store did not close: {0}")]
     Close(#[source] StoreError),
 }
 
-/// The routes clients see.
+/// The routes of the client listener.
 pub fn routes(config: &mut ServiceConfig) {
     config
         .route("/client/profiles", web::route().to(profiles::client_profiles))
@@ -80,8 +79,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .default_service(web::route().to(profiles::unknown_path));
 }
 
-/// Serves until told to stop. `announce` is called once requests can be sent, with
-/// what to tell the person who started it.
+/// Serves until a signal stops the process. Calls `announce` once requests are accepted, with the
+/// text to show to the operator.
 pub async fn serve(
     arguments: ServeArguments,
     announce: impl FnOnce(&str),
@@ -91,15 +90,14 @@ pub async fn serve(
     let clients = listen(server.listen)?;
     let admin = listen(server.admin_listen)?;
     let (listening, admin_listening) = (clients.local_addr()?, admin.local_addr()?);
-    // Opening a store after a crash may take a while, and being told to reload
-    // meanwhile must not end the process.
+    // Opening a store after a crash may take a while. A SIGHUP in that time must not end the
+    // process.
     let reload = signal(SignalKind::hangup())?;
     let store = open_store(&server).await?;
     let introduction = configuration.development.as_ref().map(|dev| dev.announcement(listening));
-    let gateway = Data::new(Gateway::new(configuration, store));
+    let gateway = Data::new(GatewayState::new(configuration, store));
 
-    // From here on a signal is obeyed and not fatal: whoever reads that it serves
-    // may send one at once.
+    // From here on signals are handled. An operator who reads "serving" may send one at once.
     let signals = Signals::install(reload)?;
     let (clients, admin) =
         (client_server(&server, clients, &gateway)?, admin_server(admin, &gateway)?);
@@ -115,12 +113,11 @@ pub async fn serve(
     stop(handles).await;
     running.await.map_err(io::Error::other)??;
     if let Err(error) = gateway.store.close().await {
-        // What could not be written would be waited for, for ever, by the engine's
-        // own way to close.
+        // The engine's own `drop` would wait for ever for writes that cannot succeed.
         mem::forget(gateway);
         return Err(ServeError::Close(error));
     }
-    tracing::info!("stopped; everything accepted is stored");
+    tracing::info!("stopped; all accepted requests are stored");
     Ok(())
 }
 
@@ -128,13 +125,13 @@ fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
     TcpListener::bind(address).map_err(|source| ServeError::Listen { address, source })
 }
 
-async fn open_store(server: &Server) -> Result<Store, ServeError> {
+async fn open_store(server: &ServerSettings) -> Result<Store, ServeError> {
     let path = server.data_dir.display().to_string();
-    create_private(&server.data_dir)
+    data_directory::create_private(&server.data_dir)
         .map_err(|source| ServeError::DataDirectory { path: path.clone(), source })?;
     let durability = match server.durability {
-        settings::Durability::Flushed => Durability::Flushed,
-        settings::Durability::Relaxed => Durability::Relaxed,
+        settings::DurabilitySetting::Flushed => Durability::Flushed,
+        settings::DurabilitySetting::Relaxed => Durability::Relaxed,
     };
     let failed = |source| ServeError::Store { path, source };
     let options = StoreOptions { durability, retention: server.outcomes };
@@ -142,28 +139,17 @@ async fn open_store(server: &Server) -> Result<Store, ServeError> {
     let engine = SledEngine::open(&server.data_dir, sled).map_err(OpenError::Engine);
     match engine {
         Ok(engine) => {
-            let id_generator = Box::new(SystemIdGenerator::default());
+            let id_generator = Arc::new(SystemIdGenerator::default());
             Store::open(Arc::new(engine), id_generator, options).await.map_err(failed)
         }
         Err(error) => Err(failed(error)),
     }
 }
 
-/// Creates a directory that only its owner may enter, if there is none.
-pub(crate) fn create_private(directory: &Path) -> io::Result<()> {
-    if directory.is_dir() {
-        return Ok(());
-    }
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    // That it is there has to last as long as what will be in it.
-    let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty());
-    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
-}
-
 fn client_server(
-    server: &Server,
+    server: &ServerSettings,
     listener: TcpListener,
-    gateway: &Data<Gateway>,
+    gateway: &Data<GatewayState>,
 ) -> io::Result<actix_web::dev::Server> {
     let (shared, connections) = (gateway.clone(), server.connections);
     let workers = match server.workers {
@@ -171,8 +157,10 @@ fn client_server(
         None => std::thread::available_parallelism()?.get(),
     };
     let most = open_files::connections(connections.most, workers);
-    let patience =
-        Patience { usual: connections.patience(), granted: connections.import_patience() };
+    let deadline = RequestDeadline {
+        usual: connections.request_deadline(),
+        granted: connections.import_deadline(),
+    };
     let builder = actix_server::Server::build();
     let stopping = builder.graceful_shutdown_signal();
     let listening = builder
@@ -190,15 +178,15 @@ fn client_server(
                 .client_request_timeout(connections.head_timeout)
                 .client_disconnect_timeout(limits::DISCONNECT_TIMEOUT)
                 .keep_alive(connections.keep_alive)
-                .on_connect_ext(|stream: &Patient<TcpStream>, data| {
-                    data.insert(stream.leave());
+                .on_connect_ext(|stream: &DeadlineStream<TcpStream>, data| {
+                    data.insert(stream.extension());
                 })
                 .h1(map_config(app.configure(routes), |()| AppConfig::default()));
             fn_service(move |stream: TcpStream| {
-                // Answers are small, and each is waited for.
+                // Responses are small, and the client waits for each one.
                 let _ = stream.set_nodelay(true);
                 let peer = stream.peer_addr().ok();
-                ready(Ok((Patient::new(stream, patience), peer)))
+                ready(Ok((DeadlineStream::new(stream, deadline), peer)))
             })
             .and_then(http)
         });
@@ -207,7 +195,7 @@ fn client_server(
 
 fn admin_server(
     listener: TcpListener,
-    gateway: &Data<Gateway>,
+    gateway: &Data<GatewayState>,
 ) -> io::Result<actix_web::dev::Server> {
     let shared = gateway.clone();
     let http =
@@ -220,15 +208,15 @@ fn admin_server(
     Ok(http.workers(1).disable_signals().listen(listener)?.run())
 }
 
-/// Stops accepting, and waits for what is in flight. The admin listener goes
-/// last, so that health can be asked for until the end.
+/// Stops accepting connections and waits for requests in flight. The admin listener stops last, so
+/// health checks work until the end.
 async fn stop([clients, admin]: [ServerHandle; 2]) {
-    tracing::info!("stopping: finishing what is in flight");
+    tracing::info!("stopping: waiting for requests in flight");
     clients.stop(true).await;
     admin.stop(false).await;
 }
 
-/// The signals a server obeys.
+/// The signals that the server handles.
 struct Signals {
     reload: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
@@ -244,8 +232,13 @@ impl Signals {
         })
     }
 
-    /// Reloads as often as told to; returns when told to stop.
-    async fn obey(mut self, arguments: &ServeArguments, server: &Server, gateway: &Gateway) {
+    /// Reloads on each SIGHUP. Returns on SIGINT or SIGTERM.
+    async fn obey(
+        mut self,
+        arguments: &ServeArguments,
+        server: &ServerSettings,
+        gateway: &GatewayState,
+    ) {
         loop {
             tokio::select! {
                 _ = self.interrupt.recv() => return,
@@ -256,18 +249,18 @@ impl Signals {
     }
 }
 
-/// Serves what the configuration file says now. A bad file is refused whole, and
-/// what was served before stays.
-fn reload(arguments: &ServeArguments, server: &Server, gateway: &Gateway) {
+/// Applies the current configuration file. An invalid file is rejected as a whole, and the previous
+/// configuration stays in force.
+fn reload(arguments: &ServeArguments, server: &ServerSettings, gateway: &GatewayState) {
     if arguments.config.is_none() {
-        tracing::warn!("there is no configuration file to reload");
+        tracing::warn!("no configuration file to reload");
         return;
     }
     match arguments.configure() {
         Ok(configuration) => {
             let Configuration { companies, server: new, .. } = &configuration;
             if new != server {
-                tracing::warn!("some of the new settings take a restart; they are not in force");
+                tracing::warn!("some of the new settings need a restart; they are not in force");
             }
             let companies = companies.len();
             gateway.reload(configuration);
@@ -277,36 +270,4 @@ fn reload(arguments: &ServeArguments, server: &Server, gateway: &Gateway) {
             tracing::error!(error = %settings::chain(&error), "the configuration was not reloaded");
         }
     }
-}
-
-/// Reports on the store in `directory`, which must not be served meanwhile.
-pub async fn verify(directory: &Path) -> Result<profile_store::Audit, VerifyError> {
-    let engine = open_existing(directory, SledOptions::default())?;
-    Ok(profile_store::audit(&engine).await?)
-}
-
-/// Opens the database in `directory`, and makes none if there is none.
-pub(crate) fn open_existing(
-    directory: &Path,
-    options: SledOptions,
-) -> Result<SledEngine, VerifyError> {
-    if !directory.join("db").is_file() {
-        return Err(VerifyError::NoStore { path: directory.display().to_string() });
-    }
-    Ok(SledEngine::open(directory, options)?)
-}
-
-/// Why a store could not be verified.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum VerifyError {
-    /// There is no store to verify.
-    #[error("there is no store in {path}")]
-    NoStore {
-        /// Where it was looked for.
-        path: String,
-    },
-    /// It cannot be read.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
 }

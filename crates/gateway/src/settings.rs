@@ -1,8 +1,7 @@
-//! Settings: from the command line, the environment and a file to one meaning.
+//! Settings: from the command line, the environment and the configuration file.
 //!
-//! Everything is parsed once, at the start, and only [`Configuration`] travels. A
-//! flag wins over its environment variable, that over the file, and the file over
-//! the default.
+//! Everything is parsed once, at the start, into a [`Configuration`]. Precedence: flag, environment
+//! variable, file, default.
 
 mod arguments;
 mod connections;
@@ -22,12 +21,12 @@ use std::{
 };
 
 use clap::ValueEnum;
-use profile_store::Retention;
+use profile_store::{NoEntropy, Retention};
 
-use self::file::File;
+use self::file::ConfigurationFile;
 pub use self::{
     arguments::{
-        Arguments, CheckArguments, Command, CompactArguments, KeyArguments, ServeArguments,
+        CheckArguments, Command, CommandLine, CompactArguments, KeyArguments, ServeArguments,
         VerifyArguments,
     },
     connections::Connections,
@@ -36,58 +35,57 @@ pub use self::{
     problem::{Problem, Problems},
 };
 use crate::{
-    companies::Companies,
-    exchange::{ExchangeKey, KeyRing},
+    client::exchange_token::{ExchangeKey, KeyRing},
     limits,
-    private_key::NoRandomness,
+    tenants::directory::Companies,
 };
 
-/// Where clients are served, unless told otherwise.
+/// The default address of the client listener.
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
-/// Where health and metrics are served, unless told otherwise.
+/// The default address of the admin listener.
 const ADMIN_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9090);
 
-/// Where profiles are stored, unless told otherwise.
+/// The default data directory.
 const DATA_DIR: &str = "./data";
 
-/// Everything the gateway was told, found to be right.
+/// The validated configuration.
 #[derive(Debug)]
 pub struct Configuration {
-    /// The companies to serve.
+    /// The configured companies.
     pub companies: Companies,
-    /// What is made up when there is no configuration file.
+    /// The generated company of development mode, if there is no configuration file.
     pub development: Option<Development>,
     /// The keys that seal and open exchange tokens.
     pub exchange: KeyRing,
-    /// How to serve them.
-    pub server: Server,
+    /// The settings of the server.
+    pub server: ServerSettings,
 }
 
-/// How to serve. Changing any of it takes a restart.
+/// The settings of the server. Changing any of them requires a restart.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Server {
-    /// Where health and metrics are served.
+pub struct ServerSettings {
+    /// The address of the admin listener, for health and metrics.
     pub admin_listen: SocketAddr,
-    /// Memory the store may use as a cache.
+    /// Bytes of memory that the store may use as a cache.
     pub cache_bytes: u64,
-    /// How many connections of clients there may be, and how long each may take.
+    /// The limits on client connections.
     pub connections: Connections,
-    /// Where profiles are stored.
+    /// The data directory.
     pub data_dir: PathBuf,
-    /// What an answer promises.
-    pub durability: Durability,
-    /// Where clients are served.
+    /// The durability of an acknowledged change.
+    pub durability: DurabilitySetting,
+    /// The address of the client listener.
     pub listen: SocketAddr,
-    /// How long outcomes are kept.
+    /// The retention of outcomes.
     pub outcomes: Retention,
-    /// Threads that serve requests; one a processor, if `None`.
+    /// The number of worker threads. `None`: one per processor.
     pub workers: Option<usize>,
 }
 
-/// What an answer promises about the change it acknowledges.
+/// The durability of an acknowledged change.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
-pub enum Durability {
+pub enum DurabilitySetting {
     /// The change is on disk.
     #[default]
     Flushed,
@@ -95,34 +93,34 @@ pub enum Durability {
     Relaxed,
 }
 
-impl FromStr for Durability {
+impl FromStr for DurabilitySetting {
     type Err = InvalidDurability;
 
-    fn from_str(text: &str) -> Result<Durability, InvalidDurability> {
+    fn from_str(text: &str) -> Result<DurabilitySetting, InvalidDurability> {
         match text {
-            "flushed" => Ok(Durability::Flushed),
-            "relaxed" => Ok(Durability::Relaxed),
+            "flushed" => Ok(DurabilitySetting::Flushed),
+            "relaxed" => Ok(DurabilitySetting::Relaxed),
             _ => Err(InvalidDurability),
         }
     }
 }
 
-/// Some text names no [`Durability`].
+/// The text is not a [`DurabilitySetting`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("must be \"flushed\" or \"relaxed\"")]
 pub struct InvalidDurability;
 
 impl ServeArguments {
-    /// What these arguments mean, together with the file they name.
+    /// Builds the configuration from these arguments and the file they name.
     ///
-    /// Called again to reload: the companies may then be replaced, and a server
-    /// that compares unequal takes a restart. An error changes nothing.
+    /// A reload calls this again. It may replace the companies. If the server settings differ, they
+    /// need a restart. An error changes nothing.
     pub fn configure(&self) -> Result<Configuration, SettingsError> {
         match &self.config {
             Some(path) => {
                 let file = read(path)?;
                 let server = self.server(Some(&file))?;
-                let File { companies, exchange_keys, .. } = file;
+                let ConfigurationFile { companies, exchange_keys, .. } = file;
                 let exchange = key_ring(exchange_keys)?;
                 Ok(Configuration { companies, development: None, exchange, server })
             }
@@ -137,13 +135,13 @@ impl ServeArguments {
                 return Err(SettingsError::ExposedDevelopment { address, flag });
             }
         }
-        let (development, company) = Development::invent()?;
+        let (development, company) = Development::generate()?;
         let companies = Companies::from_iter([company]);
         let exchange = key_ring(Vec::new())?;
         Ok(Configuration { companies, development: Some(development), exchange, server })
     }
 
-    fn server(&self, file: Option<&File>) -> Result<Server, SettingsError> {
+    fn server(&self, file: Option<&ConfigurationFile>) -> Result<ServerSettings, SettingsError> {
         let listen = self.listen.or(file.and_then(|file| file.listen)).unwrap_or(LISTEN);
         let admin_listen = self.admin_listen.or(file.and_then(|file| file.admin_listen));
         let admin_listen = admin_listen.unwrap_or(ADMIN_LISTEN);
@@ -154,7 +152,7 @@ impl ServeArguments {
         let data_dir = self.data_dir.clone().or(file.and_then(|file| file.data_dir.clone()));
         let durability = self.durability.or(file.and_then(|file| file.durability));
         let workers = self.workers.or(file.and_then(|file| file.workers));
-        Ok(Server {
+        Ok(ServerSettings {
             admin_listen,
             cache_bytes: cache_mib.unwrap_or(limits::CACHE_MIB) * 1024 * 1024,
             connections: file.map(|file| file.connections).unwrap_or_default(),
@@ -167,17 +165,16 @@ impl ServeArguments {
     }
 }
 
-/// The keys as configured, or else one that nobody knows and that is gone with
-/// the process.
-fn key_ring(keys: Vec<ExchangeKey>) -> Result<KeyRing, NoRandomness> {
+/// The configured keys, or a generated key that exists only in this process.
+fn key_ring(keys: Vec<ExchangeKey>) -> Result<KeyRing, NoEntropy> {
     let mut keys = keys.into_iter();
     match keys.next() {
-        Some(minting) => Ok(KeyRing::new(minting, keys)),
-        None => Ok(KeyRing::new(ExchangeKey::id_generator()?, [])),
+        Some(current) => Ok(KeyRing::new(current, keys)),
+        None => Ok(KeyRing::new(ExchangeKey::generate()?, [])),
     }
 }
 
-/// What went wrong, and every cause of it that is known, in one line.
+/// The error and its chain of causes, in one line.
 pub fn chain(error: &(dyn Error + 'static)) -> String {
     let mut told = error.to_string();
     let mut cause = error.source();
@@ -189,7 +186,7 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
 }
 
 impl CheckArguments {
-    /// What a right file holds, for people. A wrong one is the error.
+    /// Validates the configuration file and summarizes it.
     pub fn check(&self) -> Result<Summary, SettingsError> {
         let arguments = ServeArguments { config: Some(self.config.clone()), ..Default::default() };
         let companies = arguments.configure()?.companies;
@@ -200,12 +197,12 @@ impl CheckArguments {
     }
 }
 
-/// What a right configuration file holds.
+/// The summary of a valid configuration file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Summary {
-    /// How many companies it configures.
+    /// The number of companies.
     pub companies: usize,
-    /// How many keys they have together.
+    /// The number of private keys of all companies.
     pub keys: usize,
 }
 
@@ -215,39 +212,39 @@ impl fmt::Display for Summary {
     }
 }
 
-/// Why the gateway cannot start, or reload, with these settings.
+/// Why the settings are invalid.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettingsError {
-    /// Without a configuration file, somebody else could reach the gateway.
+    /// There is no configuration file, and the address is reachable from other hosts.
     #[error(
         "--{flag} {address} can be reached from other machines: name a configuration file \
          with --config, or listen on 127.0.0.1 for development"
     )]
     ExposedDevelopment {
-        /// Where it would have listened.
+        /// The address.
         address: SocketAddr,
-        /// The flag that says so.
+        /// The flag of the address.
         flag: &'static str,
     },
-    /// The configuration file says something that cannot be.
+    /// The configuration file is invalid.
     #[error("{} is not a valid configuration:{problems}", path.display())]
     Invalid {
         /// The configuration file.
         path: PathBuf,
-        /// All that is wrong with it.
+        /// All problems of the file.
         problems: Problems,
     },
-    /// No private key could be made.
+    /// A private key could not be generated.
     #[error(transparent)]
-    NoRandomness(#[from] NoRandomness),
-    /// Clients would be served health and metrics.
-    #[error("clients, and health and metrics, cannot both be served at {address}")]
+    NoEntropy(#[from] NoEntropy),
+    /// Both listeners have the same address.
+    #[error("the client listener and the admin listener cannot both use {address}")]
     SharedAddress {
-        /// The address both have.
+        /// The address.
         address: SocketAddr,
     },
-    /// The configuration file is no configuration file.
+    /// The path is not a configuration file.
     #[error("{} is larger than {} bytes", path.display(), limits::CONFIGURATION_BYTES)]
     TooLarge {
         /// The configuration file.
@@ -258,12 +255,12 @@ pub enum SettingsError {
     Unreadable {
         /// The configuration file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
 }
 
-fn read(path: &Path) -> Result<File, SettingsError> {
+fn read(path: &Path) -> Result<ConfigurationFile, SettingsError> {
     let unreadable = |source| SettingsError::Unreadable { path: path.to_owned(), source };
     let mut text = String::new();
     let mut file = fs::File::open(path).map_err(unreadable)?.take(limits::CONFIGURATION_BYTES + 1);
@@ -271,7 +268,7 @@ fn read(path: &Path) -> Result<File, SettingsError> {
     if file.limit() == 0 {
         return Err(SettingsError::TooLarge { path: path.to_owned() });
     }
-    File::parse(&text)
+    ConfigurationFile::parse(&text)
         .map_err(|problems| SettingsError::Invalid { path: path.to_owned(), problems })
 }
 

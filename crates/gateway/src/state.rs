@@ -1,82 +1,85 @@
-//! What all requests share.
+//! The state that all requests share.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use profile_protocol::CompanyId;
 use profile_store::Store;
 
 use crate::{
-    api::Endpoint,
+    capacity::{body_budget::BodyBudget, company_slots::CompanySlots, rate_limiter::RateLimiter},
+    client::exchange_token::KeyRing,
     clock::Clock,
-    companies::CompanyDirectory,
-    exchange::KeyRing,
-    meters::Meters,
-    quota::Quotas,
-    refusal,
-    room::Rooms,
+    endpoints::Endpoint,
+    http::refusal,
+    limits,
+    metrics::Metrics,
     settings::{Configuration, Connections},
-    turns::Turns,
+    tenants::directory::CompanyDirectory,
 };
 
-/// What all requests share. One for each process.
+/// The state that all requests share. There is one per process.
 #[derive(Debug)]
-pub struct Gateway {
-    /// What each company has used of the windows of each endpoint of its own.
-    pub(crate) api_quotas: Quotas<(CompanyId, Endpoint)>,
-    /// How many connections there may be, and how long each may take.
+pub struct GatewayState {
+    /// The rate-limit windows of each company at each endpoint of `/api`.
+    pub(crate) api_rate_limiter: RateLimiter<(CompanyId, Endpoint)>,
+    /// The limits on client connections.
     pub(crate) connections: Connections,
     /// The clocks.
     pub clock: Clock,
-    /// The turns of bulk imports.
-    pub(crate) imports: Turns,
+    /// The slots in which bulk imports run.
+    pub(crate) import_slots: CompanySlots,
+    /// The slots in which large bodies are decompressed and parsed.
+    pub(crate) large_body_slots: CompanySlots,
     /// The companies served.
     pub companies: CompanyDirectory,
-    /// What is counted and timed.
-    pub meters: Meters,
-    /// What each company has used of its windows.
-    pub quotas: Quotas,
-    /// How much of bodies may be in memory.
-    pub(crate) rooms: Rooms,
-    /// The profiles.
+    /// The metrics.
+    pub metrics: Metrics,
+    /// The rate-limit windows of each company at the client endpoint.
+    pub client_rate_limiter: RateLimiter,
+    /// The memory budget for request bodies.
+    pub(crate) body_budget: BodyBudget,
+    /// The profile store.
     pub store: Store,
-    // Invariant: held for as long as it takes to copy the pointer.
-    exchange: RwLock<Arc<KeyRing>>,
+    exchange: ArcSwap<KeyRing>,
 }
 
-impl Gateway {
-    /// Serves what is configured, out of this store.
-    pub fn new(configuration: Configuration, store: Store) -> Gateway {
+impl GatewayState {
+    /// Creates the state from a configuration and an open store.
+    pub fn new(configuration: Configuration, store: Store) -> GatewayState {
         let Configuration { companies, exchange, development: _, server } = configuration;
-        let rooms = Rooms::of(companies.len());
-        Gateway {
-            api_quotas: Quotas::default(),
+        let body_budget = BodyBudget::for_companies(companies.len());
+        GatewayState {
+            api_rate_limiter: RateLimiter::default(),
             connections: server.connections,
             clock: Clock::start(),
-            imports: Turns::default(),
+            import_slots: CompanySlots::new(limits::IMPORTS_AT_ONCE),
+            large_body_slots: CompanySlots::new(limits::LARGE_BODIES_AT_ONCE),
             companies: CompanyDirectory::new(companies),
-            meters: Meters::new(&refusal::codes()),
-            quotas: Quotas::default(),
-            rooms,
+            metrics: Metrics::new(&refusal::codes()),
+            client_rate_limiter: RateLimiter::default(),
+            body_budget,
             store,
-            exchange: RwLock::new(Arc::new(exchange)),
+            exchange: ArcSwap::from_pointee(exchange),
         }
     }
 
-    /// The keys that seal and open exchange tokens now.
+    /// The keys that seal and open exchange tokens.
     pub fn exchange(&self) -> Arc<KeyRing> {
-        Arc::clone(&self.exchange.read().unwrap_or_else(PoisonError::into_inner))
+        self.exchange.load_full()
     }
 
-    /// Serves what is configured anew. How it is served takes a restart to change.
+    /// Applies a new configuration. Settings of the server itself need a restart.
     pub fn reload(&self, configuration: Configuration) {
         let Configuration { companies, exchange, development: _, server: _ } = configuration;
-        *self.exchange.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(exchange);
+        self.exchange.store(Arc::new(exchange));
         self.companies.replace(companies);
         let current = self.companies.current();
         let is_served = |company: &CompanyId| current.find(company.as_str()).is_some();
-        self.quotas.retain(is_served);
-        self.api_quotas.retain(|(company, _)| is_served(company));
-        self.imports.retain(is_served);
-        self.rooms.divide(current.len());
+        self.client_rate_limiter.retain(is_served);
+        self.api_rate_limiter.retain(|(company, _)| is_served(company));
+        self.import_slots.retain(is_served);
+        self.large_body_slots.retain(is_served);
+        self.body_budget.set_companies(current.len());
     }
 }

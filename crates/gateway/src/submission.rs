@@ -1,4 +1,4 @@
-//! From a request to what the store is asked, and what came of it.
+//! Turns a parsed request into a submission to the store, and stores it.
 
 use std::sync::Arc;
 
@@ -6,36 +6,39 @@ use actix_web::{http::header::HeaderMap, web::Data};
 use profile_protocol::ProfileRequest;
 use profile_store::{Caller, Claims, Effect, Intent, Outcome, StoreError, Submission, Unsigned};
 
-use crate::{companies::Company, meters, refusal::Refusal, room::Share, state::Gateway};
+use crate::{
+    capacity::body_budget::BodyPermit, http::refusal::Refusal, metrics, state::GatewayState,
+    tenants::directory::Company,
+};
 
-/// What a request of the company's own server asks of the store.
-pub(crate) fn of_server(
-    gateway: &Gateway,
+/// The submission for a request with a private key.
+pub(crate) fn from_server(
+    gateway: &GatewayState,
     company: &Company,
     intent: Intent,
     request: ProfileRequest,
 ) -> Result<Submission, Refusal> {
-    of(gateway, company, Caller::Server, intent, request, Ok(()))
+    new_submission(gateway, company, Caller::Server, intent, request, Ok(()))
 }
 
-/// What a request of a page or app asks of the store. Whom it names counts only if
-/// the company signed that, where the company wants it signed.
-pub(crate) fn of_client(
-    gateway: &Gateway,
+/// The submission for a request to the client endpoint. If the company requires signed identity,
+/// the identifiers count only with a valid signature.
+pub(crate) fn from_client(
+    gateway: &GatewayState,
     company: &Company,
     headers: &HeaderMap,
     request: ProfileRequest,
 ) -> Result<Submission, Refusal> {
     let now = gateway.clock.unix_seconds();
     let signed = match &company.signed_identity {
-        Some(signed) => signed.judge(&company.id, &request, headers, now),
+        Some(signed) => signed.check(&company.id, &request, headers, now),
         None => Ok(()),
     };
-    of(gateway, company, Caller::Client, Intent::Upsert, request, signed)
+    new_submission(gateway, company, Caller::Client, Intent::Upsert, request, signed)
 }
 
-fn of(
-    gateway: &Gateway,
+fn new_submission(
+    gateway: &GatewayState,
     company: &Company,
     caller: Caller,
     intent: Intent,
@@ -62,38 +65,38 @@ fn of(
     })
 }
 
-/// Stores it. An outcome means that it is stored. The share of the room for bodies is
-/// kept until then.
+/// Stores the submission. An outcome means that the change is stored. The permit is kept until
+/// then.
 pub(crate) async fn store(
-    gateway: &Data<Gateway>,
+    gateway: &Data<GatewayState>,
     submission: Submission,
-    share: Share,
+    permit: BodyPermit,
 ) -> Result<Outcome, Refusal> {
     let company = submission.company.clone();
     let committing = gateway.clock.elapsed();
     let storing = Data::clone(gateway);
-    // Whoever hangs up does not take back what they submitted, nor what it takes up.
+    // A client that disconnects cancels neither the submission nor its permit.
     let outcome = actix_web::rt::spawn(async move {
         let outcome = storing.store.submit(submission).await;
-        drop(share);
+        drop(permit);
         outcome
     });
     let outcome = outcome.await.unwrap_or(Err(StoreError::Unavailable));
-    gateway.meters.committed(gateway.clock.elapsed().saturating_sub(committing));
+    gateway.metrics.committed(gateway.clock.elapsed().saturating_sub(committing));
     let outcome = outcome.map_err(Refusal::Store)?;
-    gateway.meters.accepted(effect(&outcome));
+    gateway.metrics.accepted(effect(&outcome));
     tracing::debug!(%company, effect = outcome.effect.as_str(), "stored a request");
     Ok(outcome)
 }
 
-pub(crate) fn effect(outcome: &Outcome) -> meters::Effect {
+pub(crate) fn effect(outcome: &Outcome) -> metrics::ProfileEffect {
     match outcome.effect {
-        Effect::Created => meters::Effect::Created,
-        Effect::Updated if outcome.absorbed().next().is_some() => meters::Effect::Merged,
-        Effect::Updated => meters::Effect::Updated,
-        Effect::Unchanged => meters::Effect::Unchanged,
-        Effect::Unmerged => meters::Effect::Unmerged,
-        Effect::Deleted => meters::Effect::Deleted,
-        Effect::Unidentified => meters::Effect::Unidentified,
+        Effect::Created => metrics::ProfileEffect::Created,
+        Effect::Updated if outcome.absorbed().next().is_some() => metrics::ProfileEffect::Merged,
+        Effect::Updated => metrics::ProfileEffect::Updated,
+        Effect::Unchanged => metrics::ProfileEffect::Unchanged,
+        Effect::Unmerged => metrics::ProfileEffect::Unmerged,
+        Effect::Deleted => metrics::ProfileEffect::Deleted,
+        Effect::Unidentified => metrics::ProfileEffect::Unidentified,
     }
 }

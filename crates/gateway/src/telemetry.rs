@@ -1,4 +1,4 @@
-//! Telemetry: where log lines go, and what they look like.
+//! Logging: the destination and the format of log lines.
 
 use std::io::{self, IsTerminal};
 
@@ -10,64 +10,63 @@ use tracing_subscriber::{
     util::{SubscriberInitExt, TryInitError},
 };
 
-/// Sends log lines that pass `filter` to standard error from now on: for people if
-/// that is a terminal, and one JSON object a line otherwise.
+/// Writes log lines that pass `filter` to standard error: readable text on a terminal, one JSON
+/// object per line otherwise.
 ///
-/// A filter is a level, or a list like `warn,gateway=debug`. A bare word that is no
-/// level is an error: it would turn on one target of that name, and all others off.
+/// A filter is a level, or a list such as `warn,gateway=debug`. A bare word that is not a level is
+/// an error: it would enable one target of that name and disable all others.
 pub fn init(filter: &str) -> Result<(), TelemetryError> {
-    let format = if io::stderr().is_terminal() { Format::Human } else { Format::Json };
+    let format = if io::stderr().is_terminal() { LogFormat::Human } else { LogFormat::Json };
     subscriber(filter, format, io::stderr)?.try_init()?;
     Ok(())
 }
 
-/// Why there is nowhere to log to.
+/// Why logging could not be set up.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TelemetryError {
-    /// Logging was set up before.
+    /// Logging is already set up.
     #[error("logging is already set up")]
     AlreadySetUp(#[from] TryInitError),
-    /// The filter has no meaning.
+    /// The filter is invalid.
     #[error(transparent)]
-    Filter(#[from] InvalidFilter),
+    Filter(#[from] InvalidLogFilter),
 }
 
-/// Some text is no log filter.
+/// The text is not a log filter.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("the log filter must be a level, or a list as in warn,gateway=debug")]
-pub struct InvalidFilter;
+pub struct InvalidLogFilter;
 
-/// Where the HTTP library logs, as an error, each connection on which something
-/// else than HTTP came. Anybody can make it do so without end, and nobody who runs
-/// a gateway can mend it.
+/// The target at which the HTTP library logs each connection that sends malformed HTTP, as an
+/// error. Any client can cause such lines without end, and the operator cannot prevent them.
 const BROKEN_HTTP: &str = "actix_http::h1::dispatcher";
 
 #[derive(Clone, Copy, Debug)]
-enum Format {
+enum LogFormat {
     Human,
     Json,
 }
 
 fn subscriber<W>(
     filter: &str,
-    format: Format,
+    format: LogFormat,
     writer: W,
-) -> Result<Box<dyn Subscriber + Send + Sync>, InvalidFilter>
+) -> Result<Box<dyn Subscriber + Send + Sync>, InvalidLogFilter>
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     let meaningful = |part: &str| part.contains('=') || part.parse::<LevelFilter>().is_ok();
     if !filter.split(',').all(|part| meaningful(part.trim())) {
-        return Err(InvalidFilter);
+        return Err(InvalidLogFilter);
     }
-    // First, so that a filter that names the target decides.
+    // The target's own directive comes first, so that a filter that names the target wins.
     let filter = EnvFilter::builder().parse(format!("{BROKEN_HTTP}=off,{filter}"));
-    let filter = filter.or(Err(InvalidFilter))?;
+    let filter = filter.or(Err(InvalidLogFilter))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     Ok(match format {
-        Format::Human => Box::new(builder.finish()),
-        Format::Json => Box::new(builder.json().flatten_event(true).finish()),
+        LogFormat::Human => Box::new(builder.finish()),
+        LogFormat::Json => Box::new(builder.json().flatten_event(true).finish()),
     })
 }
 
@@ -77,8 +76,8 @@ mod tests {
 
     use super::*;
 
-    /// What is logged under a filter by one line each of error, info and debug.
-    fn logged(filter: &str, format: Format) -> String {
+    /// The messages logged under a filter, from one line each of error, info and debug.
+    fn logged(filter: &str, format: LogFormat) -> String {
         let written = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&written);
         let writer = move || Sink(Arc::clone(&sink));
@@ -107,22 +106,22 @@ mod tests {
 
     #[test]
     fn a_filter_decides_what_is_logged() {
-        assert_eq!(logged("error", Format::Human).lines().count(), 1);
-        assert_eq!(logged("info", Format::Human).lines().count(), 2);
-        assert_eq!(logged("warn,gateway=debug", Format::Human).lines().count(), 3);
-        assert_eq!(logged("off", Format::Human), "");
+        assert_eq!(logged("error", LogFormat::Human).lines().count(), 1);
+        assert_eq!(logged("info", LogFormat::Human).lines().count(), 2);
+        assert_eq!(logged("warn,gateway=debug", LogFormat::Human).lines().count(), 3);
+        assert_eq!(logged("off", LogFormat::Human), "");
     }
 
     #[test]
     fn what_is_no_http_is_only_logged_where_that_is_asked_for() {
-        assert!(!logged("trace", Format::Human).contains("stream error"));
-        let asked = logged("off,actix_http::h1::dispatcher=error", Format::Human);
+        assert!(!logged("trace", LogFormat::Human).contains("stream error"));
+        let asked = logged("off,actix_http::h1::dispatcher=error", LogFormat::Human);
         assert!(asked.contains("stream error"), "{asked}");
     }
 
     #[test]
     fn json_is_one_object_a_line_with_its_fields_on_top() {
-        let logged = logged("error", Format::Json);
+        let logged = logged("error", LogFormat::Json);
         assert!(logged.starts_with('{') && logged.ends_with("}\n"), "{logged}");
         assert!(logged.contains(r#""message":"flush failed""#), "{logged}");
         assert!(logged.contains(r#""status":503"#), "{logged}");
@@ -131,7 +130,7 @@ mod tests {
     #[test]
     fn a_filter_without_a_meaning_is_an_error() {
         for filter in ["gateway=loud", "loud", "info,gateway"] {
-            assert!(subscriber(filter, Format::Json, io::sink).is_err(), "{filter}");
+            assert!(subscriber(filter, LogFormat::Json, io::sink).is_err(), "{filter}");
         }
     }
 }

@@ -197,7 +197,7 @@ where
 fn bound(operator: Operator, value: &Literal<'_>) -> Result<Bound, InvalidFilter> {
     let Some(Instant { floor, ceiling }) = Instant::parse(&value.text) else {
         let null = !value.quoted && value.text == "null";
-        let fault = if null { FilterFault::Null } else { FilterFault::DecisionContext };
+        let fault = if null { FilterFault::Null } else { FilterFault::Time };
         return Err(InvalidFilter { offset: value.offset, fault });
     };
     let since_1970 = |milliseconds: i64| u64::try_from(milliseconds).unwrap_or(0);
@@ -366,7 +366,7 @@ pub enum FilterFault {
     #[error("must not ask for null: what a profile lacks cannot be asked for")]
     Null,
     #[error("must have a date with a time there, such as 2023-03-01T01:00:00Z")]
-    DecisionContext,
+    Time,
     #[error("must have a valid email address there, which {0}")]
     Email(InvalidEmail),
     #[error("must have a valid phone number there, which {0}")]

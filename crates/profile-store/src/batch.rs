@@ -1,134 +1,347 @@
-//! What a batch of requests reads and changes, before any of it is written.
+//! One company's or several companies' requests, decided together and without I/O.
 //!
-//! Requests of one batch are decided in order, and each sees what those before
-//! it did: a view is the engine's state with their changes laid over it.
+//! A batch names what it needs ([`Batch::needs`]), is fed ([`Batch::feed`],
+//! [`Batch::feed_scan`]), decides one request after the other, and gives out the writes.
 
 mod commands;
+mod stored;
+mod undo;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 
-use profile_protocol::{CompanyId, IdentifierKind, ProfileId};
+use profile_protocol::{CompanyId, ProfileId};
 
+use self::stored::{Stored, pointer_key};
 use crate::{
-    Caller, ClaimOutcome, ClaimResult, ClaimSource, Decision, DecisionContext, DecisionError,
-    Effect, Identifier, InvalidRecord, Merge, Outcome, Profile, ProfileIdentifiers, ProfileRef,
-    StoredProfile, Submission, Undo, Unmerged, decide,
-    decide::empty_outcome::{empty_outcome, list_bounded},
-    decide::unmerge::{Unmerge, unmerge},
-    engine::{Engine, EngineError, Key, Value, Write},
-    layout::index,
-    layout::key,
-    layout::record::{self, OutcomeSegment},
-    store::StoreError,
+    Decision, DecisionContext, DecisionError, InvalidRecord, Merge, Outcome, ProfileIdentifiers,
+    ProfileRef, StoreError, StoredProfile, Submission, Timestamp, decide,
+    engine::{Key, Order, Scan, Value, Write},
+    layout::{
+        key::{self, KeyKind},
+        record,
+    },
+    limits,
 };
 
-/// A profile as far as the view knows.
-#[derive(Debug)]
-enum Slot {
-    Absent,
-    Present(Box<StoredProfile>),
-    Unreadable(InvalidRecord),
+/// What a request has to know before it can be decided.
+#[derive(Clone, Debug)]
+pub(crate) enum Wants<'r> {
+    /// The profiles that these lead to.
+    Profiles(&'r CompanyId, Vec<&'r ProfileRef>),
+    /// The profiles of these ids.
+    Merge(&'r CompanyId, [ProfileId; 2]),
+    /// The profile that this leads to, and all keys that lead to that profile.
+    Deletion(&'r CompanyId, &'r ProfileRef),
+    /// The merge of this absorbed profile, and the later merges that built on it.
+    Undo(&'r CompanyId, ProfileId),
+    /// The bulk imports that are kept, if this one is new.
+    Import(&'r CompanyId, ProfileId),
 }
 
-/// What was stored of a profile before the batch.
+/// What a batch has to read next.
 #[derive(Debug)]
-struct Loaded {
+pub(crate) enum Needs {
+    Keys(Vec<Key>),
+    Scan(Scan),
+}
+
+/// What a key was named for. The values are fed in the order of the keys.
+#[derive(Debug)]
+enum Asked {
+    Newest(CompanyId),
+    Pointer(Key),
+    /// Two keys: the profile's record, and that of its newest outcome.
+    Profile(ToRead),
+    Merge(ProfileId),
+    Import,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Step {
+    Pointers,
+    Profiles,
+    /// What commands need beyond profiles.
+    Rest,
+    Done,
+}
+
+/// What is left to read for a command.
+#[derive(Clone, Debug)]
+enum Command {
+    Deletion(CompanyId, ProfileRef),
+    Undo(CompanyId, ProfileId),
+    Import(CompanyId),
+}
+
+/// What one request may lead to a profile by.
+#[derive(Debug)]
+struct Lead {
+    request: usize,
     company: CompanyId,
-    /// Its keys in the orders of profiles.
-    entries: Vec<Key>,
+    pointer: Key,
+    id: Option<ProfileId>,
 }
 
-/// The engine's state with a batch's changes laid over it.
-#[derive(Debug, Default)]
+/// A profile to be read, for the first request that needs it.
+#[derive(Debug)]
+struct ToRead {
+    request: usize,
+    key: Key,
+    id: ProfileId,
+}
+
+/// Requests that are decided and committed together.
+#[derive(Debug)]
 pub(crate) struct Batch {
-    /// Identifiers and aliases, and the profiles they lead to, if that can be read.
-    pointers: HashMap<Key, Result<Option<ProfileId>, InvalidRecord>>,
-    profiles: HashMap<Key, Slot>,
-    changed_pointers: HashSet<Key>,
-    changed_profiles: HashMap<Key, Loaded>,
-    /// The newest outcomes of each company.
-    runs: HashMap<CompanyId, OutcomeSegment>,
-    /// Records that nothing in the batch reads.
-    records: Vec<Write>,
+    stored: Stored,
+    step: Step,
+    asked: Vec<Asked>,
+    keys: Vec<Key>,
+    leads: Vec<Lead>,
+    to_read: VecDeque<(ToRead, Key)>,
+    /// Bytes of profiles read for each request.
+    bytes: Vec<usize>,
+    command: Option<Command>,
+    merges: HashMap<ProfileId, Result<Merge, InvalidRecord>>,
+    /// Whether the record of the bulk import exists already.
+    import_exists: bool,
+    imports: Vec<Key>,
 }
 
 impl Batch {
-    /// Reads all that deciding these submissions takes: first what their claims
-    /// lead to, then the profiles themselves.
-    pub(crate) async fn load(
-        engine: &dyn Engine,
-        submissions: impl Iterator<Item = &Submission> + Clone,
-    ) -> Result<Batch, EngineError> {
-        let named = submissions
-            .flat_map(|s| s.claims.made().iter().map(|claim| (&s.company, &claim.target)));
-        Batch::load_named(engine, named).await
-    }
-
-    /// Reads whom these lead to, each of a company.
-    pub(crate) async fn load_named<'n>(
-        engine: &dyn Engine,
-        all: impl Iterator<Item = (&'n CompanyId, &'n ProfileRef)> + Clone,
-    ) -> Result<Batch, EngineError> {
-        let mut view = Batch::default();
-        view.read_pointers(engine, all.clone().map(|(company, named)| pointer_key(company, named)))
-            .await?;
-        let led_to = all.flat_map(|(company, named)| {
-            let pointed = view.pointers.get(&pointer_key(company, named));
-            let pointed = pointed.and_then(|pointer| pointer.ok().flatten());
-            let named = match named {
-                ProfileRef::Id(id) => Some(*id),
-                ProfileRef::Identifier(_) => None,
-            };
-            pointed.into_iter().chain(named).map(|id| (key::profile(company, id), id))
-        });
-        let profiles: HashMap<Key, ProfileId> = led_to.collect();
-        view.read_profiles(engine, profiles).await?;
-        Ok(view)
-    }
-
-    async fn read_pointers(
-        &mut self,
-        engine: &dyn Engine,
-        keys: impl Iterator<Item = Key>,
-    ) -> Result<(), EngineError> {
-        let keys: Vec<Key> = keys.collect::<HashSet<Key>>().into_iter().collect();
-        let values = engine.read(&keys).await?;
-        for (key, value) in keys.into_iter().zip(values) {
-            let id = value.map(|value| record::decode_id(&value)).transpose();
-            self.pointers.insert(key, id);
+    /// A batch of these requests. A command that is more than a submission or a manual merge is a
+    /// batch of its own.
+    pub(crate) fn new<'r>(requests: impl Iterator<Item = Wants<'r>>) -> Batch {
+        let mut batch = Batch {
+            stored: Stored::default(),
+            step: Step::Pointers,
+            asked: Vec::new(),
+            keys: Vec::new(),
+            leads: Vec::new(),
+            to_read: VecDeque::new(),
+            bytes: Vec::new(),
+            command: None,
+            merges: HashMap::new(),
+            import_exists: false,
+            imports: Vec::new(),
+        };
+        let mut seen = HashSet::new();
+        for (request, wants) in requests.enumerate() {
+            batch.bytes.push(0);
+            batch.want(request, wants, &mut seen);
         }
-        Ok(())
+        batch
     }
 
-    async fn read_profiles(
-        &mut self,
-        engine: &dyn Engine,
-        ids: HashMap<Key, ProfileId>,
-    ) -> Result<(), EngineError> {
-        let (keys, ids): (Vec<Key>, Vec<ProfileId>) = ids.into_iter().unzip();
-        let values = engine.read(&keys).await?;
-        for ((key, id), value) in keys.into_iter().zip(ids).zip(values) {
-            let slot = match value.map(|value| record::decode_stored_profile(id, value)) {
-                None => Slot::Absent,
-                Some(Ok(profile)) => Slot::Present(Box::new(profile)),
-                Some(Err(error)) => Slot::Unreadable(error),
-            };
-            self.profiles.insert(key, slot);
+    fn want(&mut self, request: usize, wants: Wants<'_>, seen: &mut HashSet<Key>) {
+        match wants {
+            Wants::Profiles(company, targets) => {
+                self.want_newest(company, seen);
+                targets
+                    .into_iter()
+                    .for_each(|target| self.want_target(request, company, target, seen));
+            }
+            Wants::Merge(company, ids) => {
+                self.want_newest(company, seen);
+                for id in ids {
+                    self.want_target(request, company, &ProfileRef::Id(id), seen);
+                }
+            }
+            Wants::Deletion(company, target) => {
+                self.want_newest(company, seen);
+                self.want_target(request, company, target, seen);
+                self.command = Some(Command::Deletion(company.clone(), target.clone()));
+            }
+            Wants::Undo(company, absorbed) => {
+                self.want_newest(company, seen);
+                self.want_target(request, company, &ProfileRef::Id(absorbed), seen);
+                self.ask(Asked::Merge(absorbed), key::merge(company, absorbed));
+                self.command = Some(Command::Undo(company.clone(), absorbed));
+            }
+            Wants::Import(company, id) => {
+                self.ask(Asked::Import, key::import(company, id));
+                self.command = Some(Command::Import(company.clone()));
+            }
         }
-        Ok(())
     }
 
-    /// Decides one submission against what is stored and what those before it
-    /// did. An error changes nothing.
-    pub(crate) fn decide(
+    fn want_newest(&mut self, company: &CompanyId, seen: &mut HashSet<Key>) {
+        let key = key::newest_outcome(company);
+        if seen.insert(key.clone()) {
+            self.ask(Asked::Newest(company.clone()), key);
+        }
+    }
+
+    fn want_target(
+        &mut self,
+        request: usize,
+        company: &CompanyId,
+        target: &ProfileRef,
+        seen: &mut HashSet<Key>,
+    ) {
+        let pointer = pointer_key(company, target);
+        if seen.insert(pointer.clone()) {
+            self.ask(Asked::Pointer(pointer.clone()), pointer.clone());
+        }
+        let id = match target {
+            ProfileRef::Id(id) => Some(*id),
+            ProfileRef::Identifier(_) => None,
+        };
+        self.leads.push(Lead { request, company: company.clone(), pointer, id });
+    }
+
+    fn ask(&mut self, asked: Asked, key: Key) {
+        self.asked.push(asked);
+        self.keys.push(key);
+    }
+
+    /// What to read next; `None` when every request can be decided that [`Batch::ready`] counts.
+    pub(crate) fn needs(&mut self) -> Option<Needs> {
+        loop {
+            let next = match self.step {
+                Step::Pointers => Step::Profiles,
+                Step::Profiles => {
+                    self.ask_for_profiles();
+                    if self.keys.is_empty() { Step::Rest } else { Step::Profiles }
+                }
+                Step::Rest => {
+                    if let Some(scan) = self.ask_for_rest() {
+                        self.step = Step::Done;
+                        return Some(Needs::Scan(scan));
+                    }
+                    Step::Done
+                }
+                Step::Done => return None,
+            };
+            let needs = std::mem::take(&mut self.keys);
+            self.step = next;
+            if !needs.is_empty() {
+                return Some(Needs::Keys(needs));
+            }
+        }
+    }
+
+    /// Takes in the values of the keys that [`Batch::needs`] named, in their order.
+    pub(crate) fn feed(&mut self, values: Vec<Option<Value>>) {
+        let mut values = values.into_iter();
+        for asked in std::mem::take(&mut self.asked) {
+            let value = values.next().flatten();
+            match asked {
+                Asked::Newest(company) => self.stored.insert_newest(company, value),
+                Asked::Pointer(key) => self.stored.insert_pointer(key, value),
+                Asked::Profile(ToRead { request, key, id }) => {
+                    let read = value.as_ref().map_or(0, Vec::len);
+                    self.bytes.iter_mut().skip(request).take(1).for_each(|bytes| *bytes += read);
+                    self.stored.insert_profile(key, id, value, values.next().flatten());
+                }
+                Asked::Merge(absorbed) => {
+                    let merge = value.map(|value| record::decode_merge(absorbed, &value));
+                    self.merges.extend(merge.map(|merge| (absorbed, merge)));
+                }
+                Asked::Import => self.import_exists = value.is_some(),
+            }
+        }
+        self.follow_leads();
+    }
+
+    /// Takes in the entries of the scan that [`Batch::needs`] named.
+    pub(crate) fn feed_scan(&mut self, entries: Vec<(Key, Value)>) {
+        self.imports = entries.into_iter().map(|(key, _)| key).collect();
+    }
+
+    /// Bytes of profiles that were read for each request.
+    pub(crate) fn bytes_read(&self) -> &[usize] {
+        &self.bytes
+    }
+
+    /// How many requests can be decided, from the first: those whose profiles were read before the
+    /// bound on bytes was reached, and at least one.
+    pub(crate) fn ready(&self) -> usize {
+        self.to_read.front().map_or(self.bytes.len(), |(next, _)| next.request)
+    }
+
+    /// Notes which profiles the pointers lead to, in the order of the requests.
+    fn follow_leads(&mut self) {
+        let mut seen = HashSet::new();
+        for Lead { request, company, pointer, id } in std::mem::take(&mut self.leads) {
+            for id in self.stored.target(&pointer).into_iter().chain(id) {
+                let key = key::profile(&company, id);
+                if seen.insert(key.clone()) {
+                    let outcome = key::profile_outcome(&company, id);
+                    self.to_read.push_back((ToRead { request, key, id }, outcome));
+                }
+            }
+        }
+    }
+
+    /// Asks for the next profiles, unless so much was read that the other requests have to wait.
+    fn ask_for_profiles(&mut self) {
+        let read: usize = self.bytes.iter().sum();
+        let full = limits::BATCH_BYTES <= read && 0 < self.ready();
+        let next = if full { 0 } else { limits::BATCH_READ.min(self.to_read.len()) };
+        for (profile, outcome) in self.to_read.drain(..next) {
+            self.keys.push(profile.key.clone());
+            self.keys.push(outcome);
+            self.asked.push(Asked::Profile(profile));
+        }
+    }
+
+    /// Asks for what a command needs beyond profiles.
+    fn ask_for_rest(&mut self) -> Option<Scan> {
+        match self.command.clone()? {
+            Command::Deletion(company, target) => {
+                let profile = self.stored.readable(&company, &target);
+                let keys = profile.map(|profile| keys_leading_to(&company, profile));
+                self.ask_for_pointers(keys.unwrap_or_default());
+                None
+            }
+            Command::Undo(company, absorbed) => {
+                self.ask_for_undo(&company, absorbed);
+                None
+            }
+            Command::Import(_) if self.import_exists => None,
+            Command::Import(company) => {
+                let prefix = key::prefix(&company, KeyKind::Import);
+                let (order, limit) = (Order::Ascending, limits::IMPORTS);
+                Some(Scan { prefix, after: None, order, limit })
+            }
+        }
+    }
+
+    fn ask_for_pointers(&mut self, keys: Vec<Key>) {
+        for key in keys.into_iter().collect::<HashSet<Key>>() {
+            if !self.stored.has_pointer(&key) {
+                self.ask(Asked::Pointer(key.clone()), key);
+            }
+        }
+    }
+
+    /// What a decision needs beside the request and the profiles: the next number, and a time that
+    /// is not before that of the company's newest outcome.
+    pub(crate) fn context(
+        &self,
+        company: &CompanyId,
+        now: Timestamp,
+        entropy: u128,
+    ) -> Result<DecisionContext, StoreError> {
+        let newest = self.stored.newest(company)?;
+        // Only damage has given out the last number there is.
+        let sequence = newest.sequence.checked_add(1).ok_or(StoreError::Damaged)?;
+        Ok(DecisionContext { now: newest.at.max(now), entropy, sequence })
+    }
+
+    /// Decides one submission against what is stored and what those before it changed. An error
+    /// changes nothing.
+    pub(crate) fn submit(
         &mut self,
         submission: &Submission,
         context: DecisionContext,
     ) -> Result<Outcome, StoreError> {
         let company = &submission.company;
         let claims = submission.claims.made().iter();
-        let reached: Vec<Option<&StoredProfile>> =
-            claims.map(|claim| self.reach(company, &claim.target)).collect::<Result<_, _>>()?;
+        let reached: Vec<Option<&StoredProfile>> = claims
+            .map(|claim| self.stored.reach(company, &claim.target))
+            .collect::<Result<_, _>>()?;
         let decision =
             decide(submission, &reached, context).map_err(|error| undecided(company, error))?;
         Ok(self.carry_out(company, decision))
@@ -139,297 +352,55 @@ impl Batch {
         let Decision { outcome, profile, merges } = decision;
         if let Some(profile) = profile {
             let absorbed = merges.iter().map(|merge| &merge.absorbed.identifiers);
-            self.move_identifiers(company, absorbed, [(profile.id, &profile.identifiers)]);
-            self.put(company, profile);
+            self.stored.move_identifiers(company, absorbed, [(profile.id, &profile.identifiers)]);
+            self.stored.put(company, profile);
         }
         for merge in merges {
-            self.bury(company, outcome.survivor, &merge);
+            self.stored.entomb(company, outcome.survivor, &merge);
         }
-        self.record_outcome(company, &outcome);
+        self.stored.record_outcome(company, &outcome);
         outcome
     }
 
-    /// The profile that this leads to.
-    fn reach(
-        &self,
-        company: &CompanyId,
-        named: &ProfileRef,
-    ) -> Result<Option<&StoredProfile>, StoreError> {
-        if let ProfileRef::Id(id) = named
-            && let Some(profile) = self.profile(company, *id)?
-        {
-            return Ok(Some(profile));
-        }
-        let Some(id) = self.pointer(company, &pointer_key(company, named))? else {
-            return Ok(None);
-        };
-        // A pointer that leads nowhere is damage: to take it for nobody would
-        // create a second profile for one person.
-        self.profile(company, id)?.map(Some).ok_or(StoreError::Damaged)
+    /// The number of the first new outcome of each company that has one.
+    pub(crate) fn new_outcomes(&self) -> impl Iterator<Item = (&CompanyId, u64)> {
+        self.stored.new_outcomes()
     }
 
-    /// What an identifier or alias leads to.
-    fn pointer(&self, company: &CompanyId, key: &Key) -> Result<Option<ProfileId>, StoreError> {
-        match self.pointers.get(key) {
-            None => Ok(None),
-            Some(&Ok(id)) => Ok(id),
-            Some(Err(error)) => {
-                tracing::error!(%company, %error, "an identifier leads to what is no profile id");
-                Err(StoreError::Damaged)
-            }
-        }
+    /// How many segments of outcomes will be written.
+    pub(crate) fn new_segments(&self) -> usize {
+        self.stored.new_segments()
     }
 
-    fn profile(
-        &self,
-        company: &CompanyId,
-        id: ProfileId,
-    ) -> Result<Option<&StoredProfile>, StoreError> {
-        match self.profiles.get(&key::profile(company, id)) {
-            None | Some(Slot::Absent) => Ok(None),
-            Some(Slot::Present(profile)) => Ok(Some(profile)),
-            Some(Slot::Unreadable(error)) => {
-                tracing::error!(%company, profile = %id, %error, "a profile's record cannot be read");
-                Err(StoreError::Damaged)
-            }
-        }
-    }
-
-    /// Lets every identifier lead to where it belongs after a change that made
-    /// these profiles what they are, and an end of those `gone`.
-    fn move_identifiers<'p>(
-        &mut self,
-        company: &CompanyId,
-        gone: impl IntoIterator<Item = &'p ProfileIdentifiers>,
-        after: impl IntoIterator<Item = (ProfileId, &'p ProfileIdentifiers)> + Clone,
-    ) {
-        let mut left: Vec<Identifier> =
-            gone.into_iter().flat_map(ProfileIdentifiers::iter).collect();
-        let mut moved = !left.is_empty();
-        for (id, identifiers) in after.clone() {
-            let before = self.profile(company, id).ok().flatten();
-            moved |= before.is_none_or(|before| before.identifiers != *identifiers);
-            left.extend(before.into_iter().flat_map(|before| before.identifiers.iter()));
-        }
-        if !moved {
-            return;
-        }
-        for identifier in left {
-            self.point(key::identifier(company, &identifier), None);
-        }
-        for (id, identifiers) in after {
-            for identifier in identifiers.iter() {
-                self.point(key::identifier(company, &identifier), Some(id));
-            }
-        }
-    }
-
-    fn put(&mut self, company: &CompanyId, profile: StoredProfile) {
-        let key = key::profile(company, profile.id);
-        self.change(company, key, Slot::Present(Box::new(profile)));
-    }
-
-    /// Changes a profile, and remembers where it stood if this is its first change.
-    fn change(&mut self, company: &CompanyId, key: Key, slot: Slot) {
-        let before = self.profiles.insert(key.clone(), slot);
-        self.changed_profiles.entry(key).or_insert_with(|| Loaded {
-            company: company.clone(),
-            entries: before.map(|slot| entries(company, &slot)).unwrap_or_default(),
-        });
-    }
-
-    /// Makes an end of an absorbed profile: its id, and every id that led to it,
-    /// leads to the survivor from now on.
-    fn bury(&mut self, company: &CompanyId, survivor: Option<ProfileId>, merge: &Merge) {
-        let absorbed = &merge.absorbed;
-        for id in absorbed.absorbed.iter().chain([&absorbed.id]) {
-            self.point(key::alias(company, *id), survivor);
-        }
-        self.change(company, key::profile(company, absorbed.id), Slot::Absent);
-        let value = Some(record::encode_merge(merge));
-        self.records.push(Write { key: key::merge(company, absorbed.id), value });
-    }
-
-    fn point(&mut self, key: Key, id: Option<ProfileId>) {
-        self.pointers.insert(key.clone(), Ok(id));
-        self.changed_pointers.insert(key);
-    }
-
-    /// Reads all that undoing the merge of this profile takes: the merge, and the
-    /// later ones that what it made took part in. Nothing if it was not merged into
-    /// another, or that was undone.
-    pub(crate) async fn load_merge(
-        engine: &dyn Engine,
-        company: &CompanyId,
-        absorbed: ProfileId,
-    ) -> Result<Option<(Batch, Merge, Vec<Merge>)>, EngineError> {
-        let values = engine.read(&[key::merge(company, absorbed)]).await?;
-        let Some(value) = values.into_iter().next().flatten() else { return Ok(None) };
-        let merge = record::decode_merge(absorbed, &value)?;
-        let identifiers = [&merge.survivor.identifiers, &merge.absorbed.identifiers];
-        let identifiers = identifiers.into_iter().flat_map(ProfileIdentifiers::iter);
-        let keys = identifiers.map(|identifier| key::identifier(company, &identifier));
-        let alias = key::alias(company, absorbed);
-        let mut view = Batch::default();
-        view.read_pointers(engine, keys.chain([alias.clone()])).await?;
-        let living = view.pointers.get(&alias).copied().and_then(Result::ok).flatten();
-        let living = living.map(|id| (key::profile(company, id), id));
-        view.read_profiles(engine, living.into_iter().collect()).await?;
-        let later = view.read_later(engine, company, absorbed).await?;
-        Ok(Some((view, merge, later)))
-    }
-
-    /// Reads the merges, in order, in which a profile took part that had absorbed
-    /// this one. There are no more of them than were merged into who lives now.
-    async fn read_later(
-        &self,
-        engine: &dyn Engine,
-        company: &CompanyId,
-        absorbed: ProfileId,
-    ) -> Result<Vec<Merge>, EngineError> {
-        let mut later = Vec::new();
-        let living = self.profiles.values().filter_map(|slot| match slot {
-            Slot::Present(profile) => Some(profile),
-            Slot::Absent | Slot::Unreadable(_) => None,
-        });
-        let others = living.flat_map(|profile| &profile.absorbed).filter(|id| **id != absorbed);
-        for &id in others {
-            let values = engine.read(&[key::merge(company, id)]).await?;
-            let Some(value) = values.into_iter().next().flatten() else { continue };
-            let merge = record::decode_merge(id, &value)?;
-            let part = [&merge.survivor, &merge.absorbed];
-            if part.iter().any(|profile| profile.absorbed.contains(&absorbed)) {
-                later.push(merge);
-            }
-        }
-        // Of those of one request, each found what the one before had made.
-        later.sort_by_key(|merge| (merge.sequence, merge.survivor.absorbed.len()));
-        Ok(later)
-    }
-
-    /// Undoes a merge that [`Batch::load_merge`] read.
-    pub(crate) fn undo(
-        &mut self,
-        asked: &Undo,
-        merge: &Merge,
-        later: Vec<Merge>,
-        context: DecisionContext,
-    ) -> Result<Unmerged, StoreError> {
-        let Undo { company, absorbed, rules, revision } = asked;
-        let living = self.pointer(company, &key::alias(company, *absorbed))?;
-        let living = living.ok_or(StoreError::Damaged)?;
-        let living = self.profile(company, living)?.ok_or(StoreError::Damaged)?.clone();
-        let living = living.decode().map_err(|error| undecided(company, error.into()))?;
-        // An identifier that leads to what is no id leads to nobody, and is led anew.
-        let owner = |identifier: &Identifier| {
-            let key = key::identifier(company, identifier);
-            self.pointers.get(&key).copied().and_then(Result::ok).flatten()
-        };
-        let Unmerge { mut survivor, mut restored, later, mut changed, kept, lost } =
-            unmerge(merge, later, living, owner, rules, context.now);
-        let previous =
-            [survivor.last_outcome, restored.last_outcome].into_iter().flatten().collect();
-        survivor.last_outcome = Some(context.sequence);
-        restored.last_outcome = Some(context.sequence);
-        let changed_unlisted = list_bounded(&mut changed);
-        let result = ClaimResult::Restored(*absorbed);
-        let outcome = Outcome {
-            survivor: Some(survivor.id),
-            claims: vec![ClaimOutcome {
-                kind: IdentifierKind::Id,
-                origin: ClaimSource::Command,
-                result,
-            }],
-            changed,
-            changed_unlisted,
-            previous,
-            ..empty_outcome(context, Caller::Server, *revision, Effect::Unmerged)
-        };
-        self.part(company, &survivor, &restored);
-        for merge in &later {
-            let value = Some(record::encode_merge(merge));
-            self.records.push(Write { key: key::merge(company, merge.absorbed.id), value });
-        }
-        self.record_outcome(company, &outcome);
-        Ok(Unmerged { outcome, survivor, restored, kept, lost })
-    }
-
-    /// Lets a restored profile live beside the one it had been merged into.
-    fn part(&mut self, company: &CompanyId, survivor: &Profile, restored: &Profile) {
-        let both = [survivor, restored].map(|profile| (profile.id, &profile.identifiers));
-        self.move_identifiers(company, [], both);
-        self.point(key::alias(company, restored.id), None);
-        for id in &restored.absorbed {
-            self.point(key::alias(company, *id), Some(restored.id));
-        }
-        self.records.push(Write { key: key::merge(company, restored.id), value: None });
-        self.put(company, survivor.clone().into());
-        self.put(company, restored.clone().into());
-    }
-
-    fn record_outcome(&mut self, company: &CompanyId, outcome: &Outcome) {
-        let full = if let Some(run) = self.runs.get_mut(company) {
-            run.add(outcome)
-        } else {
-            self.runs.insert(company.clone(), OutcomeSegment::from_outcome(outcome));
-            None
-        };
-        self.records.extend(full.map(|run| kept(company, run)));
-    }
-
-    /// All that changed, as one batch.
+    /// All that changed.
     pub(crate) fn into_writes(self) -> Vec<Write> {
-        let Batch { mut pointers, mut profiles, changed_pointers, changed_profiles, .. } = self;
-        let runs = self.runs.into_iter().map(|(company, run)| kept(&company, run));
-        let pointers = changed_pointers.into_iter().map(|key| {
-            let id = pointers.remove(&key).and_then(|pointer| pointer.ok().flatten());
-            let value = id.map(record::encode_id);
-            Write { key, value }
-        });
-        let profiles = changed_profiles.into_iter().flat_map(|(key, loaded)| {
-            let slot = profiles.remove(&key).unwrap_or(Slot::Absent);
-            let now = entries(&loaded.company, &slot);
-            let moved = index::moves(loaded.entries, now);
-            moved.chain([Write { key, value: encoded(slot) }])
-        });
-        pointers.chain(profiles).chain(runs).chain(self.records).collect()
+        self.stored.into_writes()
     }
 }
 
-/// Why nothing is stored where a decision could not be made.
+/// Why nothing is stored where no decision was made.
 fn undecided(company: &CompanyId, error: DecisionError) -> StoreError {
     match error {
         DecisionError::Rejected(rejected) => rejected.into(),
         DecisionError::Damaged(error) => {
-            tracing::error!(%company, %error, "a profile's record cannot be read");
+            tracing::error!(%company, %error, "a profile's record is damaged");
             StoreError::Damaged
         }
     }
 }
 
-fn kept(company: &CompanyId, run: OutcomeSegment) -> Write {
-    Write { key: key::outcomes(company, run.last()), value: Some(run.into_record()) }
+/// The keys that lead to a profile: its identifiers, and the ids that were merged into it.
+fn keys_leading_to(company: &CompanyId, profile: &StoredProfile) -> Vec<Key> {
+    let identifiers = profile.identifiers.iter();
+    let identifiers = identifiers.map(|identifier| key::identifier(company, &identifier));
+    identifiers.chain(profile.absorbed.iter().map(|id| key::alias(company, *id))).collect()
 }
 
-/// The keys of a profile in the orders of profiles.
-fn entries(company: &CompanyId, slot: &Slot) -> Vec<Key> {
-    match slot {
-        Slot::Present(profile) => index::entries(company, &**profile),
-        Slot::Absent | Slot::Unreadable(_) => Vec::new(),
-    }
-}
-
-fn encoded(slot: Slot) -> Option<Value> {
-    match slot {
-        Slot::Present(profile) => Some(record::encode_stored_profile(&profile)),
-        Slot::Absent | Slot::Unreadable(_) => None,
-    }
-}
-
-/// The key under which the profile that this leads to may be found.
-fn pointer_key(company: &CompanyId, named: &ProfileRef) -> Key {
-    match named {
-        ProfileRef::Id(id) => key::alias(company, *id),
-        ProfileRef::Identifier(identifier) => key::identifier(company, identifier),
-    }
+/// The keys of these identifiers.
+fn identifier_keys<'p>(
+    company: &'p CompanyId,
+    all: impl IntoIterator<Item = &'p ProfileIdentifiers>,
+) -> Vec<Key> {
+    let identifiers = all.into_iter().flat_map(ProfileIdentifiers::iter);
+    identifiers.map(|identifier| key::identifier(company, &identifier)).collect()
 }

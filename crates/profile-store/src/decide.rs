@@ -18,4 +18,5 @@ pub(crate) mod sentinels;
 mod single_identifiers;
 mod size;
 pub(crate) mod submission;
+pub(crate) mod undo;
 pub(crate) mod unmerge;

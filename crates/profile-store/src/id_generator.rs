@@ -1,6 +1,9 @@
-//! Where time and chance come from.
+//! Ids, and where their time and entropy come from.
 
-use std::fmt;
+use std::{
+    fmt,
+    sync::{Mutex, PoisonError},
+};
 
 use profile_protocol::ProfileId;
 
@@ -24,16 +27,17 @@ impl Timestamp {
     }
 }
 
-/// The store's only source of time and chance, so that a test can replace both.
-pub trait IdGenerator: Send + 'static {
+/// What ids are made of: the store's only source of time and entropy, so that a test can replace
+/// both.
+pub trait IdGenerator: Send + Sync + 'static {
     /// The time.
-    fn now(&mut self) -> Timestamp;
+    fn now(&self) -> Timestamp;
 
-    /// Bits nobody can guess, of which an id takes the last [`ENTROPY_BITS`].
-    fn entropy(&mut self) -> Result<u128, NoEntropy>;
+    /// Unpredictable bits, of which an id takes the last [`ENTROPY_BITS`].
+    fn entropy(&self) -> Result<u128, NoEntropy>;
 }
 
-/// How much of an id is chance. The rest is the time.
+/// How many bits of an id are entropy. The rest is the time.
 pub const ENTROPY_BITS: u32 = 80;
 
 /// The id of a profile created at that time. It must not be guessed, since an id
@@ -62,34 +66,36 @@ pub(crate) fn ids_at(at: Timestamp) -> Option<(u128, u128)> {
 #[error("the operating system gave no random bytes")]
 pub struct NoEntropy;
 
-/// The clock and the randomness of the operating system.
+/// The clock and the random bytes of the operating system.
 #[derive(Default)]
 pub struct SystemIdGenerator {
-    /// Chance for the next ids, so that not each of them takes a call of the system.
-    chances: Vec<[u8; 16]>,
+    /// Entropy for the next ids, so that not each of them takes a system call.
+    pool: Mutex<Vec<[u8; 16]>>,
 }
 
 impl IdGenerator for SystemIdGenerator {
     #[expect(clippy::disallowed_methods, reason = "this is the rim that reads the clock")]
-    fn now(&mut self) -> Timestamp {
+    fn now(&self) -> Timestamp {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         let millis = since.map_or(0, |since| since.as_millis());
         Timestamp::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
     }
 
-    fn entropy(&mut self) -> Result<u128, NoEntropy> {
-        if let Some(entropy) = self.chances.pop() {
+    fn entropy(&self) -> Result<u128, NoEntropy> {
+        // A panic cannot leave the pool half changed.
+        let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entropy) = pool.pop() {
             return Ok(u128::from_be_bytes(entropy));
         }
-        let mut chances = [[0; 16]; limits::ENTROPY_POOL];
-        getrandom::fill(chances.as_flattened_mut()).map_err(|_unspecific| NoEntropy)?;
-        let [entropy, rest @ ..] = chances;
-        self.chances.extend(rest);
+        let mut fresh = [[0; 16]; limits::ENTROPY_POOL];
+        getrandom::fill(fresh.as_flattened_mut()).map_err(|_unspecific| NoEntropy)?;
+        let [entropy, rest @ ..] = fresh;
+        pool.extend(rest);
         Ok(u128::from_be_bytes(entropy))
     }
 }
 
-/// Tells nobody what ids will be.
+/// Shows nothing of what ids will be.
 impl fmt::Debug for SystemIdGenerator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SystemIdGenerator(…)")
@@ -122,10 +128,10 @@ mod tests {
     }
 
     #[test]
-    fn chance_does_not_repeat() {
-        let mut id_generator = SystemIdGenerator::default();
+    fn entropy_does_not_repeat() {
+        let id_generator = SystemIdGenerator::default();
         let count = 3 * limits::ENTROPY_POOL;
-        let chances: HashSet<u128> = (0..count).map(|_| id_generator.entropy().unwrap()).collect();
-        assert_eq!(chances.len(), count);
+        let all: HashSet<u128> = (0..count).map(|_| id_generator.entropy().unwrap()).collect();
+        assert_eq!(all.len(), count);
     }
 }

@@ -7,13 +7,14 @@
 //!
 //! This crate contains no HTTP and no rate limits.
 
-pub mod engine;
+pub use profile_engine as engine;
 pub mod limits;
 
 #[cfg(test)]
 mod arbitrary;
 mod batch;
 mod decide;
+mod error;
 mod id_generator;
 mod lane;
 mod layout;
@@ -33,9 +34,11 @@ pub use decide::{
     rules::Rules,
     sentinels::Sentinels,
     submission::{DecisionContext, Submission},
+    undo::{Undo, Unmerged},
     unmerge::{Unmerge, unmerge},
 };
-pub use engine::Engine;
+pub use engine::{Durability, Engine};
+pub use error::StoreError;
 pub use id_generator::{ENTROPY_BITS, IdGenerator, NoEntropy, SystemIdGenerator, Timestamp};
 pub use layout::{
     record::InvalidRecord,
@@ -44,6 +47,7 @@ pub use layout::{
 pub use maintenance::{
     audit::{Audit, Breach, audit},
     copy::{Copied, CopyError, copy},
+    format::FormatError,
     prune::Retention,
 };
 pub use model::{
@@ -61,4 +65,4 @@ pub use read::{
     history::{History, HistoryCursor},
     listing::{Listing, ProfilePage, Span},
 };
-pub use store::{Durability, OpenError, Store, StoreError, StoreOptions, Undo, Unmerged};
+pub use store::{Background, OpenError, Store, StoreOptions};

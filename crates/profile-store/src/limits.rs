@@ -19,18 +19,44 @@ pub const CLIENT_PROPERTIES: usize = PROPERTIES - 100;
 /// that are reserved for the company may have 120 bytes each.
 pub const CLIENT_PROPERTIES_BYTES: usize = PROPERTIES_BYTES - 12 * 1_024;
 
-/// The maximum of requests that wait for a commit. At 12,000 commits a second, the last one waits
-/// for a third of a second; beyond that, a quick refusal is better than a slow response.
-pub const QUEUE: usize = 4_096;
+/// Requests of one company that may wait to be committed. At 12,000 commits a second the last of
+/// them waits for less than a tenth of a second; beyond that a quick refusal serves the caller
+/// better than a slow answer.
+pub const COMPANY_QUEUE: usize = 1_024;
 
-/// The maximum of requests committed by one flush. In the benchmark of the commit path, little is
-/// gained beyond 64, and each request waits for its whole batch; the rest is for slower disks.
+/// Requests committed together. In the benchmark of the commit path little is gained beyond 64,
+/// and each request of a batch waits for all of it; the rest is room for slower disks.
 pub const BATCH: usize = 256;
 
-/// The maximum of claims of the requests committed by one flush, unless a single request has more:
-/// four for each request, where three are usual. Each claim may find a large profile that has to
-/// be read.
+/// Claims that the requests of a batch make, unless one alone makes more: four a request, where
+/// three are usual. Each may lead to a profile that has to be read.
 pub const BATCH_CLAIMS: usize = 4 * BATCH;
+
+/// Bytes of profiles that a batch reads, unless one request alone reads more. Requests whose
+/// profiles no longer fit wait for the next batch. Reading and decoding this much takes some ten
+/// milliseconds.
+pub const BATCH_BYTES: usize = 4 * 1_024 * 1_024;
+
+/// Profiles that a batch reads at a time, so that [`BATCH_BYTES`] is exceeded by no more than this
+/// many of the largest profiles.
+pub const BATCH_READ: usize = 32;
+
+/// Bytes of profiles that a company's requests may read in one turn of a lane. A company that
+/// read more sits out as many turns as that took, while others wait.
+pub const TURN_BYTES: usize = 128 * 1_024;
+
+/// Companies without waiting requests that a lane remembers, with what they may still read.
+pub const IDLE_COMPANIES: usize = 256;
+
+/// Requests explained at a time. Each may read a hundred of the largest profiles, 25 MB.
+pub const EXPLANATIONS: usize = 2;
+
+/// Requests of one company explained at a time.
+pub const COMPANY_EXPLANATIONS: usize = 1;
+
+/// How often a batch is committed at most if the engine leaves each commit in doubt or says that
+/// it failed before anything was stored.
+pub const COMMIT_ATTEMPTS: usize = 5;
 
 /// The number of random values for ids that are read from the system at a time: 256 bytes, which
 /// the system returns without interruption.
@@ -55,10 +81,10 @@ pub const OUTCOMES: u64 = 1_000_000;
 pub const SEGMENT_BYTES: usize = 4_096;
 
 /// The number of outcome segments read at a time.
-pub const RUNS_READ: usize = 16;
+pub const SEGMENTS_READ: usize = 16;
 
 /// The number of outcome segments read at a time to find expired ones. Usually none has expired.
-pub const RUNS_PRUNED: usize = 8;
+pub const SEGMENTS_PRUNED: usize = 8;
 
 /// The minimum of outcome segments that one step of pruning reads; a step reads twice as many as
 /// the previous batch wrote if that is more. A step runs between two batches and must be short in
@@ -104,40 +130,7 @@ pub const IMPORT_ERRORS: usize = 20_000;
 /// and for the pointer to a property with a long name.
 pub const IMPORT_TEXT_BYTES: usize = 512;
 
-/// Memory that changes take until their generation is closed and settled. While it is,
-/// the next one gathers. A key that changes again meanwhile is settled once: a larger
-/// generation saves more of that, and takes longer to read after a crash.
-pub const GENERATION_BYTES: usize = 16 * 1_024 * 1_024;
-
-/// What a change takes in memory beside the bytes of its key and its value: two
-/// allocations, and its place in a map.
-pub const CHANGE_BYTES: usize = 96;
-
-/// How many times as large the file of a generation may be before that is closed, since a
-/// key that changes again and again is in it each time.
-pub const JOURNAL_TIMES: usize = 2;
-
-/// Seconds without any progress in settling after which whoever waits for it is told that
-/// the medium failed. A flush of a megabyte takes milliseconds, and a second where the
-/// disk is busy.
-pub const STALLED_SECONDS: u64 = 60;
-
-/// Of a generation, the part by which the open one may be ahead of what is settled of
-/// the closed one: a quarter.
-pub const GENERATION_AHEAD: usize = 4;
-
-/// Bytes of changes that are settled until it is told how far that is: a few
-/// milliseconds' work, for which a request may have to wait.
-pub const SETTLED_BYTES: usize = 64 * 1_024;
-
-/// Bytes of changes that are settled until the table is flushed: little at a time, so that
-/// the flush of a batch need not wait behind a large one.
-pub const UNFLUSHED_BYTES: usize = 2 * 1_024 * 1_024;
-
-/// Removals of keys that one step of a scan passes over.
-pub const REMOVALS_SCANNED: usize = 1_024;
-
-/// Milliseconds a commit may stay unflushed under relaxed durability.
+/// The time that a commit may stay unflushed under relaxed durability, in milliseconds.
 pub const RELAXED_FLUSH_MS: u64 = 100;
 
 /// The number of entries that an audit reads at a time.
@@ -149,3 +142,6 @@ pub const COPY_PAGE: usize = 256;
 
 /// The maximum of breaches that an audit lists. Further breaches are only counted.
 pub const BREACHES: usize = 100;
+
+/// The number of companies that are migrated to a new layout between two log lines.
+pub const MIGRATION_REPORT: u64 = 100;

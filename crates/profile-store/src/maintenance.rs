@@ -2,4 +2,6 @@
 
 pub(crate) mod audit;
 pub(crate) mod copy;
+pub(crate) mod format;
 pub(crate) mod prune;
+pub(crate) mod schedule;

@@ -1,123 +1,70 @@
 //! The store: requests in, outcomes out.
 
+mod explanations;
 mod imports;
 
 use std::{
-    collections::HashMap,
     fmt,
+    future::Future,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
 
-use profile_protocol::{ChangedAttribute, CompanyId, IdentifierKind, ProfileId, Revision};
-use tokio::sync::{mpsc, oneshot};
+use profile_protocol::{CompanyId, ProfileId};
+use tokio::sync::{Mutex, oneshot, watch};
 
+use self::explanations::Explanations;
 use crate::{
-    Delete, History, HistoryCursor, IdGenerator, Identifier, Listing, MergeProfiles, Outcome,
-    Profile, ProfilePage, PropertiesTooLarge, Rejected, Retention, Rules, Submission, Timestamp,
-    engine::{Engine, EngineError, Key, Order, Scan, Value, Write},
-    lane::{Job, Lane},
-    layout::key,
-    layout::record,
+    Delete, History, HistoryCursor, IdGenerator, Identifier, Listing, MergeProfiles, NoEntropy,
+    Outcome, Profile, ProfilePage, Retention, StoreError, Submission, Undo, Unmerged,
+    engine::{BoxFuture, Durability, Engine, EngineError, Key, Place, Value, dedicate_thread},
+    lane::{
+        Lane, Shared,
+        job::{Job, Ticket},
+        queue::{LaneQueue, NotQueued},
+    },
+    layout::{key, record},
     limits,
-    maintenance::prune::Pruner,
-    read::history,
-    read::listing,
-    read::outcomes,
-    read::unflushed::Pending,
+    maintenance::{
+        format::{self, FormatError},
+        prune::Pruner,
+        schedule,
+    },
+    read::{history, listing, outcomes},
 };
-
-/// When a request counts as stored.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Durability {
-    /// When it is on the medium.
-    #[default]
-    Flushed,
-    /// When it is applied; it is on the medium at most
-    /// [`limits::RELAXED_FLUSH_MS`] later, and a crash before that loses it.
-    Relaxed,
-}
 
 /// How a store is to be run.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct StoreOptions {
-    /// When a request counts as stored.
+    /// When a request counts as stored. Under [`Durability::Relaxed`] it is on disk at most
+    /// [`limits::RELAXED_FLUSH_MS`] later.
     pub durability: Durability,
     /// How long outcomes are kept.
     pub retention: Retention,
 }
 
-/// A merge that is to be undone.
-#[derive(Clone, Debug)]
-pub struct Undo {
-    /// Whose profiles it concerns.
-    pub company: CompanyId,
-    /// The profile that was merged into another.
-    pub absorbed: ProfileId,
-    /// The company's rules.
-    pub rules: Arc<Rules>,
-    /// The revision at which this is asked.
-    pub revision: Revision,
-}
-
-/// A merge that was undone.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Unmerged {
-    /// What became of it, as recorded.
-    pub outcome: Outcome,
-    /// The profile the other had been merged into.
-    pub survivor: Profile,
-    /// The profile that lives again.
-    pub restored: Profile,
-    /// Attributes that the survivor had from the restored profile and that were
-    /// written again since: they stay with the survivor.
-    pub kept: Vec<ChangedAttribute>,
-    /// Identifiers of the restored profile that lead to somebody else by now.
-    pub lost: Vec<IdentifierKind>,
-}
-
-/// Profiles, and who they are. Cheap to share, and closed once by one owner.
+/// Profiles, and who they are.
 pub struct Store {
-    engine: Arc<dyn Engine>,
-    queue: mpsc::Sender<Job>,
-    poisoned: Arc<AtomicBool>,
-    pending: Arc<Pending>,
-    batches: Arc<AtomicU64>,
+    shared: Arc<Shared>,
+    /// The queue of each lane, in the order of places.
+    queues: Vec<Arc<LaneQueue>>,
+    /// Each ends when its lane, or the maintenance, has stopped.
+    stopped: Mutex<Vec<oneshot::Receiver<()>>>,
+    /// Tells the maintenance to stop.
+    closing: watch::Sender<bool>,
+    pruner: Arc<Mutex<Pruner>>,
+    explanations: Explanations,
 }
 
-/// Why a request was not stored.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum StoreError {
-    /// What is asked cannot be done to the profiles there are.
-    #[error(transparent)]
-    Rejected(#[from] Rejected),
-    /// More requests wait than may; ask again in a moment.
-    #[error("too many requests are waiting to be stored")]
-    Overloaded,
-    /// The profile was not merged into another, or that was undone.
-    #[error("the profile was not merged into another, or that was undone")]
-    NotMerged,
-    /// The data could not be read; ask again.
-    #[error("stored data could not be read")]
-    Unavailable,
-    /// What is stored about this person is damaged; an audit will say how.
-    #[error("stored data is damaged")]
-    Damaged,
-    /// A write failed, and nothing more is stored until a restart.
-    #[error("a write failed; the store takes no more requests until it is opened again")]
-    Poisoned,
-    /// The store was closed.
-    #[error("the store is closed")]
-    Closed,
-}
-
-impl From<PropertiesTooLarge> for StoreError {
-    fn from(error: PropertiesTooLarge) -> StoreError {
-        Rejected::from(error).into()
-    }
+/// The work of an open store that is not done in its callers: a future for each lane, and one for
+/// its maintenance. Each runs until the store is closed or dropped.
+pub struct Background {
+    /// Commits batches: one future for each place.
+    pub lanes: Vec<BoxFuture<'static, ()>>,
+    /// Prunes, and under [`Durability::Relaxed`] syncs. Needs a runtime with time enabled.
+    pub maintenance: BoxFuture<'static, ()>,
 }
 
 /// Why a store could not be opened.
@@ -127,160 +74,203 @@ pub enum OpenError {
     /// The engine failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// The data are laid out in a way that this version does not know.
-    #[error("the data are not those of a profile store, or of another version of it")]
-    Format,
+    /// The layout of the data cannot be used, or not be migrated.
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    /// There is no entropy to name this store's batches by.
+    #[error(transparent)]
+    Entropy(#[from] NoEntropy),
     /// The system gave no thread to commit on.
-    #[error("the thread that commits could not be started: {0}")]
+    #[error("a thread of the store could not be started")]
     Thread(#[source] std::io::Error),
 }
 
 impl Store {
-    /// Opens the store that lies in `engine`, and starts its committer on a
-    /// thread of its own.
+    /// Opens the store that lies in `engine`, migrates it if an earlier version wrote it, and
+    /// starts a thread for each lane and one for maintenance.
     pub async fn open(
         engine: Arc<dyn Engine>,
-        id_generator: Box<dyn IdGenerator>,
+        id_generator: Arc<dyn IdGenerator>,
         options: StoreOptions,
     ) -> Result<Store, OpenError> {
-        check_format(engine.as_ref()).await?;
-        let (sender, queue) = mpsc::channel(limits::QUEUE);
-        let poisoned = Arc::new(AtomicBool::new(false));
-        let pending = Arc::new(Pending::default());
-        let batches = Arc::new(AtomicU64::new(0));
-        let committer = Lane {
-            engine: Arc::clone(&engine),
-            id_generator,
-            queue,
-            durability: options.durability,
-            pruner: Pruner::new(options.retention),
-            poisoned: Arc::clone(&poisoned),
-            pending: Arc::clone(&pending),
-            batches: Arc::clone(&batches),
-            sequences: HashMap::new(),
-            entropy: None,
-            latest: Timestamp::default(),
-            recorded: 0,
-            unflushed: None,
-        };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-        let runtime = runtime.map_err(OpenError::Thread)?;
-        let thread = std::thread::Builder::new().name("committer".into());
-        thread.spawn(move || runtime.block_on(committer.run())).map_err(OpenError::Thread)?;
-        Ok(Store { engine, queue: sender, poisoned, pending, batches })
+        let (store, Background { lanes, maintenance }) =
+            Store::assemble(engine, id_generator, options).await?;
+        for lane in lanes {
+            start_thread("lane", lane)?;
+        }
+        start_thread("maintenance", maintenance)?;
+        Ok(store)
     }
 
-    /// Decides and stores one request. The answer comes when it is stored as
-    /// surely as the store's [`Durability`] promises.
+    /// As [`Store::open`], but leaves it to the caller to run the store's [`Background`].
+    pub async fn assemble(
+        engine: Arc<dyn Engine>,
+        id_generator: Arc<dyn IdGenerator>,
+        options: StoreOptions,
+    ) -> Result<(Store, Background), OpenError> {
+        let [lane_writer, maintenance_writer] = writers(id_generator.as_ref())?;
+        format::open(engine.as_ref(), maintenance_writer).await?;
+        let shared = Arc::new(Shared {
+            id_generator,
+            durability: options.durability,
+            unflushed: crate::read::unflushed::Unflushed::default(),
+            batches: AtomicU64::new(0),
+            recorded: AtomicUsize::new(0),
+            engine,
+        });
+        let (mut queues, mut lanes, mut stopped) = (Vec::new(), Vec::new(), Vec::new());
+        for place in Place::all(shared.engine.places()) {
+            let queue = Arc::new(LaneQueue::default());
+            let lane = Lane::new(Arc::clone(&shared), Arc::clone(&queue), place, lane_writer);
+            queues.push(queue);
+            lanes.push(until_stopped(lane.run(), &mut stopped));
+        }
+        let pruner = Arc::new(Mutex::new(Pruner::new(options.retention, maintenance_writer)));
+        let (closing, closed) = watch::channel(false);
+        let maintenance = schedule::run(Arc::clone(&shared), Arc::clone(&pruner), closed);
+        let maintenance = until_stopped(maintenance, &mut stopped);
+        let (stopped, explanations) = (Mutex::new(stopped), Explanations::new());
+        let store = Store { shared, queues, stopped, closing, pruner, explanations };
+        Ok((store, Background { lanes, maintenance }))
+    }
+
+    /// Decides and stores one request. The answer comes when it is stored as surely as the store's
+    /// [`Durability`] promises.
     pub async fn submit(&self, submission: Submission) -> Result<Outcome, StoreError> {
         let submission = Box::new(submission);
-        self.ask(|answer| Job::Commit { submission, answer }).await
+        self.ask(|ticket| Job::Submit(submission, ticket)).await
     }
 
-    /// As [`Store::submit`], for whoever has many requests: waits for room in the
-    /// queue, and returns once the request is in it, so that what is enqueued in
-    /// order is decided in order. What is returned waits for the answer.
+    /// As [`Store::submit`], for callers with many requests: waits for space in the queue, and
+    /// returns once the request is in it, so that requests enqueued in order are decided in
+    /// order. The returned future waits for the answer.
     pub async fn enqueue(
         &self,
         submission: Submission,
     ) -> Result<impl Future<Output = Result<Outcome, StoreError>> + use<>, StoreError> {
-        let (answer, answered) = oneshot::channel();
-        let job = Job::Commit { submission: Box::new(submission), answer };
-        self.queue.send(job).await.map_err(|_closed| StoreError::Closed)?;
-        Ok(async { answered.await.unwrap_or(Err(StoreError::Closed)) })
-    }
-
-    /// What [`Store::submit`] would answer to this request now. Nothing is stored.
-    pub async fn explain(&self, submission: Submission) -> Result<Outcome, StoreError> {
-        let submission = Box::new(submission);
-        self.ask(|answer| Job::Explain { submission, answer }).await
+        let (ticket, answer) = Ticket::new();
+        let job = Job::Submit(Box::new(submission), ticket);
+        self.queue_of(job.company())?.push_waiting(job).await?;
+        Ok(async { answer.await.unwrap_or(Err(StoreError::Closed)) })
     }
 
     /// Merges two profiles. If both ids lead to one already, it stays as it is.
     pub async fn merge(&self, asked: MergeProfiles) -> Result<Outcome, StoreError> {
         let asked = Box::new(asked);
-        self.ask(|answer| Job::Merge { asked, answer }).await
+        self.ask(|ticket| Job::Merge(asked, ticket)).await
     }
 
-    /// Deletes a person: their profile, all that leads to it, and the records of
-    /// every merge it came of. Nothing of what was known of them is left but in
-    /// copies made before. Nothing if nobody is led to.
+    /// Deletes a profile, all that leads to it, and the records of all that was merged into it.
+    /// Copies made before keep what they have. `None` if no profile is led to.
     pub async fn delete(&self, asked: Delete) -> Result<Option<Outcome>, StoreError> {
         let asked = Box::new(asked);
-        self.ask(|answer| Job::Delete { asked, answer }).await
+        self.ask(|ticket| Job::Delete(asked, ticket)).await
     }
 
     /// Undoes a merge.
     pub async fn undo(&self, undo: Undo) -> Result<Unmerged, StoreError> {
-        let undo = Box::new(undo);
-        self.ask(|answer| Job::Undo { undo, answer }).await
+        self.ask(|ticket| Job::Undo(Box::new((undo, ticket)))).await
     }
 
-    async fn ask<T>(
-        &self,
-        job: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Job,
-    ) -> Result<T, StoreError> {
-        let (answer, answered) = oneshot::channel();
-        self.queue.try_send(job(answer)).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
-            mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
+    async fn ask<T>(&self, job: impl FnOnce(Ticket<T>) -> Job) -> Result<T, StoreError> {
+        let (ticket, answer) = Ticket::new();
+        let job = job(ticket);
+        self.queue_of(job.company())?.push(job).map_err(|error| match error {
+            NotQueued::Full(_) => StoreError::Overloaded,
+            NotQueued::Closed => StoreError::Closed,
         })?;
-        answered.await.unwrap_or(Err(StoreError::Closed))
+        answer.await.unwrap_or(Err(StoreError::Closed))
     }
 
-    /// As [`Store::ask`], but waits for room in the queue.
-    async fn wait_and_ask<T>(
-        &self,
-        job: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Job,
-    ) -> Result<T, StoreError> {
-        let (answer, answered) = oneshot::channel();
-        self.queue.send(job(answer)).await.map_err(|_closed| StoreError::Closed)?;
-        answered.await.unwrap_or(Err(StoreError::Closed))
+    /// As [`Store::ask`], but waits for space in the queue.
+    async fn wait_and_ask<T>(&self, job: impl FnOnce(Ticket<T>) -> Job) -> Result<T, StoreError> {
+        let (ticket, answer) = Ticket::new();
+        let job = job(ticket);
+        self.queue_of(job.company())?.push_waiting(job).await?;
+        answer.await.unwrap_or(Err(StoreError::Closed))
     }
 
-    /// Stores all that was submitted, flushes, and takes no more.
+    /// The queue of the lane that commits this company's batches.
+    fn queue_of(&self, company: &CompanyId) -> Result<&LaneQueue, StoreError> {
+        let place = key::place_of(company, self.shared.engine.places());
+        let number = usize::try_from(place.number()).or(Err(StoreError::Closed))?;
+        self.queues.get(number).map(Arc::as_ref).ok_or(StoreError::Closed)
+    }
+
+    /// Stores all that was submitted, syncs, and takes no more.
     pub async fn close(&self) -> Result<(), StoreError> {
-        self.wait_and_ask(|answer| Job::Stop { answer }).await
+        if self.is_closed() {
+            return Err(StoreError::Closed);
+        }
+        self.stop();
+        for stopped in self.stopped.lock().await.drain(..) {
+            // It ends with an error, because its sender is dropped without a word.
+            let _ = stopped.await;
+        }
+        if !self.shared.engine.is_writable() {
+            return Err(StoreError::Poisoned);
+        }
+        self.shared.unflushed.begin_sync();
+        self.shared.engine.sync().await.map_err(|error| {
+            tracing::error!(%error, "the store could not be synced when it was closed");
+            StoreError::Poisoned
+        })?;
+        self.shared.unflushed.end_sync();
+        Ok(())
+    }
+
+    fn stop(&self) {
+        self.queues.iter().for_each(|queue| queue.close());
+        self.closing.send_replace(true);
+    }
+
+    fn is_closed(&self) -> bool {
+        self.queues.iter().any(|queue| queue.is_closed())
     }
 
     /// Whether requests can be stored.
     pub fn is_healthy(&self) -> bool {
-        !self.poisoned.load(Ordering::Acquire) && !self.queue.is_closed()
+        self.shared.engine.is_writable() && !self.is_closed()
     }
 
     /// How many requests wait to be stored.
     pub fn queue_depth(&self) -> usize {
-        self.queue.max_capacity() - self.queue.capacity()
+        self.queues.iter().map(|queue| queue.len()).sum()
     }
 
-    /// In how many batches submissions were stored since the store was opened. Where an
-    /// answer waits for a flush, each has one of its own.
+    /// In how many batches submissions were stored since the store was opened.
     pub fn batches(&self) -> u64 {
-        self.batches.load(Ordering::Relaxed)
+        self.shared.batches.load(Ordering::Relaxed)
     }
 
-    /// Bytes taken up on the medium.
+    /// Removes all outcomes that have expired now. Maintenance does this from time to time.
+    pub async fn prune(&self) -> Result<(), EngineError> {
+        let now = self.shared.id_generator.now();
+        let mut pruner = self.pruner.lock().await;
+        pruner.restart();
+        while pruner.step(self.shared.engine.as_ref(), now, limits::PRUNE_STEP).await? {}
+        Ok(())
+    }
+
+    /// Bytes taken up on disk.
     pub async fn bytes(&self) -> Result<u64, EngineError> {
-        self.engine.bytes().await
+        self.shared.engine.bytes().await
     }
 
-    /// The profile with this id, or into which the profile with this id was
-    /// merged.
+    /// The profile with this id, or into which the profile with this id was merged.
     pub async fn profile(
         &self,
         company: &CompanyId,
         id: ProfileId,
     ) -> Result<Option<Profile>, EngineError> {
-        let (own, alias) = (key::profile(company, id), key::alias(company, id));
-        if let Some(value) = self.value(&own).await? {
-            return Ok(Some(record::decode_profile(id, &value)?));
+        if let Some(profile) = self.stored_profile(company, id).await? {
+            return Ok(Some(profile));
         }
-        if let Some(profile) = self.living(company, &alias).await? {
+        if let Some(profile) = self.follow(company, &key::alias(company, id)).await? {
             return Ok(Some(profile));
         }
         // The merge may have been undone between the two reads.
-        let value = self.value(&own).await?;
-        Ok(value.map(|value| record::decode_profile(id, &value)).transpose()?)
+        self.stored_profile(company, id).await
     }
 
     /// The profile that this identifier leads to.
@@ -289,7 +279,7 @@ impl Store {
         company: &CompanyId,
         identifier: &Identifier,
     ) -> Result<Option<Profile>, EngineError> {
-        self.living(company, &key::identifier(company, identifier)).await
+        self.follow(company, &key::identifier(company, identifier)).await
     }
 
     /// What happened to this person, newest first: to the profile with this id, or
@@ -315,12 +305,13 @@ impl Store {
         limit: usize,
     ) -> Result<History, EngineError> {
         let limit = limit.min(limits::HISTORY_PAGE);
-        history::read(self.engine.as_ref(), &self.pending, company, of, from, limit).await
+        history::read(self.shared.engine.as_ref(), &self.shared.unflushed, company, of, from, limit)
+            .await
     }
 
     /// The number of the company's newest outcome; 0 if it has none.
     pub async fn newest_outcome(&self, company: &CompanyId) -> Result<u64, EngineError> {
-        outcomes::newest_outcome(self.engine.as_ref(), company).await
+        Ok(outcomes::newest_outcome(self.shared.engine.as_ref(), company).await?.sequence)
     }
 
     /// The outcomes after the one of this number, oldest first, as far as they are
@@ -332,8 +323,9 @@ impl Store {
         after: u64,
         limit: usize,
     ) -> Result<Vec<Outcome>, EngineError> {
-        let outcomes = outcomes::outcomes(self.engine.as_ref(), company, after, limit).await?;
-        let lasting = |outcome: &Outcome| !self.pending.holds(company, outcome.sequence);
+        let outcomes =
+            outcomes::outcomes(self.shared.engine.as_ref(), company, after, limit).await?;
+        let lasting = |outcome: &Outcome| !self.shared.unflushed.holds(company, outcome.sequence);
         Ok(outcomes.into_iter().take_while(lasting).collect())
     }
 
@@ -342,54 +334,91 @@ impl Store {
     /// have a next one: following that to its end gives every profile that did not
     /// change meanwhile once.
     pub async fn list(&self, listing: &Listing) -> Result<ProfilePage, EngineError> {
-        listing::read(self.engine.as_ref(), listing).await
+        listing::read(self.shared.engine.as_ref(), listing).await
     }
 
     /// The profile that the pointer at this key leads to.
-    async fn living(
+    async fn follow(
         &self,
         company: &CompanyId,
         pointer: &Key,
     ) -> Result<Option<Profile>, EngineError> {
-        let mut led_to = None;
+        let mut followed = None;
         loop {
             let Some(value) = self.value(pointer).await? else { return Ok(None) };
             let id = record::decode_id(&value)?;
-            if let Some(value) = self.value(&key::profile(company, id)).await? {
-                return Ok(Some(record::decode_profile(id, &value)?));
+            if let Some(profile) = self.stored_profile(company, id).await? {
+                return Ok(Some(profile));
             }
-            // The profile may have been absorbed between the two reads. Then the
-            // pointer leads to its survivor by now.
-            if led_to == Some(id) {
-                return Err(EngineError::Damaged("a pointer that leads nowhere".to_owned()));
+            // The profile may have been absorbed between the two reads. Then the pointer leads to
+            // its survivor by now.
+            if followed == Some(id) {
+                return Err(EngineError::Damaged("a dangling pointer".to_owned()));
             }
-            led_to = Some(id);
+            followed = Some(id);
         }
     }
 
+    /// The profile with exactly this id.
+    async fn stored_profile(
+        &self,
+        company: &CompanyId,
+        id: ProfileId,
+    ) -> Result<Option<Profile>, EngineError> {
+        let keys = vec![key::profile(company, id), key::profile_outcome(company, id)];
+        let mut values = self.shared.engine.read(keys).await?.into_iter();
+        let (record, outcome) = (values.next().flatten(), values.next().flatten());
+        let Some(record) = record else { return Ok(None) };
+        let mut profile = record::decode_profile(id, &record)?;
+        if let Some(outcome) = outcome {
+            let newest = record::decode_profile_outcome(&outcome)?;
+            profile.last_outcome = profile.last_outcome.max(Some(newest));
+        }
+        Ok(Some(profile))
+    }
+
     async fn value(&self, key: &Key) -> Result<Option<Value>, EngineError> {
-        let mut values = self.engine.read(std::slice::from_ref(key)).await?;
+        let mut values = self.shared.engine.read(vec![key.clone()]).await?;
         Ok(values.pop().flatten())
     }
 }
 
-/// Sees that the data are laid out as this version knows, and says so in a store
-/// that is still empty.
-async fn check_format(engine: &dyn Engine) -> Result<(), OpenError> {
-    let values = engine.read(&[key::FORMAT.to_vec()]).await?;
-    match values.as_slice() {
-        // What was written last may have outlived its process and not be flushed.
-        [Some(version)] if version == key::FORMAT_VERSION => return Ok(engine.flush().await?),
-        [Some(_)] => return Err(OpenError::Format),
-        _ => {}
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.stop();
     }
-    let first = Scan { prefix: Vec::new(), after: None, order: Order::Ascending, limit: 1 };
-    if !engine.scan(&first).await?.is_empty() {
-        return Err(OpenError::Format);
-    }
-    let version = Some(key::FORMAT_VERSION.to_vec());
-    engine.apply(vec![Write { key: key::FORMAT.to_vec(), value: version }]).await?;
-    engine.flush().await?;
+}
+
+/// The writers that name the batches of lanes, and those of maintenance.
+fn writers(id_generator: &dyn IdGenerator) -> Result<[u64; 2], NoEntropy> {
+    let entropy = id_generator.entropy()?.to_be_bytes();
+    let (high, low) = entropy.split_at(size_of::<u64>());
+    let number = |half: &[u8]| half.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
+    Ok([number(high), number(low)])
+}
+
+/// The same work, and a receiver that learns when it is over.
+fn until_stopped(
+    work: impl Future<Output = ()> + Send + 'static,
+    stopped: &mut Vec<oneshot::Receiver<()>>,
+) -> BoxFuture<'static, ()> {
+    let (running, ended) = oneshot::channel();
+    stopped.push(ended);
+    Box::pin(async move {
+        work.await;
+        drop(running);
+    })
+}
+
+fn start_thread(name: &str, work: BoxFuture<'static, ()>) -> Result<(), OpenError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let runtime = runtime.map_err(OpenError::Thread)?;
+    let thread = std::thread::Builder::new().name(name.to_owned());
+    let work = move || {
+        dedicate_thread();
+        runtime.block_on(work);
+    };
+    thread.spawn(work).map_err(OpenError::Thread)?;
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! A request that passed its checks: who asks for what.
+//! A request that passed its checks, with what its endpoint needs.
 
 use std::sync::Arc;
 
@@ -7,25 +7,28 @@ use actix_web::{
     http::header::{self, HeaderName},
     web::{self, Data, Payload},
 };
-use profile_protocol::{ClaimedId, CompanyId, ProfileId, Revision};
+use profile_protocol::{ClaimedId, CompanyId, ProfileId, Revision, Violations};
 use profile_store::{Profile, Store, StoreError, engine::EngineError};
 use tokio::runtime::Handle;
 
 use crate::{
-    admission::{self, only},
-    body::{self, Body, BodyKind},
-    companies::Company,
+    capacity::body_budget::{BodyKind, BodyPermit},
+    http::{
+        admission::{self, only},
+        body::{self, Body},
+        deadline::DeadlineExtension,
+        refusal::Refusal,
+    },
     limits,
-    patience::Leave,
-    refusal::Refusal,
-    state::Gateway,
+    state::GatewayState,
+    tenants::directory::Company,
 };
 
-/// What every endpoint needs to answer.
+/// What every endpoint needs to serve a request.
 pub(super) struct Call<'a> {
     pub(super) request: &'a HttpRequest,
-    pub(super) gateway: &'a Data<Gateway>,
-    /// The company the private key acts for.
+    pub(super) gateway: &'a Data<GatewayState>,
+    /// The company of the private key.
     pub(super) company: Arc<Company>,
     pub(super) revision: Revision,
 }
@@ -37,19 +40,24 @@ impl Call<'_> {
         text.parse().or(Err(Refusal::NotFound { what, pointer: "/data" }))
     }
 
-    /// Lets the connection take as long as a bulk import may.
+    /// Extends the deadline of the connection to that of a bulk import.
     pub(super) fn take_longer(&self) {
-        if let Some(leave) = self.request.conn_data::<Leave>() {
-            leave.grant();
+        if let Some(extension) = self.request.conn_data::<DeadlineExtension>() {
+            extension.grant();
         }
     }
 
-    /// The body.
-    pub(super) async fn body(&self, payload: &mut Payload) -> Result<Body, Refusal> {
-        self.body_of(BodyKind::Server, payload).await
+    /// Reads and parses the body of an ordinary request. Keep the permit until it is answered.
+    pub(super) async fn parse<T: Send + 'static>(
+        &self,
+        payload: &mut Payload,
+        parse: impl FnOnce(&[u8]) -> Result<T, Violations> + Send + 'static,
+    ) -> Result<(T, BodyPermit), Refusal> {
+        let body = self.body_of(BodyKind::Server, payload).await?;
+        body.parse(self.gateway, &self.company.id, parse).await
     }
 
-    /// The body, which is of this kind.
+    /// Reads a body of this kind.
     pub(super) async fn body_of(
         &self,
         kind: BodyKind,
@@ -61,7 +69,7 @@ impl Call<'_> {
         body::read(headers, payload, encoding, kind, &self.company.id, self.gateway).await
     }
 
-    /// Reads from the store, on a thread that may wait for the disk.
+    /// Reads from the store on a thread that may block on the disk.
     pub(super) async fn read<T, R>(&self, read: R) -> Result<T, Refusal>
     where
         T: Send + 'static,
@@ -74,14 +82,13 @@ impl Call<'_> {
         web::block(reading).await.or(Err(unavailable))?.map_err(Refusal::unreadable)
     }
 
-    /// The living profile with this id, or into which the profile with this id was
-    /// merged.
+    /// The profile with this id, or the profile that this id was merged into.
     pub(super) async fn profile(&self, id: ProfileId) -> Result<Profile, Refusal> {
         let found = self.read(async move |store, company| store.profile(company, id).await);
         found.await?.ok_or(Refusal::NotFound { what: PROFILE, pointer: "/data" })
     }
 
-    /// The absolute address of a path of this gateway, as the caller reaches it.
+    /// The absolute URL of a path of this gateway, as the caller reaches it.
     pub(super) fn link(&self, path: &str) -> String {
         let headers = self.request.headers();
         let tls = only(headers, &FORWARDED_PROTO).is_some_and(|proto| proto == "https");
@@ -90,25 +97,25 @@ impl Call<'_> {
         format!("{scheme}://{}{path}", host.unwrap_or("localhost"))
     }
 
-    /// The address that was asked for.
+    /// The absolute URL of the request.
     pub(super) fn own_link(&self) -> String {
         self.link(self.request.uri().path_and_query().map_or("/", |target| target.as_str()))
     }
 }
 
-/// What a proxy that ends TLS says of the way to it.
+/// The scheme that a TLS-terminating proxy reports.
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// Whether a text may stand as a host, with or without a port, in a link.
+/// Whether the text may be used as a host, with or without a port, in a link.
 fn is_host(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]_".contains(&byte);
     (1..=limits::HOST_BYTES).contains(&text.len()) && text.bytes().all(allowed)
 }
 
-/// What a refusal calls a profile.
+/// The name of a profile in an error.
 pub(super) const PROFILE: &str = "profile";
 
-/// The id that a body claims. One of another system's form is nobody's here.
+/// Parses the id in a body. An id in a format of another system matches no profile here.
 pub(super) fn claimed(id: ClaimedId, pointer: &'static str) -> Result<ProfileId, Refusal> {
     match id {
         ClaimedId::Profile(id) => Ok(id),

@@ -1,8 +1,7 @@
-//! Pages of lists, and cursors: places in a list, as texts that only this gateway
-//! reads.
+//! Pages of lists, and their cursors: opaque texts that only this gateway reads.
 //!
-//! A cursor holds all that the list was asked for with, since clients follow one
-//! without repeating it, and which list it is a place in.
+//! A cursor holds all parameters of its list, since clients follow it without repeating them, and
+//! the name of the list.
 
 use std::collections::BTreeMap;
 
@@ -13,28 +12,28 @@ use super::{
     documents::PageLinks,
     query::{FILTER, PAGE_SIZE, Query, SORT},
 };
-use crate::{limits, refusal::Refusal};
+use crate::{http::refusal::Refusal, limits};
 
 const PATH: &str = "path";
 const PLACE: &str = "place";
 const SIZE: &str = "size";
 
-/// Which page of a list is asked for.
+/// The page that a request asks for.
 pub(super) struct Page {
     path: String,
-    /// What the list is restricted to, as it was written.
+    /// The filter, as it was written.
     pub(super) filter: Option<String>,
-    /// What the list is sorted by, as it was written.
+    /// The sort order, as it was written.
     pub(super) sort: Option<String>,
-    /// How many things it is to hold at most.
+    /// The largest number of items.
     pub(super) size: usize,
-    /// Where it begins; nothing for the first page.
+    /// Where the page begins. `None` for the first page.
     pub(super) place: Option<Vec<u8>>,
 }
 
 impl Page {
-    /// The page that a request asks for.
-    pub(super) fn of(call: &Call<'_>, query: &Query<'_>) -> Result<Page, Refusal> {
+    /// Reads the page parameters of a request.
+    pub(super) fn from_query(call: &Call<'_>, query: &Query<'_>) -> Result<Page, Refusal> {
         let path = call.request.path().trim_end_matches('/');
         Page::read(path, query)
     }
@@ -50,7 +49,7 @@ impl Page {
             });
         };
         let begun = Page::decode(&cursor).ok_or(Refusal::Cursor)?;
-        // The place would be one in another list.
+        // The cursor belongs to another list.
         let same = begun.path == path
             && query.get(FILTER).is_none_or(|filter| begun.filter.as_deref() == Some(filter))
             && query.get(SORT).is_none_or(|sort| begun.sort.as_deref() == Some(sort));
@@ -61,7 +60,7 @@ impl Page {
         Ok(Page { size: if asked { query.page_size()? } else { begun.size }, ..begun })
     }
 
-    /// The links of this page, after which the next begins at this place.
+    /// The links of this page. The next page begins at this position.
     pub(super) fn links(
         &self,
         call: &Call<'_>,
@@ -75,7 +74,7 @@ impl Page {
         PageLinks { this: call.own_link(), next, prev: None }
     }
 
-    /// The cursor of the page of this list that begins at this place.
+    /// The cursor of the page of this list that begins at this position.
     pub(super) fn cursor(&self, place: &[u8]) -> String {
         let mut members = form_urlencoded::Serializer::new(String::new());
         members.append_pair(PATH, &self.path);
@@ -90,7 +89,7 @@ impl Page {
     }
 
     fn decode(cursor: &str) -> Option<Page> {
-        let text = bytes_of(cursor)?;
+        let text = decode(cursor)?;
         let mut members: BTreeMap<_, _> = form_urlencoded::parse(&text).into_owned().collect();
         let size = members.remove(SIZE)?.parse().ok()?;
         (1..=limits::PAGE).contains(&size).then_some(())?;
@@ -99,13 +98,13 @@ impl Page {
             filter: members.remove(FILTER),
             sort: members.remove(SORT),
             size,
-            place: Some(bytes_of(&members.remove(PLACE)?)?),
+            place: Some(decode(&members.remove(PLACE)?)?),
         })
     }
 }
 
-fn bytes_of(text: &str) -> Option<Vec<u8>> {
-    // Some clients send padding along, which carries nothing.
+fn decode(text: &str) -> Option<Vec<u8>> {
+    // Some clients send padding. It carries no information.
     BASE64_URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).ok()
 }
 
@@ -114,10 +113,10 @@ mod tests {
     use super::*;
     use crate::api::query::PAGE_CURSOR;
 
-    const KNOWN: [&str; 4] = [FILTER, SORT, PAGE_SIZE, PAGE_CURSOR];
+    const ALLOWED: [&str; 4] = [FILTER, SORT, PAGE_SIZE, PAGE_CURSOR];
 
     fn page(path: &str, query: &str) -> Option<Page> {
-        Page::read(path, &Query::read(query, &KNOWN).unwrap()).ok()
+        Page::read(path, &Query::read(query, &ALLOWED).unwrap()).ok()
     }
 
     fn begun() -> String {

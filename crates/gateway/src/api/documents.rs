@@ -1,31 +1,32 @@
-//! Documents: the shapes of what the server side answers.
+//! The JSON:API documents that the server API returns.
 
 use actix_web::http::StatusCode;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// An answer, ready to be sent.
+/// A response before it is sent.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct ApiResponse {
     pub(super) status: StatusCode,
     pub(super) body: Option<Vec<u8>>,
 }
 
-impl Answer {
-    /// An answer that says something.
-    pub(super) fn of(status: StatusCode, document: &impl Serialize) -> Answer {
-        // What is serialized here has no map with other keys than texts, which is
-        // all that could fail.
-        Answer { status, body: Some(serde_json::to_vec(document).unwrap_or_default()) }
+impl ApiResponse {
+    /// A response with a document.
+    pub(super) fn with_document(status: StatusCode, document: &impl Serialize) -> ApiResponse {
+        ApiResponse {
+            status,
+            body: Some(serde_json::to_vec(document).expect("the keys of a document are strings")),
+        }
     }
 
-    /// An answer that says nothing but its status.
-    pub(super) fn empty(status: StatusCode) -> Answer {
-        Answer { status, body: None }
+    /// A response without a body.
+    pub(super) fn empty(status: StatusCode) -> ApiResponse {
+        ApiResponse { status, body: None }
     }
 }
 
-/// A document about one thing.
+/// A document with one resource.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "Single_{T}")]
 pub(super) struct Single<T> {
@@ -41,14 +42,14 @@ pub(super) struct Collection<T> {
     pub(super) links: PageLinks,
 }
 
-/// Where a thing is found.
+/// The link to a resource.
 #[derive(JsonSchema, Serialize)]
 pub(super) struct SelfLink {
     #[serde(rename = "self")]
     pub(super) this: String,
 }
 
-/// Where a page and its neighbours are found. There is no way back.
+/// The links of a page. There is no link to the previous page.
 #[derive(JsonSchema, Serialize)]
 pub(super) struct PageLinks {
     #[serde(rename = "self")]
@@ -57,7 +58,7 @@ pub(super) struct PageLinks {
     pub(super) prev: Option<String>,
 }
 
-/// One thing of a kind, with what is known of it.
+/// A resource with its attributes.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "Resource_with_{A}")]
 pub(super) struct Resource<A> {
@@ -68,16 +69,16 @@ pub(super) struct Resource<A> {
     pub(super) links: SelfLink,
 }
 
-/// A thing that is named and not told of.
+/// A resource identifier.
 #[derive(JsonSchema, Serialize)]
-pub(super) struct Named {
+pub(super) struct ResourceIdentifier {
     #[serde(rename = "type")]
     pub(super) kind: &'static str,
     pub(super) id: String,
 }
 
-/// A relationship to one thing, or to none.
+/// A relationship to one resource, or to none.
 #[derive(JsonSchema, Serialize)]
 pub(super) struct Relationship {
-    pub(super) data: Option<Named>,
+    pub(super) data: Option<ResourceIdentifier>,
 }

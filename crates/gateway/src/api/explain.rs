@@ -1,4 +1,4 @@
-//! Explaining: what would become of a request, with nothing written.
+//! Explains what a request would do, without writing anything.
 
 use actix_web::{
     http::StatusCode,
@@ -11,61 +11,68 @@ use serde::Serialize;
 
 use super::{
     call::Call,
-    documents::{Answer, SelfLink},
+    documents::{ApiResponse, SelfLink},
     outcomes::OutcomeResource,
     query::Query,
 };
-use crate::{body::Body, refusal::Refusal, reply::ErrorObject, room::Share, submission};
+use crate::{
+    capacity::body_budget::BodyPermit,
+    http::{refusal::Refusal, response::ErrorObject},
+    submission,
+};
 
 /// `POST /api/profile-explain`
-pub(super) async fn explain(call: &Call<'_>, payload: &mut Payload) -> Result<Answer, Refusal> {
-    Query::of(call, &[])?;
-    let Body { bytes, share } = call.body(payload).await?;
-    let asked = ProfileExplain::parse(&bytes, call.revision).map_err(Refusal::Violations)?;
-    drop(bytes);
-    let (data, meta) = match explained(call, asked, share).await {
+pub(super) async fn explain(
+    call: &Call<'_>,
+    payload: &mut Payload,
+) -> Result<ApiResponse, Refusal> {
+    Query::from_call(call, &[])?;
+    let revision = call.revision;
+    let parse = move |bytes: &[u8]| ProfileExplain::parse(bytes, revision);
+    let (asked, permit) = call.parse(payload, parse).await?;
+    let (data, meta) = match explained(call, asked, permit).await {
         Ok(outcome) => {
             (Some(OutcomeResource::explained(&outcome)), ExplanationMeta { errors: Vec::new() })
         }
-        // To be refused is what would become of it, and no failure to explain it.
+        // A refusal is a result of the explanation, not an error.
         Err(refusal) if refusal.status().is_client_error() => {
             (None, ExplanationMeta { errors: ErrorObject::all(&refusal) })
         }
         Err(failure) => return Err(failure),
     };
-    call.gateway.meters.served();
+    call.gateway.metrics.served();
     let links = SelfLink { this: call.own_link() };
-    Ok(Answer::of(StatusCode::OK, &Explanation { data, links, meta }))
+    Ok(ApiResponse::with_document(StatusCode::OK, &Explanation { data, links, meta }))
 }
 
 async fn explained(
     call: &Call<'_>,
     asked: ProfileExplain,
-    share: Share,
+    permit: BodyPermit,
 ) -> Result<Outcome, Refusal> {
     let Call { request, gateway, company, .. } = call;
     let submission = match asked.scope {
         ExplainedScope::Client => {
-            submission::of_client(gateway, company, request.headers(), asked.request)?
+            submission::from_client(gateway, company, request.headers(), asked.request)?
         }
         ExplainedScope::Server => {
-            submission::of_server(gateway, company, Intent::Import, asked.request)?
+            submission::from_server(gateway, company, Intent::Import, asked.request)?
         }
     };
     let explaining = Data::clone(gateway);
-    // Whoever hangs up does not take the question out of the queue, nor what it takes up.
+    // A client that disconnects cancels neither the queued explanation nor its permit.
     let outcome = actix_web::rt::spawn(async move {
         let outcome = explaining.store.explain(submission).await;
-        drop(share);
+        drop(permit);
         outcome
     });
     outcome.await.unwrap_or(Err(StoreError::Unavailable)).map_err(Refusal::Store)
 }
 
-/// What would become of a request.
+/// What a request would do.
 #[derive(JsonSchema, Serialize)]
 pub(super) struct Explanation {
-    /// Its outcome; null if it would be refused.
+    /// The outcome; null if the request would be refused.
     data: Option<OutcomeResource>,
     links: SelfLink,
     meta: ExplanationMeta,
@@ -73,6 +80,6 @@ pub(super) struct Explanation {
 
 #[derive(JsonSchema, Serialize)]
 struct ExplanationMeta {
-    /// What it would be answered if it would be refused, with pointers into its body.
+    /// The errors that the request would be answered with, with pointers into its body.
     errors: Vec<ErrorObject>,
 }

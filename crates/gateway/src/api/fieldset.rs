@@ -1,14 +1,14 @@
-//! Sparse fieldsets: which attributes of a profile an answer shows.
+//! Sparse fieldsets: the attributes of a profile that a response shows.
 
 use super::query::{Query, echo, invalid};
-use crate::{limits, refusal::Refusal};
+use crate::{http::refusal::Refusal, limits};
 
-/// The parameter that names the attributes to show.
+/// The parameter that lists the attributes to show.
 pub(super) const FIELDS: &str = "fields[profile]";
-/// The parameter that names attributes shown only when asked for.
+/// The parameter that lists attributes shown only on request.
 pub(super) const ADDITIONAL_FIELDS: &str = "additional-fields[profile]";
 
-/// The attributes of a profile, in the order in which they are shown.
+/// The attributes of a profile, in the order of a response.
 pub(super) const ATTRIBUTES: [&str; 14] = [
     "email",
     "phone_number",
@@ -26,11 +26,11 @@ pub(super) const ATTRIBUTES: [&str; 14] = [
     "properties",
 ];
 
-/// Attributes that are shown only when asked for. Nothing is ever known of them
-/// here, so they are null.
+/// Attributes that are shown only on request. The gateway never has a value for them, so they are
+/// null.
 pub(super) const ADDITIONAL: [&str; 2] = ["subscriptions", "predictive_analytics"];
 
-/// The members of a location, in the order in which they are shown.
+/// The members of a location, in the order of a response.
 pub(super) const LOCATION: [&str; 10] = [
     "address1",
     "address2",
@@ -44,29 +44,29 @@ pub(super) const LOCATION: [&str; 10] = [
     "ip",
 ];
 
-/// Which attributes an answer shows.
+/// The attributes that a response shows.
 #[derive(Debug, Default)]
 pub(super) struct Fieldset {
-    /// The paths that were named, or nothing if none were: then all are shown.
+    /// The listed paths. If there are none, all attributes are shown.
     named: Option<Vec<String>>,
-    /// Whether each of [`ADDITIONAL`] was asked for.
+    /// Whether each of [`ADDITIONAL`] was requested.
     additional: [bool; ADDITIONAL.len()],
 }
 
 impl Fieldset {
-    /// What a request asks to be shown.
-    pub(super) fn of(query: &Query<'_>) -> Result<Fieldset, Refusal> {
+    /// Reads the fieldset of a request.
+    pub(super) fn from_query(query: &Query<'_>) -> Result<Fieldset, Refusal> {
         let named = query.get(FIELDS).map(paths).transpose()?;
         let mut additional = [false; ADDITIONAL.len()];
         for asked in list(query.get(ADDITIONAL_FIELDS).unwrap_or_default()) {
-            let known = ADDITIONAL.iter().zip(&mut additional).find(|(name, _)| **name == asked);
-            let (_, shown) = known.ok_or_else(|| unknown(ADDITIONAL_FIELDS, asked))?;
+            let found = ADDITIONAL.iter().zip(&mut additional).find(|(name, _)| **name == asked);
+            let (_, shown) = found.ok_or_else(|| unknown(ADDITIONAL_FIELDS, asked))?;
             *shown = true;
         }
         Ok(Fieldset { named, additional })
     }
 
-    /// Whether an attribute is shown, be it in part.
+    /// Whether an attribute is shown, at least in part.
     pub(super) fn shows(&self, attribute: &str) -> bool {
         let in_part = |path: &String| {
             path.strip_prefix(attribute)

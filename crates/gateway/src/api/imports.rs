@@ -1,4 +1,4 @@
-//! Bulk imports: many profiles in one request, and what came of each.
+//! Bulk imports: many profiles in one request, with a result for each.
 
 mod carry_out;
 
@@ -17,61 +17,61 @@ use serde::Serialize;
 use super::{
     call::Call,
     cursor::Page,
-    documents::{Answer, Collection, Named, Resource, SelfLink, Single},
+    documents::{ApiResponse, Collection, Resource, ResourceIdentifier, SelfLink, Single},
     fieldset::{ADDITIONAL_FIELDS, FIELDS, Fieldset},
     query::{FILTER, PAGE_CURSOR, PAGE_SIZE, Query, SORT, invalid},
     resource,
-    time::text_of,
+    time::rfc3339,
 };
 use crate::{
-    body::{Body, BodyKind},
-    companies::Company,
+    capacity::body_budget::BodyKind,
+    http::{body::Body, refusal::Refusal},
     limits,
-    refusal::Refusal,
-    state::Gateway,
+    state::GatewayState,
+    tenants::directory::Company,
 };
 
 const KIND: &str = "profile-bulk-import-job";
 const PATH: &str = "/api/profile-bulk-import-jobs";
 
-/// What a refusal calls a bulk import.
+/// The name of a bulk import in an error.
 const IMPORT: &str = "bulk import";
 
-/// An import is answered when it is done, so it never has another status.
+/// An import is answered when it is complete, so it never has another status.
 const COMPLETE: &str = "complete";
 
-/// `POST /api/profile-bulk-import-jobs`: the answer comes when all is stored.
-pub(super) async fn create(call: &Call<'_>, payload: &mut Payload) -> Result<Answer, Refusal> {
-    Query::of(call, &[])?;
+/// `POST /api/profile-bulk-import-jobs`: responds when all rows are stored.
+pub(super) async fn create(call: &Call<'_>, payload: &mut Payload) -> Result<ApiResponse, Refusal> {
+    Query::from_call(call, &[])?;
     call.take_longer();
     let body = call.body_of(BodyKind::Bulk, payload).await?;
-    // A parsed import takes many times what its body does, and the queue has to have
-    // room for everybody else.
-    let turn = call.gateway.imports.take(&call.company.id);
-    let Ok(Some(turn)) = timeout(limits::IMPORT_WAIT, turn).await else {
+    // A parsed import takes many times the size of its body, and the queue must keep places for
+    // other requests.
+    let slot = call.gateway.import_slots.take(&call.company.id);
+    let Ok(Some(slot)) = timeout(limits::IMPORT_WAIT, slot).await else {
         return Err(Refusal::Store(StoreError::Overloaded));
     };
     let (gateway, company) = (Data::clone(call.gateway), Arc::clone(&call.company));
     let revision = call.revision;
-    // Whoever hangs up does not end what was begun, nor give back what it takes up.
+    // A client that disconnects cancels neither the import nor its permits.
     let done = actix_web::rt::spawn(async move {
         let done = carried_out(&gateway, &company, body, revision).await;
-        drop(turn);
+        drop(slot);
         done
     });
     let head = done.await.unwrap_or(Err(Refusal::Store(StoreError::Unavailable)))?;
-    call.gateway.meters.served();
+    call.gateway.metrics.served();
     Ok(about(call, StatusCode::ACCEPTED, &head))
 }
 
 async fn carried_out(
-    gateway: &Data<Gateway>,
+    gateway: &Data<GatewayState>,
     company: &Company,
     body: Body,
     revision: Revision,
 ) -> Result<ImportHead, Refusal> {
-    let Body { bytes, share: _held } = body;
-    // Megabytes take too long to be parsed where others wait.
+    let Body { bytes, permit: _held } = body;
+    // Parsing megabytes takes too long for a thread that serves other requests.
     let parsed = web::block(move || BulkImport::parse(&bytes, revision)).await;
     let parsed = parsed.or(Err(Refusal::Store(StoreError::Unavailable)))?;
     let job = carry_out::carry_out(gateway, company, parsed.map_err(Refusal::Violations)?).await?;
@@ -81,25 +81,25 @@ async fn carried_out(
 }
 
 /// `GET /api/profile-bulk-import-jobs/{id}`
-pub(super) async fn get(call: &Call<'_>) -> Result<Answer, Refusal> {
-    Query::of(call, &[])?;
+pub(super) async fn get(call: &Call<'_>) -> Result<ApiResponse, Refusal> {
+    Query::from_call(call, &[])?;
     let id = call.id(IMPORT)?;
     let head = call.read(async move |store, company| store.import_job(company, id).await);
     let head = head.await?.ok_or(Refusal::NotFound { what: IMPORT, pointer: "/data" })?;
-    call.gateway.meters.served();
+    call.gateway.metrics.served();
     Ok(about(call, StatusCode::OK, &head))
 }
 
-fn about(call: &Call<'_>, status: StatusCode, head: &ImportHead) -> Answer {
+fn about(call: &Call<'_>, status: StatusCode, head: &ImportHead) -> ApiResponse {
     let data = job_resource(call, head);
     let links = SelfLink { this: data.resource.links.this.clone() };
-    Answer::of(status, &Single { data, links })
+    ApiResponse::with_document(status, &Single { data, links })
 }
 
-/// `GET /api/profile-bulk-import-jobs`: newest first, unless asked otherwise.
-pub(super) async fn list(call: &Call<'_>) -> Result<Answer, Refusal> {
-    let query = Query::of(call, &[FILTER, SORT, PAGE_CURSOR, PAGE_SIZE])?;
-    let page = Page::of(call, &query)?;
+/// `GET /api/profile-bulk-import-jobs`: newest first by default.
+pub(super) async fn list(call: &Call<'_>) -> Result<ApiResponse, Refusal> {
+    let query = Query::from_call(call, &[FILTER, SORT, PAGE_CURSOR, PAGE_SIZE])?;
+    let page = Page::from_query(call, &query)?;
     let (limit, order) = (page.size, order_of(&page)?);
     let from = match &page.place {
         Some(place) => Some(id_of(place).ok_or(Refusal::Cursor)?),
@@ -107,7 +107,7 @@ pub(super) async fn list(call: &Call<'_>) -> Result<Answer, Refusal> {
     };
     let mut heads = Vec::new();
     if wanted(&page)? {
-        // One more than the page holds tells whether there is a next one.
+        // One item more than the page holds shows whether there is a next page.
         let found = call.read(async move |store, company| {
             store.import_jobs(company, from, order, limit + 1).await
         });
@@ -118,8 +118,8 @@ pub(super) async fn list(call: &Call<'_>) -> Result<Answer, Refusal> {
     let next = heads.last().filter(|_| more).map(|head| head.id.bits().to_be_bytes());
     let links = page.links(call, &query, next.as_ref().map(<[u8; 16]>::as_slice));
     let data = heads.iter().map(|head| job_resource(call, head)).collect();
-    call.gateway.meters.served();
-    Ok(Answer::of(StatusCode::OK, &Collection { data, links }))
+    call.gateway.metrics.served();
+    Ok(ApiResponse::with_document(StatusCode::OK, &Collection { data, links }))
 }
 
 fn id_of(place: &[u8]) -> Option<ProfileId> {
@@ -134,7 +134,7 @@ fn order_of(page: &Page) -> Result<Order, Refusal> {
     }
 }
 
-/// Whether an import that is complete, as all are, fulfils the filter.
+/// Whether a complete import matches the filter. All imports are complete.
 fn wanted(page: &Page) -> Result<bool, Refusal> {
     let Some(filter) = &page.filter else { return Ok(true) };
     statuses(filter).map(|statuses| statuses.contains(&COMPLETE)).ok_or_else(|| {
@@ -147,10 +147,10 @@ fn wanted(page: &Page) -> Result<bool, Refusal> {
     })
 }
 
-/// The statuses that the original knows.
+/// The statuses of the original.
 const STATUSES: [&str; 4] = ["queued", "processing", COMPLETE, "cancelled"];
 
-/// The statuses that a filter names.
+/// The statuses that a filter lists.
 fn statuses(filter: &str) -> Option<Vec<&str>> {
     let terms = filter.strip_suffix(')')?;
     let named: Vec<&str> = match terms.strip_prefix("equals(status,") {
@@ -164,23 +164,23 @@ fn status(quoted: &str) -> Option<&str> {
     let quoted = quoted.trim();
     let inner = |quote| quoted.strip_prefix(quote)?.strip_suffix(quote);
     let text = inner('"').or_else(|| inner('\''))?;
-    STATUSES.into_iter().find(|known| *known == text)
+    STATUSES.into_iter().find(|status| *status == text)
 }
 
-/// `GET /api/profile-bulk-import-jobs/{id}/profiles`: as they are now. Who was
-/// erased since is left out.
-pub(super) async fn profiles(call: &Call<'_>) -> Result<Answer, Refusal> {
-    let known = [PAGE_CURSOR, PAGE_SIZE, FIELDS, ADDITIONAL_FIELDS];
-    let query = Query::of(call, &known)?;
-    let fields = Fieldset::of(&query)?;
-    let page = Page::of(call, &query)?;
+/// `GET /api/profile-bulk-import-jobs/{id}/profiles`: the profiles in their current state. Erased
+/// profiles are left out.
+pub(super) async fn profiles(call: &Call<'_>) -> Result<ApiResponse, Refusal> {
+    let allowed = [PAGE_CURSOR, PAGE_SIZE, FIELDS, ADDITIONAL_FIELDS];
+    let query = Query::from_call(call, &allowed)?;
+    let fields = Fieldset::from_query(&query)?;
+    let page = Page::from_query(call, &query)?;
     let body = body_of(call).await?;
-    let Slice { start: _, items, next } = Slice::of(&page, &body.profiles)?;
+    let PageSlice { start: _, items, next } = PageSlice::from_page(&page, &body.profiles)?;
     let ids = items.to_vec();
     let found = call.read(async move |store, company| {
         let mut found: Vec<Profile> = Vec::new();
         for id in ids {
-            // Who was merged into another of the import is shown as that one.
+            // A profile that was merged into another profile of the import is shown as that one.
             let living = store.profile(company, id).await?;
             let is_new = |profile: &Profile| {
                 let shown = found.iter().any(|other| other.id == profile.id);
@@ -193,34 +193,34 @@ pub(super) async fn profiles(call: &Call<'_>) -> Result<Answer, Refusal> {
     let found = found.await?;
     let data = found.iter().map(|profile| resource::profile(call, profile, &fields)).collect();
     let links = page.links(call, &query, next.as_deref());
-    call.gateway.meters.served();
-    Ok(Answer::of(StatusCode::OK, &Collection { data, links }))
+    call.gateway.metrics.served();
+    Ok(ApiResponse::with_document(StatusCode::OK, &Collection { data, links }))
 }
 
-/// `GET /api/profile-bulk-import-jobs/{id}/relationships/profiles`: the ids that they
-/// had then.
-pub(super) async fn profile_ids(call: &Call<'_>) -> Result<Answer, Refusal> {
-    let query = Query::of(call, &[PAGE_CURSOR, PAGE_SIZE])?;
-    let page = Page::of(call, &query)?;
+/// `GET /api/profile-bulk-import-jobs/{id}/relationships/profiles`: the ids at the time of the
+/// import.
+pub(super) async fn profile_ids(call: &Call<'_>) -> Result<ApiResponse, Refusal> {
+    let query = Query::from_call(call, &[PAGE_CURSOR, PAGE_SIZE])?;
+    let page = Page::from_query(call, &query)?;
     let body = body_of(call).await?;
-    let Slice { start: _, items, next } = Slice::of(&page, &body.profiles)?;
-    let named = |id: &ProfileId| Named { kind: "profile", id: id.to_string() };
+    let PageSlice { start: _, items, next } = PageSlice::from_page(&page, &body.profiles)?;
+    let named = |id: &ProfileId| ResourceIdentifier { kind: "profile", id: id.to_string() };
     let data = items.iter().map(named).collect();
     let links = page.links(call, &query, next.as_deref());
-    call.gateway.meters.served();
-    Ok(Answer::of(StatusCode::OK, &Collection { data, links }))
+    call.gateway.metrics.served();
+    Ok(ApiResponse::with_document(StatusCode::OK, &Collection { data, links }))
 }
 
 /// `GET /api/profile-bulk-import-jobs/{id}/import-errors`
-pub(super) async fn errors(call: &Call<'_>) -> Result<Answer, Refusal> {
-    let query = Query::of(call, &[PAGE_CURSOR, PAGE_SIZE])?;
-    let page = Page::of(call, &query)?;
+pub(super) async fn errors(call: &Call<'_>) -> Result<ApiResponse, Refusal> {
+    let query = Query::from_call(call, &[PAGE_CURSOR, PAGE_SIZE])?;
+    let page = Page::from_query(call, &query)?;
     let body = body_of(call).await?;
-    let Slice { start, items, next } = Slice::of(&page, &body.errors)?;
-    let data = (start..).zip(items).map(ErrorResource::of).collect();
+    let PageSlice { start, items, next } = PageSlice::from_page(&page, &body.errors)?;
+    let data = (start..).zip(items).map(ImportErrorResource::from_error).collect();
     let links = page.links(call, &query, next.as_deref());
-    call.gateway.meters.served();
-    Ok(Answer::of(StatusCode::OK, &Collection { data, links }))
+    call.gateway.metrics.served();
+    Ok(ApiResponse::with_document(StatusCode::OK, &Collection { data, links }))
 }
 
 async fn body_of(call: &Call<'_>) -> Result<profile_store::ImportBody, Refusal> {
@@ -229,15 +229,15 @@ async fn body_of(call: &Call<'_>) -> Result<profile_store::ImportBody, Refusal> 
     body.await?.ok_or(Refusal::NotFound { what: IMPORT, pointer: "/data" })
 }
 
-/// A page of a list that never changes: a place in it is a number.
-struct Slice<'a, T> {
+/// A page of a list that never changes. A position in it is an index.
+struct PageSlice<'a, T> {
     start: u32,
     items: &'a [T],
     next: Option<Vec<u8>>,
 }
 
-impl<'a, T> Slice<'a, T> {
-    fn of(page: &Page, all: &'a [T]) -> Result<Slice<'a, T>, Refusal> {
+impl<'a, T> PageSlice<'a, T> {
+    fn from_page(page: &Page, all: &'a [T]) -> Result<PageSlice<'a, T>, Refusal> {
         let start = match page.place.as_deref() {
             Some(place) => u32::from_be_bytes(place.try_into().or(Err(Refusal::Cursor))?),
             None => 0,
@@ -246,11 +246,11 @@ impl<'a, T> Slice<'a, T> {
         let (items, rest) = rest.split_at(page.size.min(rest.len()));
         let end = start.saturating_add(u32::try_from(items.len()).unwrap_or(u32::MAX));
         let next = (!rest.is_empty()).then(|| end.to_be_bytes().to_vec());
-        Ok(Slice { start, items, next })
+        Ok(PageSlice { start, items, next })
     }
 }
 
-/// A bulk import as answers show it.
+/// A bulk import as a response shows it.
 #[derive(JsonSchema, Serialize)]
 pub(super) struct JobResource {
     #[serde(flatten)]
@@ -265,13 +265,13 @@ struct JobAttributes {
     created_at: String,
     started_at: Option<String>,
     completed_at: Option<String>,
-    /// Always null: an import leaves when 1,000 younger ones are kept.
+    /// Always null: an import is removed when 1,000 newer ones are stored.
     expires_at: Option<String>,
-    /// How many profiles were sent.
+    /// The number of profiles sent.
     total_count: u32,
-    /// How many were stored.
+    /// The number of profiles stored.
     completed_count: u32,
-    /// How many were refused.
+    /// The number of profiles refused.
     failed_count: u32,
 }
 
@@ -320,9 +320,9 @@ fn job_resource(call: &Call<'_>, head: &ImportHead) -> JobResource {
     };
     let attributes = JobAttributes {
         status: COMPLETE,
-        created_at: text_of(created),
-        started_at: started.map(text_of),
-        completed_at: ended.map(text_of),
+        created_at: rfc3339(created),
+        started_at: started.map(rfc3339),
+        completed_at: ended.map(rfc3339),
         expires_at: None,
         total_count: total,
         completed_count: completed,
@@ -332,42 +332,42 @@ fn job_resource(call: &Call<'_>, head: &ImportHead) -> JobResource {
     JobResource { resource: Resource { kind: KIND, id, attributes, links }, relationships }
 }
 
-/// What was wrong with one profile of a bulk import.
+/// An error in one profile of a bulk import.
 #[derive(JsonSchema, Serialize)]
-pub(super) struct ErrorResource {
+pub(super) struct ImportErrorResource {
     #[serde(rename = "type")]
     kind: &'static str,
     id: String,
-    attributes: ErrorAttributes,
+    attributes: ImportErrorAttributes,
 }
 
 #[derive(JsonSchema, Serialize)]
-struct ErrorAttributes {
+struct ImportErrorAttributes {
     code: String,
     title: String,
     detail: String,
-    source: ErrorSource,
-    /// Always null: what was sent is not kept, since a deletion would not find it.
+    source: ImportErrorSource,
+    /// Always null: the row is not stored, because a deletion could not find it.
     original_payload: Option<()>,
 }
 
 #[derive(JsonSchema, Serialize)]
-struct ErrorSource {
-    /// Where in the body of the import.
+struct ImportErrorSource {
+    /// A JSON pointer into the body of the import.
     pointer: String,
 }
 
-impl ErrorResource {
-    fn of((number, error): (u32, &ImportError)) -> ErrorResource {
+impl ImportErrorResource {
+    fn from_error((number, error): (u32, &ImportError)) -> ImportErrorResource {
         let ImportError { row: _, code, title, detail, pointer } = error.clone();
-        ErrorResource {
+        ImportErrorResource {
             kind: "import-error",
             id: number.to_string(),
-            attributes: ErrorAttributes {
+            attributes: ImportErrorAttributes {
                 code,
                 title,
                 detail,
-                source: ErrorSource { pointer },
+                source: ImportErrorSource { pointer },
                 original_payload: None,
             },
         }

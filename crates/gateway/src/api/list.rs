@@ -1,4 +1,4 @@
-//! Lists of profiles: filtered, sorted, a page at a time.
+//! Lists of profiles: filtered, sorted and paged.
 
 use std::collections::BTreeMap;
 
@@ -11,41 +11,44 @@ use profile_store::{
 use super::{
     call::Call,
     cursor::Page,
-    documents::{Answer, Collection},
+    documents::{ApiResponse, Collection},
     fieldset::{ADDITIONAL_FIELDS, FIELDS, Fieldset},
     query::{FILTER, PAGE_CURSOR, PAGE_SIZE, Query, SORT, invalid},
     resource,
 };
-use crate::refusal::Refusal;
+use crate::http::refusal::Refusal;
 
 const PARAMETERS: [&str; 6] = [FILTER, SORT, PAGE_SIZE, PAGE_CURSOR, FIELDS, ADDITIONAL_FIELDS];
 
 /// `GET /api/profiles`
-pub(super) async fn list(call: &Call<'_>) -> Result<Answer, Refusal> {
-    let query = Query::of(call, &PARAMETERS)?;
-    let fields = Fieldset::of(&query)?;
-    let page = Page::of(call, &query)?;
-    let asked = Asked::of(&page)?;
-    let pointed: Vec<Pointed> =
-        asked.conditions.iter().filter_map(|condition| Pointed::of(call, condition)).collect();
+pub(super) async fn list(call: &Call<'_>) -> Result<ApiResponse, Refusal> {
+    let query = Query::from_call(call, &PARAMETERS)?;
+    let fields = Fieldset::from_query(&query)?;
+    let page = Page::from_query(call, &query)?;
+    let asked = ListQuery::from_page(&page)?;
+    let pointed: Vec<Lookup> = asked
+        .conditions
+        .iter()
+        .filter_map(|condition| Lookup::from_condition(call, condition))
+        .collect();
     let found = match pointed.first() {
         Some(first) => pointed_page(call, &asked, first, &pointed).await?,
         None => scanned_page(call, &asked).await?,
     };
     let data = found.profiles.iter().map(|profile| resource::profile(call, profile, &fields));
     let links = page.links(call, &query, found.next.as_deref());
-    call.gateway.meters.served();
-    Ok(Answer::of(StatusCode::OK, &Collection { data: data.collect(), links }))
+    call.gateway.metrics.served();
+    Ok(ApiResponse::with_document(StatusCode::OK, &Collection { data: data.collect(), links }))
 }
 
-/// What was found, and the place at which the next page begins.
-struct Found {
+/// A page of profiles and the position of the next page.
+struct ListedPage {
     profiles: Vec<Profile>,
     next: Option<Vec<u8>>,
 }
 
-/// What a request asks for.
-struct Asked {
+/// The parsed list request.
+struct ListQuery {
     conditions: Vec<Condition>,
     sort: SortKey,
     order: Order,
@@ -53,8 +56,8 @@ struct Asked {
     place: Option<Vec<u8>>,
 }
 
-impl Asked {
-    fn of(page: &Page) -> Result<Asked, Refusal> {
+impl ListQuery {
+    fn from_page(page: &Page) -> Result<ListQuery, Refusal> {
         let conditions = match &page.filter {
             Some(filter) => {
                 ProfileFilter::parse(filter)
@@ -67,10 +70,10 @@ impl Asked {
             Some(sort) => sorting(sort)?,
             None => (natural_sort(&conditions), Order::Ascending),
         };
-        Ok(Asked { conditions, sort, order, size: page.size, place: page.place.clone() })
+        Ok(ListQuery { conditions, sort, order, size: page.size, place: page.place.clone() })
     }
 
-    /// The span of time that every condition on it leaves.
+    /// The time range that remains after every condition on it.
     fn span(&self, bound_of: impl Fn(&Condition) -> Option<Bound>) -> Span {
         let mut span = Span::default();
         for bound in self.conditions.iter().filter_map(bound_of) {
@@ -115,18 +118,15 @@ fn sorting(text: &str) -> Result<(SortKey, Order), Refusal> {
         Some(name) => (name, Order::Descending),
         None => (text, Order::Ascending),
     };
-    let known = SORTS.iter().find(|(known, _)| *known == name);
-    let (_, sort) = known.ok_or_else(|| {
+    let found = SORTS.iter().find(|(sort, _)| *sort == name);
+    let (_, sort) = found.ok_or_else(|| {
         let names = SORTS.map(|(name, _)| name).join(", ");
-        invalid(
-            SORT,
-            format!("The sort must be one of {names}, with a - before it to turn it round."),
-        )
+        invalid(SORT, format!("The sort must be one of {names}, with a leading - to reverse it."))
     })?;
     Ok((*sort, order))
 }
 
-/// The order in which what is asked for lies together.
+/// The index in which the requested profiles are adjacent.
 fn natural_sort(conditions: &[Condition]) -> SortKey {
     let sort = conditions.iter().find_map(|condition| match condition {
         Condition::Created(_) => Some(SortKey::Created),
@@ -136,8 +136,8 @@ fn natural_sort(conditions: &[Condition]) -> SortKey {
     sort.unwrap_or(SortKey::Id)
 }
 
-/// A page out of all profiles of the company.
-async fn scanned_page(call: &Call<'_>, asked: &Asked) -> Result<Found, Refusal> {
+/// A page of all profiles of the company.
+async fn scanned_page(call: &Call<'_>, asked: &ListQuery) -> Result<ListedPage, Refusal> {
     let from = |place| SortCursor::from_bytes(place, asked.sort, asked.order);
     let from = asked.place.as_deref().map(from);
     let listing = Listing {
@@ -151,17 +151,17 @@ async fn scanned_page(call: &Call<'_>, asked: &Asked) -> Result<Found, Refusal> 
     };
     let page = call.read(async move |store, _| store.list(&listing).await).await?;
     let ProfilePage { profiles, next } = page;
-    Ok(Found { profiles, next: next.map(|position| position.to_bytes()) })
+    Ok(ListedPage { profiles, next: next.map(|position| position.to_bytes()) })
 }
 
-/// What a condition names that names the profiles which fulfil it.
-struct Pointed {
+/// The identifiers or ids that a condition names, if it names any.
+struct Lookup {
     ids: Vec<ProfileId>,
     identifiers: Vec<Identifier>,
 }
 
-impl Pointed {
-    fn of(call: &Call<'_>, condition: &Condition) -> Option<Pointed> {
+impl Lookup {
+    fn from_condition(call: &Call<'_>, condition: &Condition) -> Option<Lookup> {
         let (mut ids, mut identifiers) = (Vec::new(), Vec::new());
         match condition {
             Condition::Id(all) => ids.extend(all.iter().filter_map(|id| match id {
@@ -181,7 +181,7 @@ impl Pointed {
             }
             Condition::Created(_) | Condition::Updated(_) => return None,
         }
-        Some(Pointed { ids, identifiers })
+        Some(Lookup { ids, identifiers })
     }
 
     fn names(&self, profile: &Profile) -> bool {
@@ -205,20 +205,20 @@ impl Pointed {
     }
 }
 
-/// A page out of the few profiles that the first condition names and all others leave.
+/// A page of the few profiles that the first condition names and all other conditions match.
 async fn pointed_page(
     call: &Call<'_>,
-    asked: &Asked,
-    first: &Pointed,
-    all: &[Pointed],
-) -> Result<Found, Refusal> {
+    asked: &ListQuery,
+    first: &Lookup,
+    all: &[Lookup],
+) -> Result<ListedPage, Refusal> {
     let (created, updated) = (asked.created(), asked.updated());
     let fulfils = |profile: &Profile| {
         created.contains(profile.created)
             && updated.contains(profile.updated)
             && all.iter().all(|pointed| pointed.names(profile))
     };
-    // One profile may be named twice.
+    // Two identifiers may name the same profile.
     let found = first.look_up(call).await?.into_iter().filter(fulfils);
     let found: BTreeMap<Vec<u8>, Profile> =
         found.map(|profile| (order_key(asked.sort, &profile), profile)).collect();
@@ -235,16 +235,16 @@ async fn pointed_page(
     let more = asked.size < found.len();
     found.truncate(asked.size);
     let next = found.last().filter(|_| more).map(|(key, _)| key.clone());
-    Ok(Found { profiles: found.into_iter().map(|(_, profile)| profile).collect(), next })
+    Ok(ListedPage { profiles: found.into_iter().map(|(_, profile)| profile).collect(), next })
 }
 
-/// What profiles are put in order by: first what was asked for, then the id.
+/// The sort key of a profile: the sorted value, then the id.
 fn order_key(sort: SortKey, profile: &Profile) -> Vec<u8> {
     let mut key = match sort {
         SortKey::Id => Vec::new(),
         SortKey::Created => profile.created.millis().to_be_bytes().to_vec(),
         SortKey::Updated => profile.updated.millis().to_be_bytes().to_vec(),
-        // Those without an address come after all those with one.
+        // Profiles without an email sort last.
         SortKey::Email => match &profile.identifiers.email {
             Some(email) => [&[0], email.as_str().as_bytes(), &[0]].concat(),
             None => vec![1],

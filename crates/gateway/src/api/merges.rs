@@ -10,20 +10,19 @@ use serde::Serialize;
 
 use super::{
     call::{Call, PROFILE, claimed},
-    documents::{Answer, Resource, SelfLink, Single},
+    documents::{ApiResponse, Resource, SelfLink, Single},
     fieldset::{ADDITIONAL_FIELDS, FIELDS, Fieldset},
     outcomes::path_of,
     query::Query,
     resource::{self, ProfileAttributes},
 };
-use crate::{meters::Effect, refusal::Refusal, submission};
+use crate::{http::refusal::Refusal, metrics::ProfileEffect, submission};
 
 /// `POST /api/profile-merge`
-pub(super) async fn merge(call: &Call<'_>, payload: &mut Payload) -> Result<Answer, Refusal> {
-    Query::of(call, &[])?;
-    let body = call.body(payload).await?;
-    let ProfileMerge { destination, source } =
-        ProfileMerge::parse(&body.bytes).map_err(Refusal::Violations)?;
+pub(super) async fn merge(call: &Call<'_>, payload: &mut Payload) -> Result<ApiResponse, Refusal> {
+    Query::from_call(call, &[])?;
+    let (ProfileMerge { destination, source }, _permit) =
+        call.parse(payload, ProfileMerge::parse).await?;
     let merge = MergeProfiles {
         company: call.company.id.clone(),
         destination: claimed(destination, DESTINATION)?,
@@ -38,28 +37,28 @@ pub(super) async fn merge(call: &Call<'_>, payload: &mut Payload) -> Result<Answ
         }
         merged => merged.map_err(Refusal::Store)?,
     };
-    call.gateway.meters.accepted(submission::effect(&outcome));
+    call.gateway.metrics.accepted(submission::effect(&outcome));
     let id =
         outcome.survivor.ok_or(Refusal::NotFound { what: PROFILE, pointer: "/data" })?.to_string();
     let this = call.link(&format!("/api/profiles/{id}"));
     let links = SelfLink { this: this.clone() };
-    let data = Merged { kind: "profile", id, links: SelfLink { this } };
-    Ok(Answer::of(StatusCode::CREATED, &Single { data, links }))
+    let data = MergedProfile { kind: "profile", id, links: SelfLink { this } };
+    Ok(ApiResponse::with_document(StatusCode::CREATED, &Single { data, links }))
 }
 
 const DESTINATION: &str = "/data/id";
 const SOURCE: &str = "/data/relationships/profiles/data/0/id";
 
-/// Which of the two profiles of a merge is not there.
+/// The profile of a merge request that does not exist.
 async fn missing(call: &Call<'_>, destination: ProfileId) -> Refusal {
     let there = call.profile(destination).await.is_ok();
     let pointer = if there { SOURCE } else { DESTINATION };
     Refusal::NotFound { what: PROFILE, pointer }
 }
 
-/// The profile that is left of two.
+/// The remaining profile of a merge.
 #[derive(JsonSchema, Serialize)]
-pub(super) struct Merged {
+pub(super) struct MergedProfile {
     #[serde(rename = "type")]
     kind: &'static str,
     id: String,
@@ -67,11 +66,12 @@ pub(super) struct Merged {
 }
 
 /// `POST /api/profile-unmerge`
-pub(super) async fn unmerge(call: &Call<'_>, payload: &mut Payload) -> Result<Answer, Refusal> {
-    let fields = Fieldset::of(&Query::of(call, &[FIELDS, ADDITIONAL_FIELDS])?)?;
-    let body = call.body(payload).await?;
-    let ProfileUnmerge { profile } =
-        ProfileUnmerge::parse(&body.bytes).map_err(Refusal::Violations)?;
+pub(super) async fn unmerge(
+    call: &Call<'_>,
+    payload: &mut Payload,
+) -> Result<ApiResponse, Refusal> {
+    let fields = Fieldset::from_query(&Query::from_call(call, &[FIELDS, ADDITIONAL_FIELDS])?)?;
+    let (ProfileUnmerge { profile }, _permit) = call.parse(payload, ProfileUnmerge::parse).await?;
     let undo = Undo {
         company: call.company.id.clone(),
         absorbed: claimed(profile, "/data/attributes/profile_id")?,
@@ -79,7 +79,7 @@ pub(super) async fn unmerge(call: &Call<'_>, payload: &mut Payload) -> Result<An
         revision: call.revision,
     };
     let unmerged = call.gateway.store.undo(undo).await.map_err(Refusal::Store)?;
-    call.gateway.meters.accepted(Effect::Unmerged);
+    call.gateway.metrics.accepted(ProfileEffect::Unmerged);
     let Unmerged { outcome: _, survivor, restored, kept, lost } = &unmerged;
     let document = UnmergeDocument {
         data: [survivor, restored].map(|profile| resource::profile(call, profile, &fields)),
@@ -91,7 +91,7 @@ pub(super) async fn unmerge(call: &Call<'_>, payload: &mut Payload) -> Result<An
             lost: lost.iter().map(|kind| kind.name()).collect(),
         },
     };
-    Ok(Answer::of(StatusCode::OK, &document))
+    Ok(ApiResponse::with_document(StatusCode::OK, &document))
 }
 
 /// Both profiles, the survivor first.
@@ -106,9 +106,9 @@ pub(super) struct UnmergeDocument<'a> {
 struct UnmergeMeta {
     survivor_id: String,
     restored_id: String,
-    /// Attributes that the survivor had from the restored profile and that were
-    /// written again since: they stay with the survivor.
+    /// Attributes that the survivor took from the restored profile and that were written again
+    /// since. They stay with the survivor.
     kept: Vec<String>,
-    /// Identifiers of the restored profile that lead to somebody else by now.
+    /// Identifiers of the restored profile that point to another profile by now.
     lost: Vec<&'static str>,
 }

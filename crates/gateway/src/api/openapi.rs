@@ -1,7 +1,7 @@
-//! The `OpenAPI` document: what can be asked here, for programs to read.
+//! The `OpenAPI` document of the server API.
 //!
-//! Paths come from the table of endpoints, answers from the types that are
-//! answered, bodies from the tables of the protocol.
+//! Paths come from the table of endpoints, responses from the response types, bodies from the
+//! tables of the protocol.
 
 mod bodies;
 mod operations;
@@ -16,30 +16,39 @@ use actix_web::{
 use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use self::operations::{Operation, operation_of};
-use super::{ENDPOINTS, Row, bodiless_if_asked};
+use self::operations::{OpenApiOperation, operation_of};
+use super::bodiless_if_asked;
 use crate::{
-    cors::Cors, refusal::Refusal, reply::Reply, scope::Scope, state::Gateway, turn_away::turn_away,
+    endpoints::{ENDPOINTS, EndpointRow},
+    http::{
+        cors::Cors, error_response::error_response, refusal::Refusal, response::ResponseContext,
+    },
+    state::GatewayState,
+    tenants::scope::KeyScope,
 };
 
-/// `GET /openapi.json`, which takes no key.
+/// `GET /openapi.json`, which needs no key.
 pub(super) async fn serve(
     request: HttpRequest,
     payload: Payload,
-    gateway: Data<Gateway>,
+    gateway: Data<GatewayState>,
 ) -> HttpResponse {
     static TEXT: OnceLock<String> = OnceLock::new();
-    let reply = Reply { cors: Cors::Closed, media_type: "application/json", standing: None };
+    let reply = ResponseContext {
+        cors: Cors::Closed,
+        media_type: "application/json",
+        rate_limit_status: None,
+    };
     if let Method::GET | Method::HEAD = *request.method() {
         let text = TEXT.get_or_init(document);
         let response = reply.answered(StatusCode::OK, Some(text.clone().into_bytes()));
         return bodiless_if_asked(&request, response);
     }
     let refusal = Refusal::Method { allowed: "GET, HEAD".to_owned() };
-    turn_away(&request, payload, &gateway, &reply, &refusal).await
+    error_response(&request, payload, &gateway, &reply, &refusal).await
 }
 
-/// The document, as text.
+/// The document as JSON text.
 fn document() -> String {
     let settings = SchemaSettings::draft2020_12().for_serialize().with(|settings| {
         settings.definitions_path = "/components/schemas".into();
@@ -47,7 +56,7 @@ fn document() -> String {
     });
     let mut generator = settings.into_generator();
     let paths = paths(&mut generator);
-    let error = generator.subschema_for::<crate::reply::ErrorDocument>();
+    let error = generator.subschema_for::<crate::http::response::ErrorDocument>();
     let mut schemas = generator.take_definitions(true);
     schemas.extend(bodies::schemas());
     let document = json!({
@@ -71,8 +80,7 @@ fn document() -> String {
             } },
         },
     });
-    // A value has no map with other keys than texts, which is all that could fail.
-    serde_json::to_string_pretty(&document).unwrap_or_default() + "\n"
+    serde_json::to_string_pretty(&document).expect("the keys of a document are strings") + "\n"
 }
 
 fn refused(error: &Value) -> Value {
@@ -101,8 +109,8 @@ fn paths(generator: &mut SchemaGenerator) -> Map<String, Value> {
     paths
 }
 
-fn described(row: &Row, operation: Operation) -> Value {
-    let Operation { name, mut parameters, body, answers, conflicts } = operation;
+fn described(row: &EndpointRow, operation: OpenApiOperation) -> Value {
+    let OpenApiOperation { name, mut parameters, body, answers, conflicts } = operation;
     let of_body = if body.is_some() { &BODY_REFUSALS[..] } else { &[] };
     let of_conflict = if conflicts { &["409"][..] } else { &[] };
     let refusals = ["401"].iter().chain(of_body).chain(of_conflict).copied();
@@ -115,7 +123,7 @@ fn described(row: &Row, operation: Operation) -> Value {
         "operationId": name,
         "summary": row.summary,
         "description": format!(
-            "Scope: `{}`. Rate limits of each company: {burst} in 1 second, {steady} in 60.",
+            "KeyScope: `{}`. Rate limits of each company: {burst} in 1 second, {steady} in 60.",
             row.scope
         ),
         "tags": [tag_of(row.scope)],
@@ -129,16 +137,16 @@ fn described(row: &Row, operation: Operation) -> Value {
     described
 }
 
-fn tag_of(scope: Scope) -> &'static str {
+fn tag_of(scope: KeyScope) -> &'static str {
     match scope {
-        Scope::DataPrivacyWrite => "privacy",
-        Scope::ProfilesRead | Scope::ProfilesWrite => "profiles",
+        KeyScope::DataPrivacyWrite => "privacy",
+        KeyScope::ProfilesRead | KeyScope::ProfilesWrite => "profiles",
     }
 }
 
-/// Statuses that every endpoint may answer with: 404 for a revision that does not exist.
+/// The statuses that every endpoint may return: 404 for a revision that does not exist.
 const REFUSALS: [&str; 5] = ["400", "403", "404", "429", "503"];
-/// Statuses of what takes a body.
+/// The statuses of endpoints with a body.
 const BODY_REFUSALS: [&str; 3] = ["408", "413", "415"];
 
 fn responses(
@@ -185,7 +193,7 @@ fn revision_parameter() -> Value {
         "name": "revision",
         "in": "header",
         "required": true,
-        "description": "The day whose protocol the request speaks.",
+        "description": "The revision of the protocol, a date.",
         "schema": { "type": "string", "format": "date", "examples": ["2026-07-15"] },
     })
 }

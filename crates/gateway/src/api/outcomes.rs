@@ -1,4 +1,4 @@
-//! Outcomes: what became of requests, for one profile and for all.
+//! Outcomes: the results of requests, for one profile and for all.
 
 use actix_web::http::StatusCode;
 use profile_protocol::ChangedAttribute;
@@ -9,37 +9,37 @@ use serde::Serialize;
 use super::{
     call::{Call, PROFILE},
     cursor::Page,
-    documents::{Answer, Collection, Named, PageLinks, Relationship},
+    documents::{ApiResponse, Collection, PageLinks, Relationship, ResourceIdentifier},
     query::{PAGE_CURSOR, PAGE_SIZE, Query},
-    time::text_of,
+    time::rfc3339,
 };
-use crate::refusal::Refusal;
+use crate::http::refusal::Refusal;
 
 /// `GET /api/profiles/{id}/history`: newest first.
-pub(super) async fn history(call: &Call<'_>) -> Result<Answer, Refusal> {
-    let query = Query::of(call, &[PAGE_CURSOR, PAGE_SIZE])?;
-    let page = Page::of(call, &query)?;
+pub(super) async fn history(call: &Call<'_>) -> Result<ApiResponse, Refusal> {
+    let query = Query::from_call(call, &[PAGE_CURSOR, PAGE_SIZE])?;
+    let page = Page::from_query(call, &query)?;
     let profile = call.profile(call.id(PROFILE)?).await?;
     let from = match &page.place {
-        Some(place) => numbers_of(place).ok_or(Refusal::Cursor)?,
+        Some(place) => numbers_from_position(place).ok_or(Refusal::Cursor)?,
         None => profile.last_outcome.into_iter().collect(),
     };
     let (from, limit) = (HistoryCursor { sequences: from }, page.size);
     let history = call
         .read(async move |store, company| store.history_from(company, &profile, from, limit).await);
     let history = history.await?;
-    let next = history.next.map(|next| place_of(&next.sequences));
+    let next = history.next.map(|next| position_from_numbers(&next.sequences));
     let links = page.links(call, &query, next.as_deref());
-    let data = history.outcomes.iter().map(OutcomeResource::of).collect();
-    call.gateway.meters.served();
-    Ok(Answer::of(StatusCode::OK, &Collection { data, links }))
+    let data = history.outcomes.iter().map(OutcomeResource::from_outcome).collect();
+    call.gateway.metrics.served();
+    Ok(ApiResponse::with_document(StatusCode::OK, &Collection { data, links }))
 }
 
-/// `GET /api/outcomes`: oldest first, from wherever the caller has come to.
-pub(super) async fn stream(call: &Call<'_>) -> Result<Answer, Refusal> {
-    let query = Query::of(call, &[PAGE_CURSOR, PAGE_SIZE])?;
-    let page = Page::of(call, &query)?;
-    let after = match page.place.as_deref().map(numbers_of) {
+/// `GET /api/outcomes`: oldest first, from the caller's cursor.
+pub(super) async fn stream(call: &Call<'_>) -> Result<ApiResponse, Refusal> {
+    let query = Query::from_call(call, &[PAGE_CURSOR, PAGE_SIZE])?;
+    let page = Page::from_query(call, &query)?;
+    let after = match page.place.as_deref().map(numbers_from_position) {
         None => 0,
         Some(Some(numbers)) if numbers.len() == 1 => numbers.first().copied().unwrap_or(0),
         Some(_) => return Err(Refusal::Cursor),
@@ -47,59 +47,58 @@ pub(super) async fn stream(call: &Call<'_>) -> Result<Answer, Refusal> {
     let limit = page.size;
     let (mut outcomes, newest) = call
         .read(async move |store, company| {
-            // One more than the page holds tells whether there is a next one.
+            // One item more than the page holds shows whether there is a next page.
             let outcomes = store.outcomes(company, after, limit + 1).await?;
             Ok((outcomes, store.newest_outcome(company).await?))
         })
         .await?;
-    // A number that was not reached yet was given out by another store, such as one
-    // of which this is an older copy.
+    // The cursor is ahead of this store. Another store issued it, for example the one that this
+    // store is an older copy of.
     if newest < after {
         return Err(Refusal::Cursor);
     }
     let more = limit < outcomes.len();
     outcomes.truncate(limit);
     let last = outcomes.last().map_or(after, |outcome| outcome.sequence);
-    let reached = place_of(&[last]);
-    let document = Stream {
+    let reached = position_from_numbers(&[last]);
+    let document = OutcomeStream {
         links: page.links(call, &query, more.then_some(&reached[..])),
-        meta: StreamMeta {
+        meta: OutcomeStreamMeta {
             cursor: page.cursor(&reached),
             missed: (last - after).saturating_sub(outcomes.len() as u64),
         },
-        data: outcomes.iter().map(OutcomeResource::of).collect(),
+        data: outcomes.iter().map(OutcomeResource::from_outcome).collect(),
     };
-    call.gateway.meters.served();
-    Ok(Answer::of(StatusCode::OK, &document))
+    call.gateway.metrics.served();
+    Ok(ApiResponse::with_document(StatusCode::OK, &document))
 }
 
-fn place_of(numbers: &[u64]) -> Vec<u8> {
+fn position_from_numbers(numbers: &[u64]) -> Vec<u8> {
     numbers.iter().flat_map(|number| number.to_be_bytes()).collect()
 }
 
-/// The numbers of a place that came back. Numbers that were never given out lead to
-/// no outcome.
-fn numbers_of(place: &[u8]) -> Option<Vec<u64>> {
+/// The outcome numbers of a cursor. Numbers that were never assigned point to no outcome.
+fn numbers_from_position(place: &[u8]) -> Option<Vec<u64>> {
     let (numbers, rest) = place.as_chunks();
     rest.is_empty().then(|| numbers.iter().copied().map(u64::from_be_bytes).collect())
 }
 
 #[derive(JsonSchema, Serialize)]
-pub(super) struct Stream {
+pub(super) struct OutcomeStream {
     data: Vec<OutcomeResource>,
     links: PageLinks,
-    meta: StreamMeta,
+    meta: OutcomeStreamMeta,
 }
 
 #[derive(JsonSchema, Serialize)]
-struct StreamMeta {
-    /// Where to go on, now or later.
+struct OutcomeStreamMeta {
+    /// The cursor to continue from, now or later.
     cursor: String,
-    /// How many outcomes before the last of this page were pruned unread.
+    /// The number of outcomes before the end of this page that were pruned before they were read.
     missed: u64,
 }
 
-/// An outcome as answers show it.
+/// An outcome as a response shows it.
 #[derive(JsonSchema, Serialize)]
 pub(super) struct OutcomeResource {
     #[serde(rename = "type")]
@@ -112,41 +111,41 @@ pub(super) struct OutcomeResource {
 
 #[derive(JsonSchema, Serialize)]
 struct OutcomeAttributes {
-    /// When it was decided, RFC 3339.
+    /// The time of the decision, in RFC 3339.
     at: String,
-    /// Who asked: `client`, anyone with the public id; `server`, the company itself.
+    /// The caller: `client`, anyone with the public id; `server`, the company itself.
     scope: &'static str,
-    /// The revision asked at.
+    /// The revision of the request.
     revision: String,
-    /// What it did to the profile: `created`, `updated`, `unchanged`, `unidentified`,
-    /// `unmerged` or `deleted`.
+    /// The effect on the profile: `created`, `updated`, `unchanged`, `unidentified`, `unmerged` or
+    /// `deleted`.
     effect: &'static str,
-    /// What became of each claim about who the person is.
+    /// The result of each claim, in order.
     claims: Vec<ClaimShown>,
     /// The attributes that changed, as `fields[profile]` names them.
     changed: Vec<String>,
-    /// How many more changed than are listed.
+    /// The number of changed attributes that are not listed.
     changed_unlisted: usize,
-    /// The attributes that a client would have changed, had the company not written
-    /// and protected them.
+    /// The attributes that a client tried to change and that the company wrote and protects.
     withheld: Vec<String>,
-    /// How many more were withheld than are listed.
+    /// The number of withheld attributes that are not listed.
     withheld_unlisted: usize,
 }
 
-/// What became of one claim.
+/// The result of one claim.
 #[derive(JsonSchema, Serialize)]
 struct ClaimShown {
     /// The kind of the identifier.
     identifier: &'static str,
-    /// Where in the request it stood.
+    /// Where in the request the identifier is.
     origin: &'static str,
     /// `matched`, `attached`, `absorbed`, `restored`, `released`, `refused` or
     /// `ignored`.
+    #[serde(rename = "fate")]
     result: &'static str,
-    /// Why, where it was refused, ignored, or took the place of another.
+    /// The reason, if the claim was refused or ignored, or replaced another identifier.
     reason: Option<String>,
-    /// The other profile, where one was absorbed or restored.
+    /// The other profile, if one was absorbed or restored.
     profile_id: Option<String>,
 }
 
@@ -156,17 +155,20 @@ struct OutcomeRelationships {
 }
 
 impl OutcomeResource {
-    pub(super) fn of(outcome: &Outcome) -> OutcomeResource {
-        let named = |id: profile_protocol::ProfileId| Named { kind: "profile", id: id.to_string() };
+    pub(super) fn from_outcome(outcome: &Outcome) -> OutcomeResource {
+        let named = |id: profile_protocol::ProfileId| ResourceIdentifier {
+            kind: "profile",
+            id: id.to_string(),
+        };
         OutcomeResource {
             kind: "outcome",
             id: Some(outcome.sequence.to_string()),
             attributes: OutcomeAttributes {
-                at: text_of(outcome.at),
+                at: rfc3339(outcome.at),
                 scope: outcome.caller.as_str(),
                 revision: outcome.revision.to_string(),
                 effect: outcome.effect.as_str(),
-                claims: outcome.claims.iter().map(ClaimShown::of).collect(),
+                claims: outcome.claims.iter().map(ClaimShown::from_claim).collect(),
                 changed: outcome.changed.iter().map(path_of).collect(),
                 changed_unlisted: outcome.changed_unlisted,
                 withheld: outcome.withheld.iter().map(path_of).collect(),
@@ -180,10 +182,10 @@ impl OutcomeResource {
 }
 
 impl OutcomeResource {
-    /// An outcome that did not happen. It has no number, and a profile that would
-    /// have been created has no id.
+    /// An outcome that was not stored. It has no number, and a profile that would have been created
+    /// has no id.
     pub(super) fn explained(outcome: &Outcome) -> OutcomeResource {
-        let shown = OutcomeResource::of(outcome);
+        let shown = OutcomeResource::from_outcome(outcome);
         let data = shown.relationships.profile.data;
         let data = data.filter(|_| outcome.effect != Effect::Created);
         OutcomeResource {
@@ -196,7 +198,7 @@ impl OutcomeResource {
 }
 
 impl ClaimShown {
-    fn of(claim: &ClaimOutcome) -> ClaimShown {
+    fn from_claim(claim: &ClaimOutcome) -> ClaimShown {
         let (reason, profile) = match claim.result {
             ClaimResult::Refused(reason) => (Some(reason.to_string()), None),
             ClaimResult::Ignored(reason) => (Some(reason.to_string()), None),
@@ -219,7 +221,7 @@ impl ClaimShown {
     }
 }
 
-/// The path of an attribute as `fields[profile]` would name it.
+/// The path of an attribute as `fields[profile]` names it.
 pub(super) fn path_of(changed: &ChangedAttribute) -> String {
     match changed {
         ChangedAttribute::Field(field) if field.is_location() => {
@@ -236,7 +238,7 @@ mod tests {
 
     #[test]
     fn numbers_come_back_from_a_place_and_nothing_else_does() {
-        assert_eq!(numbers_of(&place_of(&[7, 3])), Some(vec![7, 3]));
-        assert_eq!(numbers_of(&[0; 7]), None);
+        assert_eq!(numbers_from_position(&position_from_numbers(&[7, 3])), Some(vec![7, 3]));
+        assert_eq!(numbers_from_position(&[0; 7]), None);
     }
 }

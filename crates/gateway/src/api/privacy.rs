@@ -1,18 +1,18 @@
-//! Erasing a person.
+//! Erasing a profile.
 
 use actix_web::{http::StatusCode, web::Payload};
 use profile_protocol::{ClaimedId, DeletionSubject};
 use profile_store::{Delete, Identifier, ProfileRef};
 
-use super::{call::Call, documents::Answer, query::Query};
-use crate::{meters::Effect, refusal::Refusal};
+use super::{call::Call, documents::ApiResponse, query::Query};
+use crate::{http::refusal::Refusal, metrics::ProfileEffect};
 
-/// `POST /api/data-privacy-deletion-jobs`: the profile is gone when the answer
-/// comes. The answer is the same where there was none.
-pub(super) async fn delete(call: &Call<'_>, payload: &mut Payload) -> Result<Answer, Refusal> {
-    Query::of(call, &[])?;
-    let body = call.body(payload).await?;
-    let whom = match DeletionSubject::parse(&body.bytes).map_err(Refusal::Violations)? {
+/// `POST /api/data-privacy-deletion-jobs`: the profile is erased when the response arrives. The
+/// response is the same if there was no profile.
+pub(super) async fn delete(call: &Call<'_>, payload: &mut Payload) -> Result<ApiResponse, Refusal> {
+    Query::from_call(call, &[])?;
+    let (subject, _permit) = call.parse(payload, DeletionSubject::parse).await?;
+    let whom = match subject {
         DeletionSubject::Id(ClaimedId::Profile(id)) => Some(ProfileRef::Id(id)),
         DeletionSubject::Id(ClaimedId::Foreign) => None,
         DeletionSubject::Email(email) => Some(ProfileRef::Identifier(Identifier::Email(email))),
@@ -29,8 +29,8 @@ pub(super) async fn delete(call: &Call<'_>, payload: &mut Payload) -> Result<Ans
         None => None,
     };
     match deleted {
-        Some(_) => call.gateway.meters.accepted(Effect::Deleted),
-        None => call.gateway.meters.served(),
+        Some(_) => call.gateway.metrics.accepted(ProfileEffect::Deleted),
+        None => call.gateway.metrics.served(),
     }
-    Ok(Answer::empty(StatusCode::ACCEPTED))
+    Ok(ApiResponse::empty(StatusCode::ACCEPTED))
 }

@@ -1,4 +1,4 @@
-//! One profile: reading, creating and changing it.
+//! Reading, creating and changing one profile.
 
 use actix_web::{http::StatusCode, web::Payload};
 use profile_protocol::{ClaimedId, ProfileEndpoint, ProfileRequest};
@@ -6,35 +6,35 @@ use profile_store::{Effect, Intent, Outcome, Profile};
 
 use super::{
     call::{Call, PROFILE},
-    documents::{Answer, SelfLink, Single},
+    documents::{ApiResponse, SelfLink, Single},
     fieldset::{ADDITIONAL_FIELDS, FIELDS, Fieldset},
     query::Query,
     resource,
 };
-use crate::{body::Body, refusal::Refusal, room::Share, submission};
+use crate::{capacity::body_budget::BodyPermit, http::refusal::Refusal, submission};
 
-/// The parameters of everything that answers with a profile.
+/// The query parameters of every endpoint that returns a profile.
 const PARAMETERS: [&str; 2] = [FIELDS, ADDITIONAL_FIELDS];
 
 /// `GET /api/profiles/{id}`
-pub(super) async fn get(call: &Call<'_>) -> Result<Answer, Refusal> {
-    let fields = Fieldset::of(&Query::of(call, &PARAMETERS)?)?;
+pub(super) async fn get(call: &Call<'_>) -> Result<ApiResponse, Refusal> {
+    let fields = Fieldset::from_query(&Query::from_call(call, &PARAMETERS)?)?;
     let profile = call.profile(call.id(PROFILE)?).await?;
-    call.gateway.meters.served();
+    call.gateway.metrics.served();
     Ok(shown(call, StatusCode::OK, &profile, &fields))
 }
 
 /// `POST /api/profiles`
-pub(super) async fn create(call: &Call<'_>, payload: &mut Payload) -> Result<Answer, Refusal> {
-    let fields = Fieldset::of(&Query::of(call, &PARAMETERS)?)?;
+pub(super) async fn create(call: &Call<'_>, payload: &mut Payload) -> Result<ApiResponse, Refusal> {
+    let fields = Fieldset::from_query(&Query::from_call(call, &PARAMETERS)?)?;
     let sent = read(call, payload, ProfileEndpoint::Create).await?;
     let outcome = store(call, Intent::Create, sent).await?;
     changed(call, &outcome, &fields).await
 }
 
 /// `PATCH /api/profiles/{id}`
-pub(super) async fn update(call: &Call<'_>, payload: &mut Payload) -> Result<Answer, Refusal> {
-    let fields = Fieldset::of(&Query::of(call, &PARAMETERS)?)?;
+pub(super) async fn update(call: &Call<'_>, payload: &mut Payload) -> Result<ApiResponse, Refusal> {
+    let fields = Fieldset::from_query(&Query::from_call(call, &PARAMETERS)?)?;
     let id = call.id(PROFILE)?;
     let sent = read(call, payload, ProfileEndpoint::Update).await?;
     let Some(ClaimedId::Profile(named)) = sent.0.identifiers.id else {
@@ -52,8 +52,8 @@ pub(super) async fn update(call: &Call<'_>, payload: &mut Payload) -> Result<Ans
 }
 
 /// `POST /api/profile-import`
-pub(super) async fn import(call: &Call<'_>, payload: &mut Payload) -> Result<Answer, Refusal> {
-    let fields = Fieldset::of(&Query::of(call, &PARAMETERS)?)?;
+pub(super) async fn import(call: &Call<'_>, payload: &mut Payload) -> Result<ApiResponse, Refusal> {
+    let fields = Fieldset::from_query(&Query::from_call(call, &PARAMETERS)?)?;
     let sent = read(call, payload, ProfileEndpoint::Import).await?;
     let outcome = store(call, Intent::Import, sent).await?;
     changed(call, &outcome, &fields).await
@@ -63,25 +63,28 @@ async fn read(
     call: &Call<'_>,
     payload: &mut Payload,
     endpoint: ProfileEndpoint,
-) -> Result<(ProfileRequest, Share), Refusal> {
-    let Body { bytes, share } = call.body(payload).await?;
-    let request = ProfileRequest::parse_at(endpoint, &bytes, call.revision);
-    Ok((request.map_err(Refusal::Violations)?, share))
+) -> Result<(ProfileRequest, BodyPermit), Refusal> {
+    let revision = call.revision;
+    call.parse(payload, move |bytes| ProfileRequest::parse_at(endpoint, bytes, revision)).await
 }
 
 async fn store(
     call: &Call<'_>,
     intent: Intent,
-    (request, share): (ProfileRequest, Share),
+    (request, permit): (ProfileRequest, BodyPermit),
 ) -> Result<Outcome, Refusal> {
     let Call { gateway, company, .. } = call;
-    let submission = submission::of_server(gateway, company, intent, request)?;
-    submission::store(gateway, submission, share).await
+    let submission = submission::from_server(gateway, company, intent, request)?;
+    submission::store(gateway, submission, permit).await
 }
 
-/// The answer to a change: the profile as it is now. A request may turn out to be
-/// about nobody, if all it names is an id or token of nobody.
-async fn changed(call: &Call<'_>, outcome: &Outcome, fields: &Fieldset) -> Result<Answer, Refusal> {
+/// The response to a change: the profile in its current state. If the request names only an id or
+/// token of no profile, there is no profile to return.
+async fn changed(
+    call: &Call<'_>,
+    outcome: &Outcome,
+    fields: &Fieldset,
+) -> Result<ApiResponse, Refusal> {
     let status = match outcome.effect {
         Effect::Created => StatusCode::CREATED,
         _ => StatusCode::OK,
@@ -91,8 +94,8 @@ async fn changed(call: &Call<'_>, outcome: &Outcome, fields: &Fieldset) -> Resul
     Ok(shown(call, status, &profile, fields))
 }
 
-fn shown(call: &Call<'_>, status: StatusCode, profile: &Profile, fields: &Fieldset) -> Answer {
+fn shown(call: &Call<'_>, status: StatusCode, profile: &Profile, fields: &Fieldset) -> ApiResponse {
     let data = resource::profile(call, profile, fields);
     let links = SelfLink { this: data.links.this.clone() };
-    Answer::of(status, &Single { data, links })
+    ApiResponse::with_document(status, &Single { data, links })
 }

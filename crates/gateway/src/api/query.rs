@@ -1,4 +1,4 @@
-//! Queries: the parameters of a request, each known, each once.
+//! Query strings: only the allowed parameters, each at most once.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -6,8 +6,8 @@ use profile_protocol::limits::ECHO_BYTES;
 
 use super::call::Call;
 use crate::{
+    http::refusal::{InvalidParameter, Refusal},
     limits,
-    refusal::{InvalidParameter, Refusal},
 };
 
 /// The parameters of one request.
@@ -17,14 +17,14 @@ pub(super) struct Query<'q> {
 }
 
 impl<'q> Query<'q> {
-    /// Reads the parameters of a request that takes these. Others are refused: a
-    /// filter whose name has a typing error must not list everything. What is to be
-    /// shown of other resources is let through, since none of them is shown.
-    pub(super) fn of(call: &'q Call<'_>, known: &[&str]) -> Result<Query<'q>, Refusal> {
-        Query::read(call.request.query_string(), known)
+    /// Reads the query parameters of a request. Parameters that are not allowed are refused: a
+    /// filter with a misspelt name must not list everything. Fieldsets of other resource types are
+    /// accepted, since no such resource is returned.
+    pub(super) fn from_call(call: &'q Call<'_>, allowed: &[&str]) -> Result<Query<'q>, Refusal> {
+        Query::read(call.request.query_string(), allowed)
     }
 
-    pub(super) fn read(text: &'q str, known: &[&str]) -> Result<Query<'q>, Refusal> {
+    pub(super) fn read(text: &'q str, allowed: &[&str]) -> Result<Query<'q>, Refusal> {
         let mut parameters = BTreeMap::new();
         for (name, value) in form_urlencoded::parse(text.as_bytes()) {
             if name == "include" {
@@ -34,8 +34,8 @@ impl<'q> Query<'q> {
                 return Err(invalid(&name, message));
             }
             let tolerated = name.starts_with("fields[");
-            if !tolerated && !known.contains(&name.as_ref()) {
-                return Err(invalid(&name, unknown(&name, known)));
+            if !tolerated && !allowed.contains(&name.as_ref()) {
+                return Err(invalid(&name, unknown(&name, allowed)));
             }
             if parameters.contains_key(&name) {
                 return Err(invalid(&name, "The parameter is given more than once.".to_owned()));
@@ -49,7 +49,7 @@ impl<'q> Query<'q> {
         self.parameters.get(name).map(Cow::as_ref)
     }
 
-    /// How many things a page is to hold.
+    /// The number of items of a page.
     pub(super) fn page_size(&self) -> Result<usize, Refusal> {
         let Some(text) = self.get(PAGE_SIZE) else { return Ok(limits::PAGE_DEFAULT) };
         let digits = text.bytes().all(|byte| byte.is_ascii_digit());
@@ -60,8 +60,7 @@ impl<'q> Query<'q> {
         })
     }
 
-    /// The cursor. Some clients give it with an equals sign before it, others give the
-    /// whole link that it stands in.
+    /// The cursor. Some clients send it with a leading equals sign, others send the whole link.
     pub(super) fn cursor(&self) -> Option<Cow<'_, str>> {
         let given = self.get(PAGE_CURSOR).filter(|cursor| !cursor.is_empty())?;
         let linked = given.starts_with("http://") || given.starts_with("https://");
@@ -74,7 +73,7 @@ impl<'q> Query<'q> {
         Some(Cow::Borrowed(given.trim_start_matches('=')))
     }
 
-    /// The same query with another cursor, ready to stand in a link.
+    /// The same query with another cursor, for use in a link.
     pub(super) fn with_cursor(&self, cursor: &str) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         for (name, value) in &self.parameters {
@@ -92,20 +91,20 @@ pub(super) const SORT: &str = "sort";
 pub(super) const PAGE_CURSOR: &str = "page[cursor]";
 pub(super) const PAGE_SIZE: &str = "page[size]";
 
-/// A parameter that says something that cannot be.
+/// An invalid query parameter.
 pub(super) fn invalid(name: &str, message: String) -> Refusal {
     Refusal::Parameter(InvalidParameter { name: echo(name).to_owned(), message })
 }
 
-fn unknown(name: &str, known: &[&str]) -> String {
+fn unknown(name: &str, allowed: &[&str]) -> String {
     let name = echo(name);
-    if known.is_empty() {
+    if allowed.is_empty() {
         return format!("'{name}' is not a parameter here; there are none.");
     }
-    format!("'{name}' is not a parameter here; there are {}.", known.join(", "))
+    format!("'{name}' is not a parameter here; there are {}.", allowed.join(", "))
 }
 
-/// As much of the caller's own text as an answer repeats.
+/// The part of the caller's own text that a response repeats.
 pub(super) fn echo(text: &str) -> &str {
     let end = text.floor_char_boundary(ECHO_BYTES);
     text.get(..end).unwrap_or_default()
@@ -115,10 +114,10 @@ pub(super) fn echo(text: &str) -> &str {
 mod tests {
     use super::*;
 
-    const KNOWN: [&str; 3] = [PAGE_CURSOR, PAGE_SIZE, "sort"];
+    const ALLOWED: [&str; 3] = [PAGE_CURSOR, PAGE_SIZE, "sort"];
 
     fn read(text: &str) -> Result<Query<'_>, String> {
-        Query::read(text, &KNOWN).map_err(|refusal| match refusal {
+        Query::read(text, &ALLOWED).map_err(|refusal| match refusal {
             Refusal::Parameter(invalid) => invalid.message,
             other => format!("{other:?}"),
         })

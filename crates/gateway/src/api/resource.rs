@@ -1,4 +1,4 @@
-//! Profiles as the server side shows them.
+//! Profile resources of the server API.
 
 use std::borrow::Cow;
 
@@ -12,10 +12,10 @@ use super::{
     call::Call,
     documents::{Resource, SelfLink},
     fieldset::{ADDITIONAL, ATTRIBUTES, Fieldset, LOCATION},
-    time::text_of,
+    time::rfc3339,
 };
 
-/// A profile, as far as `fields` show it.
+/// A profile, limited to `fields`.
 pub(super) fn profile<'a>(
     call: &Call<'_>,
     profile: &'a Profile,
@@ -26,7 +26,7 @@ pub(super) fn profile<'a>(
     Resource { kind: "profile", id, attributes: ProfileAttributes { profile, fields }, links }
 }
 
-/// The attributes of a profile. One of which nothing is known is null.
+/// The attributes of a profile. Missing attributes are null.
 pub(super) struct ProfileAttributes<'a> {
     profile: &'a Profile,
     fields: &'a Fieldset,
@@ -95,10 +95,10 @@ impl ProfileAttributes<'_> {
             "external_id" => {
                 map.serialize_entry(name, &identifiers.external_id.as_ref().map(ExternalId::as_str))
             }
-            "created" => map.serialize_entry(name, &text_of(*created)),
-            "updated" => map.serialize_entry(name, &text_of(*updated)),
-            "location" => map.serialize_entry(name, &Location(self)),
-            "properties" => map.serialize_entry(name, &Properties(self)),
+            "created" => map.serialize_entry(name, &rfc3339(*created)),
+            "updated" => map.serialize_entry(name, &rfc3339(*updated)),
+            "location" => map.serialize_entry(name, &LocationObject(self)),
+            "properties" => map.serialize_entry(name, &PropertiesObject(self)),
             _ => {
                 let field = Field::ALL.into_iter().find(|field| field.name() == name);
                 let text = field.and_then(|field| attributes.fields[field].as_ref());
@@ -108,9 +108,9 @@ impl ProfileAttributes<'_> {
     }
 }
 
-struct Location<'a>(&'a ProfileAttributes<'a>);
+struct LocationObject<'a>(&'a ProfileAttributes<'a>);
 
-impl Serialize for Location<'_> {
+impl Serialize for LocationObject<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let ProfileAttributes { profile, fields } = self.0;
         let mut map = serializer.serialize_map(None)?;
@@ -129,7 +129,7 @@ impl Serialize for Location<'_> {
     }
 }
 
-/// A coordinate as the number it is, digit for digit.
+/// A coordinate as a number, with exactly its digits.
 fn number(field: Field, text: &str) -> Option<&RawValue> {
     match field {
         Field::Latitude | Field::Longitude => serde_json::from_str(text).ok(),
@@ -137,15 +137,15 @@ fn number(field: Field, text: &str) -> Option<&RawValue> {
     }
 }
 
-struct Properties<'a>(&'a ProfileAttributes<'a>);
+struct PropertiesObject<'a>(&'a ProfileAttributes<'a>);
 
-impl Serialize for Properties<'_> {
+impl Serialize for PropertiesObject<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let ProfileAttributes { profile, fields } = self.0;
         let mut map = serializer.serialize_map(None)?;
         for (name, value) in profile.attributes.properties.iter() {
             if fields.shows_member("properties", name.as_str()) {
-                // Stored values are JSON, so what is read here is their text.
+                // Stored values are JSON text.
                 let json: Option<&RawValue> = serde_json::from_str(value.as_json()).ok();
                 map.serialize_entry(name.as_str(), &json)?;
             }

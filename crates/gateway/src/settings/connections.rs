@@ -1,27 +1,27 @@
-//! Connections: how many there may be, and how long each may take.
+//! The limits on client connections.
 
 use std::time::Duration;
 
 use super::{
-    document::{Field, Table},
-    problem::Report,
+    document::{SettingValue, SettingsTable},
+    problem::ProblemReport,
 };
 use crate::limits;
 
-/// How many connections there may be, and how long each may take.
+/// The limits on client connections.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Connections {
-    /// Connections of clients at a time, over all workers.
+    /// Client connections at a time, over all workers.
     pub most: usize,
-    /// How long the head of a request may take to arrive.
+    /// The time for the head of a request to arrive.
     pub head_timeout: Duration,
-    /// How long a body may take to arrive once its head has.
+    /// The time for a body to arrive after its head.
     pub body_timeout: Duration,
-    /// The same of a bulk import, which is fifty times as large.
+    /// The same for a bulk import, which is fifty times as large.
     pub import_timeout: Duration,
-    /// How long an answer may take, to be made or to be read.
+    /// The time for a response to be computed and read.
     pub answer_timeout: Duration,
-    /// How long a connection is kept on which nothing is asked.
+    /// The time an idle connection is kept open.
     pub keep_alive: Duration,
 }
 
@@ -39,22 +39,21 @@ impl Default for Connections {
 }
 
 impl Connections {
-    /// How long a connection may leave something half done: as long as a request that
-    /// uses up the time for each of its parts.
-    pub fn patience(&self) -> Duration {
-        self.patience_with(self.body_timeout)
+    /// The request deadline of a connection: the sum of the times for each part of a request.
+    pub fn request_deadline(&self) -> Duration {
+        self.deadline_with_body(self.body_timeout)
     }
 
-    /// The same on a connection on which a bulk import was allowed.
-    pub fn import_patience(&self) -> Duration {
-        self.patience_with(self.body_timeout.max(self.import_timeout))
+    /// The request deadline after a bulk import was authorized.
+    pub fn import_deadline(&self) -> Duration {
+        self.deadline_with_body(self.body_timeout.max(self.import_timeout))
     }
 
-    fn patience_with(&self, body: Duration) -> Duration {
+    fn deadline_with_body(&self, body: Duration) -> Duration {
         self.head_timeout.saturating_add(body).saturating_add(self.answer_timeout)
     }
 
-    pub(super) fn read(field: Field<'_>, report: &mut Report) -> Connections {
+    pub(super) fn read(field: SettingValue<'_>, report: &mut ProblemReport) -> Connections {
         let standard = Connections::default();
         let Some(mut table) = field.table(report) else { return standard };
         let most = table.take("most");
@@ -73,10 +72,10 @@ impl Connections {
 }
 
 fn seconds(
-    table: &mut Table<'_>,
+    table: &mut SettingsTable<'_>,
     name: &'static str,
     standard: Duration,
-    report: &mut Report,
+    report: &mut ProblemReport,
 ) -> Duration {
     let field = table.take(name);
     let seconds = field.and_then(|field| field.number(&limits::TIMEOUT_SECONDS_RANGE, report));

@@ -1,39 +1,42 @@
-//! Development mode: something to talk to without configuring anything.
+//! Development mode: one generated company, without a configuration file.
 
 use std::{net::SocketAddr, num::NonZeroU32, sync::Arc};
 
 use profile_protocol::CompanyId;
+use profile_store::NoEntropy;
 
 use crate::{
-    companies::{Company, Key},
-    private_key::{NoRandomness, PrivateKey},
-    quota::Limits,
-    scope::Scopes,
+    limits,
+    tenants::{
+        directory::{Company, CompanyKey},
+        private_key::PrivateKey,
+        scope::KeyScopes,
+    },
 };
 
-/// What is made up at the start when there is no configuration file.
+/// The generated company of development mode.
 #[derive(Debug)]
 pub struct Development {
-    /// The one company.
+    /// The id of the company.
     pub company: CompanyId,
-    /// A key of that company that allows everything, until the process ends.
+    /// A private key of the company with every scope. It is valid until the process ends.
     pub private_key: PrivateKey,
 }
 
 impl Development {
-    /// Makes up a company, and a private key for it.
-    pub(super) fn invent() -> Result<(Development, Company), NoRandomness> {
-        let private_key = PrivateKey::id_generator()?;
+    /// Generates the company and a private key for it.
+    pub(super) fn generate() -> Result<(Development, Company), NoEntropy> {
+        let private_key = PrivateKey::generate()?;
         let id: CompanyId = "DEMO01".parse().expect("DEMO01 is a company id");
-        let key = Key {
+        let key = CompanyKey {
             name: "development".parse().expect("development is a key's name"),
             digest: private_key.digest(),
-            scopes: Scopes::all(),
+            scopes: KeyScopes::all(),
         };
         let company = Company {
             id: id.clone(),
             allowed_origins: None,
-            limits: Limits::default(),
+            limits: limits::CLIENT_RATE_LIMIT,
             api_limits_factor: NonZeroU32::MIN,
             signed_identity: None,
             rules: Arc::default(),
@@ -42,7 +45,7 @@ impl Development {
         Ok((Development { company: id, private_key }, company))
     }
 
-    /// What to show whoever started the gateway, which listens at this address.
+    /// The text to show to the operator. The gateway listens at this address.
     pub fn announcement(&self, listening: SocketAddr) -> String {
         let company = &self.company;
         format!(

@@ -1,7 +1,7 @@
-//! A TOML document, taken apart setting by setting.
+//! Reads a TOML document setting by setting.
 //!
-//! Deserializing it into a struct would stop at the first fault. Here every fault
-//! is reported with its place and its line, and reading goes on.
+//! Deserializing into a struct would stop at the first fault. Here every fault is reported with its
+//! setting and its line, and reading continues.
 
 use std::{fmt::Display, ops::RangeInclusive, str::FromStr};
 
@@ -10,30 +10,30 @@ use toml::{
     de::{DeString, DeTable, DeValue},
 };
 
-use super::problem::Report;
+use super::problem::ProblemReport;
 
-/// A table of the document, from which settings are taken one by one.
-pub(super) struct Table<'d> {
+/// A table of the document. Settings are taken from it one by one.
+pub(super) struct SettingsTable<'d> {
     at: usize,
     entries: DeTable<'d>,
-    known: Vec<&'static str>,
+    accepted: Vec<&'static str>,
     place: String,
 }
 
-impl<'d> Table<'d> {
-    /// The whole document, unless it is not TOML.
-    pub(super) fn document(text: &'d str) -> Result<Table<'d>, Vec<toml::de::Error>> {
+impl<'d> SettingsTable<'d> {
+    /// Parses the whole document.
+    pub(super) fn document(text: &'d str) -> Result<SettingsTable<'d>, Vec<toml::de::Error>> {
         match DeTable::parse_recoverable(text) {
             (document, errors) if errors.is_empty() => {
                 let entries = document.into_inner();
-                Ok(Table { at: 0, entries, known: Vec::new(), place: String::new() })
+                Ok(SettingsTable { at: 0, entries, accepted: Vec::new(), place: String::new() })
             }
-            // What remains of a broken document is no guide to what was meant.
+            // The rest of a malformed document would only produce misleading problems.
             (_, errors) => Err(errors),
         }
     }
 
-    /// Calls an element of a list by its name from here on, and not by its number.
+    /// From here on, problems name this list element by its name instead of its index.
     pub(super) fn label(&mut self, name: impl Display) {
         if let Some(bracket) = self.place.rfind('[') {
             let list = self.place.split_at(bracket).0;
@@ -41,15 +41,19 @@ impl<'d> Table<'d> {
         }
     }
 
-    /// Takes a setting that may be absent.
-    pub(super) fn take(&mut self, name: &'static str) -> Option<Field<'d>> {
-        self.known.push(name);
+    /// Takes an optional setting.
+    pub(super) fn take(&mut self, name: &'static str) -> Option<SettingValue<'d>> {
+        self.accepted.push(name);
         let value = self.entries.remove(name)?;
-        Some(Field::new(self.place_of(name), value))
+        Some(SettingValue::new(self.place_of(name), value))
     }
 
-    /// Takes a setting that must be there.
-    pub(super) fn require(&mut self, name: &'static str, report: &mut Report) -> Option<Field<'d>> {
+    /// Takes a required setting.
+    pub(super) fn require(
+        &mut self,
+        name: &'static str,
+        report: &mut ProblemReport,
+    ) -> Option<SettingValue<'d>> {
         let field = self.take(name);
         if field.is_none() {
             report.add(self.at, &self.place_of(name), "is missing");
@@ -58,11 +62,15 @@ impl<'d> Table<'d> {
     }
 
     /// Reports the settings that were not taken.
-    pub(super) fn finish(self, report: &mut Report) {
-        let known = self.known.join(", ");
+    pub(super) fn finish(self, report: &mut ProblemReport) {
+        let accepted = self.accepted.join(", ");
         for name in self.entries.keys() {
             let place = self.place_of(name.get_ref());
-            report.add(name.span().start, &place, format_args!("is unknown; known are {known}"));
+            report.add(
+                name.span().start,
+                &place,
+                format_args!("is unknown; expected one of {accepted}"),
+            );
         }
     }
 
@@ -75,15 +83,15 @@ impl<'d> Table<'d> {
 }
 
 /// The value of one setting.
-pub(super) struct Field<'d> {
+pub(super) struct SettingValue<'d> {
     at: usize,
     place: String,
     value: DeValue<'d>,
 }
 
-impl<'d> Field<'d> {
-    fn new(place: String, value: Spanned<DeValue<'d>>) -> Field<'d> {
-        Field { at: value.span().start, place, value: value.into_inner() }
+impl<'d> SettingValue<'d> {
+    fn new(place: String, value: Spanned<DeValue<'d>>) -> SettingValue<'d> {
+        SettingValue { at: value.span().start, place, value: value.into_inner() }
     }
 
     pub(super) fn at(&self) -> usize {
@@ -94,8 +102,12 @@ impl<'d> Field<'d> {
         &self.place
     }
 
-    /// The whole number in this range.
-    pub(super) fn number(self, range: &RangeInclusive<u64>, report: &mut Report) -> Option<u64> {
+    /// The value as an integer in this range.
+    pub(super) fn number(
+        self,
+        range: &RangeInclusive<u64>,
+        report: &mut ProblemReport,
+    ) -> Option<u64> {
         let number = match &self.value {
             DeValue::Integer(digits) => u64::from_str_radix(digits.as_str(), digits.radix()).ok(),
             _ => None,
@@ -109,8 +121,8 @@ impl<'d> Field<'d> {
         number
     }
 
-    /// Whether it is so.
-    pub(super) fn boolean(self, report: &mut Report) -> Option<bool> {
+    /// The value as a boolean.
+    pub(super) fn boolean(self, report: &mut ProblemReport) -> Option<bool> {
         let DeValue::Boolean(so) = self.value else {
             report.add(self.at, &self.place, "must be true or false");
             return None;
@@ -118,18 +130,18 @@ impl<'d> Field<'d> {
         Some(so)
     }
 
-    /// What the string stands for.
-    pub(super) fn parse<T>(self, report: &mut Report) -> Option<T>
+    /// The value as a string, parsed.
+    pub(super) fn parse<T>(self, report: &mut ProblemReport) -> Option<T>
     where
         T: FromStr<Err: Display>,
     {
         self.read(report, T::from_str)
     }
 
-    /// What `read` makes of the string.
+    /// The value as a string, converted by `read`.
     pub(super) fn read<T, E: Display>(
         self,
-        report: &mut Report,
+        report: &mut ProblemReport,
         read: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
         let (at, place) = (self.at, self.place.clone());
@@ -142,37 +154,37 @@ impl<'d> Field<'d> {
         }
     }
 
-    /// The elements of a list, as `["…", "…"]` writes them.
-    pub(super) fn elements(self, report: &mut Report) -> Vec<Field<'d>> {
+    /// The elements of an array of strings: `["…", "…"]`.
+    pub(super) fn elements(self, report: &mut ProblemReport) -> Vec<SettingValue<'d>> {
         self.list("must be a list, as in [\"…\", \"…\"]", report)
     }
 
-    /// The table.
-    pub(super) fn table(self, report: &mut Report) -> Option<Table<'d>> {
+    /// The value as a table.
+    pub(super) fn table(self, report: &mut ProblemReport) -> Option<SettingsTable<'d>> {
         let DeValue::Table(entries) = self.value else {
             report.add(self.at, &self.place, "must be a table");
             return None;
         };
-        Some(Table { at: self.at, entries, known: Vec::new(), place: self.place })
+        Some(SettingsTable { at: self.at, entries, accepted: Vec::new(), place: self.place })
     }
 
-    /// The tables of a list, as `[[name]]` writes them.
-    pub(super) fn tables(self, report: &mut Report) -> Vec<Table<'d>> {
+    /// The tables of an array: `[[name]]`.
+    pub(super) fn tables(self, report: &mut ProblemReport) -> Vec<SettingsTable<'d>> {
         let elements = self.list("must be a list of tables, as [[…]] writes them", report);
         elements.into_iter().filter_map(|element| element.table(report)).collect()
     }
 
-    fn list(self, otherwise: &str, report: &mut Report) -> Vec<Field<'d>> {
+    fn list(self, otherwise: &str, report: &mut ProblemReport) -> Vec<SettingValue<'d>> {
         let DeValue::Array(elements) = self.value else {
             report.add(self.at, &self.place, otherwise);
             return Vec::new();
         };
         let place = |index: usize| format!("{}[#{}]", self.place, index + 1);
         let elements = elements.into_iter().enumerate();
-        elements.map(|(index, value)| Field::new(place(index), value)).collect()
+        elements.map(|(index, value)| SettingValue::new(place(index), value)).collect()
     }
 
-    fn text(self, report: &mut Report) -> Option<DeString<'d>> {
+    fn text(self, report: &mut ProblemReport) -> Option<DeString<'d>> {
         if let DeValue::String(text) = self.value {
             return Some(text);
         }

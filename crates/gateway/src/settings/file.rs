@@ -1,4 +1,4 @@
-//! What the configuration file says.
+//! The configuration file.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -14,43 +14,44 @@ use profile_protocol::CompanyId;
 use profile_store::{Retention, Rules, Sentinels};
 
 use super::{
-    Connections, Durability,
-    document::{Field, Table},
-    problem::{Problems, Report},
+    Connections, DurabilitySetting,
+    document::{SettingValue, SettingsTable},
+    problem::{ProblemReport, Problems},
 };
 use crate::{
-    companies::{Companies, Company, Key, KeyName},
-    exchange::ExchangeKey,
+    capacity::rate_limit::RateLimit,
+    client::{exchange_token::ExchangeKey, signed_identity::SignedIdentity},
     limits,
-    origin::Origin,
-    private_key::KeyDigest,
-    quota::Limits,
-    scope::Scopes,
-    signature::SignedIdentity,
+    tenants::{
+        directory::{Companies, Company, CompanyKey, KeyName},
+        origin::Origin,
+        private_key::KeyDigest,
+        scope::KeyScopes,
+    },
 };
 
-/// A configuration file, read and found to be right.
+/// A validated configuration file.
 #[derive(Debug)]
-pub(super) struct File {
+pub(super) struct ConfigurationFile {
     pub(super) admin_listen: Option<SocketAddr>,
     pub(super) cache_mib: Option<u64>,
     pub(super) companies: Companies,
     pub(super) connections: Connections,
     pub(super) data_dir: Option<PathBuf>,
-    pub(super) durability: Option<Durability>,
+    pub(super) durability: Option<DurabilitySetting>,
     pub(super) exchange_keys: Vec<ExchangeKey>,
     pub(super) listen: Option<SocketAddr>,
     pub(super) outcomes: Retention,
     pub(super) workers: Option<u64>,
 }
 
-impl File {
-    /// Reads the text of a configuration file, and all of it whatever is wrong.
-    pub(super) fn parse(text: &str) -> Result<File, Problems> {
-        let mut report = Report::new(text);
-        match Table::document(text) {
+impl ConfigurationFile {
+    /// Parses the text of a configuration file, and reports all problems at once.
+    pub(super) fn parse(text: &str) -> Result<ConfigurationFile, Problems> {
+        let mut report = ProblemReport::new(text);
+        match SettingsTable::document(text) {
             Ok(mut table) => {
-                let file = File::read(&mut table, &mut report);
+                let file = ConfigurationFile::read(&mut table, &mut report);
                 table.finish(&mut report);
                 report.finish(file)
             }
@@ -58,10 +59,10 @@ impl File {
         }
     }
 
-    fn read(table: &mut Table<'_>, report: &mut Report) -> File {
+    fn read(table: &mut SettingsTable<'_>, report: &mut ProblemReport) -> ConfigurationFile {
         let companies = CompanyReader::new(report).companies(table);
         let mut take = |name| table.take(name);
-        File {
+        ConfigurationFile {
             admin_listen: take("admin_listen").and_then(|field| address(field, report)),
             cache_mib: take("cache_mib")
                 .and_then(|field| field.number(&limits::CACHE_MIB_RANGE, report)),
@@ -81,13 +82,13 @@ impl File {
     }
 }
 
-fn address(field: Field<'_>, report: &mut Report) -> Option<SocketAddr> {
+fn address(field: SettingValue<'_>, report: &mut ProblemReport) -> Option<SocketAddr> {
     const EXPECTED: &str = "must be an address and a port, as in 127.0.0.1:8080";
     field.read(report, |text| text.parse().or(Err(EXPECTED)))
 }
 
-/// The elements of a list that has at least one, and at most that many.
-fn one_to<T>(most: usize, field: Field<'_>, report: &mut Report) -> Vec<T>
+/// The elements of a list that has at least one element and at most `most`.
+fn one_to<T>(most: usize, field: SettingValue<'_>, report: &mut ProblemReport) -> Vec<T>
 where
     T: FromStr<Err: Display>,
 {
@@ -99,7 +100,7 @@ where
     elements.into_iter().filter_map(|element| element.parse(report)).collect()
 }
 
-fn retention(field: Field<'_>, report: &mut Report) -> Retention {
+fn retention(field: SettingValue<'_>, report: &mut ProblemReport) -> Retention {
     let standard = Retention::default();
     let Some(mut table) = field.table(report) else { return standard };
     let mut number =
@@ -112,26 +113,26 @@ fn retention(field: Field<'_>, report: &mut Report) -> Retention {
     retention
 }
 
-fn directory(field: Field<'_>, report: &mut Report) -> Option<PathBuf> {
+fn directory(field: SettingValue<'_>, report: &mut ProblemReport) -> Option<PathBuf> {
     let named =
         |text: &str| if text.is_empty() { Err("must not be empty") } else { Ok(text.into()) };
     field.read(report, named)
 }
 
-/// Reads the companies of a file, and remembers what may not occur twice in it.
+/// Reads the companies of a file, and remembers the values that must be unique in it.
 struct CompanyReader<'r> {
     ids: HashSet<CompanyId>,
     key_lines: HashMap<KeyDigest, usize>,
-    report: &'r mut Report,
+    report: &'r mut ProblemReport,
 }
 
 impl<'r> CompanyReader<'r> {
-    fn new(report: &'r mut Report) -> CompanyReader<'r> {
+    fn new(report: &'r mut ProblemReport) -> CompanyReader<'r> {
         CompanyReader { ids: HashSet::new(), key_lines: HashMap::new(), report }
     }
 
-    fn companies(&mut self, file: &mut Table<'_>) -> Companies {
-        // A file cut short while it was written must not unload every company.
+    fn companies(&mut self, file: &mut SettingsTable<'_>) -> Companies {
+        // A file truncated while it was written must not remove every company.
         let Some(field) = file.require("company", self.report) else {
             return Companies::default();
         };
@@ -143,13 +144,13 @@ impl<'r> CompanyReader<'r> {
         tables.into_iter().filter_map(|table| self.company(table)).collect()
     }
 
-    fn company(&mut self, mut table: Table<'_>) -> Option<Company> {
+    fn company(&mut self, mut table: SettingsTable<'_>) -> Option<Company> {
         let id = self.id(&mut table);
         let allowed_origins = table.take("allowed_origins").map(|field| self.origins(field));
         let rules = table.take("identity").map(|field| self.rules(field)).unwrap_or_default();
         let protect = table.take("protect").and_then(|field| field.boolean(self.report));
         let signed_identity = table.take("signed_identity").map(|field| self.signatures(field));
-        let limits = table.take("limits").map(|field| self.limits(field)).unwrap_or_default();
+        let rate_limit = table.take("limits").map(|field| self.limits(field));
         let factor = table.take("api_limits_factor").and_then(|field| self.factor(field));
         let keys = table.take("key").map(|field| self.keys(field)).unwrap_or_default();
         table.finish(self.report);
@@ -157,14 +158,14 @@ impl<'r> CompanyReader<'r> {
             id: id?,
             allowed_origins,
             rules: Arc::new(Rules { protect: protect.unwrap_or(rules.protect), ..rules }),
-            limits,
+            limits: rate_limit.unwrap_or(limits::CLIENT_RATE_LIMIT),
             api_limits_factor: factor.unwrap_or(NonZeroU32::MIN),
             signed_identity,
             keys,
         })
     }
 
-    fn id(&mut self, table: &mut Table<'_>) -> Option<CompanyId> {
+    fn id(&mut self, table: &mut SettingsTable<'_>) -> Option<CompanyId> {
         let field = table.require("id", self.report)?;
         let (at, place) = (field.at(), field.place().to_owned());
         let id: CompanyId = field.parse(self.report)?;
@@ -175,7 +176,7 @@ impl<'r> CompanyReader<'r> {
         Some(id)
     }
 
-    fn origins(&mut self, field: Field<'_>) -> Box<[Origin]> {
+    fn origins(&mut self, field: SettingValue<'_>) -> Box<[Origin]> {
         let (at, place) = (field.at(), field.place().to_owned());
         let elements = field.elements(self.report);
         if limits::ORIGINS_PER_COMPANY < elements.len() {
@@ -184,7 +185,7 @@ impl<'r> CompanyReader<'r> {
         elements.into_iter().filter_map(|element| element.parse(self.report)).collect()
     }
 
-    fn rules(&mut self, field: Field<'_>) -> Rules {
+    fn rules(&mut self, field: SettingValue<'_>) -> Rules {
         let Some(mut table) = field.table(self.report) else {
             return Rules::default();
         };
@@ -215,18 +216,19 @@ impl<'r> CompanyReader<'r> {
         rules
     }
 
-    fn sentinels(&mut self, field: Option<Field<'_>>) -> Vec<Box<str>> {
+    fn sentinels(&mut self, field: Option<SettingValue<'_>>) -> Vec<Box<str>> {
         let Some(field) = field else { return Vec::new() };
         let (at, place) = (field.at(), field.place().to_owned());
         let elements = field.elements(self.report);
         if limits::SENTINELS_PER_COMPANY < elements.len() {
             self.report.add(at, &place, at_most(limits::SENTINELS_PER_COMPANY));
         }
-        let read = |field: Field<'_>| field.read(self.report, |text| Ok::<_, &str>(text.into()));
+        let read =
+            |field: SettingValue<'_>| field.read(self.report, |text| Ok::<_, &str>(text.into()));
         elements.into_iter().filter_map(read).collect()
     }
 
-    fn signatures(&mut self, field: Field<'_>) -> SignedIdentity {
+    fn signatures(&mut self, field: SettingValue<'_>) -> SignedIdentity {
         let mut keys = Vec::new();
         if let Some(mut table) = field.table(self.report) {
             if let Some(field) = table.require("keys", self.report) {
@@ -237,12 +239,12 @@ impl<'r> CompanyReader<'r> {
         SignedIdentity { keys: keys.into() }
     }
 
-    fn limits(&mut self, field: Field<'_>) -> Limits {
+    fn limits(&mut self, field: SettingValue<'_>) -> RateLimit {
         let Some(mut table) = field.table(self.report) else {
-            return Limits::default();
+            return limits::CLIENT_RATE_LIMIT;
         };
-        let standard = Limits::default();
-        let limits = Limits {
+        let standard = limits::CLIENT_RATE_LIMIT;
+        let limits = RateLimit {
             burst: self.requests(table.take("burst")).unwrap_or(standard.burst),
             steady: self.requests(table.take("steady")).unwrap_or(standard.steady),
         };
@@ -250,33 +252,37 @@ impl<'r> CompanyReader<'r> {
         limits
     }
 
-    fn requests(&mut self, field: Option<Field<'_>>) -> Option<NonZeroU32> {
+    fn requests(&mut self, field: Option<SettingValue<'_>>) -> Option<NonZeroU32> {
         let number = field?.number(&limits::REQUESTS_RANGE, self.report)?;
         NonZeroU32::new(u32::try_from(number).ok()?)
     }
 
-    fn factor(&mut self, field: Field<'_>) -> Option<NonZeroU32> {
+    fn factor(&mut self, field: SettingValue<'_>) -> Option<NonZeroU32> {
         let number = field.number(&limits::API_FACTOR_RANGE, self.report)?;
         NonZeroU32::new(u32::try_from(number).ok()?)
     }
 
-    fn keys(&mut self, field: Field<'_>) -> Box<[Key]> {
+    fn keys(&mut self, field: SettingValue<'_>) -> Box<[CompanyKey]> {
         let mut names = BTreeSet::new();
         let tables = self.bounded_tables(field, limits::KEYS_PER_COMPANY);
         tables.into_iter().filter_map(|table| self.key(table, &mut names)).collect()
     }
 
-    fn key(&mut self, mut table: Table<'_>, names: &mut BTreeSet<KeyName>) -> Option<Key> {
+    fn key(
+        &mut self,
+        mut table: SettingsTable<'_>,
+        names: &mut BTreeSet<KeyName>,
+    ) -> Option<CompanyKey> {
         let name = self.key_name(&mut table, names);
         let digest = self.key_digest(&mut table);
         let scopes = self.scopes(&mut table);
         table.finish(self.report);
-        Some(Key { name: name?, digest: digest?, scopes })
+        Some(CompanyKey { name: name?, digest: digest?, scopes })
     }
 
     fn key_name(
         &mut self,
-        table: &mut Table<'_>,
+        table: &mut SettingsTable<'_>,
         names: &mut BTreeSet<KeyName>,
     ) -> Option<KeyName> {
         let field = table.require("name", self.report)?;
@@ -289,7 +295,7 @@ impl<'r> CompanyReader<'r> {
         Some(name)
     }
 
-    fn key_digest(&mut self, table: &mut Table<'_>) -> Option<KeyDigest> {
+    fn key_digest(&mut self, table: &mut SettingsTable<'_>) -> Option<KeyDigest> {
         let field = table.require("sha256", self.report)?;
         let (at, place) = (field.at(), field.place().to_owned());
         let digest = field.parse(self.report)?;
@@ -301,9 +307,9 @@ impl<'r> CompanyReader<'r> {
         Some(digest)
     }
 
-    fn scopes(&mut self, table: &mut Table<'_>) -> Scopes {
+    fn scopes(&mut self, table: &mut SettingsTable<'_>) -> KeyScopes {
         let Some(field) = table.require("scopes", self.report) else {
-            return Scopes::default();
+            return KeyScopes::default();
         };
         let (at, place) = (field.at(), field.place().to_owned());
         let elements = field.elements(self.report);
@@ -313,8 +319,12 @@ impl<'r> CompanyReader<'r> {
         elements.into_iter().filter_map(|element| element.parse(self.report)).collect()
     }
 
-    /// The tables of a list that may have `most`.
-    fn bounded_tables<'d>(&mut self, field: Field<'d>, most: usize) -> Vec<Table<'d>> {
+    /// The tables of a list of at most `most`.
+    fn bounded_tables<'d>(
+        &mut self,
+        field: SettingValue<'d>,
+        most: usize,
+    ) -> Vec<SettingsTable<'d>> {
         let (at, place) = (field.at(), field.place().to_owned());
         let tables = field.tables(self.report);
         if most < tables.len() {

@@ -1,47 +1,48 @@
-//! New private keys, and what to write into the configuration for them.
+//! New private keys, and the configuration lines for them.
 
 use profile_protocol::CompanyId;
+use profile_store::NoEntropy;
 
 use super::KeyArguments;
-use crate::{
-    companies::KeyName,
-    private_key::{KeyDigest, NoRandomness, PrivateKey},
-    scope::{Scope, Scopes},
+use crate::tenants::{
+    directory::KeyName,
+    private_key::{KeyDigest, PrivateKey},
+    scope::{KeyScope, KeyScopes},
 };
 
-/// A private key that was just made and is about to be shown.
+/// A generated private key that is about to be shown.
 #[derive(Debug)]
 pub struct IssuedKey {
     company: CompanyId,
     name: Option<KeyName>,
     private_key: PrivateKey,
-    scopes: Scopes,
+    scopes: KeyScopes,
 }
 
 impl IssuedKey {
-    /// Makes the key `gateway key` was asked for.
-    pub fn issue(arguments: &KeyArguments) -> Result<IssuedKey, NoRandomness> {
+    /// Generates the key that `gateway key` asks for.
+    pub fn issue(arguments: &KeyArguments) -> Result<IssuedKey, NoEntropy> {
         Ok(IssuedKey {
             company: arguments.company.clone(),
             name: arguments.name.clone(),
-            private_key: PrivateKey::id_generator()?,
+            private_key: PrivateKey::generate()?,
             scopes: arguments.scope.iter().copied().collect(),
         })
     }
 
-    /// The key itself.
+    /// The key.
     pub fn private_key(&self) -> &PrivateKey {
         &self.private_key
     }
 
-    /// The table to write below the company's into the configuration.
+    /// The table to add below the company in the configuration.
     pub fn entry(&self) -> String {
         let digest = self.private_key.digest();
         let name = match &self.name {
             Some(name) => name.to_string(),
             None => default_name(digest),
         };
-        let scopes: Vec<&str> = self.scopes.iter().map(Scope::as_str).collect();
+        let scopes: Vec<&str> = self.scopes.iter().map(KeyScope::as_str).collect();
         format!(
             "[[company.key]]\nname = \"{name}\"\nsha256 = \"{}\"\nscopes = [\"{}\"]\n",
             digest.to_hexadecimal(),
@@ -49,7 +50,7 @@ impl IssuedKey {
         )
     }
 
-    /// What to show to the person who asked: the only time the key is seen.
+    /// The text to show to the operator. The key is shown only here.
     pub fn announcement(&self) -> String {
         format!(
             "Private key, shown this once and stored nowhere:\n\n{}\n\n\
@@ -61,7 +62,7 @@ impl IssuedKey {
     }
 }
 
-/// A name no other key of the company has, so that entries can be pasted as they
+/// A generated name that no other key of the company has, so that the lines can be pasted as they
 /// are.
 fn default_name(digest: KeyDigest) -> String {
     format!("key-{:.8}", digest.to_hexadecimal())

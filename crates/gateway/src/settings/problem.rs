@@ -1,16 +1,16 @@
-//! What is wrong with a configuration file, and where.
+//! Problems of a configuration file, and their places.
 
 use std::fmt;
 
-/// One thing that is wrong with a configuration file.
+/// A problem of a configuration file.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Problem {
-    /// The line, counted from 1, if the problem has one.
+    /// The line, counted from 1, if there is one.
     pub line: Option<usize>,
-    /// The setting, as in `company[ABC123].limits.burst`. Empty for the file.
+    /// The setting, as in `company[ABC123].limits.burst`. Empty for the whole file.
     pub place: String,
-    /// What would be right, as the rest of a sentence that starts with the place.
-    /// Never repeats what the file says, because that may be a secret.
+    /// The requirement, as the rest of a sentence that starts with the setting. It never repeats
+    /// the value, which may be a secret.
     pub message: String,
 }
 
@@ -26,7 +26,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Everything that is wrong with a configuration file, from top to bottom.
+/// All problems of a configuration file, from top to bottom.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Problems {
     // Invariant: not empty.
@@ -39,7 +39,7 @@ impl Problems {
         Problems { all }
     }
 
-    /// The problems from top to bottom: at least one.
+    /// The problems from top to bottom, at least one.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.all.iter()
     }
@@ -52,16 +52,16 @@ impl fmt::Display for Problems {
 }
 
 /// Collects the problems of one file while it is read.
-pub(super) struct Report {
+pub(super) struct ProblemReport {
     found: Vec<Problem>,
     // Invariant: ascending.
     line_ends: Vec<usize>,
 }
 
-impl Report {
-    pub(super) fn new(text: &str) -> Report {
+impl ProblemReport {
+    pub(super) fn new(text: &str) -> ProblemReport {
         let line_ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
-        Report { found: Vec::new(), line_ends: line_ends.map(|(at, _)| at).collect() }
+        ProblemReport { found: Vec::new(), line_ends: line_ends.map(|(at, _)| at).collect() }
     }
 
     /// Adds a problem at this byte of the file.
@@ -70,12 +70,12 @@ impl Report {
         self.found.push(Problem { line, place: place.to_owned(), message: message.to_string() });
     }
 
-    /// What was read, unless something was wrong with it.
+    /// The value that was read, unless there are problems.
     pub(super) fn finish<T>(self, read: T) -> Result<T, Problems> {
         if self.found.is_empty() { Ok(read) } else { Err(Problems::new(self.found)) }
     }
 
-    /// That the file is not TOML, for these reasons, of which there is at least one.
+    /// The problems of a file that is not TOML. There is at least one.
     pub(super) fn syntax(self, errors: &[toml::de::Error]) -> Problems {
         let problem = |error: &toml::de::Error| Problem {
             line: error.span().map(|span| self.line(span.start)),

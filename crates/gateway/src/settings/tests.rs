@@ -1,4 +1,4 @@
-//! What settings promise, from the outside: files and arguments in, meaning out.
+//! The settings from the outside: files and arguments in, configuration out.
 
 use std::{
     fs,
@@ -12,13 +12,13 @@ use std::{
 use clap::{CommandFactory, Parser};
 
 use super::*;
-use crate::{private_key::KeyDigest, scope::Scope};
+use crate::tenants::{private_key::KeyDigest, scope::KeyScope};
 
 const DIGEST: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
-/// The problems of a file, a line each.
+/// The problems of a file, one per line.
 fn problems(text: &str) -> Vec<String> {
-    let problems = File::parse(text).expect_err("the file is wrong");
+    let problems = ConfigurationFile::parse(text).expect_err("the file is wrong");
     problems.iter().map(ToString::to_string).collect()
 }
 
@@ -26,20 +26,20 @@ fn refuses(text: &str, expected: &[&str]) {
     assert_eq!(problems(text), expected, "{text}");
 }
 
-/// A file with one good company and whatever else.
+/// A file with one valid company and `rest`.
 fn with_company(rest: &str) -> String {
     format!("[[company]]\nid = \"ABC123\"\n{rest}")
 }
 
 fn serve(arguments: &[&str]) -> ServeArguments {
     let all = ["gateway", "serve"].iter().chain(arguments);
-    match Arguments::try_parse_from(all).unwrap().command {
+    match CommandLine::try_parse_from(all).unwrap().command {
         Command::Serve(arguments) => arguments,
         other => panic!("not serve but {other:?}"),
     }
 }
 
-/// A configuration file that is removed in the end.
+/// A configuration file that is removed on drop.
 struct TemporaryFile {
     path: PathBuf,
 }
@@ -68,7 +68,7 @@ impl Drop for TemporaryFile {
 
 #[test]
 fn a_whole_file_is_understood() {
-    let file = File::parse(&format!(
+    let file = ConfigurationFile::parse(&format!(
         r#"
         listen = "0.0.0.0:80"
         admin_listen = "[::1]:9000"
@@ -95,16 +95,16 @@ fn a_whole_file_is_understood() {
     assert_eq!(file.listen, Some("0.0.0.0:80".parse().unwrap()));
     assert_eq!(file.admin_listen, Some("[::1]:9000".parse().unwrap()));
     assert_eq!(file.data_dir, Some("/var/lib/gateway".into()));
-    assert_eq!(file.durability, Some(Durability::Relaxed));
+    assert_eq!(file.durability, Some(DurabilitySetting::Relaxed));
     assert_eq!((file.cache_mib, file.workers), (Some(1_024), Some(4)));
 
     let company = file.companies.find("ABC123").unwrap();
     assert!(company.allows_origin("https://shop.example"));
     assert_eq!((company.limits.burst.get(), company.limits.steady.get()), (10, 100));
-    let holder = file.companies.holder(KeyDigest::of("abc")).unwrap();
-    assert_eq!(holder.company.id, company.id);
-    assert!(holder.scopes.contains(Scope::DataPrivacyWrite));
-    assert!(!holder.scopes.contains(Scope::ProfilesWrite));
+    let principal = file.companies.principal(KeyDigest::from_key("abc")).unwrap();
+    assert_eq!(principal.company.id, company.id);
+    assert!(principal.scopes.contains(KeyScope::DataPrivacyWrite));
+    assert!(!principal.scopes.contains(KeyScope::ProfilesWrite));
 
     let other = file.companies.find("abc123").unwrap();
     assert_eq!((other.limits.burst.get(), other.limits.steady.get()), (350, 3_500));
@@ -114,7 +114,7 @@ fn a_whole_file_is_understood() {
 #[test]
 fn a_company_protects_what_it_wrote_only_if_it_says_so() {
     for (setting, expected) in [("", false), ("protect = false", false), ("protect = true", true)] {
-        let file = File::parse(&with_company(setting)).unwrap();
+        let file = ConfigurationFile::parse(&with_company(setting)).unwrap();
         assert_eq!(file.companies.find("ABC123").unwrap().rules.protect, expected);
     }
     let text = with_company("protect = \"yes\"");
@@ -125,7 +125,7 @@ fn a_company_protects_what_it_wrote_only_if_it_says_so() {
 fn pages_have_to_sign_only_where_there_are_keys_for_it() {
     let keys = format!("signed_identity = {{ keys = [\"{DIGEST}\", \"{}\"] }}", "0f".repeat(32));
     for (setting, expected) in [("", None), (&keys[..], Some(2))] {
-        let file = File::parse(&with_company(setting)).unwrap();
+        let file = ConfigurationFile::parse(&with_company(setting)).unwrap();
         let signed = &file.companies.find("ABC123").unwrap().signed_identity;
         assert_eq!(signed.as_ref().map(|signed| signed.keys.len()), expected);
     }
@@ -134,7 +134,7 @@ fn pages_have_to_sign_only_where_there_are_keys_for_it() {
     for (setting, faults) in [
         ("keys = []", &[".keys must have 1 to 4 entries"][..]),
         (&five, &[".keys must have 1 to 4 entries"]),
-        ("key = 1", &[".keys is missing", ".key is unknown; known are keys"]),
+        ("key = 1", &[".keys is missing", ".key is unknown; expected one of keys"]),
         (
             "keys = [\"abc\", 7]",
             &[
@@ -174,7 +174,7 @@ secret = 1
         &[
             "line 1: listen must be an address and a port, as in 127.0.0.1:8080",
             "line 2: cache_mib must be a whole number from 256 to 65536",
-            "line 3: wrokers is unknown; known are company, admin_listen, cache_mib, \
+            "line 3: wrokers is unknown; expected one of company, admin_listen, cache_mib, \
              connections, data_dir, durability, exchange_keys, listen, outcomes, workers",
             "line 4: exchange_keys[#1] must be 64 hexadecimal digits, as `openssl rand -hex 32` \
              prints",
@@ -184,39 +184,39 @@ secret = 1
             "line 9: company[ABC123].allowed_origins[#2] must be a string",
             "line 10: company[ABC123].limits.burst must be a whole number from 1 to 1000000",
             "line 10: company[ABC123].limits.steady must be a whole number from 1 to 1000000",
-            "line 10: company[ABC123].limits.hourly is unknown; known are burst, steady",
+            "line 10: company[ABC123].limits.hourly is unknown; expected one of burst, steady",
             "line 13: company[ABC123].key[backend].sha256 must be 64 hexadecimal digits",
             "line 14: company[ABC123].key[backend].scopes[#1] must be one of profiles:read, \
              profiles:write, data-privacy:write",
             "line 15: company[ABC123].key[#2].name is missing",
             "line 15: company[ABC123].key[#2].sha256 is missing",
             "line 15: company[ABC123].key[#2].scopes is missing",
-            "line 16: company[ABC123].key[#2].secret is unknown; known are name, sha256, scopes",
+            "line 16: company[ABC123].key[#2].secret is unknown; expected one of name, sha256, scopes",
         ],
     );
 }
 
 #[test]
 fn what_is_said_of_connections_is_read_and_bounded() {
-    let file = File::parse(&format!(
+    let file = ConfigurationFile::parse(&format!(
         "connections = {{ most = 100, body_seconds = 40 }}\n{}",
         with_company("")
     ));
     let standard = Connections::default();
     let expected = Connections { most: 100, body_timeout: Duration::from_secs(40), ..standard };
     assert_eq!(file.unwrap().connections, expected);
-    // The longest request that may be, and the longest bulk import, which has no less.
-    assert_eq!(standard.patience(), Duration::from_secs(5 + 10 + 30));
-    assert_eq!(standard.import_patience(), Duration::from_secs(5 + 30 + 30));
-    assert_eq!(expected.patience(), Duration::from_secs(5 + 40 + 30));
-    assert_eq!(expected.import_patience(), Duration::from_secs(5 + 40 + 30));
-    assert_eq!(File::parse(&with_company("")).unwrap().connections, standard);
+    // The longest possible request, and the longest bulk import, which is not shorter.
+    assert_eq!(standard.request_deadline(), Duration::from_secs(5 + 10 + 30));
+    assert_eq!(standard.import_deadline(), Duration::from_secs(5 + 30 + 30));
+    assert_eq!(expected.request_deadline(), Duration::from_secs(5 + 40 + 30));
+    assert_eq!(expected.import_deadline(), Duration::from_secs(5 + 40 + 30));
+    assert_eq!(ConfigurationFile::parse(&with_company("")).unwrap().connections, standard);
     refuses(
         &format!("connections = {{ most = 0, head_seconds = 0, idle = 1 }}\n{}", with_company("")),
         &[
             "line 1: connections.most must be a whole number from 1 to 1000000",
             "line 1: connections.head_seconds must be a whole number from 1 to 3600",
-            "line 1: connections.idle is unknown; known are most, head_seconds, body_seconds, \
+            "line 1: connections.idle is unknown; expected one of most, head_seconds, body_seconds, \
              import_seconds, answer_seconds, idle_seconds",
         ],
     );
@@ -268,7 +268,7 @@ fn a_list_longer_than_its_bound_is_refused() {
 fn the_most_companies_allowed_are_read_and_one_more_is_refused() {
     let company = |number| format!("[[company]]\nid = \"C{number}\"\n");
     let mut text: String = (0..limits::COMPANIES).map(company).collect();
-    assert_eq!(File::parse(&text).unwrap().companies.len(), limits::COMPANIES);
+    assert_eq!(ConfigurationFile::parse(&text).unwrap().companies.len(), limits::COMPANIES);
     text.push_str(&company(limits::COMPANIES));
     refuses(&text, &["line 1: company must have at most 100000 entries"]);
 }
@@ -314,12 +314,12 @@ fn arguments_win_over_the_file_and_the_file_over_defaults() {
         with_company("")
     ));
     let server = file.configure(&["--listen", "0.0.0.0:2", "--workers", "3"]).unwrap().server;
-    let expected = Server {
+    let expected = ServerSettings {
         admin_listen: "127.0.0.1:9090".parse().unwrap(),
         cache_bytes: 300 << 20,
         connections: Connections::default(),
         data_dir: "./data".into(),
-        durability: Durability::Flushed,
+        durability: DurabilitySetting::Flushed,
         listen: "0.0.0.0:2".parse().unwrap(),
         outcomes: Retention::default(),
         workers: Some(3),
@@ -329,7 +329,7 @@ fn arguments_win_over_the_file_and_the_file_over_defaults() {
 
 #[test]
 fn every_argument_is_also_an_environment_variable() {
-    let command = Arguments::command();
+    let command = CommandLine::command();
     let arguments = command
         .get_arguments()
         .chain(command.get_subcommands().flat_map(clap::Command::get_arguments));
@@ -343,7 +343,7 @@ fn every_argument_is_also_an_environment_variable() {
 
 #[test]
 fn the_arguments_are_consistent() {
-    Arguments::command().debug_assert();
+    CommandLine::command().debug_assert();
 }
 
 #[test]
@@ -352,8 +352,8 @@ fn without_a_file_there_is_one_company_with_a_key_that_allows_everything() {
     let development = configuration.development.unwrap();
     assert_eq!(configuration.companies.len(), 1);
     assert!(configuration.companies.find("DEMO01").is_some());
-    let holder = configuration.companies.holder(development.private_key.digest()).unwrap();
-    assert_eq!(holder.scopes, crate::scope::Scopes::all());
+    let principal = configuration.companies.principal(development.private_key.digest()).unwrap();
+    assert_eq!(principal.scopes, crate::tenants::scope::KeyScopes::all());
 
     let announcement = development.announcement("127.0.0.1:4321".parse().unwrap());
     assert!(announcement.contains(development.private_key.reveal()));
@@ -404,7 +404,7 @@ fn checking_counts_what_is_configured_or_says_what_is_wrong() {
     let file = TemporaryFile::new(with_company("lmits = {}"));
     let error = CheckArguments { config: file.path.clone() }.check().unwrap_err();
     let expected = "is not a valid configuration:\n  line 3: company[ABC123].lmits is unknown; \
-                    known are id, allowed_origins, identity, protect, signed_identity, limits, \
+                    expected one of id, allowed_origins, identity, protect, signed_identity, limits, \
                     api_limits_factor, key";
     assert!(error.to_string().ends_with(expected), "{error}");
 }
@@ -414,7 +414,7 @@ fn an_issued_key_is_configured_by_pasting_its_entry() {
     let arguments =
         ["gateway", "key", "--company", "ABC123", "--scope", "profiles:read,profiles:write"];
     for name in [&[][..], &["--name", "back end.1"]] {
-        let parsed = Arguments::try_parse_from(arguments.iter().chain(name)).unwrap();
+        let parsed = CommandLine::try_parse_from(arguments.iter().chain(name)).unwrap();
         let Command::Key(parsed) = parsed.command else { panic!("not key but {parsed:?}") };
         let issued = IssuedKey::issue(&parsed).unwrap();
 
@@ -424,12 +424,12 @@ fn an_issued_key_is_configured_by_pasting_its_entry() {
             IssuedKey::issue(&parsed).unwrap().entry()
         ));
         let text = if name.is_empty() { text } else { with_company(&issued.entry()) };
-        let companies = File::parse(&text).unwrap().companies;
-        let holder = companies.holder(issued.private_key().digest()).unwrap();
-        assert_eq!(holder.company.id.as_str(), "ABC123");
+        let companies = ConfigurationFile::parse(&text).unwrap().companies;
+        let principal = companies.principal(issued.private_key().digest()).unwrap();
+        assert_eq!(principal.company.id.as_str(), "ABC123");
         assert_eq!(
-            holder.scopes,
-            [Scope::ProfilesRead, Scope::ProfilesWrite].into_iter().collect()
+            principal.scopes,
+            [KeyScope::ProfilesRead, KeyScope::ProfilesWrite].into_iter().collect()
         );
         assert!(issued.announcement().contains(issued.private_key().reveal()));
         assert!(issued.announcement().ends_with(&issued.entry()));
@@ -437,7 +437,7 @@ fn an_issued_key_is_configured_by_pasting_its_entry() {
 }
 
 #[test]
-fn a_key_nobody_could_use_is_not_issued() {
+fn a_key_without_scopes_is_not_issued() {
     for wrong in [
         &["--company", "ABC123"][..],
         &["--company", "ABC 123", "--scope", "profiles:read"],
@@ -445,7 +445,7 @@ fn a_key_nobody_could_use_is_not_issued() {
         &["--company", "ABC123", "--scope", "profiles:read", "--name", "a\"b"],
     ] {
         let arguments = ["gateway", "key"].iter().chain(wrong);
-        assert!(Arguments::try_parse_from(arguments).is_err(), "{wrong:?}");
+        assert!(CommandLine::try_parse_from(arguments).is_err(), "{wrong:?}");
     }
 }
 
@@ -454,13 +454,13 @@ fn nothing_secret_is_in_a_log() {
     let file = with_company(&format!(
         "[[company.key]]\nname = \"a\"\nsha256 = \"{DIGEST}\"\nscopes = [\"profiles:read\"]"
     ));
-    assert!(!format!("{:?}", File::parse(&file).unwrap()).contains(&DIGEST[..8]));
+    assert!(!format!("{:?}", ConfigurationFile::parse(&file).unwrap()).contains(&DIGEST[..8]));
     let configuration = serve(&[]).configure().unwrap();
     assert!(!format!("{configuration:?}").contains("pk_"));
 }
 
 #[test]
-fn how_people_are_told_apart_is_set_for_each_company() {
+fn identity_rules_are_set_for_each_company() {
     let file = TemporaryFile::new(format!(
         "exchange_keys = [\"{key}\"]\noutcomes = {{ days = 7 }}\n{}{}",
         with_company(
@@ -484,7 +484,7 @@ fn rules_out_of_range_are_reported() {
         &[
             "line 4: company[ABC123].identity.anonymous_ids must be a whole number from 1 to 256",
             "line 5: company[ABC123].identity.merges must be a whole number from 0 to 10000",
-            "line 6: company[ABC123].identity.rule is unknown; known are anonymous_ids, \
+            "line 6: company[ABC123].identity.rule is unknown; expected one of anonymous_ids, \
              secondary_emails, merges, sentinels, not_sentinels",
         ],
     );

@@ -3,11 +3,11 @@
 
 use crate::{
     serving::{Home, Serving},
-    wire::Request,
+    wire::RawRequest,
 };
 
 #[test]
-fn health_is_told_on_the_admin_listener() {
+fn health_is_served_on_the_admin_listener() {
     let gateway = Home::new();
     let gateway = gateway.serve();
     for (path, text) in [("/health/live", "live\n"), ("/health/ready", "ready\n")] {
@@ -23,7 +23,7 @@ fn clients_see_nothing_of_the_admin_listener() {
     let gateway = Home::new();
     let gateway = gateway.serve();
     for path in ["/health/live", "/health/ready", "/metrics", "/", "/client", "//client/profiles"] {
-        let answer = gateway.send(&Request::new("GET", path));
+        let answer = gateway.send(&RawRequest::new("GET", path));
         assert_eq!(answer.status, 404, "{path}");
         assert_eq!(answer.header("Content-Type"), Some("application/vnd.api+json"));
         let error = &answer.json()["errors"][0];
@@ -37,9 +37,9 @@ fn meters_tell_what_happened_to_requests() {
     let gateway = Home::new();
     let gateway = gateway.serve();
     let attributes = |attributes: &str| {
-        Request::profile(format!(r#"{{"data":{{"type":"profile","attributes":{attributes}}}}}"#))
+        RawRequest::profile(format!(r#"{{"data":{{"type":"profile","attributes":{attributes}}}}}"#))
     };
-    // Created; unchanged; updated; created; the second is absorbed; nobody.
+    // Created; unchanged; updated; created; the second is absorbed; unidentified.
     for body in [
         r#"{"email":"sarah.mason@klaviyo-demo.com"}"#,
         r#"{"email":"sarah.mason@klaviyo-demo.com"}"#,
@@ -50,8 +50,8 @@ fn meters_tell_what_happened_to_requests() {
     ] {
         gateway.send(&attributes(body)).assert_accepted();
     }
-    let good = Request::email("sarah.mason@klaviyo-demo.com");
-    assert_eq!(gateway.send(&Request::profile("{")).status, 400);
+    let good = RawRequest::email("sarah.mason@klaviyo-demo.com");
+    assert_eq!(gateway.send(&RawRequest::profile("{")).status, 400);
     assert_eq!(gateway.send(&good.clone().without("revision")).status, 400);
     gateway.send(&good.clone().of("ONCE01")).assert_accepted();
     assert_eq!(gateway.send(&good.clone().of("ONCE01")).status, 429);
@@ -85,7 +85,7 @@ fn meters_tell_what_happened_to_requests() {
 fn meters_name_no_company_and_no_person() {
     let gateway = Home::new();
     let gateway = gateway.serve();
-    gateway.send(&Request::email("sarah.mason@klaviyo-demo.com")).assert_accepted();
+    gateway.send(&RawRequest::email("sarah.mason@klaviyo-demo.com")).assert_accepted();
     let answer = gateway.ask("/metrics");
     let media_type = answer.header("content-type").unwrap();
     assert!(media_type.starts_with("application/openmetrics-text;"), "{media_type}");
@@ -112,23 +112,23 @@ const PERSONAL: [&str; 12] = [
 
 fn send_all_that_is_personal(gateway: &Serving) {
     let full = r#"{"data":{"type":"profile","attributes":{"email":"sarah.mason@klaviyo-demo.com","phone_number":"+15005550006","external_id":"63f64a2b","anonymous_id":"d4cbb1d9","_kx":"N1a3kx.ABC123","first_name":"Sarah","location":{"city":"Boston","latitude":40.7128},"properties":{"pseudonym":"Dr. Octopus"}}}}"#;
-    gateway.send(&Request::profile(full)).assert_accepted();
+    gateway.send(&RawRequest::profile(full)).assert_accepted();
     // A merge, and a claim that is refused.
     for body in [
         r#"{"data":{"type":"profile","attributes":{"anonymous_id":"d4cbb1d9-2"}}}"#,
         r#"{"data":{"type":"profile","attributes":{"external_id":"63f64a2b","anonymous_id":"d4cbb1d9-2"}}}"#,
         r#"{"data":{"type":"profile","attributes":{"external_id":"63f64a2b-other","email":"sarah.mason@klaviyo-demo.com"}}}"#,
     ] {
-        gateway.send(&Request::profile(body)).assert_accepted();
+        gateway.send(&RawRequest::profile(body)).assert_accepted();
     }
     for body in [
         r#"{"data":{"type":"profile","attributes":{"email":"blobemail","phone_number":"(555) 555-0123","Sarah":1}}}"#,
         r#"{"data":{"type":"profile","attributes":{"email":"sarah.mason@klaviyo-demo.com""#,
         r#"{"data":{"type":"Sarah"}}"#,
     ] {
-        assert_eq!(gateway.send(&Request::profile(body)).status, 400);
+        assert_eq!(gateway.send(&RawRequest::profile(body)).status, 400);
     }
-    let request = Request::profile(full);
+    let request = RawRequest::profile(full);
     let target = "/client/profiles?company_id=ABC123&email=sarah.mason@klaviyo-demo.com";
     gateway.send(&request.clone().to(target)).assert_accepted();
     gateway.send(&request.clone().to("/sarah.mason@klaviyo-demo.com"));
@@ -152,7 +152,7 @@ fn no_person_is_in_the_log_however_much_is_logged() {
         let finished = gateway.stop();
         finished.assert_exit(0);
         finished.assert_told("stored a request");
-        finished.assert_told("turned a request away");
+        finished.assert_told("refused a request");
         for value in PERSONAL {
             assert!(!finished.told.contains(value), "{value} is in:\n{}", finished.told);
         }

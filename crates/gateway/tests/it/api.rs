@@ -13,12 +13,12 @@ mod reading;
 mod refusals;
 mod signed;
 
-use gateway::private_key::KeyDigest;
+use gateway::tenants::private_key::KeyDigest;
 use serde_json::{Value, json};
 
 use crate::{
     serving::{Home, Serving},
-    wire::{Answer, Request},
+    wire::{RawRequest, RawResponse},
 };
 
 /// A key that allows everything, one that only reads, and one of another company.
@@ -27,7 +27,7 @@ const READER: &str = "pk_reader";
 const STRANGER: &str = "pk_stranger";
 
 pub(crate) fn key(name: &str, text: &str, scopes: &str) -> String {
-    let digest = KeyDigest::of(text).to_hexadecimal();
+    let digest = KeyDigest::from_key(text).to_hexadecimal();
     format!("[[company.key]]\nname = \"{name}\"\nsha256 = \"{digest}\"\nscopes = [{scopes}]\n")
 }
 
@@ -57,19 +57,19 @@ impl Api {
         Api { gateway, home }
     }
 
-    fn send(&self, request: &Request) -> Answer {
+    fn send(&self, request: &RawRequest) -> RawResponse {
         self.gateway.send(request)
     }
 
-    fn get(&self, target: &str) -> Answer {
+    fn get(&self, target: &str) -> RawResponse {
         self.send(&asking("GET", target))
     }
 
-    fn post(&self, target: &str, body: &Value) -> Answer {
+    fn post(&self, target: &str, body: &Value) -> RawResponse {
         self.send(&asking("POST", target).body(body.to_string()))
     }
 
-    fn patch(&self, target: &str, body: &Value) -> Answer {
+    fn patch(&self, target: &str, body: &Value) -> RawResponse {
         self.send(&asking("PATCH", target).body(body.to_string()))
     }
 
@@ -92,18 +92,18 @@ impl Api {
     /// Sends what a browser would.
     #[track_caller]
     fn client(&self, attributes: &Value) {
-        self.send(&Request::profile(profile(attributes).to_string())).assert_accepted();
+        self.send(&RawRequest::profile(profile(attributes).to_string())).assert_accepted();
     }
 }
 
 /// A request of the company's own program.
-pub(crate) fn asking(method: &str, target: &str) -> Request {
+pub(crate) fn asking(method: &str, target: &str) -> RawRequest {
     asking_with(KEY, method, target)
 }
 
-/// The same, of whoever has this key.
-pub(crate) fn asking_with(key: &str, method: &str, target: &str) -> Request {
-    Request::new(method, target)
+/// The same with this private key.
+pub(crate) fn asking_with(key: &str, method: &str, target: &str) -> RawRequest {
+    RawRequest::new(method, target)
         .with("Authorization", &format!("Klaviyo-API-Key {key}"))
         .with("revision", "2026-07-15")
         .with("Content-Type", "application/vnd.api+json")
@@ -116,7 +116,7 @@ fn profile(attributes: &Value) -> Value {
 
 /// The one error of an answer: its status, code and pointer.
 #[track_caller]
-fn refused(answer: &Answer) -> (u16, String, String) {
+fn refused(answer: &RawResponse) -> (u16, String, String) {
     let document = answer.json();
     let [error] = &document["errors"].as_array().unwrap()[..] else { panic!("{document}") };
     let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -124,7 +124,7 @@ fn refused(answer: &Answer) -> (u16, String, String) {
 }
 
 /// The ids of the things on a page.
-fn ids(answer: &Answer) -> Vec<String> {
+fn ids(answer: &RawResponse) -> Vec<String> {
     let document = answer.json();
     let data = document["data"].as_array().unwrap_or_else(|| panic!("{document}"));
     data.iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()

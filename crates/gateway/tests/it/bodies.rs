@@ -11,7 +11,7 @@ use profile_protocol::limits::BODY_BYTES;
 use crate::{
     serving::Home,
     stored::Stored,
-    wire::{Answer, Request},
+    wire::{RawRequest, RawResponse},
 };
 
 fn profile(email: &str, length: usize) -> Vec<u8> {
@@ -24,7 +24,7 @@ fn profile(email: &str, length: usize) -> Vec<u8> {
 }
 
 #[track_caller]
-fn assert_too_large(answer: &Answer) {
+fn assert_too_large(answer: &RawResponse) {
     assert_eq!(answer.status, 413);
     assert_eq!(answer.json()["errors"][0]["code"], "payload_too_large");
     assert_eq!(answer.header("Connection"), Some("close"));
@@ -79,7 +79,7 @@ fn a_body_may_come_in_any_of_the_codings() {
         ("identity", encoded(7, <[u8]>::to_vec)),
     ];
     for (coding, body) in &codings {
-        gateway.send(&Request::profile(body).with("Content-Encoding", coding)).assert_accepted();
+        gateway.send(&RawRequest::profile(body).with("Content-Encoding", coding)).assert_accepted();
     }
     gateway.stop().assert_exit(0);
     let stored = Stored::open(&home);
@@ -94,9 +94,9 @@ fn a_body_may_be_as_large_as_the_limit_and_not_a_byte_larger() {
     let gateway = Home::new();
     let gateway = gateway.serve();
     let body = profile("sarah.mason@klaviyo-demo.com", BODY_BYTES);
-    gateway.send(&Request::profile(&body)).assert_accepted();
+    gateway.send(&RawRequest::profile(&body)).assert_accepted();
     let body = profile("sarah.mason@klaviyo-demo.com", BODY_BYTES + 1);
-    assert_too_large(&gateway.send(&Request::profile(&body)));
+    assert_too_large(&gateway.send(&RawRequest::profile(&body)));
     for (coding, encoded) in [
         ("gzip", gzip(&body)),
         ("deflate", zlib(&body)),
@@ -104,7 +104,7 @@ fn a_body_may_be_as_large_as_the_limit_and_not_a_byte_larger() {
         ("zstd", zstd(&body)),
     ] {
         assert!(encoded.len() < 1_024);
-        let answer = gateway.send(&Request::profile(encoded).with("Content-Encoding", coding));
+        let answer = gateway.send(&RawRequest::profile(encoded).with("Content-Encoding", coding));
         assert_too_large(&answer);
     }
 }
@@ -114,7 +114,7 @@ fn a_body_announced_too_large_is_refused_before_any_of_it_is_sent() {
     let gateway = Home::new();
     let gateway = gateway.serve();
     let mut connection = gateway.connect();
-    let request = Request::bare().with("Content-Length", "102401");
+    let request = RawRequest::bare().with("Content-Length", "102401");
     assert!(connection.send(request.head()));
     assert_too_large(&connection.receive());
     assert!(connection.ends());
@@ -127,7 +127,7 @@ fn a_client_that_sends_a_large_body_all_the_same_can_read_why_it_is_refused() {
     for length in [BODY_BYTES + 1, 1 << 20] {
         let mut connection = gateway.connect();
         let body = profile("sarah.mason@klaviyo-demo.com", length);
-        connection.send(Request::profile(body).bytes());
+        connection.send(RawRequest::profile(body).bytes());
         assert_too_large(&connection.receive());
     }
 }
@@ -137,7 +137,7 @@ fn a_body_of_unknown_length_is_refused_as_soon_as_it_is_too_large() {
     let gateway = Home::new();
     let gateway = gateway.serve();
     let mut connection = gateway.connect();
-    assert!(connection.send(Request::bare().with("Transfer-Encoding", "chunked").head()));
+    assert!(connection.send(RawRequest::bare().with("Transfer-Encoding", "chunked").head()));
     let chunk = [b"1000\r\n".as_slice(), &[b' '; 0x1000], b"\r\n"].concat();
     // One chunk more than fits, and never the last one.
     for _ in 0..=BODY_BYTES / 0x1000 {
@@ -151,7 +151,7 @@ fn a_body_of_unknown_length_that_is_not_too_large_is_read() {
     let gateway = Home::new();
     let gateway = gateway.serve();
     let mut connection = gateway.connect();
-    assert!(connection.send(Request::bare().with("Transfer-Encoding", "chunked").head()));
+    assert!(connection.send(RawRequest::bare().with("Transfer-Encoding", "chunked").head()));
     for piece in profile("sarah.mason@klaviyo-demo.com", 60_000).chunks(7_000) {
         let size = format!("{:x}\r\n", piece.len());
         assert!(connection.send([size.as_bytes(), piece, b"\r\n"].concat()));
@@ -165,10 +165,10 @@ fn a_body_that_does_not_arrive_in_time_is_not_waited_for() {
     let home = Home::new();
     let gateway = home.serve();
     let mut connection = gateway.connect();
-    let bytes = Request::email("sarah.mason@klaviyo-demo.com").bytes();
+    let bytes = RawRequest::email("sarah.mason@klaviyo-demo.com").bytes();
     assert!(connection.send(&bytes[..bytes.len() - 1]));
     // Others are served meanwhile.
-    gateway.send(&Request::email("other@example.com")).assert_accepted();
+    gateway.send(&RawRequest::email("other@example.com")).assert_accepted();
     let answer = connection.receive();
     assert_eq!(answer.status, 408);
     assert_eq!(answer.json()["errors"][0]["detail"], "The body must arrive within 10 seconds.");
@@ -184,7 +184,7 @@ fn a_body_that_breaks_off_is_not_stored() {
     let gateway = home.serve();
     let mut connection = gateway.connect();
     // What arrives is a whole profile, but not all that was announced.
-    let request = Request::email("sarah.mason@klaviyo-demo.com").with("Content-Length", "500");
+    let request = RawRequest::email("sarah.mason@klaviyo-demo.com").with("Content-Length", "500");
     assert!(connection.send(request.bytes()));
     connection.finish();
     if let Some(answer) = connection.receive_or_end() {
@@ -195,11 +195,11 @@ fn a_body_that_breaks_off_is_not_stored() {
 }
 
 #[test]
-fn a_client_that_asks_before_it_sends_is_told_to_go_on() {
+fn a_client_that_expects_100_continue_gets_it() {
     let gateway = Home::new();
     let gateway = gateway.serve();
     let mut connection = gateway.connect();
-    let request = Request::email("sarah.mason@klaviyo-demo.com").with("Expect", "100-continue");
+    let request = RawRequest::email("sarah.mason@klaviyo-demo.com").with("Expect", "100-continue");
     let (head, whole) = (request.head(), request.bytes());
     assert!(connection.send(&head));
     assert_eq!(connection.receive().status, 100);
@@ -212,7 +212,7 @@ fn a_refusal_leaves_the_connection_to_the_next_request() {
     let gateway = Home::new();
     let gateway = gateway.serve();
     let mut connection = gateway.connect();
-    let good = || Request::email("sarah.mason@klaviyo-demo.com");
+    let good = || RawRequest::email("sarah.mason@klaviyo-demo.com");
     connection.exchange(&good().of("ONCE01")).assert_accepted();
     let large = profile("sarah.mason@klaviyo-demo.com", BODY_BYTES);
     for (request, status) in [
@@ -238,7 +238,7 @@ fn a_refusal_waits_for_no_body_that_does_not_come() {
     let gateway = gateway.serve();
     for framing in [("Content-Length", "500"), ("Transfer-Encoding", "chunked")] {
         let mut connection = gateway.connect();
-        let request = Request::bare().of("NOBODY").with(framing.0, framing.1);
+        let request = RawRequest::bare().of("NOBODY").with(framing.0, framing.1);
         assert!(connection.send(request.head()));
         let answer = connection.receive();
         assert_eq!(answer.status, 400);
@@ -251,22 +251,22 @@ fn a_refused_body_is_not_taken_for_the_next_request() {
     let gateway = Home::new();
     let gateway = gateway.serve();
     // Inside the body lies what looks like a request.
-    let smuggled = Request::email("sarah.mason@klaviyo-demo.com").bytes();
+    let smuggled = RawRequest::email("sarah.mason@klaviyo-demo.com").bytes();
     let mut body = profile("sarah.mason@klaviyo-demo.com", 90_000);
     body.truncate(80_000);
     body.extend(smuggled);
     for refused in [
-        Request::profile(&body).of("NOBODY"),
-        Request::profile(&body).without("revision"),
-        Request::profile(&body).with("Content-Type", "text/plain"),
-        Request::profile(&body).to("/nowhere"),
+        RawRequest::profile(&body).of("NOBODY"),
+        RawRequest::profile(&body).without("revision"),
+        RawRequest::profile(&body).with("Content-Type", "text/plain"),
+        RawRequest::profile(&body).to("/nowhere"),
     ] {
         let mut connection = gateway.connect();
         connection.send(refused.bytes());
         let answer = connection.receive();
         assert!([400, 404, 415].contains(&answer.status), "{answer:?}");
         // The connection either goes on with what follows, or ends.
-        let next = Request::new("GET", "/client/profiles");
+        let next = RawRequest::new("GET", "/client/profiles");
         let answered = connection.send(next.bytes()).then(|| connection.receive_or_end()).flatten();
         match answered {
             Some(next) => assert_eq!(next.status, 405),

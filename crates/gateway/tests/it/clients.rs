@@ -6,7 +6,7 @@ use profile_store::{ClaimResult, Effect, Identifier, Ignored, Profile};
 use crate::{
     serving::Home,
     stored::{field, identifiers, properties, stored},
-    wire::{Answer, Request},
+    wire::{RawRequest, RawResponse},
 };
 
 /// The fields of a profile that have a value, as `name: value`.
@@ -23,10 +23,10 @@ pub(crate) mod android {
     /// The longest form its own tests know, but for the latitude.
     pub(crate) const FULL: &str = r#"{"data":{"type":"profile","attributes":{"email":"sarah.mason@klaviyo-demo.com","phone_number":"+12223334444","external_id":"abcdefg","anonymous_id":"4fd4a0e6-b7f3-4b3c-8f6a-1b1b4bd2c0a7","first_name":"Sarah","last_name":"Mason","organization":"Klaviyo","title":"Engineer","image":"image_url","location":{"address1":"89 E 42nd St","address2":"1st floor","city":"New York","country":"United States","latitude":12.3,"longitude":123,"region":"NY","zip":"10017","timezone":"America/New_York"},"properties":{"custom_key1":"custom_1","custom_key2":"custom_2"}}}}"#;
 
-    pub(crate) fn request(body: &str) -> Request {
+    pub(crate) fn request(body: &str) -> RawRequest {
         // Query values are put together by hand there, so a comma or a space in one
         // would arrive as it is.
-        Request::new("POST", "/client/profiles?company_id=ABC123")
+        RawRequest::new("POST", "/client/profiles?company_id=ABC123")
             .with("Content-Type", "application/json")
             .with("Accept", "application/json")
             .with("Revision", "2026-01-15")
@@ -105,8 +105,8 @@ pub(crate) mod swift {
     /// The body its own tests know.
     pub(crate) const SNAPSHOT: &str = r#"{"data":{"attributes":{"anonymous_id":"foo","email":"blobemail","external_id":"blobid","first_name":"Blob","image":"foo","last_name":"Junior","location":{"address1":"blob","address2":"blob","city":"blob city","country":"Blobland","latitude":1,"longitude":1,"region":"BL","timezone":"EST","zip":"0BLOB"},"organization":"Blobco","phone_number":"+15555555555","properties":{},"title":"Jelly"},"type":"profile"}}"#;
 
-    pub(crate) fn request(body: &str) -> Request {
-        Request::new("POST", "/client/profiles/?company_id=ABC123")
+    pub(crate) fn request(body: &str) -> RawRequest {
+        RawRequest::new("POST", "/client/profiles/?company_id=ABC123")
             .with("Accept-Encoding", "br, gzip, deflate")
             .with(
                 "User-Agent",
@@ -158,8 +158,8 @@ pub(crate) mod swift {
 pub(crate) mod onsite_script {
     use super::*;
 
-    pub(crate) fn request(body: &str) -> Request {
-        Request::new("POST", "/client/profiles/?company_id=ABC123")
+    pub(crate) fn request(body: &str) -> RawRequest {
+        RawRequest::new("POST", "/client/profiles/?company_id=ABC123")
             .with("Content-Type", "application/json")
             .with("accept", "application/json")
             .with("revision", "2024-10-15")
@@ -171,7 +171,7 @@ pub(crate) mod onsite_script {
 
     /// The token in an answer, which the script reads and keeps.
     #[track_caller]
-    pub(crate) fn token(answer: &Answer) -> String {
+    pub(crate) fn token(answer: &RawResponse) -> String {
         assert_eq!(answer.status, 202);
         assert_eq!(answer.header("Content-Type"), Some("application/vnd.api+json"));
         let document = answer.json();
@@ -231,7 +231,7 @@ pub(crate) mod onsite_script {
     }
 
     #[test]
-    fn a_token_that_stands_for_nobody_is_answered_like_any_other() {
+    fn an_unused_token_is_answered_like_any_other() {
         let home = Home::new();
         let gateway = home.serve();
         let body = r#"{"data":{"type":"profile","attributes":{"_kx":"N1a3kx_-.ABC123","first_name":"Sarah"}}}"#;
@@ -250,8 +250,8 @@ mod identifiers_in_meta {
     /// A body of the first release, with every identifier it knows.
     const FIRST_RELEASE: &str = r#"{"data":{"type":"profile","attributes":{"email":"sarah.mason@klaviyo-demo.com","phone_number":"+15005550006","external_id":"63f64a2b-c6bf-40c7-b81f-bed08162edbe","anonymous_id":"01GDDKASAP8TKDDA2GRZDSVP4H","first_name":"Sarah","last_name":"Mason","organization":"Klaviyo","title":"Engineer","image":"https://images.pexels.com/photos/3760854/pexels-photo-3760854.jpeg","location":{"address1":"89 E 42nd St","address2":"1st floor","city":"New York","country":"United States","latitude":"40.7128","longitude":"-74.0060","region":"NY","zip":"10017","timezone":"America/New_York"},"properties":{"newKey":"New Value"}},"meta":{"identifiers":{"id":"01GDDKASAP8TKDDA2GRZDSVP4H","external_id":"63f64a2b-c6bf-40c7-b81f-bed08162edbe","email":"sarah.mason@klaviyo-demo.com","phone_number":"+15005550006","anonymous_id":"01GDDKASAP8TKDDA2GRZDSVP4H","_kx":"8CF5hdQvmmCKVY7e0mYjMQ.ABC123"}}}}"#;
 
-    fn request(revision: &str, media_type: &str, body: &str) -> Request {
-        Request::new("POST", "/client/profiles/?company_id=ABC123")
+    fn request(revision: &str, media_type: &str, body: &str) -> RawRequest {
+        RawRequest::new("POST", "/client/profiles/?company_id=ABC123")
             .with("Content-Type", media_type)
             .with("Accept", media_type)
             .with("revision", revision)
@@ -318,7 +318,7 @@ mod identifiers_in_meta {
             properties(&profile),
             r#"{"big":12345678901234567890123,"pseudonym":"Dr. Octopus","skus":["92538"]}"#
         );
-        // Whoever knows the public key cannot add an address to a person.
+        // A client with the public key cannot add an email to a profile.
         assert!(stored.by_email("ABC123", "sarah@work.example").is_none());
         let effects: Vec<Effect> =
             stored.outcomes("ABC123").iter().map(|outcome| outcome.effect).collect();

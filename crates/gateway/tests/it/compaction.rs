@@ -6,7 +6,7 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 use crate::{
     serving::{Finished, Home, finish},
     stored::{Stored, stored},
-    wire::Request,
+    wire::RawRequest,
 };
 
 fn compact(home: &Home) -> Finished {
@@ -15,7 +15,7 @@ fn compact(home: &Home) -> Finished {
     finish(command.arg("--data-dir").arg(home.data_dir()).arg("--into").arg(into))
 }
 
-/// The number that follows this name in what was told.
+/// The number after this name in the output.
 fn told(finished: &Finished, name: &str) -> u64 {
     let (_, rest) = finished.told.split_once(name).unwrap();
     let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
@@ -45,7 +45,7 @@ fn lies_in(directory: &Path, text: &str) -> bool {
     })
 }
 
-/// A store in which everybody was updated many times.
+/// A store in which every profile was updated many times.
 fn busy() -> Home {
     let home = Home::configured(
         "[[company]]\nid = \"ABC123\"\nlimits = { burst = 1000000, steady = 1000000 }\n",
@@ -59,7 +59,7 @@ fn busy() -> Home {
                 email(number),
                 title(round)
             );
-            connection.exchange(&Request::profile(body)).assert_accepted();
+            connection.exchange(&RawRequest::profile(body)).assert_accepted();
         }
     }
     gateway.stop().assert_exit(0);
@@ -90,7 +90,7 @@ fn a_compacted_store_serves_the_same_people_and_is_not_larger() {
     verified.assert_exit(0);
     verified.assert_told("every invariant holds");
     let gateway = home.serve();
-    gateway.send(&Request::email("newcomer@klaviyo-demo.com")).assert_accepted();
+    gateway.send(&RawRequest::email("newcomer@klaviyo-demo.com")).assert_accepted();
     let stored = stored(&home, gateway, PEOPLE + 1);
     assert_eq!(people(&stored), expected);
     assert_eq!(stored.outcomes("ABC123")[..outcomes.len()], outcomes);
@@ -105,7 +105,7 @@ fn a_compaction_goes_into_a_directory_of_its_own_or_nowhere() {
     let into = home.directory().join("compacted");
     assert!(!into.exists() && !home.data_dir().exists(), "a refusal leaves nothing behind");
     let gateway = home.serve();
-    gateway.send(&Request::email(&email(1))).assert_accepted();
+    gateway.send(&RawRequest::email(&email(1))).assert_accepted();
     let busy = compact(&home);
     busy.assert_exit(1);
     busy.assert_told("another process is using this data directory");
@@ -119,8 +119,8 @@ fn a_compaction_goes_into_a_directory_of_its_own_or_nowhere() {
     fs::remove_dir_all(&into).unwrap();
     let compacted = compact(&home);
     compacted.assert_exit(0);
-    // The format, and the profile, its address, its update and its outcome.
-    assert_eq!(told(&compacted, "entries: "), 5);
+    // The format, and the profile, its address, its update, its outcome and the number of that.
+    assert_eq!(told(&compacted, "entries: "), 6);
     assert_eq!(into.metadata().unwrap().permissions().mode() & 0o777, 0o700);
     home.verify().assert_exit(0);
     compact(&home).assert_exit(1);

@@ -3,7 +3,7 @@
 
 use crate::{
     serving::Home,
-    wire::{Answer, Request},
+    wire::{RawRequest, RawResponse},
 };
 
 const EXPOSED: &str = "RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After";
@@ -11,21 +11,21 @@ const EXPOSED: &str = "RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Re
 /// What the script of a page sends beside what browsers allow by themselves.
 const REQUESTED: &str = "content-type,revision,x-klaviyo-js-url,x-klaviyo-onsite,access-control-allow-headers,access-control-allow-origin";
 
-fn preflight(company: &str, origin: &str) -> Request {
-    Request::new("OPTIONS", "")
+fn preflight(company: &str, origin: &str) -> RawRequest {
+    RawRequest::new("OPTIONS", "")
         .of(company)
         .with("Origin", origin)
         .with("Access-Control-Request-Method", "POST")
         .with("Access-Control-Request-Headers", REQUESTED)
 }
 
-fn post(company: &str, origin: &str) -> Request {
-    Request::email("sarah.mason@klaviyo-demo.com").of(company).with("Origin", origin)
+fn post(company: &str, origin: &str) -> RawRequest {
+    RawRequest::email("sarah.mason@klaviyo-demo.com").of(company).with("Origin", origin)
 }
 
 /// Sees that a page of any origin can read an answer.
 #[track_caller]
-fn assert_open(answer: &Answer) {
+fn assert_open(answer: &RawResponse) {
     assert_eq!(answer.header("Access-Control-Allow-Origin"), Some("*"));
     assert_eq!(answer.header("Access-Control-Expose-Headers"), Some(EXPOSED));
     // With credentials, "*" would mean nothing.
@@ -34,7 +34,7 @@ fn assert_open(answer: &Answer) {
 
 /// Sees that no page can read an answer.
 #[track_caller]
-fn assert_closed(answer: &Answer) {
+fn assert_closed(answer: &RawResponse) {
     let names: Vec<&str> = answer.names().collect();
     let cors = |name: &&str| name.to_ascii_lowercase().starts_with("access-control-");
     assert!(!names.iter().any(cors), "{names:?}");
@@ -69,7 +69,7 @@ fn a_preflight_costs_nothing_of_the_rate_limit() {
 }
 
 #[test]
-fn a_listed_origin_is_named_and_caches_are_told_that_it_matters() {
+fn a_listed_origin_is_named_and_caches_must_vary_by_it() {
     let gateway = Home::new();
     let gateway = gateway.serve();
     let mut connection = gateway.connect();
@@ -104,7 +104,7 @@ fn an_origin_that_is_not_listed_may_neither_ask_nor_send_nor_read_why() {
 fn what_sends_no_origin_is_an_app_or_a_server_and_is_served() {
     let gateway = Home::new();
     let gateway = gateway.serve();
-    let answer = gateway.send(&Request::email("sarah.mason@klaviyo-demo.com").of("SHOP01"));
+    let answer = gateway.send(&RawRequest::email("sarah.mason@klaviyo-demo.com").of("SHOP01"));
     answer.assert_accepted();
     assert_closed(&answer);
 }
@@ -113,17 +113,17 @@ fn what_sends_no_origin_is_an_app_or_a_server_and_is_served() {
 fn a_page_can_read_why_it_was_refused() {
     let gateway = Home::new();
     let gateway = gateway.serve();
-    let page = |request: Request| request.with("Origin", "https://anywhere.example");
-    let good = Request::email("sarah.mason@klaviyo-demo.com");
+    let page = |request: RawRequest| request.with("Origin", "https://anywhere.example");
+    let good = RawRequest::email("sarah.mason@klaviyo-demo.com");
     gateway.send(&good.clone().of("ONCE01")).assert_accepted();
     for (request, status) in [
-        (Request::profile("{"), 400),
+        (RawRequest::profile("{"), 400),
         (good.clone().of("NOBODY"), 400),
         (good.clone().of("ONCE01"), 429),
         (good.clone().without("revision"), 400),
         (good.clone().with("revision", "2999-01-01"), 404),
         (good.clone().to("/nowhere"), 404),
-        (Request::new("PUT", "/client/profiles?company_id=ABC123"), 405),
+        (RawRequest::new("PUT", "/client/profiles?company_id=ABC123"), 405),
         (good.clone().with("Content-Type", "text/plain"), 415),
         (good.with("Content-Length", "200000"), 413),
     ] {
@@ -135,7 +135,7 @@ fn a_page_can_read_why_it_was_refused() {
 }
 
 #[test]
-fn a_preflight_for_a_company_nobody_knows_lets_the_page_read_so() {
+fn a_preflight_for_an_unconfigured_company_lets_the_page_read_the_refusal() {
     let gateway = Home::new();
     let gateway = gateway.serve();
     let answer = gateway.send(&preflight("NOBODY", "https://anywhere.example"));

@@ -1,15 +1,15 @@
-//! The gateway among faults and floods: killed, out of room, under siege, fed with
-//! poison. What is promised to hold stands in docs/SECURITY.md.
+//! The gateway under faults and floods: kills, full disks, overload and malicious bodies.
+//! docs/SECURITY.md states the promises.
 //!
-//! Each test has a short form, which always runs, and a long one, which
-//! `HOSTILE=long` asks for. `HOSTILE_SEED` repeats what chance did.
+//! Each test has a short form, which always runs, and a long form, which `HOSTILE=long` selects.
+//! `HOSTILE_SEED` repeats a random run.
 
+mod body_budget;
 mod companies;
 mod crashes;
 mod disk;
 mod overload;
 mod poison;
-mod rooms;
 mod timing;
 
 use std::{
@@ -56,21 +56,21 @@ fn setting(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// Chance that can be repeated: `SplitMix64`.
+/// Reproducible random numbers: `SplitMix64`.
 #[derive(Debug)]
-struct Chance(u64);
+struct SeededRandom(u64);
 
-impl Chance {
-    /// Chance from the seed that was asked for, or another each time. It is told,
-    /// so that a failure can be brought about again.
-    fn seeded(test: &str) -> Chance {
+impl SeededRandom {
+    /// A generator with the requested seed, or with a new one each time. The seed is printed, so
+    /// that a failure can be repeated.
+    fn seeded(test: &str) -> SeededRandom {
         let seed = match setting("HOSTILE_SEED") {
             Some(seed) => seed.parse().expect("HOSTILE_SEED is a number"),
             // No more than the arithmetic of a shell takes.
             None => uuid::Uuid::new_v4().as_u64_pair().0 >> 2,
         };
         println!("{test}: HOSTILE_SEED={seed}");
-        Chance(seed)
+        SeededRandom(seed)
     }
 
     fn next(&mut self) -> u64 {
@@ -85,9 +85,9 @@ impl Chance {
         usize::try_from(self.next() % end as u64).unwrap()
     }
 
-    /// Chance of its own for somebody else.
-    fn fork(&mut self) -> Chance {
-        Chance(self.next())
+    /// A generator with a seed of its own.
+    fn fork(&mut self) -> SeededRandom {
+        SeededRandom(self.next())
     }
 }
 
@@ -106,13 +106,13 @@ impl Watch {
     }
 }
 
-/// Tells a figure, for those who run the long form.
+/// Prints a figure of the long form.
 fn told(test: &str, figures: fmt::Arguments<'_>) {
     println!("{test}: {figures}");
 }
 
-/// Tells a figure that is added up with those of other tests. One that ends in `_kib` is
-/// not added: of these the largest counts.
+/// Prints a figure that is added to those of other tests. Of figures that end in `_kib` the largest
+/// counts.
 fn figure(name: &str, value: impl fmt::Display) {
     println!("figure: {name} {value}");
 }
@@ -123,7 +123,7 @@ fn not_checked(what: &str, reason: fmt::Arguments<'_>) {
     writeln!(io::stderr(), "\nNOT CHECKED: {what}: {reason}").unwrap();
 }
 
-/// The most memory a process had at a time, in KiB. It is told as a figure.
+/// The peak memory of a process in KiB. It is printed as a figure.
 fn peak_kib(gateway: &Serving) -> u64 {
     let peak = memory_kib(gateway, "VmHWM:");
     figure("peak_kib", peak);
@@ -140,8 +140,8 @@ fn status_kib(process: &str, name: &str) -> u64 {
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
-/// Waits until nobody holds the store. After a process or a handle has gone,
-/// sled's own threads may hold on to it for a moment longer.
+/// Waits until no thread holds the store. After a process or a handle has ended, sled's own threads
+/// may hold it a little longer.
 fn wait_until_let_go(home: &Home) {
     let log = File::open(home.data_dir().join("db")).unwrap();
     let watch = Watch::start();
@@ -151,8 +151,7 @@ fn wait_until_let_go(home: &Home) {
     }
 }
 
-/// As many connections as are wanted, or as the system allows at least, which is then
-/// told.
+/// The wanted number of connections, or the number that the system allows, which is then printed.
 fn connections(wanted: usize) -> usize {
     const OTHERS: u64 = 1_000;
     let files = wanted as u64 + OTHERS;

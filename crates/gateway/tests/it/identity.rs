@@ -6,7 +6,7 @@ mod tokens;
 
 use std::{sync::Barrier, thread};
 
-use gateway::exchange::{ExchangeKey, KeyRing};
+use gateway::client::exchange_token::{ExchangeKey, KeyRing};
 use profile_protocol::{Field, IdentifierKind, ProfileId};
 use profile_store::{ClaimResult, Effect, Identifier, Ignored, InvalidToken, Profile, Refused};
 
@@ -14,7 +14,7 @@ use crate::{
     clients::{android, onsite_script, swift},
     serving::{Home, Serving},
     stored::{Stored, field, identifiers, properties, stored},
-    wire::{Answer, Request},
+    wire::{RawRequest, RawResponse},
 };
 
 /// The key of [`home`], so that tests can make tokens and see whom one is for.
@@ -39,30 +39,30 @@ fn ring() -> KeyRing {
 }
 
 /// A request with these attributes, written as members of a JSON object.
-fn about(attributes: &str) -> Request {
-    Request::profile(format!(r#"{{"data":{{"type":"profile","attributes":{{{attributes}}}}}}}"#))
+fn about(attributes: &str) -> RawRequest {
+    RawRequest::profile(format!(r#"{{"data":{{"type":"profile","attributes":{{{attributes}}}}}}}"#))
 }
 
 /// The same about the profile of this id.
-fn about_id(id: ProfileId, attributes: &str) -> Request {
-    Request::profile(format!(
+fn about_id(id: ProfileId, attributes: &str) -> RawRequest {
+    RawRequest::profile(format!(
         r#"{{"data":{{"type":"profile","id":"{id}","attributes":{{{attributes}}}}}}}"#
     ))
 }
 
 /// Sends a request for a page, and returns the token in the answer.
-fn token(gateway: &Serving, request: &Request) -> String {
+fn token(gateway: &Serving, request: &RawRequest) -> String {
     onsite_script::token(&gateway.send(&request.clone().with("X-Klaviyo-Onsite", "1")))
 }
 
 /// Sends a request, and returns the id of the profile it turned out to be about.
-fn whom(gateway: &Serving, request: &Request) -> ProfileId {
+fn whom(gateway: &Serving, request: &RawRequest) -> ProfileId {
     let token = token(gateway, request).parse().unwrap();
     ring().open(&"ABC123".parse().unwrap(), &token, 0).unwrap()
 }
 
 /// Sends requests of which nothing is said but that they were stored.
-fn accept(gateway: &Serving, requests: &[Request]) {
+fn accept(gateway: &Serving, requests: &[RawRequest]) {
     requests.iter().for_each(|request| gateway.send(request).assert_accepted());
 }
 
@@ -124,7 +124,7 @@ mod authority {
     use super::*;
 
     #[test]
-    fn of_two_people_a_request_is_about_the_one_whose_identifier_ranks_higher() {
+    fn with_two_people_the_higher_ranked_identifier_decides() {
         let home = home();
         let gateway = home.serve();
         let first = whom(&gateway, &about(&members(&all(1))));
@@ -198,7 +198,7 @@ mod authority {
         let gateway = home.serve();
         let mut expected = Vec::new();
         for (number, (owned, shared)) in pairs().enumerate() {
-            // The other may be known by anything that ranks above what is shared.
+            // The other profile may have anything that ranks above the shared identifier.
             for (turn, &known) in KINDS.iter().filter(|&&known| shared < known).enumerate() {
                 let owner =
                     [identifier(owned, 10 * number + turn), identifier(shared, 10 * number + turn)];
@@ -314,7 +314,7 @@ mod devices {
     }
 
     #[test]
-    fn join_the_person_who_was_known_before_they_were() {
+    fn are_attached_to_the_existing_profile() {
         let home = home();
         let gateway = home.serve();
         let person = whom(&gateway, &about(r#""email":"blob@example.com","title":"Chef""#));
@@ -339,12 +339,12 @@ mod devices {
     }
 
     #[test]
-    fn of_somebody_else_bring_nothing_of_them_along() {
+    fn of_another_profile_bring_none_of_its_values_along() {
         let home = home();
         let gateway = home.serve();
         let sarah = android::request(android::FULL);
         let next = r#"{"data":{"type":"profile","attributes":{"email":"tom@klaviyo-demo.com","anonymous_id":"4fd4a0e6-b7f3-4b3c-8f6a-1b1b4bd2c0a7","title":"Chef"}}}"#;
-        // Once as a stranger, once as somebody who is known.
+        // Once for a new profile, once for an existing one.
         accept(&gateway, &[sarah, android::request(next), android::request(next)]);
         let stored = stored(&home, gateway, 2);
         let tom = stored.by_email("ABC123", "tom@klaviyo-demo.com").unwrap();
@@ -381,7 +381,7 @@ fn the_id_of_an_absorbed_profile_leads_to_the_survivor() {
 }
 
 #[test]
-fn another_company_knows_nobody() {
+fn another_company_has_no_profiles() {
     let home = home();
     let gateway = home.serve();
     let ann = whom(&gateway, &about(&members(&all(1))));
@@ -394,7 +394,7 @@ fn another_company_knows_nobody() {
 }
 
 /// Requests of every effect, each with what is done about it.
-fn of_every_effect() -> [(Request, Effect); 10] {
+fn of_every_effect() -> [(RawRequest, Effect); 10] {
     let nobody = ProfileId::from_bits(7);
     [
         (about_id(nobody, ""), Effect::Unidentified),
@@ -437,7 +437,7 @@ fn answers_to_pages_differ_in_nothing_but_the_token() {
     let home = home();
     let gateway = home.serve();
     let answers = of_every_effect().map(|(request, _)| {
-        let answer: Answer = gateway.send(&request.with("X-Klaviyo-Onsite", "1"));
+        let answer: RawResponse = gateway.send(&request.with("X-Klaviyo-Onsite", "1"));
         let token = onsite_script::token(&answer);
         assert_eq!(token.len(), "ABC123".len() + 87);
         answer.timeless().replace(&token, "TOKEN")

@@ -3,12 +3,12 @@
 
 use crate::{
     serving::Home,
-    wire::{Answer, Request},
+    wire::{RawRequest, RawResponse},
 };
 
 /// A request at which everything after its path is wrong.
-fn all_wrong() -> Request {
-    Request::new("POST", "/client/profiles?company_id=NOBODY")
+fn all_wrong() -> RawRequest {
+    RawRequest::new("POST", "/client/profiles?company_id=NOBODY")
         .with("Origin", "https://evil.example")
         .with("revision", "soon")
         .with("Content-Type", "text/plain")
@@ -16,13 +16,13 @@ fn all_wrong() -> Request {
         .body("{".repeat(102_401))
 }
 
-fn details(answer: &Answer) -> Vec<String> {
+fn details(answer: &RawResponse) -> Vec<String> {
     let document = answer.json();
     let errors = document["errors"].as_array().unwrap();
     errors.iter().map(|error| error["detail"].as_str().unwrap().to_owned()).collect()
 }
 
-fn pointers(answer: &Answer) -> Vec<String> {
+fn pointers(answer: &RawResponse) -> Vec<String> {
     let document = answer.json();
     let errors = document["errors"].as_array().unwrap();
     errors.iter().map(|error| error["source"]["pointer"].as_str().unwrap().to_owned()).collect()
@@ -32,7 +32,7 @@ fn pointers(answer: &Answer) -> Vec<String> {
 fn each_check_comes_before_all_that_follow_it() {
     let gateway = Home::new();
     let gateway = gateway.serve();
-    let sent = |request: &Request| {
+    let sent = |request: &RawRequest| {
         let answer = gateway.send(request);
         let [detail] = &details(&answer)[..] else { panic!("{answer:?}") };
         (answer.status, detail.clone())
@@ -41,7 +41,7 @@ fn each_check_comes_before_all_that_follow_it() {
 
     let request = all_wrong();
     let elsewhere = request.clone().to("/client/profile?company_id=NOBODY");
-    assert_eq!(sent(&elsewhere), told(404, "There is nothing at this path."));
+    assert_eq!(sent(&elsewhere), told(404, "This path does not exist."));
     assert_eq!(sent(&request), told(400, "Invalid Company ID"));
     let request = request.of("SHOP01");
     let denied = "Pages of this origin may not send profiles for this company.";
@@ -70,14 +70,14 @@ fn a_method_is_refused_before_the_company_is_looked_at() {
     let gateway = Home::new();
     let gateway = gateway.serve();
     for method in ["GET", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"] {
-        let answer = gateway.send(&Request::new(method, "/client/profiles/?company_id=NOBODY"));
+        let answer = gateway.send(&RawRequest::new(method, "/client/profiles/?company_id=NOBODY"));
         assert_eq!(answer.status, 405, "{method}");
         assert_eq!(answer.header("Allow"), Some("POST, OPTIONS"));
     }
 }
 
 #[test]
-fn a_used_up_window_is_told_before_anything_is_read_of_the_request() {
+fn an_exhausted_window_is_reported_before_the_request_is_read() {
     let gateway = Home::new();
     let gateway = gateway.serve();
     // A request that fails a later check is charged all the same.
@@ -89,11 +89,11 @@ fn a_used_up_window_is_told_before_anything_is_read_of_the_request() {
 }
 
 #[test]
-fn everything_that_is_wrong_with_a_body_is_told_at_once() {
+fn all_that_is_wrong_with_a_body_is_reported_at_once() {
     let gateway = Home::new();
     let gateway = gateway.serve();
     let body = r#"{"data":{"type":"event","attributes":{"email":"blobemail","phone_number":"555","nickname":"B","location":{"latitude":91,"planet":"Mars"},"properties":[]},"meta":{"identifiers":7}},"links":{}}"#;
-    let answer = gateway.send(&Request::profile(body));
+    let answer = gateway.send(&RawRequest::profile(body));
     assert_eq!(answer.status, 400);
     assert_eq!(
         pointers(&answer),
@@ -135,7 +135,7 @@ fn the_media_type_of_a_refusal_is_that_of_the_revision() {
         ("2999-01-01", "application/vnd.api+json"),
         ("soon", "application/vnd.api+json"),
     ] {
-        for request in [Request::profile("{"), Request::profile("{").of("NOBODY")] {
+        for request in [RawRequest::profile("{"), RawRequest::profile("{").of("NOBODY")] {
             let answer = gateway.send(&request.with("revision", revision));
             assert_eq!(answer.header("Content-Type"), Some(media_type), "{revision}");
         }
@@ -146,7 +146,7 @@ fn the_media_type_of_a_refusal_is_that_of_the_revision() {
 fn a_header_given_twice_is_not_guessed_at() {
     let gateway = Home::new();
     let gateway = gateway.serve();
-    let good = Request::email("sarah.mason@klaviyo-demo.com");
+    let good = RawRequest::email("sarah.mason@klaviyo-demo.com");
     for (name, value, status) in [
         ("revision", "2026-07-15", 400),
         ("Content-Type", "application/json", 415),

@@ -13,18 +13,18 @@ use std::{
 use crate::{
     serving::{Home, Serving, finish},
     stored::{Stored, stored},
-    wire::{self, Connection, PATIENCE, Request},
+    wire::{self, Connection, PATIENCE, RawRequest},
 };
 
 /// Four clients that send new people, one after the other, as fast as they are
 /// answered.
 #[derive(Default)]
-struct Load {
+struct ProcessLoad {
     acknowledged: Mutex<Vec<String>>,
     enough: AtomicBool,
 }
 
-impl Load {
+impl ProcessLoad {
     /// Sends until the connections end, or `meanwhile` returns.
     fn during(&self, gateway: &Serving, name: &str, meanwhile: impl FnOnce()) {
         thread::scope(|scope| {
@@ -32,7 +32,7 @@ impl Load {
                 scope.spawn(move || self.send(gateway, &format!("{name}.{sender}")));
             }
             // Also when `meanwhile` panics, or the senders would go on for ever.
-            let _ends = Ends(&self.enough);
+            let _ends = StopOnDrop(&self.enough);
             meanwhile();
         });
     }
@@ -42,7 +42,7 @@ impl Load {
         for number in 0.. {
             let email = format!("{sender}.{number}@example.com");
             if self.enough.load(Ordering::Relaxed)
-                || !connection.send(Request::email(&email).bytes())
+                || !connection.send(RawRequest::email(&email).bytes())
             {
                 return;
             }
@@ -63,7 +63,7 @@ impl Load {
         assert!(enough, "{count} requests take longer than {PATIENCE:?}");
     }
 
-    /// Sees that everybody who was acknowledged is in the store.
+    /// Asserts that every acknowledged request is in the store.
     fn assert_stored(&self, stored: &Stored) {
         let acknowledged = self.acknowledged.lock().unwrap();
         let lost = |email: &&String| stored.by_email("ABC123", email).is_none();
@@ -73,9 +73,9 @@ impl Load {
 }
 
 /// Sets what it holds when it goes.
-struct Ends<'a>(&'a AtomicBool);
+struct StopOnDrop<'a>(&'a AtomicBool);
 
-impl Drop for Ends<'_> {
+impl Drop for StopOnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
@@ -84,9 +84,9 @@ impl Drop for Ends<'_> {
 const UNLIMITED: &str = "[[company]]\nid = \"ABC123\"\n\
                          limits = { burst = 1000000, steady = 1000000 }\n";
 
-/// A request for whose body the gateway waits, and that body.
+/// A request whose body the gateway waits for, and that body.
 fn in_flight(gateway: &Serving) -> (Connection, Vec<u8>) {
-    let request = Request::email("sarah.mason@klaviyo-demo.com").with("Expect", "100-continue");
+    let request = RawRequest::email("sarah.mason@klaviyo-demo.com").with("Expect", "100-continue");
     let (head, whole) = (request.head(), request.bytes());
     let mut connection = gateway.connect();
     assert!(connection.send(&head));
@@ -98,7 +98,7 @@ fn in_flight(gateway: &Serving) -> (Connection, Vec<u8>) {
 fn what_was_acknowledged_survives_a_process_that_is_killed_at_once() {
     let home = Home::new();
     let gateway = home.serve();
-    gateway.send(&Request::email("sarah.mason@klaviyo-demo.com")).assert_accepted();
+    gateway.send(&RawRequest::email("sarah.mason@klaviyo-demo.com")).assert_accepted();
     gateway.kill();
     home.serve().stop().assert_exit(0);
     home.verify().assert_exit(0);
@@ -108,7 +108,7 @@ fn what_was_acknowledged_survives_a_process_that_is_killed_at_once() {
 #[test]
 fn what_was_acknowledged_under_load_survives_being_killed_again_and_again() {
     let home = Home::configured(UNLIMITED);
-    let loads: [Load; 5] = Default::default();
+    let loads: [ProcessLoad; 5] = Default::default();
     for (round, load) in loads.iter().enumerate() {
         let gateway = home.serve();
         load.during(&gateway, &format!("round{round}"), || {
@@ -136,7 +136,7 @@ fn a_clean_stop_finishes_what_is_in_flight_and_stores_it() {
     connection.receive().assert_accepted();
     let finished = gateway.wait();
     finished.assert_exit(0);
-    finished.assert_told("everything accepted is stored");
+    finished.assert_told("all accepted requests are stored");
     home.verify().assert_exit(0);
     assert!(Stored::open(&home).by_email("ABC123", "sarah.mason@klaviyo-demo.com").is_some());
 }
@@ -145,11 +145,11 @@ fn a_clean_stop_finishes_what_is_in_flight_and_stores_it() {
 fn a_clean_stop_under_load_stores_all_that_was_acknowledged_and_exits_0() {
     let home = Home::configured(UNLIMITED);
     let gateway = home.serve();
-    let load = Load::default();
+    let load = ProcessLoad::default();
     load.during(&gateway, "load", || {
         load.wait_for(100);
         gateway.signal("TERM");
-        gateway.logged("everything accepted is stored");
+        gateway.logged("all accepted requests are stored");
     });
     gateway.wait().assert_exit(0);
     let stored = Stored::open(&home);
@@ -162,7 +162,7 @@ fn a_clean_stop_does_not_wait_for_connections_on_which_nothing_is_asked() {
     let home = Home::new();
     let mut gateway = home.serve();
     let mut idle = gateway.connect();
-    idle.exchange(&Request::email("sarah.mason@klaviyo-demo.com")).assert_accepted();
+    idle.exchange(&RawRequest::email("sarah.mason@klaviyo-demo.com")).assert_accepted();
     let mut silent = gateway.connect();
     gateway.signal("TERM");
     // Far less than it would wait for a request in flight, which is 30 seconds.
@@ -193,7 +193,7 @@ fn signals_are_obeyed_from_the_moment_it_serves() {
 fn a_reload_serves_the_companies_that_the_file_names_now() {
     let home = Home::configured("[[company]]\nid = \"ABC123\"\n");
     let gateway = home.serve();
-    let request = Request::email("sarah.mason@klaviyo-demo.com");
+    let request = RawRequest::email("sarah.mason@klaviyo-demo.com");
     assert_eq!(gateway.send(&request.clone().of("NEW001")).status, 400);
     let mut kept = gateway.connect();
     kept.exchange(&request).assert_accepted();
@@ -220,7 +220,7 @@ fn a_file_that_is_wrong_is_refused_whole_and_the_old_one_stays() {
     gateway.signal("HUP");
     let line = gateway.logged("the configuration was not reloaded");
     assert!(line.contains("company[#2].id"), "{line}");
-    let request = Request::email("sarah.mason@klaviyo-demo.com");
+    let request = RawRequest::email("sarah.mason@klaviyo-demo.com");
     gateway.send(&request).assert_accepted();
     assert_eq!(gateway.send(&request.of("NEW001")).status, 400);
 }
@@ -231,7 +231,7 @@ fn tokens_outlive_a_reload_and_a_restart_when_their_key_is_configured() {
     let home =
         Home::configured(&format!("exchange_keys = [\"{key}\"]\n[[company]]\nid = \"ABC123\"\n"));
     let gateway = home.serve();
-    let request = Request::email("sarah.mason@klaviyo-demo.com").with("X-Klaviyo-Onsite", "1");
+    let request = RawRequest::email("sarah.mason@klaviyo-demo.com").with("X-Klaviyo-Onsite", "1");
     let answer = gateway.send(&request).json();
     let token = answer["meta"]["exchange_id"].as_str().unwrap();
     gateway.signal("HUP");
@@ -241,7 +241,7 @@ fn tokens_outlive_a_reload_and_a_restart_when_their_key_is_configured() {
     let body = format!(
         r#"{{"data":{{"type":"profile","attributes":{{"_kx":"{token}","title":"Engineer"}}}}}}"#
     );
-    gateway.send(&Request::profile(body)).assert_accepted();
+    gateway.send(&RawRequest::profile(body)).assert_accepted();
     assert_eq!(gateway.meter(r#"gateway_profiles_total{effect="updated"}"#), 1);
 }
 
@@ -256,7 +256,7 @@ fn a_second_process_on_the_same_data_says_so_and_leaves_the_first_alone() {
     let verified = home.verify();
     verified.assert_exit(1);
     verified.assert_told("another process is using this data directory");
-    gateway.send(&Request::email("sarah.mason@klaviyo-demo.com")).assert_accepted();
+    gateway.send(&RawRequest::email("sarah.mason@klaviyo-demo.com")).assert_accepted();
     gateway.stop().assert_exit(0);
     home.verify().assert_exit(0);
 }
@@ -283,7 +283,7 @@ fn the_store_of_a_stopped_gateway_is_verified_and_a_missing_one_is_not() {
     missing.assert_told(&format!("there is no store in {}", home.data_dir().display()));
     assert!(!home.data_dir().exists(), "looking for a store does not make one");
     let gateway = home.serve();
-    gateway.send(&Request::email("sarah.mason@klaviyo-demo.com")).assert_accepted();
+    gateway.send(&RawRequest::email("sarah.mason@klaviyo-demo.com")).assert_accepted();
     gateway.stop().assert_exit(0);
     let verified = home.verify();
     verified.assert_exit(0);
@@ -301,13 +301,13 @@ fn a_data_directory_is_for_its_owner_alone() {
 }
 
 #[test]
-fn health_is_told_until_the_end() {
+fn health_is_served_until_the_end() {
     let home = Home::new();
     let gateway = home.serve();
     let (mut connection, body) = in_flight(&gateway);
     gateway.signal("TERM");
     gateway.logged("stopping");
-    assert_eq!(wire::exchange(gateway.admin, &Request::new("GET", "/health/live")).status, 200);
+    assert_eq!(wire::exchange(gateway.admin, &RawRequest::new("GET", "/health/live")).status, 200);
     assert!(connection.send(body));
     connection.receive().assert_accepted();
     gateway.wait().assert_exit(0);
@@ -318,11 +318,11 @@ fn verify_names_what_is_damaged_and_no_personal_value() {
     let home = Home::new();
     let gateway = home.serve();
     let body = r#"{"data":{"type":"profile","attributes":{"email":"ann@example.com"}}}"#;
-    gateway.send(&Request::profile(body)).assert_accepted();
+    gateway.send(&RawRequest::profile(body)).assert_accepted();
     // As docs/STORAGE.md draws the key of an address.
     stored(&home, gateway, 1).lose(b"ABC123\0ieann@example.com");
     let mut verified = home.verify();
-    // sled's own threads may hold on to the directory for a moment longer.
+    // sled's own threads may hold the directory a little longer.
     let patience = PATIENCE.as_millis() / 50;
     for _ in 0..patience {
         if !verified.told.contains("another process is using") {

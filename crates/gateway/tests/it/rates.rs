@@ -1,22 +1,21 @@
-//! Rate limits: each company gets what it is promised, and is told the truth about
-//! when it may return.
+//! Rate limits: each company gets the promised rate, and `Retry-After` is correct.
 
 use std::{thread, time::Duration};
 
 use crate::{
     serving::{Home, Serving},
-    wire::{Answer, Request},
+    wire::{RawRequest, RawResponse},
 };
 
 const STANDING: [&str; 3] = ["Ratelimit-Limit", "Ratelimit-Remaining", "Ratelimit-Reset"];
 
-fn good(company: &str) -> Request {
-    Request::email("sarah.mason@klaviyo-demo.com").of(company)
+fn good(company: &str) -> RawRequest {
+    RawRequest::email("sarah.mason@klaviyo-demo.com").of(company)
 }
 
 /// A number in a header.
 #[track_caller]
-fn number(answer: &Answer, name: &str) -> u64 {
+fn number(answer: &RawResponse, name: &str) -> u64 {
     let value = answer.header(name).unwrap_or_else(|| panic!("no {name} in {answer:?}"));
     assert!(value.bytes().all(|byte| byte.is_ascii_digit()), "{name}: {value}");
     value.parse().unwrap()
@@ -24,7 +23,7 @@ fn number(answer: &Answer, name: &str) -> u64 {
 
 /// Sends requests to a company at once, on one connection: first some that are
 /// stored, then some that are refused, for which nothing is written.
-fn burst(gateway: &Serving, company: &str, stored: usize, refused: usize) -> Vec<Answer> {
+fn burst(gateway: &Serving, company: &str, stored: usize, refused: usize) -> Vec<RawResponse> {
     let mut bytes = good(company).bytes().repeat(stored);
     bytes.extend(good(company).with("revision", "soon").bytes().repeat(refused));
     let mut connection = gateway.connect();
@@ -38,7 +37,7 @@ fn the_351st_request_of_a_second_is_the_only_one_refused_and_told_when_to_return
     let entry = |id: &&str| format!("[[company]]\nid = \"{id}\"\n");
     let home = Home::configured(&companies.iter().map(entry).collect::<String>());
     let gateway = home.serve();
-    let throttled = |answer: &&Answer| answer.status == 429;
+    let throttled = |answer: &&RawResponse| answer.status == 429;
     // On a machine so slow that the second is over before the last request, there
     // is nothing to see, and the next company is tried.
     let seen = companies.into_iter().find_map(|company| {
@@ -46,7 +45,8 @@ fn the_351st_request_of_a_second_is_the_only_one_refused_and_told_when_to_return
         answers.iter().any(|answer| throttled(&answer)).then_some((company, answers))
     });
     let (company, answers) = seen.expect("351 requests within a second");
-    let (refused, others): (Vec<&Answer>, Vec<&Answer>) = answers.iter().partition(throttled);
+    let (refused, others): (Vec<&RawResponse>, Vec<&RawResponse>) =
+        answers.iter().partition(throttled);
     let [refused] = refused[..] else { panic!("{} were refused", refused.len()) };
     assert_eq!(answers.last().unwrap().status, 429);
 
@@ -77,7 +77,7 @@ fn a_used_up_steady_window_refuses_until_it_ends_whatever_is_left_of_the_burst()
          [[company]]\nid = \"OTHER1\"\n",
     );
     let gateway = home.serve();
-    let answers: Vec<Answer> = (0..3).map(|_| gateway.send(&good("FEW001"))).collect();
+    let answers: Vec<RawResponse> = (0..3).map(|_| gateway.send(&good("FEW001"))).collect();
     let remaining: Vec<u64> =
         answers.iter().map(|answer| number(answer, "Ratelimit-Remaining")).collect();
     assert_eq!(remaining, [2, 1, 0]);
@@ -115,7 +115,7 @@ fn threads_together_get_no_more_than_the_limit() {
 }
 
 #[test]
-fn what_is_refused_before_a_company_is_known_says_nothing_of_its_windows() {
+fn refusals_before_the_company_is_found_carry_no_rate_limit_headers() {
     let gateway = Home::new();
     let gateway = gateway.serve();
     for request in [good("NOBODY"), good("ABC123").to("/nowhere")] {
@@ -128,9 +128,9 @@ fn what_is_refused_before_a_company_is_known_says_nothing_of_its_windows() {
 fn header_names_are_in_title_case() {
     let gateway = Home::new();
     let gateway = gateway.serve();
-    let page = |request: Request| request.with("Origin", "https://anywhere.example");
+    let page = |request: RawRequest| request.with("Origin", "https://anywhere.example");
     let mut names = Vec::new();
-    for request in [good("ABC123"), good("ONCE01"), good("ONCE01"), Request::profile("{")] {
+    for request in [good("ABC123"), good("ONCE01"), good("ONCE01"), RawRequest::profile("{")] {
         let answer = gateway.send(&page(request));
         names.extend(answer.names().map(str::to_owned));
     }

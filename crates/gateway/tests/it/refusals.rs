@@ -6,14 +6,14 @@ use expect_test::{Expect, expect};
 use crate::{
     serving::{Home, Serving},
     stored::Stored,
-    wire::{Answer, Request},
+    wire::{RawRequest, RawResponse},
 };
 
 /// Sees that a request is answered so, that nothing of it is stored, and that the
 /// next one is served.
 #[expect(clippy::needless_pass_by_value, reason = "it reads better where it is called")]
 #[track_caller]
-fn refuses(request: &Request, expected: Expect) {
+fn refuses(request: &RawRequest, expected: Expect) {
     let home = Home::new();
     let gateway = home.serve();
     expected.assert_eq(&shown(&gateway.send(request)));
@@ -24,7 +24,7 @@ fn refuses(request: &Request, expected: Expect) {
 /// is stored.
 #[track_caller]
 fn assert_only_stores_the_next(home: &Home, gateway: Serving, earlier: u64) {
-    gateway.send(&Request::email("next@example.com")).assert_accepted();
+    gateway.send(&RawRequest::email("next@example.com")).assert_accepted();
     gateway.stop().assert_exit(0);
     let audit = Stored::open(home).audit();
     assert_eq!((audit.profiles, audit.outcomes), (earlier + 1, earlier + 1));
@@ -32,7 +32,7 @@ fn assert_only_stores_the_next(home: &Home, gateway: Serving, earlier: u64) {
 }
 
 /// An answer as the snapshots show it: one error a line, without the ids.
-pub(crate) fn shown(answer: &Answer) -> String {
+pub(crate) fn shown(answer: &RawResponse) -> String {
     let media_type = answer.header("Content-Type").unwrap_or("");
     let mut lines = vec![format!("{} {media_type}", answer.status)];
     for name in ["Accept-Encoding", "Allow", "Retry-After", "Www-Authenticate"] {
@@ -56,13 +56,13 @@ fn is_uuid(text: &str) -> bool {
 }
 
 /// A request with these attributes.
-fn attributes(attributes: &str) -> Request {
-    Request::profile(format!(r#"{{"data":{{"type":"profile","attributes":{attributes}}}}}"#))
+fn attributes(attributes: &str) -> RawRequest {
+    RawRequest::profile(format!(r#"{{"data":{{"type":"profile","attributes":{attributes}}}}}"#))
 }
 
 /// A good request.
-fn good() -> Request {
-    Request::email("sarah.mason@klaviyo-demo.com")
+fn good() -> RawRequest {
+    RawRequest::email("sarah.mason@klaviyo-demo.com")
 }
 
 mod of_the_way_a_request_is_made {
@@ -74,7 +74,7 @@ mod of_the_way_a_request_is_made {
             &good().to("/client/profiles/1?company_id=ABC123"),
             expect![[r#"
             404 application/vnd.api+json
-            "status":404,"code":"not_found","title":"Not found.","detail":"There is nothing at this path.","source":{"pointer":"/data"},"links":{},"meta":{}}
+            "status":404,"code":"not_found","title":"Not found.","detail":"This path does not exist.","source":{"pointer":"/data"},"links":{},"meta":{}}
         "#]],
         );
     }
@@ -82,7 +82,7 @@ mod of_the_way_a_request_is_made {
     #[test]
     fn any_other_method() {
         refuses(
-            &Request::new("GET", "/client/profiles?company_id=ABC123"),
+            &RawRequest::new("GET", "/client/profiles?company_id=ABC123"),
             expect![[r#"
             405 application/vnd.api+json
             Allow: POST, OPTIONS
@@ -127,14 +127,14 @@ mod of_the_way_a_request_is_made {
             &good().of("abc123"),
             expect![[r#"
             400 application/vnd.api+json
-            "status":400,"code":"invalid","title":"Invalid input.","detail":"Invalid Company ID","source":{"pointer":"/data","parameter":"company_id"},"links":{},"meta":{"reason":"no company of this id is served here"}}
+            "status":400,"code":"invalid","title":"Invalid input.","detail":"Invalid Company ID","source":{"pointer":"/data","parameter":"company_id"},"links":{},"meta":{"reason":"no company with this id is configured here"}}
         "#]],
         );
         refuses(
             &good().to("/client/profiles?company_id=%00%FF'--"),
             expect![[r#"
             400 application/vnd.api+json
-            "status":400,"code":"invalid","title":"Invalid input.","detail":"Invalid Company ID","source":{"pointer":"/data","parameter":"company_id"},"links":{},"meta":{"reason":"no company of this id is served here"}}
+            "status":400,"code":"invalid","title":"Invalid input.","detail":"Invalid Company ID","source":{"pointer":"/data","parameter":"company_id"},"links":{},"meta":{"reason":"no company with this id is configured here"}}
         "#]],
         );
     }
@@ -269,7 +269,7 @@ mod of_the_way_a_request_is_made {
     #[test]
     fn a_body_too_large() {
         refuses(
-            &Request::profile(" ".repeat(102_401)),
+            &RawRequest::profile(" ".repeat(102_401)),
             expect![[r#"
             413 application/vnd.api+json
             "status":413,"code":"payload_too_large","title":"Payload too large.","detail":"The body must be at most 102400 bytes.","source":{"pointer":""},"links":{},"meta":{}}
@@ -283,7 +283,7 @@ mod of_the_way_a_request_is_made {
             &good().with("Content-Encoding", "gzip"),
             expect![[r#"
             400 application/vnd.api+json
-            "status":400,"code":"parse_error","title":"Malformed request.","detail":"The body must be whole and in the content coding it names.","source":{"pointer":""},"links":{},"meta":{}}
+            "status":400,"code":"parse_error","title":"Malformed request.","detail":"The body must be complete and in its content coding.","source":{"pointer":""},"links":{},"meta":{}}
         "#]],
         );
     }
@@ -295,21 +295,21 @@ mod of_what_a_body_says {
     #[test]
     fn what_is_not_json() {
         refuses(
-            &Request::profile(r#"{"data":"#),
+            &RawRequest::profile(r#"{"data":"#),
             expect![[r#"
             400 application/vnd.api+json
             "status":400,"code":"parse_error","title":"Malformed request.","detail":"Invalid JSON: EOF while parsing a value at line 1 column 8.","source":{"pointer":""},"links":{},"meta":{}}
         "#]],
         );
         refuses(
-            &Request::profile(""),
+            &RawRequest::profile(""),
             expect![[r#"
             400 application/vnd.api+json
             "status":400,"code":"parse_error","title":"Malformed request.","detail":"Invalid JSON: EOF while parsing a value at line 1 column 0.","source":{"pointer":""},"links":{},"meta":{}}
         "#]],
         );
         refuses(
-            &Request::profile(b"{\"data\":\"\xff\"}"),
+            &RawRequest::profile(b"{\"data\":\"\xff\"}"),
             expect![[r#"
             400 application/vnd.api+json
             "status":400,"code":"parse_error","title":"Malformed request.","detail":"Invalid JSON: not UTF-8 after byte 9.","source":{"pointer":""},"links":{},"meta":{}}
@@ -320,7 +320,7 @@ mod of_what_a_body_says {
     #[test]
     fn json_of_the_wrong_type() {
         refuses(
-            &Request::profile("[]"),
+            &RawRequest::profile("[]"),
             expect![[r#"
             400 application/vnd.api+json
             "status":400,"code":"invalid","title":"Invalid input.","detail":"Must be an object.","source":{"pointer":""},"links":{},"meta":{}}
@@ -340,7 +340,7 @@ mod of_what_a_body_says {
     #[test]
     fn what_is_missing() {
         refuses(
-            &Request::profile("{}"),
+            &RawRequest::profile("{}"),
             expect![[r#"
             400 application/vnd.api+json
             "status":400,"code":"invalid","title":"Invalid input.","detail":"'data' is required.","source":{"pointer":"/data"},"links":{},"meta":{}}
@@ -348,7 +348,7 @@ mod of_what_a_body_says {
         );
         let body = r#"{"data":{"attributes":{"email":"a@example.com"}}}"#;
         refuses(
-            &Request::profile(body),
+            &RawRequest::profile(body),
             expect![[r#"
             400 application/vnd.api+json
             "status":400,"code":"invalid","title":"Invalid input.","detail":"'type' is required.","source":{"pointer":"/data/type"},"links":{},"meta":{}}
@@ -393,7 +393,7 @@ mod of_what_a_body_says {
     fn another_resource() {
         let body = r#"{"data":{"type":"profiles","attributes":{"email":"a@example.com"}}}"#;
         refuses(
-            &Request::profile(body),
+            &RawRequest::profile(body),
             expect![[r#"
             400 application/vnd.api+json
             "status":400,"code":"invalid","title":"Invalid input.","detail":"'type' must be 'profile'.","source":{"pointer":"/data/type"},"links":{},"meta":{}}
@@ -404,7 +404,7 @@ mod of_what_a_body_says {
     #[test]
     fn nothing_at_all() {
         refuses(
-            &Request::profile(r#"{"data":{"type":"profile"}}"#),
+            &RawRequest::profile(r#"{"data":{"type":"profile"}}"#),
             expect![[r#"
             400 application/vnd.api+json
             "status":400,"code":"invalid","title":"Invalid input.","detail":"One of `attributes`, `relationships` or `id` must be included in the request payload.","source":{"pointer":"/data"},"links":{},"meta":{}}
@@ -429,7 +429,7 @@ mod of_what_a_body_says {
             &attributes(r#"{"external_id":"undefined","anonymous_id":"0"}"#),
             expect![[r#"
             400 application/vnd.api+json
-            "status":400,"code":"invalid","title":"Invalid input.","detail":"Every identifier is a placeholder such as `null` or `undefined`, which names nobody.","source":{"pointer":"/data/attributes"},"links":{},"meta":{}}
+            "status":400,"code":"invalid","title":"Invalid input.","detail":"Every identifier is a placeholder such as `null` or `undefined`.","source":{"pointer":"/data/attributes"},"links":{},"meta":{}}
         "#]],
         );
     }
@@ -562,7 +562,7 @@ mod of_what_a_body_says {
         let answer = gateway.send(&attributes(&with_properties(899..901)));
         expect![[r#"
             400 application/vnd.api+json
-            "status":400,"code":"invalid","title":"Invalid input.","detail":"The profile would have more properties than one may keep; nothing was stored.","source":{"pointer":"/data/attributes/properties"},"links":{},"meta":{}}
+            "status":400,"code":"invalid","title":"Invalid input.","detail":"The profile would exceed the limit on its properties; nothing was stored.","source":{"pointer":"/data/attributes/properties"},"links":{},"meta":{}}
         "#]].assert_eq(&shown(&answer));
         assert_only_stores_the_next(&home, gateway, 1);
     }
@@ -585,7 +585,7 @@ fn every_row_of_the_table_is_shown_here() {
     let texts = [include_str!("refusals.rs"), include_str!("api/refusals.rs")];
     let shown: Vec<&str> =
         texts.iter().flat_map(|text| text.split(r#""detail":""#).skip(1)).collect();
-    for row in gateway::refusal::table_markdown().lines().skip(2) {
+    for row in gateway::http::refusal::table_markdown().lines().skip(2) {
         let detail = row.split(" | ").nth(4).unwrap();
         // What varies stands in braces.
         let fixed = detail.split(['{', '}']).step_by(2).max_by_key(|part| part.len()).unwrap();

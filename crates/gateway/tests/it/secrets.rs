@@ -2,12 +2,12 @@
 
 use std::{fs, os::unix::process::ExitStatusExt};
 
-use gateway::private_key::PrivateKey;
+use gateway::tenants::private_key::PrivateKey;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::{serving::Home, wire::Request};
+use crate::{serving::Home, wire::RawRequest};
 
-/// Lets processes that this one starts leave core files, if anybody may.
+/// Lets child processes write core files, if the system allows it.
 fn allow_core_files() {
     let Rlimit { maximum, .. } = getrlimit(Resource::Core);
     setrlimit(Resource::Core, Rlimit { current: maximum, maximum }).unwrap();
@@ -30,7 +30,7 @@ fn a_gateway_that_crashes_leaves_no_core_file() {
 
 #[test]
 fn no_key_and_no_token_is_in_the_log_however_much_is_logged() {
-    let (key, exchange_key) = (PrivateKey::id_generator().unwrap(), "c0ffee11".repeat(8));
+    let (key, exchange_key) = (PrivateKey::generate().unwrap(), "c0ffee11".repeat(8));
     let digest = key.digest().to_hexadecimal();
     let home = Home::configured(&format!(
         "exchange_keys = [\"{exchange_key}\"]\n[[company]]\nid = \"ABC123\"\n\
@@ -41,17 +41,17 @@ fn no_key_and_no_token_is_in_the_log_however_much_is_logged() {
     command.args(["--log", "trace"]);
     let gateway = crate::serving::Serving::start(command);
     let authorization = format!("Klaviyo-API-Key {}", key.reveal());
-    let request = Request::email("sarah@example.com").with("Authorization", &authorization);
+    let request = RawRequest::email("sarah@example.com").with("Authorization", &authorization);
     gateway.send(&request).assert_accepted();
     let token = format!("{}.ABC123", "TokenOfSomebody".repeat(4));
     let body = format!(
         r#"{{"data":{{"type":"profile","attributes":{{"email":"a@b.co","_kx":"{token}"}}}}}}"#
     );
-    gateway.send(&Request::profile(body).with("Authorization", &authorization));
+    gateway.send(&RawRequest::profile(body).with("Authorization", &authorization));
     gateway.signal("HUP");
     gateway.logged("reloaded the configuration");
     let told = gateway.stop().told;
-    // Hexadecimal keys would be as well known from their first half.
+    // Half of a hexadecimal key would disclose as much.
     let half = |text: &str| text[..text.len() / 2].to_owned();
     for secret in [key.reveal(), &half(&digest), &half(&exchange_key), "TokenOfSomebody"] {
         assert!(!told.contains(secret), "{secret} is in the log");

@@ -14,7 +14,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::wire::{self, Answer, Connection, PATIENCE, Request};
+use crate::wire::{self, Connection, PATIENCE, RawRequest, RawResponse};
 
 /// Three companies: one that anything may be sent for, one with a list of origins,
 /// and one that may send a single request.
@@ -131,7 +131,7 @@ impl Serving {
     }
 
     /// Sends a request to the client listener, on a connection of its own.
-    pub(crate) fn send(&self, request: &Request) -> Answer {
+    pub(crate) fn send(&self, request: &RawRequest) -> RawResponse {
         wire::exchange(self.clients, request)
     }
 
@@ -141,8 +141,8 @@ impl Serving {
     }
 
     /// What the admin listener answers to a GET.
-    pub(crate) fn ask(&self, path: &str) -> Answer {
-        wire::exchange(self.admin, &Request::new("GET", path))
+    pub(crate) fn ask(&self, path: &str) -> RawResponse {
+        wire::exchange(self.admin, &RawRequest::new("GET", path))
     }
 
     /// The value of one series.

@@ -1,10 +1,10 @@
-//! Settings: what operators write, what they are told about it, and what wins.
+//! Settings: what operators write, the problems reported to them, and the precedence.
 
 use std::{fs, process::Command};
 
 use crate::{
     serving::{Home, Serving, finish},
-    wire::Request,
+    wire::RawRequest,
 };
 
 #[test]
@@ -16,7 +16,7 @@ fn a_right_file_passes_the_check() {
 }
 
 #[test]
-fn all_that_is_wrong_with_a_file_is_told_at_once_with_its_line() {
+fn all_problems_of_a_file_are_reported_at_once_with_their_lines() {
     let home = Home::configured(
         "durability = \"sometimes\"\n\
          colour = \"red\"\n\
@@ -52,7 +52,7 @@ fn all_that_is_wrong_with_a_file_is_told_at_once_with_its_line() {
 }
 
 #[test]
-fn a_file_that_is_not_there_or_not_toml_is_told() {
+fn a_missing_or_malformed_file_is_reported() {
     let home = Home::new();
     let missing = finish(&mut home.command(&["check", "--config", "missing.toml"]));
     missing.assert_exit(1);
@@ -100,7 +100,7 @@ fn without_a_file_it_serves_for_development_and_says_how_to_try_it() {
     let gateway = Serving::start(home.development_command());
     gateway.logged("No configuration file: serving company DEMO01 for development.");
     gateway.logged("pk_");
-    let request = Request::email("sarah@example.com").of("DEMO01");
+    let request = RawRequest::email("sarah@example.com").of("DEMO01");
     gateway.send(&request).assert_accepted();
     let lines = ["curl -i ", "-H ", "-d "].map(|start| gateway.logged(start));
     let command = lines.join("\n");
@@ -164,7 +164,7 @@ fn clients_and_operators_cannot_share_an_address() {
     let arguments = ["serve", "--listen", "127.0.0.1:7000", "--admin-listen", "127.0.0.1:7000"];
     let finished = finish(home.command(&arguments).arg("--config").arg(home.config()));
     finished.assert_exit(1);
-    finished.assert_told("cannot both be served at 127.0.0.1:7000");
+    finished.assert_told("cannot both use 127.0.0.1:7000");
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn the_rules_of_identity_are_each_companys_own() {
     let gateway = home.serve();
     let named = |id: &str| {
         let body = r#"{"data":{"type":"profile","attributes":{"external_id":"ID"}}}"#;
-        Request::profile(body.replace("ID", id))
+        RawRequest::profile(body.replace("ID", id))
     };
     assert_eq!(gateway.send(&named("kiosk-1").of("KIOSK1")).status, 400);
     gateway.send(&named("0").of("KIOSK1")).assert_accepted();

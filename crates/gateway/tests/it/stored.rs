@@ -5,7 +5,7 @@ use std::sync::Arc;
 use profile_protocol::Field;
 use profile_store::{
     Audit, Identifier, Outcome, Profile, Store, StoreOptions, SystemIdGenerator, audit,
-    engine::{Engine, SledEngine, SledOptions, Write},
+    engine::{BatchId, Durability, Engine, Place, SledEngine, SledOptions, Write},
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -24,7 +24,7 @@ impl Stored {
         let options = SledOptions { cache_bytes: 16 * 1024 * 1024, ..SledOptions::default() };
         let engine = Arc::new(SledEngine::open(&home.data_dir(), options).unwrap());
         let shared = Arc::clone(&engine);
-        let id_generator = Box::new(SystemIdGenerator::default());
+        let id_generator = Arc::new(SystemIdGenerator::default());
         let store =
             runtime.block_on(Store::open(shared, id_generator, StoreOptions::default())).unwrap();
         Stored { engine, runtime, store }
@@ -32,9 +32,14 @@ impl Stored {
 
     /// Takes a record away, as a failing medium would, and lets go of the store.
     pub(crate) fn lose(self, key: &[u8]) {
-        let key = key.to_vec();
-        self.runtime.block_on(self.engine.apply(vec![Write { key, value: None }])).unwrap();
-        self.runtime.block_on(self.engine.flush()).unwrap();
+        let place = Place::of_key(key, self.engine.places());
+        let writes = vec![Write { key: key.to_vec(), value: None }];
+        let removed = async {
+            let session = self.engine.begin(place).await.unwrap();
+            let batch = BatchId { writer: 0, number: 0 };
+            session.commit(batch, writes, Durability::Flushed).await
+        };
+        self.runtime.block_on(removed).unwrap();
         self.runtime.block_on(self.store.close()).unwrap();
     }
 

@@ -234,13 +234,13 @@ fn section(document: &str, name: &str) -> String {
 #[test]
 fn the_documented_refusals_are_those_of_the_code() {
     let documented = section("docs/PROTOCOL.md", "refusals");
-    assert_eq!(documented, gateway::refusal::table_markdown().trim());
+    assert_eq!(documented, gateway::http::refusal::table_markdown().trim());
 }
 
 #[test]
 fn the_documented_meters_are_those_of_the_code() {
     let documented = section("docs/OPERATIONS.md", "meters");
-    assert_eq!(documented, gateway::meters::catalogue_markdown().trim());
+    assert_eq!(documented, gateway::metrics::catalogue_markdown().trim());
 }
 
 #[test]

@@ -16,67 +16,67 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
 
 /// A request, written as it is given.
 #[derive(Clone, Debug)]
-pub(crate) struct Request {
+pub(crate) struct RawRequest {
     method: String,
     target: String,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
 }
 
-impl Request {
-    pub(crate) fn new(method: &str, target: &str) -> Request {
+impl RawRequest {
+    pub(crate) fn new(method: &str, target: &str) -> RawRequest {
         let (method, target) = (method.to_owned(), target.to_owned());
-        Request { method, target, headers: Vec::new(), body: Vec::new() }
+        RawRequest { method, target, headers: Vec::new(), body: Vec::new() }
     }
 
     /// A request for company `ABC123` that lacks nothing but a body.
-    pub(crate) fn bare() -> Request {
-        Request::new("POST", "/client/profiles?company_id=ABC123")
+    pub(crate) fn bare() -> RawRequest {
+        RawRequest::new("POST", "/client/profiles?company_id=ABC123")
             .with("Content-Type", "application/vnd.api+json")
             .with("revision", "2026-07-15")
     }
 
     /// A request for company `ABC123` at which nothing is wrong but perhaps the
     /// body.
-    pub(crate) fn profile(body: impl AsRef<[u8]>) -> Request {
-        Request::bare().body(body)
+    pub(crate) fn profile(body: impl AsRef<[u8]>) -> RawRequest {
+        RawRequest::bare().body(body)
     }
 
     /// A request that names one person and nothing else.
-    pub(crate) fn email(email: &str) -> Request {
+    pub(crate) fn email(email: &str) -> RawRequest {
         let attributes = format!(r#"{{"email":"{email}"}}"#);
-        Request::profile(format!(r#"{{"data":{{"type":"profile","attributes":{attributes}}}}}"#))
+        RawRequest::profile(format!(r#"{{"data":{{"type":"profile","attributes":{attributes}}}}}"#))
     }
 
-    pub(crate) fn to(self, target: &str) -> Request {
-        Request { target: target.to_owned(), ..self }
+    pub(crate) fn to(self, target: &str) -> RawRequest {
+        RawRequest { target: target.to_owned(), ..self }
     }
 
     /// The same request for this company.
-    pub(crate) fn of(self, company: &str) -> Request {
+    pub(crate) fn of(self, company: &str) -> RawRequest {
         self.to(&format!("/client/profiles?company_id={company}"))
     }
 
     /// Sets a header, in this very spelling.
-    pub(crate) fn with(self, name: &str, value: &str) -> Request {
+    pub(crate) fn with(self, name: &str, value: &str) -> RawRequest {
         let mut request = self.without(name);
         request.headers.push((name.to_owned(), value.to_owned()));
         request
     }
 
     /// Sends a header once more.
-    pub(crate) fn and(mut self, name: &str, value: &str) -> Request {
+    pub(crate) fn and(mut self, name: &str, value: &str) -> RawRequest {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    pub(crate) fn without(mut self, name: &str) -> Request {
+    pub(crate) fn without(mut self, name: &str) -> RawRequest {
         self.headers.retain(|(other, _)| !other.eq_ignore_ascii_case(name));
         self
     }
 
-    pub(crate) fn body(self, body: impl AsRef<[u8]>) -> Request {
-        Request { body: body.as_ref().to_vec(), ..self }
+    pub(crate) fn body(self, body: impl AsRef<[u8]>) -> RawRequest {
+        RawRequest { body: body.as_ref().to_vec(), ..self }
     }
 
     /// The body alone.
@@ -107,14 +107,14 @@ impl Request {
 
 /// An answer, as it was read.
 #[derive(Clone, Debug)]
-pub(crate) struct Answer {
+pub(crate) struct RawResponse {
     head: String,
     pub(crate) status: u16,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
 }
 
-impl Answer {
+impl RawResponse {
     /// The value of the one header of this very spelling.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.iter().filter(|(other, _)| other == name);
@@ -200,18 +200,18 @@ impl Connection {
     }
 
     /// Sends a request and reads the answer.
-    pub(crate) fn exchange(&mut self, request: &Request) -> Answer {
+    pub(crate) fn exchange(&mut self, request: &RawRequest) -> RawResponse {
         assert!(self.send(request.bytes()), "the connection was closed");
         self.receive()
     }
 
     /// Reads an answer, which has to come.
-    pub(crate) fn receive(&mut self) -> Answer {
+    pub(crate) fn receive(&mut self) -> RawResponse {
         self.receive_or_end().expect("an answer, and not the end of the connection")
     }
 
     /// Reads an answer, if there is one before the connection ends.
-    pub(crate) fn receive_or_end(&mut self) -> Option<Answer> {
+    pub(crate) fn receive_or_end(&mut self) -> Option<RawResponse> {
         let mut answer = self.head_or_end()?;
         let length =
             answer.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
@@ -224,11 +224,11 @@ impl Connection {
     }
 
     /// Reads the answer to a HEAD, which has no body whatever it says.
-    pub(crate) fn receive_head(&mut self) -> Answer {
+    pub(crate) fn receive_head(&mut self) -> RawResponse {
         self.head_or_end().expect("an answer, and not the end of the connection")
     }
 
-    fn head_or_end(&mut self) -> Option<Answer> {
+    fn head_or_end(&mut self) -> Option<RawResponse> {
         let head = loop {
             if let Some(end) = position(&self.unread, b"\r\n\r\n") {
                 let head: Vec<u8> = self.unread.drain(..end + 4).collect();
@@ -247,7 +247,7 @@ impl Connection {
             (name.to_owned(), value.to_owned())
         };
         let headers = lines.map(pair).collect();
-        Some(Answer { head: head.clone(), status, headers, body: Vec::new() })
+        Some(RawResponse { head: head.clone(), status, headers, body: Vec::new() })
     }
 
     /// Whether the other side closes the connection without saying more.
@@ -271,7 +271,7 @@ impl Connection {
 }
 
 /// Sends one request on a connection of its own and reads the answer.
-pub(crate) fn exchange(address: SocketAddr, request: &Request) -> Answer {
+pub(crate) fn exchange(address: SocketAddr, request: &RawRequest) -> RawResponse {
     Connection::open(address).exchange(request)
 }
 

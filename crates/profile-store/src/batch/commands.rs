@@ -1,81 +1,75 @@
-//! What the company itself does to whole profiles, as changes to a view.
-
-use std::iter;
+//! What a company does to whole profiles, and the records of bulk imports.
 
 use profile_protocol::CompanyId;
 
-use super::{Batch, Slot, undecided};
+use super::{Batch, keys_leading_to, undecided};
 use crate::{
-    DecisionContext, Delete, MergeProfiles, Outcome, ProfileRef, Rejected, StoreError,
-    StoredProfile,
-    decide::deletion::deleted,
-    decide::manual_merge::merge_manually,
-    engine::{Engine, EngineError, Key, Write},
-    layout::key,
+    DecisionContext, Delete, ImportJob, MergeProfiles, Outcome, ProfileRef, Rejected, StoreError,
+    decide::{deletion::deleted, manual_merge::merge_manually},
+    layout::{
+        key::{self, ParsedKey},
+        record,
+    },
+    limits,
 };
 
 impl Batch {
-    /// Merges two profiles that the view was loaded with.
-    pub(crate) fn join(
+    /// Merges two profiles on demand.
+    pub(crate) fn merge(
         &mut self,
         asked: &MergeProfiles,
         context: DecisionContext,
     ) -> Result<Outcome, StoreError> {
-        let living = |id| {
-            let found = self.reach(&asked.company, &ProfileRef::Id(id))?;
+        let profile = |id| {
+            let found = self.stored.reach(&asked.company, &ProfileRef::Id(id))?;
             found.ok_or(StoreError::from(Rejected::UnknownProfile))
         };
-        let (destination, source) = (living(asked.destination)?, living(asked.source)?);
+        let (destination, source) = (profile(asked.destination)?, profile(asked.source)?);
         let decision = merge_manually(asked, destination, source, context)
             .map_err(|error| undecided(&asked.company, error))?;
         Ok(self.carry_out(&asked.company, decision))
     }
 
-    /// Reads all that deleting this person takes: whom that is, and where all that
-    /// they claim leads to.
-    pub(crate) async fn load_whom(
-        engine: &dyn Engine,
-        asked: &Delete,
-    ) -> Result<Batch, EngineError> {
-        let company = &asked.company;
-        let mut view = Batch::load_named(engine, iter::once((company, &asked.target))).await?;
-        let present = view.profiles.values().filter_map(|slot| match slot {
-            Slot::Present(profile) => Some(profile),
-            Slot::Absent | Slot::Unreadable(_) => None,
-        });
-        let keys: Vec<Key> = present.flat_map(|profile| leading_to(company, profile)).collect();
-        view.read_pointers(engine, keys.into_iter()).await?;
-        Ok(view)
-    }
-
-    /// Deletes a person whom [`Batch::load_whom`] read, with the records of all that
-    /// was merged into them.
+    /// Deletes a profile, all that leads to it, and the records of all that was merged into it.
+    /// `None` if no profile is led to.
     pub(crate) fn delete(
         &mut self,
         asked: &Delete,
         context: DecisionContext,
     ) -> Result<Option<Outcome>, StoreError> {
         let company = &asked.company;
-        let Some(profile) = self.reach(company, &asked.target)?.cloned() else { return Ok(None) };
-        for key in leading_to(company, &profile) {
-            // What leads to somebody else is damage, and theirs.
-            if self.pointer(company, &key)? == Some(profile.id) {
-                self.point(key, None);
+        let Some(profile) = self.stored.reach(company, &asked.target)?.cloned() else {
+            return Ok(None);
+        };
+        for key in keys_leading_to(company, &profile) {
+            // A key that leads to another profile is damage, and belongs to that profile.
+            if self.stored.pointer(company, &key)? == Some(profile.id) {
+                self.stored.point(key, None);
             }
         }
         for id in &profile.absorbed {
-            self.records.push(Write { key: key::merge(company, *id), value: None });
+            self.stored.write(key::merge(company, *id), None);
         }
-        self.change(company, key::profile(company, profile.id), Slot::Absent);
+        self.stored.remove(company, profile.id);
         let outcome = deleted(asked, &profile, context);
-        self.record_outcome(company, &outcome);
+        self.stored.record_outcome(company, &outcome);
         Ok(Some(outcome))
     }
-}
 
-/// The keys of all that leads to a profile by its own word.
-fn leading_to(company: &CompanyId, profile: &StoredProfile) -> Vec<Key> {
-    let identifiers = profile.identifiers.iter();
-    let identifiers = identifiers.map(|identifier| key::identifier(company, &identifier));
-    identifiers.chain(profile.absorbed.iter().map(|id| key::alias(company, *id))).collect()
+    /// Keeps the record of a bulk import. The oldest leave if that makes too many.
+    pub(crate) fn keep_import(&mut self, company: &CompanyId, job: ImportJob) {
+        let ImportJob { head, body } = job;
+        let added = usize::from(!self.import_exists);
+        let excess = (self.imports.len() + added).saturating_sub(limits::IMPORTS);
+        for key in self.imports.drain(..excess.min(self.imports.len())) {
+            if let Some(ParsedKey::Import(company, id)) = key::parse(&key) {
+                self.stored.write(key::import_body(&company, id), None);
+            }
+            self.stored.write(key, None);
+        }
+        let value = record::encode_import(&head);
+        self.stored.write(key::import(company, head.id), Some(value));
+        let value = record::encode_import_body(&body.bounded());
+        self.stored.write(key::import_body(company, head.id), Some(value));
+    }
 }

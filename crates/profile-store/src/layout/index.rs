@@ -71,8 +71,10 @@ pub(crate) fn name(key: &Key) -> &'static str {
             | ParsedKey::Import(..)
             | ParsedKey::ImportBody(..)
             | ParsedKey::Merge(..)
+            | ParsedKey::NewestOutcome(_)
             | ParsedKey::Outcomes(..)
-            | ParsedKey::Profile(..),
+            | ParsedKey::Profile(..)
+            | ParsedKey::ProfileOutcome(..),
         )
         | None => "entry of unknown form",
     }

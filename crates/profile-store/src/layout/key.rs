@@ -2,9 +2,14 @@
 //!
 //! Every key starts with its company, so that the data of one company are contiguous.
 
+use std::num::NonZeroU32;
+
 use profile_protocol::{AnonymousId, CompanyId, Email, ExternalId, PhoneNumber, ProfileId};
 
-use crate::{Identifier, Timestamp, engine::Key};
+use crate::{
+    Identifier, Timestamp,
+    engine::{Key, Place},
+};
 
 /// The end of the company's name, which cannot contain this byte.
 const END: u8 = 0;
@@ -28,12 +33,17 @@ pub(crate) enum KeyKind {
     ImportBody = b'J',
     /// From the id of an absorbed profile to the record of its merge.
     Merge = b'm',
+    /// The number and the time of the newest outcome of the company.
+    NewestOutcome = b'N',
     /// The id of a profile without a primary email address.
     NoEmail = b'n',
     /// From the number of the last outcome of a segment to the segment.
     Outcomes = b'o',
     /// From the id of a profile to the profile.
     Profile = b'p',
+    /// From the id of a profile to the number of its newest outcome, if that is newer than the
+    /// record of the profile.
+    ProfileOutcome = b'l',
     /// The time of the last update of a profile, and its id.
     Updated = b'u',
 }
@@ -43,7 +53,7 @@ pub(crate) enum KeyKind {
 pub(crate) const FORMAT: &[u8] = b"\0format";
 
 /// The version of this layout.
-pub(crate) const FORMAT_VERSION: &[u8] = &[5];
+pub(crate) const FORMAT_VERSION: u8 = 6;
 
 /// Greater than the key of the format, and smaller than the keys of all companies.
 pub(crate) const BEFORE_COMPANIES: &[u8] = &[END + 1];
@@ -59,6 +69,11 @@ pub(crate) fn past(company: &CompanyId) -> Key {
 pub(crate) fn company_of(key: &[u8]) -> Option<CompanyId> {
     let name = key.split(|&byte| byte == END).next()?;
     std::str::from_utf8(name).ok()?.parse().ok()
+}
+
+/// The place of a company's keys.
+pub(crate) fn place_of(company: &CompanyId, places: NonZeroU32) -> Place {
+    Place::of_tenant(company.as_str().as_bytes(), places)
 }
 
 fn under(company: &CompanyId, kind: KeyKind, rest: usize) -> Key {
@@ -82,6 +97,14 @@ fn by_id(company: &CompanyId, kind: KeyKind, id: ProfileId) -> Key {
 
 pub(crate) fn profile(company: &CompanyId, id: ProfileId) -> Key {
     by_id(company, KeyKind::Profile, id)
+}
+
+pub(crate) fn profile_outcome(company: &CompanyId, id: ProfileId) -> Key {
+    by_id(company, KeyKind::ProfileOutcome, id)
+}
+
+pub(crate) fn newest_outcome(company: &CompanyId) -> Key {
+    prefix(company, KeyKind::NewestOutcome)
 }
 
 pub(crate) fn alias(company: &CompanyId, id: ProfileId) -> Key {
@@ -145,12 +168,6 @@ pub(crate) fn email_prefix(company: &CompanyId) -> Key {
     key
 }
 
-/// Whether this is the key of an outcome segment.
-pub(crate) fn is_outcomes_key(key: &[u8]) -> bool {
-    let kind = key.iter().position(|&byte| byte == END).and_then(|end| key.get(end + 1));
-    kind == Some(&(KeyKind::Outcomes as u8))
-}
-
 /// The parts of a key.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum ParsedKey {
@@ -161,9 +178,11 @@ pub(crate) enum ParsedKey {
     Import(CompanyId, ProfileId),
     ImportBody(CompanyId, ProfileId),
     Merge(CompanyId, ProfileId),
+    NewestOutcome(CompanyId),
     NoEmail(CompanyId, ProfileId),
     Outcomes(CompanyId, u64),
     Profile(CompanyId, ProfileId),
+    ProfileOutcome(CompanyId, ProfileId),
     Updated(CompanyId, Timestamp, ProfileId),
 }
 
@@ -188,7 +207,9 @@ pub(crate) fn parse(key: &[u8]) -> Option<ParsedKey> {
         b'i' => Some(ParsedKey::Identifier(company, parse_identifier(rest)?)),
         b'j' => Some(ParsedKey::Import(company, id()?)),
         b'J' => Some(ParsedKey::ImportBody(company, id()?)),
+        b'l' => Some(ParsedKey::ProfileOutcome(company, id()?)),
         b'm' => Some(ParsedKey::Merge(company, id()?)),
+        b'N' if rest.is_empty() => Some(ParsedKey::NewestOutcome(company)),
         b'n' => Some(ParsedKey::NoEmail(company, id()?)),
         b'o' => Some(ParsedKey::Outcomes(company, u64::from_be_bytes(rest.try_into().ok()?))),
         b'p' => Some(ParsedKey::Profile(company, id()?)),
@@ -227,6 +248,8 @@ mod tests {
         let cases = [
             (profile(&a, id), ParsedKey::Profile(a.clone(), id)),
             (alias(&a, id), ParsedKey::Alias(a.clone(), id)),
+            (profile_outcome(&a, id), ParsedKey::ProfileOutcome(a.clone(), id)),
+            (newest_outcome(&a), ParsedKey::NewestOutcome(a.clone())),
             (merge(&a, id), ParsedKey::Merge(a.clone(), id)),
             (created(&a, at, id), ParsedKey::Created(a.clone(), at, id)),
             (no_email(&a, id), ParsedKey::NoEmail(a.clone(), id)),
@@ -238,8 +261,6 @@ mod tests {
             (FORMAT.to_vec(), ParsedKey::Format),
         ];
         for (key, parsed) in cases {
-            let outcomes = matches!(parsed, ParsedKey::Outcomes(..));
-            assert_eq!(is_outcomes_key(&key), outcomes);
             assert_eq!(parse(&key), Some(parsed));
         }
     }

@@ -10,6 +10,7 @@ mod claim_result;
 mod field_number;
 mod import;
 mod merge;
+mod newest_outcome;
 mod outcome;
 mod outcome_segment;
 mod profile;
@@ -17,6 +18,10 @@ mod profile_ref;
 
 pub(crate) use import::{decode_import, decode_import_body, encode_import, encode_import_body};
 pub(crate) use merge::{decode_merge, encode_merge};
+pub(crate) use newest_outcome::{
+    NewestOutcome, decode_newest_outcome, decode_profile_outcome, encode_newest_outcome,
+    encode_profile_outcome,
+};
 pub(crate) use outcome_segment::{
     OutcomeSegment, decode_outcome_in_segment, decode_segment, decode_segment_after,
 };

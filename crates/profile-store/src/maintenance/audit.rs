@@ -65,7 +65,8 @@ impl fmt::Display for Breach {
 /// - No absorbed profile exists, and every merge has a record.
 /// - Every record can be decoded.
 pub async fn audit(engine: &dyn Engine) -> Result<Audit, EngineError> {
-    let mut checker = StoreChecker { engine, audit: Audit::default(), newest: None };
+    let mut checker =
+        StoreChecker { engine, audit: Audit::default(), newest: None, promised: None };
     let mut scan = Scan {
         prefix: Vec::new(),
         after: None,
@@ -73,7 +74,7 @@ pub async fn audit(engine: &dyn Engine) -> Result<Audit, EngineError> {
         limit: limits::AUDIT_PAGE,
     };
     loop {
-        let page = engine.scan(&scan).await?;
+        let page = engine.scan(scan.clone()).await?;
         let Some((last, _)) = page.last() else { return Ok(checker.audit) };
         scan.after = Some(last.clone());
         for (key, value) in &page {
@@ -88,6 +89,9 @@ struct StoreChecker<'e> {
     /// The company whose outcomes were read last, and the number of the newest. The keys of a
     /// company's outcomes precede those of its profiles.
     newest: Option<(CompanyId, u64)>,
+    /// The company whose key of the newest outcome was read last, and the number in it. It is the
+    /// first key of a company.
+    promised: Option<(CompanyId, u64)>,
 }
 
 impl StoreChecker<'_> {
@@ -106,6 +110,10 @@ impl StoreChecker<'_> {
                 self.import_body(&company, id, value).await?;
             }
             Some(ParsedKey::Outcomes(company, last)) => self.outcomes(&company, last, value),
+            Some(ParsedKey::NewestOutcome(company)) => self.newest_outcome(&company, value),
+            Some(ParsedKey::ProfileOutcome(company, id)) => {
+                self.profile_outcome(&company, id, value).await?;
+            }
             Some(
                 ParsedKey::Created(company, _, id)
                 | ParsedKey::NoEmail(company, id)
@@ -175,7 +183,7 @@ impl StoreChecker<'_> {
         let aliases = profile.absorbed.iter().map(|id| key::alias(company, *id));
         let keys: Vec<Key> = keys.chain(aliases).collect();
         let expected = record::encode_id(profile.id);
-        for (name, value) in names.iter().zip(self.engine.read(&keys).await?) {
+        for (name, value) in names.iter().zip(self.engine.read(keys.clone()).await?) {
             let fault = match value {
                 Some(value) if value == expected => continue,
                 Some(_) => format!("{name} refers to another profile"),
@@ -193,7 +201,7 @@ impl StoreChecker<'_> {
         profile: &Profile,
     ) -> Result<(), EngineError> {
         let keys = index::entries(company, profile);
-        let values = self.engine.read(&keys).await?;
+        let values = self.engine.read(keys.clone()).await?;
         for (key, _) in keys.iter().zip(values).filter(|(_, value)| value.is_none()) {
             let fault = format!("its {} is missing", index::name(key));
             self.breach(Some(company), Some(profile.id), fault);
@@ -257,6 +265,45 @@ impl StoreChecker<'_> {
         Ok(())
     }
 
+    /// Reads the number of a company's newest outcome.
+    fn newest_outcome(&mut self, company: &CompanyId, value: &Value) {
+        match record::decode_newest_outcome(value) {
+            Ok(newest) => self.promised = Some((company.clone(), newest.sequence)),
+            Err(error) => {
+                let fault = format!("the number of its newest outcome is damaged: {error}");
+                self.breach(Some(company), None, fault);
+            }
+        }
+    }
+
+    /// Checks that the key of a profile's newest outcome is newer than the profile's record.
+    async fn profile_outcome(
+        &mut self,
+        company: &CompanyId,
+        id: ProfileId,
+        value: &Value,
+    ) -> Result<(), EngineError> {
+        let name = "the number of its newest outcome";
+        let target = self.target(company, name, &record::encode_id(id)).await?;
+        let fault = match (record::decode_profile_outcome(value), target) {
+            (Err(error), _) => format!("{name} is damaged: {error}"),
+            (Ok(newest), Some(profile)) if Some(newest) <= profile.last_outcome => {
+                format!("{name} is not newer than its record")
+            }
+            (Ok(newest), _) if self.promised_of(company) < newest => {
+                "names an outcome that never was".to_owned()
+            }
+            (Ok(_), _) => return Ok(()),
+        };
+        self.breach(Some(company), Some(id), fault);
+        Ok(())
+    }
+
+    /// The number in the company's key of the newest outcome, or 0 without that key.
+    fn promised_of(&self, company: &CompanyId) -> u64 {
+        self.promised.as_ref().filter(|(of, _)| of == company).map_or(0, |(_, newest)| *newest)
+    }
+
     /// The number of the newest outcome of this company, or 0 if there is none.
     fn newest_of(&self, company: &CompanyId) -> u64 {
         self.newest.as_ref().filter(|(of, _)| of == company).map_or(0, |(_, newest)| *newest)
@@ -276,6 +323,10 @@ impl StoreChecker<'_> {
                 let fault = format!("the outcomes up to {last} are damaged: {error}");
                 self.breach(Some(company), None, fault);
             }
+        }
+        if self.promised_of(company) < last {
+            let fault = format!("the outcome {last} is newer than its newest outcome");
+            self.breach(Some(company), None, fault);
         }
         self.newest = Some((company.clone(), last));
     }
@@ -315,7 +366,7 @@ impl StoreChecker<'_> {
     }
 
     async fn is_missing(&self, key: Key) -> Result<bool, EngineError> {
-        let values = self.engine.read(&[key]).await?;
+        let values = self.engine.read(vec![key]).await?;
         Ok(values.iter().all(Option::is_none))
     }
 
@@ -330,7 +381,7 @@ impl StoreChecker<'_> {
             self.breach(Some(company), None, format!("{name} refers to an invalid profile id"));
             return Ok(None);
         };
-        let values = self.engine.read(&[key::profile(company, id)]).await?;
+        let values = self.engine.read(vec![key::profile(company, id)]).await?;
         let Some(value) = values.into_iter().next().flatten() else {
             self.breach(
                 Some(company),

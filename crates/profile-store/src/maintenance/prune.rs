@@ -1,16 +1,19 @@
-//! Pruning: outcomes leave when there are too many or they are too old, each with
-//! the run it was recorded in, when that run's last does.
+//! Pruning: outcomes leave when there are too many or they are too old, each with the segment it
+//! was recorded in, when that segment's last does.
 //!
-//! It goes round the companies in small steps between batches, so that it never
-//! holds requests up for longer than a batch does.
+//! It goes round the companies in small steps, so that no batch waits for long.
 
 use profile_protocol::CompanyId;
 
 use crate::{
     Outcome, Timestamp,
-    engine::{Engine, EngineError, Key, Order, Scan, Value, Write},
-    layout::key::{self, KeyKind, ParsedKey},
-    layout::record,
+    engine::{
+        BatchId, CommitError, Durability, Engine, EngineError, Key, Order, Scan, Value, Write,
+    },
+    layout::{
+        key::{self, KeyKind, ParsedKey},
+        record,
+    },
     limits,
     read::outcomes::newest_outcome,
 };
@@ -40,60 +43,67 @@ impl Retention {
     }
 }
 
-/// Where pruning has got to.
-#[derive(Debug, Default)]
+/// How far pruning got.
+#[derive(Debug)]
 pub(crate) struct Pruner {
-    pub(crate) retention: Retention,
+    retention: Retention,
+    /// The next batch of removals.
+    next: BatchId,
     /// The company being pruned, or, if `finished`, the last that was.
     company: Option<CompanyId>,
     finished: bool,
-    /// The last record of that company that was looked at. What is removed may be passed
-    /// over again for a while by whoever reads from the start.
+    /// The last segment of that company that was looked at.
     after: Option<Key>,
-    /// When the next round begins; before that there is nothing to do.
-    resume: Timestamp,
 }
 
 impl Pruner {
-    pub(crate) fn new(retention: Retention) -> Pruner {
-        Pruner { retention, finished: true, ..Pruner::default() }
+    pub(crate) fn new(retention: Retention, writer: u64) -> Pruner {
+        let next = BatchId { writer, number: 1 };
+        Pruner { retention, next, company: None, finished: true, after: None }
     }
 
-    /// Whether a round is over and the next has not begun.
-    pub(crate) fn rests(&self, now: Timestamp) -> bool {
-        now < self.resume
+    /// Begins a new round, with the first company.
+    pub(crate) fn restart(&mut self) {
+        (self.company, self.finished, self.after) = (None, true, None);
     }
 
-    /// Ends the round, and begins the next in a while.
-    pub(crate) fn rest(&mut self, now: Timestamp) {
-        self.resume = Timestamp::from_millis(now.millis() + limits::PRUNE_EVERY_MS);
-    }
-
-    /// Looks at records of outcomes of one company, oldest first, and returns the removal
-    /// of those that have expired: `page` of them, or a few more.
+    /// Looks at outcome segments of one company, oldest first, and removes those that have
+    /// expired: `page` of them, or a few more. Returns whether the round goes on.
     pub(crate) async fn step(
         &mut self,
         engine: &dyn Engine,
         now: Timestamp,
         page: usize,
-    ) -> Result<Vec<Write>, EngineError> {
+    ) -> Result<bool, EngineError> {
         if self.finished {
-            self.company = next_company(engine, self.company.take()).await?;
+            self.company = next_company(engine, self.company.as_ref()).await?;
             self.after = None;
         }
-        let Some(company) = &self.company else {
-            self.rest(now);
-            return Ok(Vec::new());
-        };
-        let newest = newest_outcome(engine, company).await?;
+        let Some(company) = self.company.clone() else { return Ok(false) };
+        let removals = self.expired(engine, &company, now, page).await?;
+        if !removals.is_empty() {
+            self.remove(engine, &company, removals).await?;
+        }
+        Ok(true)
+    }
+
+    /// The removal of the next expired segments of this company.
+    async fn expired(
+        &mut self,
+        engine: &dyn Engine,
+        company: &CompanyId,
+        now: Timestamp,
+        page: usize,
+    ) -> Result<Vec<Write>, EngineError> {
+        let newest = newest_outcome(engine, company).await?.sequence;
         let (mut removals, mut looked_at) = (Vec::new(), 0);
         while looked_at < page {
-            let (order, limit) = (Order::Ascending, limits::RUNS_PRUNED);
+            let (order, limit) = (Order::Ascending, limits::SEGMENTS_PRUNED);
             let prefix = key::prefix(company, KeyKind::Outcomes);
             let after = self.after.clone();
-            let entries = engine.scan(&Scan { prefix, after, order, limit }).await?;
-            // One that stays, since it is damaged or from a clock that was ahead, keeps
-            // none of those read with it.
+            let entries = engine.scan(Scan { prefix, after, order, limit }).await?;
+            // One that stays, because it is damaged or from a clock that was ahead, keeps none of
+            // those read with it.
             let expired = |entry: &&(Key, Value)| self.has_expired(entry, newest, now);
             let removal = |(key, _): &(Key, Value)| Write { key: key.clone(), value: None };
             removals.extend(entries.iter().filter(expired).map(removal));
@@ -109,28 +119,39 @@ impl Pruner {
         Ok(removals)
     }
 
+    /// Removes segments. No caller was promised that they are gone, so this waits for no disk.
+    async fn remove(
+        &mut self,
+        engine: &dyn Engine,
+        company: &CompanyId,
+        removals: Vec<Write>,
+    ) -> Result<(), EngineError> {
+        let session = engine.begin(key::place_of(company, engine.places())).await?;
+        let id = self.next;
+        self.next.number += 1;
+        session.commit(id, removals, Durability::Relaxed).await.map_err(|error| match error {
+            CommitError::Failed(error) | CommitError::InDoubt(error) => error,
+        })
+    }
+
     fn has_expired(&self, (key, value): &(Key, Value), newest: u64, now: Timestamp) -> bool {
         let Some(ParsedKey::Outcomes(_, last)) = key::parse(key) else { return false };
-        let newest_of_run = record::decode_outcome_in_segment(last, value, last).ok().flatten();
+        let newest_of_segment = record::decode_outcome_in_segment(last, value, last).ok().flatten();
         let expires = |outcome: Outcome| self.retention.expires(last, newest, outcome.at, now);
-        // A record that cannot be read is for an audit to find, not for pruning to
-        // hide.
-        newest_of_run.is_some_and(expires) && record::decode_segment(last, value).is_ok()
+        // An unreadable segment is for an audit to find, not for pruning to hide.
+        newest_of_segment.is_some_and(expires) && record::decode_segment(last, value).is_ok()
     }
 }
 
-/// The first company after this one that has anything stored; nothing after the
-/// last, so that the round begins again.
-async fn next_company(
+/// The first company after this one that has anything stored; `None` after the last, so that the
+/// round is over.
+pub(crate) async fn next_company(
     engine: &dyn Engine,
-    company: Option<CompanyId>,
+    company: Option<&CompanyId>,
 ) -> Result<Option<CompanyId>, EngineError> {
-    let after = match company {
-        None => key::BEFORE_COMPANIES.to_vec(),
-        Some(company) => key::past(&company),
-    };
+    let after = company.map_or_else(|| key::BEFORE_COMPANIES.to_vec(), key::past);
     let scan = Scan { prefix: Vec::new(), after: Some(after), order: Order::Ascending, limit: 1 };
-    let first = engine.scan(&scan).await?;
+    let first = engine.scan(scan).await?;
     Ok(first.first().and_then(|(key, _)| key::company_of(key)))
 }
 

@@ -34,7 +34,7 @@ pub(crate) struct EncodedProperty {
 }
 
 /// The name and the value of one property as bytes, which may be damaged.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct PropertyBytes<'a> {
     pub(crate) name: &'a [u8],
     pub(crate) value: &'a [u8],
@@ -65,6 +65,11 @@ impl EncodedProperties {
     pub(crate) fn new(record: Vec<u8>, entries: Vec<EncodedProperty>) -> EncodedProperties {
         let bytes = entries.iter().map(|entry| entry.name.len() + entry.value.len()).sum();
         EncodedProperties { shared: Arc::new(SharedRecord { record, entries, bytes }) }
+    }
+
+    /// Whether both are the properties of one and the same record.
+    pub(crate) fn is_same_record(&self, other: &EncodedProperties) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
     }
 
     /// The number of properties.

@@ -159,6 +159,36 @@ impl StoredProfile {
         encoded.chain(decoded)
     }
 
+    /// Whether the profiles differ in nothing but their newest outcomes.
+    pub(crate) fn equals_but_for_outcome(&self, other: &StoredProfile) -> bool {
+        let StoredProfile {
+            id,
+            created,
+            updated,
+            identifiers,
+            absorbed,
+            last_outcome: _,
+            do_not_merge,
+            attributes,
+            authored: _,
+            encoded: _,
+        } = self;
+        let same_authors = |field| self.is_authored(field) == other.is_authored(field);
+        (id, created, updated) == (&other.id, &other.created, &other.updated)
+            && (identifiers, absorbed) == (&other.identifiers, &other.absorbed)
+            && (do_not_merge, &attributes.fields) == (&other.do_not_merge, &other.attributes.fields)
+            && Field::ALL.into_iter().all(same_authors)
+            && self.has_same_properties(other)
+    }
+
+    fn has_same_properties(&self, other: &StoredProfile) -> bool {
+        let same_record = match (&self.encoded, &other.encoded) {
+            (Some(one), Some(other)) => one.is_same_record(other),
+            _ => false,
+        };
+        same_record || self.properties().eq(other.properties())
+    }
+
     /// Whether an undone merge of this profile into `survivor` was caused by this claim target.
     pub(crate) fn must_not_merge_into(&self, survivor: &StoredProfile, link: &ProfileRef) -> bool {
         let is_survivor = |id: ProfileId| id == survivor.id || survivor.absorbed.contains(&id);

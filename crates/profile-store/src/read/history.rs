@@ -12,7 +12,7 @@ use crate::{
     ClaimResult, Outcome, Profile,
     engine::{Engine, EngineError},
     read::outcomes,
-    read::unflushed::Pending,
+    read::unflushed::Unflushed,
 };
 
 /// A page of a person's history.
@@ -35,7 +35,7 @@ pub struct HistoryCursor {
 
 pub(crate) async fn read(
     engine: &dyn Engine,
-    pending: &Pending,
+    unflushed: &Unflushed,
     company: &CompanyId,
     of: &Profile,
     from: HistoryCursor,
@@ -51,7 +51,7 @@ pub(crate) async fn read(
         }
         if let Some(outcome) = outcomes::outcome(engine, company, sequence).await? {
             ahead.extend(earlier(&outcome, of).filter(|earlier| *earlier < sequence));
-            if !pending.holds(company, sequence) {
+            if !unflushed.holds(company, sequence) {
                 outcomes.push(outcome);
             }
         }

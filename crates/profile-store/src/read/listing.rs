@@ -64,6 +64,26 @@ pub(crate) async fn read(
     engine: &dyn Engine,
     listing: &Listing,
 ) -> Result<ProfilePage, EngineError> {
+    let mut page = read_records(engine, listing).await?;
+    add_newest_outcomes(engine, &listing.company, &mut page.profiles).await?;
+    Ok(page)
+}
+
+/// Adds the newest outcomes that are newer than the records of the profiles.
+async fn add_newest_outcomes(
+    engine: &dyn Engine,
+    company: &CompanyId,
+    profiles: &mut [Profile],
+) -> Result<(), EngineError> {
+    let keys = profiles.iter().map(|profile| key::profile_outcome(company, profile.id)).collect();
+    for (profile, value) in profiles.iter_mut().zip(engine.read(keys).await?) {
+        let newest = value.map(|value| record::decode_profile_outcome(&value)).transpose()?;
+        profile.last_outcome = profile.last_outcome.max(newest);
+    }
+    Ok(())
+}
+
+async fn read_records(engine: &dyn Engine, listing: &Listing) -> Result<ProfilePage, EngineError> {
     let &Listing { sort, order, ref from, .. } = listing;
     if from.as_ref().is_some_and(|from| !from.fits(sort, order)) {
         return Ok(ProfilePage::default());
@@ -146,7 +166,7 @@ impl PageReader<'_> {
         let missing: Vec<&mut Candidate> = missing.collect();
         let keys: Vec<Key> =
             missing.iter().map(|candidate| key::profile(company, candidate.id)).collect();
-        let values = self.engine.read(&keys).await?;
+        let values = self.engine.read(keys.clone()).await?;
         for (candidate, value) in missing.into_iter().zip(values) {
             candidate.value = value;
         }
@@ -263,7 +283,7 @@ impl PageReader<'_> {
         limit: usize,
     ) -> Result<Vec<Candidate>, EngineError> {
         let scan = Scan { prefix, after, order: self.listing.order, limit };
-        let entries = self.engine.scan(&scan).await?;
+        let entries = self.engine.scan(scan).await?;
         self.entries_read += entries.len();
         let candidate = |(key, value): (Key, Value)| {
             let unknown = || EngineError::Damaged("an index entry has an unknown form".into());
@@ -293,7 +313,9 @@ impl PageReader<'_> {
             | ParsedKey::Import(..)
             | ParsedKey::ImportBody(..)
             | ParsedKey::Merge(..)
-            | ParsedKey::Outcomes(..) => return None,
+            | ParsedKey::NewestOutcome(_)
+            | ParsedKey::Outcomes(..)
+            | ParsedKey::ProfileOutcome(..) => return None,
         };
         Some(Candidate { position, id, value })
     }

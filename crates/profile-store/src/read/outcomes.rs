@@ -1,4 +1,4 @@
-//! Reading outcomes, which are recorded in runs. The key of a run names its last.
+//! Reading outcomes, which are recorded in segments. The key of a segment names its last.
 
 use profile_protocol::CompanyId;
 
@@ -6,19 +6,20 @@ use crate::{
     Outcome,
     engine::{Engine, EngineError, Key, Order, Scan, Value},
     layout::key::{self, KeyKind, ParsedKey},
-    layout::record,
+    layout::record::{self, NewestOutcome},
     limits,
 };
 
-/// The number of a company's newest outcome; 0 if it has none.
+/// A company's newest outcome.
 pub(crate) async fn newest_outcome(
     engine: &dyn Engine,
     company: &CompanyId,
-) -> Result<u64, EngineError> {
-    let prefix = key::prefix(company, KeyKind::Outcomes);
-    let scan = Scan { prefix, after: None, order: Order::Descending, limit: 1 };
-    let newest = engine.scan(&scan).await?;
-    Ok(newest.first().and_then(|(key, _)| last_of(key)).unwrap_or(0))
+) -> Result<NewestOutcome, EngineError> {
+    let values = engine.read(vec![key::newest_outcome(company)]).await?;
+    match values.into_iter().next().flatten() {
+        Some(record) => Ok(record::decode_newest_outcome(&record)?),
+        None => Ok(NewestOutcome::default()),
+    }
 }
 
 /// The outcome of this number, if it is kept.
@@ -27,8 +28,8 @@ pub(crate) async fn outcome(
     company: &CompanyId,
     sequence: u64,
 ) -> Result<Option<Outcome>, EngineError> {
-    let runs = after(engine, company, sequence.saturating_sub(1), 1).await?;
-    let Some((key, value)) = runs.first() else { return Ok(None) };
+    let segments = after(engine, company, sequence.saturating_sub(1), 1).await?;
+    let Some((key, value)) = segments.first() else { return Ok(None) };
     let last = last_of(key).ok_or_else(misplaced)?;
     Ok(record::decode_outcome_in_segment(last, value, sequence)?)
 }
@@ -42,21 +43,21 @@ pub(crate) async fn outcomes(
 ) -> Result<Vec<Outcome>, EngineError> {
     let mut outcomes = Vec::new();
     loop {
-        let step = limit.saturating_sub(outcomes.len()).min(limits::RUNS_READ);
-        let runs = after(engine, company, sequence, step).await?;
-        for (key, value) in &runs {
+        let step = limit.saturating_sub(outcomes.len()).min(limits::SEGMENTS_READ);
+        let segments = after(engine, company, sequence, step).await?;
+        for (key, value) in &segments {
             let last = last_of(key).ok_or_else(misplaced)?;
             outcomes.extend(record::decode_segment_after(last, value, sequence)?);
             sequence = last;
         }
         outcomes.truncate(limit);
-        if runs.len() < step || outcomes.len() == limit {
+        if segments.len() < step || outcomes.len() == limit {
             return Ok(outcomes);
         }
     }
 }
 
-/// The runs that end after this number.
+/// The segments that end after this number.
 async fn after(
     engine: &dyn Engine,
     company: &CompanyId,
@@ -65,7 +66,7 @@ async fn after(
 ) -> Result<Vec<(Key, Value)>, EngineError> {
     let prefix = key::prefix(company, KeyKind::Outcomes);
     let after = Some(key::outcomes(company, sequence));
-    engine.scan(&Scan { prefix, after, order: Order::Ascending, limit }).await
+    engine.scan(Scan { prefix, after, order: Order::Ascending, limit }).await
 }
 
 fn last_of(key: &Key) -> Option<u64> {

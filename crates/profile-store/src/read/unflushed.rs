@@ -1,8 +1,8 @@
-//! Outcomes that are applied and not flushed yet.
+//! Outcomes that are applied and not on disk yet.
 //!
-//! A crash may take such an outcome back, and its number is then given out again.
-//! Whoever had read it would miss the one that comes in its place, so until the
-//! flush nobody is shown it.
+//! A crash may take such an outcome back, and its number is then given out again. A reader who had
+//! seen it would miss the one that takes its place, so it is shown to no reader before it is on
+//! disk.
 
 use std::{
     collections::HashMap,
@@ -11,36 +11,61 @@ use std::{
 
 use profile_protocol::CompanyId;
 
-/// The number of each company's first outcome that is not flushed. Noted before
-/// it is applied and cleared after the flush, so that a reader who reads first and
-/// asks then is never told too late.
+/// The number of each company's first outcome that is not on disk. Noted before it is applied and
+/// cleared after it is on disk, so that a reader who reads first and asks then is never told too
+/// late.
 #[derive(Debug, Default)]
-pub(crate) struct Pending {
-    first: Mutex<HashMap<CompanyId, u64>>,
+pub(crate) struct Unflushed {
+    first: Mutex<First>,
 }
 
-impl Pending {
-    /// Notes an outcome that is about to be applied. A company's are numbered upwards,
-    /// so only the first matters.
+#[derive(Debug, Default)]
+struct First {
+    noted: HashMap<CompanyId, u64>,
+    /// Those that the sync under way covers.
+    syncing: HashMap<CompanyId, u64>,
+}
+
+impl Unflushed {
+    /// Notes an outcome that is about to be applied. A company's are numbered upwards, so only the
+    /// first matters.
     pub(crate) fn note(&self, company: &CompanyId, sequence: u64) {
         let mut first = self.first();
-        if !first.contains_key(company) {
-            first.insert(company.clone(), sequence);
+        if !first.noted.contains_key(company) {
+            first.noted.insert(company.clone(), sequence);
         }
     }
 
-    /// Forgets all that was noted: it is flushed.
-    pub(crate) fn clear(&self) {
-        self.first().clear();
+    /// Forgets what was noted of a company: it is on disk.
+    pub(crate) fn clear(&self, company: &CompanyId) {
+        self.first().noted.remove(company);
+    }
+
+    /// Begins a sync of all that was noted. Returns whether there is anything to sync.
+    pub(crate) fn begin_sync(&self) -> bool {
+        let mut first = self.first();
+        for (company, sequence) in std::mem::take(&mut first.noted) {
+            first.syncing.entry(company).or_insert(sequence);
+        }
+        !first.syncing.is_empty()
+    }
+
+    /// Forgets what was noted before the sync began: it is on disk.
+    pub(crate) fn end_sync(&self) {
+        self.first().syncing.clear();
     }
 
     /// Whether this outcome, which was read already, could still be taken back.
     pub(crate) fn holds(&self, company: &CompanyId, sequence: u64) -> bool {
-        self.first().get(company).is_some_and(|first| *first <= sequence)
+        let first = self.first();
+        let holds = |noted: &HashMap<CompanyId, u64>| {
+            noted.get(company).is_some_and(|first| *first <= sequence)
+        };
+        holds(&first.noted) || holds(&first.syncing)
     }
 
-    // The map's own operations do not panic, so nobody left it half changed.
-    fn first(&self) -> MutexGuard<'_, HashMap<CompanyId, u64>> {
+    // The map's own operations do not panic, so it is never half changed.
+    fn first(&self) -> MutexGuard<'_, First> {
         self.first.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -54,15 +79,30 @@ mod tests {
     }
 
     #[test]
-    fn what_is_noted_is_held_from_its_first_number_until_it_is_cleared() {
-        let pending = Pending::default();
-        pending.note(&company("A"), 3);
-        pending.note(&company("A"), 4);
-        pending.note(&company("B"), 1);
-        let held = |text: &str, sequence| pending.holds(&company(text), sequence);
+    fn outcomes_are_held_from_the_first_noted_until_they_are_cleared() {
+        let unflushed = Unflushed::default();
+        unflushed.note(&company("A"), 3);
+        unflushed.note(&company("A"), 4);
+        unflushed.note(&company("B"), 1);
+        let held = |text: &str, sequence| unflushed.holds(&company(text), sequence);
         assert!(!held("A", 2) && held("A", 3) && held("A", 9));
         assert!(held("B", 1) && !held("C", 1));
-        pending.clear();
-        assert!(!held("A", 3) && !held("B", 1));
+        unflushed.clear(&company("A"));
+        assert!(!held("A", 3) && held("B", 1));
+    }
+
+    #[test]
+    fn a_sync_clears_what_was_noted_before_it_began_and_nothing_else() {
+        let unflushed = Unflushed::default();
+        unflushed.note(&company("A"), 3);
+        assert!(unflushed.begin_sync());
+        unflushed.note(&company("A"), 5);
+        let held = |sequence| unflushed.holds(&company("A"), sequence);
+        assert!(held(3) && held(5));
+        unflushed.end_sync();
+        assert!(!held(4) && held(5));
+        assert!(unflushed.begin_sync());
+        unflushed.end_sync();
+        assert!(!unflushed.begin_sync() && !held(5));
     }
 }

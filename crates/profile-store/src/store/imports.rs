@@ -6,7 +6,7 @@ use super::Store;
 use crate::{
     ImportBody, ImportHead, ImportJob, StoreError,
     engine::{EngineError, Order, Scan},
-    lane::Job,
+    lane::job::Job,
     layout::key::{self, KeyKind, ParsedKey},
     layout::record,
     limits,
@@ -18,7 +18,7 @@ impl Store {
     /// in the queue: what it tells of is stored already.
     pub async fn keep_import(&self, company: CompanyId, job: ImportJob) -> Result<(), StoreError> {
         let job = Box::new(job);
-        self.wait_and_ask(|answer| Job::KeepImport { company, job, answer }).await
+        self.wait_and_ask(|ticket| Job::KeepImport(company, job, ticket)).await
     }
 
     /// How far a bulk import got.
@@ -56,7 +56,7 @@ impl Store {
             order,
             limit: limit.min(limits::IMPORTS),
         };
-        let entries = self.engine.scan(&scan).await?;
+        let entries = self.shared.engine.scan(scan).await?;
         let heads = entries.iter().map(|(key, value)| match key::parse(key) {
             Some(ParsedKey::Import(_, id)) => Ok(record::decode_import(id, value)?),
             _ => Err(EngineError::Damaged("a key that is no import's".to_owned())),

@@ -1,54 +1,27 @@
-//! What the store promises.
+//! What the store promises: the suite that every engine passes, over the engines in memory and on
+//! disk, and what is particular to them.
 
 #[cfg(test)]
-mod audit;
-#[cfg(test)]
-mod clockwork;
-#[cfg(test)]
-mod conformance;
+mod archived_layouts;
 #[cfg(test)]
 mod copy;
 #[cfg(test)]
-mod decisions;
-#[cfg(test)]
-mod deletion;
-#[cfg(test)]
 mod durability;
 #[cfg(test)]
-mod explain;
+mod engine_failures;
 #[cfg(test)]
-mod faulty;
+mod identity_document;
 #[cfg(test)]
-mod gated;
+mod in_doubt;
 #[cfg(test)]
-mod history;
+mod layouts;
 #[cfg(test)]
-mod identity_md;
+mod store_dump;
+
 #[cfg(test)]
-mod imports;
+use profile_store_suite::{engine_suite, engines::Engines};
+
 #[cfg(test)]
-mod intents;
+engine_suite!(memory, Engines::in_memory());
 #[cfg(test)]
-mod laws;
-#[cfg(test)]
-mod listing;
-#[cfg(test)]
-mod merging;
-#[cfg(test)]
-mod model;
-#[cfg(test)]
-mod people;
-#[cfg(test)]
-mod protect;
-#[cfg(test)]
-mod pruning;
-#[cfg(test)]
-mod room;
-#[cfg(test)]
-mod simulation;
-#[cfg(test)]
-mod stories;
-#[cfg(test)]
-mod undo;
-#[cfg(test)]
-mod world;
+engine_suite!(sled, Engines::on_disk());

@@ -1,4 +1,4 @@
-//! Carrying a bulk import out, row by row and in order.
+//! Carries out a bulk import, row by row and in order.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -7,27 +7,29 @@ use profile_store::{
     ImportBody, ImportError, ImportHead, ImportJob, Intent, Outcome, StoreError, Timestamp,
 };
 
-use crate::{companies::Company, limits, refusal::Refusal, state::Gateway, submission};
+use crate::{
+    http::refusal::Refusal, limits, state::GatewayState, submission, tenants::directory::Company,
+};
 
-/// Stores every row that can be, and says what came of each. An error of the
-/// gateway's own ends it: what was stored until then stays, and to send all of it
-/// again does no harm.
+/// Stores every valid row and returns the result of each. An error of the gateway itself ends the
+/// import. Rows stored before the error stay stored, and sending the whole import again is
+/// harmless.
 pub(super) async fn carry_out(
-    gateway: &Gateway,
+    gateway: &GatewayState,
     company: &Company,
     import: BulkImport,
 ) -> Result<ImportJob, Refusal> {
     let created = now(gateway);
     let id = id_at(created).or(Err(Refusal::Store(StoreError::Unavailable)))?;
     let total = u32::try_from(import.profiles.len()).unwrap_or(u32::MAX);
-    let mut tally = Tally::default();
+    let mut tally = ImportTally::default();
     let mut waiting = VecDeque::new();
     for (row, request) in (0..).zip(import.profiles) {
-        // Commits form batches of what waits, so many rows may.
+        // Commits batch the requests that wait, so many rows wait at once.
         if waiting.len() == limits::IMPORT_ROWS_WAITING
             && let Some((row, answer)) = waiting.pop_front()
         {
-            tally.add(row, settled(gateway, answer.await))?;
+            tally.add(row, row_result(gateway, answer.await))?;
         }
         match enqueued(gateway, company, request).await {
             Ok(answer) => waiting.push_back((row, answer)),
@@ -35,40 +37,40 @@ pub(super) async fn carry_out(
         }
     }
     for (row, answer) in waiting {
-        tally.add(row, settled(gateway, answer.await))?;
+        tally.add(row, row_result(gateway, answer.await))?;
     }
-    let Tally { completed, failed, body, .. } = tally.sorted();
+    let ImportTally { completed, failed, body, .. } = tally.sorted();
     let (started, ended) = (Some(created), Some(now(gateway)));
     let head = ImportHead { id, created, started, ended, total, completed, failed };
     Ok(ImportJob { head, body })
 }
 
-/// Hands a row to the store. What is returned waits for its answer.
+/// Submits a row to the store. The returned future waits for its result.
 async fn enqueued(
-    gateway: &Gateway,
+    gateway: &GatewayState,
     company: &Company,
     request: Result<ProfileRequest, Violations>,
 ) -> Result<impl Future<Output = Result<Outcome, StoreError>> + use<>, Refusal> {
     let request = request.map_err(Refusal::Violations)?;
-    let submission = submission::of_server(gateway, company, Intent::Import, request)?;
+    let submission = submission::from_server(gateway, company, Intent::Import, request)?;
     gateway.store.enqueue(submission).await.map_err(Refusal::Store)
 }
 
-fn settled(
-    gateway: &Gateway,
+fn row_result(
+    gateway: &GatewayState,
     answer: Result<Outcome, StoreError>,
 ) -> Result<Option<ProfileId>, Refusal> {
     let outcome = answer.map_err(Refusal::Store)?;
-    gateway.meters.stored(submission::effect(&outcome));
+    gateway.metrics.stored(submission::effect(&outcome));
     Ok(outcome.survivor)
 }
 
-fn now(gateway: &Gateway) -> Timestamp {
+fn now(gateway: &GatewayState) -> Timestamp {
     let millis = gateway.clock.unix_time().as_millis();
     Timestamp::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
 }
 
-/// An id that begins with this time, so that imports lie in their order.
+/// An id that begins with this time, so that imports sort by time.
 fn id_at(time: Timestamp) -> Result<ProfileId, getrandom::Error> {
     const TIME: u32 = 80;
     let mut entropy = [0; 16];
@@ -77,16 +79,16 @@ fn id_at(time: Timestamp) -> Result<ProfileId, getrandom::Error> {
     Ok(ProfileId::from_bits(u128::from(time.millis()) << TIME | entropy))
 }
 
-/// What came of the rows so far.
+/// The results of the rows so far.
 #[derive(Default)]
-struct Tally {
+struct ImportTally {
     completed: u32,
     failed: u32,
     named: HashSet<ProfileId>,
     body: ImportBody,
 }
 
-impl Tally {
+impl ImportTally {
     fn add(&mut self, row: u32, result: Result<Option<ProfileId>, Refusal>) -> Result<(), Refusal> {
         match result {
             Ok(profile) => {
@@ -104,8 +106,8 @@ impl Tally {
         }
     }
 
-    /// Rows are settled a little out of order: those that are faulty, sooner.
-    fn sorted(mut self) -> Tally {
+    /// Results arrive slightly out of order: faulty rows first.
+    fn sorted(mut self) -> ImportTally {
         self.body.errors.sort_by_key(|error| error.row);
         self
     }
@@ -113,15 +115,15 @@ impl Tally {
 
 fn errors(row: u32, refusal: &Refusal) -> impl Iterator<Item = ImportError> {
     let place = format!("/data/attributes/profiles/data/{row}");
-    refusal.problems().into_iter().map(move |problem| {
-        let pointer = match problem.pointer.strip_prefix("/data") {
-            Some(rest) if !problem.pointer.starts_with(&place) => format!("{place}{rest}"),
-            _ => problem.pointer,
+    refusal.entries().into_iter().map(move |entry| {
+        let pointer = match entry.pointer.strip_prefix("/data") {
+            Some(rest) if !entry.pointer.starts_with(&place) => format!("{place}{rest}"),
+            _ => entry.pointer,
         };
-        let (code, title) = (problem.code.to_owned(), problem.title.to_owned());
-        let detail = match problem.duplicate_profile_id {
-            Some(id) => format!("{} It is {id}.", problem.detail),
-            None => problem.detail,
+        let (code, title) = (entry.code.to_owned(), entry.title.to_owned());
+        let detail = match entry.duplicate_profile_id {
+            Some(id) => format!("{} It is {id}.", entry.detail),
+            None => entry.detail,
         };
         ImportError { row, code, title, detail, pointer }
     })

@@ -4,22 +4,21 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Value, json};
 
 use super::super::{
-    Endpoint,
-    documents::{Collection, Named, Resource, Single},
+    documents::{Collection, Resource, ResourceIdentifier, Single},
     explain::Explanation,
     fieldset::{ADDITIONAL, ADDITIONAL_FIELDS, FIELDS},
-    imports::{ErrorResource, JobResource},
+    imports::{ImportErrorResource, JobResource},
     list::SORTS,
-    merges::{Merged, UnmergeDocument},
-    outcomes::{OutcomeResource, Stream},
+    merges::{MergedProfile, UnmergeDocument},
+    outcomes::{OutcomeResource, OutcomeStream},
     query::{FILTER, PAGE_CURSOR, PAGE_SIZE, SORT},
     resource::ProfileAttributes,
 };
 use super::{responses, revision_parameter};
-use crate::{limits, reply::OnsiteDocument};
+use crate::{endpoints::Endpoint, http::response::OnsiteDocument, limits};
 
 /// What one endpoint takes and answers.
-pub(super) struct Operation {
+pub(super) struct OpenApiOperation {
     pub(super) name: &'static str,
     pub(super) parameters: Vec<Value>,
     /// The name of the body's schema.
@@ -30,10 +29,13 @@ pub(super) struct Operation {
     pub(super) conflicts: bool,
 }
 
-type Profile<'a> = Resource<ProfileAttributes<'a>>;
+type ProfileResource<'a> = Resource<ProfileAttributes<'a>>;
 
 /// What this endpoint takes and answers.
-pub(super) fn operation_of(endpoint: Endpoint, generator: &mut SchemaGenerator) -> Operation {
+pub(super) fn operation_of(
+    endpoint: Endpoint,
+    generator: &mut SchemaGenerator,
+) -> OpenApiOperation {
     let (name, body) = name_and_body(endpoint);
     let (parameters, answers) = (parameters_of(endpoint), answers_of(endpoint, generator));
     let conflicts = matches!(
@@ -43,7 +45,7 @@ pub(super) fn operation_of(endpoint: Endpoint, generator: &mut SchemaGenerator) 
             | Endpoint::MergeProfiles
             | Endpoint::UpdateProfile
     );
-    Operation { name, parameters, body, answers, conflicts }
+    OpenApiOperation { name, parameters, body, answers, conflicts }
 }
 
 fn name_and_body(endpoint: Endpoint) -> (&'static str, Option<&'static str>) {
@@ -101,7 +103,7 @@ fn answers_of(
             says(schema::<Single<JobResource>>(generator), 202, "The import, done.")
         }
         Endpoint::CreateProfile => {
-            says(schema::<Single<Profile<'_>>>(generator), 201, "The profile, created.")
+            says(schema::<Single<ProfileResource<'_>>>(generator), 201, "The profile, created.")
         }
         Endpoint::DeleteProfile => {
             vec![(202, "Nothing of the profile is left, if there was one.", None)]
@@ -112,25 +114,29 @@ fn answers_of(
         Endpoint::GetBulkImport => {
             says(schema::<Single<JobResource>>(generator), 200, "The import.")
         }
-        Endpoint::GetProfile => says(schema::<Single<Profile<'_>>>(generator), 200, "The profile."),
+        Endpoint::GetProfile => {
+            says(schema::<Single<ProfileResource<'_>>>(generator), 200, "The profile.")
+        }
         Endpoint::UpdateProfile => {
-            says(schema::<Single<Profile<'_>>>(generator), 200, "The profile, updated.")
+            says(schema::<Single<ProfileResource<'_>>>(generator), 200, "The profile, updated.")
         }
         Endpoint::ImportProfile => {
-            let profile = schema::<Single<Profile<'_>>>(generator);
+            let profile = schema::<Single<ProfileResource<'_>>>(generator);
             vec![
                 (200, "The profile, updated.", Some(profile.clone())),
                 (201, "The profile, created.", Some(profile)),
             ]
         }
-        Endpoint::ListBulkImportErrors => {
-            says(schema::<Collection<ErrorResource>>(generator), 200, "A page of what was refused.")
-        }
+        Endpoint::ListBulkImportErrors => says(
+            schema::<Collection<ImportErrorResource>>(generator),
+            200,
+            "A page of what was refused.",
+        ),
         Endpoint::ListBulkImportProfileIds => {
-            says(schema::<Collection<Named>>(generator), 200, "A page of ids.")
+            says(schema::<Collection<ResourceIdentifier>>(generator), 200, "A page of ids.")
         }
         Endpoint::ListBulkImportProfiles | Endpoint::ListProfiles => {
-            says(schema::<Collection<Profile<'_>>>(generator), 200, "A page of profiles.")
+            says(schema::<Collection<ProfileResource<'_>>>(generator), 200, "A page of profiles.")
         }
         Endpoint::ListBulkImports => {
             says(schema::<Collection<JobResource>>(generator), 200, "A page of imports.")
@@ -138,9 +144,9 @@ fn answers_of(
         Endpoint::ListHistory => {
             says(schema::<Collection<OutcomeResource>>(generator), 200, "Newest first.")
         }
-        Endpoint::ListOutcomes => says(schema::<Stream>(generator), 200, "Oldest first."),
+        Endpoint::ListOutcomes => says(schema::<OutcomeStream>(generator), 200, "Oldest first."),
         Endpoint::MergeProfiles => {
-            says(schema::<Single<Merged>>(generator), 201, "The profile that is left.")
+            says(schema::<Single<MergedProfile>>(generator), 201, "The profile that is left.")
         }
         Endpoint::UnmergeProfile => {
             says(schema::<UnmergeDocument<'_>>(generator), 200, "Both profiles.")
@@ -154,7 +160,7 @@ fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Value {
 
 /// The endpoint that browsers and apps send to.
 pub(super) fn client(generator: &mut SchemaGenerator) -> Value {
-    // Named in words only: most answers have no body.
+    // ResourceIdentifier in words only: most answers have no body.
     schema::<OnsiteDocument>(generator);
     let stored = "Stored. No body; with `X-Klaviyo-Onsite: 1` an OnsiteDocument.";
     let answers = vec![(202, stored, None)];
@@ -225,7 +231,7 @@ fn filter() -> Value {
 fn sort() -> Value {
     let names = SORTS.iter().flat_map(|(name, _)| [(*name).to_owned(), format!("-{name}")]);
     let schema = json!({ "type": "string", "enum": names.collect::<Vec<_>>() });
-    in_query(SORT, "The order; a `-` turns it round.", &schema)
+    in_query(SORT, "The sort order; a leading `-` reverses it.", &schema)
 }
 
 fn import_filter_and_sort() -> Vec<Value> {

@@ -3,12 +3,12 @@
 use serde_json::json;
 
 use super::{Api, READER, STRANGER, asking, profile, refused};
-use crate::wire::Request;
+use crate::wire::RawRequest;
 
 #[test]
-fn a_request_without_a_key_or_with_nobodys_is_turned_away() {
+fn a_request_without_a_configured_key_is_refused() {
     let api = Api::new();
-    let keyless = Request::new("GET", "/api/profiles").with("revision", "2026-07-15");
+    let keyless = RawRequest::new("GET", "/api/profiles").with("revision", "2026-07-15");
     let answer = api.send(&keyless);
     assert_eq!(refused(&answer), (401, "not_authenticated".into(), "/data".into()));
     assert_eq!(answer.header("Www-Authenticate"), Some("Klaviyo-API-Key"));
@@ -58,7 +58,7 @@ fn a_private_key_on_the_client_endpoint_changes_nothing() {
     let api = Api::new();
     api.client(&json!({ "email": "ann@example.com", "external_id": "7" }));
     let body = profile(&json!({ "external_id": "7", "email": "other@example.com" }));
-    let request = Request::profile(body.to_string())
+    let request = RawRequest::profile(body.to_string())
         .with("Authorization", &format!("Klaviyo-API-Key {}", super::KEY));
     api.send(&request).assert_accepted();
     let found = api.get("/api/profiles?filter=equals(external_id,%227%22)").json();
@@ -87,7 +87,7 @@ fn another_method_is_refused_with_those_that_are_taken() {
     let answer = api.send(&asking("DELETE", "/api/profiles/"));
     assert_eq!(answer.status, 405);
     assert_eq!(answer.header("Allow"), Some("GET, HEAD, POST"));
-    let answer = api.send(&Request::new("OPTIONS", "/api/profile-merge"));
+    let answer = api.send(&RawRequest::new("OPTIONS", "/api/profile-merge"));
     assert_eq!((answer.status, answer.header("Allow")), (405, Some("POST")));
     assert_eq!(api.get("/api/profile").status, 404);
 }
@@ -95,7 +95,7 @@ fn another_method_is_refused_with_those_that_are_taken() {
 #[test]
 fn each_check_comes_before_all_that_follow_it() {
     let api = Api::new();
-    let wrong = Request::new("POST", "/api/profiles?fitler=1")
+    let wrong = RawRequest::new("POST", "/api/profiles?fitler=1")
         .with("Authorization", "Klaviyo-API-Key pk_nobody")
         .with("revision", "soon")
         .with("Content-Type", "text/plain")
@@ -119,7 +119,7 @@ fn each_endpoint_has_windows_of_its_own() {
     let body = json!({ "data": { "type": "data-privacy-deletion-job", "attributes":
         { "profile": { "data": { "type": "profile", "attributes": { "email": "a@b.co" } } } } } });
     let theirs =
-        |request: Request| request.with("Authorization", &format!("Klaviyo-API-Key {STRANGER}"));
+        |request: RawRequest| request.with("Authorization", &format!("Klaviyo-API-Key {STRANGER}"));
     let delete = || {
         let request = asking("POST", "/api/data-privacy-deletion-jobs");
         api.send(&theirs(request.body(body.to_string())))

@@ -55,7 +55,7 @@ fn an_update_replaces_identifiers_and_null_clears() {
     assert_eq!(attributes["phone_number"], json!(null));
     assert_eq!((&attributes["title"], &attributes["first_name"]), (&json!(null), &json!("Ann")));
     assert_eq!(attributes["properties"], json!({ "plan": "gold", "tier": 1 }));
-    // What was cleared and replaced may be somebody else's now.
+    // A cleared or replaced identifier may belong to another profile now.
     let other = api.create(&json!({ "email": "ann@example.com", "phone_number": "+15005550006" }));
     assert_ne!(other, id);
     let last = api.patch(&target, &update(&id, &json!({ "email": null })));
@@ -64,7 +64,7 @@ fn an_update_replaces_identifiers_and_null_clears() {
 }
 
 #[test]
-fn an_update_that_names_somebody_else_is_refused_whole() {
+fn an_update_that_names_another_profile_is_refused_as_a_whole() {
     let api = Api::new();
     let ann = api.create(&json!({ "email": "ann@example.com" }));
     let bob = api.create(&json!({ "email": "bob@example.com" }));
@@ -118,7 +118,7 @@ fn an_import_creates_and_then_updates() {
     let created = import(&json!({ "phone_number": "+15005550006", "email": "ann@example.com" }));
     assert_eq!(created.status, 201);
     let id = created.json()["data"]["id"].clone();
-    // A new address for a known number takes the place of the old one.
+    // A new email for an existing phone number replaces the old one.
     let updated = import(&json!({ "phone_number": "+15005550006", "email": "ann@new.example" }));
     assert_eq!((updated.status, &updated.json()["data"]["id"]), (200, &id));
     assert_eq!(updated.json()["data"]["attributes"]["email"], "ann@new.example");
@@ -137,7 +137,7 @@ fn an_import_whose_identifiers_belong_to_two_profiles_is_a_conflict() {
 }
 
 #[test]
-fn an_import_merges_a_profile_that_is_known_by_nothing_better() {
+fn an_import_merges_a_profile_with_only_lower_identifiers() {
     let api = Api::new();
     let ann = api.create(&json!({ "email": "ann@example.com" }));
     let phone = api.create(&json!({ "phone_number": "+15005550006", "first_name": "Ann" }));
@@ -148,7 +148,7 @@ fn an_import_merges_a_profile_that_is_known_by_nothing_better() {
 }
 
 #[test]
-fn an_import_that_names_nobody_who_could_be_created_is_not_found() {
+fn an_import_of_an_unknown_id_without_identifiers_is_not_found() {
     let api = Api::new();
     let nobody = ProfileId::from_bits(7).to_string();
     let answer = api.post("/api/profile-import", &update(&nobody, &json!({ "title": "Dr" })));
@@ -156,7 +156,7 @@ fn an_import_that_names_nobody_who_could_be_created_is_not_found() {
 }
 
 #[test]
-fn everything_wrong_with_a_body_is_told_at_once() {
+fn all_faults_of_a_body_are_reported_at_once() {
     let api = Api::new();
     let body = profile(&json!({ "email": "x", "phone_number": "1", "nickname": "A" }));
     let answer = api.post("/api/profile-import", &body);

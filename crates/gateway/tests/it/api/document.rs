@@ -5,11 +5,11 @@ use std::{fs, path::Path};
 use expect_test::expect_file;
 
 use super::Api;
-use crate::wire::Request;
+use crate::wire::RawRequest;
 
 #[test]
 fn the_document_that_is_served_is_the_one_in_the_documentation() {
-    let answer = Api::new().send(&Request::new("GET", "/openapi.json"));
+    let answer = Api::new().send(&RawRequest::new("GET", "/openapi.json"));
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("Content-Type"), Some("application/json"));
     expect_file!["../../../../../docs/openapi.json"].assert_eq(answer.text());
@@ -17,7 +17,7 @@ fn the_document_that_is_served_is_the_one_in_the_documentation() {
 
 #[test]
 fn every_reference_of_the_document_leads_somewhere() {
-    let document = Api::new().send(&Request::new("GET", "/openapi.json")).json();
+    let document = Api::new().send(&RawRequest::new("GET", "/openapi.json")).json();
     let text = document.to_string();
     let references = text.split("\"$ref\":\"#").skip(1).map(|rest| rest.split('"').next().unwrap());
     let mut followed = 0;
@@ -30,7 +30,7 @@ fn every_reference_of_the_document_leads_somewhere() {
 
 #[test]
 fn the_documentation_shows_every_endpoint() {
-    let document = Api::new().send(&Request::new("GET", "/openapi.json")).json();
+    let document = Api::new().send(&RawRequest::new("GET", "/openapi.json")).json();
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/API.md");
     let page = fs::read_to_string(page).unwrap();
     for (path, methods) in document["paths"].as_object().unwrap() {

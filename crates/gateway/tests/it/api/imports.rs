@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Api, KEY, STRANGER, asking, asking_with, ids, key, refused};
-use crate::{serving::Home, wire::Request};
+use crate::{serving::Home, wire::RawRequest};
 
 const JOBS: &str = "/api/profile-bulk-import-jobs";
 
@@ -17,7 +17,7 @@ fn row(attributes: &Value) -> Value {
 }
 
 #[test]
-fn a_bulk_import_stores_what_is_right_and_tells_what_is_not() {
+fn a_bulk_import_stores_valid_rows_and_reports_faulty_ones() {
     let api = Api::new();
     let ann = api.create(&json!({ "external_id": "1", "email": "ann@example.com" }));
     let taken = api.create(&json!({ "external_id": "2", "phone_number": "+15005550006" }));
@@ -138,7 +138,7 @@ fn a_body_over_five_megabytes_is_not_read() {
 }
 
 #[test]
-fn every_row_that_failed_is_told_of() {
+fn every_failed_row_is_reported() {
     let api = Api::new();
     let faulty = (0..100).map(|number| (format!("bad{number}"), json!(1))).collect();
     let rows = vec![row(&Value::Object(faulty)); 1_000];
@@ -161,7 +161,7 @@ fn every_row_that_failed_is_told_of() {
 }
 
 #[test]
-fn the_profiles_of_an_import_are_told_once_whatever_became_of_them() {
+fn the_profiles_of_an_import_are_listed_once_even_after_merges() {
     let api = Api::new();
     let rows = ["a", "b", "c"].map(|name| row(&json!({ "email": format!("{name}@example.com") })));
     let answer = api.post(JOBS, &job(&rows)).json();
@@ -175,13 +175,13 @@ fn the_profiles_of_an_import_are_told_once_whatever_became_of_them() {
 }
 
 #[test]
-fn imports_leave_room_for_everybody_else() {
+fn imports_leave_capacity_for_other_requests() {
     let api = Api::new();
     let rows = |import: usize| -> Vec<Value> {
         let row = |number| row(&json!({ "external_id": format!("row-{import}-{number}") }));
         (0..1_000).map(row).collect()
     };
-    // Few enough that the last has its turn long before it has waited too long.
+    // Few enough that the last import gets its slot long before its wait ends.
     let import = |import: usize| {
         let key = if import.is_multiple_of(2) { KEY } else { STRANGER };
         api.send(&asking_with(key, "POST", JOBS).body(job(&rows(import)).to_string()))
@@ -215,10 +215,10 @@ fn the_body_of_an_import_has_time_of_its_own() {
     // When the time of another body is over, or of another connection, that of the
     // import is not.
     let mut other = gateway.connect();
-    assert!(other.send(Request::email("ben@example.com").head()));
+    assert!(other.send(RawRequest::email("ben@example.com").head()));
     assert_eq!(other.receive().status, 408);
     let mut other = gateway.connect();
-    other.exchange(&Request::email("ben@example.com")).assert_accepted();
+    other.exchange(&RawRequest::email("ben@example.com")).assert_accepted();
     assert!(other.send("POST"));
     assert!(other.ends());
     assert!(importing.send(end));

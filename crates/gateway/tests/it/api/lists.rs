@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Api, ids, refused};
-use crate::wire::Answer;
+use crate::wire::RawResponse;
 
 /// Follows a list to its end, a page at a time, passing on what is next as `follow`
 /// does it.
@@ -22,7 +22,7 @@ fn all_pages(api: &Api, first: &str, follow: impl Fn(&str) -> String) -> Vec<Str
     panic!("the list does not end");
 }
 
-fn next(answer: &Answer) -> Option<String> {
+fn next(answer: &RawResponse) -> Option<String> {
     answer.json()["links"]["next"].as_str().map(str::to_owned)
 }
 
@@ -133,7 +133,7 @@ fn spans_of_time_leave_what_lies_in_them() {
 #[test]
 fn a_token_finds_its_profile() {
     let api = Api::new();
-    let request = crate::wire::Request::email("ann@example.com").with("X-Klaviyo-Onsite", "1");
+    let request = crate::wire::RawRequest::email("ann@example.com").with("X-Klaviyo-Onsite", "1");
     let token = api.send(&request).json()["meta"]["exchange_id"].as_str().unwrap().to_owned();
     let found = api.get(&format!("/api/profiles?filter=equals(_kx,'{token}')")).json();
     assert_eq!(found["data"][0]["attributes"]["email"], "ann@example.com");

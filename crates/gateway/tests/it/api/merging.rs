@@ -62,7 +62,7 @@ fn a_merge_that_was_undone_leaves_both_as_they_were() {
 }
 
 #[test]
-fn a_merge_with_nobody_changes_nothing() {
+fn a_merge_with_an_unknown_profile_changes_nothing() {
     let api = Api::new();
     let ann = api.create(&json!({ "email": "ann@example.com" }));
     let nobody = "01GDDKASAP8TKDDA2GRZDSVP4H";
@@ -96,7 +96,7 @@ fn who_is_erased_is_gone_under_every_name() {
     }
     assert_eq!(super::ids(&api.get("/api/profiles")).len(), 0);
     assert_eq!(api.post("/api/profile-unmerge", &unmerge(&old)).status, 404);
-    // The address is free again, and leads to somebody new.
+    // The email is free again and creates a new profile.
     let new = api.create(&json!({ "email": "old@example.com" }));
     assert_ne!(new, ann);
     let stream = api.get("/api/outcomes").json();
@@ -107,7 +107,7 @@ fn who_is_erased_is_gone_under_every_name() {
 }
 
 #[test]
-fn to_erase_nobody_is_answered_alike_and_several_at_once_are_refused() {
+fn erasing_an_unknown_profile_is_answered_alike_and_several_at_once_are_refused() {
     let api = Api::new();
     let ann = api.create(&json!({ "email": "ann@example.com" }));
     let target = "/api/data-privacy-deletion-jobs";
@@ -125,7 +125,7 @@ fn to_erase_nobody_is_answered_alike_and_several_at_once_are_refused() {
 }
 
 #[test]
-fn an_explanation_tells_what_would_happen_and_nothing_happens() {
+fn an_explanation_shows_the_outcome_and_changes_nothing() {
     let api = Api::new();
     let ann = api.create(&json!({ "external_id": "1", "email": "ann@example.com" }));
     let explain = |scope: &str, attributes: &Value| {

@@ -10,7 +10,7 @@ fn effects(document: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn a_history_tells_what_became_of_every_claim_newest_first() {
+fn a_history_lists_the_result_of_every_claim_newest_first() {
     let api = Api::new();
     let id = api.create(&json!({ "external_id": "1", "email": "ann@example.com" }));
     api.client(&json!({ "anonymous_id": "tablet", "first_name": "Ann" }));
@@ -80,7 +80,7 @@ fn the_stream_is_followed_without_a_gap_or_a_repeat() {
     }
     let expected: Vec<String> = (1..=15).map(|number: u32| number.to_string()).collect();
     assert_eq!(seen, expected);
-    // Whoever has come to the end stays there until something happens.
+    // A reader at the end stays there until there are new outcomes.
     let idle = api.get(&format!("/api/outcomes?page[cursor]={cursor}")).json();
     assert_eq!(
         (idle["data"].as_array().unwrap().len(), &idle["meta"]["cursor"]),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Api, asking, ids, profile};
-use crate::wire::Request;
+use crate::wire::RawRequest;
 
 /// The attributes of the newest outcome about a profile.
 fn newest(api: &Api, id: &str) -> Value {
@@ -11,7 +11,7 @@ fn newest(api: &Api, id: &str) -> Value {
     history["data"][0]["attributes"].clone()
 }
 
-/// A customer of whom the company and a browser told something each.
+/// A customer with values from the company and from a browser.
 fn ann(api: &Api) -> String {
     let id = api.create(&json!({
         "email": "ann@example.com", "first_name": "Ann", "location": { "city": "Bonn" },
@@ -42,7 +42,7 @@ fn a_browser_fills_gaps_and_what_it_may_not_do_is_noted() {
         &json!({ "data": { "type": "profile-explain",
             "attributes": { "scope": "client", "body": meddling() } } }),
     );
-    api.send(&Request::profile(meddling().to_string())).assert_accepted();
+    api.send(&RawRequest::profile(meddling().to_string())).assert_accepted();
 
     let withheld = json!([
         "first_name",
@@ -75,7 +75,7 @@ fn a_browser_fills_gaps_and_what_it_may_not_do_is_noted() {
 fn without_the_policy_a_browser_may_change_everything() {
     let api = Api::new();
     let id = ann(&api);
-    api.send(&Request::profile(meddling().to_string())).assert_accepted();
+    api.send(&RawRequest::profile(meddling().to_string())).assert_accepted();
     assert_eq!(newest(&api, &id)["withheld"], json!([]));
     let attributes = api.attributes(&id);
     assert_eq!(

@@ -4,7 +4,7 @@ use profile_protocol::ProfileId;
 use serde_json::{Value, json};
 
 use super::{Api, asking, refused};
-use crate::wire::Request;
+use crate::wire::RawRequest;
 
 #[test]
 fn a_profile_is_shown_whole_and_digit_for_digit() {
@@ -78,7 +78,7 @@ fn a_head_is_answered_as_a_get_is_but_for_the_body() {
 #[test]
 fn links_are_made_of_the_host_that_was_asked_and_of_nothing_strange() {
     let api = Api::new();
-    let link = |request: Request| api.send(&request).json()["links"]["self"].clone();
+    let link = |request: RawRequest| api.send(&request).json()["links"]["self"].clone();
     let asked = || asking("GET", "/api/profiles");
     assert_eq!(link(asked()), "http://gateway/api/profiles");
     assert_eq!(link(asked().with("X-Forwarded-Proto", "https")), "https://gateway/api/profiles");
@@ -93,7 +93,7 @@ fn links_are_made_of_the_host_that_was_asked_and_of_nothing_strange() {
 }
 
 #[test]
-fn an_id_that_nobody_has_is_not_found() {
+fn an_unused_id_is_not_found() {
     let api = Api::new();
     for id in [ProfileId::from_bits(7).to_string(), "ABC123".to_owned(), "%00".to_owned()] {
         let answer = api.get(&format!("/api/profiles/{id}"));

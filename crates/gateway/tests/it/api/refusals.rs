@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 use super::{Api, asking, profile};
 use crate::{
     refusals::shown,
-    wire::{Answer, Request},
+    wire::{RawRequest, RawResponse},
 };
 
 #[expect(clippy::needless_pass_by_value, reason = "it reads better where it is called")]
 #[track_caller]
-fn says(answer: &Answer, expected: Expect) {
+fn says(answer: &RawResponse, expected: Expect) {
     expected.assert_eq(&shown(answer));
 }
 
@@ -23,7 +23,7 @@ fn bulk(profiles: &Value) -> Value {
 #[test]
 fn of_who_asks() {
     let api = Api::new();
-    let keyless = Request::new("GET", "/api/profiles").with("revision", "2026-07-15");
+    let keyless = RawRequest::new("GET", "/api/profiles").with("revision", "2026-07-15");
     says(
         &api.send(&keyless),
         expect![[r#"
@@ -38,7 +38,7 @@ fn of_who_asks() {
         expect![[r#"
         401 application/vnd.api+json
         Www-Authenticate: Klaviyo-API-Key
-        "status":401,"code":"authentication_failed","title":"Authentication failed.","detail":"The private key is not one of a company served here.","source":{"pointer":"/data","header":"Authorization"},"links":{},"meta":{}}
+        "status":401,"code":"authentication_failed","title":"Authentication failed.","detail":"The private key is not configured here.","source":{"pointer":"/data","header":"Authorization"},"links":{},"meta":{}}
     "#]],
     );
     let reader = asking("POST", "/api/profiles")
@@ -59,7 +59,7 @@ fn of_what_is_asked_for() {
         &api.get("/api/profiles?sort=name"),
         expect![[r#"
         400 application/vnd.api+json
-        "status":400,"code":"invalid","title":"Invalid input.","detail":"The sort must be one of id, created, updated, email, with a - before it to turn it round.","source":{"pointer":"/data","parameter":"sort"},"links":{},"meta":{}}
+        "status":400,"code":"invalid","title":"Invalid input.","detail":"The sort must be one of id, created, updated, email, with a leading - to reverse it.","source":{"pointer":"/data","parameter":"sort"},"links":{},"meta":{}}
     "#]],
     );
     says(
@@ -104,7 +104,7 @@ fn of_what_is_sent() {
         &api.patch(&target, &cleared),
         expect![[r#"
         400 application/vnd.api+json
-        "status":400,"code":"invalid","title":"Invalid input.","detail":"The profile must keep an identifier that leads to it.","source":{"pointer":"/data/attributes"},"links":{},"meta":{}}
+        "status":400,"code":"invalid","title":"Invalid input.","detail":"The profile must keep at least one identifier.","source":{"pointer":"/data/attributes"},"links":{},"meta":{}}
     "#]],
     );
     says(
@@ -136,7 +136,7 @@ fn of_what_is_sent() {
         &api.post("/api/profile-unmerge", &unmerge),
         expect![[r#"
         404 application/vnd.api+json
-        "status":404,"code":"not_found","title":"Not found.","detail":"The profile was not merged into another, or that was undone.","source":{"pointer":"/data/attributes/profile_id"},"links":{},"meta":{}}
+        "status":404,"code":"not_found","title":"Not found.","detail":"The profile was not merged into another one, or the merge was undone.","source":{"pointer":"/data/attributes/profile_id"},"links":{},"meta":{}}
     "#]],
     );
 }
@@ -180,7 +180,7 @@ fn of_one_merge_too_many() {
                 &answer,
                 expect![[r#"
                 409 application/vnd.api+json
-                "status":409,"code":"merge_cap_reached","title":"Conflict.","detail":"As many profiles as the company's settings allow were merged into this one.","source":{"pointer":"/data"},"links":{},"meta":{}}
+                "status":409,"code":"merge_cap_reached","title":"Conflict.","detail":"The profile has as many merges as the company's settings allow.","source":{"pointer":"/data"},"links":{},"meta":{}}
             "#]],
             );
         }

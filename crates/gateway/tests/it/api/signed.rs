@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use super::{Api, asking, ids, profile};
-use crate::{serving::Home, wire::Request};
+use crate::{serving::Home, wire::RawRequest};
 
 const KEYS: [[u8; 32]; 2] = [[0x0f; 32], [0xab; 32]];
 
@@ -23,11 +23,11 @@ fn sign(key: &[u8; 32], lines: &[&str]) -> String {
     encode_string(&mac.finalize().into_bytes())
 }
 
-fn page(attributes: &Value) -> Request {
-    Request::profile(profile(attributes).to_string())
+fn page(attributes: &Value) -> RawRequest {
+    RawRequest::profile(profile(attributes).to_string())
 }
 
-fn signed(attributes: &Value, signature: &str) -> Request {
+fn signed(attributes: &Value, signature: &str) -> RawRequest {
     page(attributes).with("X-Identity-Signature", signature)
 }
 
@@ -74,7 +74,7 @@ fn whom_a_page_names_counts_only_with_a_signature() {
     assert_eq!(results(&api), ["email matched"]);
     assert_eq!(api.attributes(&id)["first_name"], "Eve");
 
-    // The answer tells nobody which it was.
+    // The response does not show which one it was.
     for answer in [&unsigned, &wrong, &expired, &right] {
         answer.assert_accepted();
         assert_eq!(answer.timeless(), right.timeless());
@@ -103,7 +103,7 @@ fn devices_ids_and_tokens_count_without_a_signature() {
 
     let mut by_id = profile(&json!({ "title": "Dr", "email": "eve@example.com" }));
     by_id["data"]["id"] = json!(id);
-    let answer = api.send(&Request::profile(by_id.to_string()).with("X-Klaviyo-Onsite", "1"));
+    let answer = api.send(&RawRequest::profile(by_id.to_string()).with("X-Klaviyo-Onsite", "1"));
     assert_eq!(results(&api), ["id matched", "email ignored unsigned"]);
     let token = answer.json()["meta"]["exchange_id"].as_str().unwrap().to_owned();
     api.client(&json!({ "_kx": token, "organization": "Klinik" }));
@@ -141,7 +141,7 @@ fn the_company_itself_signs_nothing_and_may_try_out_a_signature() {
     let question = json!({ "data": { "type": "profile-explain",
         "attributes": { "scope": "client", "body": profile(&ann) } } });
     let asked = asking("POST", "/api/profile-explain").body(question.to_string());
-    let result = |request: &Request| {
+    let result = |request: &RawRequest| {
         let answer = api.send(request).json();
         answer["data"]["attributes"]["claims"][0]["fate"].clone()
     };
@@ -164,7 +164,7 @@ fn keys_are_rotated_by_a_reload_and_are_in_no_log() {
         api.send(&signed(&ann, signature)).assert_accepted();
         results(&api).join("; ")
     };
-    // How many companies there are tells one reload from the other.
+    // The number of companies distinguishes the reloads.
     let reload = |keys: &[[u8; 32]], others: &str, log: &str| {
         api.home.configure(&format!("{}{others}", company(keys)));
         api.gateway.signal("HUP");
@@ -187,7 +187,7 @@ fn keys_are_rotated_by_a_reload_and_are_in_no_log() {
 #[test]
 fn a_page_of_another_origin_may_send_the_header() {
     let api = Api::set(&policy(&KEYS[..1]));
-    let preflight = Request::new("OPTIONS", "")
+    let preflight = RawRequest::new("OPTIONS", "")
         .of("ABC123")
         .with("Origin", "https://shop.example")
         .with("Access-Control-Request-Method", "POST")

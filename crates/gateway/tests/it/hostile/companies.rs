@@ -1,4 +1,4 @@
-//! Companies that nobody knows: they cost no memory, and nothing is kept of them.
+//! Unconfigured companies: they cost no memory, and nothing is stored for them.
 
 use std::{sync::Arc, thread};
 
@@ -8,11 +8,11 @@ use actix_web::{
     test::{TestRequest, call_service, init_service},
     web::Data,
 };
-use gateway::{server, settings::ServeArguments, state::Gateway};
+use gateway::{server, settings::ServeArguments, state::GatewayState};
 use profile_store::{Store, StoreOptions, SystemIdGenerator, engine::MemoryEngine};
 
-use super::{Chance, Form, UNLIMITED, figure, memory_kib, poison::pour, status_kib, told};
-use crate::{serving::Home, wire::Request};
+use super::{Form, SeededRandom, UNLIMITED, figure, memory_kib, poison::pour, status_kib, told};
+use crate::{serving::Home, wire::RawRequest};
 
 /// How much memory may grow, whatever the number of companies: a hundredth of the
 /// least that a million entries would take.
@@ -26,9 +26,9 @@ const FIRST: usize = 4_000;
 
 const ADDRESS: &str = "/client/profiles?company_id=";
 
-/// The id of a company that nobody knows.
-fn unknown(chance: &mut Chance) -> String {
-    format!("{:016x}{:016x}", chance.next(), chance.next())
+/// The id of an unconfigured company.
+fn unknown(random: &mut SeededRandom) -> String {
+    format!("{:016x}{:016x}", random.next(), random.next())
 }
 
 fn tell(means: &str, count: usize, grown: u64, later: u64) {
@@ -39,13 +39,14 @@ fn tell(means: &str, count: usize, grown: u64, later: u64) {
 }
 
 #[test]
-fn companies_that_nobody_knows_leave_no_trace_in_memory() {
+fn unconfigured_companies_leave_no_trace_in_memory() {
     let count = Form::asked().pick(30_000, 2_000_000);
     let gateway = Home::configured(UNLIMITED);
     let gateway = gateway.serve();
     let mut connection = gateway.connect();
-    let mut chance = Chance::seeded("companies");
-    let mut random = |_| Request::email("sarah.mason@klaviyo-demo.com").of(&unknown(&mut chance));
+    let mut random = SeededRandom::seeded("companies");
+    let mut random =
+        |_| RawRequest::email("sarah.mason@klaviyo-demo.com").of(&unknown(&mut random));
     // What the connection and the workers need, they have after these.
     pour(&mut connection, (0..5_000).map(&mut random), |status| assert_eq!(status, 400));
     let before = memory_kib(&gateway, "VmRSS:");
@@ -66,7 +67,7 @@ const THREADS: usize = 2;
 /// The routes of the gateway without sockets, each thread with its own and one
 /// gateway behind them all.
 #[derive(Clone)]
-struct Mounted(Data<Gateway>);
+struct Mounted(Data<GatewayState>);
 
 impl Mounted {
     fn new() -> Mounted {
@@ -75,18 +76,18 @@ impl Mounted {
         let configuration = arguments.configure().unwrap();
         let engine = Arc::new(MemoryEngine::new());
         let store =
-            Store::open(engine, Box::new(SystemIdGenerator::default()), StoreOptions::default());
+            Store::open(engine, Arc::new(SystemIdGenerator::default()), StoreOptions::default());
         let store = System::new().block_on(store).unwrap();
-        Mounted(Data::new(Gateway::new(configuration, store)))
+        Mounted(Data::new(GatewayState::new(configuration, store)))
     }
 
-    /// Asks for so many companies that nobody knows. Each of them is refused.
-    fn ask(&self, count: usize, chance: &mut Chance) {
+    /// Sends requests for this many unconfigured companies. Each is refused.
+    fn ask(&self, count: usize, random: &mut SeededRandom) {
         System::new().block_on(async {
             let app = App::new().app_data(self.0.clone()).configure(server::routes);
             let service = init_service(app).await;
             for _ in 0..count {
-                let request = TestRequest::post().uri(&format!("{ADDRESS}{}", unknown(chance)));
+                let request = TestRequest::post().uri(&format!("{ADDRESS}{}", unknown(random)));
                 let answer = call_service(&service, request.to_request()).await;
                 assert_eq!(answer.status(), 400);
             }
@@ -94,32 +95,32 @@ impl Mounted {
     }
 
     /// The same from some threads at once.
-    fn ask_from_threads(&self, count: usize, chance: &mut Chance) {
+    fn ask_from_threads(&self, count: usize, random: &mut SeededRandom) {
         thread::scope(|scope| {
             for _ in 0..THREADS {
-                let mut chance = chance.fork();
-                scope.spawn(move || self.ask(count / THREADS, &mut chance));
+                let mut random = random.fork();
+                scope.spawn(move || self.ask(count / THREADS, &mut random));
             }
         });
     }
 
     /// What is kept of companies.
     fn kept(&self) -> String {
-        format!("{:?} {}", self.0.quotas, self.0.companies.current().len())
+        format!("{:?} {}", self.0.client_rate_limiter, self.0.companies.current().len())
     }
 }
 
 #[test]
-fn companies_that_nobody_knows_are_neither_found_nor_charged() {
+fn unconfigured_companies_are_neither_found_nor_charged() {
     let form = Form::asked();
     let count = form.pick(2 * FIRST, 20_000_000);
-    let mut chance = Chance::seeded("companies");
+    let mut random = SeededRandom::seeded("companies");
     let mounted = Mounted::new();
-    mounted.ask(1_000, &mut chance);
+    mounted.ask(1_000, &mut random);
     let (before, kept) = (own_memory_kib(), mounted.kept());
-    mounted.ask_from_threads(FIRST, &mut chance);
+    mounted.ask_from_threads(FIRST, &mut random);
     let first = own_memory_kib().saturating_sub(before);
-    mounted.ask_from_threads(count - FIRST, &mut chance);
+    mounted.ask_from_threads(count - FIRST, &mut random);
     assert_eq!(mounted.kept(), kept);
     let grown = own_memory_kib().saturating_sub(before);
     let later = grown.saturating_sub(first);

@@ -13,27 +13,27 @@ use std::{
 use profile_protocol::PropertyName;
 use profile_store::{Identifier, Profile};
 
-use super::{Chance, Form, UNLIMITED, Watch, figure, peak_kib, told, wait_until_let_go};
+use super::{Form, SeededRandom, UNLIMITED, Watch, figure, peak_kib, told, wait_until_let_go};
 use crate::{
     serving::{Home, Serving},
     stored::Stored,
-    wire::{Connection, PATIENCE, Request},
+    wire::{Connection, PATIENCE, RawRequest},
 };
 
 const SENDERS: usize = 8;
 
-/// Requests that share a person whom everybody updates. Each leaves two
-/// properties there, of which a profile may have a thousand.
-const SHARE: usize = 200;
+/// Requests that update one common profile. Each leaves two properties there, of which a profile
+/// may have a thousand.
+const REQUESTS_PER_PROFILE: usize = 200;
 
 /// What a request says, all of which goes by its number.
 #[derive(Clone, Copy, Debug)]
-enum Kind {
-    /// A person nobody knew.
+enum RequestKind {
+    /// A new profile.
     Person,
-    /// A device nobody knew, of a person nobody knows.
+    /// A new device of a new profile.
     Device,
-    /// More about somebody whom other senders write about, too.
+    /// An update of a profile that other senders update, too.
     Shared,
     /// That the device of one earlier request is that of the person of another.
     Merge { person: usize, device: usize },
@@ -43,7 +43,7 @@ enum Kind {
 #[derive(Clone, Copy, Debug)]
 struct Sent {
     number: usize,
-    kind: Kind,
+    kind: RequestKind,
     acknowledged: bool,
 }
 
@@ -58,30 +58,32 @@ fn device(number: usize) -> String {
 impl Sent {
     fn email(&self) -> Option<String> {
         match self.kind {
-            Kind::Person => Some(email(self.number)),
-            Kind::Shared => Some(format!("shared{}@example.com", self.number / SHARE)),
-            Kind::Merge { person, .. } => Some(email(person)),
-            Kind::Device => None,
+            RequestKind::Person => Some(email(self.number)),
+            RequestKind::Shared => {
+                Some(format!("shared{}@example.com", self.number / REQUESTS_PER_PROFILE))
+            }
+            RequestKind::Merge { person, .. } => Some(email(person)),
+            RequestKind::Device => None,
         }
     }
 
     fn device(&self) -> Option<String> {
         match self.kind {
-            Kind::Device => Some(device(self.number)),
-            Kind::Merge { device: number, .. } => Some(device(number)),
-            Kind::Person | Kind::Shared => None,
+            RequestKind::Device => Some(device(self.number)),
+            RequestKind::Merge { device: number, .. } => Some(device(number)),
+            RequestKind::Person | RequestKind::Shared => None,
         }
     }
 
     /// Says two things that no other request says: both are kept, or neither.
-    fn request(&self) -> Request {
+    fn request(&self) -> RawRequest {
         let number = self.number;
         let email = self.email().map(|email| format!(r#""email":"{email}","#));
         let device = self.device().map(|device| format!(r#""anonymous_id":"{device}","#));
         let (email, device) = (email.unwrap_or_default(), device.unwrap_or_default());
         let properties = format!(r#""properties":{{"a{number}":{number},"z{number}":{number}}}"#);
         let attributes = format!("{email}{device}{properties}");
-        Request::profile(format!(
+        RawRequest::profile(format!(
             r#"{{"data":{{"type":"profile","attributes":{{{attributes}}}}}}}"#
         ))
     }
@@ -89,7 +91,7 @@ impl Sent {
 
 /// Senders that write as fast as they are answered, until the gateway is gone.
 #[derive(Debug, Default)]
-struct Load {
+struct CrashLoad {
     acknowledged: AtomicUsize,
     enough: AtomicBool,
     sent: Mutex<Vec<Sent>>,
@@ -97,44 +99,44 @@ struct Load {
 
 /// Sets what it holds when it goes, also when a test fails meanwhile: the senders
 /// would go on for ever.
-struct Ends<'a>(&'a AtomicBool);
+struct StopLoadOnDrop<'a>(&'a AtomicBool);
 
-impl Drop for Ends<'_> {
+impl Drop for StopLoadOnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
 
-impl Load {
+impl CrashLoad {
     fn during(
         &self,
         gateway: &Serving,
         numbers: &AtomicUsize,
-        chance: &mut Chance,
-        meanwhile: impl FnOnce(&mut Chance),
+        random: &mut SeededRandom,
+        meanwhile: impl FnOnce(&mut SeededRandom),
     ) {
         thread::scope(|scope| {
             for _ in 0..SENDERS {
-                let (connection, own) = (gateway.connect(), chance.fork());
+                let (connection, own) = (gateway.connect(), random.fork());
                 scope.spawn(move || self.send(connection, numbers, own));
             }
-            let _ends = Ends(&self.enough);
-            meanwhile(chance);
+            let _ends = StopLoadOnDrop(&self.enough);
+            meanwhile(random);
         });
     }
 
-    fn send(&self, mut connection: Connection, numbers: &AtomicUsize, mut chance: Chance) {
+    fn send(&self, mut connection: Connection, numbers: &AtomicUsize, mut random: SeededRandom) {
         let (mut people, mut devices) = (Vec::new(), Vec::new());
         let mut last = true;
         while last && !self.enough.load(Ordering::Relaxed) {
             let number = numbers.fetch_add(1, Ordering::Relaxed);
-            let kind = match (chance.below(4), devices.pop()) {
+            let kind = match (random.below(4), devices.pop()) {
                 (0, Some(device)) if !people.is_empty() => {
-                    Kind::Merge { person: people[chance.below(people.len())], device }
+                    RequestKind::Merge { person: people[random.below(people.len())], device }
                 }
-                (1, _) => Kind::Device,
-                (2, _) => Kind::Shared,
-                _ => Kind::Person,
+                (1, _) => RequestKind::Device,
+                (2, _) => RequestKind::Shared,
+                _ => RequestKind::Person,
             };
             let mut sent = Sent { number, kind, acknowledged: false };
             if connection.send(sent.request().bytes())
@@ -145,9 +147,9 @@ impl Load {
                 self.acknowledged.fetch_add(1, Ordering::Relaxed);
             }
             match kind {
-                Kind::Person => people.push(number),
-                Kind::Device => devices.push(number),
-                Kind::Shared | Kind::Merge { .. } => {}
+                RequestKind::Person => people.push(number),
+                RequestKind::Device => devices.push(number),
+                RequestKind::Shared | RequestKind::Merge { .. } => {}
             }
             self.sent.lock().unwrap().push(sent);
             last = sent.acknowledged;
@@ -165,7 +167,7 @@ impl Load {
 
 /// What is found of one request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Found {
+enum StoredState {
     All,
     Nothing,
     Torn,
@@ -184,7 +186,7 @@ impl Read {
         found.or_insert_with_key(find).as_ref()
     }
 
-    fn find(&mut self, stored: &Stored, sent: &Sent) -> Found {
+    fn find(&mut self, stored: &Stored, sent: &Sent) -> StoredState {
         let email = sent.email().map(|email| Identifier::Email(email.parse().unwrap()));
         let device = sent.device().map(|device| Identifier::AnonymousId(device.parse().unwrap()));
         let identifiers: Vec<Identifier> = email.into_iter().chain(device).collect();
@@ -193,9 +195,9 @@ impl Read {
             .flat_map(|identifier| marks(self.profile(stored, identifier), sent.number))
             .collect();
         match (marks.iter().all(|mark| *mark), marks.iter().any(|mark| *mark)) {
-            (true, _) => Found::All,
-            (false, false) => Found::Nothing,
-            (false, true) => Found::Torn,
+            (true, _) => StoredState::All,
+            (false, false) => StoredState::Nothing,
+            (false, true) => StoredState::Torn,
         }
     }
 }
@@ -216,10 +218,10 @@ fn missing<'a>(stored: &Stored, all: &'a [Sent]) -> [Vec<&'a Sent>; 2] {
     let (mut lost, mut torn) = (Vec::new(), Vec::new());
     for (sent, found) in found {
         match found {
-            Found::Torn => torn.push(sent),
-            Found::Nothing if sent.acknowledged => lost.push(sent),
-            // Who was told nothing need not be there.
-            Found::All | Found::Nothing => {}
+            StoredState::Torn => torn.push(sent),
+            StoredState::Nothing if sent.acknowledged => lost.push(sent),
+            // A request without a response need not be stored.
+            StoredState::All | StoredState::Nothing => {}
         }
     }
     [lost, torn]
@@ -236,25 +238,25 @@ fn assert_kept(stored: &Stored, all: &[Sent]) {
 }
 
 /// Starts a gateway and kills it before it serves, or soon after.
-fn stillborn(home: &Home, chance: &mut Chance) {
+fn stillborn(home: &Home, random: &mut SeededRandom) {
     let mut process = home.serve_command();
     let process = process.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
     let mut process = process.spawn().unwrap();
-    thread::sleep(Duration::from_micros(chance.below(40_000) as u64));
+    thread::sleep(Duration::from_micros(random.below(40_000) as u64));
     process.kill().unwrap();
     process.wait().unwrap();
 }
 
-/// One life: load, a moment of chance, the end. Returns what was sent, and the
-/// most memory the process had.
-fn live_and_die(home: &Home, numbers: &AtomicUsize, chance: &mut Chance) -> (Vec<Sent>, u64) {
+/// One run: load for a random time, then the end. Returns the requests, and the peak memory of the
+/// process.
+fn live_and_die(home: &Home, numbers: &AtomicUsize, random: &mut SeededRandom) -> (Vec<Sent>, u64) {
     let gateway = home.serve();
-    let load = Load::default();
+    let load = CrashLoad::default();
     let mut peak = 0;
-    load.during(&gateway, numbers, chance, |chance| {
-        load.wait_for(1 + chance.below(600));
+    load.during(&gateway, numbers, random, |random| {
+        load.wait_for(1 + random.below(600));
         // Anywhere in a batch, its write and its flush.
-        thread::sleep(Duration::from_micros(chance.below(20_000) as u64));
+        thread::sleep(Duration::from_micros(random.below(20_000) as u64));
         peak = peak_kib(&gateway);
         gateway.signal("KILL");
     });
@@ -265,15 +267,15 @@ fn live_and_die(home: &Home, numbers: &AtomicUsize, chance: &mut Chance) -> (Vec
 #[test]
 fn what_was_acknowledged_survives_kill_after_kill_and_nothing_is_torn() {
     let form = Form::asked();
-    let mut chance = Chance::seeded("crashes");
+    let mut random = SeededRandom::seeded("crashes");
     let home = Home::configured(UNLIMITED);
     let (cycles, numbers) = (form.pick(4, 60), AtomicUsize::new(0));
     let (mut all, mut peak) = (Vec::new(), 0);
     for cycle in 0..cycles {
-        let (sent, memory) = live_and_die(&home, &numbers, &mut chance);
+        let (sent, memory) = live_and_die(&home, &numbers, &mut random);
         peak = peak.max(memory);
         if cycle % 3 == 1 {
-            stillborn(&home, &mut chance);
+            stillborn(&home, &mut random);
             wait_until_let_go(&home);
         }
         let verified = home.verify();
@@ -289,7 +291,7 @@ fn what_was_acknowledged_survives_kill_after_kill_and_nothing_is_torn() {
     // What an earlier life left must survive the later ones.
     assert_kept(&Stored::open(&home), &all);
     let acknowledged = all.iter().filter(|sent| sent.acknowledged).count();
-    let merges = all.iter().filter(|sent| matches!(sent.kind, Kind::Merge { .. })).count();
+    let merges = all.iter().filter(|sent| matches!(sent.kind, RequestKind::Merge { .. })).count();
     told(
         "crashes",
         format_args!(

@@ -13,7 +13,7 @@ use super::{UNLIMITED, figure, not_checked, told, wait_until_let_go};
 use crate::{
     serving::{Home, Serving, finish},
     stored::Stored,
-    wire::{PATIENCE, Request},
+    wire::{PATIENCE, RawRequest},
 };
 
 /// A file system of so many MiB in memory, until this goes.
@@ -38,7 +38,7 @@ impl Small {
         may("a file system that is mounted anew", mount.args(["-o", &options]).arg(&self.at))
     }
 
-    /// Writes into a file until there is room for so many MiB, and no more.
+    /// Writes a file until this many MiB are free.
     fn fill(&self, left: u64) -> PathBuf {
         let ballast = self.at.join("ballast");
         let mut file = File::create(&ballast).unwrap();
@@ -65,8 +65,7 @@ fn may(look_at: &str, command: &mut Command) -> bool {
         Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
         Err(error) => error.to_string(),
     };
-    // Of what it says first, what is said last: the name of a directory made for this
-    // test tells nothing.
+    // The last part of the first line: the name of the temporary directory differs each time.
     let reason = told.lines().next().and_then(|line| line.rsplit(": ").next());
     let program = command.get_program().display();
     not_checked(look_at, format_args!("{program}: {}", reason.unwrap_or("failed")));
@@ -86,11 +85,11 @@ fn email(number: usize) -> String {
 }
 
 fn send(gateway: &Serving, number: usize) -> u16 {
-    // Long, so that room soon ends.
+    // Long values, so that the disk is full soon.
     let properties = format!(r#""properties":{{"long":"{}"}}"#, "x".repeat(20_000));
     let attributes = format!(r#""email":"{}",{properties}"#, email(number));
     let body = format!(r#"{{"data":{{"type":"profile","attributes":{{{attributes}}}}}}}"#);
-    let answer = gateway.send(&Request::profile(body));
+    let answer = gateway.send(&RawRequest::profile(body));
     assert_eq!(answer.status == 503, answer.has("Retry-After"), "{answer:?}");
     answer.status
 }
@@ -136,7 +135,7 @@ fn assert_recovers(home: &Home, stored: usize) {
 }
 
 #[test]
-fn a_full_disk_is_told_and_loses_nothing_and_a_restart_with_room_serves_again() {
+fn a_full_disk_is_reported_and_loses_nothing_and_a_restart_with_free_space_serves_again() {
     let home = Home::configured(UNLIMITED);
     let Some(small) = Small::mount(&home.data_dir(), 48) else { return };
     let gateway = home.serve();
@@ -144,7 +143,7 @@ fn a_full_disk_is_told_and_loses_nothing_and_a_restart_with_room_serves_again() 
     let ballast = small.fill(4);
     let stored = send_until_refused(&gateway);
     assert_poisoned(&gateway, stored);
-    // Room alone is not enough: nobody knows what the failed write left behind.
+    // Free space alone is not enough: the result of the failed write is not defined.
     fs::remove_file(ballast).unwrap();
     assert_poisoned(&gateway, stored);
     gateway.kill();
@@ -280,7 +279,7 @@ fn a_file_in_the_place_of_the_directory_is_named_and_left_alone() {
 }
 
 #[test]
-fn a_disk_with_no_room_at_the_start_is_told() {
+fn a_full_disk_at_the_start_is_reported() {
     let home = Home::configured(UNLIMITED);
     let Some(small) = Small::mount(&home.data_dir(), 4) else { return };
     let ballast = small.fill(0);

@@ -1,5 +1,5 @@
-//! Floods: honest clients are served meanwhile, whoever hangs on is shaken off, and
-//! memory stays under the bound that docs/OPERATIONS.md states.
+//! Floods: honest clients are served meanwhile, slow connections are closed, and memory stays under
+//! the bound that docs/OPERATIONS.md states.
 
 use std::{
     io::{ErrorKind, Read, Write},
@@ -17,7 +17,7 @@ use crate::{
     bodies::{brotli, gzip, zlib, zstd},
     serving::{Home, Serving},
     stored::stored,
-    wire::Request,
+    wire::RawRequest,
 };
 
 /// How long an honest client waits for an answer, at most. It is answered in
@@ -49,7 +49,7 @@ fn while_served<T>(gateway: &Serving, flood: impl FnOnce() -> T) -> (T, usize, D
             while !over.load(Ordering::Relaxed) || served == 0 {
                 let watch = Watch::start();
                 let email = format!("honest{served}@example.com");
-                gateway.send(&Request::email(&email)).assert_accepted();
+                gateway.send(&RawRequest::email(&email)).assert_accepted();
                 (served, slowest) = (served + 1, slowest.max(watch.elapsed()));
                 thread::sleep(Duration::from_millis(10));
             }
@@ -72,7 +72,7 @@ impl Drop for Over<'_> {
     }
 }
 
-/// A connection of somebody who means no good.
+/// A connection of an attacker.
 struct Slow {
     stream: TcpStream,
     bytes: Vec<u8>,
@@ -123,8 +123,8 @@ fn drip_until_closed(mut slow: Vec<Slow>, at_most: Duration) -> Duration {
 /// Connections that send a head a byte at a time, or a body.
 fn slow(gateway: &Serving, count: usize) -> Vec<Slow> {
     let padding = "x".repeat(4_000);
-    let head = Request::email("slow@example.com").with("X-Padding", &padding).bytes();
-    let body = Request::profile(padding);
+    let head = RawRequest::email("slow@example.com").with("X-Padding", &padding).bytes();
+    let body = RawRequest::profile(padding);
     let open = |number: usize| match number % 2 {
         0 => Slow::open(gateway.clients, head.clone(), 1),
         _ => Slow::open(gateway.clients, body.bytes(), body.head().len()),
@@ -218,7 +218,7 @@ fn large_bodies_wait_within_a_budget_and_small_ones_are_served_all_the_same() {
     let form = Form::asked();
     let (count, rounds) = form.pick((200, 1), (500, 10));
     // While it parses so much, a worker without optimizations reads no head in time.
-    // It takes four companies to use all the room there is.
+    // It takes four companies to exhaust the budget.
     let flooding = ["FLOOD1", "FLOOD2", "FLOOD3", "FLOOD4"];
     let unlimited = |id| {
         let limits = UNLIMITED.replace("ABC123", id);
@@ -238,7 +238,7 @@ fn large_bodies_wait_within_a_budget_and_small_ones_are_served_all_the_same() {
                     let body = swelling(&format!("large{number}@example.com"));
                     let company = flooding[number / 2 % flooding.len()];
                     let request = match number % 2 {
-                        0 => Request::profile(body).of(company),
+                        0 => RawRequest::profile(body).of(company),
                         // Their keys are their names.
                         _ => asking_with(company, "POST", "/api/profile-import").body(body),
                     };
@@ -272,17 +272,17 @@ fn large_bodies_wait_within_a_budget_and_small_ones_are_served_all_the_same() {
     home.verify().assert_exit(0);
 }
 
-/// A request with these identifiers and properties of 85 KB, of which a profile has
-/// room for three.
-fn filling(identifiers: &str, part: usize) -> Request {
+/// A request with these identifiers and 85 KB of properties. A profile can hold three times as
+/// much.
+fn filling(identifiers: &str, part: usize) -> RawRequest {
     let values: Vec<String> =
         (0..300).map(|n| format!(r#""{part}-{n}":"{}""#, "x".repeat(270))).collect();
     about(identifiers, &format!(r#""properties":{{{}}}"#, values.join(",")))
 }
 
-fn about(identifiers: &str, rest: &str) -> Request {
+fn about(identifiers: &str, rest: &str) -> RawRequest {
     let attributes = format!("{{{identifiers},{rest}}}");
-    Request::profile(format!(r#"{{"data":{{"type":"profile","attributes":{attributes}}}}}"#))
+    RawRequest::profile(format!(r#"{{"data":{{"type":"profile","attributes":{attributes}}}}}"#))
 }
 
 #[test]
@@ -351,7 +351,7 @@ fn bombs_in_every_coding_are_refused_and_leave_no_mark() {
         thread::scope(|scope| {
             for (coding, bomb) in &bombs {
                 let (gateway, request) =
-                    (&gateway, Request::profile(bomb).with("Content-Encoding", coding));
+                    (&gateway, RawRequest::profile(bomb).with("Content-Encoding", coding));
                 scope.spawn(move || {
                     for _ in 0..form.pick(50, 2_000) {
                         assert_eq!(gateway.send(&request).status, 413, "{coding}");
@@ -374,7 +374,7 @@ fn bombs_in_every_coding_are_refused_and_leave_no_mark() {
 }
 
 /// Sends until the connection is closed, which it has to be before this has passed.
-fn send_until_cut_off(gateway: &Serving, request: &Request, rest: &[u8], at_most: Duration) {
+fn send_until_cut_off(gateway: &Serving, request: &RawRequest, rest: &[u8], at_most: Duration) {
     let mut connection = gateway.connect();
     let watch = Watch::start();
     let mut open = connection.send(request.bytes());
@@ -390,7 +390,7 @@ fn bodies_without_end_are_cut_off() {
     let home = Home::configured(UNLIMITED);
     let gateway = home.serve();
     let chunk = [b"1000\r\n".as_slice(), &[b' '; 0x1000], b"\r\n"].concat();
-    let endless = Request::bare().with("Transfer-Encoding", "chunked");
+    let endless = RawRequest::bare().with("Transfer-Encoding", "chunked");
     // Whatever it is refused for: its size, or something before that.
     let requests = [endless.clone(), endless.clone().of("NOBODY"), endless.to("/nowhere")];
     while_served(&gateway, || {
@@ -411,7 +411,7 @@ fn a_later_head_may_not_trickle_in_for_ever() {
         "connections = {{ head_seconds = 1, body_seconds = 1, import_seconds = 1, answer_seconds = 1 }}\n{UNLIMITED}"
     ));
     let gateway = home.serve();
-    let bytes = Request::email("sarah.mason@klaviyo-demo.com").bytes();
+    let bytes = RawRequest::email("sarah.mason@klaviyo-demo.com").bytes();
     let mut slow = Slow::open(gateway.clients, bytes.repeat(2), bytes.len());
     // A byte at a time from the second request on, fewer than its head has.
     let watch = Watch::start();
@@ -429,7 +429,7 @@ fn a_client_that_does_not_read_its_answers_is_cut_off() {
         "connections = {{ head_seconds = 1, body_seconds = 1, import_seconds = 1, answer_seconds = 1 }}\n{UNLIMITED}"
     ));
     let gateway = home.serve();
-    let refused = Request::new("GET", "/nowhere").bytes().repeat(100);
+    let refused = RawRequest::new("GET", "/nowhere").bytes().repeat(100);
     let mut greedy = TcpStream::connect(gateway.clients).unwrap();
     greedy.set_nonblocking(true).unwrap();
     let watch = Watch::start();
@@ -445,13 +445,12 @@ fn a_client_that_does_not_read_its_answers_is_cut_off() {
         assert!(watch.elapsed() < Duration::from_secs(30), "it is still open");
     }
     assert!(peak_kib(&gateway) < 100 * 1024);
-    gateway.send(&Request::email("sarah.mason@klaviyo-demo.com")).assert_accepted();
+    gateway.send(&RawRequest::email("sarah.mason@klaviyo-demo.com")).assert_accepted();
 }
 
-/// Sends all these requests at once, again and again, on a connection each time.
-/// Each is answered in its turn, or not at all once an answer has said that the
-/// connection ends.
-fn pipeline(gateway: &Serving, kinds: &[(Request, u16)], count: usize) -> usize {
+/// Pipelines all these requests on a new connection each time. Each is answered in order, or not at
+/// all once a response has announced the end of the connection.
+fn pipeline(gateway: &Serving, kinds: &[(RawRequest, u16)], count: usize) -> usize {
     let mut connection = gateway.connect();
     let mut writer = connection.another();
     let requests = || kinds.iter().cycle().take(count);
@@ -475,9 +474,9 @@ fn hundreds_of_requests_sent_at_once_are_answered_one_by_one() {
     let home = Home::configured(UNLIMITED);
     let gateway = home.serve();
     let kinds = [
-        (Request::email("sarah.mason@klaviyo-demo.com"), 202),
-        (Request::new("GET", "/nowhere"), 404),
-        (Request::profile("{"), 400),
+        (RawRequest::email("sarah.mason@klaviyo-demo.com"), 202),
+        (RawRequest::new("GET", "/nowhere"), 404),
+        (RawRequest::profile("{"), 400),
     ];
     let (answered, served, slowest) = while_served(&gateway, || {
         (0..rounds).map(|_| pipeline(&gateway, &kinds, count)).sum::<usize>()
@@ -496,7 +495,7 @@ fn hundreds_of_requests_sent_at_once_are_answered_one_by_one() {
 fn framing_that_can_be_read_in_two_ways_is_refused() {
     let gateway = Home::new();
     let gateway = gateway.serve();
-    let good = || Request::email("sarah.mason@klaviyo-demo.com");
+    let good = || RawRequest::email("sarah.mason@klaviyo-demo.com");
     for framing in [
         good().and("Content-Length", "5").and("Content-Length", "7"),
         good().and("Content-Length", "+5"),
@@ -522,7 +521,7 @@ fn framing_that_can_be_read_in_two_ways_is_refused() {
 fn no_connection_becomes_anything_but_http() {
     let home = Home::configured(&format!("connections = {{ body_seconds = 1 }}\n{UNLIMITED}"));
     let gateway = home.serve();
-    let good = || Request::email("sarah.mason@klaviyo-demo.com");
+    let good = || RawRequest::email("sarah.mason@klaviyo-demo.com");
     // What follows a wish for a web socket has no end, so it does not come in time.
     for (protocol, status) in [("h2c", 202), ("TLS/1.0", 202), ("websocket", 408)] {
         let mut connection = gateway.connect();
@@ -550,7 +549,7 @@ fn an_idle_connection_is_closed_when_its_time_is_over_and_no_later() {
     ));
     let gateway = home.serve();
     let mut connection = gateway.connect();
-    connection.exchange(&Request::email("ann@example.com")).assert_accepted();
+    connection.exchange(&RawRequest::email("ann@example.com")).assert_accepted();
     let since = Watch::start();
     assert!(connection.ends());
     let lasted = since.elapsed().as_secs_f64();

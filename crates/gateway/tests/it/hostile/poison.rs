@@ -1,5 +1,5 @@
-//! Poison: shared identifiers fuse nobody, and whatever a body holds is refused or
-//! kept, always in the same way.
+//! Malicious input: shared identifiers merge no profiles, and each body is always refused or always
+//! stored.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -12,7 +12,7 @@ use super::{Form, UNLIMITED, figure, peak_kib, told};
 use crate::{
     serving::{Home, Serving},
     stored::{Stored, stored},
-    wire::{Connection, Request},
+    wire::{Connection, RawRequest},
 };
 
 /// Requests sent before their answers are read.
@@ -21,7 +21,7 @@ const AT_ONCE: usize = 100;
 /// Sends requests in pieces, and hands on what was answered.
 pub(super) fn pour(
     connection: &mut Connection,
-    requests: impl Iterator<Item = Request>,
+    requests: impl Iterator<Item = RawRequest>,
     mut answered: impl FnMut(u16),
 ) {
     let mut requests = requests.peekable();
@@ -34,7 +34,7 @@ pub(super) fn pour(
 }
 
 /// Sends requests that are all accepted, over many connections, in no order.
-fn pour_widely(gateway: &Serving, count: usize, request: impl Fn(usize) -> Request + Sync) {
+fn pour_widely(gateway: &Serving, count: usize, request: impl Fn(usize) -> RawRequest + Sync) {
     const CONNECTIONS: usize = 32;
     thread::scope(|scope| {
         for first in 0..CONNECTIONS {
@@ -45,20 +45,20 @@ fn pour_widely(gateway: &Serving, count: usize, request: impl Fn(usize) -> Reque
     });
 }
 
-fn attributes(members: &str) -> Request {
-    Request::profile(format!(r#"{{"data":{{"type":"profile","attributes":{{{members}}}}}}}"#))
+fn attributes(members: &str) -> RawRequest {
+    RawRequest::profile(format!(r#"{{"data":{{"type":"profile","attributes":{{{members}}}}}}}"#))
 }
 
-/// Sends many different people, known already or not, who all share something, and
-/// sees that each of them is somebody of their own.
-fn assert_fuses_nobody(known: bool, shared: &str) {
+/// Sends many different people, existing or new, who share an identifier, and asserts that each
+/// keeps a profile of their own.
+fn assert_merges_no_profiles(known: bool, shared: &str) {
     let count = Form::asked().pick(2_000, 100_000);
     let home = Home::configured(UNLIMITED);
     let gateway = home.serve();
     let email = |number: usize| format!("person{number}@example.com");
     let about = |number| attributes(&format!(r#""email":"{}",{shared}"#, email(number)));
     if known {
-        pour_widely(&gateway, count, |number| Request::email(&email(number)));
+        pour_widely(&gateway, count, |number| RawRequest::email(&email(number)));
     }
     pour_widely(&gateway, count, about);
     let peak = peak_kib(&gateway);
@@ -83,24 +83,24 @@ fn assert_fuses_nobody(known: bool, shared: &str) {
 }
 
 #[test]
-fn a_device_that_everybody_shares_fuses_nobody() {
-    assert_fuses_nobody(false, r#""anonymous_id":"kiosk-in-the-hall""#);
+fn a_device_that_many_people_use_merges_no_profiles() {
+    assert_merges_no_profiles(false, r#""anonymous_id":"kiosk-in-the-hall""#);
 }
 
 #[test]
-fn a_phone_that_everybody_shares_fuses_nobody() {
-    assert_fuses_nobody(true, r#""phone_number":"+15005550006""#);
+fn a_phone_that_many_people_use_merges_no_profiles() {
+    assert_merges_no_profiles(true, r#""phone_number":"+15005550006""#);
 }
 
 #[test]
-fn strangers_with_the_phone_of_somebody_take_nothing_over() {
+fn strangers_with_a_phone_number_of_another_profile_take_nothing_over() {
     let count = Form::asked().pick(500, 10_000);
     let home = Home::configured(UNLIMITED);
     let gateway = home.serve();
     let phone = r#""phone_number":"+15005550006""#;
     let about = |number| attributes(&format!(r#""email":"person{number}@example.com",{phone}"#));
     pour(&mut gateway.connect(), (0..count).map(about), |status| assert_eq!(status, 202));
-    // All of them are about whoever has the number, and whoever has it keeps it.
+    // All requests are about the profile with the number, and it keeps the number.
     let found = stored(&home, gateway, 1);
     let owner = found.find("ABC123", &Identifier::PhoneNumber("+15005550006".parse().unwrap()));
     let held = owner.unwrap().identifiers;
@@ -109,11 +109,11 @@ fn strangers_with_the_phone_of_somebody_take_nothing_over() {
 }
 
 #[test]
-fn one_device_that_names_everybody_in_turn_does_not_make_them_one() {
+fn one_device_that_names_many_people_does_not_merge_them() {
     let count = Form::asked().pick(300, 5_000);
     let home = Home::configured(UNLIMITED);
     let gateway = home.serve();
-    // Everybody is known by a device of their own before the shared one names them.
+    // Every profile has a device of its own before the shared one names it.
     let own = |number| {
         attributes(&format!(
             r#""anonymous_id":"own-{number}","email":"person{number}@example.com""#
@@ -132,7 +132,7 @@ fn one_device_that_names_everybody_in_turn_does_not_make_them_one() {
     assert!(found.find("ABC123", &device).is_some());
 }
 
-/// Bodies that nobody means well with, and the status and code of their answers.
+/// Malicious bodies, and the status and code of their responses.
 fn poisons() -> Vec<(&'static str, Vec<u8>, u16, &'static str)> {
     let with = |members: &str| attributes(members).body_text();
     let good = with(r#""email":"ann@example.com""#);
@@ -209,7 +209,7 @@ fn poison_is_refused_always_in_the_same_words_and_kept_nowhere() {
     let mut wrong = Vec::new();
     for _ in 0..Form::asked().pick(3, 100) {
         for (name, body, status, code) in poisons() {
-            let answer = gateway.send(&Request::profile(body));
+            let answer = gateway.send(&RawRequest::profile(body));
             let errors = &answer.json()["errors"][0];
             if (answer.status, errors["code"].as_str()) != (status, Some(code)) {
                 wrong.push(format!("{name}: {} {errors}", answer.status));
@@ -226,7 +226,7 @@ fn poison_is_refused_always_in_the_same_words_and_kept_nowhere() {
 
 #[track_caller]
 fn assert_untouched(home: &Home, gateway: Serving) {
-    gateway.send(&Request::email("next@example.com")).assert_accepted();
+    gateway.send(&RawRequest::email("next@example.com")).assert_accepted();
     stored(home, gateway, 1);
 }
 

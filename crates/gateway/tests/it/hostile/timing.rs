@@ -4,22 +4,22 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Chance, Form, UNLIMITED, Watch, figure, told};
+use super::{Form, SeededRandom, UNLIMITED, Watch, figure, told};
 use crate::{
     serving::Home,
-    wire::{Connection, Request},
+    wire::{Connection, RawRequest},
 };
 
-/// What there may be to learn from one answer: how much likelier than not one about
-/// a stranger takes longer than one about somebody known. Whoever asks plainly gets no
-/// second answer, since asking about a stranger makes them known.
+/// The most that one response time may disclose: how much likelier than not a response about a new
+/// profile takes longer than one about an existing profile. A plain request gets no second
+/// measurement, since it creates the profile.
 const ADVANTAGE: f64 = 0.25;
 
 fn timed(connection: &mut Connection, email: &str) -> (Duration, String) {
-    timed_asking(connection, &Request::email(email))
+    timed_asking(connection, &RawRequest::email(email))
 }
 
-fn timed_asking(connection: &mut Connection, request: &Request) -> (Duration, String) {
+fn timed_asking(connection: &mut Connection, request: &RawRequest) -> (Duration, String) {
     let watch = Watch::start();
     let answer = connection.exchange(request);
     let took = watch.elapsed();
@@ -35,7 +35,7 @@ fn median(times: &mut [Duration]) -> (Duration, Duration) {
 }
 
 /// How much likelier than not a time of the one is longer than one of the other,
-/// from 0, when they cannot be told apart, to 1, when they always can.
+/// from 0, when they are indistinguishable, to 1, when they always differ.
 fn advantage(one: &[Duration], other: &[Duration]) -> f64 {
     let longer = |time: &Duration| other.iter().filter(|other| *other < time).count();
     let longer: usize = one.iter().map(longer).sum();
@@ -44,9 +44,9 @@ fn advantage(one: &[Duration], other: &[Duration]) -> f64 {
 }
 
 #[test]
-fn answers_about_strangers_and_the_known_are_alike_and_take_alike() {
+fn answers_do_not_show_whether_a_profile_exists_nor_does_their_timing() {
     let count = Form::asked().pick(400, 4_000);
-    let mut chance = Chance::seeded("timing");
+    let mut random = SeededRandom::seeded("timing");
     let home = Home::configured(UNLIMITED);
     let gateway = home.serve();
     let mut connection = gateway.connect();
@@ -57,9 +57,9 @@ fn answers_about_strangers_and_the_known_are_alike_and_take_alike() {
     let mut strangers = 0;
     let mut answers = Vec::new();
     while times.iter().any(|times| times.len() < count) {
-        let stranger = chance.below(2);
+        let stranger = random.below(2);
         let email = match stranger {
-            0 => known[chance.below(count)].clone(),
+            0 => known[random.below(count)].clone(),
             _ => format!("other{strangers:04}@example.com"),
         };
         strangers += stranger;
@@ -71,9 +71,9 @@ fn answers_about_strangers_and_the_known_are_alike_and_take_alike() {
     assert_eq!(answers.len(), 1, "{answers:?}");
     let [mut known, mut strange] = times;
     let advantage_of_asking = advantage(&known, &strange);
-    // Two halves of the same kind are as far apart as chance puts them.
+    // Two halves of the same kind differ only randomly.
     let half = |rest| known.iter().copied().skip(rest).step_by(2).collect::<Vec<Duration>>();
-    let chance = advantage(&half(0), &half(1));
+    let random = advantage(&half(0), &half(1));
     let counts = [known.len(), strange.len()];
     let [(of_known, spread), (of_strange, _)] = [median(&mut known), median(&mut strange)];
     told(
@@ -81,25 +81,25 @@ fn answers_about_strangers_and_the_known_are_alike_and_take_alike() {
         format_args!(
             "{counts:?} answers, medians {of_known:?} for the known and {of_strange:?} for \
              strangers, half of them within {spread:?}; advantage {advantage_of_asking:.3}, of \
-             chance {chance:.3}"
+             random {random:.3}"
         ),
     );
     assert!(of_known.abs_diff(of_strange) < spread, "{of_known:?} and {of_strange:?}");
-    assert!(advantage_of_asking < ADVANTAGE + chance);
+    assert!(advantage_of_asking < ADVANTAGE + random);
 }
 
-/// Names the profile of whoever asks, and somebody else's address: nothing is attached.
-fn repeatable(email: &str) -> Request {
+/// Names the caller's profile and the email of another profile: nothing is attached.
+fn repeatable(email: &str) -> RawRequest {
     let attributes = json!({ "external_id": "own", "email": email });
     let body = json!({ "data": { "type": "profile", "attributes": attributes } });
-    Request::profile(body.to_string())
+    RawRequest::profile(body.to_string())
 }
 
-/// How long it takes is not defended, and told in docs/SECURITY.md: it is measured here.
+/// Timing is not defended, as docs/SECURITY.md says: this test measures it.
 #[test]
 fn the_question_that_can_be_asked_again_is_answered_alike() {
     let count = Form::asked().pick(100, 4_000);
-    let mut chance = Chance::seeded("timing");
+    let mut random = SeededRandom::seeded("timing");
     let home = Home::configured(UNLIMITED);
     let gateway = home.serve();
     let mut connection = gateway.connect();
@@ -109,7 +109,7 @@ fn the_question_that_can_be_asked_again_is_answered_alike() {
     let mut times = [Vec::new(), Vec::new()];
     let mut answers = Vec::new();
     while times.iter().any(|times| times.len() < count) {
-        let which = chance.below(2);
+        let which = random.below(2);
         let (took, answer) = timed_asking(&mut connection, &questions[which]);
         times[which].push(took);
         answers.push(answer);

@@ -1,4 +1,4 @@
-//! Values that programs send when they know nobody.
+//! Placeholder values that programs send instead of an identifier.
 
 use super::*;
 
@@ -14,13 +14,13 @@ fn alone_are_refused() {
     let id = answer.json()["errors"][0]["id"].as_str().unwrap().to_owned();
     assert_eq!(
         answer.text().replace(&id, "ID"),
-        r#"{"errors":[{"id":"ID","status":400,"code":"invalid","title":"Invalid input.","detail":"Every identifier is a placeholder such as `null` or `undefined`, which names nobody.","source":{"pointer":"/data/attributes"},"links":{},"meta":{}}]}"#
+        r#"{"errors":[{"id":"ID","status":400,"code":"invalid","title":"Invalid input.","detail":"Every identifier is a placeholder such as `null` or `undefined`.","source":{"pointer":"/data/attributes"},"links":{},"meta":{}}]}"#
     );
     assert!(stored(&home, gateway, 0).outcomes("ABC123").is_empty());
 }
 
 #[test]
-fn beside_an_address_mix_nobody_up() {
+fn beside_an_address_merge_no_profiles() {
     let home = home();
     let gateway = home.serve();
     accept(

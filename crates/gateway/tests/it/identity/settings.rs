@@ -23,7 +23,7 @@ fn merging_can_be_switched_off() {
 }
 
 #[test]
-fn a_company_says_what_names_nobody_and_what_names_somebody() {
+fn a_company_configures_its_placeholders() {
     let home = home_where("sentinels = [\"kiosk-1\"]\nnot_sentinels = [\"0\"]");
     let gateway = home.serve();
     assert_eq!(gateway.send(&about(r#""anonymous_id":"KIOSK-1""#)).status, 400);

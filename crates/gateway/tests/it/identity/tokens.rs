@@ -5,7 +5,7 @@ use super::*;
 const ANN: &str = r#""email":"ann@example.com","first_name":"Ann""#;
 
 #[test]
-fn identify_a_person_on_another_device_and_merge_what_it_was_known_as() {
+fn identify_a_person_on_another_device_and_merge_its_anonymous_profile() {
     let home = home();
     let gateway = home.serve();
     let ann = whom(&gateway, &about(ANN));

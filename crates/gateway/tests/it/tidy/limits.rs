@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use gateway::{limits as ours, quota::Limits, settings::Connections};
+use gateway::{capacity::rate_limit::RateLimit, limits as ours, settings::Connections};
 use profile_protocol::limits as protocol;
-use profile_store::limits as store;
+use profile_store::{engine::limits as engine, limits as store};
 
 use super::{assert_none, section};
 
-/// How a row begins, and what has to stand in it. A row without values tells of
-/// bounds that are another's: the HTTP library's.
-type Row = (&'static str, Vec<String>);
+/// The start of a row and its values. A row without values is for bounds of the HTTP library.
+type LimitRow = (&'static str, Vec<String>);
 
 /// A number, with a comma before each three digits.
 fn count(number: usize) -> String {
@@ -37,22 +36,22 @@ fn time(duration: Duration) -> String {
 
 /// How much there is together, and of one company.
 fn budget(most: usize) -> Vec<String> {
-    let part = bytes(most / ours::COMPANY_PARTS);
+    let part = bytes(most / ours::COMPANY_PORTIONS);
     vec![format!("{} together", bytes(most)), format!("{part} of one company")]
 }
 
-/// The same of bodies, told from others by how large they are.
+/// The same for bodies, by their size.
 fn body_budget(most: usize) -> Vec<String> {
     [budget(most), vec![bytes(ours::BODY_FREE_BYTES)]].concat()
 }
 
-fn of_requests() -> Vec<Row> {
-    let Limits { burst, steady } = Limits::default();
+fn of_requests() -> Vec<LimitRow> {
+    let RateLimit { burst, steady } = ours::CLIENT_RATE_LIMIT;
     let api = [ours::API_SMALL, ours::API_MEDIUM, ours::API_LARGE];
     let [small, medium, large] = api.map(|limits| limits.burst.to_string());
     let [few, some, many] = api.map(|limits| limits.steady.to_string());
     let steady = count(usize::try_from(steady.get()).unwrap());
-    let gathering = store::GENERATION_BYTES + store::GENERATION_BYTES / store::GENERATION_AHEAD;
+    let gathering = engine::MEMTABLE_BYTES + engine::MEMTABLE_BYTES / engine::AHEAD_DIVISOR;
     vec![
         (
             "requests of one company to `/client/profiles`",
@@ -69,11 +68,14 @@ fn of_requests() -> Vec<Row> {
             ],
         ),
         ("requests sent before earlier ones", vec![]),
-        ("requests waiting to be stored", vec![count(store::QUEUE)]),
+        (
+            "requests waiting to be stored",
+            vec![format!("{} of one company", count(store::COMPANY_QUEUE))],
+        ),
         (
             "changes in memory and in the journal",
             vec![
-                format!("{} being settled", bytes(store::GENERATION_BYTES)),
+                format!("{} in checkpoint", bytes(engine::MEMTABLE_BYTES)),
                 format!("{} gathering", bytes(gathering)),
             ],
         ),
@@ -85,11 +87,11 @@ fn of_requests() -> Vec<Row> {
             "profiles that one request looks up",
             vec![format!("{} addresses", protocol::PATCHED_EMAILS)],
         ),
-        ("faults told of one request", vec![count(protocol::VIOLATIONS)]),
+        ("faults reported for one request", vec![count(protocol::VIOLATIONS)]),
     ]
 }
 
-fn of_connections() -> Vec<Row> {
+fn of_connections() -> Vec<LimitRow> {
     let standard = Connections::default();
     let others = ours::OTHER_FILES;
     vec![
@@ -106,14 +108,14 @@ fn of_connections() -> Vec<Row> {
         ("head of a request", vec![]),
         (
             "from the first byte of a request",
-            vec![time(standard.patience()), time(standard.import_patience())],
+            vec![time(standard.request_deadline()), time(standard.import_deadline())],
         ),
         ("a closed connection", vec![time(ours::DISCONNECT_TIMEOUT)]),
         ("shutting down", vec![time(ours::SHUTDOWN_TIMEOUT)]),
     ]
 }
 
-fn of_bodies() -> Vec<Row> {
+fn of_bodies() -> Vec<LimitRow> {
     let standard = Connections::default();
     let largest = |bytes| vec![format!("{} bytes before and after decoding", count(bytes))];
     vec![
@@ -148,7 +150,7 @@ fn of_bodies() -> Vec<Row> {
     ]
 }
 
-fn of_profiles() -> Vec<Row> {
+fn of_profiles() -> Vec<LimitRow> {
     vec![
         (
             "properties of a profile",
@@ -174,8 +176,8 @@ fn of_profiles() -> Vec<Row> {
     ]
 }
 
-fn of_the_rest() -> Vec<Row> {
-    let patience = time(Connections::default().import_patience());
+fn of_the_rest() -> Vec<LimitRow> {
+    let deadline = time(Connections::default().import_deadline());
     vec![
         ("bulk imports, read", budget(ours::IMPORT_BYTES)),
         (
@@ -185,7 +187,15 @@ fn of_the_rest() -> Vec<Row> {
                 format!("wait for {}", time(ours::IMPORT_WAIT)),
             ],
         ),
-        ("an import that takes longer than the", vec![format!("the {patience} above")]),
+        (
+            "bodies of 32 KiB and more",
+            vec![
+                bytes(ours::LARGE_BODY_BYTES),
+                format!("{}, and 1", ours::LARGE_BODIES_AT_ONCE),
+                format!("wait for {}", time(ours::LARGE_BODY_WAIT)),
+            ],
+        ),
+        ("an import that takes longer than the", vec![format!("the {deadline} above")]),
         ("bulk imports kept", vec![count(store::IMPORTS)]),
         ("rows of a bulk import", vec![count(ours::IMPORT_ROWS_WAITING)]),
         (

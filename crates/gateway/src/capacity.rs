@@ -1,0 +1,9 @@
+//! Capacity: how much of the gateway one company may use, and all companies together.
+//!
+//! The numbers stand in [`crate::limits`]; the files here enforce them.
+
+pub mod rate_limit;
+pub mod rate_limiter;
+
+pub(crate) mod body_budget;
+pub(crate) mod company_slots;

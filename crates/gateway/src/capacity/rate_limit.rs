@@ -1,0 +1,31 @@
+//! A rate limit: how many requests are allowed in each of two windows.
+
+use std::num::NonZeroU32;
+
+/// How many requests a company may send in each of its two windows.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct RateLimit {
+    /// Requests in one [`BURST_WINDOW`](crate::limits::BURST_WINDOW).
+    pub burst: NonZeroU32,
+    /// Requests in one [`STEADY_WINDOW`](crate::limits::STEADY_WINDOW).
+    pub steady: NonZeroU32,
+}
+
+impl RateLimit {
+    /// A limit from constants. Zero fails to compile.
+    pub(crate) const fn constant(burst: u32, steady: u32) -> RateLimit {
+        RateLimit {
+            burst: NonZeroU32::new(burst).expect("a limit is not zero"),
+            steady: NonZeroU32::new(steady).expect("a limit is not zero"),
+        }
+    }
+
+    /// This limit multiplied by `factor`.
+    #[must_use]
+    pub fn times(self, factor: NonZeroU32) -> RateLimit {
+        RateLimit {
+            burst: self.burst.saturating_mul(factor),
+            steady: self.steady.saturating_mul(factor),
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The endpoint for browsers and apps: `POST /client/profiles`.
+
+pub mod exchange_token;
+
+pub(crate) mod profiles;
+pub(crate) mod signed_identity;

@@ -1,0 +1,126 @@
+//! `POST /client/profiles`: creates a profile, or updates the profile that the identifiers name.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{Method, header},
+    web::{Data, Payload},
+};
+use profile_protocol::{CompanyId, ProfileId, ProfileRequest, Revision, Violations};
+use profile_store::{Outcome, StoreError};
+
+use crate::{
+    capacity::body_budget::BodyKind,
+    http::{
+        admission, body,
+        cors::Cors,
+        error_response::error_response,
+        refusal::Refusal,
+        response::{METHODS, Onsite, ResponseContext},
+    },
+    state::GatewayState,
+    submission,
+};
+
+/// Serves every method on the path.
+///
+/// The response to a stored request is an empty 202: the caller is a browser with a public key and
+/// must not learn what the store already contains.
+pub(crate) async fn client_profiles(
+    request: HttpRequest,
+    mut payload: Payload,
+    gateway: Data<GatewayState>,
+) -> HttpResponse {
+    let mut reply = ResponseContext {
+        cors: Cors::from_request(&request),
+        media_type: admission::answer_media_type(request.headers(), &gateway),
+        rate_limit_status: None,
+    };
+    let answer = match *request.method() {
+        Method::POST => upsert(&request, &mut payload, &gateway, &mut reply).await,
+        Method::OPTIONS => preflight(&request, &gateway, &mut reply),
+        _ => Err(Refusal::Method { allowed: METHODS.to_owned() }),
+    };
+    match answer {
+        Ok(answer) => answer,
+        Err(refusal) => error_response(&request, payload, &gateway, &reply, &refusal).await,
+    }
+}
+
+/// Serves every other path.
+pub(crate) async fn unknown_path(
+    request: HttpRequest,
+    payload: Payload,
+    gateway: Data<GatewayState>,
+) -> HttpResponse {
+    let media_type = admission::answer_media_type(request.headers(), &gateway);
+    let reply =
+        ResponseContext { cors: Cors::from_request(&request), media_type, rate_limit_status: None };
+    error_response(&request, payload, &gateway, &reply, &Refusal::UnknownPath).await
+}
+
+/// The order of these lines is the order of checks that docs/PROTOCOL.md promises.
+async fn upsert(
+    request: &HttpRequest,
+    payload: &mut Payload,
+    gateway: &Data<GatewayState>,
+    reply: &mut ResponseContext,
+) -> Result<HttpResponse, Refusal> {
+    let headers = request.headers();
+    let company = admission::company(request, gateway)?;
+    reply.cors = Cors::for_company(request, &company).inspect_err(|_| reply.cors = Cors::Closed)?;
+    reply.rate_limit_status = Some(admission::charge(&company, gateway)?);
+    let revision = admission::revision(headers, gateway)?;
+    admission::media_type(headers)?;
+    let encoding = admission::content_encoding(headers)?;
+    let kind = BodyKind::Client;
+    let read = body::read(headers, payload, encoding, kind, &company.id, gateway);
+    let body = read.await?;
+    let parse = timed_parse(gateway, revision);
+    let (parsed, permit) = body.parse(gateway, &company.id, parse).await?;
+    let submission = submission::from_client(gateway, &company, headers, parsed)?;
+    let outcome = submission::store(gateway, submission, permit).await?;
+
+    let onsite = headers.get("x-klaviyo-onsite").is_some_and(|value| value == "1");
+    Ok(reply.accepted(if onsite { exchange(gateway, &company.id, &outcome)? } else { None }))
+}
+
+/// A parser of the body that records how long it takes.
+fn timed_parse(
+    gateway: &Data<GatewayState>,
+    revision: Revision,
+) -> impl FnOnce(&[u8]) -> Result<ProfileRequest, Violations> + Send + use<> {
+    let gateway = Data::clone(gateway);
+    move |bytes| {
+        let start = gateway.clock.elapsed();
+        let parsed = ProfileRequest::parse(bytes, revision);
+        gateway.metrics.parsed(gateway.clock.elapsed().saturating_sub(start));
+        parsed
+    }
+}
+
+/// An exchange token for the profile. A request that names no profile gets a token for an unused
+/// id, so that the response does not show whether a profile exists.
+fn exchange(
+    gateway: &GatewayState,
+    company: &CompanyId,
+    outcome: &Outcome,
+) -> Result<Option<Onsite>, Refusal> {
+    let id = outcome.survivor.unwrap_or(ProfileId::from_bits(0));
+    let token = gateway.exchange().seal(company, id, gateway.clock.unix_seconds());
+    let exchange_id = token.or(Err(Refusal::Store(StoreError::Unavailable)))?;
+    Ok(Some(Onsite { exchange_id, should_clear_cookie: false }))
+}
+
+/// A browser sends a preflight before the request of a page. The company may be invalid here; the
+/// response to the actual request then says so.
+fn preflight(
+    request: &HttpRequest,
+    gateway: &GatewayState,
+    reply: &mut ResponseContext,
+) -> Result<HttpResponse, Refusal> {
+    if let Ok(company) = admission::company(request, gateway) {
+        reply.cors =
+            Cors::for_company(request, &company).inspect_err(|_| reply.cors = Cors::Closed)?;
+    }
+    Ok(reply.preflight(request.headers().get(header::ACCESS_CONTROL_REQUEST_HEADERS)))
+}

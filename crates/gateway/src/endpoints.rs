@@ -1,0 +1,140 @@
+//! The table of endpoints under `/api`: paths, methods, scopes and rate limits.
+//!
+//! Routes, checks and the `OpenAPI` document are made from these rows.
+
+use actix_web::http::Method;
+
+use crate::{capacity::rate_limit::RateLimit, limits, tenants::scope::KeyScope};
+
+/// An endpoint under `/api`.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Endpoint {
+    CreateBulkImport,
+    CreateProfile,
+    DeleteProfile,
+    ExplainProfile,
+    GetBulkImport,
+    GetProfile,
+    ImportProfile,
+    ListBulkImportErrors,
+    ListBulkImportProfileIds,
+    ListBulkImportProfiles,
+    ListBulkImports,
+    ListHistory,
+    ListOutcomes,
+    ListProfiles,
+    MergeProfiles,
+    UnmergeProfile,
+    UpdateProfile,
+}
+
+/// One row of the table of endpoints.
+#[derive(Clone, Debug)]
+pub(crate) struct EndpointRow {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) method: Method,
+    /// The path, without a trailing slash.
+    pub(crate) path: &'static str,
+    pub(crate) scope: KeyScope,
+    pub(crate) limits: RateLimit,
+    /// A one-line description.
+    pub(crate) summary: &'static str,
+}
+
+const fn row(
+    endpoint: Endpoint,
+    method: Method,
+    path: &'static str,
+    scope: KeyScope,
+    limits: RateLimit,
+    summary: &'static str,
+) -> EndpointRow {
+    EndpointRow { endpoint, method, path, scope, limits, summary }
+}
+
+const PROFILE: &str = "/api/profiles/{id}";
+const PROFILES: &str = "/api/profiles";
+const IMPORTS: &str = "/api/profile-bulk-import-jobs";
+const IMPORT: &str = "/api/profile-bulk-import-jobs/{id}";
+const IMPORTED: &str = "/api/profile-bulk-import-jobs/{id}/profiles";
+const IMPORTED_IDS: &str = "/api/profile-bulk-import-jobs/{id}/relationships/profiles";
+const IMPORT_ERRORS: &str = "/api/profile-bulk-import-jobs/{id}/import-errors";
+
+/// Every endpoint.
+pub(crate) static ENDPOINTS: [EndpointRow; 17] = {
+    use Endpoint as E;
+    use KeyScope::{DataPrivacyWrite as Privacy, ProfilesRead as Read, ProfilesWrite as Write};
+    const GET: Method = Method::GET;
+    const POST: Method = Method::POST;
+    const L: RateLimit = limits::API_LARGE;
+    const M: RateLimit = limits::API_MEDIUM;
+    const S: RateLimit = limits::API_SMALL;
+    [
+        row(E::ListProfiles, GET, PROFILES, Read, L, "List profiles"),
+        row(E::CreateProfile, POST, PROFILES, Write, L, "Create a profile"),
+        row(E::GetProfile, GET, PROFILE, Read, L, "Get a profile"),
+        row(E::UpdateProfile, Method::PATCH, PROFILE, Write, L, "Update a profile"),
+        row(E::ListHistory, GET, "/api/profiles/{id}/history", Read, L, "The history of a profile"),
+        row(E::ImportProfile, POST, "/api/profile-import", Write, L, "Create or update a profile"),
+        row(
+            E::MergeProfiles,
+            POST,
+            "/api/profile-merge",
+            Write,
+            M,
+            "Merge one profile into another",
+        ),
+        row(E::UnmergeProfile, POST, "/api/profile-unmerge", Write, M, "Undo a merge"),
+        row(
+            E::ExplainProfile,
+            POST,
+            "/api/profile-explain",
+            Read,
+            L,
+            "Explain what a request would do, without writing",
+        ),
+        row(
+            E::ListOutcomes,
+            GET,
+            "/api/outcomes",
+            Read,
+            L,
+            "The result of every request, in order",
+        ),
+        row(
+            E::DeleteProfile,
+            POST,
+            "/api/data-privacy-deletion-jobs",
+            Privacy,
+            S,
+            "Erase a profile and all its data",
+        ),
+        row(E::CreateBulkImport, POST, IMPORTS, Write, M, "Create or update many profiles"),
+        row(E::ListBulkImports, GET, IMPORTS, Read, M, "List bulk imports"),
+        row(E::GetBulkImport, GET, IMPORT, Read, M, "Get a bulk import"),
+        row(
+            E::ListBulkImportProfiles,
+            GET,
+            IMPORTED,
+            Read,
+            M,
+            "List the profiles of a bulk import",
+        ),
+        row(
+            E::ListBulkImportProfileIds,
+            GET,
+            IMPORTED_IDS,
+            Read,
+            M,
+            "List the ids of the profiles of a bulk import",
+        ),
+        row(
+            E::ListBulkImportErrors,
+            GET,
+            IMPORT_ERRORS,
+            Read,
+            M,
+            "List the errors of a bulk import",
+        ),
+    ]
+};

@@ -1,0 +1,13 @@
+//! HTTP: the checks before a body is read, bodies, and what every answer carries.
+
+pub mod cors;
+pub mod encoding;
+pub mod refusal;
+pub mod response;
+
+pub(crate) mod admission;
+pub(crate) mod auth;
+pub(crate) mod body;
+pub(crate) mod deadline;
+pub(crate) mod error_response;
+pub(crate) mod large_body;

@@ -1,0 +1,111 @@
+//! Admission: the checks before the body of a request is read, in order.
+
+use std::{borrow::Cow, str::FromStr, sync::Arc};
+
+use actix_web::{
+    HttpRequest,
+    http::header::{self, HeaderMap, HeaderName},
+};
+use profile_protocol::{RequestedRevision, Revision};
+
+use crate::{
+    capacity::rate_limiter::{RateLimitDecision, RateLimitStatus},
+    http::{
+        encoding::ContentEncoding,
+        refusal::{InvalidCompany, Refusal},
+    },
+    state::GatewayState,
+    tenants::directory::Company,
+};
+
+const REVISION: HeaderName = HeaderName::from_static("revision");
+
+/// The company that the query names.
+pub(crate) fn company(
+    request: &HttpRequest,
+    gateway: &GatewayState,
+) -> Result<Arc<Company>, Refusal> {
+    let id = company_id(request.query_string()).map_err(Refusal::Company)?;
+    gateway.companies.find(&id).ok_or(Refusal::Company(InvalidCompany::Unknown))
+}
+
+fn company_id(query: &str) -> Result<Cow<'_, str>, InvalidCompany> {
+    let pairs = form_urlencoded::parse(query.as_bytes());
+    let mut ids = pairs.filter(|(name, _)| name == "company_id").map(|(_, id)| id);
+    match (ids.next(), ids.next()) {
+        (None, _) => Err(InvalidCompany::Missing),
+        (Some(id), None) if id.is_empty() => Err(InvalidCompany::Missing),
+        (Some(id), None) => Ok(id),
+        (Some(_), Some(_)) => Err(InvalidCompany::Repeated),
+    }
+}
+
+/// Charges the request to both rate-limit windows of the company.
+pub(crate) fn charge(
+    company: &Company,
+    gateway: &GatewayState,
+) -> Result<RateLimitStatus, Refusal> {
+    admitted(gateway.client_rate_limiter.charge(
+        &company.id,
+        company.limits,
+        gateway.clock.elapsed(),
+    ))
+}
+
+/// The rate-limit status, unless a window is exhausted.
+pub(crate) fn admitted(decision: RateLimitDecision) -> Result<RateLimitStatus, Refusal> {
+    match decision {
+        RateLimitDecision::Admitted(status) => Ok(status),
+        RateLimitDecision::Throttled { retry_after_seconds } => {
+            Err(Refusal::Throttled { retry_after_seconds })
+        }
+    }
+}
+
+/// The revision of the request.
+pub(crate) fn revision(headers: &HeaderMap, gateway: &GatewayState) -> Result<Revision, Refusal> {
+    if !headers.contains_key(REVISION) {
+        return Err(Refusal::RevisionMissing);
+    }
+    // A header that is repeated or not text is not a date, and the parser reports it as malformed.
+    let asked = RequestedRevision::from_str(only(headers, &REVISION).unwrap_or("").trim());
+    let asked = asked.map_err(Refusal::RevisionMalformed)?;
+    asked.resolve(gateway.clock.today()).map_err(Refusal::RevisionUnavailable)
+}
+
+/// The media type of the response: that of the revision, or of the newest revision if the request
+/// names none that exists.
+pub(crate) fn answer_media_type(headers: &HeaderMap, gateway: &GatewayState) -> &'static str {
+    revision(headers, gateway).unwrap_or(Revision::LATEST).media_type()
+}
+
+/// Checks that the media type of the body is supported.
+pub(crate) fn media_type(headers: &HeaderMap) -> Result<(), Refusal> {
+    let sent = only(headers, &header::CONTENT_TYPE);
+    let essence = sent.and_then(|sent| sent.split(';').next()).unwrap_or("").trim();
+    let supported = ["application/json", "application/vnd.api+json"];
+    if supported.iter().any(|supported| supported.eq_ignore_ascii_case(essence)) {
+        Ok(())
+    } else {
+        Err(Refusal::MediaType)
+    }
+}
+
+/// The content coding of the body.
+pub(crate) fn content_encoding(headers: &HeaderMap) -> Result<ContentEncoding, Refusal> {
+    if !headers.contains_key(header::CONTENT_ENCODING) {
+        return Ok(ContentEncoding::default());
+    }
+    let coding = only(headers, &header::CONTENT_ENCODING).and_then(|coding| coding.parse().ok());
+    coding.ok_or(Refusal::ContentCoding)
+}
+
+/// The value of a header that occurs exactly once. With several values, choosing one would be a
+/// guess, and a proxy on the way may choose another one.
+pub(crate) fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
+    let mut sent = headers.get_all(name);
+    match (sent.next(), sent.next()) {
+        (Some(one), None) => one.to_str().ok(),
+        _ => None,
+    }
+}

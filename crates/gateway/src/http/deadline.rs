@@ -1,0 +1,287 @@
+//! Request deadlines: how long a connection may extension a request or a response incomplete.
+//!
+//! The server has timers for the first head on a connection, for a body while it is read, and for
+//! an idle connection. None of them runs while a later head trickles in, while the rest of a
+//! refused body continues without end, or while a client does not read its response. Without a
+//! deadline each of these keeps the connection open for ever.
+
+use std::{
+    future::Future,
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::{Instant, Sleep, sleep},
+};
+
+/// Longer than any connection lasts.
+const NEVER: Duration = Duration::from_hours(365 * 24);
+
+/// How long a request or a response on a connection may stay incomplete.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RequestDeadline {
+    /// The deadline of every connection.
+    pub(crate) usual: Duration,
+    /// The deadline after an extension. It is not shorter than `usual`.
+    pub(crate) granted: Duration,
+}
+
+/// Extends the deadline of one connection, from the call of `grant` until the connection closes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct DeadlineExtension {
+    granted: Arc<AtomicBool>,
+}
+
+impl DeadlineExtension {
+    pub(crate) fn grant(&self) {
+        self.granted.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A stream that fails when too much time passes between the first byte of a request and the first
+/// byte of its response, or while the client does not read a response.
+#[derive(Debug)]
+pub(crate) struct DeadlineStream<S> {
+    stream: S,
+    deadline: RequestDeadline,
+    extension: DeadlineExtension,
+    timer: Pin<Box<Sleep>>,
+    began: Instant,
+    /// Whether a request was received and not yet answered, or a response was not yet read.
+    waiting: bool,
+}
+
+impl<S> DeadlineStream<S> {
+    pub(crate) fn new(stream: S, deadline: RequestDeadline) -> DeadlineStream<S> {
+        let timer = Box::pin(sleep(deadline.usual));
+        let began = Instant::now();
+        DeadlineStream {
+            stream,
+            deadline,
+            extension: DeadlineExtension::default(),
+            timer,
+            began,
+            waiting: false,
+        }
+    }
+
+    /// A handle to the deadline extension of this connection.
+    pub(crate) fn extension(&self) -> DeadlineExtension {
+        self.extension.clone()
+    }
+
+    fn wait(&mut self) {
+        if !self.waiting {
+            self.waiting = true;
+            self.began = Instant::now();
+            let end = self.end();
+            self.timer.as_mut().reset(end);
+        }
+    }
+
+    fn end(&self) -> Instant {
+        let RequestDeadline { usual, granted } = self.deadline;
+        let longer = self.extension.granted.load(Ordering::Relaxed);
+        self.began + if longer { granted } else { usual }
+    }
+
+    /// Whether the deadline has passed. Registers the task to be woken when it does.
+    fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
+        if !self.waiting || self.timer.as_mut().poll(cx).is_pending() {
+            return false;
+        }
+        // An extension can only be granted while the timer runs.
+        let end = self.end();
+        if self.timer.deadline() < end {
+            self.timer.as_mut().reset(end);
+            return self.timer.as_mut().poll(cx).is_ready();
+        }
+        true
+    }
+
+    /// The result of an operation that is not ready: pending, or timed out.
+    fn pending<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        if self.is_over(cx) { timed_out() } else { Poll::Pending }
+    }
+
+    /// The result of a write.
+    fn written<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if written.is_pending() {
+            self.wait();
+            return self.pending(cx);
+        }
+        if self.waiting {
+            self.waiting = false;
+            // A timer that fires on an idle connection would wake the server, which would count
+            // that as activity.
+            self.timer.as_mut().reset(Instant::now() + NEVER);
+        }
+        written
+    }
+}
+
+fn timed_out<T>() -> Poll<io::Result<T>> {
+    Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for DeadlineStream<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buffer.filled().len();
+        match Pin::new(&mut this.stream).poll_read(cx, buffer) {
+            Poll::Ready(Ok(())) if before < buffer.filled().len() => {
+                this.wait();
+                // A client that never pauses is bound by the deadline, too.
+                let is_over = this.timer.is_elapsed() && this.is_over(cx);
+                if is_over { timed_out() } else { Poll::Ready(Ok(())) }
+            }
+            Poll::Pending => this.pending(cx),
+            ended @ Poll::Ready(_) => ended,
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for DeadlineStream<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write(cx, bytes);
+        this.written(cx, written)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write_vectored(cx, slices);
+        this.written(cx, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
+        runtime::Builder,
+    };
+
+    use super::*;
+
+    const DEADLINE: Duration = Duration::from_secs(45);
+
+    /// Runs with paused time, which advances when all tasks wait.
+    fn run<F: Future<Output = ()>>(
+        test: impl FnOnce(DuplexStream, DeadlineStream<DuplexStream>) -> F,
+    ) {
+        let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
+        runtime.unwrap().block_on(async {
+            let (theirs, ours) = duplex(64);
+            let deadline = RequestDeadline { usual: DEADLINE, granted: 2 * DEADLINE };
+            test(theirs, DeadlineStream::new(ours, deadline)).await;
+        });
+    }
+
+    fn broke<T>(result: io::Result<T>) -> bool {
+        result.is_err_and(|error| error.kind() == io::ErrorKind::TimedOut)
+    }
+
+    #[test]
+    fn an_idle_connection_has_no_deadline() {
+        run(|mut theirs, mut ours| async move {
+            for _ in 0..3 {
+                sleep(2 * DEADLINE).await;
+                theirs.write_all(b"question").await.unwrap();
+                sleep(DEADLINE / 2).await;
+                assert_eq!(ours.read(&mut [0; 64]).await.unwrap(), 8);
+                ours.write_all(b"answer").await.unwrap();
+                assert_eq!(theirs.read(&mut [0; 64]).await.unwrap(), 6);
+            }
+        });
+    }
+
+    #[test]
+    fn a_request_that_trickles_in_closes_the_connection() {
+        run(|mut theirs, mut ours| async move {
+            let began = Instant::now();
+            let trickle = async {
+                while theirs.write_all(b"x").await.is_ok() {
+                    sleep(Duration::from_secs(1)).await;
+                }
+            };
+            let take = async {
+                loop {
+                    if let Err(error) = ours.read(&mut [0; 64]).await {
+                        drop(ours);
+                        return error;
+                    }
+                }
+            };
+            let (error, ()) = tokio::join!(take, trickle);
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+            assert!(began.elapsed() < DEADLINE + Duration::from_secs(3));
+        });
+    }
+
+    #[test]
+    fn a_response_that_is_not_read_closes_the_connection() {
+        run(|theirs, mut ours| async move {
+            let began = Instant::now();
+            assert!(broke(ours.write_all(&[b'x'; 65]).await));
+            assert!((DEADLINE..DEADLINE * 2).contains(&began.elapsed()));
+            drop(theirs);
+        });
+    }
+
+    #[test]
+    fn an_extension_lasts_as_long_as_granted_and_no_longer() {
+        run(|mut theirs, mut ours| async move {
+            theirs.write_all(b"import").await.unwrap();
+            assert_eq!(ours.read(&mut [0; 64]).await.unwrap(), 6);
+            let began = Instant::now();
+            ours.extension().grant();
+            // Data that arrives after the usual deadline is not lost.
+            let late = async {
+                sleep(DEADLINE + DEADLINE / 2).await;
+                theirs.write_all(b"more").await.unwrap();
+            };
+            let mut buffer = [0; 64];
+            let (read, ()) = tokio::join!(ours.read(&mut buffer), late);
+            assert_eq!(buffer[..read.unwrap()], *b"more");
+            assert!(broke(ours.read(&mut [0; 64]).await));
+            assert!((2 * DEADLINE..3 * DEADLINE).contains(&began.elapsed()));
+        });
+    }
+}

@@ -1,0 +1,224 @@
+//! Responses: the headers and documents that all responses have in common.
+
+use std::borrow::Cow;
+
+use actix_web::{
+    HttpResponse, HttpResponseBuilder,
+    http::{
+        StatusCode,
+        header::{self, HeaderName, HeaderValue},
+    },
+};
+use schemars::JsonSchema;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::{
+    capacity::rate_limiter::RateLimitStatus,
+    http::{
+        auth,
+        cors::Cors,
+        encoding::ContentEncoding,
+        refusal::{ErrorEntry, Refusal},
+    },
+};
+
+const RATELIMIT_LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
+const RATELIMIT_REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
+const RATELIMIT_RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
+
+/// The methods of the client path.
+pub(crate) const METHODS: &str = "POST, OPTIONS";
+
+/// The context of a response. The checks of a request fill it in.
+#[derive(Debug)]
+pub struct ResponseContext {
+    /// What a page may read of the response.
+    pub cors: Cors,
+    /// The media type of a document.
+    pub media_type: &'static str,
+    /// The rate-limit status of the company, once the request was charged.
+    pub rate_limit_status: Option<RateLimitStatus>,
+}
+
+impl ResponseContext {
+    /// The response to a stored request: empty, or the document for pages with the original's own
+    /// script.
+    pub fn accepted(&self, onsite: Option<Onsite>) -> HttpResponse {
+        let mut builder = HttpResponse::build(StatusCode::ACCEPTED);
+        self.rate_limit_status(&mut builder);
+        match onsite {
+            Some(onsite) => self.finish(self.json(builder, &OnsiteDocument { meta: onsite })),
+            None => self.finish(builder.finish()),
+        }
+    }
+
+    /// The response to a request to the server API that succeeded.
+    pub(crate) fn answered(&self, status: StatusCode, body: Option<Vec<u8>>) -> HttpResponse {
+        let mut builder = HttpResponse::build(status);
+        // Personal data must not be cached.
+        builder.insert_header((header::CACHE_CONTROL, "no-store"));
+        self.rate_limit_status(&mut builder);
+        match body {
+            Some(body) => {
+                builder.insert_header((header::CONTENT_TYPE, self.media_type));
+                self.finish(builder.body(body))
+            }
+            None => self.finish(builder.finish()),
+        }
+    }
+
+    /// The response to a refused request.
+    pub fn refused(&self, refusal: &Refusal) -> HttpResponse {
+        let status = refusal.status();
+        let mut builder = HttpResponse::build(status);
+        if status != StatusCode::TOO_MANY_REQUESTS {
+            self.rate_limit_status(&mut builder);
+        }
+        if let Some(seconds) = refusal.retry_after_seconds() {
+            builder.insert_header((header::RETRY_AFTER, seconds));
+        }
+        if let Refusal::Method { allowed } = refusal {
+            builder.insert_header((header::ALLOW, allowed.as_str()));
+        }
+        if let Refusal::NotAuthenticated | Refusal::AuthenticationFailed = refusal {
+            builder.insert_header((header::WWW_AUTHENTICATE, auth::SCHEME));
+        }
+        if let Refusal::ContentCoding = refusal {
+            builder.insert_header((header::ACCEPT_ENCODING, ContentEncoding::ACCEPTED));
+        }
+        if refusal.closes() {
+            builder.force_close();
+        }
+        self.finish(self.json(builder, &ErrorDocument { errors: ErrorObject::all(refusal) }))
+    }
+
+    /// The response to a preflight.
+    pub fn preflight(&self, requested_headers: Option<&HeaderValue>) -> HttpResponse {
+        let mut builder = HttpResponse::build(StatusCode::NO_CONTENT);
+        builder.insert_header((header::ALLOW, METHODS));
+        self.cors.preflight(&mut builder, requested_headers);
+        self.finish(builder.finish())
+    }
+
+    fn rate_limit_status(&self, builder: &mut HttpResponseBuilder) {
+        if let Some(RateLimitStatus { limit, remaining, reset_seconds }) = self.rate_limit_status {
+            builder.insert_header((RATELIMIT_LIMIT, u64::from(limit)));
+            builder.insert_header((RATELIMIT_REMAINING, u64::from(remaining)));
+            builder.insert_header((RATELIMIT_RESET, reset_seconds));
+        }
+    }
+
+    fn json(&self, mut builder: HttpResponseBuilder, body: &impl Serialize) -> HttpResponse {
+        builder.insert_header((header::CONTENT_TYPE, self.media_type));
+        builder.body(serde_json::to_vec(body).expect("the keys of a document are strings"))
+    }
+
+    /// Some clients look headers up by their exact title-case names.
+    fn finish(&self, mut response: HttpResponse) -> HttpResponse {
+        self.cors.expose(response.headers_mut());
+        let hardening = HeaderValue::from_static("nosniff");
+        response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, hardening);
+        response.head_mut().set_camel_case_headers(true);
+        response
+    }
+}
+
+/// The data for pages with the original's own script.
+#[derive(Debug, JsonSchema, Serialize)]
+pub struct Onsite {
+    /// An exchange token of the profile.
+    pub exchange_id: String,
+    /// Whether the page should discard its stored identity.
+    pub should_clear_cookie: bool,
+}
+
+/// The document for pages with the original's own script.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct OnsiteDocument {
+    meta: Onsite,
+}
+
+/// An error document.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct ErrorDocument {
+    errors: Vec<ErrorObject>,
+}
+
+/// An error object. All members are present, in this order, because a mobile client cannot read it
+/// otherwise.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct ErrorObject {
+    /// A UUID, different in every response.
+    id: String,
+    /// The status of the response.
+    status: u16,
+    /// The machine-readable code of the error.
+    code: &'static str,
+    /// The title of the error.
+    title: &'static str,
+    /// The detail of this occurrence, with the remedy.
+    detail: String,
+    source: ErrorSourceObject,
+    links: EmptyObject,
+    meta: ErrorMeta,
+}
+
+impl ErrorObject {
+    /// One error object for each error of the refusal.
+    pub(crate) fn all(refusal: &Refusal) -> Vec<ErrorObject> {
+        let status = refusal.status();
+        refusal.entries().into_iter().map(|entry| ErrorObject::from_entry(entry, status)).collect()
+    }
+
+    fn from_entry(entry: ErrorEntry, status: StatusCode) -> ErrorObject {
+        let ErrorEntry {
+            code,
+            title,
+            detail,
+            pointer,
+            header,
+            parameter,
+            reason,
+            duplicate_profile_id,
+        } = entry;
+        ErrorObject {
+            id: Uuid::new_v4().to_string(),
+            status: status.as_u16(),
+            code,
+            title,
+            detail,
+            source: ErrorSourceObject { pointer, header, parameter },
+            links: EmptyObject {},
+            meta: ErrorMeta {
+                reason,
+                duplicate_profile_id: duplicate_profile_id.map(|id| id.to_string()),
+            },
+        }
+    }
+}
+
+#[derive(JsonSchema, Serialize)]
+struct ErrorSourceObject {
+    /// A JSON pointer into the body.
+    pointer: String,
+    /// The header that caused the error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    header: Option<&'static str>,
+    /// The query parameter that caused the error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameter: Option<Cow<'static, str>>,
+}
+
+#[derive(JsonSchema, Serialize)]
+struct ErrorMeta {
+    /// The specific reason, if the wording of the detail is fixed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    /// The profile that already has the identifier.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duplicate_profile_id: Option<String>,
+}
+
+#[derive(JsonSchema, Serialize)]
+struct EmptyObject {}

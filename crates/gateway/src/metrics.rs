@@ -1,0 +1,477 @@
+//! Prometheus metrics.
+//!
+//! No label names a company or holds data from a client. All label values are compiled in, so the
+//! number of series is fixed. With a company label, a hundred thousand companies would be a hundred
+//! thousand series per metric, and the admin listener would disclose the customers.
+
+use std::{
+    fmt::{self, Write},
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder, text},
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+        info::Info,
+    },
+    registry::{Metric, Registry},
+};
+
+/// The effect of a request on its profile.
+#[expect(missing_docs, reason = "each variant is the name of its effect")]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum ProfileEffect {
+    Created,
+    Deleted,
+    Merged,
+    Unchanged,
+    Unidentified,
+    Unmerged,
+    Updated,
+}
+
+impl ProfileEffect {
+    const ALL: [ProfileEffect; 7] = [
+        ProfileEffect::Created,
+        ProfileEffect::Deleted,
+        ProfileEffect::Merged,
+        ProfileEffect::Unchanged,
+        ProfileEffect::Unidentified,
+        ProfileEffect::Unmerged,
+        ProfileEffect::Updated,
+    ];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            ProfileEffect::Created => "created",
+            ProfileEffect::Deleted => "deleted",
+            ProfileEffect::Merged => "merged",
+            ProfileEffect::Unchanged => "unchanged",
+            ProfileEffect::Unidentified => "unidentified",
+            ProfileEffect::Unmerged => "unmerged",
+            ProfileEffect::Updated => "updated",
+        }
+    }
+}
+
+impl EncodeLabelValue for ProfileEffect {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        encoder.write_str(self.as_str())
+    }
+}
+
+/// The result of a request for the caller.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+enum RequestOutcome {
+    Accepted,
+    Failed,
+    Refused,
+}
+
+impl EncodeLabelValue for RequestOutcome {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        encoder.write_str(match self {
+            RequestOutcome::Accepted => "accepted",
+            RequestOutcome::Failed => "failed",
+            RequestOutcome::Refused => "refused",
+        })
+    }
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct CodeLabel {
+    code: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct EffectLabel {
+    effect: ProfileEffect,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct OutcomeLabel {
+    outcome: RequestOutcome,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct VersionLabel {
+    version: &'static str,
+}
+
+/// The code that counts refusals whose code was not registered.
+const OTHER: &str = "other";
+
+/// All metrics of the gateway.
+///
+/// The series are looked up once, here. Counting a request costs a few atomic additions and
+/// allocates nothing.
+#[derive(Debug)]
+pub struct Metrics {
+    accepted: Counter,
+    commit: Histogram,
+    commit_batches: Counter,
+    commit_queue_depth: Gauge<u64, AtomicU64>,
+    effects: [(ProfileEffect, Counter); ProfileEffect::ALL.len()],
+    failed: Counter,
+    parse: Histogram,
+    // Invariant: sorted by code, and not empty.
+    refusals: Box<[(&'static str, Counter)]>,
+    refused: Counter,
+    registry: Registry,
+    store_bytes: Gauge<u64, AtomicU64>,
+}
+
+impl Metrics {
+    /// The media type of [`Metrics::render`].
+    pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+    /// Creates metrics that start at zero. `codes` are the codes of all refusals.
+    pub fn new(codes: &[&'static str]) -> Metrics {
+        let mut registry = Registry::default();
+        let info = Info::new(VersionLabel { version: env!("CARGO_PKG_VERSION") });
+        BUILD_INFO.add(&mut registry, info);
+        let requests = REQUESTS.register(&mut registry, Family::<OutcomeLabel, Counter>::default());
+        let requests = |outcome| requests.get_or_create_owned(&OutcomeLabel { outcome });
+        // Each bucket doubles the previous one: 1 µs to 8 ms, and 100 µs to 1.6 s.
+        let parse = Histogram::new(exponential_buckets(1e-6, 2.0, 14));
+        let commit = Histogram::new(exponential_buckets(1e-4, 2.0, 15));
+        Metrics {
+            accepted: requests(RequestOutcome::Accepted),
+            failed: requests(RequestOutcome::Failed),
+            refused: requests(RequestOutcome::Refused),
+            refusals: refusals(&mut registry, codes),
+            effects: effects(&mut registry),
+            parse: PARSE_SECONDS.register(&mut registry, parse),
+            commit: COMMIT_SECONDS.register(&mut registry, commit),
+            commit_batches: COMMIT_BATCHES.register(&mut registry, Counter::default()),
+            commit_queue_depth: COMMIT_QUEUE_DEPTH.register(&mut registry, Gauge::default()),
+            store_bytes: STORE_BYTES.register(&mut registry, Gauge::default()),
+            registry,
+        }
+    }
+
+    /// Counts an accepted request and its effect.
+    pub fn accepted(&self, effect: ProfileEffect) {
+        self.accepted.inc();
+        self.stored(effect);
+    }
+
+    /// Counts the effect of one row of a bulk request.
+    pub fn stored(&self, effect: ProfileEffect) {
+        if let Some((_, counter)) = self.effects.iter().find(|(counted, _)| *counted == effect) {
+            counter.inc();
+        }
+    }
+
+    /// Counts an accepted request without effect.
+    pub fn served(&self) {
+        self.accepted.inc();
+    }
+
+    /// Counts a request that failed through no fault of the caller.
+    pub fn failed(&self, code: &str) {
+        self.failed.inc();
+        self.refusal(code);
+    }
+
+    /// Counts a refused request.
+    pub fn refused(&self, code: &str) {
+        self.refused.inc();
+        self.refusal(code);
+    }
+
+    /// Records the time to parse and validate a body.
+    pub fn parsed(&self, took: Duration) {
+        self.parse.observe(took.as_secs_f64());
+    }
+
+    /// Records the time a request waited for its commit, including the queue.
+    pub fn committed(&self, took: Duration) {
+        self.commit.observe(took.as_secs_f64());
+    }
+
+    /// Sets the number of committed batches. It never decreases.
+    pub fn set_commit_batches(&self, batches: u64) {
+        self.commit_batches.inner().fetch_max(batches, Ordering::Relaxed);
+    }
+
+    /// Sets the number of requests that wait for a commit.
+    pub fn set_commit_queue_depth(&self, requests: u64) {
+        self.commit_queue_depth.set(requests);
+    }
+
+    /// Sets the disk usage of the store.
+    pub fn set_store_bytes(&self, bytes: u64) {
+        self.store_bytes.set(bytes);
+    }
+
+    /// Renders all metrics in the text format of [`Metrics::CONTENT_TYPE`].
+    pub fn render(&self) -> String {
+        let mut rendered = String::new();
+        // Writing to a string cannot fail.
+        let _ = text::encode(&mut rendered, &self.registry);
+        rendered
+    }
+
+    fn refusal(&self, code: &str) {
+        let find = |code| self.refusals.binary_search_by_key(&code, |(code, _)| *code);
+        let index = find(code).or_else(|_missing| find(OTHER));
+        if let Some((_, counter)) = index.ok().and_then(|index| self.refusals.get(index)) {
+            counter.inc();
+        }
+    }
+}
+
+fn refusals(registry: &mut Registry, codes: &[&'static str]) -> Box<[(&'static str, Counter)]> {
+    let family = REFUSALS.register(registry, Family::<CodeLabel, Counter>::default());
+    let mut codes = [codes, &[OTHER]].concat();
+    codes.sort_unstable();
+    codes.dedup();
+    let counter = |code| (code, family.get_or_create_owned(&CodeLabel { code }));
+    codes.into_iter().map(counter).collect()
+}
+
+fn effects(registry: &mut Registry) -> [(ProfileEffect, Counter); ProfileEffect::ALL.len()] {
+    let family = PROFILES.register(registry, Family::<EffectLabel, Counter>::default());
+    ProfileEffect::ALL.map(|effect| (effect, family.get_or_create_owned(&EffectLabel { effect })))
+}
+
+/// The name and the meaning of one metric.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct MetricEntry {
+    /// The name in Prometheus.
+    pub name: &'static str,
+    /// The type.
+    pub kind: MetricKind,
+    /// The labels, as in `{effect}`, or an empty text.
+    pub labels: &'static str,
+    /// The help text.
+    pub help: &'static str,
+}
+
+impl MetricEntry {
+    /// Registers a metric under this entry and returns a handle to it.
+    fn register<M: Clone + Metric>(self, registry: &mut Registry, metric: M) -> M {
+        self.add(registry, metric.clone());
+        metric
+    }
+
+    fn add(self, registry: &mut Registry, metric: impl Metric) {
+        // The encoder adds these suffixes, and a full stop to the help text.
+        let name = self.name.trim_end_matches(self.kind.suffix());
+        registry.register(name, self.help.trim_end_matches('.'), metric);
+    }
+}
+
+/// The type of a metric.
+#[expect(missing_docs, reason = "each variant is the name of its kind")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum MetricKind {
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+}
+
+impl MetricKind {
+    /// The name of the type in Prometheus.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            MetricKind::Counter => "counter",
+            MetricKind::Gauge => "gauge",
+            MetricKind::Histogram => "histogram",
+            MetricKind::Info => "info",
+        }
+    }
+
+    fn suffix(self) -> &'static str {
+        match self {
+            MetricKind::Counter => "_total",
+            MetricKind::Gauge | MetricKind::Histogram => "",
+            MetricKind::Info => "_info",
+        }
+    }
+}
+
+/// Every metric, in the order of [`Metrics::render`].
+pub const CATALOGUE: &[MetricEntry] = &[
+    BUILD_INFO,
+    REQUESTS,
+    REFUSALS,
+    PROFILES,
+    PARSE_SECONDS,
+    COMMIT_SECONDS,
+    COMMIT_BATCHES,
+    COMMIT_QUEUE_DEPTH,
+    STORE_BYTES,
+];
+
+/// The catalogue as the table in the documentation.
+pub fn catalogue_markdown() -> String {
+    let mut table = String::from("| Metric | Type | Meaning |\n|---|---|---|\n");
+    for MetricEntry { name, kind, labels, help } in CATALOGUE {
+        let kind = kind.as_str();
+        // Writing to a string cannot fail.
+        let _ = writeln!(table, "| `{name}{labels}` | {kind} | {help} |");
+    }
+    table
+}
+
+const BUILD_INFO: MetricEntry = MetricEntry {
+    name: "gateway_build_info",
+    kind: MetricKind::Info,
+    labels: "{version}",
+    help: "The version of the running program.",
+};
+
+const REQUESTS: MetricEntry = MetricEntry {
+    name: "gateway_requests_total",
+    kind: MetricKind::Counter,
+    labels: "{outcome}",
+    help: "Requests by outcome: accepted, refused because of the request, or failed because of \
+           the gateway.",
+};
+
+const REFUSALS: MetricEntry = MetricEntry {
+    name: "gateway_refusals_total",
+    kind: MetricKind::Counter,
+    labels: "{code}",
+    help: "Requests refused or failed, by error code.",
+};
+
+const PROFILES: MetricEntry = MetricEntry {
+    name: "gateway_profiles_total",
+    kind: MetricKind::Counter,
+    labels: "{effect}",
+    help: "Requests stored, by effect on the profile: created, updated, merged, unmerged, deleted, \
+           unchanged, or unidentified when no claim could be used.",
+};
+
+const PARSE_SECONDS: MetricEntry = MetricEntry {
+    name: "gateway_parse_seconds",
+    kind: MetricKind::Histogram,
+    labels: "",
+    help: "Time to parse and validate a body.",
+};
+
+const COMMIT_SECONDS: MetricEntry = MetricEntry {
+    name: "gateway_commit_seconds",
+    kind: MetricKind::Histogram,
+    labels: "",
+    help: "Time from submitting a request to the store until its result, including the queue.",
+};
+
+const COMMIT_BATCHES: MetricEntry = MetricEntry {
+    name: "gateway_commit_batches_total",
+    kind: MetricKind::Counter,
+    labels: "",
+    help: "Committed batches of client requests and import rows. The count of \
+           `gateway_commit_seconds` divided by this is the requests per batch.",
+};
+
+const COMMIT_QUEUE_DEPTH: MetricEntry = MetricEntry {
+    name: "gateway_commit_queue_depth",
+    kind: MetricKind::Gauge,
+    labels: "",
+    help: "Requests waiting to be committed.",
+};
+
+const STORE_BYTES: MetricEntry = MetricEntry {
+    name: "gateway_store_bytes",
+    kind: MetricKind::Gauge,
+    labels: "",
+    help: "Disk usage of the store, in bytes.",
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn has(rendered: &str, line: &str) {
+        assert!(rendered.lines().any(|other| other == line), "{line} is missing in:\n{rendered}");
+    }
+
+    #[test]
+    fn every_series_is_there_before_anything_happens() {
+        let rendered = Metrics::new(&["invalid", "throttled"]).render();
+        has(&rendered, "gateway_requests_total{outcome=\"accepted\"} 0");
+        has(&rendered, "gateway_requests_total{outcome=\"refused\"} 0");
+        has(&rendered, "gateway_requests_total{outcome=\"failed\"} 0");
+        has(&rendered, "gateway_refusals_total{code=\"invalid\"} 0");
+        has(&rendered, "gateway_refusals_total{code=\"throttled\"} 0");
+        has(&rendered, "gateway_refusals_total{code=\"other\"} 0");
+        for effect in ProfileEffect::ALL {
+            let effect = effect.as_str();
+            has(&rendered, &format!("gateway_profiles_total{{effect=\"{effect}\"}} 0"));
+        }
+        let version = env!("CARGO_PKG_VERSION");
+        has(&rendered, &format!("gateway_build_info{{version=\"{version}\"}} 1"));
+        assert!(rendered.ends_with("# EOF\n"));
+    }
+
+    #[test]
+    fn each_event_is_counted_once_in_each_metric() {
+        let metrics = Metrics::new(&["invalid", "throttled"]);
+        metrics.accepted(ProfileEffect::Created);
+        metrics.accepted(ProfileEffect::Merged);
+        metrics.refused("throttled");
+        metrics.failed("unheard of");
+        let rendered = metrics.render();
+        has(&rendered, "gateway_requests_total{outcome=\"accepted\"} 2");
+        has(&rendered, "gateway_profiles_total{effect=\"created\"} 1");
+        has(&rendered, "gateway_profiles_total{effect=\"merged\"} 1");
+        has(&rendered, "gateway_requests_total{outcome=\"refused\"} 1");
+        has(&rendered, "gateway_refusals_total{code=\"throttled\"} 1");
+        has(&rendered, "gateway_requests_total{outcome=\"failed\"} 1");
+        has(&rendered, "gateway_refusals_total{code=\"other\"} 1");
+        has(&rendered, "gateway_refusals_total{code=\"invalid\"} 0");
+    }
+
+    #[test]
+    fn times_and_levels_are_shown_in_base_units() {
+        let metrics = Metrics::new(&[]);
+        metrics.parsed(Duration::from_micros(3));
+        metrics.committed(Duration::from_millis(2));
+        metrics.set_commit_queue_depth(17);
+        metrics.set_commit_batches(3);
+        metrics.set_store_bytes(1 << 33);
+        let rendered = metrics.render();
+        has(&rendered, "gateway_parse_seconds_bucket{le=\"0.000002\"} 0");
+        has(&rendered, "gateway_parse_seconds_bucket{le=\"0.000004\"} 1");
+        has(&rendered, "gateway_parse_seconds_sum 0.000003");
+        has(&rendered, "gateway_commit_seconds_sum 0.002");
+        has(&rendered, "gateway_commit_queue_depth 17");
+        has(&rendered, "gateway_commit_batches_total 3");
+        has(&rendered, "gateway_store_bytes 8589934592");
+    }
+
+    #[test]
+    fn the_catalogue_says_what_is_rendered() {
+        let rendered = Metrics::new(&[]).render();
+        let described: Vec<&str> = rendered
+            .lines()
+            .filter(|line| line.starts_with("# HELP") || line.starts_with("# TYPE"))
+            .collect();
+        let expected: Vec<String> = CATALOGUE
+            .iter()
+            .flat_map(|entry| {
+                let name = entry.name.trim_end_matches(entry.kind.suffix());
+                let kind = entry.kind.as_str();
+                [format!("# HELP {name} {}", entry.help), format!("# TYPE {name} {kind}")]
+            })
+            .collect();
+        assert_eq!(described, expected);
+    }
+
+    #[test]
+    fn every_entry_is_a_row_of_the_table() {
+        let table = catalogue_markdown();
+        assert_eq!(table.lines().count(), CATALOGUE.len() + 2);
+        assert!(table.contains("| `gateway_refusals_total{code}` | counter | Requests refused"));
+    }
+}

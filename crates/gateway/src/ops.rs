@@ -1,0 +1,9 @@
+//! Operations: health, metrics, and the commands on a store that is not being served.
+
+pub mod admin;
+pub mod compaction;
+pub mod core_files;
+pub mod verify;
+
+pub(crate) mod data_directory;
+pub(crate) mod open_files;

@@ -1,0 +1,47 @@
+//! The data directory: created for its owner alone, and opened when a store is in it.
+
+use std::{
+    fs::{self, File},
+    io,
+    os::unix::fs::DirBuilderExt,
+    path::Path,
+};
+
+use profile_store::engine::{EngineError, SledEngine, SledOptions};
+
+/// Why a store that should exist could not be opened or read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataDirectoryError {
+    /// The directory holds no store.
+    #[error("there is no store in {path}")]
+    NoStore {
+        /// The directory.
+        path: String,
+    },
+    /// The store cannot be opened or read.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// Creates the directory with access for its owner only, unless it exists.
+pub(crate) fn create_private(directory: &Path) -> io::Result<()> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    // The new directory entry must survive a crash, as the files in the directory do.
+    let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty());
+    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// Opens the store in `directory`. Fails if the directory holds no store; never creates one.
+pub(crate) fn open_existing(
+    directory: &Path,
+    options: SledOptions,
+) -> Result<SledEngine, DataDirectoryError> {
+    if !directory.join("db").is_file() {
+        return Err(DataDirectoryError::NoStore { path: directory.display().to_string() });
+    }
+    Ok(SledEngine::open(directory, options)?)
+}

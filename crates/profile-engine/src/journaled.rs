@@ -1,0 +1,272 @@
+//! Makes an engine of a table: batches that are all or nothing, and commits that take no longer than
+//! one write to a file.
+//!
+//! A commit appends its batch to the journal and applies it to the open memtable. It waits for a sync
+//! of the journal, and for nothing else. Readers see the memtables above the table. When the open
+//! memtable is large enough it is closed, and the checkpointer, a thread of its own, puts its changes
+//! into the table, in the order of their keys and each key once. Then it flushes the table, and drops
+//! the memtable and its file of the journal. After a crash the journal is read again. It takes
+//! precedence over the table, which may have any part of the same changes already.
+//!
+//! - `journal` has the format of the records, and reads them again; `disk` has its files.
+//! - `group_commit` makes many commits durable by one sync.
+//! - `memtable` and `merged_view` have what is not in the table yet.
+//! - `checkpoint` moves it into the table; `progress` keeps commits from getting far ahead of that.
+//! - `failure` refuses all writes after the first that failed.
+//! - `session` is the asynchronous side: places, sessions and blocking threads.
+
+mod checkpoint;
+mod disk;
+mod failure;
+mod group_commit;
+mod journal;
+mod memtable;
+mod merged_view;
+mod progress;
+mod session;
+mod table;
+
+#[cfg(test)]
+#[cfg(feature = "model-check")]
+mod interleavings;
+#[cfg(test)]
+mod simulated_disk;
+#[cfg(test)]
+#[cfg(not(feature = "model-check"))]
+mod tests;
+
+use std::{
+    io, mem,
+    path::Path,
+    sync::{Arc, PoisonError},
+};
+
+use self::{
+    disk::{Directory, Disk},
+    failure::{Health, Operation},
+    group_commit::GroupCommit,
+    journal::Journal,
+    merged_view::{Chunk, Lookup, Memtables, merged},
+    progress::{CheckpointProgress, Closed},
+};
+use crate::{
+    Durability, EngineError, Key, Scan, Value, Write, limits,
+    sync::{
+        Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        thread::{self, JoinHandle},
+    },
+};
+
+pub(crate) use self::{progress::Pace, session::JournaledEngine, table::Table};
+
+/// A table with a journal before it. Its methods block.
+pub(crate) struct Journaled {
+    core: Arc<Core>,
+    checkpointer: Option<JoinHandle<()>>,
+}
+
+/// What commits, readers and the checkpointer have in common. A thread that takes several of the
+/// locks takes them in this order: journal, memtables, then those within the other fields.
+struct Core {
+    table: Box<dyn Table>,
+    disk: Arc<dyn Disk>,
+    journal: Mutex<Journal>,
+    memtables: RwLock<Memtables>,
+    group_commit: GroupCommit,
+    progress: CheckpointProgress,
+    health: Health,
+}
+
+impl Journaled {
+    /// Opens the journal in `directory` above `table`.
+    pub(crate) fn open(
+        table: Box<dyn Table>,
+        directory: &Path,
+        pace: Pace,
+    ) -> Result<Journaled, EngineError> {
+        Journaled::open_on(table, Arc::new(Directory::new(directory)), pace)
+    }
+
+    fn open_on(
+        table: Box<dyn Table>,
+        disk: Arc<dyn Disk>,
+        pace: Pace,
+    ) -> Result<Journaled, EngineError> {
+        let mut memtables = Memtables::default();
+        let journal = Journal::open(Arc::clone(&disk), |batch| memtables.open.apply(batch))?;
+        let closed = Closed { generation: journal.generation() - 1, memtable: memtables.close() };
+        // A process that ends again and again before its first checkpoint leaves more each time.
+        let is_much = 2 * pace.memtable_bytes < closed.memtable.bytes();
+        let core = Arc::new(Core {
+            table,
+            disk,
+            group_commit: GroupCommit::new(journal.file()),
+            journal: Mutex::new(journal),
+            memtables: RwLock::new(memtables),
+            progress: CheckpointProgress::new(closed.clone(), pace),
+            health: Health::new(),
+        });
+        if is_much && let Err(error) = core.checkpoint(&closed) {
+            // As in `drop`: dropping the table may block forever.
+            mem::forget(core);
+            return Err(error);
+        }
+        let running = Arc::clone(&core);
+        let thread = thread::Builder::new().name("checkpointer".into());
+        let checkpointer =
+            thread.spawn(move || running.run_checkpointer()).map_err(EngineError::Io)?;
+        Ok(Journaled { core, checkpointer: Some(checkpointer) })
+    }
+}
+
+impl Drop for Journaled {
+    /// Waits for the checkpointer, which ends early: what is not in the table is in the journal.
+    fn drop(&mut self) {
+        if !self.core.progress.stop() || self.core.health.is_poisoned() {
+            // A table that failed may block forever on what it could not write.
+            mem::forget(Arc::clone(&self.core));
+        } else if let Some(checkpointer) = self.checkpointer.take() {
+            drop(checkpointer.join());
+        }
+    }
+}
+
+impl Core {
+    fn journal(&self) -> MutexGuard<'_, Journal> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn memtables(&self) -> RwLockReadGuard<'_, Memtables> {
+        self.memtables.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn memtables_mut(&self) -> RwLockWriteGuard<'_, Memtables> {
+        self.memtables.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the memtables know of each key.
+    fn lookup(&self, keys: &[Key]) -> Vec<Lookup> {
+        let memtables = self.memtables();
+        keys.iter().map(|key| memtables.lookup(key)).collect()
+    }
+
+    /// The values of keys, from the memtables or else from the table. The memtables must be read
+    /// first: a change that is dropped from them meanwhile is in the table by then.
+    fn complete(
+        &self,
+        keys: &[Key],
+        found: Vec<Lookup>,
+    ) -> Result<Vec<Option<Value>>, EngineError> {
+        let value = |(key, found): (&Key, Lookup)| match found {
+            Lookup::Changed(value) => Ok(value),
+            Lookup::InTable => self.table.get(key),
+        };
+        keys.iter().zip(found).map(value).collect()
+    }
+
+    fn scan(&self, scan: &Scan) -> Result<Vec<(Key, Value)>, EngineError> {
+        let (mut found, mut rest) = (Vec::new(), scan.clone());
+        while 0 < rest.limit {
+            let above = self.memtables().chunk(&rest, limits::SCANNED_REMOVALS);
+            // As many more as the changes above may remove.
+            let limit = rest.limit.saturating_add(above.removals());
+            let below = self.table.scan(&Scan { limit, ..rest.clone() })?;
+            let below = Chunk::from_entries(below, limit);
+            let Chunk { changes, until } = merged(below, above, scan.order);
+            let entries = changes.into_iter().filter_map(|(key, value)| Some((key, value?)));
+            found.extend(entries.take(rest.limit));
+            if until.is_none() {
+                break;
+            }
+            rest.limit = scan.limit - found.len();
+            rest.after = until;
+        }
+        Ok(found)
+    }
+
+    /// Commits a batch. After an error nothing, or all, of the batch may be visible and survive.
+    fn commit(&self, batch: Vec<Write>, durability: Durability) -> Result<(), EngineError> {
+        self.health.require()?;
+        self.keep_pace()?;
+        let position = self.append(batch)?;
+        match durability {
+            Durability::Flushed => self.wait_until_durable(position),
+            Durability::Relaxed => Ok(()),
+        }
+    }
+
+    /// Waits while the checkpoint is behind.
+    fn keep_pace(&self) -> Result<(), EngineError> {
+        if self.progress.is_behind() {
+            // Relaxed commits that were made before become durable meanwhile.
+            self.sync()?;
+            let kept = self.progress.keep_pace(&self.health);
+            kept.inspect_err(|error| self.poison(Operation::WaitForCheckpoint, error))?;
+        }
+        Ok(())
+    }
+
+    /// Appends a batch to the journal, and makes it visible. Returns its position in the journal.
+    fn append(&self, batch: Vec<Write>) -> Result<u64, EngineError> {
+        let mut journal = self.journal();
+        self.health.require()?;
+        journal.note_durable(self.group_commit.durable());
+        self.checked(Operation::Append, journal.append(&batch))?;
+        let position = journal.position();
+        self.group_commit.note_appended(position);
+        let in_memory = {
+            let mut memtables = self.memtables_mut();
+            memtables.open.apply(batch);
+            memtables.open.bytes()
+        };
+        // A key that is written over and over is in memory once, and in the journal each time.
+        let in_journal = usize::try_from(journal.bytes()).unwrap_or(usize::MAX);
+        if self.progress.note_open(in_memory.max(in_journal / limits::JOURNAL_FACTOR)) {
+            self.close_memtable(&mut journal)?;
+        }
+        Ok(position)
+    }
+
+    /// Closes the open memtable, and begins the next generation of the journal.
+    fn close_memtable(&self, journal: &mut Journal) -> Result<(), EngineError> {
+        let generation = journal.generation();
+        self.wait_until_durable(journal.position())?;
+        journal.note_durable(self.group_commit.durable());
+        self.checked(Operation::BeginFile, journal.begin_next())?;
+        self.group_commit.note_file(journal.file());
+        let memtable = self.memtables_mut().close();
+        self.progress.close(Closed { generation, memtable });
+        Ok(())
+    }
+
+    fn wait_until_durable(&self, position: u64) -> Result<(), EngineError> {
+        let waited = self.group_commit.wait(position, &self.health);
+        waited.inspect_err(|_| self.progress.wake())
+    }
+
+    /// Makes every commit durable that was made before.
+    fn sync(&self) -> Result<(), EngineError> {
+        self.health.require()?;
+        let waited = self.group_commit.wait_for_all(&self.health);
+        waited.inspect_err(|_| self.progress.wake())
+    }
+
+    fn checked(&self, operation: Operation, result: io::Result<()>) -> Result<(), EngineError> {
+        let result = result.map_err(EngineError::Io);
+        result.inspect_err(|error| self.poison(operation, error))
+    }
+
+    fn poison(&self, operation: Operation, error: &EngineError) {
+        self.health.poison(operation, error);
+        self.progress.wake();
+    }
+
+    fn bytes(&self) -> Result<u64, EngineError> {
+        let journal = self.disk.bytes().map_err(EngineError::Io)?;
+        Ok(self.table.bytes()? + journal)
+    }
+
+    fn is_writable(&self) -> bool {
+        !self.health.is_poisoned()
+    }
+}

@@ -1,0 +1,63 @@
+//! Whether the engine still accepts writes.
+
+use std::error::Error;
+
+use crate::{
+    EngineError,
+    sync::{AtomicBool, Ordering},
+};
+
+/// Healthy until the first write that fails; poisoned from then on. After a failed write the
+/// contents of the disk are unknown: a later `fdatasync` may succeed without having written what
+/// the failed one lost. Therefore no later write may be confirmed.
+pub(super) struct Health {
+    is_poisoned: AtomicBool,
+}
+
+impl Health {
+    pub(super) fn new() -> Health {
+        Health { is_poisoned: AtomicBool::new(false) }
+    }
+
+    pub(super) fn is_poisoned(&self) -> bool {
+        self.is_poisoned.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn require(&self) -> Result<(), EngineError> {
+        if self.is_poisoned() { Err(EngineError::Poisoned) } else { Ok(()) }
+    }
+
+    /// Refuses all writes from now on. The first failure is logged; later ones are its
+    /// consequences.
+    pub(super) fn poison(&self, operation: Operation, error: &EngineError) {
+        if !self.is_poisoned.swap(true, Ordering::SeqCst) {
+            tracing::error!(
+                operation = operation.as_str(),
+                error = error as &(dyn Error + 'static),
+                "a write failed; the engine refuses all writes until it is opened again",
+            );
+        }
+    }
+}
+
+/// The step that failed, for the log.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Operation {
+    Append,
+    Sync,
+    BeginFile,
+    Checkpoint,
+    WaitForCheckpoint,
+}
+
+impl Operation {
+    fn as_str(self) -> &'static str {
+        match self {
+            Operation::Append => "append to the journal",
+            Operation::Sync => "sync the journal",
+            Operation::BeginFile => "begin a file of the journal",
+            Operation::Checkpoint => "checkpoint",
+            Operation::WaitForCheckpoint => "wait for the checkpoint",
+        }
+    }
+}

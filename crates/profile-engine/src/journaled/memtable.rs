@@ -1,0 +1,71 @@
+//! The newest changes of keys, in memory.
+
+use std::{
+    collections::{BTreeMap, btree_map},
+    ops::Bound,
+};
+
+use super::merged_view::Chunk;
+use crate::{Key, Order, Scan, Value, Write, limits};
+
+/// The newest change of each key that changed in one generation of the journal.
+#[derive(Debug, Default)]
+pub(super) struct Memtable {
+    changes: BTreeMap<Key, Option<Value>>,
+    /// Memory that the changes take.
+    bytes: usize,
+}
+
+impl Memtable {
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The newest change of a key: its value, or that it was removed.
+    pub(super) fn get(&self, key: &[u8]) -> Option<&Option<Value>> {
+        self.changes.get(key)
+    }
+
+    /// Its changes, in the order of their keys.
+    pub(super) fn iter(&self) -> btree_map::Iter<'_, Key, Option<Value>> {
+        self.changes.iter()
+    }
+
+    pub(super) fn apply(&mut self, batch: Vec<Write>) {
+        for Write { key, value } in batch {
+            let key_bytes = key.len();
+            self.bytes += change_bytes(key_bytes, value.as_deref());
+            if let Some(replaced) = self.changes.insert(key, value) {
+                self.bytes -= change_bytes(key_bytes, replaced.as_deref());
+            }
+        }
+    }
+
+    /// The first changes of a range, until there are as many values as `scan` asks for, or this many
+    /// removals beside them.
+    pub(super) fn chunk(
+        &self,
+        (start, end): &(Bound<Key>, Bound<Key>),
+        scan: &Scan,
+        removals: usize,
+    ) -> Chunk {
+        let range = self.changes.range::<Key, _>((start.as_ref(), end.as_ref()));
+        let (mut changes, mut values) = (Vec::new(), 0);
+        let mut take = |(key, value): (&Key, &Option<Value>)| {
+            values += usize::from(value.is_some());
+            changes.push((key.clone(), value.clone()));
+            values == scan.limit || values + removals <= changes.len()
+        };
+        let is_full = match scan.order {
+            Order::Ascending => range.into_iter().any(&mut take),
+            Order::Descending => range.rev().any(&mut take),
+        };
+        let until = changes.last().filter(|_| is_full).map(|(key, _)| key.clone());
+        Chunk { changes, until }
+    }
+}
+
+/// Memory that one change takes, with its overhead.
+pub(super) fn change_bytes(key_bytes: usize, value: Option<&[u8]>) -> usize {
+    limits::CHANGE_OVERHEAD_BYTES + key_bytes + value.map_or(0, <[u8]>::len)
+}

@@ -1,0 +1,203 @@
+//! How far the checkpoint of the closed memtable is, and the threads that wait for it.
+
+use std::{
+    io,
+    ops::ControlFlow,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
+
+use super::{
+    failure::{Health, Operation},
+    memtable::Memtable,
+};
+use crate::{
+    EngineError, limits,
+    sync::{Condvar, Mutex, MutexGuard},
+};
+
+/// A memtable to be checkpointed, and the generation of the journal that has its changes.
+#[derive(Clone)]
+pub(super) struct Closed {
+    pub(super) generation: u64,
+    pub(super) memtable: Arc<Memtable>,
+}
+
+/// How far commits may be ahead of the checkpoint, and how long they wait for it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    /// Memory that changes take until their memtable is closed.
+    pub(crate) memtable_bytes: usize,
+    /// How long a checkpoint may make no progress.
+    pub(crate) stall_limit: Duration,
+}
+
+impl Pace {
+    pub(crate) fn from_memtable_bytes(memtable_bytes: usize) -> Pace {
+        Pace { memtable_bytes, stall_limit: Duration::from_secs(limits::STALL_SECONDS) }
+    }
+}
+
+/// The state that commits and the checkpointer have in common.
+pub(super) struct CheckpointProgress {
+    pace: Pace,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    /// Bytes of the open memtable.
+    open: usize,
+    closed: Option<Closed>,
+    /// Bytes of the closed memtable that are in the table.
+    checkpointed: usize,
+    /// The checkpointer is to end.
+    is_stopping: bool,
+    /// The checkpointer has ended.
+    has_ended: bool,
+}
+
+impl CheckpointProgress {
+    pub(super) fn new(closed: Closed, pace: Pace) -> CheckpointProgress {
+        let closed = Some(closed);
+        let (is_stopping, has_ended) = (false, false);
+        let state = State { open: 0, closed, checkpointed: 0, is_stopping, has_ended };
+        CheckpointProgress { pace, state: Mutex::new(state), changed: Condvar::new() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a change. `None` if there was none within the stall limit.
+    fn wait_for_change<'a>(&self, state: MutexGuard<'a, State>) -> Option<MutexGuard<'a, State>> {
+        let waited = self.changed.wait_timeout(state, self.pace.stall_limit);
+        let (state, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+        (!waited.timed_out()).then_some(state)
+    }
+
+    fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes every waiting thread, so that it notices a failure.
+    pub(super) fn wake(&self) {
+        let state = self.state();
+        self.changed.notify_all();
+        drop(state);
+    }
+
+    /// Whether the open memtable is filled to a larger part than the closed one is checkpointed, by
+    /// more than commits may be ahead.
+    pub(super) fn is_behind(&self) -> bool {
+        self.state().is_behind(self.pace)
+    }
+
+    /// Waits until the checkpoint is no longer behind. Waits are short, because commits and the
+    /// checkpoint advance together; and memory and journal are bounded.
+    pub(super) fn keep_pace(&self, health: &Health) -> Result<(), EngineError> {
+        let mut state = self.state();
+        while state.is_behind(self.pace) {
+            health.require()?;
+            let stalled = || EngineError::Io(io::ErrorKind::TimedOut.into());
+            state = self.wait_for_change(state).ok_or_else(stalled)?;
+        }
+        Ok(())
+    }
+
+    /// Notes the size of the open memtable. Returns whether it is to be closed.
+    pub(super) fn note_open(&self, bytes: usize) -> bool {
+        let mut state = self.state();
+        state.open = bytes;
+        state.closed.is_none() && self.pace.memtable_bytes <= bytes
+    }
+
+    /// Passes a closed memtable to the checkpointer. The one before must be finished.
+    pub(super) fn close(&self, closed: Closed) {
+        let mut state = self.state();
+        (state.open, state.checkpointed) = (0, 0);
+        state.closed = Some(closed);
+        self.changed.notify_all();
+    }
+
+    /// Waits for a memtable to checkpoint. `None` if the checkpointer is to end.
+    pub(super) fn next(&self) -> Option<Closed> {
+        let mut state = self.state();
+        loop {
+            match &state.closed {
+                _ if state.is_stopping => return None,
+                Some(closed) => return Some(closed.clone()),
+                None => state = self.wait(state),
+            }
+        }
+    }
+
+    /// Notes how much of the closed memtable is in the table. Returns whether to go on.
+    pub(super) fn advance(&self, checkpointed: usize) -> ControlFlow<()> {
+        let mut state = self.state();
+        state.checkpointed = checkpointed;
+        self.changed.notify_all();
+        if state.is_stopping { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    /// Notes that the whole closed memtable is in the table.
+    pub(super) fn finish(&self) {
+        self.state().closed = None;
+        self.changed.notify_all();
+    }
+
+    /// Tells the checkpointer to end, and waits for it. Returns whether it has ended within the stall
+    /// limit.
+    pub(super) fn stop(&self) -> bool {
+        let mut state = self.state();
+        state.is_stopping = true;
+        self.changed.notify_all();
+        while !state.has_ended {
+            match self.wait_for_change(state) {
+                Some(changed) => state = changed,
+                None => return false,
+            }
+        }
+        true
+    }
+
+    /// Held by the checkpointer for as long as it runs. If its thread ends without being told to,
+    /// also by a panic, the engine is poisoned, and no thread waits for the checkpointer any more.
+    pub(super) fn running<'a>(&'a self, health: &'a Health) -> Running<'a> {
+        Running { progress: self, health }
+    }
+}
+
+impl State {
+    fn is_behind(&self, Pace { memtable_bytes, .. }: Pace) -> bool {
+        let ahead = memtable_bytes / limits::AHEAD_DIVISOR;
+        self.closed.as_ref().is_some_and(|closed| {
+            let checkpointed = scaled(self.checkpointed, closed.memtable.bytes(), memtable_bytes);
+            ahead + checkpointed < self.open
+        })
+    }
+}
+
+/// See [`CheckpointProgress::running`].
+pub(super) struct Running<'a> {
+    progress: &'a CheckpointProgress,
+    health: &'a Health,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        let mut state = self.progress.state();
+        state.has_ended = true;
+        if !state.is_stopping {
+            let ended = EngineError::Io(io::Error::other("the checkpointer has ended"));
+            self.health.poison(Operation::Checkpoint, &ended);
+        }
+        self.progress.changed.notify_all();
+    }
+}
+
+/// `whole`, in the proportion of `part` to `of`.
+fn scaled(part: usize, of: usize, whole: usize) -> usize {
+    let scaled = part as u128 * whole as u128 / of.max(1) as u128;
+    usize::try_from(scaled).map_or(whole, |scaled| scaled.min(whole))
+}

@@ -1,0 +1,201 @@
+//! A table that can be crashed, made to fail, and stopped.
+
+use super::*;
+
+/// A table in memory. Flushed changes survive a crash; the test says which others do.
+#[derive(Clone, Default)]
+pub(super) struct SimulatedTable(pub(super) Arc<Inner>);
+
+#[derive(Default)]
+pub(super) struct Inner {
+    state: Mutex<State>,
+    changed: Condvar,
+    /// Runs once while a reader is in the table, after the reader has found its answer.
+    interruption: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    /// What readers find.
+    pub(super) live: Contents,
+    /// What survives a crash in any case.
+    pub(super) kept: Contents,
+    /// What was put since the last flush.
+    unflushed: Vec<(Key, Option<Value>)>,
+    /// The keys that were put, in this order, and the number of flushes.
+    pub(super) puts: Vec<Key>,
+    pub(super) flushes: usize,
+    /// The number of scans.
+    pub(super) scans: usize,
+    fault: Option<Fault>,
+    /// How many operations succeed before the table blocks, if it is to block.
+    allowed: Option<usize>,
+    /// Every operation fails at once.
+    is_off: bool,
+}
+
+/// How long a table blocks at most, so that a failing test ends.
+pub(super) const HOLD_LIMIT: Duration = Duration::from_mins(1);
+
+/// A failure after this many puts and flushes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fault {
+    pub(super) after: usize,
+    pub(super) how: How,
+    /// The operation that fails is carried out nevertheless.
+    pub(super) done: bool,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum How {
+    Once,
+    Permanently,
+    Panics,
+}
+
+impl SimulatedTable {
+    pub(super) fn from_contents(contents: &Contents) -> SimulatedTable {
+        let table = SimulatedTable::default();
+        table.state().live = contents.clone();
+        table.state().kept = contents.clone();
+        table
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.state());
+        self.0.changed.notify_all();
+    }
+
+    /// Lets this many operations through, and then blocks.
+    pub(super) fn hold_after(&self, operations: usize) {
+        self.change(|state| state.allowed = Some(operations));
+    }
+
+    pub(super) fn release(&self) {
+        self.change(|state| state.allowed = None);
+    }
+
+    pub(super) fn fail(&self, fault: Fault) {
+        self.change(|state| state.fault = Some(fault));
+    }
+
+    pub(super) fn cut_off(&self) {
+        self.change(|state| state.is_off = true);
+    }
+
+    /// Crashes. `keeps` says which changes survive that were not flushed.
+    pub(super) fn crash(&self, mut keeps: impl FnMut(usize) -> bool) {
+        self.change(|state| {
+            let unflushed = mem::take(&mut state.unflushed).into_iter().enumerate();
+            for (_, (key, value)) in unflushed.filter(|(number, _)| keeps(*number)) {
+                apply_change(&mut state.kept, key, value);
+            }
+            let kept = state.kept.clone();
+            *state = State { live: kept.clone(), kept, ..State::default() };
+        });
+    }
+
+    /// Runs a function while the next reader is in the table.
+    pub(super) fn meanwhile(&self, interruption: impl FnOnce() + Send + 'static) {
+        *self.0.interruption.lock().unwrap() = Some(Box::new(interruption));
+    }
+
+    fn interrupt(&self) {
+        let interruption = self.0.interruption.lock().unwrap().take();
+        interruption.into_iter().for_each(|interruption| interruption());
+    }
+
+    fn operate(&self, operation: impl FnOnce(&mut State)) -> Result<(), EngineError> {
+        let is_held = |state: &mut State| state.allowed == Some(0) && !state.is_off;
+        let held = self.0.changed.wait_timeout_while(self.state(), HOLD_LIMIT, is_held);
+        let (mut state, held) = held.unwrap();
+        if state.is_off || held.timed_out() {
+            return Err(EngineError::Io(io::Error::other("the disk is off")));
+        }
+        state.allowed = state.allowed.map(|allowed| allowed - 1);
+        let fault = state.fault.filter(|fault| fault.after == 0);
+        if fault.is_none_or(|fault| fault.done) {
+            operation(&mut state);
+        }
+        let Some(fault) = fault else {
+            state.fault.iter_mut().for_each(|fault| fault.after -= 1);
+            return Ok(());
+        };
+        match fault.how {
+            How::Permanently => {}
+            How::Once => state.fault = None,
+            How::Panics => {
+                drop(state);
+                panic!("a simulated panic");
+            }
+        }
+        Err(EngineError::Io(io::Error::other("the disk failed")))
+    }
+}
+
+impl Table for SimulatedTable {
+    fn get(&self, key: &[u8]) -> Result<Option<Value>, EngineError> {
+        let value = self.state().live.get(key).cloned();
+        self.interrupt();
+        Ok(value)
+    }
+
+    fn scan(&self, scan: &Scan) -> Result<Vec<(Key, Value)>, EngineError> {
+        let found = {
+            let mut state = self.state();
+            state.scans += 1;
+            expected(&state.live, scan)
+        };
+        self.interrupt();
+        Ok(found)
+    }
+
+    fn put(&self, key: &[u8], value: Option<&[u8]>) -> Result<(), EngineError> {
+        self.operate(|state| {
+            let (key, value) = (key.to_vec(), value.map(<[u8]>::to_vec));
+            state.puts.push(key.clone());
+            state.unflushed.push((key.clone(), value.clone()));
+            apply_change(&mut state.live, key, value);
+        })
+    }
+
+    fn flush(&self) -> Result<(), EngineError> {
+        self.operate(|state| {
+            state.flushes += 1;
+            state.unflushed.clear();
+            state.kept = state.live.clone();
+        })
+    }
+
+    fn bytes(&self) -> Result<u64, EngineError> {
+        Ok(self.state().live.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum())
+    }
+}
+
+pub(super) fn apply_change(contents: &mut Contents, key: Key, value: Option<Value>) {
+    match value {
+        Some(value) => drop(contents.insert(key, value)),
+        None => drop(contents.remove(&key)),
+    }
+}
+
+/// What a scan of these contents returns.
+pub(super) fn expected(contents: &Contents, scan: &Scan) -> Vec<(Key, Value)> {
+    let after = scan.after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+    let within = |(key, _): &(&Key, &Value)| key.starts_with(&scan.prefix);
+    let owned = |(key, value): (&Key, &Value)| (key.clone(), value.clone());
+    match scan.order {
+        Order::Ascending => {
+            let entries = contents.range::<Key, _>((after, Bound::Unbounded));
+            entries.filter(within).take(scan.limit).map(owned).collect()
+        }
+        Order::Descending => {
+            let entries = contents.range::<Key, _>((Bound::Unbounded, after)).rev();
+            entries.filter(within).take(scan.limit).map(owned).collect()
+        }
+    }
+}

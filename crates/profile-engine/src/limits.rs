@@ -1,0 +1,45 @@
+//! Every bound of the engines, and its reason.
+
+/// Places of an embedded engine, at most. Every place has one batch in progress, and its commit
+/// occupies one blocking thread. More places than processors only divide the same work into
+/// smaller batches, so the bound allows for the largest machines that run one process.
+pub const MAX_PLACES: u32 = 16;
+
+/// Memory that cached pages of the embedded engine take, unless it is set otherwise.
+pub const CACHE_BYTES: u64 = 1_024 * 1_024 * 1_024;
+
+/// Memory that changes take until their memtable is closed and checkpointed. Meanwhile the next
+/// memtable fills. A key that changes again in the same memtable is checkpointed once: a larger
+/// memtable saves more of that work, and takes longer to recover after a crash.
+pub const MEMTABLE_BYTES: usize = 16 * 1_024 * 1_024;
+
+/// Memory that one change takes beside the bytes of its key and its value: two allocations, and
+/// its node in a map.
+pub const CHANGE_OVERHEAD_BYTES: usize = 96;
+
+/// The file of a memtable may be this many times as large as the memtable before the memtable is
+/// closed. A key that changes many times is in the file each time.
+pub const JOURNAL_FACTOR: usize = 2;
+
+/// Seconds without checkpoint progress after which waiting commits fail. Flushing a megabyte takes
+/// milliseconds, and a second on a busy disk.
+pub const STALL_SECONDS: u64 = 60;
+
+/// The open memtable may be ahead of the checkpoint of the closed one by one part in this many:
+/// by a quarter of a memtable.
+pub const AHEAD_DIVISOR: usize = 4;
+
+/// Bytes of changes that are put into the table between two reports of progress: a few
+/// milliseconds of work, for which a commit may have to wait.
+pub const PROGRESS_BYTES: usize = 64 * 1_024;
+
+/// Bytes of changes that are put into the table between two flushes of it. Small flushes keep a
+/// sync of the journal from waiting behind a large one.
+pub const UNFLUSHED_BYTES: usize = 2 * 1_024 * 1_024;
+
+/// Removed keys that one step of a scan passes over.
+pub const SCANNED_REMOVALS: usize = 1_024;
+
+/// Memory that is kept for encoding the next record of the journal. The buffer of a larger record
+/// is released.
+pub const RECORD_BUFFER_BYTES: usize = 1_024 * 1_024;

@@ -1,0 +1,342 @@
+/// Runs all tests of the suite over the engines of another crate.
+///
+/// `engine_suite!(name, engines)` makes a module `name` with one test for each promise. `engines` is an
+/// expression of type [`Engines`](crate::engines::Engines), evaluated once in each test.
+#[macro_export]
+macro_rules! engine_suite {
+    ($name:ident, $engines:expr) => {
+        mod $name {
+            #[allow(unused_imports, reason = "the expression may name items of its module")]
+            use super::*;
+
+            fn engines() -> $crate::engines::Engines {
+                $engines
+            }
+
+            $crate::engine_suite_area! {
+                audits:
+                a_sound_store_has_nothing_wrong_and_everything_counted
+                an_identifier_that_leads_to_another_profile_is_reported
+                an_identifier_that_leads_to_no_profile_is_reported
+                an_identifier_of_a_profile_without_a_pointer_is_reported
+                a_pointer_to_a_profile_without_the_identifier_is_reported
+                an_alias_of_a_missing_profile_is_reported
+                an_absorbed_id_without_an_alias_is_reported
+                an_alias_of_a_profile_that_did_not_absorb_it_is_reported
+                a_merge_without_a_record_is_reported
+                an_absorbed_profile_that_is_still_stored_is_reported
+                a_profile_missing_from_an_index_is_reported
+                a_stale_index_entry_is_reported
+                a_damaged_record_of_any_kind_is_reported
+                a_key_of_unknown_form_is_reported
+                damage_beyond_the_limit_is_counted
+                a_store_longer_than_a_page_is_audited_to_its_end
+                damage_to_one_profile_affects_no_other
+                data_of_another_program_or_layout_is_not_opened
+            }
+            $crate::engine_suite_area! {
+                decisions:
+                a_request_that_finds_no_profile_creates_one_with_all_claimed_identifiers
+                an_identifier_matches_the_profile_that_holds_it
+                a_new_identifier_is_attached_where_the_profile_has_none_of_its_kind
+                a_client_never_replaces_an_identifier
+                the_company_itself_replaces_identifiers
+                the_profile_holds_the_identifier_of_the_attributes_where_the_subject_differs
+                two_profiles_of_one_person_are_merged_into_the_one_of_higher_authority
+                the_subject_determines_the_survivor_first
+                a_weaker_claim_never_merges_a_profile
+                profiles_with_conflicting_identifiers_are_not_merged
+                a_device_of_another_person_does_not_determine_the_survivor
+                a_claim_that_names_no_profile_is_noted_and_never_attached
+                only_the_company_itself_changes_secondary_addresses
+                a_replaced_address_may_stay_as_a_secondary_one
+                an_address_that_the_request_claims_is_not_removed
+                the_oldest_secondary_address_is_removed_from_a_full_list
+                the_oldest_device_is_removed_from_a_full_list
+                a_device_that_the_request_claims_stays_in_a_full_list
+                at_the_limit_of_merges_merging_stops_and_updating_continues
+                an_outcome_links_to_the_previous_outcomes
+                an_outcome_lists_changed_attributes_up_to_a_limit_and_counts_the_others
+                of_thousands_of_addresses_the_first_are_attached_in_linear_time
+            }
+            $crate::engine_suite_area! {
+                deletion:
+                no_identifier_leads_to_a_deleted_profile
+                a_deletion_by_an_absorbed_id_deletes_the_survivor
+                a_deletion_that_finds_no_profile_writes_nothing
+                identifiers_of_a_deleted_profile_can_be_attached_to_a_new_one
+                a_deletion_is_an_outcome
+                requests_of_one_batch_see_a_deletion_in_their_order
+                do_not_merge_marks_that_name_a_deleted_identifier_keep_nothing_of_it
+                merge_records_that_name_a_deleted_identifier_keep_nothing_of_it
+                nothing_of_a_deleted_profile_is_left
+                the_store_decides_as_the_model_after_deletions
+            }
+            $crate::engine_suite_area! {
+                engine:
+                values_come_in_the_order_of_the_keys_that_were_read
+                a_batch_is_visible_as_a_whole
+                the_last_change_of_a_key_in_a_batch_counts
+                removing_an_absent_key_changes_nothing
+                a_scan_keeps_to_its_prefix_its_order_and_its_limit
+                prefixes_may_end_in_the_greatest_byte
+                scans_that_continue_from_outside_their_prefix_stay_within_it
+                a_scan_reads_across_tenants_in_the_order_of_keys
+                readers_never_see_half_a_batch
+                a_session_reads_all_that_was_committed_before_it
+                a_session_waits_for_the_session_of_its_place
+                a_session_that_is_dropped_changes_nothing_and_frees_its_place
+                a_cancelled_begin_does_not_keep_the_place
+                sessions_of_several_places_are_open_at_the_same_time
+                a_commit_is_recognized_by_its_batch
+                what_was_flushed_is_there_when_opened_again
+                a_flushed_commit_is_there_when_opened_again_without_a_sync
+                every_sequence_of_batches_leaves_what_a_sorted_map_holds
+            }
+            $crate::engine_suite_area! {
+                explanations:
+                an_explanation_stores_nothing
+                an_explained_request_is_decided_as_explained
+            }
+            $crate::engine_suite_area! {
+                history:
+                a_history_includes_that_of_every_merged_profile
+                a_restored_profile_has_its_own_history_again
+                a_history_is_read_page_by_page_without_gap_or_repeat
+                an_unknown_profile_has_no_history
+                a_consumer_follows_all_outcomes_without_gap_or_repeat
+                after_an_undo_neither_history_includes_the_other
+            }
+            $crate::engine_suite_area! {
+                imports:
+                an_import_is_read_as_it_was_stored_last
+                imports_are_listed_by_age_from_either_end_a_page_at_a_time
+                the_oldest_import_is_removed_when_there_are_too_many
+                the_record_of_an_import_is_bounded
+                a_company_has_only_its_own_imports
+                an_import_takes_no_outcome_number
+                an_audit_reports_a_bulk_import_that_is_damaged_or_incomplete
+            }
+            $crate::engine_suite_area! {
+                intents:
+                an_import_merges_where_it_may_and_is_otherwise_refused_whole
+                an_import_is_refused_where_a_merge_was_undone
+                an_import_of_an_unknown_id_is_refused
+                a_create_is_refused_if_a_claim_leads_to_a_profile
+                an_update_is_about_the_profile_with_its_id_and_no_other
+                an_update_by_an_absorbed_id_updates_the_survivor
+                an_update_makes_a_secondary_address_that_it_names_the_primary_one
+                a_cleared_identifier_leads_to_no_profile_and_can_be_attached_to_another
+                a_named_identifier_is_not_cleared_and_a_client_clears_none
+                an_address_that_is_cleared_may_stay_as_a_secondary_one
+                the_last_identifier_of_a_profile_is_not_taken_away
+                the_history_of_a_profile_contains_what_was_cleared
+                the_store_decides_on_intents_as_the_model
+                a_refused_request_changes_no_byte_of_the_store
+                an_import_or_update_carried_out_twice_equals_it_carried_out_once
+                a_profile_holds_what_an_update_names
+                an_explained_intent_is_decided_as_explained
+                requests_of_one_batch_find_the_profiles_of_those_before_them
+            }
+            $crate::engine_suite_area! {
+                laws:
+                the_store_decides_as_the_model
+                each_identifier_leads_to_the_one_profile_that_holds_it
+                no_client_loses_an_identifier_below_the_limits
+                absorbed_ids_resolve_in_one_hop
+                a_request_carried_out_twice_equals_it_carried_out_once
+                the_result_of_a_claim_is_true
+                companies_never_see_each_other
+                requests_of_one_batch_are_decided_as_if_one_by_one
+                without_refused_claims_identifiers_named_together_are_one_profile
+                requests_without_conflict_give_the_same_profiles_in_any_order
+            }
+            $crate::engine_suite_area! {
+                listing:
+                a_list_is_all_profiles_sorted
+                changes_between_pages_lose_no_unchanged_profile
+                a_page_of_a_large_store_takes_a_bounded_number_of_reads
+                a_rare_match_is_found_by_following_empty_pages
+                a_span_of_the_sort_key_reads_only_its_entries
+                stale_index_entries_are_skipped
+                both_indexes_of_created_are_read_to_the_same_time
+                a_damaged_profile_makes_a_list_fail
+                no_list_shows_another_companys_profiles
+                a_cursor_of_another_list_begins_no_page
+                a_page_of_the_largest_profiles_comes_back_short
+            }
+            $crate::engine_suite_area! {
+                manual_merge:
+                the_destination_keeps_its_values_and_gaps_are_filled
+                no_identifier_prevents_a_manual_merge
+                the_sources_primary_address_follows_the_destinations_secondary_ones
+                a_released_identifier_can_be_attached_elsewhere_and_an_undo_then_loses_it
+                ids_of_absorbed_profiles_stand_for_their_survivors
+                merging_a_profile_into_itself_changes_nothing
+                a_refused_manual_merge_changes_nothing
+                profiles_with_too_many_properties_together_are_not_merged
+                a_manual_merge_joins_the_histories
+                after_an_undo_a_manual_merge_is_possible_again
+                a_manual_merge_undone_at_once_restores_both_profiles
+                manual_merges_undone_in_any_order_leave_nothing_behind
+                the_store_is_sound_after_any_manual_merges
+            }
+            $crate::engine_suite_area! {
+                property_limits:
+                a_request_with_too_many_properties_is_refused_whole
+                clients_cannot_use_the_property_count_reserved_for_the_company
+                clients_can_change_and_remove_properties_of_a_full_profile
+                profiles_that_together_have_too_many_properties_are_not_merged
+                clients_cannot_use_the_bytes_reserved_for_the_company
+                a_merge_uses_the_reserved_bytes_only_for_the_company
+                clients_cannot_replace_the_companys_properties_with_their_own
+                clients_cannot_grow_their_values_by_shrinking_the_companys
+                common_properties_of_merged_profiles_count_once
+                profiles_too_full_to_merge_are_merged_after_properties_were_removed
+            }
+            $crate::engine_suite_area! {
+                protected_values:
+                a_client_fills_gaps_and_changes_nothing_that_the_company_wrote
+                a_request_whose_values_are_all_withheld_changes_nothing
+                no_operator_of_a_client_changes_a_property_of_the_companys
+                a_value_that_the_company_cleared_is_a_gap
+                a_value_that_the_company_repeats_becomes_the_companys
+                the_author_of_a_value_is_recorded_before_protection_begins
+                withheld_names_are_listed_up_to_a_limit
+                a_merge_prefers_the_companys_values_and_keeps_their_author
+                a_location_that_the_company_wrote_is_kept_whole
+                a_merge_is_undone_as_it_was_made_whatever_the_rules_are_by_then
+                an_undo_keeps_the_author_of_values_written_since
+                no_client_changes_what_the_company_wrote
+                the_recorded_author_of_a_value_is_true
+                a_request_of_a_client_carried_out_twice_withholds_the_same
+            }
+            $crate::engine_suite_area! {
+                pruning:
+                the_oldest_outcomes_are_removed_when_there_are_too_many
+                outcomes_of_one_segment_are_removed_together_and_none_too_early
+                outcomes_are_removed_when_they_are_too_old
+                the_newest_outcome_is_kept_and_numbers_continue_from_it
+                a_history_ends_where_its_past_was_pruned
+                a_damaged_record_is_kept_and_does_not_keep_others
+            }
+            $crate::engine_suite_area! {
+                shared_engine:
+                stores_that_share_an_engine_carry_out_each_request_once_and_agree
+            }
+            $crate::engine_suite_area! {
+                simulation:
+                every_identifier_leads_to_its_profile_after_every_step
+            }
+            $crate::engine_suite_area! {
+                store:
+                a_profile_is_created_updated_and_read_back
+                ids_of_merged_profiles_lead_to_the_survivor
+                outcomes_are_numbered_and_read_in_pages
+                requests_of_one_batch_see_each_other
+                concurrent_requests_create_one_profile
+                companies_have_nothing_in_common
+                closing_and_opening_again_keeps_everything
+            }
+            $crate::engine_suite_area! {
+                stories:
+                a_visitor_who_signs_up_keeps_the_attributes_of_the_device
+                a_customer_who_signs_in_on_a_new_device_is_one_profile
+                a_shared_tablet_never_writes_one_person_onto_another
+                an_address_is_added_to_the_profile_of_a_phone_number
+                a_profile_of_a_phone_number_merges_into_that_of_an_address
+                a_second_login_on_a_device_that_was_not_reset_is_another_profile
+                long_chains_of_merges_end_at_one_profile
+                a_form_that_always_sends_null_merges_no_profiles
+                a_client_that_guesses_an_address_cannot_change_identities
+            }
+            $crate::engine_suite_area! {
+                undo:
+                an_undo_restores_both_profiles_if_nothing_was_written_since
+                values_written_since_stay_with_the_survivor_and_are_reported
+                an_identifier_that_leads_to_another_profile_by_now_is_lost_and_reported
+                the_same_request_does_not_merge_again_and_a_new_claim_does
+                an_undone_merge_stays_undone_when_the_survivor_is_merged_itself
+                only_what_is_merged_can_be_undone_and_only_once
+                merges_are_undone_in_any_order
+                ids_that_led_to_a_restored_profile_lead_to_it_again
+                devices_that_left_a_full_list_come_back
+                undoing_leaves_an_outcome_in_the_history_of_both
+                an_undo_after_any_merge_restores_both_profiles
+                a_secondary_address_taken_away_since_stays_away
+                a_later_survivor_keeps_its_own_values_when_an_earlier_merge_is_undone
+                an_undone_merge_does_not_return_when_a_later_merge_is_undone
+                values_that_an_undone_merge_displaced_return
+                a_profile_merged_again_after_an_undo_stays_when_its_first_survivor_leaves
+                merges_undone_in_any_order_leave_nothing_behind
+                the_store_is_sound_after_any_requests_and_undos
+                a_merge_with_a_damaged_record_is_not_undone_and_the_error_is_permanent
+            }
+        }
+    };
+}
+
+/// Runs the tests of one area.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! engine_suite_area {
+    ($area:ident: $($test:ident)*) => {
+        mod $area {
+            $(
+                #[test]
+                fn $test() {
+                    $crate::tests::$area::$test(&super::engines());
+                }
+            )*
+        }
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    /// The areas, and the source of each.
+    const AREAS: &[(&str, &str)] = &[
+        ("audits", include_str!("tests/audits.rs")),
+        ("decisions", include_str!("tests/decisions.rs")),
+        ("deletion", include_str!("tests/deletion.rs")),
+        ("engine", include_str!("tests/engine.rs")),
+        ("explanations", include_str!("tests/explanations.rs")),
+        ("history", include_str!("tests/history.rs")),
+        ("imports", include_str!("tests/imports.rs")),
+        ("intents", include_str!("tests/intents.rs")),
+        ("laws", include_str!("tests/laws.rs")),
+        ("listing", include_str!("tests/listing.rs")),
+        ("manual_merge", include_str!("tests/manual_merge.rs")),
+        ("property_limits", include_str!("tests/property_limits.rs")),
+        ("protected_values", include_str!("tests/protected_values.rs")),
+        ("pruning", include_str!("tests/pruning.rs")),
+        ("shared_engine", include_str!("tests/shared_engine.rs")),
+        ("simulation", include_str!("tests/simulation.rs")),
+        ("store", include_str!("tests/store.rs")),
+        ("stories", include_str!("tests/stories.rs")),
+        ("undo", include_str!("tests/undo.rs")),
+    ];
+
+    #[test]
+    fn every_test_of_the_suite_is_run() {
+        let this = include_str!("macros.rs");
+        let listed = |area: &str, test: &str| {
+            let (_, rest) = this
+                .split_once(&format!("engine_suite_area! {{\n                {area}:"))
+                .unwrap();
+            let (tests, _) = rest.split_once('}').unwrap();
+            tests.split_whitespace().any(|listed| listed == test)
+        };
+        let declared = include_str!("tests.rs").lines().filter(|line| line.starts_with("pub mod "));
+        assert_eq!(declared.count(), AREAS.len());
+        for (area, source) in AREAS {
+            for (name, rest) in
+                source.split("\npub fn ").skip(1).filter_map(|one| one.split_once('('))
+            {
+                if rest.trim_start().starts_with("engines: &Engines") {
+                    assert!(listed(area, name), "{area}::{name} is not run");
+                }
+            }
+        }
+    }
+}

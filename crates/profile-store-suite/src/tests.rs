@@ -1,0 +1,23 @@
+//! The tests, by what they are about. The name of a test is what it promises.
+
+#![allow(missing_docs, reason = "the name of a test is its documentation")]
+
+pub mod audits;
+pub mod decisions;
+pub mod deletion;
+pub mod engine;
+pub mod explanations;
+pub mod history;
+pub mod imports;
+pub mod intents;
+pub mod laws;
+pub mod listing;
+pub mod manual_merge;
+pub mod property_limits;
+pub mod protected_values;
+pub mod pruning;
+pub mod shared_engine;
+pub mod simulation;
+pub mod store;
+pub mod stories;
+pub mod undo;

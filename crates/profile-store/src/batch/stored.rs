@@ -1,0 +1,374 @@
+//! What a batch has read, with its own changes over it.
+//!
+//! Requests of a batch are decided in order, and each sees what those before it changed.
+
+use std::collections::{HashMap, HashSet};
+
+use profile_protocol::{CompanyId, ProfileId};
+
+use crate::{
+    Identifier, InvalidRecord, Merge, Outcome, ProfileIdentifiers, ProfileRef, StoreError,
+    StoredProfile,
+    engine::{Key, Value, Write},
+    layout::{
+        index, key,
+        record::{self, NewestOutcome, OutcomeSegment},
+    },
+};
+
+/// A profile as it was read or changed.
+#[derive(Debug)]
+pub(super) enum Slot {
+    Absent,
+    Present(Box<StoredProfile>),
+    Unreadable(InvalidRecord),
+}
+
+/// What was stored of a profile before the batch changed it.
+#[derive(Debug)]
+struct Before {
+    company: CompanyId,
+    id: ProfileId,
+    /// Its keys in the sort orders.
+    entries: Vec<Key>,
+}
+
+/// A profile of which nothing changed but its newest outcome.
+#[derive(Debug)]
+struct Relinked {
+    company: CompanyId,
+    id: ProfileId,
+    /// The newest outcome in its record.
+    recorded: Option<u64>,
+}
+
+/// The data of a batch.
+#[derive(Debug, Default)]
+pub(super) struct Stored {
+    /// Identifiers and aliases, and the profiles that they lead to.
+    pointers: HashMap<Key, Result<Option<ProfileId>, InvalidRecord>>,
+    profiles: HashMap<Key, Slot>,
+    /// Profiles that have a key of their own for their newest outcome.
+    linked: HashSet<Key>,
+    newest: HashMap<CompanyId, Result<NewestOutcome, InvalidRecord>>,
+    /// The number of each company's first new outcome.
+    first_new: HashMap<CompanyId, u64>,
+    changed_pointers: HashSet<Key>,
+    changed_profiles: HashMap<Key, Before>,
+    /// Profiles whose newest outcome did not change them.
+    relinked: HashMap<Key, Relinked>,
+    /// The newest outcomes of each company.
+    segments: HashMap<CompanyId, OutcomeSegment>,
+    /// How many segments of outcomes are full, beside those.
+    full_segments: usize,
+    /// Records that no request of the batch reads.
+    records: Vec<Write>,
+}
+
+impl Stored {
+    pub(super) fn has_pointer(&self, key: &Key) -> bool {
+        self.pointers.contains_key(key)
+    }
+
+    pub(super) fn insert_pointer(&mut self, key: Key, value: Option<Value>) {
+        let id = value.map(|value| record::decode_id(&value)).transpose();
+        self.pointers.insert(key, id);
+    }
+
+    pub(super) fn insert_newest(&mut self, company: CompanyId, value: Option<Value>) {
+        let newest = value.map(|value| record::decode_newest_outcome(&value)).transpose();
+        self.newest.insert(company, newest.map(Option::unwrap_or_default));
+    }
+
+    /// Takes in a profile's record, and that of its newest outcome.
+    pub(super) fn insert_profile(
+        &mut self,
+        key: Key,
+        id: ProfileId,
+        record: Option<Value>,
+        outcome: Option<Value>,
+    ) {
+        if outcome.is_some() {
+            self.linked.insert(key.clone());
+        }
+        let slot = match record.map(|record| decoded(id, record, outcome)) {
+            None => Slot::Absent,
+            Some(Ok(profile)) => Slot::Present(Box::new(profile)),
+            Some(Err(error)) => Slot::Unreadable(error),
+        };
+        self.profiles.insert(key, slot);
+    }
+
+    /// What an identifier or alias leads to, as far as that can be read.
+    pub(super) fn target(&self, key: &Key) -> Option<ProfileId> {
+        self.pointers.get(key).copied().and_then(Result::ok).flatten()
+    }
+
+    /// The profile that this leads to.
+    pub(super) fn reach(
+        &self,
+        company: &CompanyId,
+        target: &ProfileRef,
+    ) -> Result<Option<&StoredProfile>, StoreError> {
+        if let ProfileRef::Id(id) = target
+            && let Some(profile) = self.profile(company, *id)?
+        {
+            return Ok(Some(profile));
+        }
+        let Some(id) = self.pointer(company, &pointer_key(company, target))? else {
+            return Ok(None);
+        };
+        // A dangling pointer is damage: to take it for no profile would create a second profile
+        // for one person.
+        self.profile(company, id)?.map(Some).ok_or(StoreError::Damaged)
+    }
+
+    /// What an identifier or alias leads to.
+    pub(super) fn pointer(
+        &self,
+        company: &CompanyId,
+        key: &Key,
+    ) -> Result<Option<ProfileId>, StoreError> {
+        match self.pointers.get(key) {
+            None => Ok(None),
+            Some(&Ok(id)) => Ok(id),
+            Some(Err(error)) => {
+                tracing::error!(%company, %error, "the value of an identifier is no profile id");
+                Err(StoreError::Damaged)
+            }
+        }
+    }
+
+    pub(super) fn profile(
+        &self,
+        company: &CompanyId,
+        id: ProfileId,
+    ) -> Result<Option<&StoredProfile>, StoreError> {
+        match self.profiles.get(&key::profile(company, id)) {
+            None | Some(Slot::Absent) => Ok(None),
+            Some(Slot::Present(profile)) => Ok(Some(profile)),
+            Some(Slot::Unreadable(error)) => {
+                tracing::error!(%company, profile = %id, %error, "a profile's record is damaged");
+                Err(StoreError::Damaged)
+            }
+        }
+    }
+
+    /// The profile that this leads to, as far as it can be read.
+    pub(super) fn readable(
+        &self,
+        company: &CompanyId,
+        target: &ProfileRef,
+    ) -> Option<&StoredProfile> {
+        self.reach(company, target).ok().flatten()
+    }
+
+    /// The company's newest outcome.
+    pub(super) fn newest(&self, company: &CompanyId) -> Result<NewestOutcome, StoreError> {
+        match self.newest.get(company) {
+            None => Ok(NewestOutcome::default()),
+            Some(&Ok(newest)) => Ok(newest),
+            Some(Err(error)) => {
+                tracing::error!(%company, %error, "the number of the newest outcome is damaged");
+                Err(StoreError::Damaged)
+            }
+        }
+    }
+
+    /// Rewrites the identifiers of these profiles after a change that made them what they are.
+    /// Those of the profiles `gone` no longer lead anywhere else.
+    pub(super) fn move_identifiers<'p>(
+        &mut self,
+        company: &CompanyId,
+        gone: impl IntoIterator<Item = &'p ProfileIdentifiers>,
+        after: impl IntoIterator<Item = (ProfileId, &'p ProfileIdentifiers)> + Clone,
+    ) {
+        let mut left: Vec<Identifier> =
+            gone.into_iter().flat_map(ProfileIdentifiers::iter).collect();
+        let mut moved = !left.is_empty();
+        for (id, identifiers) in after.clone() {
+            let before = self.profile(company, id).ok().flatten();
+            moved |= before.is_none_or(|before| before.identifiers != *identifiers);
+            left.extend(before.into_iter().flat_map(|before| before.identifiers.iter()));
+        }
+        if !moved {
+            return;
+        }
+        for identifier in left {
+            self.point(key::identifier(company, &identifier), None);
+        }
+        for (id, identifiers) in after {
+            for identifier in identifiers.iter() {
+                self.point(key::identifier(company, &identifier), Some(id));
+            }
+        }
+    }
+
+    /// Makes an identifier or alias lead to this profile, or removes it.
+    pub(super) fn point(&mut self, key: Key, id: Option<ProfileId>) {
+        self.pointers.insert(key.clone(), Ok(id));
+        self.changed_pointers.insert(key);
+    }
+
+    pub(super) fn put(&mut self, company: &CompanyId, profile: StoredProfile) {
+        let key = key::profile(company, profile.id);
+        if let Some(Slot::Present(before)) = self.profiles.get_mut(&key)
+            && before.equals_but_for_outcome(&profile)
+        {
+            let recorded = std::mem::replace(&mut before.last_outcome, profile.last_outcome);
+            let relinked = || Relinked { company: company.clone(), id: profile.id, recorded };
+            self.relinked.entry(key).or_insert_with(relinked);
+        } else {
+            self.change(company, profile.id, Slot::Present(Box::new(profile)));
+        }
+    }
+
+    pub(super) fn remove(&mut self, company: &CompanyId, id: ProfileId) {
+        self.change(company, id, Slot::Absent);
+    }
+
+    /// Changes a profile, and remembers its sort keys if this is its first change.
+    fn change(&mut self, company: &CompanyId, id: ProfileId, slot: Slot) {
+        let key = key::profile(company, id);
+        let before = self.profiles.insert(key.clone(), slot);
+        self.relinked.remove(&key);
+        self.changed_profiles.entry(key).or_insert_with(|| Before {
+            company: company.clone(),
+            id,
+            entries: before.map(|slot| entries(company, &slot)).unwrap_or_default(),
+        });
+    }
+
+    /// Keeps the record of a merge. The absorbed profile's id, and every id that led to it, lead
+    /// to the survivor from now on.
+    pub(super) fn entomb(
+        &mut self,
+        company: &CompanyId,
+        survivor: Option<ProfileId>,
+        merge: &Merge,
+    ) {
+        let absorbed = &merge.absorbed;
+        for id in absorbed.absorbed.iter().chain([&absorbed.id]) {
+            self.point(key::alias(company, *id), survivor);
+        }
+        self.remove(company, absorbed.id);
+        self.keep_merge(company, merge);
+    }
+
+    pub(super) fn keep_merge(&mut self, company: &CompanyId, merge: &Merge) {
+        let value = Some(record::encode_merge(merge));
+        self.write(key::merge(company, merge.absorbed.id), value);
+    }
+
+    /// Writes a record that no request of the batch reads.
+    pub(super) fn write(&mut self, key: Key, value: Option<Value>) {
+        self.records.push(Write { key, value });
+    }
+
+    /// Adds an outcome, whose number follows that of the company's newest.
+    pub(super) fn record_outcome(&mut self, company: &CompanyId, outcome: &Outcome) {
+        let newest = NewestOutcome { sequence: outcome.sequence, at: outcome.at };
+        match self.newest.get_mut(company) {
+            Some(known) => *known = Ok(newest),
+            None => drop(self.newest.insert(company.clone(), Ok(newest))),
+        }
+        let full = if let Some(segment) = self.segments.get_mut(company) {
+            segment.add(outcome)
+        } else {
+            self.first_new.insert(company.clone(), outcome.sequence);
+            self.segments.insert(company.clone(), OutcomeSegment::from_outcome(outcome));
+            None
+        };
+        self.full_segments += usize::from(full.is_some());
+        self.records.extend(full.map(|segment| kept(company, segment)));
+    }
+
+    /// How many segments of outcomes will be written.
+    pub(super) fn new_segments(&self) -> usize {
+        self.segments.len() + self.full_segments
+    }
+
+    /// The number of the first new outcome of each company that has one.
+    pub(super) fn new_outcomes(&self) -> impl Iterator<Item = (&CompanyId, u64)> {
+        self.first_new.iter().map(|(company, first)| (company, *first))
+    }
+
+    /// All that changed, as one batch.
+    pub(super) fn into_writes(mut self) -> Vec<Write> {
+        let mut writes = std::mem::take(&mut self.records);
+        for (company, segment) in std::mem::take(&mut self.segments) {
+            if let Some(Ok(newest)) = self.newest.get(&company) {
+                let value = Some(record::encode_newest_outcome(*newest));
+                writes.push(Write { key: key::newest_outcome(&company), value });
+            }
+            writes.push(kept(&company, segment));
+        }
+        for key in std::mem::take(&mut self.changed_pointers) {
+            let value = self.target(&key).map(record::encode_id);
+            writes.push(Write { key, value });
+        }
+        self.write_profiles(&mut writes);
+        writes
+    }
+
+    fn write_profiles(mut self, writes: &mut Vec<Write>) {
+        for (key, Relinked { company, id, recorded }) in self.relinked {
+            if let Some(Slot::Present(profile)) = self.profiles.get_mut(&key) {
+                // What is recorded stays as it was when the profile was changed last.
+                let newest = std::mem::replace(&mut profile.last_outcome, recorded);
+                let value = newest.map(record::encode_profile_outcome);
+                writes.push(Write { key: key::profile_outcome(&company, id), value });
+                self.linked.remove(&key);
+            }
+        }
+        for (key, Before { company, id, entries: before }) in self.changed_profiles {
+            let slot = self.profiles.remove(&key).unwrap_or(Slot::Absent);
+            writes.extend(index::moves(before, entries(&company, &slot)));
+            if self.linked.contains(&key) {
+                writes.push(Write { key: key::profile_outcome(&company, id), value: None });
+            }
+            writes.push(Write { key, value: encoded(&slot) });
+        }
+    }
+}
+
+/// The profile in a record, and in the record of its newest outcome where that has its own key.
+fn decoded(
+    id: ProfileId,
+    record: Value,
+    outcome: Option<Value>,
+) -> Result<StoredProfile, InvalidRecord> {
+    let mut profile = record::decode_stored_profile(id, record)?;
+    if let Some(outcome) = outcome {
+        let newest = record::decode_profile_outcome(&outcome)?;
+        profile.last_outcome = profile.last_outcome.max(Some(newest));
+    }
+    Ok(profile)
+}
+
+fn kept(company: &CompanyId, segment: OutcomeSegment) -> Write {
+    Write { key: key::outcomes(company, segment.last()), value: Some(segment.into_record()) }
+}
+
+/// The keys of a profile in the sort orders.
+fn entries(company: &CompanyId, slot: &Slot) -> Vec<Key> {
+    match slot {
+        Slot::Present(profile) => index::entries(company, &**profile),
+        Slot::Absent | Slot::Unreadable(_) => Vec::new(),
+    }
+}
+
+fn encoded(slot: &Slot) -> Option<Value> {
+    match slot {
+        Slot::Present(profile) => Some(record::encode_stored_profile(profile)),
+        Slot::Absent | Slot::Unreadable(_) => None,
+    }
+}
+
+/// The key under which the profile that this leads to may be found.
+pub(super) fn pointer_key(company: &CompanyId, target: &ProfileRef) -> Key {
+    match target {
+        ProfileRef::Id(id) => key::alias(company, *id),
+        ProfileRef::Identifier(identifier) => key::identifier(company, identifier),
+    }
+}

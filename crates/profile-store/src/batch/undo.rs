@@ -1,0 +1,119 @@
+//! Undoing a merge, with all that was read for it in one step.
+
+use profile_protocol::{CompanyId, IdentifierKind, ProfileId};
+
+use super::{Asked, Batch, identifier_keys, undecided};
+use crate::{
+    Caller, ClaimOutcome, ClaimResult, ClaimSource, DecisionContext, Effect, Identifier, Merge,
+    Outcome, Profile, ProfileRef, StoreError, Undo, Unmerged,
+    decide::{
+        empty_outcome::{empty_outcome, list_bounded},
+        unmerge::{Unmerge, unmerge},
+    },
+    layout::key,
+};
+
+impl Batch {
+    /// Asks for where the identifiers of both profiles lead now, and for the records of all other
+    /// merges into the profile that the absorbed one led to. There are no more of them than were
+    /// merged into it.
+    pub(super) fn ask_for_undo(&mut self, company: &CompanyId, absorbed: ProfileId) {
+        let Some(Ok(merge)) = self.merges.get(&absorbed) else { return };
+        let both = [&merge.survivor.identifiers, &merge.absorbed.identifiers];
+        let pointers = identifier_keys(company, both);
+        let survivor = self.stored.readable(company, &ProfileRef::Id(absorbed));
+        let others = survivor.into_iter().flat_map(|profile| profile.absorbed.iter().copied());
+        let others: Vec<ProfileId> = others.filter(|id| *id != absorbed).collect();
+        self.ask_for_pointers(pointers);
+        for id in others {
+            self.ask(Asked::Merge(id), key::merge(company, id));
+        }
+    }
+
+    /// Undoes a merge.
+    pub(crate) fn undo(
+        &mut self,
+        asked: &Undo,
+        context: DecisionContext,
+    ) -> Result<Unmerged, StoreError> {
+        let Undo { company, absorbed, rules, revision } = asked;
+        let merge = self.merge_of(company, *absorbed)?.ok_or(StoreError::NotMerged)?;
+        let later = self.later_merges(company, *absorbed)?;
+        let survivor = self.stored.reach(company, &ProfileRef::Id(*absorbed))?;
+        let survivor = survivor.ok_or(StoreError::Damaged)?.clone();
+        let survivor = survivor.decode().map_err(|error| undecided(company, error.into()))?;
+        // An identifier whose value is no id counts as free, and is pointed anew.
+        let owner =
+            |identifier: &Identifier| self.stored.target(&key::identifier(company, identifier));
+        let Unmerge { mut survivor, mut restored, later, mut changed, kept, lost } =
+            unmerge(&merge, later, survivor, owner, rules, context.now);
+        let previous = [survivor.last_outcome, restored.last_outcome];
+        survivor.last_outcome = Some(context.sequence);
+        restored.last_outcome = Some(context.sequence);
+        let changed_unlisted = list_bounded(&mut changed);
+        let result = ClaimResult::Restored(*absorbed);
+        let outcome = Outcome {
+            survivor: Some(survivor.id),
+            claims: vec![ClaimOutcome {
+                kind: IdentifierKind::Id,
+                origin: ClaimSource::Command,
+                result,
+            }],
+            changed,
+            changed_unlisted,
+            previous: previous.into_iter().flatten().collect(),
+            ..empty_outcome(context, Caller::Server, *revision, Effect::Unmerged)
+        };
+        self.split(company, &survivor, &restored);
+        later.iter().for_each(|merge| self.stored.keep_merge(company, merge));
+        self.stored.record_outcome(company, &outcome);
+        Ok(Unmerged { outcome, survivor, restored, kept, lost })
+    }
+
+    fn merge_of(
+        &self,
+        company: &CompanyId,
+        absorbed: ProfileId,
+    ) -> Result<Option<Merge>, StoreError> {
+        match self.merges.get(&absorbed) {
+            None => Ok(None),
+            Some(Ok(merge)) => Ok(Some(merge.clone())),
+            Some(Err(error)) => {
+                tracing::error!(%company, profile = %absorbed, %error, "a merge record is damaged");
+                Err(StoreError::Damaged)
+            }
+        }
+    }
+
+    /// The other merges, in order, in which a profile took part that had absorbed this one.
+    fn later_merges(
+        &self,
+        company: &CompanyId,
+        absorbed: ProfileId,
+    ) -> Result<Vec<Merge>, StoreError> {
+        let mut later = Vec::new();
+        for id in self.merges.keys().filter(|id| **id != absorbed) {
+            let merge = self.merge_of(company, *id)?;
+            later.extend(merge.filter(|merge| {
+                let parts = [&merge.survivor, &merge.absorbed];
+                parts.iter().any(|profile| profile.absorbed.contains(&absorbed))
+            }));
+        }
+        // Of the merges of one request, each found what the one before had made.
+        later.sort_by_key(|merge| (merge.sequence, merge.survivor.absorbed.len()));
+        Ok(later)
+    }
+
+    /// Lets a restored profile exist beside the one it had been merged into.
+    fn split(&mut self, company: &CompanyId, survivor: &Profile, restored: &Profile) {
+        let both = [survivor, restored].map(|profile| (profile.id, &profile.identifiers));
+        self.stored.move_identifiers(company, [], both);
+        self.stored.point(key::alias(company, restored.id), None);
+        for id in &restored.absorbed {
+            self.stored.point(key::alias(company, *id), Some(restored.id));
+        }
+        self.stored.write(key::merge(company, restored.id), None);
+        self.stored.put(company, survivor.clone().into());
+        self.stored.put(company, restored.clone().into());
+    }
+}

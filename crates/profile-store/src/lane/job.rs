@@ -1,0 +1,182 @@
+//! What callers ask of a lane, each with the channel to answer them.
+
+use profile_protocol::CompanyId;
+use tokio::sync::oneshot;
+
+use crate::{
+    DecisionContext, Delete, Effect, IdGenerator, ImportJob, MergeProfiles, Outcome, ProfileRef,
+    StoreError, Submission, Undo, Unmerged,
+    batch::{Batch, Wants},
+};
+
+/// A request that waits to be committed.
+pub(crate) enum Job {
+    Submit(Box<Submission>, Ticket<Outcome>),
+    Merge(Box<MergeProfiles>, Ticket<Outcome>),
+    Delete(Box<Delete>, Ticket<Option<Outcome>>),
+    Undo(Box<(Undo, Ticket<Unmerged>)>),
+    KeepImport(CompanyId, Box<ImportJob>, Ticket<()>),
+}
+
+/// Holds what was decided until it is committed, and then answers the caller.
+pub(crate) struct Ticket<T> {
+    caller: oneshot::Sender<Result<T, StoreError>>,
+    decided: Option<Result<T, StoreError>>,
+}
+
+impl<T> Ticket<T> {
+    /// A ticket, and where its answer arrives.
+    pub(crate) fn new() -> (Ticket<T>, oneshot::Receiver<Result<T, StoreError>>) {
+        let (caller, answer) = oneshot::channel();
+        (Ticket { caller, decided: None }, answer)
+    }
+
+    fn decide(&mut self, result: Result<T, StoreError>) {
+        self.decided = Some(result);
+    }
+
+    // A caller that has gone is not answered; what it asked for is done all the same.
+    fn answer(self) {
+        let undecided = Err(StoreError::Unavailable);
+        drop(self.caller.send(self.decided.unwrap_or(undecided)));
+    }
+
+    fn fail(self, error: StoreError) {
+        drop(self.caller.send(Err(error)));
+    }
+}
+
+/// Time and entropy for the decisions of a batch. Entropy that went into no id serves the next
+/// request.
+pub(crate) struct IdSource<'a> {
+    pub(crate) generator: &'a dyn IdGenerator,
+    pub(crate) spare: &'a mut Option<u128>,
+}
+
+impl IdSource<'_> {
+    fn context(
+        &mut self,
+        batch: &Batch,
+        company: &CompanyId,
+    ) -> Result<DecisionContext, StoreError> {
+        let entropy = match *self.spare {
+            Some(entropy) => entropy,
+            None => self.generator.entropy().or(Err(StoreError::Unavailable))?,
+        };
+        *self.spare = Some(entropy);
+        batch.context(company, self.generator.now(), entropy)
+    }
+
+    /// Decides a submission within a batch.
+    pub(crate) fn submit(
+        &mut self,
+        batch: &mut Batch,
+        submission: &Submission,
+    ) -> Result<Outcome, StoreError> {
+        let context = self.context(batch, &submission.company)?;
+        let outcome = batch.submit(submission, context)?;
+        if outcome.effect == Effect::Created {
+            *self.spare = None;
+        }
+        Ok(outcome)
+    }
+}
+
+impl Job {
+    /// The company whose profiles it concerns.
+    pub(crate) fn company(&self) -> &CompanyId {
+        match self {
+            Job::Submit(submission, _) => &submission.company,
+            Job::Merge(asked, _) => &asked.company,
+            Job::Delete(asked, _) => &asked.company,
+            Job::Undo(undo) => &undo.0.company,
+            Job::KeepImport(company, ..) => company,
+        }
+    }
+
+    /// Whether it is a batch of its own. It reads keys that are only known once others were read,
+    /// so requests before it in one batch could change what it has to read.
+    pub(crate) fn is_alone(&self) -> bool {
+        match self {
+            Job::Submit(..) => false,
+            Job::Merge(..) | Job::Delete(..) | Job::Undo(..) | Job::KeepImport(..) => true,
+        }
+    }
+
+    /// How many claims it makes.
+    pub(crate) fn claims(&self) -> usize {
+        match self {
+            Job::Submit(submission, _) => submission.claims.made().len(),
+            Job::Merge(..) | Job::Delete(..) | Job::Undo(..) | Job::KeepImport(..) => 1,
+        }
+    }
+
+    /// What has to be read before it can be decided.
+    pub(crate) fn wants(&self) -> Wants<'_> {
+        match self {
+            Job::Submit(submission, _) => wants_of(submission),
+            Job::Merge(asked, _) => Wants::Merge(&asked.company, [asked.destination, asked.source]),
+            Job::Delete(asked, _) => Wants::Deletion(&asked.company, &asked.target),
+            Job::Undo(undo) => Wants::Undo(&undo.0.company, undo.0.absorbed),
+            Job::KeepImport(company, job, _) => Wants::Import(company, job.head.id),
+        }
+    }
+
+    /// Decides it within a batch that has read what it wants. Returns whether it is a submission
+    /// that is to be stored.
+    pub(crate) fn decide(&mut self, batch: &mut Batch, ids: &mut IdSource<'_>) -> bool {
+        match self {
+            Job::Submit(submission, ticket) => {
+                let result = ids.submit(batch, submission);
+                let stored = result.is_ok();
+                ticket.decide(result);
+                return stored;
+            }
+            Job::Merge(asked, ticket) => {
+                let context = ids.context(batch, &asked.company);
+                ticket.decide(context.and_then(|context| batch.merge(asked, context)));
+            }
+            Job::Delete(asked, ticket) => {
+                let context = ids.context(batch, &asked.company);
+                ticket.decide(context.and_then(|context| batch.delete(asked, context)));
+            }
+            Job::Undo(undo) => {
+                let (asked, ticket) = undo.as_mut();
+                let context = ids.context(batch, &asked.company);
+                ticket.decide(context.and_then(|context| batch.undo(asked, context)));
+            }
+            Job::KeepImport(company, job, ticket) => {
+                batch.keep_import(company, job.as_ref().clone());
+                ticket.decide(Ok(()));
+            }
+        }
+        false
+    }
+
+    /// Answers with what was decided.
+    pub(crate) fn answer(self) {
+        match self {
+            Job::Submit(_, ticket) | Job::Merge(_, ticket) => ticket.answer(),
+            Job::Delete(_, ticket) => ticket.answer(),
+            Job::Undo(undo) => undo.1.answer(),
+            Job::KeepImport(_, _, ticket) => ticket.answer(),
+        }
+    }
+
+    /// Answers that nothing of it was stored.
+    pub(crate) fn fail(self, error: StoreError) {
+        match self {
+            Job::Submit(_, ticket) | Job::Merge(_, ticket) => ticket.fail(error),
+            Job::Delete(_, ticket) => ticket.fail(error),
+            Job::Undo(undo) => undo.1.fail(error),
+            Job::KeepImport(_, _, ticket) => ticket.fail(error),
+        }
+    }
+}
+
+/// What deciding a submission takes: the profiles that its claims lead to.
+pub(crate) fn wants_of(submission: &Submission) -> Wants<'_> {
+    let targets: Vec<&ProfileRef> =
+        submission.claims.made().iter().map(|claim| &claim.target).collect();
+    Wants::Profiles(&submission.company, targets)
+}

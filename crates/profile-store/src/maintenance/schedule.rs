@@ -1,0 +1,73 @@
+//! What an open store does from time to time: it prunes, and under relaxed durability it syncs.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{Mutex, watch},
+    time::sleep,
+};
+
+use super::prune::Pruner;
+use crate::{engine::Durability, lane::Shared, limits};
+
+const SYNC_EVERY: Duration = Duration::from_millis(limits::RELAXED_FLUSH_MS);
+const PRUNE_EVERY: Duration = Duration::from_millis(limits::PRUNE_EVERY_MS);
+const PRUNE_PAUSE: Duration = Duration::from_millis(limits::PRUNE_PAUSE_MS);
+
+/// Maintains the store until it is closed.
+pub(crate) async fn run(
+    shared: Arc<Shared>,
+    pruner: Arc<Mutex<Pruner>>,
+    mut closed: watch::Receiver<bool>,
+) {
+    tokio::select! {
+        // A store that was dropped without a word is closed as well.
+        _ = closed.wait_for(|closed| *closed) => {}
+        () = sync_always(&shared) => {}
+        () = prune_always(&shared, &pruner) => {}
+    }
+}
+
+/// Puts on disk what is only applied. Under flushed durability there is nothing to do.
+async fn sync_always(shared: &Shared) {
+    if shared.durability == Durability::Flushed {
+        return std::future::pending().await;
+    }
+    loop {
+        sleep(SYNC_EVERY).await;
+        if shared.unflushed.begin_sync() {
+            match shared.engine.sync().await {
+                Ok(()) => shared.unflushed.end_sync(),
+                // The engine refuses all that follows, and says so to every caller.
+                Err(_) => return std::future::pending().await,
+            }
+        }
+    }
+}
+
+async fn prune_always(shared: &Shared, pruner: &Mutex<Pruner>) {
+    loop {
+        sleep(if prune_step(shared, pruner).await { PRUNE_PAUSE } else { PRUNE_EVERY }).await;
+    }
+}
+
+/// Takes one step of pruning: at least as fast as outcomes are recorded. Returns whether the round
+/// goes on.
+async fn prune_step(shared: &Shared, pruner: &Mutex<Pruner>) -> bool {
+    if !shared.engine.is_writable() {
+        return false;
+    }
+    let recorded = shared.recorded.swap(0, Ordering::Relaxed);
+    let page = limits::PRUNE_STEP.max(2 * recorded);
+    let now = shared.id_generator.now();
+    match pruner.lock().await.step(shared.engine.as_ref(), now, page).await {
+        Ok(goes_on) => goes_on,
+        Err(error) => {
+            tracing::warn!(%error, "expired outcomes could not be removed");
+            false
+        }
+    }
+}

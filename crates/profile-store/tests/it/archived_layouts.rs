@@ -1,0 +1,142 @@
+//! Data directories that the release with layout 5 wrote, with every kind of record and key, open and
+//! show what that release showed.
+//!
+//! `tests/golden/layout-5-archives` holds them: `clean` was closed and is all in sled, `killed` was
+//! aborted with much of it in the journal only, `empty` holds no company. `expected.txt` is what
+//! [`dump`](crate::store_dump) wrote over that release, and `expected-after-undo.txt` the same after
+//! every merge was undone.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use profile_protocol::{CompanyId, Revision};
+use profile_store::{
+    Engine, IdGenerator, Listing, NoEntropy, Retention, SortKey, Span, Store, StoreOptions,
+    Timestamp, Undo, engine::Order,
+};
+use profile_store_suite::{engines::open_sled, harness::wait};
+use tempfile::TempDir;
+
+use crate::store_dump::dump;
+
+const COMPANIES: [&str; 7] =
+    ["A", "DEMO01", "DEMO012", "IMPORTS", "PRUNED", "SHOP02", "abcdefghijklmnopqrstuvwxyzABCDEF"];
+
+/// A clock that stands still at the time at which the release undid the merges.
+struct StoppedClock;
+
+impl IdGenerator for StoppedClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(1_800_000_000_000)
+    }
+
+    fn entropy(&self) -> Result<u128, NoEntropy> {
+        Ok(7 << 64 | 8)
+    }
+}
+
+fn archive(name: &str, file: &str) -> PathBuf {
+    let archives = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/layout-5-archives");
+    archives.join(name).join(file)
+}
+
+fn expected(name: &str, file: &str) -> String {
+    fs::read_to_string(archive(name, file)).unwrap()
+}
+
+/// A directory with the contents of an archive.
+fn unpacked(name: &str) -> TempDir {
+    let packed = fs::read(archive(name, "data.tar.zst")).unwrap();
+    let mut archive = Vec::with_capacity(8 << 20);
+    zstd_safe::decompress(&mut archive, &packed).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    unpack(&archive, directory.path());
+    directory
+}
+
+/// Unpacks an archive of the ustar format, with names of up to 100 bytes.
+fn unpack(mut archive: &[u8], directory: &Path) {
+    const BLOCK: usize = 512;
+    while let Some((header, rest)) = archive.split_at_checked(BLOCK) {
+        let text = |range: std::ops::Range<usize>| {
+            let field = header[range].split(|byte| *byte == 0).next().unwrap();
+            std::str::from_utf8(field).unwrap().trim()
+        };
+        let path = directory.join(text(0..100));
+        if text(0..100).is_empty() {
+            return;
+        }
+        let size = usize::from_str_radix(text(124..136), 8).unwrap();
+        match header[156] {
+            b'5' => fs::create_dir_all(path).unwrap(),
+            b'0' => fs::write(path, &rest[..size]).unwrap(),
+            other => panic!("an entry of type {other}"),
+        }
+        archive = &rest[size.next_multiple_of(BLOCK)..];
+    }
+}
+
+fn open(engine: Arc<dyn Engine>) -> Store {
+    let retention = Retention { days: 1_000_000, count: u64::MAX };
+    let options = StoreOptions { retention, ..StoreOptions::default() };
+    wait(Store::open(engine, Arc::new(StoppedClock), options)).unwrap()
+}
+
+/// What the store in a directory shows, after `change`.
+fn shown(directory: &Path, change: impl FnOnce(&Store)) -> String {
+    let engine: Arc<dyn Engine> = Arc::new(open_sled(directory));
+    let store = open(Arc::clone(&engine));
+    change(&store);
+    let shown = wait(dump(&store, engine.as_ref(), &COMPANIES));
+    wait(store.close()).unwrap();
+    shown
+}
+
+/// Company by company, undoes the newest merge of the first profile that has any, until none is
+/// left.
+fn undo_all(store: &Store) {
+    for company in COMPANIES.map(|name| name.parse::<CompanyId>().unwrap()) {
+        loop {
+            let listing = Listing {
+                company: company.clone(),
+                sort: SortKey::Id,
+                order: Order::Ascending,
+                created: Span::default(),
+                updated: Span::default(),
+                from: None,
+                limit: 100,
+            };
+            let page = wait(store.list(&listing)).unwrap();
+            assert_eq!(page.next, None);
+            let merged = page.profiles.iter().find_map(|profile| profile.absorbed.last());
+            let Some(&absorbed) = merged else { break };
+            let (company, rules) = (company.clone(), Arc::default());
+            let undo = Undo { company, absorbed, rules, revision: Revision::LATEST };
+            wait(store.undo(undo)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn an_archived_directory_shows_what_its_release_showed() {
+    for name in ["clean", "killed", "empty"] {
+        let directory = unpacked(name);
+        let expected = expected(name, "expected.txt");
+        // The second time there is nothing to migrate.
+        for _ in 0..2 {
+            assert_eq!(shown(directory.path(), |_| {}), expected, "{name}");
+        }
+    }
+}
+
+#[test]
+fn every_merge_of_an_archived_directory_can_be_undone() {
+    for name in ["clean", "killed", "empty"] {
+        let directory = unpacked(name);
+        let expected = expected(name, "expected-after-undo.txt");
+        assert_eq!(shown(directory.path(), undo_all), expected, "{name}");
+    }
+}

@@ -1,0 +1,208 @@
+//! Data directories of every layout since 5 open, and nothing in them is lost.
+//!
+//! `tests/golden/layout-N` holds directories that the release with layout N wrote, and what its
+//! readers showed: `clean` was closed, `killed` has everything in the journal, `empty` holds no
+//! profile.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use profile_protocol::ProfileId;
+use profile_store::{
+    Effect, Engine, StoreOptions,
+    engine::{MemoryEngine, Order, Scan, Write},
+};
+use tempfile::TempDir;
+
+use profile_store_suite::{
+    engines::open_sled,
+    faulty_engine::{EngineFault, FaultyEngine, commit_to_memory},
+    harness::{StoreHarness, contents, wait},
+    simulated_ids::SimulatedIds,
+};
+
+const LAYOUTS: [&str; 2] = ["layout-5", "layout-6"];
+
+fn golden(layout: &str, name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(layout).join(name)
+}
+
+/// A copy of a golden directory, which may be written to.
+fn copied(layout: &str, name: &str) -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    copy(&golden(layout, name), directory.path());
+    directory
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// The store in an engine, which knows its profiles in the order of their creation.
+fn opened(engine: Arc<dyn Engine>) -> StoreHarness {
+    let harness = StoreHarness::resumed(engine, SimulatedIds::after(10_000));
+    let outcomes = harness.outcomes();
+    let created = outcomes.iter().filter(|outcome| outcome.effect == Effect::Created);
+    StoreHarness { created: created.filter_map(|outcome| outcome.survivor).collect(), ..harness }
+}
+
+fn number_of(harness: &StoreHarness, id: ProfileId) -> usize {
+    harness.created.iter().position(|known| *known == id).unwrap()
+}
+
+fn joined(numbers: impl IntoIterator<Item = impl ToString>) -> String {
+    numbers.into_iter().map(|number| number.to_string()).collect::<Vec<_>>().join(" ")
+}
+
+/// All that readers show: profiles and their histories, outcomes, and bulk imports.
+#[expect(clippy::format_push_string, reason = "a test need not be fast")]
+fn shown(harness: &StoreHarness) -> String {
+    let mut text = String::new();
+    for number in 0..harness.created.len() {
+        if !harness.exists(number) {
+            text += &format!("profile {number} deleted\n");
+            continue;
+        }
+        let profile = harness.profile(number);
+        text += &format!(
+            "profile {number} is {} {} created {} updated {} absorbed [{}]: {}\n",
+            number_of(harness, profile.id),
+            profile.id,
+            profile.created.millis(),
+            profile.updated.millis(),
+            joined(profile.absorbed.iter().map(|id| number_of(harness, *id))),
+            harness.about(number).replace(&"v".repeat(140_000), "(140,000 times v)")
+        );
+        let history = harness.history(number);
+        let history = joined(history.iter().map(|outcome| outcome.sequence));
+        text += &format!("history {number}: {history}\n");
+    }
+    for outcome in harness.outcomes() {
+        text += &format!(
+            "outcome {} at {} previous [{}]: {}\n",
+            outcome.sequence,
+            outcome.at.millis(),
+            joined(&outcome.previous),
+            harness.describe(&outcome)
+        );
+    }
+    let imports = harness.store.import_jobs(&harness.company, None, Order::Ascending, 10);
+    for head in wait(imports).unwrap() {
+        text += &format!(
+            "import {} created {} total {} completed {} failed {}\n",
+            head.id,
+            head.created.millis(),
+            head.total,
+            head.completed,
+            head.failed
+        );
+    }
+    text
+}
+
+/// The store in a copy of a golden directory is sound, shows what it showed, and goes on.
+fn opens(layout: &str, name: &str, expected: &str) {
+    let expected = fs::read_to_string(golden(layout, expected)).unwrap();
+    let directory = copied(layout, name);
+    let mut harness = opened(Arc::new(open_sled(directory.path())));
+    assert_eq!(shown(&harness), expected, "{layout} {name}");
+    harness.assert_sound();
+    let newest = harness.outcomes().last().map_or(0, |outcome| outcome.sequence);
+    assert_eq!(harness.send("e:ann"), "unchanged 0: matched");
+    assert_eq!(harness.outcomes().last().unwrap().sequence, newest + 1);
+    assert_eq!(harness.history(0)[0].sequence, newest + 1);
+    assert_eq!(harness.undo(4).unwrap().restored.id, harness.created[4]);
+    harness.assert_sound();
+    wait(harness.store.close()).unwrap();
+    drop(harness);
+    // And once more, with nothing left to migrate.
+    opened(Arc::new(open_sled(directory.path()))).assert_sound();
+}
+
+#[test]
+fn a_directory_that_was_closed_opens_in_every_layout() {
+    LAYOUTS.into_iter().for_each(|layout| opens(layout, "clean", "expected.txt"));
+}
+
+#[test]
+fn a_directory_whose_process_was_killed_opens_in_every_layout() {
+    LAYOUTS.into_iter().for_each(|layout| opens(layout, "killed", "expected-killed.txt"));
+}
+
+#[test]
+fn a_directory_without_profiles_opens_in_every_layout() {
+    for layout in LAYOUTS {
+        let directory = copied(layout, "empty");
+        let mut harness = opened(Arc::new(open_sled(directory.path())));
+        assert_eq!(harness.created, []);
+        assert_eq!(harness.send("e:ann"), "created 0: attached");
+        harness.assert_sound();
+    }
+}
+
+/// An engine in memory with the contents of a golden directory.
+fn in_memory(layout: &str, name: &str) -> MemoryEngine {
+    let directory = copied(layout, name);
+    let engine = MemoryEngine::new();
+    let entries = contents(&open_sled(directory.path())).into_iter();
+    let writes = entries.map(|(key, value)| Write { key, value: Some(value) });
+    commit_to_memory(&engine, writes.collect());
+    engine
+}
+
+#[test]
+fn a_migration_that_fails_or_crashes_at_any_operation_goes_on_at_the_next_start() {
+    let expected = fs::read_to_string(golden("layout-5", "expected.txt")).unwrap();
+    for done in [false, true] {
+        for fails_at in 0.. {
+            let fault = EngineFault { done, for_good: true, in_doubt: false };
+            let engine =
+                FaultyEngine::over(Arc::new(in_memory("layout-5", "clean")), fails_at, fault);
+            let ids = SimulatedIds::after(10_000);
+            let failed =
+                StoreHarness::open(Arc::new(engine.clone()), ids, StoreOptions::default()).is_err();
+            for surviving in 0..3 {
+                let harness = opened(engine.after_crash(surviving));
+                harness.assert_sound();
+                assert_eq!(shown(&harness), expected, "after operation {fails_at}");
+            }
+            if !failed {
+                assert!(10 < fails_at, "the migration is not as long as it was");
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_migration_gives_every_company_its_newest_outcome_and_changes_nothing_else() {
+    let before = in_memory("layout-5", "clean");
+    let after = MemoryEngine::new();
+    commit_to_memory(&after, scan(&before));
+    let engine = Arc::new(after);
+    drop(StoreHarness::resumed(Arc::clone(&engine) as _, SimulatedIds::new()));
+    let is_new = |write: &Write| write.key.ends_with(b"\0N") || write.key == b"\0format";
+    let (new, kept): (Vec<Write>, Vec<Write>) = scan(engine.as_ref()).into_iter().partition(is_new);
+    let old: Vec<Write> = scan(&before).into_iter().filter(|write| !is_new(write)).collect();
+    assert_eq!(kept, old);
+    let keys: Vec<&[u8]> = new.iter().map(|write| write.key.as_slice()).collect();
+    assert_eq!(keys, [&b"\0format"[..], b"AHEAD\0N", b"DEMO01\0N"]);
+}
+
+fn scan(engine: &dyn Engine) -> Vec<Write> {
+    let all = Scan { prefix: Vec::new(), after: None, order: Order::Ascending, limit: usize::MAX };
+    let entries = wait(engine.scan(all)).unwrap().into_iter();
+    entries.map(|(key, value)| Write { key, value: Some(value) }).collect()
+}
