@@ -36,7 +36,7 @@ const REQUESTS: usize = 300;
 const CONCURRENT: usize = 6;
 
 /// Polls without any answer after which a run is stuck.
-const STUCK: usize = 200_000;
+const STUCK: usize = 20_000_000;
 
 /// The name of one begins with that of the other.
 const COMPANIES: [&str; 2] = ["DEMO01", "DEMO012"];
@@ -193,7 +193,7 @@ impl SharedEngineRun {
             let answer = async move { store.undo(undo).await.map(|unmerged| unmerged.outcome) };
             (SentRequest::Undone(company, absorbed), Box::pin(answer))
         } else {
-            let device = self.random.below(20);
+            let device = 1 + self.random.below(20);
             let words = client_request(&mut self.random);
             // Each request sets a property of its own, so that its outcome can be recognized.
             let words = format!("{words} sent-{number}=1");
