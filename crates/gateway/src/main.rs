@@ -11,7 +11,7 @@ use gateway::{
     },
     server,
     settings::{
-        CheckArguments, Command, CommandLine, CompactArguments, IssuedKey, KeyArguments,
+        CheckArguments, CommandLine, CompactArguments, GatewayCommand, IssuedKey, KeyArguments,
         ServeArguments, VerifyArguments, chain,
     },
     telemetry,
@@ -32,11 +32,11 @@ fn main() -> ExitCode {
         return failed(&error);
     }
     match arguments.command {
-        Command::Check(arguments) => check(&arguments),
-        Command::Compact(arguments) => compact(&arguments),
-        Command::Key(arguments) => key(&arguments),
-        Command::Serve(arguments) => serve(arguments),
-        Command::Verify(arguments) => verify(&arguments),
+        GatewayCommand::Check(arguments) => check(&arguments),
+        GatewayCommand::Compact(arguments) => compact(&arguments),
+        GatewayCommand::Key(arguments) => key(&arguments),
+        GatewayCommand::Serve(arguments) => serve(arguments),
+        GatewayCommand::Verify(arguments) => verify(&arguments),
     }
 }
 

@@ -26,8 +26,8 @@ use profile_store::{NoEntropy, Retention};
 use self::file::ConfigurationFile;
 pub use self::{
     arguments::{
-        CheckArguments, Command, CommandLine, CompactArguments, KeyArguments, ServeArguments,
-        VerifyArguments,
+        CheckArguments, CommandLine, CompactArguments, GatewayCommand, KeyArguments,
+        ServeArguments, VerifyArguments,
     },
     connections::Connections,
     development::Development,

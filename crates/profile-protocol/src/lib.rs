@@ -59,7 +59,7 @@ pub use server::{
     BulkImport, DeletionSubject, ExplainedScope, ProfileExplain, ProfileMerge, ProfileUnmerge,
 };
 pub use text::{InvalidCoordinate, InvalidText, Text};
-pub use violation::{Fault, Violation, Violations};
+pub use violation::{Fault, Violation, Violations, echo};
 
 /// Runs the example of the README as a test.
 #[cfg(doctest)]

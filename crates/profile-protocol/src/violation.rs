@@ -201,8 +201,8 @@ pub(crate) fn pointer(base: &str, name: &str) -> String {
     }
 }
 
-/// As much of the caller's own text as an answer repeats.
-pub(crate) fn echo(text: &str) -> &str {
+/// As much of the caller's own text as an answer repeats: [`limits::ECHO_BYTES`] at most.
+pub fn echo(text: &str) -> &str {
     let end = text.floor_char_boundary(limits::ECHO_BYTES);
     text.get(..end).unwrap_or_default()
 }

@@ -18,8 +18,9 @@ use tokio::sync::{Mutex, oneshot, watch};
 use self::explanations::Explanations;
 use crate::{
     Delete, History, HistoryCursor, IdGenerator, Identifier, Listing, MergeProfiles, NoEntropy,
-    Outcome, Profile, ProfilePage, Retention, StoreError, Submission, Undo, Unmerged,
+    Outcome, Profile, ProfilePage, Retention, StoreError, Submission, Timestamp, Undo, Unmerged,
     engine::{BoxFuture, Durability, Engine, EngineError, Key, Place, Value, dedicate_thread},
+    id_generator::profile_id,
     lane::{
         Lane, Shared,
         job::{Job, Ticket},
@@ -152,6 +153,11 @@ impl Store {
         let job = Job::Submit(Box::new(submission), ticket);
         self.queue_of(job.company())?.push_waiting(job).await?;
         Ok(async { answer.await.unwrap_or(Err(StoreError::Closed)) })
+    }
+
+    /// An id that sorts by this time, such as that of an import.
+    pub fn id_at(&self, time: Timestamp) -> Result<ProfileId, NoEntropy> {
+        Ok(profile_id(time, self.shared.id_generator.entropy()?))
     }
 
     /// Merges two profiles. If both ids lead to one already, it stays as it is.

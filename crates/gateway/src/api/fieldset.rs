@@ -1,6 +1,8 @@
 //! Sparse fieldsets: the attributes of a profile that a response shows.
 
-use super::query::{Query, echo, invalid};
+use profile_protocol::echo;
+
+use super::query::{Query, invalid};
 use crate::{http::refusal::Refusal, limits};
 
 /// The parameter that lists the attributes to show.

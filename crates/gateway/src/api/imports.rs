@@ -151,6 +151,9 @@ fn wanted(page: &Page) -> Result<bool, Refusal> {
 const STATUSES: [&str; 4] = ["queued", "processing", COMPLETE, "cancelled"];
 
 /// The statuses that a filter lists.
+///
+/// Read by hand, because the parser of the protocol reads filters on the fields of profiles, and a
+/// status has two forms only.
 fn statuses(filter: &str) -> Option<Vec<&str>> {
     let terms = filter.strip_suffix(')')?;
     let named: Vec<&str> = match terms.strip_prefix("equals(status,") {

@@ -16,7 +16,7 @@ use actix_web::{
 use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use self::operations::{OpenApiOperation, operation_of};
+use self::operations::{OpenApiOperation, SuccessResponse, operation_of};
 use super::bodiless_if_asked;
 use crate::{
     endpoints::{ENDPOINTS, EndpointRow},
@@ -150,11 +150,11 @@ const REFUSALS: [&str; 5] = ["400", "403", "404", "429", "503"];
 const BODY_REFUSALS: [&str; 3] = ["408", "413", "415"];
 
 fn responses(
-    answers: Vec<(u16, &'static str, Option<Value>)>,
+    answers: Vec<SuccessResponse>,
     refusals: impl IntoIterator<Item = &'static str>,
 ) -> Map<String, Value> {
     let mut responses = Map::new();
-    for (status, description, schema) in answers {
+    for SuccessResponse { status, description, schema } in answers {
         let mut answer = json!({ "description": description });
         if let Some(schema) = schema {
             answer = with(answer, "content", contents(&schema));

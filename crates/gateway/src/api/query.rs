@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use profile_protocol::limits::ECHO_BYTES;
+use profile_protocol::echo;
 
 use super::call::Call;
 use crate::{
@@ -102,12 +102,6 @@ fn unknown(name: &str, allowed: &[&str]) -> String {
         return format!("'{name}' is not a parameter here; there are none.");
     }
     format!("'{name}' is not a parameter here; there are {}.", allowed.join(", "))
-}
-
-/// The part of the caller's own text that a response repeats.
-pub(super) fn echo(text: &str) -> &str {
-    let end = text.floor_char_boundary(ECHO_BYTES);
-    text.get(..end).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -70,15 +70,15 @@ mod tests {
     }
 
     /// An import in the queue.
-    type Waiting<'t> = Pin<Box<dyn Future<Output = Option<CompanySlot>> + 't>>;
+    type QueuedTake<'t> = Pin<Box<dyn Future<Output = Option<CompanySlot>> + 't>>;
 
-    fn enqueue<'t>(slots: &'t CompanySlots, company: &'t CompanyId) -> Waiting<'t> {
-        let mut waiting: Waiting<'t> = Box::pin(slots.take(company));
+    fn enqueue<'t>(slots: &'t CompanySlots, company: &'t CompanyId) -> QueuedTake<'t> {
+        let mut waiting: QueuedTake<'t> = Box::pin(slots.take(company));
         assert!(slot_of(&mut waiting).is_none());
         waiting
     }
 
-    fn slot_of(waiting: &mut Waiting<'_>) -> Option<CompanySlot> {
+    fn slot_of(waiting: &mut QueuedTake<'_>) -> Option<CompanySlot> {
         match waiting.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(slot) => slot,
             Poll::Pending => None,
@@ -94,7 +94,7 @@ mod tests {
         let (slots, [many, other, third]) =
             (CompanySlots::new(limits::IMPORTS_AT_ONCE), ["MANY", "OTHER", "THIRD"].map(company));
         let first = take_now(&slots, &many).unwrap();
-        let mut rest: Vec<Waiting<'_>> = (0..20).map(|_| enqueue(&slots, &many)).collect();
+        let mut rest: Vec<QueuedTake<'_>> = (0..20).map(|_| enqueue(&slots, &many)).collect();
         let others = take_now(&slots, &other).unwrap();
         let mut thirds = enqueue(&slots, &third);
         // The released slot goes to the next company in the queue, not to the same company again.

@@ -17,7 +17,7 @@ use crate::{
 pub struct CommandLine {
     /// The command.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: GatewayCommand,
     /// The log filter, such as `info` or `warn,gateway=debug`.
     #[arg(long, env = "GATEWAY_LOG", default_value = "info", global = true, value_name = "FILTER")]
     pub log: String,
@@ -25,7 +25,7 @@ pub struct CommandLine {
 
 /// The commands of the program.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub enum GatewayCommand {
     /// Check a configuration file; exit 1 if it is invalid.
     Check(CheckArguments),
     /// Copy a store that is not being served into a new directory, without deleted data.

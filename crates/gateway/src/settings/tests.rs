@@ -34,7 +34,7 @@ fn with_company(rest: &str) -> String {
 fn serve(arguments: &[&str]) -> ServeArguments {
     let all = ["gateway", "serve"].iter().chain(arguments);
     match CommandLine::try_parse_from(all).unwrap().command {
-        Command::Serve(arguments) => arguments,
+        GatewayCommand::Serve(arguments) => arguments,
         other => panic!("not serve but {other:?}"),
     }
 }
@@ -415,7 +415,7 @@ fn an_issued_key_is_configured_by_pasting_its_entry() {
         ["gateway", "key", "--company", "ABC123", "--scope", "profiles:read,profiles:write"];
     for name in [&[][..], &["--name", "back end.1"]] {
         let parsed = CommandLine::try_parse_from(arguments.iter().chain(name)).unwrap();
-        let Command::Key(parsed) = parsed.command else { panic!("not key but {parsed:?}") };
+        let GatewayCommand::Key(parsed) = parsed.command else { panic!("not key but {parsed:?}") };
         let issued = IssuedKey::issue(&parsed).unwrap();
 
         let text = with_company(&format!(

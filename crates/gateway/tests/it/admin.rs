@@ -151,10 +151,10 @@ fn no_person_is_in_the_log_however_much_is_logged() {
         send_all_that_is_personal(&gateway);
         let finished = gateway.stop();
         finished.assert_exit(0);
-        finished.assert_told("stored a request");
-        finished.assert_told("refused a request");
+        finished.assert_output("stored a request");
+        finished.assert_output("refused a request");
         for value in PERSONAL {
-            assert!(!finished.told.contains(value), "{value} is in:\n{}", finished.told);
+            assert!(!finished.output.contains(value), "{value} is in:\n{}", finished.output);
         }
     }
 }

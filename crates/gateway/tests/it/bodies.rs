@@ -10,7 +10,7 @@ use profile_protocol::limits::BODY_BYTES;
 
 use crate::{
     serving::Home,
-    stored::Stored,
+    stored::StoredProfiles,
     wire::{RawRequest, RawResponse},
 };
 
@@ -82,7 +82,7 @@ fn a_body_may_come_in_any_of_the_codings() {
         gateway.send(&RawRequest::profile(body).with("Content-Encoding", coding)).assert_accepted();
     }
     gateway.stop().assert_exit(0);
-    let stored = Stored::open(&home);
+    let stored = StoredProfiles::open(&home);
     for number in 0..codings.len() {
         let profile = stored.by_email("ABC123", &format!("person{number}@example.com")).unwrap();
         assert!(100_000 < profile.attributes.properties.bytes());
@@ -175,7 +175,7 @@ fn a_body_that_does_not_arrive_in_time_is_not_waited_for() {
     assert_eq!(answer.header("Connection"), Some("close"));
     assert!(connection.ends());
     gateway.stop().assert_exit(0);
-    assert_eq!(Stored::open(&home).audit().profiles, 1);
+    assert_eq!(StoredProfiles::open(&home).audit().profiles, 1);
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn a_body_that_breaks_off_is_not_stored() {
         assert_eq!(answer.status, 400);
     }
     gateway.stop().assert_exit(0);
-    assert_eq!(Stored::open(&home).audit().profiles, 0);
+    assert_eq!(StoredProfiles::open(&home).audit().profiles, 0);
 }
 
 #[test]
@@ -217,13 +217,13 @@ fn a_refusal_leaves_the_connection_to_the_next_request() {
     let large = profile("sarah.mason@klaviyo-demo.com", BODY_BYTES);
     for (request, status) in [
         (good().to("/nowhere"), 404),
-        (good().of("NOBODY"), 400),
+        (good().of("UNKNOWN"), 400),
         (good().of("SHOP01").with("Origin", "https://evil.example"), 403),
         (good().of("ONCE01"), 429),
         (good().without("revision"), 400),
         (good().with("Content-Type", "text/plain"), 415),
         (good().body("{"), 400),
-        (good().of("NOBODY").body(large), 400),
+        (good().of("UNKNOWN").body(large), 400),
     ] {
         let answer = connection.exchange(&request);
         assert_eq!(answer.status, status);
@@ -238,7 +238,7 @@ fn a_refusal_waits_for_no_body_that_does_not_come() {
     let gateway = gateway.serve();
     for framing in [("Content-Length", "500"), ("Transfer-Encoding", "chunked")] {
         let mut connection = gateway.connect();
-        let request = RawRequest::bare().of("NOBODY").with(framing.0, framing.1);
+        let request = RawRequest::bare().of("UNKNOWN").with(framing.0, framing.1);
         assert!(connection.send(request.head()));
         let answer = connection.receive();
         assert_eq!(answer.status, 400);
@@ -256,7 +256,7 @@ fn a_refused_body_is_not_taken_for_the_next_request() {
     body.truncate(80_000);
     body.extend(smuggled);
     for refused in [
-        RawRequest::profile(&body).of("NOBODY"),
+        RawRequest::profile(&body).of("UNKNOWN"),
         RawRequest::profile(&body).without("revision"),
         RawRequest::profile(&body).with("Content-Type", "text/plain"),
         RawRequest::profile(&body).to("/nowhere"),

@@ -5,7 +5,7 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use crate::{
     serving::{Finished, Home, finish},
-    stored::{Stored, stored},
+    stored::{StoredProfiles, stored},
     wire::RawRequest,
 };
 
@@ -17,7 +17,7 @@ fn compact(home: &Home) -> Finished {
 
 /// The number after this name in the output.
 fn told(finished: &Finished, name: &str) -> u64 {
-    let (_, rest) = finished.told.split_once(name).unwrap();
+    let (_, rest) = finished.output.split_once(name).unwrap();
     let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
     digits.parse().unwrap()
 }
@@ -72,12 +72,12 @@ fn a_compacted_store_serves_the_same_people_and_is_not_larger() {
     let compacted = compact(&home);
     compacted.assert_exit(0);
     let (before, after) = (told(&compacted, "bytes before: "), told(&compacted, "bytes after: "));
-    assert!(after <= before, "{}", compacted.told);
+    assert!(after <= before, "{}", compacted.output);
     let copy = home.directory().join("compacted");
     assert!(lies_in(&copy, &title(ROUNDS - 1)));
     assert!(!(0..ROUNDS - 1).any(|round| lies_in(&copy, &title(round))), "the past was copied");
-    let original = Stored::open(&home);
-    let people = |stored: &Stored| -> Vec<_> {
+    let original = StoredProfiles::open(&home);
+    let people = |stored: &StoredProfiles| -> Vec<_> {
         (0..PEOPLE).map(|number| stored.by_email("ABC123", &email(number)).unwrap()).collect()
     };
     let (expected, outcomes) = (people(&original), original.outcomes("ABC123"));
@@ -88,7 +88,7 @@ fn a_compacted_store_serves_the_same_people_and_is_not_larger() {
     fs::rename(copy, home.data_dir()).unwrap();
     let verified = home.verify();
     verified.assert_exit(0);
-    verified.assert_told("every invariant holds");
+    verified.assert_output("every invariant holds");
     let gateway = home.serve();
     gateway.send(&RawRequest::email("newcomer@klaviyo-demo.com")).assert_accepted();
     let stored = stored(&home, gateway, PEOPLE + 1);
@@ -101,20 +101,20 @@ fn a_compaction_goes_into_a_directory_of_its_own_or_nowhere() {
     let home = Home::new();
     let missing = compact(&home);
     missing.assert_exit(1);
-    missing.assert_told(&format!("there is no store in {}", home.data_dir().display()));
+    missing.assert_output(&format!("there is no store in {}", home.data_dir().display()));
     let into = home.directory().join("compacted");
     assert!(!into.exists() && !home.data_dir().exists(), "a refusal leaves nothing behind");
     let gateway = home.serve();
     gateway.send(&RawRequest::email(&email(1))).assert_accepted();
     let busy = compact(&home);
     busy.assert_exit(1);
-    busy.assert_told("another process is using this data directory");
+    busy.assert_output("another process is using this data directory");
     gateway.stop().assert_exit(0);
     fs::create_dir(&into).unwrap();
     fs::write(into.join("letter"), "Dear Ann").unwrap();
     let taken = compact(&home);
     taken.assert_exit(1);
-    taken.assert_told(&format!("{} is not empty", into.display()));
+    taken.assert_output(&format!("{} is not empty", into.display()));
     assert_eq!(fs::read_dir(&into).unwrap().count(), 1);
     fs::remove_dir_all(&into).unwrap();
     let compacted = compact(&home);

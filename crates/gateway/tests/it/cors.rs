@@ -118,7 +118,7 @@ fn a_page_can_read_why_it_was_refused() {
     gateway.send(&good.clone().of("ONCE01")).assert_accepted();
     for (request, status) in [
         (RawRequest::profile("{"), 400),
-        (good.clone().of("NOBODY"), 400),
+        (good.clone().of("UNKNOWN"), 400),
         (good.clone().of("ONCE01"), 429),
         (good.clone().without("revision"), 400),
         (good.clone().with("revision", "2999-01-01"), 404),
@@ -138,7 +138,7 @@ fn a_page_can_read_why_it_was_refused() {
 fn a_preflight_for_an_unconfigured_company_lets_the_page_read_the_refusal() {
     let gateway = Home::new();
     let gateway = gateway.serve();
-    let answer = gateway.send(&preflight("NOBODY", "https://anywhere.example"));
+    let answer = gateway.send(&preflight("UNKNOWN", "https://anywhere.example"));
     assert_eq!(answer.status, 204);
     assert_open(&answer);
 }

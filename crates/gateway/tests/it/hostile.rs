@@ -23,7 +23,7 @@ use std::{
 
 use crate::{
     serving::{Home, Serving},
-    wire::PATIENCE,
+    wire::TEST_TIMEOUT,
 };
 
 /// How much of a test to run.
@@ -51,26 +51,26 @@ impl Form {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a test has no other way to be told anything")]
+#[expect(clippy::disallowed_methods, reason = "a test takes its options from the environment")]
 fn setting(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
 /// Reproducible random numbers: `SplitMix64`.
 #[derive(Debug)]
-struct SeededRandom(u64);
+struct HostileRandom(u64);
 
-impl SeededRandom {
+impl HostileRandom {
     /// A generator with the requested seed, or with a new one each time. The seed is printed, so
     /// that a failure can be repeated.
-    fn seeded(test: &str) -> SeededRandom {
+    fn seeded(test: &str) -> HostileRandom {
         let seed = match setting("HOSTILE_SEED") {
             Some(seed) => seed.parse().expect("HOSTILE_SEED is a number"),
             // No more than the arithmetic of a shell takes.
             None => uuid::Uuid::new_v4().as_u64_pair().0 >> 2,
         };
         println!("{test}: HOSTILE_SEED={seed}");
-        SeededRandom(seed)
+        HostileRandom(seed)
     }
 
     fn next(&mut self) -> u64 {
@@ -86,8 +86,8 @@ impl SeededRandom {
     }
 
     /// A generator with a seed of its own.
-    fn fork(&mut self) -> SeededRandom {
-        SeededRandom(self.next())
+    fn fork(&mut self) -> HostileRandom {
+        HostileRandom(self.next())
     }
 }
 
@@ -107,7 +107,7 @@ impl Watch {
 }
 
 /// Prints a figure of the long form.
-fn told(test: &str, figures: fmt::Arguments<'_>) {
+fn report(test: &str, figures: fmt::Arguments<'_>) {
     println!("{test}: {figures}");
 }
 
@@ -142,11 +142,11 @@ fn status_kib(process: &str, name: &str) -> u64 {
 
 /// Waits until no thread holds the store. After a process or a handle has ended, sled's own threads
 /// may hold it a little longer.
-fn wait_until_let_go(home: &Home) {
+fn wait_until_released(home: &Home) {
     let log = File::open(home.data_dir().join("db")).unwrap();
     let watch = Watch::start();
     while log.try_lock().is_err() {
-        assert!(watch.elapsed() < PATIENCE, "somebody holds the store");
+        assert!(watch.elapsed() < TEST_TIMEOUT, "the store is still locked");
         thread::sleep(Duration::from_millis(10));
     }
 }

@@ -1,4 +1,4 @@
-//! Who is who, as clients bring it about: bytes in, then a look into the store.
+//! Identity, as clients see it: the tests send bytes and then look into the store.
 
 mod placeholders;
 mod settings;
@@ -13,11 +13,11 @@ use profile_store::{ClaimResult, Effect, Identifier, Ignored, InvalidToken, Prof
 use crate::{
     clients::{android, onsite_script, swift},
     serving::{Home, Serving},
-    stored::{Stored, field, identifiers, properties, stored},
+    stored::{StoredProfiles, field, identifiers, properties, stored},
     wire::{RawRequest, RawResponse},
 };
 
-/// The key of [`home`], so that tests can make tokens and see whom one is for.
+/// The key of [`home`], so that tests can make tokens and open them.
 fn key() -> String {
     "0f".repeat(32)
 }
@@ -56,7 +56,7 @@ fn token(gateway: &Serving, request: &RawRequest) -> String {
 }
 
 /// Sends a request, and returns the id of the profile it turned out to be about.
-fn whom(gateway: &Serving, request: &RawRequest) -> ProfileId {
+fn profile_of(gateway: &Serving, request: &RawRequest) -> ProfileId {
     let token = token(gateway, request).parse().unwrap();
     ring().open(&"ABC123".parse().unwrap(), &token, 0).unwrap()
 }
@@ -110,10 +110,10 @@ fn pairs() -> impl Iterator<Item = (IdentifierKind, IdentifierKind)> {
     KINDS.into_iter().flat_map(move |higher| below(higher).map(move |lower| (higher, lower)))
 }
 
-/// The profile that an identifier leads to, which has to be there.
+/// The profile that has this identifier. It must exist.
 #[track_caller]
-fn found(stored: &Stored, identifier: &Identifier) -> Profile {
-    stored.find("ABC123", identifier).unwrap_or_else(|| panic!("{identifier:?} leads to nobody"))
+fn found(stored: &StoredProfiles, identifier: &Identifier) -> Profile {
+    stored.find("ABC123", identifier).unwrap_or_else(|| panic!("no profile has {identifier:?}"))
 }
 
 fn first_name(profile: &Profile) -> &str {
@@ -127,20 +127,24 @@ mod authority {
     fn with_two_people_the_higher_ranked_identifier_decides() {
         let home = home();
         let gateway = home.serve();
-        let first = whom(&gateway, &about(&members(&all(1))));
-        let second = whom(&gateway, &about(&members(&all(2))));
+        let first = profile_of(&gateway, &about(&members(&all(1))));
+        let second = profile_of(&gateway, &about(&members(&all(2))));
         assert_ne!(first, second);
         for (higher, lower) in pairs() {
             // The lower one is written first: the order of members means nothing.
             let both = [identifier(lower, 2), identifier(higher, 1)];
-            assert_eq!(whom(&gateway, &about(&members(&both))), first, "{higher} and {lower}");
+            assert_eq!(
+                profile_of(&gateway, &about(&members(&both))),
+                first,
+                "{higher} and {lower}"
+            );
         }
         for lower in KINDS {
             let request = about_id(first, &member(&identifier(lower, 2)));
-            assert_eq!(whom(&gateway, &request), first, "id and {lower}");
+            assert_eq!(profile_of(&gateway, &request), first, "id and {lower}");
             let kx = token(&gateway, &about_id(first, ""));
             let request = format!(r#"{},"_kx":"{kx}""#, member(&identifier(lower, 2)));
-            assert_eq!(whom(&gateway, &about(&request)), first, "_kx and {lower}");
+            assert_eq!(profile_of(&gateway, &about(&request)), first, "_kx and {lower}");
         }
         let stored = stored(&home, gateway, 2);
         for (number, id) in [(1, first), (2, second)] {
@@ -161,9 +165,9 @@ mod authority {
             // The one that is to go is the older one.
             let gone = format!(r#"{},"title":"Engineer""#, member(&lower));
             accept(&gateway, &[about(&gone)]);
-            let survivor = whom(&gateway, &about(&member(&higher)));
+            let survivor = profile_of(&gateway, &about(&member(&higher)));
             let both = about(&members(&[lower.clone(), higher.clone()]));
-            assert_eq!(whom(&gateway, &both), survivor, "{higher:?} and {lower:?}");
+            assert_eq!(profile_of(&gateway, &both), survivor, "{higher:?} and {lower:?}");
             expected.push((survivor, higher, lower));
         }
         let stored = stored(&home, gateway, expected.len());
@@ -203,10 +207,10 @@ mod authority {
                 let owner =
                     [identifier(owned, 10 * number + turn), identifier(shared, 10 * number + turn)];
                 let other = identifier(known, 1_000 + 10 * number + turn);
-                let owner_id = whom(&gateway, &about(&members(&owner)));
-                let other_id = whom(&gateway, &about(&member(&other)));
+                let owner_id = profile_of(&gateway, &about(&members(&owner)));
+                let other_id = profile_of(&gateway, &about(&member(&other)));
                 let both = about(&members(&[other.clone(), owner[1].clone()]));
-                assert_eq!(whom(&gateway, &both), other_id, "{owner:?} and {other:?}");
+                assert_eq!(profile_of(&gateway, &both), other_id, "{owner:?} and {other:?}");
                 expected.push((owner_id, owner, other_id, other));
             }
         }
@@ -234,7 +238,7 @@ mod identifiers_of_a_profile {
         let home = home();
         let gateway = home.serve();
         let known = &all(1)[..3];
-        let id = whom(&gateway, &about(&members(known)));
+        let id = profile_of(&gateway, &about(&members(known)));
         for (turn, named) in known.iter().enumerate() {
             let others = all(2).into_iter().take(3).filter(|other| other.kind() != named.kind());
             let claimed: Vec<Identifier> = [named.clone()].into_iter().chain(others).collect();
@@ -262,7 +266,7 @@ mod identifiers_of_a_profile {
     fn are_not_taken_away_by_null() {
         let home = home();
         let gateway = home.serve();
-        let id = whom(&gateway, &about(&members(&all(1))));
+        let id = profile_of(&gateway, &about(&members(&all(1))));
         let nulls = KINDS.map(|kind| format!(r#""{kind}":null"#)).join(",");
         accept(&gateway, &[about_id(id, &nulls)]);
         let stored = stored(&home, gateway, 1);
@@ -317,7 +321,7 @@ mod devices {
     fn are_attached_to_the_existing_profile() {
         let home = home();
         let gateway = home.serve();
-        let person = whom(&gateway, &about(r#""email":"blob@example.com","title":"Chef""#));
+        let person = profile_of(&gateway, &about(r#""email":"blob@example.com","title":"Chef""#));
         accept(
             &gateway,
             &[
@@ -361,9 +365,9 @@ mod devices {
 fn the_id_of_an_absorbed_profile_leads_to_the_survivor() {
     let home = home();
     let gateway = home.serve();
-    let phone = whom(&gateway, &about(r#""phone_number":"+15005550006""#));
-    let email = whom(&gateway, &about(r#""email":"ann@example.com""#));
-    let external = whom(&gateway, &about(r#""external_id":"1""#));
+    let phone = profile_of(&gateway, &about(r#""phone_number":"+15005550006""#));
+    let email = profile_of(&gateway, &about(r#""email":"ann@example.com""#));
+    let external = profile_of(&gateway, &about(r#""external_id":"1""#));
     accept(
         &gateway,
         &[
@@ -372,8 +376,8 @@ fn the_id_of_an_absorbed_profile_leads_to_the_survivor() {
             about_id(phone, r#""first_name":"Ann""#),
         ],
     );
-    assert_eq!(whom(&gateway, &about_id(phone, "")), external);
-    assert_eq!(whom(&gateway, &about_id(email, r#""title":"Chef""#)), external);
+    assert_eq!(profile_of(&gateway, &about_id(phone, "")), external);
+    assert_eq!(profile_of(&gateway, &about_id(email, r#""title":"Chef""#)), external);
     let stored = stored(&home, gateway, 1);
     let profile = stored.by_email("ABC123", "ann@example.com").unwrap();
     assert_eq!(identifiers(&profile), ["1", "ann@example.com", "+15005550006"]);
@@ -384,7 +388,7 @@ fn the_id_of_an_absorbed_profile_leads_to_the_survivor() {
 fn another_company_has_no_profiles() {
     let home = home();
     let gateway = home.serve();
-    let ann = whom(&gateway, &about(&members(&all(1))));
+    let ann = profile_of(&gateway, &about(&members(&all(1))));
     accept(&gateway, &[about_id(ann, &members(&all(1))).of("XYZ789")]);
     let stored = stored(&home, gateway, 2);
     for identifier in all(1) {
@@ -395,9 +399,9 @@ fn another_company_has_no_profiles() {
 
 /// Requests of every effect, each with what is done about it.
 fn of_every_effect() -> [(RawRequest, Effect); 10] {
-    let nobody = ProfileId::from_bits(7);
+    let unknown = ProfileId::from_bits(7);
     [
-        (about_id(nobody, ""), Effect::Unidentified),
+        (about_id(unknown, ""), Effect::Unidentified),
         (about(r#""email":"ann@example.com""#), Effect::Created),
         (about(r#""phone_number":"+15005550006""#), Effect::Created),
         (about(r#""external_id":"2","email":"bob@example.com""#), Effect::Created),

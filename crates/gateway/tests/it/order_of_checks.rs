@@ -8,7 +8,7 @@ use crate::{
 
 /// A request at which everything after its path is wrong.
 fn all_wrong() -> RawRequest {
-    RawRequest::new("POST", "/client/profiles?company_id=NOBODY")
+    RawRequest::new("POST", "/client/profiles?company_id=UNKNOWN")
         .with("Origin", "https://evil.example")
         .with("revision", "soon")
         .with("Content-Type", "text/plain")
@@ -37,29 +37,29 @@ fn each_check_comes_before_all_that_follow_it() {
         let [detail] = &details(&answer)[..] else { panic!("{answer:?}") };
         (answer.status, detail.clone())
     };
-    let told = |status: u16, detail: &str| (status, detail.to_owned());
+    let detail = |status: u16, detail: &str| (status, detail.to_owned());
 
     let request = all_wrong();
-    let elsewhere = request.clone().to("/client/profile?company_id=NOBODY");
-    assert_eq!(sent(&elsewhere), told(404, "This path does not exist."));
-    assert_eq!(sent(&request), told(400, "Invalid Company ID"));
+    let elsewhere = request.clone().to("/client/profile?company_id=UNKNOWN");
+    assert_eq!(sent(&elsewhere), detail(404, "This path does not exist."));
+    assert_eq!(sent(&request), detail(400, "Invalid Company ID"));
     let request = request.of("SHOP01");
     let denied = "Pages of this origin may not send profiles for this company.";
-    assert_eq!(sent(&request), told(403, denied));
+    assert_eq!(sent(&request), detail(403, denied));
     let request = request.of("ABC123");
     let date = "The revision must be a calendar date written YYYY-MM-DD, with or without a suffix \
                 such as .pre.";
-    assert_eq!(sent(&request), told(400, date));
+    assert_eq!(sent(&request), detail(400, date));
     let request = request.with("revision", "2999-01-01");
-    assert_eq!(sent(&request), told(404, "Unable to specify a future revision date"));
+    assert_eq!(sent(&request), detail(404, "Unable to specify a future revision date"));
     let request = request.with("revision", "2026-07-15");
     let media_type = "The body must be application/json or application/vnd.api+json.";
-    assert_eq!(sent(&request), told(415, media_type));
+    assert_eq!(sent(&request), detail(415, media_type));
     let request = request.with("Content-Type", "application/json");
     let coding = "The body must be encoded as gzip, deflate, br or zstd, or not at all.";
-    assert_eq!(sent(&request), told(415, coding));
+    assert_eq!(sent(&request), detail(415, coding));
     let request = request.without("Content-Encoding");
-    assert_eq!(sent(&request), told(413, "The body must be at most 102400 bytes."));
+    assert_eq!(sent(&request), detail(413, "The body must be at most 102400 bytes."));
     let answer = gateway.send(&request.body("{"));
     assert_eq!(answer.status, 400);
     assert!(details(&answer)[0].starts_with("Invalid JSON: "), "{answer:?}");
@@ -70,7 +70,7 @@ fn a_method_is_refused_before_the_company_is_looked_at() {
     let gateway = Home::new();
     let gateway = gateway.serve();
     for method in ["GET", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"] {
-        let answer = gateway.send(&RawRequest::new(method, "/client/profiles/?company_id=NOBODY"));
+        let answer = gateway.send(&RawRequest::new(method, "/client/profiles/?company_id=UNKNOWN"));
         assert_eq!(answer.status, 405, "{method}");
         assert_eq!(answer.header("Allow"), Some("POST, OPTIONS"));
     }
@@ -135,7 +135,7 @@ fn the_media_type_of_a_refusal_is_that_of_the_revision() {
         ("2999-01-01", "application/vnd.api+json"),
         ("soon", "application/vnd.api+json"),
     ] {
-        for request in [RawRequest::profile("{"), RawRequest::profile("{").of("NOBODY")] {
+        for request in [RawRequest::profile("{"), RawRequest::profile("{").of("UNKNOWN")] {
             let answer = gateway.send(&request.with("revision", revision));
             assert_eq!(answer.header("Content-Type"), Some(media_type), "{revision}");
         }

@@ -12,8 +12,8 @@ use std::{
 
 use crate::{
     serving::{Home, Serving, finish},
-    stored::{Stored, stored},
-    wire::{self, Connection, PATIENCE, RawRequest},
+    stored::{StoredProfiles, stored},
+    wire::{self, Connection, RawRequest, TEST_TIMEOUT},
 };
 
 /// Four clients that send new people, one after the other, as fast as they are
@@ -55,16 +55,16 @@ impl ProcessLoad {
     /// Waits until this many were acknowledged.
     fn wait_for(&self, count: usize) {
         let pause = Duration::from_millis(2);
-        let pauses = PATIENCE.as_millis() / pause.as_millis();
+        let pauses = TEST_TIMEOUT.as_millis() / pause.as_millis();
         let enough = (0..pauses).any(|_| {
             thread::sleep(pause);
             count <= self.acknowledged.lock().unwrap().len()
         });
-        assert!(enough, "{count} requests take longer than {PATIENCE:?}");
+        assert!(enough, "{count} requests take longer than {TEST_TIMEOUT:?}");
     }
 
     /// Asserts that every acknowledged request is in the store.
-    fn assert_stored(&self, stored: &Stored) {
+    fn assert_stored(&self, stored: &StoredProfiles) {
         let acknowledged = self.acknowledged.lock().unwrap();
         let lost = |email: &&String| stored.by_email("ABC123", email).is_none();
         let lost: Vec<&String> = acknowledged.iter().filter(lost).collect();
@@ -102,7 +102,9 @@ fn what_was_acknowledged_survives_a_process_that_is_killed_at_once() {
     gateway.kill();
     home.serve().stop().assert_exit(0);
     home.verify().assert_exit(0);
-    assert!(Stored::open(&home).by_email("ABC123", "sarah.mason@klaviyo-demo.com").is_some());
+    assert!(
+        StoredProfiles::open(&home).by_email("ABC123", "sarah.mason@klaviyo-demo.com").is_some()
+    );
 }
 
 #[test]
@@ -120,7 +122,7 @@ fn what_was_acknowledged_under_load_survives_being_killed_again_and_again() {
     }
     home.serve().stop().assert_exit(0);
     home.verify().assert_exit(0);
-    let stored = Stored::open(&home);
+    let stored = StoredProfiles::open(&home);
     loads.iter().for_each(|load| load.assert_stored(&stored));
 }
 
@@ -136,9 +138,11 @@ fn a_clean_stop_finishes_what_is_in_flight_and_stores_it() {
     connection.receive().assert_accepted();
     let finished = gateway.wait();
     finished.assert_exit(0);
-    finished.assert_told("all accepted requests are stored");
+    finished.assert_output("all accepted requests are stored");
     home.verify().assert_exit(0);
-    assert!(Stored::open(&home).by_email("ABC123", "sarah.mason@klaviyo-demo.com").is_some());
+    assert!(
+        StoredProfiles::open(&home).by_email("ABC123", "sarah.mason@klaviyo-demo.com").is_some()
+    );
 }
 
 #[test]
@@ -152,7 +156,7 @@ fn a_clean_stop_under_load_stores_all_that_was_acknowledged_and_exits_0() {
         gateway.logged("all accepted requests are stored");
     });
     gateway.wait().assert_exit(0);
-    let stored = Stored::open(&home);
+    let stored = StoredProfiles::open(&home);
     assert!(stored.audit().breaches.is_empty());
     load.assert_stored(&stored);
 }
@@ -251,11 +255,11 @@ fn a_second_process_on_the_same_data_says_so_and_leaves_the_first_alone() {
     let gateway = home.serve();
     let second = finish(&mut home.serve_command());
     second.assert_exit(1);
-    second.assert_told(&format!("cannot open the store in {}", home.data_dir().display()));
-    second.assert_told("another process is using this data directory");
+    second.assert_output(&format!("cannot open the store in {}", home.data_dir().display()));
+    second.assert_output("another process is using this data directory");
     let verified = home.verify();
     verified.assert_exit(1);
-    verified.assert_told("another process is using this data directory");
+    verified.assert_output("another process is using this data directory");
     gateway.send(&RawRequest::email("sarah.mason@klaviyo-demo.com")).assert_accepted();
     gateway.stop().assert_exit(0);
     home.verify().assert_exit(0);
@@ -270,7 +274,7 @@ fn an_address_that_is_taken_is_named() {
         let mut command = home.command(&["serve", flag, &taken, other, "127.0.0.1:0"]);
         let finished = finish(command.arg("--config").arg(home.config()));
         finished.assert_exit(1);
-        finished.assert_told(&format!("gateway: cannot listen on {taken}: "));
+        finished.assert_output(&format!("gateway: cannot listen on {taken}: "));
     }
     assert!(!home.directory().join("data").exists(), "nothing was opened");
 }
@@ -280,14 +284,14 @@ fn the_store_of_a_stopped_gateway_is_verified_and_a_missing_one_is_not() {
     let home = Home::new();
     let missing = home.verify();
     missing.assert_exit(1);
-    missing.assert_told(&format!("there is no store in {}", home.data_dir().display()));
+    missing.assert_output(&format!("there is no store in {}", home.data_dir().display()));
     assert!(!home.data_dir().exists(), "looking for a store does not make one");
     let gateway = home.serve();
     gateway.send(&RawRequest::email("sarah.mason@klaviyo-demo.com")).assert_accepted();
     gateway.stop().assert_exit(0);
     let verified = home.verify();
     verified.assert_exit(0);
-    verified.assert_told("profiles: 1, identifiers: 1, aliases: 0, outcomes: 1, merges: 0");
+    verified.assert_output("profiles: 1, identifiers: 1, aliases: 0, outcomes: 1, merges: 0");
 }
 
 #[test]
@@ -323,17 +327,17 @@ fn verify_names_what_is_damaged_and_no_personal_value() {
     stored(&home, gateway, 1).lose(b"ABC123\0ieann@example.com");
     let mut verified = home.verify();
     // sled's own threads may hold the directory a little longer.
-    let patience = PATIENCE.as_millis() / 50;
-    for _ in 0..patience {
-        if !verified.told.contains("another process is using") {
+    let attempts = TEST_TIMEOUT.as_millis() / 50;
+    for _ in 0..attempts {
+        if !verified.output.contains("another process is using") {
             break;
         }
         thread::sleep(Duration::from_millis(50));
         verified = home.verify();
     }
     verified.assert_exit(1);
-    verified.assert_told("breach: company ABC123: profile ");
-    verified.assert_told("its email has no entry");
-    verified.assert_told("breaches: 1");
-    assert!(!verified.told.contains("ann@"), "{}", verified.told);
+    verified.assert_output("breach: company ABC123: profile ");
+    verified.assert_output("its email has no entry");
+    verified.assert_output("breaches: 1");
+    assert!(!verified.output.contains("ann@"), "{}", verified.output);
 }

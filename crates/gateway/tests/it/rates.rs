@@ -7,7 +7,7 @@ use crate::{
     wire::{RawRequest, RawResponse},
 };
 
-const STANDING: [&str; 3] = ["Ratelimit-Limit", "Ratelimit-Remaining", "Ratelimit-Reset"];
+const RATE_LIMIT_HEADERS: [&str; 3] = ["Ratelimit-Limit", "Ratelimit-Remaining", "Ratelimit-Reset"];
 
 fn good(company: &str) -> RawRequest {
     RawRequest::email("sarah.mason@klaviyo-demo.com").of(company)
@@ -51,7 +51,7 @@ fn the_351st_request_of_a_second_is_the_only_one_refused_and_told_when_to_return
     assert_eq!(answers.last().unwrap().status, 429);
 
     assert_eq!(refused.json()["errors"][0]["code"], "throttled");
-    assert!(!STANDING.iter().any(|name| refused.has(name)), "{refused:?}");
+    assert!(!RATE_LIMIT_HEADERS.iter().any(|name| refused.has(name)), "{refused:?}");
     let seconds = number(refused, "Retry-After");
     assert_eq!(seconds, 1);
 
@@ -118,9 +118,9 @@ fn threads_together_get_no_more_than_the_limit() {
 fn refusals_before_the_company_is_found_carry_no_rate_limit_headers() {
     let gateway = Home::new();
     let gateway = gateway.serve();
-    for request in [good("NOBODY"), good("ABC123").to("/nowhere")] {
+    for request in [good("UNKNOWN"), good("ABC123").to("/nowhere")] {
         let answer = gateway.send(&request);
-        assert!(!STANDING.iter().any(|name| answer.has(name)), "{answer:?}");
+        assert!(!RATE_LIMIT_HEADERS.iter().any(|name| answer.has(name)), "{answer:?}");
     }
 }
 
@@ -138,7 +138,9 @@ fn header_names_are_in_title_case() {
         let title = |part: &str| part.starts_with(|first: char| first.is_ascii_uppercase());
         assert!(name.split('-').all(title), "{name}");
     }
-    for name in STANDING.into_iter().chain(["Retry-After", "Content-Type", "Content-Length"]) {
+    for name in
+        RATE_LIMIT_HEADERS.into_iter().chain(["Retry-After", "Content-Type", "Content-Length"])
+    {
         assert!(names.iter().any(|other| other == name), "{name} is not in {names:?}");
     }
 }

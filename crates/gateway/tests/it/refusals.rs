@@ -5,7 +5,7 @@ use expect_test::{Expect, expect};
 
 use crate::{
     serving::{Home, Serving},
-    stored::Stored,
+    stored::StoredProfiles,
     wire::{RawRequest, RawResponse},
 };
 
@@ -26,7 +26,7 @@ fn refuses(request: &RawRequest, expected: Expect) {
 fn assert_only_stores_the_next(home: &Home, gateway: Serving, earlier: u64) {
     gateway.send(&RawRequest::email("next@example.com")).assert_accepted();
     gateway.stop().assert_exit(0);
-    let audit = Stored::open(home).audit();
+    let audit = StoredProfiles::open(home).audit();
     assert_eq!((audit.profiles, audit.outcomes), (earlier + 1, earlier + 1));
     assert!(audit.breaches.is_empty());
 }
@@ -122,7 +122,7 @@ mod of_the_way_a_request_is_made {
     }
 
     #[test]
-    fn a_company_nobody_knows() {
+    fn an_unconfigured_company() {
         refuses(
             &good().of("abc123"),
             expect![[r#"
@@ -413,7 +413,7 @@ mod of_what_a_body_says {
     }
 
     #[test]
-    fn nobody() {
+    fn no_usable_identifier() {
         refuses(
             &attributes(r#"{"first_name":"Sarah","email":null}"#),
             expect![[r#"
@@ -424,7 +424,7 @@ mod of_what_a_body_says {
     }
 
     #[test]
-    fn nobody_but_a_placeholder() {
+    fn only_placeholders() {
         refuses(
             &attributes(r#"{"external_id":"undefined","anonymous_id":"0"}"#),
             expect![[r#"
@@ -589,7 +589,7 @@ fn every_row_of_the_table_is_shown_here() {
         let detail = row.split(" | ").nth(4).unwrap();
         // What varies stands in braces.
         let fixed = detail.split(['{', '}']).step_by(2).max_by_key(|part| part.len()).unwrap();
-        let told = |shown: &&str| shown.split(r#"","source""#).next().unwrap().contains(fixed);
-        assert!(ELSEWHERE.contains(&detail) || shown.iter().any(told), "{detail} is not shown");
+        let is_shown = |shown: &&str| shown.split(r#"","source""#).next().unwrap().contains(fixed);
+        assert!(ELSEWHERE.contains(&detail) || shown.iter().any(is_shown), "{detail} is not shown");
     }
 }

@@ -50,10 +50,10 @@ fn no_key_and_no_token_is_in_the_log_however_much_is_logged() {
     gateway.send(&RawRequest::profile(body).with("Authorization", &authorization));
     gateway.signal("HUP");
     gateway.logged("reloaded the configuration");
-    let told = gateway.stop().told;
+    let output = gateway.stop().output;
     // Half of a hexadecimal key would disclose as much.
     let half = |text: &str| text[..text.len() / 2].to_owned();
     for secret in [key.reveal(), &half(&digest), &half(&exchange_key), "TokenOfSomebody"] {
-        assert!(!told.contains(secret), "{secret} is in the log");
+        assert!(!output.contains(secret), "{secret} is in the log");
     }
 }

@@ -14,7 +14,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::wire::{self, Connection, PATIENCE, RawRequest, RawResponse};
+use crate::wire::{self, Connection, RawRequest, RawResponse, TEST_TIMEOUT};
 
 /// Three companies: one that anything may be sent for, one with a list of origins,
 /// and one that may send a single request.
@@ -105,7 +105,7 @@ impl Home {
 #[derive(Debug)]
 pub(crate) struct Serving {
     process: Child,
-    log: Arc<Log>,
+    log: Arc<LogLines>,
     readers: Vec<JoinHandle<()>>,
     /// Where clients are served.
     pub(crate) clients: SocketAddr,
@@ -118,7 +118,7 @@ impl Serving {
     pub(crate) fn start(mut command: Command) -> Serving {
         let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = command.spawn().unwrap();
-        let log = Arc::new(Log::default());
+        let log = Arc::new(LogLines::default());
         let output: [Box<dyn Read + Send>; 2] =
             [Box::new(process.stdout.take().unwrap()), Box::new(process.stderr.take().unwrap())];
         let readers = output.map(|output| log.reading(output)).into();
@@ -181,7 +181,7 @@ impl Serving {
         })
     }
 
-    /// Ends the process as a power cut would, as far as a process can tell.
+    /// Ends the process as a power cut would, as far as a process can notice.
     pub(crate) fn kill(mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
@@ -197,7 +197,7 @@ impl Serving {
     pub(crate) fn wait(mut self) -> Finished {
         let status = self.process.wait().unwrap();
         self.readers.drain(..).for_each(|reader| reader.join().unwrap());
-        Finished { status, told: self.log.all() }
+        Finished { status, output: self.log.all() }
     }
 }
 
@@ -217,42 +217,42 @@ impl Drop for Serving {
 pub(crate) struct Finished {
     pub(crate) status: ExitStatus,
     /// All that it wrote to the standard output and the log.
-    pub(crate) told: String,
+    pub(crate) output: String,
 }
 
 impl Finished {
     /// Sees that the process ended with this code.
     #[track_caller]
     pub(crate) fn assert_exit(&self, code: i32) {
-        assert_eq!(self.status.code(), Some(code), "{}", self.told);
+        assert_eq!(self.status.code(), Some(code), "{}", self.output);
     }
 
     /// Sees that the process said this.
     #[track_caller]
-    pub(crate) fn assert_told(&self, text: &str) {
-        assert!(self.told.contains(text), "{text:?} is not in:\n{}", self.told);
+    pub(crate) fn assert_output(&self, text: &str) {
+        assert!(self.output.contains(text), "{text:?} is not in:\n{}", self.output);
     }
 }
 
 /// Runs a command that ends by itself.
 pub(crate) fn finish(command: &mut Command) -> Finished {
     let Output { status, stdout, stderr } = command.stdin(Stdio::null()).output().unwrap();
-    let told = [stdout, stderr].map(|output| String::from_utf8(output).unwrap()).concat();
-    Finished { status, told }
+    let output = [stdout, stderr].map(|output| String::from_utf8(output).unwrap()).concat();
+    Finished { status, output }
 }
 
 const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
 /// What a process wrote so far, line by line.
 #[derive(Debug, Default)]
-struct Log {
+struct LogLines {
     lines: Mutex<Vec<String>>,
     grown: Condvar,
 }
 
-impl Log {
+impl LogLines {
     /// Adds what comes out of `output` until it ends.
-    fn reading(self: &Arc<Log>, output: Box<dyn Read + Send>) -> JoinHandle<()> {
+    fn reading(self: &Arc<LogLines>, output: Box<dyn Read + Send>) -> JoinHandle<()> {
         let log = Arc::clone(self);
         thread::spawn(move || {
             for line in BufReader::new(output).lines() {
@@ -265,7 +265,7 @@ impl Log {
     fn wait_for(&self, text: &str) -> String {
         let lines = self.lines.lock().unwrap();
         let missing = |lines: &mut Vec<String>| !lines.iter().any(|line| line.contains(text));
-        let (lines, _) = self.grown.wait_timeout_while(lines, PATIENCE, missing).unwrap();
+        let (lines, _) = self.grown.wait_timeout_while(lines, TEST_TIMEOUT, missing).unwrap();
         let line = lines.iter().find(|line| line.contains(text));
         line.unwrap_or_else(|| panic!("{text} was not logged, but\n{}", lines.join("\n"))).clone()
     }

@@ -12,7 +12,7 @@ fn a_right_file_passes_the_check() {
     let home = Home::new();
     let checked = finish(home.command(&["check", "--config"]).arg(home.config()));
     checked.assert_exit(0);
-    checked.assert_told("gateway.toml is valid (companies: 3, keys: 0)");
+    checked.assert_output("gateway.toml is valid (companies: 3, keys: 0)");
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn all_problems_of_a_file_are_reported_at_once_with_their_lines() {
     let checked = finish(home.command(&["check", "--config"]).arg(home.config()));
     checked.assert_exit(1);
     // The first two lines of the file are those of every home.
-    for told in [
+    for output in [
         "line 3: durability must be",
         "line 4: colour",
         "line 6: company[#1].id",
@@ -43,12 +43,12 @@ fn all_problems_of_a_file_are_reported_at_once_with_their_lines() {
         "line 13: company[XYZ789].key[backend].sha256",
         "line 14: company[XYZ789].key[backend].scopes[#1]",
     ] {
-        checked.assert_told(told);
+        checked.assert_output(output);
     }
-    assert!(!checked.told.contains("pk_0123456789"), "a secret is repeated: {}", checked.told);
+    assert!(!checked.output.contains("pk_0123456789"), "a secret is repeated: {}", checked.output);
     let served = finish(&mut home.serve_command());
     served.assert_exit(1);
-    served.assert_told("line 14: ");
+    served.assert_output("line 14: ");
 }
 
 #[test]
@@ -56,11 +56,11 @@ fn a_missing_or_malformed_file_is_reported() {
     let home = Home::new();
     let missing = finish(&mut home.command(&["check", "--config", "missing.toml"]));
     missing.assert_exit(1);
-    missing.assert_told("missing.toml cannot be read");
+    missing.assert_output("missing.toml cannot be read");
     fs::write(home.config(), "[[company\n").unwrap();
     let broken = finish(home.command(&["check", "--config"]).arg(home.config()));
     broken.assert_exit(1);
-    broken.assert_told("line 1: not TOML");
+    broken.assert_output("line 1: not TOML");
 }
 
 #[test]
@@ -69,14 +69,14 @@ fn a_new_key_is_pasted_into_the_file_as_it_was_printed() {
     let issue = ["key", "--company", "ABC123", "--scope", "profiles:read,profiles:write"];
     let (first, second) = (finish(&mut home.command(&issue)), finish(&mut home.command(&issue)));
     first.assert_exit(0);
-    let entry = |told: &str| told[told.find("[[company.key]]").unwrap()..].to_owned();
-    let (first_entry, second_entry) = (entry(&first.told), entry(&second.told));
+    let entry = |output: &str| output[output.find("[[company.key]]").unwrap()..].to_owned();
+    let (first_entry, second_entry) = (entry(&first.output), entry(&second.output));
     home.configure(&format!("[[company]]\nid = \"ABC123\"\n{first_entry}{second_entry}"));
     let checked = finish(home.command(&["check", "--config"]).arg(home.config()));
     checked.assert_exit(0);
-    checked.assert_told("companies: 1, keys: 2");
+    checked.assert_output("companies: 1, keys: 2");
     // The key itself is shown, and is not what is pasted.
-    let key = first.told.lines().find(|line| line.starts_with("pk_")).unwrap();
+    let key = first.output.lines().find(|line| line.starts_with("pk_")).unwrap();
     assert!(!first_entry.contains(key));
 }
 
@@ -85,13 +85,13 @@ fn the_same_key_twice_or_no_such_scope_is_refused() {
     let home = Home::new();
     let issue = ["key", "--company", "ABC123", "--scope", "profiles:read"];
     let issued = finish(&mut home.command(&issue));
-    let entry = &issued.told[issued.told.find("[[company.key]]").unwrap()..];
+    let entry = &issued.output[issued.output.find("[[company.key]]").unwrap()..];
     home.configure(&format!("[[company]]\nid = \"ABC123\"\n{entry}{entry}"));
     finish(home.command(&["check", "--config"]).arg(home.config())).assert_exit(1);
     let issue = ["key", "--company", "ABC123", "--scope", "profiles:everything"];
     let refused = finish(&mut home.command(&issue));
     refused.assert_exit(2);
-    refused.assert_told("profiles:read, profiles:write, data-privacy:write");
+    refused.assert_output("profiles:read, profiles:write, data-privacy:write");
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn development_is_for_this_machine_alone() {
         let arguments = ["serve", flag, "0.0.0.0:0", other, "127.0.0.1:0"];
         let finished = finish(&mut home.command(&arguments));
         finished.assert_exit(1);
-        finished.assert_told(&format!("{flag} 0.0.0.0:0 can be reached from other machines"));
+        finished.assert_output(&format!("{flag} 0.0.0.0:0 can be reached from other machines"));
     }
     assert!(!home.data_dir().exists());
 }
@@ -164,7 +164,7 @@ fn clients_and_operators_cannot_share_an_address() {
     let arguments = ["serve", "--listen", "127.0.0.1:7000", "--admin-listen", "127.0.0.1:7000"];
     let finished = finish(home.command(&arguments).arg("--config").arg(home.config()));
     finished.assert_exit(1);
-    finished.assert_told("cannot both use 127.0.0.1:7000");
+    finished.assert_output("cannot both use 127.0.0.1:7000");
 }
 
 #[test]

@@ -12,14 +12,14 @@ use tokio::runtime::{Builder, Runtime};
 use crate::serving::{Home, Serving};
 
 /// The store of a gateway that has stopped.
-pub(crate) struct Stored {
+pub(crate) struct StoredProfiles {
     engine: Arc<SledEngine>,
     runtime: Runtime,
     store: Store,
 }
 
-impl Stored {
-    pub(crate) fn open(home: &Home) -> Stored {
+impl StoredProfiles {
+    pub(crate) fn open(home: &Home) -> StoredProfiles {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let options = SledOptions { cache_bytes: 16 * 1024 * 1024, ..SledOptions::default() };
         let engine = Arc::new(SledEngine::open(&home.data_dir(), options).unwrap());
@@ -27,10 +27,10 @@ impl Stored {
         let id_generator = Arc::new(SystemIdGenerator::default());
         let store =
             runtime.block_on(Store::open(shared, id_generator, StoreOptions::default())).unwrap();
-        Stored { engine, runtime, store }
+        StoredProfiles { engine, runtime, store }
     }
 
-    /// Takes a record away, as a failing medium would, and lets go of the store.
+    /// Takes a record away, as a failing disk would, and closes the store.
     pub(crate) fn lose(self, key: &[u8]) {
         let place = Place::of_key(key, self.engine.places());
         let writes = vec![Write { key: key.to_vec(), value: None }];
@@ -53,7 +53,7 @@ impl Stored {
         self.runtime.block_on(self.store.find(&company, identifier)).unwrap()
     }
 
-    /// The profile that an address leads to.
+    /// The profile that has this address.
     pub(crate) fn by_email(&self, company: &str, email: &str) -> Option<Profile> {
         self.find(company, &Identifier::Email(email.parse().unwrap()))
     }
@@ -68,13 +68,13 @@ impl Stored {
 /// Stops the gateway and opens what it stored, which `gateway verify` finds sound
 /// and to be this many profiles.
 #[track_caller]
-pub(crate) fn stored(home: &Home, gateway: Serving, profiles: usize) -> Stored {
+pub(crate) fn stored(home: &Home, gateway: Serving, profiles: usize) -> StoredProfiles {
     gateway.stop().assert_exit(0);
     let verified = home.verify();
     verified.assert_exit(0);
-    verified.assert_told(&format!("profiles: {profiles}, "));
-    verified.assert_told("every invariant holds");
-    Stored::open(home)
+    verified.assert_output(&format!("profiles: {profiles}, "));
+    verified.assert_output("every invariant holds");
+    StoredProfiles::open(home)
 }
 
 /// An attribute of a profile, or nothing.

@@ -74,18 +74,19 @@ fn no_file_is_named_for_holding_anything() {
 #[test]
 fn no_file_is_too_long_to_read_at_one_sitting() {
     let long = sources().into_iter().filter(|(_, text)| FILE_LINES < text.lines().count());
-    let told = |(path, text): (PathBuf, String)| {
+    let described = |(path, text): (PathBuf, String)| {
         format!("{} has {} lines", path.display(), text.lines().count())
     };
-    assert_none(&long.map(told).collect::<Vec<_>>());
+    assert_none(&long.map(described).collect::<Vec<_>>());
 }
 
 #[test]
 fn no_function_is_too_long_to_see_at_once() {
     let long = sources().into_iter().flat_map(|(path, text)| {
         let long = functions(&text).into_iter().filter(|(_, _, lines)| FUNCTION_LINES < *lines);
-        let told = |(name, line, lines)| format!("{}:{line} {name}: {lines} lines", path.display());
-        long.map(told).collect::<Vec<_>>()
+        let described =
+            |(name, line, lines)| format!("{}:{line} {name}: {lines} lines", path.display());
+        long.map(described).collect::<Vec<_>>()
     });
     assert_none(&long.collect::<Vec<_>>());
 }

@@ -12,7 +12,7 @@ use std::{
 
 /// How long the other side may be silent before a test fails. Far longer than
 /// anything takes, because machines that run tests can be slow.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
+pub(crate) const TEST_TIMEOUT: Duration = Duration::from_secs(40);
 
 /// A request, written as it is given.
 #[derive(Clone, Debug)]
@@ -170,9 +170,9 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) fn open(address: SocketAddr) -> Connection {
-        let stream = TcpStream::connect_timeout(&address, PATIENCE).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        let stream = TcpStream::connect_timeout(&address, TEST_TIMEOUT).unwrap();
+        stream.set_read_timeout(Some(TEST_TIMEOUT)).unwrap();
+        stream.set_write_timeout(Some(TEST_TIMEOUT)).unwrap();
         stream.set_nodelay(true).unwrap();
         Connection { stream, unread: Vec::new() }
     }

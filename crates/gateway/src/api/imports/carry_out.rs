@@ -20,7 +20,7 @@ pub(super) async fn carry_out(
     import: BulkImport,
 ) -> Result<ImportJob, Refusal> {
     let created = now(gateway);
-    let id = id_at(created).or(Err(Refusal::Store(StoreError::Unavailable)))?;
+    let id = gateway.store.id_at(created).or(Err(Refusal::Store(StoreError::Unavailable)))?;
     let total = u32::try_from(import.profiles.len()).unwrap_or(u32::MAX);
     let mut tally = ImportTally::default();
     let mut waiting = VecDeque::new();
@@ -68,15 +68,6 @@ fn row_result(
 fn now(gateway: &GatewayState) -> Timestamp {
     let millis = gateway.clock.unix_time().as_millis();
     Timestamp::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
-}
-
-/// An id that begins with this time, so that imports sort by time.
-fn id_at(time: Timestamp) -> Result<ProfileId, getrandom::Error> {
-    const TIME: u32 = 80;
-    let mut entropy = [0; 16];
-    getrandom::fill(&mut entropy)?;
-    let entropy = u128::from_be_bytes(entropy) & ((1 << TIME) - 1);
-    Ok(ProfileId::from_bits(u128::from(time.millis()) << TIME | entropy))
 }
 
 /// The results of the rows so far.

@@ -23,10 +23,17 @@ pub(super) struct OpenApiOperation {
     pub(super) parameters: Vec<Value>,
     /// The name of the body's schema.
     pub(super) body: Option<&'static str>,
-    /// Status, description, and the schema of what is answered.
-    pub(super) answers: Vec<(u16, &'static str, Option<Value>)>,
-    /// Whether what is asked for may be in the way of what is stored.
+    pub(super) answers: Vec<SuccessResponse>,
+    /// Whether the request may conflict with stored profiles (409).
     pub(super) conflicts: bool,
+}
+
+/// One answer to a request that succeeds.
+pub(super) struct SuccessResponse {
+    pub(super) status: u16,
+    pub(super) description: &'static str,
+    /// The schema of the body, unless there is none.
+    pub(super) schema: Option<Value>,
 }
 
 type ProfileResource<'a> = Resource<ProfileAttributes<'a>>;
@@ -93,65 +100,66 @@ fn parameters_of(endpoint: Endpoint) -> Vec<Value> {
     }
 }
 
-fn answers_of(
-    endpoint: Endpoint,
-    generator: &mut SchemaGenerator,
-) -> Vec<(u16, &'static str, Option<Value>)> {
-    let says = |schema: Value, status, description| vec![(status, description, Some(schema))];
+fn answers_of(endpoint: Endpoint, generator: &mut SchemaGenerator) -> Vec<SuccessResponse> {
+    let schema = schema_of(endpoint, generator);
+    let answer = |(status, description): &(u16, &'static str)| SuccessResponse {
+        status: *status,
+        description,
+        schema: schema.clone(),
+    };
+    successes_of(endpoint).iter().map(answer).collect()
+}
+
+/// The statuses of successful answers, and what each means.
+fn successes_of(endpoint: Endpoint) -> &'static [(u16, &'static str)] {
     match endpoint {
-        Endpoint::CreateBulkImport => {
-            says(schema::<Single<JobResource>>(generator), 202, "The import, done.")
-        }
-        Endpoint::CreateProfile => {
-            says(schema::<Single<ProfileResource<'_>>>(generator), 201, "The profile, created.")
-        }
-        Endpoint::DeleteProfile => {
-            vec![(202, "Nothing of the profile is left, if there was one.", None)]
-        }
-        Endpoint::ExplainProfile => {
-            says(schema::<Explanation>(generator), 200, "What would become of it.")
-        }
-        Endpoint::GetBulkImport => {
-            says(schema::<Single<JobResource>>(generator), 200, "The import.")
-        }
-        Endpoint::GetProfile => {
-            says(schema::<Single<ProfileResource<'_>>>(generator), 200, "The profile.")
-        }
-        Endpoint::UpdateProfile => {
-            says(schema::<Single<ProfileResource<'_>>>(generator), 200, "The profile, updated.")
-        }
+        Endpoint::CreateBulkImport => &[(202, "The import, done.")],
+        Endpoint::CreateProfile => &[(201, "The profile, created.")],
+        Endpoint::DeleteProfile => &[(202, "The profile, if there was one, is erased.")],
+        Endpoint::ExplainProfile => &[(200, "The outcome that the request would have.")],
+        Endpoint::GetBulkImport => &[(200, "The import.")],
+        Endpoint::GetProfile => &[(200, "The profile.")],
         Endpoint::ImportProfile => {
-            let profile = schema::<Single<ProfileResource<'_>>>(generator);
-            vec![
-                (200, "The profile, updated.", Some(profile.clone())),
-                (201, "The profile, created.", Some(profile)),
-            ]
+            &[(200, "The profile, updated."), (201, "The profile, created.")]
         }
-        Endpoint::ListBulkImportErrors => says(
-            schema::<Collection<ImportErrorResource>>(generator),
-            200,
-            "A page of what was refused.",
-        ),
-        Endpoint::ListBulkImportProfileIds => {
-            says(schema::<Collection<ResourceIdentifier>>(generator), 200, "A page of ids.")
-        }
+        Endpoint::ListBulkImportErrors => &[(200, "A page of errors.")],
+        Endpoint::ListBulkImportProfileIds => &[(200, "A page of ids.")],
         Endpoint::ListBulkImportProfiles | Endpoint::ListProfiles => {
-            says(schema::<Collection<ProfileResource<'_>>>(generator), 200, "A page of profiles.")
+            &[(200, "A page of profiles.")]
         }
-        Endpoint::ListBulkImports => {
-            says(schema::<Collection<JobResource>>(generator), 200, "A page of imports.")
-        }
-        Endpoint::ListHistory => {
-            says(schema::<Collection<OutcomeResource>>(generator), 200, "Newest first.")
-        }
-        Endpoint::ListOutcomes => says(schema::<OutcomeStream>(generator), 200, "Oldest first."),
-        Endpoint::MergeProfiles => {
-            says(schema::<Single<MergedProfile>>(generator), 201, "The profile that is left.")
-        }
-        Endpoint::UnmergeProfile => {
-            says(schema::<UnmergeDocument<'_>>(generator), 200, "Both profiles.")
-        }
+        Endpoint::ListBulkImports => &[(200, "A page of imports.")],
+        Endpoint::ListHistory => &[(200, "Newest first.")],
+        Endpoint::ListOutcomes => &[(200, "Oldest first.")],
+        Endpoint::MergeProfiles => &[(201, "The merged profile.")],
+        Endpoint::UnmergeProfile => &[(200, "Both profiles.")],
+        Endpoint::UpdateProfile => &[(200, "The profile, updated.")],
     }
+}
+
+/// The schema of successful answers, unless they have no body.
+fn schema_of(endpoint: Endpoint, generator: &mut SchemaGenerator) -> Option<Value> {
+    let schema = match endpoint {
+        Endpoint::CreateBulkImport | Endpoint::GetBulkImport => {
+            schema::<Single<JobResource>>(generator)
+        }
+        Endpoint::CreateProfile
+        | Endpoint::GetProfile
+        | Endpoint::ImportProfile
+        | Endpoint::UpdateProfile => schema::<Single<ProfileResource<'_>>>(generator),
+        Endpoint::DeleteProfile => return None,
+        Endpoint::ExplainProfile => schema::<Explanation>(generator),
+        Endpoint::ListBulkImportErrors => schema::<Collection<ImportErrorResource>>(generator),
+        Endpoint::ListBulkImportProfileIds => schema::<Collection<ResourceIdentifier>>(generator),
+        Endpoint::ListBulkImportProfiles | Endpoint::ListProfiles => {
+            schema::<Collection<ProfileResource<'_>>>(generator)
+        }
+        Endpoint::ListBulkImports => schema::<Collection<JobResource>>(generator),
+        Endpoint::ListHistory => schema::<Collection<OutcomeResource>>(generator),
+        Endpoint::ListOutcomes => schema::<OutcomeStream>(generator),
+        Endpoint::MergeProfiles => schema::<Single<MergedProfile>>(generator),
+        Endpoint::UnmergeProfile => schema::<UnmergeDocument<'_>>(generator),
+    };
+    Some(schema)
 }
 
 fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Value {
@@ -163,7 +171,7 @@ pub(super) fn client(generator: &mut SchemaGenerator) -> Value {
     // ResourceIdentifier in words only: most answers have no body.
     schema::<OnsiteDocument>(generator);
     let stored = "Stored. No body; with `X-Klaviyo-Onsite: 1` an OnsiteDocument.";
-    let answers = vec![(202, stored, None)];
+    let answers = vec![SuccessResponse { status: 202, description: stored, schema: None }];
     json!({
         "operationId": "create_client_profile",
         "summary": "Create or update a profile, from a browser or app",

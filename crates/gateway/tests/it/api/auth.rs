@@ -16,10 +16,10 @@ fn a_request_without_a_configured_key_is_refused() {
         let answer = api.send(&keyless.clone().with("Authorization", scheme));
         assert_eq!(refused(&answer).1, "not_authenticated", "{scheme}");
     }
-    let answer = api.send(&keyless.clone().with("Authorization", "Klaviyo-API-Key pk_nobody"));
+    let answer = api.send(&keyless.clone().with("Authorization", "Klaviyo-API-Key pk_unknown"));
     assert_eq!(refused(&answer), (401, "authentication_failed".into(), "/data".into()));
     // Which of two keys counts would be a guess.
-    let twice = asking("GET", "/api/profiles").and("Authorization", "Klaviyo-API-Key pk_nobody");
+    let twice = asking("GET", "/api/profiles").and("Authorization", "Klaviyo-API-Key pk_unknown");
     assert_eq!(refused(&api.send(&twice)).1, "not_authenticated");
 }
 
@@ -96,7 +96,7 @@ fn another_method_is_refused_with_those_that_are_taken() {
 fn each_check_comes_before_all_that_follow_it() {
     let api = Api::new();
     let wrong = RawRequest::new("POST", "/api/profiles?fitler=1")
-        .with("Authorization", "Klaviyo-API-Key pk_nobody")
+        .with("Authorization", "Klaviyo-API-Key pk_unknown")
         .with("revision", "soon")
         .with("Content-Type", "text/plain")
         .body("{");

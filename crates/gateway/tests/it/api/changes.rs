@@ -36,8 +36,8 @@ fn a_field_that_creating_does_not_take_is_refused_by_name() {
     let body = update("01GDDKASAP8TKDDA2GRZDSVP4H", &json!({ "email": "ann@example.com" }));
     let answer = api.post("/api/profiles", &body);
     assert_eq!(refused(&answer), (400, "invalid".into(), "/data/id".into()));
-    let told = "'id' is not a valid field for the resource 'profile'.";
-    assert_eq!(answer.json()["errors"][0]["detail"], told);
+    let detail = "'id' is not a valid field for the resource 'profile'.";
+    assert_eq!(answer.json()["errors"][0]["detail"], detail);
 }
 
 #[test]
@@ -76,8 +76,8 @@ fn an_update_that_names_another_profile_is_refused_as_a_whole() {
     assert_eq!(api.attributes(&ann)["title"], json!(null));
     let answer = api.patch(&target, &update(&bob, &json!({ "title": "Dr" })));
     assert_eq!(refused(&answer), (400, "invalid".into(), "/data/id".into()));
-    let nobody = ProfileId::from_bits(7).to_string();
-    let answer = api.patch(&format!("/api/profiles/{nobody}"), &update(&nobody, &json!({})));
+    let unknown = ProfileId::from_bits(7).to_string();
+    let answer = api.patch(&format!("/api/profiles/{unknown}"), &update(&unknown, &json!({})));
     assert_eq!(refused(&answer).0, 404);
 }
 
@@ -150,8 +150,8 @@ fn an_import_merges_a_profile_with_only_lower_identifiers() {
 #[test]
 fn an_import_of_an_unknown_id_without_identifiers_is_not_found() {
     let api = Api::new();
-    let nobody = ProfileId::from_bits(7).to_string();
-    let answer = api.post("/api/profile-import", &update(&nobody, &json!({ "title": "Dr" })));
+    let unknown = ProfileId::from_bits(7).to_string();
+    let answer = api.post("/api/profile-import", &update(&unknown, &json!({ "title": "Dr" })));
     assert_eq!(refused(&answer), (404, "not_found".into(), "/data".into()));
 }
 

@@ -25,7 +25,7 @@ fn a_bulk_import_stores_valid_rows_and_reports_faulty_ones() {
         JOBS,
         &job(&[
             row(&json!({ "email": "new@example.com", "first_name": "New" })),
-            row(&json!({ "email": "nobody", "nickname": "x" })),
+            row(&json!({ "email": "invalid", "nickname": "x" })),
             row(&json!({ "external_id": "1", "title": "Dr" })),
             row(&json!({ "email": "ann@example.com", "phone_number": "+15005550006" })),
             row(&json!({ "external_id": "undefined" })),
@@ -49,7 +49,7 @@ fn a_bulk_import_stores_valid_rows_and_reports_faulty_ones() {
     assert_eq!(ids(&api.get(&format!("{target}/relationships/profiles"))), profiles);
     let errors = api.get(&format!("{target}/import-errors")).json();
     assert!(errors.to_string().contains(&format!("It is {taken}.")), "{errors}");
-    let told: Vec<(&str, &str)> = errors["data"]
+    let listed: Vec<(&str, &str)> = errors["data"]
         .as_array()
         .unwrap()
         .iter()
@@ -60,7 +60,7 @@ fn a_bulk_import_stores_valid_rows_and_reports_faulty_ones() {
         })
         .collect();
     assert_eq!(
-        told,
+        listed,
         [
             ("invalid", "/data/attributes/profiles/data/1/attributes/email"),
             ("invalid", "/data/attributes/profiles/data/1/attributes/nickname"),
@@ -146,18 +146,18 @@ fn every_failed_row_is_reported() {
     assert_eq!(answer["data"]["attributes"]["failed_count"], 1_000);
     let id = answer["data"]["id"].as_str().unwrap();
     let mut target = format!("{JOBS}/{id}/import-errors?page[size]=100");
-    let mut told = std::collections::BTreeSet::new();
+    let mut rows = std::collections::BTreeSet::new();
     loop {
         let page = api.get(&target).json();
         for error in page["data"].as_array().unwrap() {
             let pointer = error["attributes"]["source"]["pointer"].as_str().unwrap();
-            told.insert(pointer.split('/').nth(5).unwrap().to_owned());
+            rows.insert(pointer.split('/').nth(5).unwrap().to_owned());
         }
         let Some(next) = page["links"]["next"].as_str() else { break };
         let (_, rest) = next.split_once("/api").unwrap();
         target = format!("/api{rest}");
     }
-    assert_eq!(told.len(), 1_000);
+    assert_eq!(rows.len(), 1_000);
 }
 
 #[test]

@@ -105,8 +105,8 @@ fn each_identifier_finds_its_profile() {
     let first = format!("{both}&sort=-email&page[size]=1");
     assert_eq!(all_pages(&api, &first, path_of), [bob.clone(), ann.clone()]);
     assert_eq!(all_pages(&api, &first, only_the_cursor), [bob, ann]);
-    let nobody = api.get("/api/profiles?filter=equals(id,'ABC123')");
-    assert_eq!((ids(&nobody).len(), next(&nobody)), (0, None));
+    let unknown = api.get("/api/profiles?filter=equals(id,'ABC123')");
+    assert_eq!((ids(&unknown).len(), next(&unknown)), (0, None));
 }
 
 #[test]

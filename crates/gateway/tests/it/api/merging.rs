@@ -65,14 +65,14 @@ fn a_merge_that_was_undone_leaves_both_as_they_were() {
 fn a_merge_with_an_unknown_profile_changes_nothing() {
     let api = Api::new();
     let ann = api.create(&json!({ "email": "ann@example.com" }));
-    let nobody = "01GDDKASAP8TKDDA2GRZDSVP4H";
+    let unknown = "01GDDKASAP8TKDDA2GRZDSVP4H";
     let missing = |destination: &str, source: &str| {
         refused(&api.post("/api/profile-merge", &merge(destination, source)))
     };
     let not_found = |pointer: &str| (404, "not_found".to_owned(), pointer.to_owned());
     let source = "/data/relationships/profiles/data/0/id";
-    assert_eq!(missing(&ann, nobody), not_found(source));
-    assert_eq!(missing(nobody, &ann), not_found("/data/id"));
+    assert_eq!(missing(&ann, unknown), not_found(source));
+    assert_eq!(missing(unknown, &ann), not_found("/data/id"));
     assert_eq!(missing("ABC123", &ann), not_found("/data/id"));
     let updated = api.attributes(&ann)["updated"].clone();
     assert_eq!(api.post("/api/profile-merge", &merge(&ann, &ann)).status, 201);
@@ -111,9 +111,9 @@ fn erasing_an_unknown_profile_is_answered_alike_and_several_at_once_are_refused(
     let api = Api::new();
     let ann = api.create(&json!({ "email": "ann@example.com" }));
     let target = "/api/data-privacy-deletion-jobs";
-    let nobody =
+    let unknown =
         deletion(&json!({ "type": "profile", "attributes": { "email": "no@example.com" } }));
-    assert_eq!(api.post(target, &nobody).status, 202);
+    assert_eq!(api.post(target, &unknown).status, 202);
     let several = deletion(&json!({ "type": "profile", "id": ann,
         "attributes": { "email": "ann@example.com" } }));
     assert_eq!(api.post(target, &several).status, 400);

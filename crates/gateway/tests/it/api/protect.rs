@@ -52,10 +52,10 @@ fn a_browser_fills_gaps_and_what_it_may_not_do_is_noted() {
         "properties.tags"
     ]);
     let outcome = newest(&api, &id);
-    let mut told: Vec<&str> =
+    let mut listed: Vec<&str> =
         outcome["withheld"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
-    told.sort_unstable();
-    assert_eq!((json!(told), &outcome["withheld_unlisted"]), (withheld, &json!(0)));
+    listed.sort_unstable();
+    assert_eq!((json!(listed), &outcome["withheld_unlisted"]), (withheld, &json!(0)));
     assert_eq!(outcome["changed"], json!(["last_name", "title", "properties.size"]));
     let streamed = api.get("/api/outcomes").json();
     let last = streamed["data"].as_array().unwrap().last().unwrap();

@@ -32,9 +32,9 @@ fn of_who_asks() {
         "status":401,"code":"not_authenticated","title":"Authentication required.","detail":"A private key is required: Authorization: Klaviyo-API-Key pk_...","source":{"pointer":"/data","header":"Authorization"},"links":{},"meta":{}}
     "#]],
     );
-    let nobody = keyless.with("Authorization", "Klaviyo-API-Key pk_nobody");
+    let unknown = keyless.with("Authorization", "Klaviyo-API-Key pk_unknown");
     says(
-        &api.send(&nobody),
+        &api.send(&unknown),
         expect![[r#"
         401 application/vnd.api+json
         Www-Authenticate: Klaviyo-API-Key

@@ -96,9 +96,9 @@ fn devices_ids_and_tokens_count_without_a_signature() {
     api.client(
         &json!({ "anonymous_id": "tab", "external_id": "1", "phone_number": "+15005550006" }),
     );
-    let told =
+    let expected =
         ["anonymous_id attached", "external_id ignored unsigned", "phone_number ignored unsigned"];
-    assert_eq!(results(&api), told);
+    assert_eq!(results(&api), expected);
     assert_eq!(newest(&api)["effect"], "created");
 
     let mut by_id = profile(&json!({ "title": "Dr", "email": "eve@example.com" }));
@@ -180,7 +180,7 @@ fn keys_are_rotated_by_a_reload_and_are_in_no_log() {
     );
     let found = api.get("/api/profiles?filter=equals(email,'ann@example.com')");
     assert_eq!(ids(&found).len(), 1);
-    let logged = api.gateway.stop().told;
+    let logged = api.gateway.stop().output;
     assert!(KEYS.iter().all(|key| !logged.contains(&encode_string(key))));
 }
 

@@ -4,7 +4,7 @@
 use profile_protocol::limits::BODY_BYTES;
 use serde_json::json;
 
-use super::{connections, told};
+use super::{connections, report};
 use crate::{
     api::{KEY, asking, key},
     serving::{Home, Serving},
@@ -56,7 +56,7 @@ fn flood(gateway: &Serving, company: &str, count: usize) -> Vec<Connection> {
     let open: Vec<Connection> = (0..count).map(open).collect();
     let one_more = RawRequest::profile(large("flood@example.com")).of(company);
     let mut statuses = (0..5_000).map(|_| gateway.send(&one_more).status);
-    assert!(statuses.any(|status| status == 503), "{company} has room for all of it");
+    assert!(statuses.any(|status| status == 503), "{company} has budget for all of them");
     open
 }
 
@@ -82,7 +82,7 @@ fn unfinished_bodies_for_one_company_take_no_budget_of_another() {
     }
     assert_its_programs_are_served(&gateway);
     gateway.send(&RawRequest::email("small@example.com").of("FLOOD1")).assert_accepted();
-    told(
+    report(
         "unfinished bodies",
         format_args!("{count} in one company's name; the other's are stored"),
     );

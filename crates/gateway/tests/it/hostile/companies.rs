@@ -11,7 +11,7 @@ use actix_web::{
 use gateway::{server, settings::ServeArguments, state::GatewayState};
 use profile_store::{Store, StoreOptions, SystemIdGenerator, engine::MemoryEngine};
 
-use super::{Form, SeededRandom, UNLIMITED, figure, memory_kib, poison::pour, status_kib, told};
+use super::{Form, HostileRandom, UNLIMITED, figure, memory_kib, poison::pour, report, status_kib};
 use crate::{serving::Home, wire::RawRequest};
 
 /// How much memory may grow, whatever the number of companies: a hundredth of the
@@ -27,15 +27,15 @@ const FIRST: usize = 4_000;
 const ADDRESS: &str = "/client/profiles?company_id=";
 
 /// The id of an unconfigured company.
-fn unknown(random: &mut SeededRandom) -> String {
+fn unknown(random: &mut HostileRandom) -> String {
     format!("{:016x}{:016x}", random.next(), random.next())
 }
 
-fn tell(means: &str, count: usize, grown: u64, later: u64) {
+fn report_growth(means: &str, count: usize, grown: u64, later: u64) {
     figure("unknown_companies", count);
     figure("unknown_companies_grown_kib", grown);
     let grown = format_args!("memory grown by {grown} KiB, {later} after the first {FIRST}");
-    told("companies", format_args!("{count} unknown ones {means}, {grown}"));
+    report("companies", format_args!("{count} unknown ones {means}, {grown}"));
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn unconfigured_companies_leave_no_trace_in_memory() {
     let gateway = Home::configured(UNLIMITED);
     let gateway = gateway.serve();
     let mut connection = gateway.connect();
-    let mut random = SeededRandom::seeded("companies");
+    let mut random = HostileRandom::seeded("companies");
     let mut random =
         |_| RawRequest::email("sarah.mason@klaviyo-demo.com").of(&unknown(&mut random));
     // What the connection and the workers need, they have after these.
@@ -57,7 +57,7 @@ fn unconfigured_companies_leave_no_trace_in_memory() {
     let first = grown_by(FIRST);
     let grown = grown_by(count - FIRST);
     let later = grown.saturating_sub(first);
-    tell("over sockets", count, grown, later);
+    report_growth("over sockets", count, grown, later);
     assert!(grown < GROWTH_KIB && later < LATER_KIB, "{grown} KiB, {later} after the first");
 }
 
@@ -82,7 +82,7 @@ impl Mounted {
     }
 
     /// Sends requests for this many unconfigured companies. Each is refused.
-    fn ask(&self, count: usize, random: &mut SeededRandom) {
+    fn ask(&self, count: usize, random: &mut HostileRandom) {
         System::new().block_on(async {
             let app = App::new().app_data(self.0.clone()).configure(server::routes);
             let service = init_service(app).await;
@@ -95,7 +95,7 @@ impl Mounted {
     }
 
     /// The same from some threads at once.
-    fn ask_from_threads(&self, count: usize, random: &mut SeededRandom) {
+    fn ask_from_threads(&self, count: usize, random: &mut HostileRandom) {
         thread::scope(|scope| {
             for _ in 0..THREADS {
                 let mut random = random.fork();
@@ -114,7 +114,7 @@ impl Mounted {
 fn unconfigured_companies_are_neither_found_nor_charged() {
     let form = Form::asked();
     let count = form.pick(2 * FIRST, 20_000_000);
-    let mut random = SeededRandom::seeded("companies");
+    let mut random = HostileRandom::seeded("companies");
     let mounted = Mounted::new();
     mounted.ask(1_000, &mut random);
     let (before, kept) = (own_memory_kib(), mounted.kept());
@@ -124,7 +124,7 @@ fn unconfigured_companies_are_neither_found_nor_charged() {
     assert_eq!(mounted.kept(), kept);
     let grown = own_memory_kib().saturating_sub(before);
     let later = grown.saturating_sub(first);
-    tell("without sockets", count, grown, later);
+    report_growth("without sockets", count, grown, later);
     // Other tests run in this process, but not beside those of the long form.
     let little = grown < GROWTH_KIB && later < LATER_KIB;
     assert!(form == Form::Short || little, "{grown} KiB, {later} after the first");

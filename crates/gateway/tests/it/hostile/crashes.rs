@@ -13,11 +13,11 @@ use std::{
 use profile_protocol::PropertyName;
 use profile_store::{Identifier, Profile};
 
-use super::{Form, SeededRandom, UNLIMITED, Watch, figure, peak_kib, told, wait_until_let_go};
+use super::{Form, HostileRandom, UNLIMITED, Watch, figure, peak_kib, report, wait_until_released};
 use crate::{
     serving::{Home, Serving},
-    stored::Stored,
-    wire::{Connection, PATIENCE, RawRequest},
+    stored::StoredProfiles,
+    wire::{Connection, RawRequest, TEST_TIMEOUT},
 };
 
 const SENDERS: usize = 8;
@@ -112,8 +112,8 @@ impl CrashLoad {
         &self,
         gateway: &Serving,
         numbers: &AtomicUsize,
-        random: &mut SeededRandom,
-        meanwhile: impl FnOnce(&mut SeededRandom),
+        random: &mut HostileRandom,
+        meanwhile: impl FnOnce(&mut HostileRandom),
     ) {
         thread::scope(|scope| {
             for _ in 0..SENDERS {
@@ -125,7 +125,7 @@ impl CrashLoad {
         });
     }
 
-    fn send(&self, mut connection: Connection, numbers: &AtomicUsize, mut random: SeededRandom) {
+    fn send(&self, mut connection: Connection, numbers: &AtomicUsize, mut random: HostileRandom) {
         let (mut people, mut devices) = (Vec::new(), Vec::new());
         let mut last = true;
         while last && !self.enough.load(Ordering::Relaxed) {
@@ -159,7 +159,10 @@ impl CrashLoad {
     fn wait_for(&self, count: usize) {
         let watch = Watch::start();
         while self.acknowledged.load(Ordering::Relaxed) < count {
-            assert!(watch.elapsed() < PATIENCE, "{count} requests take longer than {PATIENCE:?}");
+            assert!(
+                watch.elapsed() < TEST_TIMEOUT,
+                "{count} requests take longer than {TEST_TIMEOUT:?}"
+            );
             thread::sleep(Duration::from_millis(1));
         }
     }
@@ -180,13 +183,13 @@ struct Read {
 }
 
 impl Read {
-    fn profile(&mut self, stored: &Stored, identifier: Identifier) -> Option<&Profile> {
+    fn profile(&mut self, stored: &StoredProfiles, identifier: Identifier) -> Option<&Profile> {
         let find = |identifier: &Identifier| stored.find("ABC123", identifier);
         let found = self.profiles.entry(identifier);
         found.or_insert_with_key(find).as_ref()
     }
 
-    fn find(&mut self, stored: &Stored, sent: &Sent) -> StoredState {
+    fn find(&mut self, stored: &StoredProfiles, sent: &Sent) -> StoredState {
         let email = sent.email().map(|email| Identifier::Email(email.parse().unwrap()));
         let device = sent.device().map(|device| Identifier::AnonymousId(device.parse().unwrap()));
         let identifiers: Vec<Identifier> = email.into_iter().chain(device).collect();
@@ -212,7 +215,7 @@ fn marks(profile: Option<&Profile>, number: usize) -> [bool; 2] {
 }
 
 /// The requests that are lost, and those that are torn.
-fn missing<'a>(stored: &Stored, all: &'a [Sent]) -> [Vec<&'a Sent>; 2] {
+fn missing<'a>(stored: &StoredProfiles, all: &'a [Sent]) -> [Vec<&'a Sent>; 2] {
     let mut read = Read::default();
     let found = all.iter().map(|sent| (sent, read.find(stored, sent)));
     let (mut lost, mut torn) = (Vec::new(), Vec::new());
@@ -229,7 +232,7 @@ fn missing<'a>(stored: &Stored, all: &'a [Sent]) -> [Vec<&'a Sent>; 2] {
 
 /// Fails with the requests that are lost or torn.
 #[track_caller]
-fn assert_kept(stored: &Stored, all: &[Sent]) {
+fn assert_kept(stored: &StoredProfiles, all: &[Sent]) {
     let [lost, torn] = missing(stored, all);
     figure("writes_lost", lost.len());
     figure("writes_torn", torn.len());
@@ -238,7 +241,7 @@ fn assert_kept(stored: &Stored, all: &[Sent]) {
 }
 
 /// Starts a gateway and kills it before it serves, or soon after.
-fn stillborn(home: &Home, random: &mut SeededRandom) {
+fn stillborn(home: &Home, random: &mut HostileRandom) {
     let mut process = home.serve_command();
     let process = process.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
     let mut process = process.spawn().unwrap();
@@ -249,7 +252,11 @@ fn stillborn(home: &Home, random: &mut SeededRandom) {
 
 /// One run: load for a random time, then the end. Returns the requests, and the peak memory of the
 /// process.
-fn live_and_die(home: &Home, numbers: &AtomicUsize, random: &mut SeededRandom) -> (Vec<Sent>, u64) {
+fn live_and_die(
+    home: &Home,
+    numbers: &AtomicUsize,
+    random: &mut HostileRandom,
+) -> (Vec<Sent>, u64) {
     let gateway = home.serve();
     let load = CrashLoad::default();
     let mut peak = 0;
@@ -267,7 +274,7 @@ fn live_and_die(home: &Home, numbers: &AtomicUsize, random: &mut SeededRandom) -
 #[test]
 fn what_was_acknowledged_survives_kill_after_kill_and_nothing_is_torn() {
     let form = Form::asked();
-    let mut random = SeededRandom::seeded("crashes");
+    let mut random = HostileRandom::seeded("crashes");
     let home = Home::configured(UNLIMITED);
     let (cycles, numbers) = (form.pick(4, 60), AtomicUsize::new(0));
     let (mut all, mut peak) = (Vec::new(), 0);
@@ -276,23 +283,23 @@ fn what_was_acknowledged_survives_kill_after_kill_and_nothing_is_torn() {
         peak = peak.max(memory);
         if cycle % 3 == 1 {
             stillborn(&home, &mut random);
-            wait_until_let_go(&home);
+            wait_until_released(&home);
         }
         let verified = home.verify();
         verified.assert_exit(0);
-        verified.assert_told("every invariant holds");
-        wait_until_let_go(&home);
+        verified.assert_output("every invariant holds");
+        wait_until_released(&home);
         figure("kill_cycles", 1);
         figure("kill_writes_acknowledged", sent.iter().filter(|sent| sent.acknowledged).count());
-        assert_kept(&Stored::open(&home), &sent);
-        wait_until_let_go(&home);
+        assert_kept(&StoredProfiles::open(&home), &sent);
+        wait_until_released(&home);
         all.extend(sent);
     }
     // What an earlier life left must survive the later ones.
-    assert_kept(&Stored::open(&home), &all);
+    assert_kept(&StoredProfiles::open(&home), &all);
     let acknowledged = all.iter().filter(|sent| sent.acknowledged).count();
     let merges = all.iter().filter(|sent| matches!(sent.kind, RequestKind::Merge { .. })).count();
-    told(
+    report(
         "crashes",
         format_args!(
             "{cycles} cycles, {acknowledged} writes acknowledged ({merges} merges sent), 0 lost, \

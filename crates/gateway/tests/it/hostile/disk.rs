@@ -9,11 +9,11 @@ use std::{
     process::Command,
 };
 
-use super::{UNLIMITED, figure, not_checked, told, wait_until_let_go};
+use super::{UNLIMITED, figure, not_checked, report, wait_until_released};
 use crate::{
     serving::{Home, Serving, finish},
-    stored::Stored,
-    wire::{PATIENCE, RawRequest},
+    stored::StoredProfiles,
+    wire::{RawRequest, TEST_TIMEOUT},
 };
 
 /// A file system of so many MiB in memory, until this goes.
@@ -60,13 +60,13 @@ impl Drop for Small {
 /// Runs a command without which something cannot be looked at, and says so where this
 /// machine does not let us run it.
 fn may(look_at: &str, command: &mut Command) -> bool {
-    let told = match command.output() {
+    let output = match command.output() {
         Ok(output) if output.status.success() => return true,
         Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
         Err(error) => error.to_string(),
     };
     // The last part of the first line: the name of the temporary directory differs each time.
-    let reason = told.lines().next().and_then(|line| line.rsplit(": ").next());
+    let reason = output.lines().next().and_then(|line| line.rsplit(": ").next());
     let program = command.get_program().display();
     not_checked(look_at, format_args!("{program}: {}", reason.unwrap_or("failed")));
     false
@@ -119,13 +119,13 @@ fn assert_poisoned(gateway: &Serving, stored: usize) {
 /// Sees that a restart serves again and has all that was acknowledged.
 #[track_caller]
 fn assert_recovers(home: &Home, stored: usize) {
-    wait_until_let_go(home);
+    wait_until_released(home);
     let gateway = home.serve();
     assert_eq!(send(&gateway, 30_000), 202);
     gateway.stop().assert_exit(0);
     home.verify().assert_exit(0);
-    wait_until_let_go(home);
-    let found = Stored::open(home);
+    wait_until_released(home);
+    let found = StoredProfiles::open(home);
     let lost: Vec<usize> =
         (0..stored).filter(|number| found.by_email("ABC123", &email(*number)).is_none()).collect();
     figure("disk_failures", 1);
@@ -148,7 +148,7 @@ fn a_full_disk_is_reported_and_loses_nothing_and_a_restart_with_free_space_serve
     assert_poisoned(&gateway, stored);
     gateway.kill();
     assert_recovers(&home, stored);
-    told("disk", format_args!("{stored} writes acknowledged before it was full, 0 lost"));
+    report("disk", format_args!("{stored} writes acknowledged before it was full, 0 lost"));
     drop(small);
 }
 
@@ -161,10 +161,10 @@ fn a_gateway_with_a_disk_fuller_and_fuller_accepts_what_fits_and_lies_about_noth
     assert_poisoned(&gateway, stored);
     // Asked to stop, it does so, and says that not everything is sure.
     gateway.signal("TERM");
-    assert!(gateway.ends_within(PATIENCE), "it is still running");
+    assert!(gateway.ends_within(TEST_TIMEOUT), "it is still running");
     let finished = gateway.wait();
     finished.assert_exit(1);
-    finished.assert_told("the store did not close");
+    finished.assert_output("the store did not close");
     if !small.remount("size=64m") {
         return;
     }
@@ -216,7 +216,7 @@ fn can_be_closed(directory: &Path) -> bool {
     write.arg(directory.join("probe"));
     let refused = !unprivileged(&write).output().unwrap().status.success();
     if !refused {
-        not_checked(WHAT, format_args!("everybody may write everywhere"));
+        not_checked(WHAT, format_args!("every user may write everywhere"));
     }
     refused
 }
@@ -225,7 +225,7 @@ fn can_be_closed(directory: &Path) -> bool {
 fn a_directory_that_cannot_be_written_is_named_at_the_start() {
     let home = Home::new();
     home.serve().stop().assert_exit(0);
-    wait_until_let_go(&home);
+    wait_until_released(&home);
     let parent = home.directory().join("parent");
     fs::create_dir(&parent).unwrap();
     let (inside, empty) = (parent.join("data"), home.directory().join("empty"));
@@ -239,8 +239,8 @@ fn a_directory_that_cannot_be_written_is_named_at_the_start() {
     for data in [inside, empty.clone(), home.data_dir()] {
         let finished = finish(&mut unprivileged(&command(&home, &data)));
         finished.assert_exit(1);
-        finished.assert_told(&data.display().to_string());
-        finished.assert_told("Permission denied");
+        finished.assert_output(&data.display().to_string());
+        finished.assert_output("Permission denied");
     }
     for closed in [&parent, &empty, &home.data_dir()] {
         fs::set_permissions(closed, Permissions::from_mode(0o700)).unwrap();
@@ -255,13 +255,13 @@ fn a_store_on_a_file_system_for_reading_only_is_named_at_the_start() {
     let gateway = home.serve();
     assert_eq!(send(&gateway, 0), 202);
     gateway.stop().assert_exit(0);
-    wait_until_let_go(&home);
+    wait_until_released(&home);
     if !small.remount("ro") {
         return;
     }
     let finished = finish(&mut home.serve_command());
     finished.assert_exit(1);
-    finished.assert_told("Read-only file system");
+    finished.assert_output("Read-only file system");
     assert!(small.remount("rw"));
     assert_recovers(&home, 1);
     drop(small);
@@ -273,8 +273,8 @@ fn a_file_in_the_place_of_the_directory_is_named_and_left_alone() {
     fs::write(home.data_dir(), "a letter").unwrap();
     let finished = finish(&mut home.serve_command());
     finished.assert_exit(1);
-    let told = format!("cannot create the data directory {}", home.data_dir().display());
-    finished.assert_told(&told);
+    let output = format!("cannot create the data directory {}", home.data_dir().display());
+    finished.assert_output(&output);
     assert_eq!(fs::read_to_string(home.data_dir()).unwrap(), "a letter");
 }
 
@@ -285,7 +285,7 @@ fn a_full_disk_at_the_start_is_reported() {
     let ballast = small.fill(0);
     let finished = finish(&mut home.serve_command());
     finished.assert_exit(1);
-    finished.assert_told("No space left on device");
+    finished.assert_output("No space left on device");
     fs::remove_file(ballast).unwrap();
     drop(small);
 }

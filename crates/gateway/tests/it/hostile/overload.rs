@@ -11,7 +11,7 @@ use std::{
 
 use profile_protocol::limits::BODY_BYTES;
 
-use super::{Form, UNLIMITED, Watch, connections, memory_kib, peak_kib, told};
+use super::{Form, UNLIMITED, Watch, connections, memory_kib, peak_kib, report};
 use crate::{
     api::{asking_with, key},
     bodies::{brotli, gzip, zlib, zstd},
@@ -145,7 +145,7 @@ fn honest_clients_are_served_among_slow_ones_which_are_closed_in_time() {
         drip_until_closed(slow, Duration::from_secs(timeout) + HONEST_WAIT)
     });
     let peak = peak_kib(&gateway);
-    told(
+    report(
         "slow connections",
         format_args!(
             "{count}, closed after {lasted:.1?}; {served} honest requests served meanwhile, the \
@@ -190,7 +190,7 @@ fn heads_without_end_take_no_more_than_a_bounded_piece_of_memory_each() {
         }
     });
     let peak = peak_kib(&gateway);
-    told(
+    report(
         "huge heads",
         format_args!(
             "{count}; {served} honest requests served meanwhile, the slowest in {slowest:.0?}; \
@@ -248,8 +248,8 @@ fn large_bodies_wait_within_a_budget_and_small_ones_are_served_all_the_same() {
                 .collect();
             for mut connection in sent {
                 let answer = connection.receive();
-                let told = answer.header("Retry-After");
-                assert_eq!(answer.status == 503, told == Some("1"), "{answer:?}");
+                let retry_after = answer.header("Retry-After");
+                assert_eq!(answer.status == 503, retry_after == Some("1"), "{answer:?}");
                 statuses.push(answer.status);
             }
         }
@@ -259,7 +259,7 @@ fn large_bodies_wait_within_a_budget_and_small_ones_are_served_all_the_same() {
         (accepted, with(503))
     });
     let peak = peak_kib(&gateway);
-    told(
+    report(
         "swelling bodies",
         format_args!(
             "{accepted} accepted, {refused} refused with 503; {served} honest requests served \
@@ -322,7 +322,7 @@ fn the_largest_profiles_looked_up_all_at_once_stay_within_the_bound() {
         sent.into_iter().for_each(|mut connection| connection.receive().assert_accepted());
     }
     let peak = peak_kib(&gateway);
-    told(
+    report(
         "largest profiles",
         format_args!(
             "{} of 243 KiB at once; peak {} MiB, {} MiB before",
@@ -361,7 +361,7 @@ fn bombs_in_every_coding_are_refused_and_leave_no_mark() {
         });
     });
     let peak = peak_kib(&gateway);
-    told(
+    report(
         "bombs",
         format_args!(
             "{} MiB each; {served} honest requests served meanwhile, the slowest in \
@@ -392,7 +392,7 @@ fn bodies_without_end_are_cut_off() {
     let chunk = [b"1000\r\n".as_slice(), &[b' '; 0x1000], b"\r\n"].concat();
     let endless = RawRequest::bare().with("Transfer-Encoding", "chunked");
     // Whatever it is refused for: its size, or something before that.
-    let requests = [endless.clone(), endless.clone().of("NOBODY"), endless.to("/nowhere")];
+    let requests = [endless.clone(), endless.clone().of("UNKNOWN"), endless.to("/nowhere")];
     while_served(&gateway, || {
         thread::scope(|scope| {
             for request in requests.iter().cycle().take(3 * count) {
@@ -481,7 +481,7 @@ fn hundreds_of_requests_sent_at_once_are_answered_one_by_one() {
     let (answered, served, slowest) = while_served(&gateway, || {
         (0..rounds).map(|_| pipeline(&gateway, &kinds, count)).sum::<usize>()
     });
-    told(
+    report(
         "pipelines",
         format_args!(
             "{answered} answered; {served} honest requests served meanwhile, the slowest in \

@@ -8,10 +8,10 @@ use std::{
 
 use profile_store::Identifier;
 
-use super::{Form, UNLIMITED, figure, peak_kib, told};
+use super::{Form, UNLIMITED, figure, peak_kib, report};
 use crate::{
     serving::{Home, Serving},
-    stored::{Stored, stored},
+    stored::{StoredProfiles, stored},
     wire::{Connection, RawRequest},
 };
 
@@ -65,9 +65,9 @@ fn assert_merges_no_profiles(known: bool, shared: &str) {
     gateway.stop().assert_exit(0);
     let verified = home.verify();
     verified.assert_exit(0);
-    verified.assert_told("merges: 0");
-    super::wait_until_let_go(&home);
-    let stored = Stored::open(&home);
+    verified.assert_output("merges: 0");
+    super::wait_until_released(&home);
+    let stored = StoredProfiles::open(&home);
     let mut ids = HashSet::new();
     for number in 0..count {
         let profile = stored.by_email("ABC123", &email(number)).unwrap();
@@ -76,7 +76,7 @@ fn assert_merges_no_profiles(known: bool, shared: &str) {
         assert!(ids.insert(profile.id), "two people have become one");
     }
     figure("people_with_a_shared_identifier", count);
-    told(
+    report(
         "poison",
         format_args!("{count} people share an identifier, 0 fused; peak {} MiB", peak / 1024),
     );
@@ -205,7 +205,7 @@ fn poisons() -> Vec<(&'static str, Vec<u8>, u16, &'static str)> {
 fn poison_is_refused_always_in_the_same_words_and_kept_nowhere() {
     let home = Home::configured(UNLIMITED);
     let gateway = home.serve();
-    let mut told: HashMap<&str, String> = HashMap::new();
+    let mut outputs: HashMap<&str, String> = HashMap::new();
     let mut wrong = Vec::new();
     for _ in 0..Form::asked().pick(3, 100) {
         for (name, body, status, code) in poisons() {
@@ -216,7 +216,7 @@ fn poison_is_refused_always_in_the_same_words_and_kept_nowhere() {
                 continue;
             }
             let words = format!("{} {} {}", errors["title"], errors["detail"], errors["source"]);
-            let before = told.entry(name).or_insert_with(|| words.clone());
+            let before = outputs.entry(name).or_insert_with(|| words.clone());
             assert_eq!(*before, words, "{name}");
         }
     }

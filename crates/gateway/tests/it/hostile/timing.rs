@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Form, SeededRandom, UNLIMITED, Watch, figure, told};
+use super::{Form, HostileRandom, UNLIMITED, Watch, figure, report};
 use crate::{
     serving::Home,
     wire::{Connection, RawRequest},
@@ -46,7 +46,7 @@ fn advantage(one: &[Duration], other: &[Duration]) -> f64 {
 #[test]
 fn answers_do_not_show_whether_a_profile_exists_nor_does_their_timing() {
     let count = Form::asked().pick(400, 4_000);
-    let mut random = SeededRandom::seeded("timing");
+    let mut random = HostileRandom::seeded("timing");
     let home = Home::configured(UNLIMITED);
     let gateway = home.serve();
     let mut connection = gateway.connect();
@@ -76,7 +76,7 @@ fn answers_do_not_show_whether_a_profile_exists_nor_does_their_timing() {
     let random = advantage(&half(0), &half(1));
     let counts = [known.len(), strange.len()];
     let [(of_known, spread), (of_strange, _)] = [median(&mut known), median(&mut strange)];
-    told(
+    report(
         "timing",
         format_args!(
             "{counts:?} answers, medians {of_known:?} for the known and {of_strange:?} for \
@@ -99,7 +99,7 @@ fn repeatable(email: &str) -> RawRequest {
 #[test]
 fn the_question_that_can_be_asked_again_is_answered_alike() {
     let count = Form::asked().pick(100, 4_000);
-    let mut random = SeededRandom::seeded("timing");
+    let mut random = HostileRandom::seeded("timing");
     let home = Home::configured(UNLIMITED);
     let gateway = home.serve();
     let mut connection = gateway.connect();
@@ -120,5 +120,5 @@ fn the_question_that_can_be_asked_again_is_answered_alike() {
     let [(known, _), (stranger, _)] = times.each_mut().map(|times| median(times));
     figure("asked_again_known_us", known.as_micros());
     figure("asked_again_stranger_us", stranger.as_micros());
-    told("timing", format_args!("asked again, not defended: advantage {advantage:.3}"));
+    report("timing", format_args!("asked again, not defended: advantage {advantage:.3}"));
 }

@@ -1,4 +1,4 @@
-//! Tokens that pages are given, sent back to say whom a request is about.
+//! Exchange tokens that pages send back to name a profile.
 
 use super::*;
 
@@ -8,16 +8,16 @@ const ANN: &str = r#""email":"ann@example.com","first_name":"Ann""#;
 fn identify_a_person_on_another_device_and_merge_its_anonymous_profile() {
     let home = home();
     let gateway = home.serve();
-    let ann = whom(&gateway, &about(ANN));
+    let ann = profile_of(&gateway, &about(ANN));
     let device =
-        whom(&gateway, &about(r#""anonymous_id":"phone","properties":{"seen":"pricing"}"#));
+        profile_of(&gateway, &about(r#""anonymous_id":"phone","properties":{"seen":"pricing"}"#));
     assert_ne!(ann, device);
     let kx = token(&gateway, &about(ANN));
     let link = format!(r#""anonymous_id":"phone","_kx":"{kx}""#);
-    assert_eq!(whom(&gateway, &about(&link)), ann);
-    // The one that the device was given before leads to her from now on.
+    assert_eq!(profile_of(&gateway, &about(&link)), ann);
+    // The token that the device got earlier now stands for her profile.
     let kx = ring().seal(&"ABC123".parse().unwrap(), device, u64::MAX).unwrap();
-    assert_eq!(whom(&gateway, &about(&format!(r#""_kx":"{kx}","title":"Chef""#))), ann);
+    assert_eq!(profile_of(&gateway, &about(&format!(r#""_kx":"{kx}","title":"Chef""#))), ann);
     let stored = stored(&home, gateway, 1);
     let profile = stored.by_email("ABC123", "ann@example.com").unwrap();
     assert_eq!(identifiers(&profile), ["ann@example.com", "phone"]);
@@ -47,7 +47,7 @@ fn useless(gateway: &Serving, ann: ProfileId) -> [(String, InvalidToken); 4] {
 fn expired_foreign_or_altered_are_ignored_and_noted() {
     let home = home();
     let gateway = home.serve();
-    let ann = whom(&gateway, &about(ANN));
+    let ann = profile_of(&gateway, &about(ANN));
     let useless = useless(&gateway, ann);
     for (kx, _) in &useless {
         let alone = about(&format!(r#""_kx":"{kx}","title":"Thief""#));

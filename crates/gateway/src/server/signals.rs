@@ -1,0 +1,66 @@
+//! Signals: SIGHUP reloads the configuration, SIGINT and SIGTERM stop the server.
+
+use std::io;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::{
+    settings::{self, Configuration, ServeArguments, ServerSettings},
+    state::GatewayState,
+};
+
+/// The signals that the server handles.
+pub(super) struct Signals {
+    reload: Signal,
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    pub(super) fn install(reload: Signal) -> io::Result<Signals> {
+        Ok(Signals {
+            reload,
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    /// Reloads on each SIGHUP. Returns on SIGINT or SIGTERM.
+    pub(super) async fn obey(
+        mut self,
+        arguments: &ServeArguments,
+        server: &ServerSettings,
+        gateway: &GatewayState,
+    ) {
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => return,
+                _ = self.terminate.recv() => return,
+                _ = self.reload.recv() => reload(arguments, server, gateway),
+            }
+        }
+    }
+}
+
+/// Applies the current configuration file. An invalid file is rejected as a whole, and the previous
+/// configuration stays in force.
+fn reload(arguments: &ServeArguments, server: &ServerSettings, gateway: &GatewayState) {
+    if arguments.config.is_none() {
+        tracing::warn!("no configuration file to reload");
+        return;
+    }
+    match arguments.configure() {
+        Ok(configuration) => {
+            let Configuration { companies, server: new, .. } = &configuration;
+            if new != server {
+                tracing::warn!("some of the new settings need a restart; they are not in force");
+            }
+            let companies = companies.len();
+            gateway.reload(configuration);
+            tracing::info!(companies, "reloaded the configuration");
+        }
+        Err(error) => {
+            tracing::error!(error = %settings::chain(&error), "the configuration was not reloaded");
+        }
+    }
+}
