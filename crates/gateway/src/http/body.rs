@@ -190,3 +190,6 @@ async fn gather(
     }
     Ok((body, permit))
 }
+
+#[cfg(test)]
+mod tests;
