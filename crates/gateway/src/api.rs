@@ -20,7 +20,6 @@ mod time;
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    body::{self, BoxBody},
     http::Method,
     web::{self, Data, Payload, ServiceConfig},
 };
@@ -29,8 +28,11 @@ use self::{call::Call, documents::ApiResponse};
 use crate::{
     endpoints::{ENDPOINTS, Endpoint, EndpointRow},
     http::{
-        admission, auth, cors::Cors, error_response::error_response, refusal::Refusal,
-        response::ResponseContext,
+        admission, auth,
+        cors::Cors,
+        error_response::error_response,
+        refusal::Refusal,
+        response::{ResponseContext, without_body_for_head},
     },
     state::GatewayState,
 };
@@ -63,15 +65,7 @@ async fn serve(
         Ok(answer) => reply.answered(answer.status, answer.body),
         Err(refusal) => error_response(&request, payload, &gateway, &reply, &refusal).await,
     };
-    bodiless_if_asked(&request, response)
-}
-
-/// The response to HEAD is the response to GET without its body.
-fn bodiless_if_asked(request: &HttpRequest, response: HttpResponse) -> HttpResponse {
-    match *request.method() {
-        Method::HEAD => response.map_body(|_, _| BoxBody::new(body::None::new())),
-        _ => response,
-    }
+    without_body_for_head(&request, response)
 }
 
 /// The order of these lines is the order of checks that docs/API.md promises.

@@ -1,6 +1,7 @@
 //! The server: from a configuration to a process that serves, reloads and stops.
 
 mod listeners;
+mod routes;
 mod signals;
 
 use std::{
@@ -9,20 +10,16 @@ use std::{
     sync::Arc,
 };
 
-use actix_web::{
-    dev::ServerHandle,
-    web::{self, Data, ServiceConfig},
-};
+use actix_web::{dev::ServerHandle, web::Data};
 use profile_store::{
     Durability, OpenError, Store, StoreError, StoreOptions, SystemIdGenerator,
     engine::{SledEngine, SledOptions},
 };
 use tokio::signal::unix::{SignalKind, signal};
 
+pub use self::routes::routes;
 use self::signals::Signals;
 use crate::{
-    api,
-    client::profiles,
     ops::data_directory,
     settings::{DurabilitySetting, ServeArguments, ServerSettings, SettingsError},
     state::GatewayState,
@@ -65,15 +62,6 @@ pub enum ServeError {
     /// The last writes may not be on disk.
     #[error("the store did not close: {0}")]
     Close(#[source] StoreError),
-}
-
-/// The routes of the client listener.
-pub fn routes(config: &mut ServiceConfig) {
-    config
-        .route("/client/profiles", web::route().to(profiles::client_profiles))
-        .route("/client/profiles/", web::route().to(profiles::client_profiles))
-        .configure(api::routes)
-        .default_service(web::route().to(profiles::unknown_path));
 }
 
 /// Serves until a signal stops the process. Calls `announce` once requests are accepted, with the

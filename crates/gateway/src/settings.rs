@@ -7,6 +7,7 @@ mod arguments;
 mod connections;
 mod development;
 mod document;
+mod durability;
 mod file;
 mod issued_key;
 mod problem;
@@ -17,10 +18,8 @@ use std::{
     io::{self, Read},
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
-    str::FromStr,
 };
 
-use clap::ValueEnum;
 use profile_store::{NoEntropy, Retention};
 
 use self::file::ConfigurationFile;
@@ -31,6 +30,7 @@ pub use self::{
     },
     connections::Connections,
     development::Development,
+    durability::{DurabilitySetting, InvalidDurability},
     issued_key::IssuedKey,
     problem::{Problem, Problems},
 };
@@ -82,33 +82,6 @@ pub struct ServerSettings {
     /// The number of worker threads. `None`: one per processor.
     pub workers: Option<usize>,
 }
-
-/// The durability of an acknowledged change.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
-pub enum DurabilitySetting {
-    /// The change is on disk.
-    #[default]
-    Flushed,
-    /// The change is visible, and on disk soon after.
-    Relaxed,
-}
-
-impl FromStr for DurabilitySetting {
-    type Err = InvalidDurability;
-
-    fn from_str(text: &str) -> Result<DurabilitySetting, InvalidDurability> {
-        match text {
-            "flushed" => Ok(DurabilitySetting::Flushed),
-            "relaxed" => Ok(DurabilitySetting::Relaxed),
-            _ => Err(InvalidDurability),
-        }
-    }
-}
-
-/// The text is not a [`DurabilitySetting`].
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("must be \"flushed\" or \"relaxed\"")]
-pub struct InvalidDurability;
 
 impl ServeArguments {
     /// Builds the configuration from these arguments and the file they name.

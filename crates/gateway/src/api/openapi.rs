@@ -4,6 +4,7 @@
 //! tables of the protocol.
 
 mod bodies;
+mod elements;
 mod operations;
 
 use std::sync::OnceLock;
@@ -16,12 +17,19 @@ use actix_web::{
 use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use self::operations::{OpenApiOperation, SuccessResponse, operation_of};
-use super::bodiless_if_asked;
+use self::{
+    elements::{
+        BODY_REFUSALS, contents, id_parameter, request_body, responses, revision_parameter, with,
+    },
+    operations::{OpenApiOperation, operation_of},
+};
 use crate::{
     endpoints::{ENDPOINTS, EndpointRow},
     http::{
-        cors::Cors, error_response::error_response, refusal::Refusal, response::ResponseContext,
+        cors::Cors,
+        error_response::error_response,
+        refusal::Refusal,
+        response::{ResponseContext, without_body_for_head},
     },
     state::GatewayState,
     tenants::scope::KeyScope,
@@ -42,7 +50,7 @@ pub(super) async fn serve(
     if let Method::GET | Method::HEAD = *request.method() {
         let text = TEXT.get_or_init(document);
         let response = reply.answered(StatusCode::OK, Some(text.clone().into_bytes()));
-        return bodiless_if_asked(&request, response);
+        return without_body_for_head(&request, response);
     }
     let refusal = Refusal::Method { allowed: "GET, HEAD".to_owned() };
     error_response(&request, payload, &gateway, &reply, &refusal).await
@@ -85,7 +93,7 @@ fn document() -> String {
 
 fn refused(error: &Value) -> Value {
     json!({
-        "description": "The request was turned away; each error says what is wrong, where, and what \
+        "description": "The request was refused; each error says what is wrong, where, and what \
                         would be right.",
         "headers": { "Retry-After": {
             "description": "Seconds after which asking again may help (429 and 503).",
@@ -142,68 +150,4 @@ fn tag_of(scope: KeyScope) -> &'static str {
         KeyScope::DataPrivacyWrite => "privacy",
         KeyScope::ProfilesRead | KeyScope::ProfilesWrite => "profiles",
     }
-}
-
-/// The statuses that every endpoint may return: 404 for a revision that does not exist.
-const REFUSALS: [&str; 5] = ["400", "403", "404", "429", "503"];
-/// The statuses of endpoints with a body.
-const BODY_REFUSALS: [&str; 3] = ["408", "413", "415"];
-
-fn responses(
-    answers: Vec<SuccessResponse>,
-    refusals: impl IntoIterator<Item = &'static str>,
-) -> Map<String, Value> {
-    let mut responses = Map::new();
-    for SuccessResponse { status, description, schema } in answers {
-        let mut answer = json!({ "description": description });
-        if let Some(schema) = schema {
-            answer = with(answer, "content", contents(&schema));
-        }
-        responses.insert(status.to_string(), answer);
-    }
-    for status in REFUSALS.into_iter().chain(refusals) {
-        responses.insert(status.to_owned(), json!({ "$ref": "#/components/responses/Refused" }));
-    }
-    responses
-}
-
-/// The object with one more member.
-fn with(mut object: Value, name: &str, member: Value) -> Value {
-    if let Some(members) = object.as_object_mut() {
-        members.insert(name.to_owned(), member);
-    }
-    object
-}
-
-/// A body in either of the two media types.
-fn contents(schema: &Value) -> Value {
-    json!({
-        "application/vnd.api+json": { "schema": schema },
-        "application/json": { "schema": schema },
-    })
-}
-
-fn request_body(schema: &'static str) -> Value {
-    let schema = json!({ "$ref": format!("#/components/schemas/{schema}") });
-    json!({ "required": true, "content": contents(&schema) })
-}
-
-fn revision_parameter() -> Value {
-    json!({
-        "name": "revision",
-        "in": "header",
-        "required": true,
-        "description": "The revision of the protocol, a date.",
-        "schema": { "type": "string", "format": "date", "examples": ["2026-07-15"] },
-    })
-}
-
-fn id_parameter() -> Value {
-    json!({
-        "name": "id",
-        "in": "path",
-        "required": true,
-        "description": "An id that this gateway gave out.",
-        "schema": { "type": "string" },
-    })
 }

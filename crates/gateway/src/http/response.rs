@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use actix_web::{
-    HttpResponse, HttpResponseBuilder,
+    HttpRequest, HttpResponse, HttpResponseBuilder,
+    body::{self, BoxBody},
     http::{
-        StatusCode,
+        Method, StatusCode,
         header::{self, HeaderName, HeaderValue},
     },
 };
@@ -121,6 +122,14 @@ impl ResponseContext {
         response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, hardening);
         response.head_mut().set_camel_case_headers(true);
         response
+    }
+}
+
+/// The response to HEAD is the response to GET without its body.
+pub(crate) fn without_body_for_head(request: &HttpRequest, response: HttpResponse) -> HttpResponse {
+    match *request.method() {
+        Method::HEAD => response.map_body(|_, _| BoxBody::new(body::None::new())),
+        _ => response,
     }
 }
 

@@ -12,7 +12,7 @@ use actix_web::{
     web::Data,
 };
 
-use super::routes;
+use super::routes::routes;
 use crate::{
     http::deadline::{DeadlineStream, RequestDeadline},
     limits,

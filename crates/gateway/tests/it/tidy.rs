@@ -1,7 +1,10 @@
 //! The house rules that a compiler does not see, and the documents that must say
 //! what the code does.
 
+mod imports;
 mod limits;
+mod types;
+mod words;
 
 use std::{
     fs,
@@ -16,13 +19,29 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
 }
 
+/// The directories whose files have to follow the rules on words, types, imports and prose. An
+/// empty name stands for the whole workspace.
+const SCOPE: [&str; 1] = ["crates/gateway"];
+
+/// Whether a file of the workspace is below one of these directories.
+fn is_in(path: &Path, directories: &[&str]) -> bool {
+    let within = path.strip_prefix(root()).unwrap();
+    directories.iter().any(|directory| within.starts_with(directory))
+}
+
 /// Every Rust file of the workspace, and what it says.
 fn sources() -> Vec<(PathBuf, String)> {
-    let mut files = Vec::new();
-    for directory in ["crates", "benches", "fuzz"] {
-        gather(&root().join(directory), &mut files);
-    }
+    let is_source =
+        |path: &Path| ["crates", "benches", "fuzz"].iter().any(|top| is_in(path, &[top]));
+    let files: Vec<_> = texts(&["rs"]).into_iter().filter(|(path, _)| is_source(path)).collect();
     assert!(50 < files.len(), "the sources are looked for where they are not");
+    files
+}
+
+/// Every file of the workspace with one of these extensions, and its text.
+fn texts(extensions: &[&str]) -> Vec<(PathBuf, String)> {
+    let mut files = Vec::new();
+    gather(&root(), extensions, &mut files);
     let read = |path: PathBuf| {
         let text = fs::read_to_string(&path).unwrap();
         (path, text)
@@ -30,14 +49,20 @@ fn sources() -> Vec<(PathBuf, String)> {
     files.into_iter().map(read).collect()
 }
 
-fn gather(directory: &Path, files: &mut Vec<PathBuf>) {
+fn gather(directory: &Path, extensions: &[&str], files: &mut Vec<PathBuf>) {
+    /// Directories of built and fetched files.
+    const SKIPPED: [&str; 4] = ["target", "node_modules", "corpus", "artifacts"];
     let Ok(entries) = fs::read_dir(directory) else { return };
     for entry in entries {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
-        if path.is_dir() && name != "target" && !name.starts_with('.') {
-            gather(&path, files);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+        if path.is_dir() && !SKIPPED.contains(&name) && !name.starts_with('.') {
+            gather(&path, extensions, files);
+        } else if path.is_file()
+            && path
+                .extension()
+                .is_some_and(|found| extensions.iter().any(|extension| found == *extension))
+        {
             files.push(path);
         }
     }

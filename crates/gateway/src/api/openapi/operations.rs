@@ -14,7 +14,9 @@ use super::super::{
     query::{FILTER, PAGE_CURSOR, PAGE_SIZE, SORT},
     resource::ProfileAttributes,
 };
-use super::{responses, revision_parameter};
+use super::elements::{
+    BODY_REFUSALS, SuccessResponse, request_body, responses, revision_parameter,
+};
 use crate::{endpoints::Endpoint, http::response::OnsiteDocument, limits};
 
 /// What one endpoint takes and answers.
@@ -26,14 +28,6 @@ pub(super) struct OpenApiOperation {
     pub(super) answers: Vec<SuccessResponse>,
     /// Whether the request may conflict with stored profiles (409).
     pub(super) conflicts: bool,
-}
-
-/// One answer to a request that succeeds.
-pub(super) struct SuccessResponse {
-    pub(super) status: u16,
-    pub(super) description: &'static str,
-    /// The schema of the body, unless there is none.
-    pub(super) schema: Option<Value>,
 }
 
 type ProfileResource<'a> = Resource<ProfileAttributes<'a>>;
@@ -187,8 +181,8 @@ pub(super) fn client(generator: &mut SchemaGenerator) -> Value {
             },
             revision_parameter(),
         ],
-        "requestBody": super::request_body("ProfileImportRequest"),
-        "responses": responses(answers, super::BODY_REFUSALS),
+        "requestBody": request_body("ProfileImportRequest"),
+        "responses": responses(answers, BODY_REFUSALS),
     })
 }
 

@@ -1,0 +1,14 @@
+//! The URL table of the client listener.
+
+use actix_web::web::{self, ServiceConfig};
+
+use crate::{api, client::profiles};
+
+/// The routes of the client listener.
+pub fn routes(config: &mut ServiceConfig) {
+    config
+        .route("/client/profiles", web::route().to(profiles::client_profiles))
+        .route("/client/profiles/", web::route().to(profiles::client_profiles))
+        .configure(api::routes)
+        .default_service(web::route().to(profiles::unknown_path));
+}

@@ -1,0 +1,199 @@
+//! Imports between the files of a crate: they form no circle, and no file is included by its path.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
+
+use super::{SCOPE, assert_none, is_in, root, texts};
+
+/// The files of a crate by the path of their module: `["http", "body"]` for `src/http/body.rs`.
+type Modules = BTreeMap<Vec<String>, String>;
+
+fn module_of(file: &Path) -> Vec<String> {
+    let parts = file.with_extension("");
+    let parts = parts.iter().map(|part| part.to_str().unwrap().to_owned());
+    parts.filter(|part| !["lib", "main", "mod"].contains(&part.as_str())).collect()
+}
+
+/// The code without comments and without the modules of tests within it.
+fn code(text: &str) -> String {
+    let product = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap();
+    let lines = product.lines().filter(|line| !line.trim_start().starts_with("//"));
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+/// The paths in a `use` tree, such as `a::{b, c::d}`.
+fn expanded(tree: &str) -> Vec<String> {
+    let tree = tree.trim();
+    let Some((prefix, rest)) = tree.split_once('{') else {
+        return vec![tree.split(" as ").next().unwrap().to_owned()];
+    };
+    let inner = rest.strip_suffix('}').unwrap_or(rest);
+    let (mut depth, mut branches) = (0_usize, vec![String::new()]);
+    for symbol in inner.chars() {
+        match symbol {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if symbol == ',' && depth == 0 {
+            branches.push(String::new());
+        } else {
+            branches.last_mut().unwrap().push(symbol);
+        }
+    }
+    let whole = branches.iter().filter(|branch| !branch.trim().is_empty());
+    whole.flat_map(|branch| expanded(branch)).map(|path| format!("{prefix}{path}")).collect()
+}
+
+/// The paths that a file names: in its `use` declarations, and where it calls into a module that
+/// it declares or imports.
+fn named_paths(code: &str) -> Vec<String> {
+    let uses = code.split(';').filter_map(|statement| {
+        let start = statement.rfind("use ")?;
+        let before = statement[..start].trim_end();
+        let is_statement = before.is_empty() || before.ends_with(['}', ';', ')', ']', 'b', '\n']);
+        is_statement
+            .then(|| statement[start + 4..].split_whitespace().collect::<Vec<_>>().join(" "))
+    });
+    let uses = uses.flat_map(|tree| expanded(&tree));
+    let is_path = |symbol: char| symbol.is_alphanumeric() || symbol == '_' || symbol == ':';
+    let inline = code
+        .split(|symbol: char| !is_path(symbol))
+        .filter(|path| path.contains("::") && !path.ends_with("::"));
+    uses.map(|path| path.replace(' ', "")).chain(inline.map(str::to_owned)).collect()
+}
+
+/// The path from the root of the crate, if it begins in this crate.
+fn absolute(path: &str, own: &[String], code: &str) -> Option<Vec<String>> {
+    let mut segments: Vec<String> =
+        path.split("::").filter(|part| !part.is_empty()).map(str::to_owned).collect();
+    let mut base = own.to_vec();
+    match segments.first()?.as_str() {
+        "crate" => base.clear(),
+        "self" => {}
+        "super" => {
+            base.pop();
+        }
+        child if code.contains(&format!("mod {child};")) => segments.insert(0, "self".to_owned()),
+        _ => return None,
+    }
+    segments.remove(0);
+    while segments.first().is_some_and(|part| part == "super") {
+        base.pop();
+        segments.remove(0);
+    }
+    Some([base, segments].concat())
+}
+
+/// The module in which the item of a path is declared: the longest prefix that is a file. A name
+/// that this file itself imports, and that another one takes from there, is followed to its origin.
+fn target(path: &[String], modules: &Modules, depth: usize) -> Option<Vec<String>> {
+    let lengths = (0..=path.len()).rev();
+    let module =
+        lengths.map(|length| &path[..length]).find(|prefix| modules.contains_key(*prefix))?;
+    let Some(item) = path.get(module.len()).filter(|_| depth < 4) else {
+        return Some(module.to_vec());
+    };
+    let code = &modules[module];
+    let imported = named_paths(code).into_iter().find_map(|named| {
+        let absolute = absolute(&named, module, code)?;
+        let is_item = absolute.last() == Some(item) && absolute.len() != module.len() + 1;
+        is_item.then_some(absolute)
+    });
+    match imported {
+        Some(origin) => target(&origin, modules, depth + 1),
+        None => Some(module.to_vec()),
+    }
+}
+
+fn imports(own: &[String], modules: &Modules) -> BTreeSet<Vec<String>> {
+    let code = &modules[own];
+    let paths = named_paths(code).into_iter().filter_map(|path| absolute(&path, own, code));
+    let mut targets: BTreeSet<_> = paths.filter_map(|path| target(&path, modules, 0)).collect();
+    targets.remove(own);
+    targets
+}
+
+/// The modules that import one another in a circle, directly or through others.
+fn circles(modules: &Modules) -> Vec<String> {
+    let mut left: BTreeMap<_, _> =
+        modules.keys().map(|module| (module.clone(), imports(module, modules))).collect();
+    loop {
+        let kept: BTreeSet<_> = left.keys().cloned().collect();
+        // A module is on no circle if it imports none that is left, or none that is left imports it.
+        let imported: BTreeSet<_> = left.values().flatten().cloned().collect();
+        left.retain(|module, targets| {
+            targets.retain(|target| kept.contains(target));
+            !targets.is_empty() && imported.contains(module)
+        });
+        if left.len() == kept.len() {
+            break;
+        }
+    }
+    let described = |(module, targets): (&Vec<String>, &BTreeSet<Vec<String>>)| {
+        let targets: Vec<String> = targets.iter().map(|target| target.join("::")).collect();
+        format!("{} -> {}", module.join("::"), targets.join(", "))
+    };
+    left.iter().map(described).collect()
+}
+
+/// The modules of each crate whose sources stand in this directory.
+fn modules_of(directory: &str) -> Modules {
+    let sources = root().join(directory);
+    let within = texts(&["rs"]).into_iter().filter_map(|(path, text)| {
+        let file = path.strip_prefix(&sources).ok()?;
+        let is_test = file.iter().any(|part| part == "tests.rs" || part == "tests");
+        (!is_test).then(|| (module_of(file), code(&text)))
+    });
+    within.collect()
+}
+
+fn crates() -> Vec<String> {
+    let crates = texts(&["toml"]).into_iter().filter_map(|(path, _)| {
+        let directory: PathBuf = path.parent()?.join("src");
+        let directory = directory.is_dir().then_some(directory)?;
+        Some(directory.strip_prefix(root()).ok()?.to_str()?.to_owned())
+    });
+    crates.collect()
+}
+
+#[test]
+fn the_files_of_a_crate_do_not_import_one_another_in_a_circle() {
+    let in_scope = |directory: &String| is_in(&root().join(directory).join("lib.rs"), &SCOPE);
+    let found = crates().into_iter().filter(in_scope).flat_map(|directory| {
+        let modules = modules_of(&directory);
+        assert!(1 < modules.len(), "{directory} is looked for where it is not");
+        let told = |circle| format!("{directory}: {circle}");
+        circles(&modules).into_iter().map(told).collect::<Vec<_>>()
+    });
+    assert_none(&found.collect::<Vec<_>>());
+}
+
+#[test]
+fn no_file_is_included_by_its_path() {
+    let include = concat!("#[", "path");
+    let included = texts(&["rs"]).into_iter().filter(|(_, text)| text.contains(include));
+    let described = included.map(|(path, _)| path.display().to_string());
+    assert_none(&described.collect::<Vec<_>>());
+}
+
+#[test]
+fn circles_are_found_through_use_trees_calls_and_names_handed_on() {
+    let files = |all: &[(&str, &str)]| -> Modules {
+        let module = |name: &str| name.split('/').map(str::to_owned).collect();
+        all.iter().map(|(name, text)| (module(name), code(text))).collect()
+    };
+    let none = files(&[
+        ("a", "mod b;\npub use self::b::Item;\n"),
+        ("a/b", "use crate::c::{One, deep::Two};\n"),
+        ("c", "// use crate::a::Item;\nfn f() {}\n"),
+        ("d", "use super::a::Item;\n"),
+    ]);
+    assert_eq!(circles(&none), [""; 0]);
+    let direct = files(&[("a", "use crate::{b::B, c};\n"), ("b", "use super::a::A;\n"), ("c", "")]);
+    assert_eq!(circles(&direct), ["a -> b", "b -> a"]);
+    let by_call = files(&[("a", "mod b;\nfn f() { b::g() }\n"), ("a/b", "use super::X;\n")]);
+    assert_eq!(circles(&by_call), ["a -> a::b", "a::b -> a"]);
+}

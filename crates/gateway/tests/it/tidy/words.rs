@@ -1,0 +1,169 @@
+//! The vocabulary of the project: standard terms in code and prose, and prose that fits on a screen.
+
+use std::path::Path;
+
+use super::{SCOPE, assert_none, is_in, texts};
+
+/// Words and phrases with a plainer equivalent, in lower case and without punctuation. A phrase is
+/// found across line breaks and in identifiers such as `leads_to_nobody`.
+const BANNED: [&str; 34] = [
+    "anybody",
+    "came of",
+    "comes of",
+    "culprit",
+    "everybody",
+    "is alive",
+    "lays over",
+    "lead to nobody",
+    "lead nowhere",
+    "leads nowhere",
+    "leads to nobody",
+    "let go of",
+    "lets go of",
+    "makes an end of",
+    "nobody",
+    "overlay",
+    "overlays",
+    "patience",
+    "says of",
+    "settler",
+    "somebody",
+    "spares",
+    "the medium",
+    "turn away",
+    "turn aways",
+    "turned away",
+    "turns away",
+    "what became of",
+    "what becomes of",
+    "what is told",
+    "whoever",
+    "whomever",
+    "whose word",
+    "by its word",
+];
+
+/// Words that are fine in prose, but say too little as the name of a type.
+const BANNED_TYPES: [&str; 26] = [
+    "Apart",
+    "Culprit",
+    "Draft",
+    "Fate",
+    "Generation",
+    "Held",
+    "Holder",
+    "Join",
+    "Known",
+    "Leave",
+    "Medium",
+    "Meters",
+    "Mint",
+    "Moment",
+    "Patience",
+    "Patient",
+    "Quotas",
+    "Room",
+    "Rooms",
+    "Run",
+    "Settler",
+    "Share",
+    "Standing",
+    "Stretch",
+    "Turns",
+    "Whose",
+];
+
+/// The widest line of prose, in characters.
+const PROSE_COLUMNS: usize = 100;
+
+/// The words of a text, in lower case, each with its line.
+fn words(text: &str) -> Vec<(usize, String)> {
+    let of_line = |(number, line): (usize, &str)| {
+        let letters = |word: &&str| !word.is_empty();
+        let words = line.split(|symbol: char| !symbol.is_alphabetic()).filter(letters);
+        words.map(|word| (number, word.to_lowercase())).collect::<Vec<_>>()
+    };
+    (1..).zip(text.lines()).flat_map(of_line).collect()
+}
+
+/// The lines in which a banned phrase begins, and the phrase.
+fn banned(text: &str) -> Vec<(usize, &'static str)> {
+    let words = words(text);
+    let begins = |start: usize, phrase: &str| {
+        let found = words.get(start..).unwrap_or_default().iter().map(|(_, word)| word.as_str());
+        let wanted: Vec<&str> = phrase.split(' ').collect();
+        found.take(wanted.len()).eq(wanted)
+    };
+    let at = |start: usize| {
+        let phrases = BANNED.into_iter().filter(move |phrase| begins(start, phrase));
+        phrases.map(|phrase| (words[start].0, phrase)).collect::<Vec<_>>()
+    };
+    (0..words.len()).flat_map(at).collect()
+}
+
+#[test]
+fn a_banned_phrase_is_found_across_lines_and_in_identifiers_but_not_within_words() {
+    assert_eq!(banned("/// It makes an\n/// end of a profile."), [(1, "makes an end of")]);
+    assert_eq!(banned("fn it_leads_to_nobody() {}"), [(1, "leads to nobody"), (1, "nobody")]);
+    assert_eq!(banned("the patient, somebodyelse, spare"), []);
+}
+
+#[test]
+fn code_and_documents_use_standard_terms() {
+    let this_list = Path::new(file!()).file_name();
+    let checked = texts(&["rs", "md", "toml"])
+        .into_iter()
+        .filter(|(path, _)| is_in(path, &SCOPE) && path.file_name() != this_list);
+    let found = checked.flat_map(|(path, text)| {
+        let told = |(line, phrase)| format!("{}:{line}: {phrase:?}", path.display());
+        banned(&text).into_iter().map(told).collect::<Vec<_>>()
+    });
+    assert_none(&found.collect::<Vec<_>>());
+}
+
+#[test]
+fn types_are_named_by_standard_terms() {
+    let all = super::types::declared();
+    let found = all
+        .iter()
+        .filter(|(name, path, _)| is_in(path, &SCOPE) && BANNED_TYPES.contains(&name.as_str()));
+    let described = found.map(|(name, path, line)| format!("{}:{line}: {name}", path.display()));
+    assert_none(&described.collect::<Vec<_>>());
+}
+
+/// The lines of prose that are too wide: those of a document without its tables, code, and lines
+/// that a link alone makes too wide.
+fn wide_lines(text: &str) -> Vec<usize> {
+    let mut in_code = false;
+    let mut wide = Vec::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        let start = line.trim_start();
+        if start.starts_with("```") {
+            in_code = !in_code;
+        }
+        let is_prose = !in_code && !start.starts_with('|') && !line.starts_with("    ");
+        let can_wrap =
+            start.split_whitespace().all(|word| word.chars().count() < PROSE_COLUMNS / 2);
+        if is_prose && can_wrap && PROSE_COLUMNS < line.chars().count() {
+            wide.push(number);
+        }
+    }
+    wide
+}
+
+#[test]
+fn prose_is_measured_outside_tables_and_code() {
+    let long = "word ".repeat(30);
+    let text = format!("{long}\n| {long}|\n    {long}\n```\n{long}\n```\nshort\n{long}");
+    assert_eq!(wide_lines(&text), [1, 8]);
+}
+
+#[test]
+fn prose_is_wrapped() {
+    let documents = texts(&["md"]).into_iter().filter(|(path, _)| is_in(path, &SCOPE));
+    let wide = documents.flat_map(|(path, text)| {
+        let told = |line| format!("{}:{line}", path.display());
+        wide_lines(&text).into_iter().map(told).collect::<Vec<_>>()
+    });
+    assert_none(&wide.collect::<Vec<_>>());
+}
