@@ -1,3 +1,5 @@
+//! The macro that runs the suite over the engines of another crate.
+
 /// Runs all tests of the suite over the engines of another crate.
 ///
 /// `engine_suite!(name, engines)` makes a module `name` with one test for each promise. `engines` is an

@@ -26,10 +26,10 @@ pub(super) async fn list(call: &Call<'_>) -> Result<ApiResponse, Refusal> {
     let fields = Fieldset::from_query(&query)?;
     let page = Page::from_query(call, &query)?;
     let asked = ListQuery::from_page(&page)?;
-    let pointed: Vec<Lookup> = asked
+    let pointed: Vec<IdentifierLookup> = asked
         .conditions
         .iter()
-        .filter_map(|condition| Lookup::from_condition(call, condition))
+        .filter_map(|condition| IdentifierLookup::from_condition(call, condition))
         .collect();
     let found = match pointed.first() {
         Some(first) => pointed_page(call, &asked, first, &pointed).await?,
@@ -155,13 +155,13 @@ async fn scanned_page(call: &Call<'_>, asked: &ListQuery) -> Result<ListedPage, 
 }
 
 /// The identifiers or ids that a condition names, if it names any.
-struct Lookup {
+struct IdentifierLookup {
     ids: Vec<ProfileId>,
     identifiers: Vec<Identifier>,
 }
 
-impl Lookup {
-    fn from_condition(call: &Call<'_>, condition: &Condition) -> Option<Lookup> {
+impl IdentifierLookup {
+    fn from_condition(call: &Call<'_>, condition: &Condition) -> Option<IdentifierLookup> {
         let (mut ids, mut identifiers) = (Vec::new(), Vec::new());
         match condition {
             Condition::Id(all) => ids.extend(all.iter().filter_map(|id| match id {
@@ -181,7 +181,7 @@ impl Lookup {
             }
             Condition::Created(_) | Condition::Updated(_) => return None,
         }
-        Some(Lookup { ids, identifiers })
+        Some(IdentifierLookup { ids, identifiers })
     }
 
     fn names(&self, profile: &Profile) -> bool {
@@ -209,8 +209,8 @@ impl Lookup {
 async fn pointed_page(
     call: &Call<'_>,
     asked: &ListQuery,
-    first: &Lookup,
-    all: &[Lookup],
+    first: &IdentifierLookup,
+    all: &[IdentifierLookup],
 ) -> Result<ListedPage, Refusal> {
     let (created, updated) = (asked.created(), asked.updated());
     let fulfils = |profile: &Profile| {

@@ -58,7 +58,7 @@ impl StoredProfiles {
         self.find(company, &Identifier::Email(email.parse().unwrap()))
     }
 
-    /// What became of the requests for a company, oldest first.
+    /// The outcomes of a company, oldest first.
     pub(crate) fn outcomes(&self, company: &str) -> Vec<Outcome> {
         let company = company.parse().unwrap();
         self.runtime.block_on(self.store.outcomes(&company, 0, 1_000)).unwrap()

@@ -167,18 +167,16 @@ fn dependencies(manifest: &str) -> Vec<String> {
 
 #[test]
 fn crates_depend_on_one_another_in_one_direction() {
-    let of_this_workspace = |manifest: &str| {
-        let mut ours = dependencies(manifest);
-        ours.retain(|name| {
-            ["gateway", "profile-protocol", "profile-store"].contains(&name.as_str())
-        });
+    let ours = |name: &str| {
+        let mut ours = dependencies(&format!("crates/{name}/Cargo.toml"));
+        ours.retain(|name| name == "gateway" || name.starts_with("profile-"));
         ours.sort();
         ours
     };
-    assert!(of_this_workspace("crates/profile-protocol/Cargo.toml").is_empty());
-    assert_eq!(of_this_workspace("crates/profile-store/Cargo.toml"), ["profile-protocol"]);
-    let expected = ["profile-protocol", "profile-store"];
-    assert_eq!(of_this_workspace("crates/gateway/Cargo.toml"), expected);
+    assert!(ours("profile-protocol").is_empty() && ours("profile-engine").is_empty());
+    assert_eq!(ours("profile-store"), ["profile-engine", "profile-protocol"]);
+    assert_eq!(ours("profile-store-suite"), ["profile-protocol", "profile-store"]);
+    assert_eq!(ours("gateway"), ["profile-protocol", "profile-store"]);
 }
 
 #[test]
@@ -191,7 +189,7 @@ fn the_protocol_crate_needs_neither_a_system_nor_a_runtime() {
 
 #[test]
 fn only_the_embedded_engine_names_its_database() {
-    let engine = Path::new("crates/profile-store/src/engine/sled.rs");
+    let engine = Path::new("crates/profile-engine/src/sled.rs");
     // `self::sled::` is the module itself.
     let named = |path: &Path, text: &str| {
         let within = path.strip_prefix(root()).unwrap();
@@ -203,7 +201,8 @@ fn only_the_embedded_engine_names_its_database() {
     let depends = |crate_name: &str| {
         dependencies(&format!("crates/{crate_name}/Cargo.toml")).iter().any(|name| name == "sled")
     };
-    assert!(depends("profile-store") && !depends("gateway") && !depends("profile-protocol"));
+    let others = ["gateway", "profile-protocol", "profile-store", "profile-store-suite"];
+    assert!(depends("profile-engine") && !others.into_iter().any(depends));
 }
 
 /// The manifests of all crates of this repository.

@@ -33,7 +33,7 @@ struct Kind {
     required: &'static [&'static str],
     /// Whether it may have an id and `meta`.
     whole: bool,
-    /// Whether somebody may be named by a token.
+    /// Whether a token may identify the profile.
     looks_up: bool,
     /// What has to be named, one of it at least.
     names: &'static [&'static str],
@@ -114,8 +114,8 @@ fn profile(kind: &Kind) -> Value {
     let named: Vec<Value> = kind.names.iter().map(has).collect();
     let attributes =
         json!({ "properties": { "attributes": { "anyOf": named } }, "required": ["attributes"] });
-    let somebody = if kind.whole { vec![has(&"id"), attributes] } else { vec![attributes] };
-    with(schema, "anyOf", Value::Array(somebody))
+    let identifiers = if kind.whole { vec![has(&"id"), attributes] } else { vec![attributes] };
+    with(schema, "anyOf", Value::Array(identifiers))
 }
 
 fn phone_number() -> String {
@@ -224,13 +224,13 @@ fn unmerge() -> Value {
     document("profile-unmerge", json!({ "attributes": attributes }), &["attributes"])
 }
 
-/// Somebody, by exactly one identifier; a null is none.
+/// A profile, by exactly one identifier. A null does not count.
 fn deletion() -> Value {
     let nothing = || json!({ "type": "null" });
-    let nobody = object(json!({ "email": nothing(), "phone_number": nothing() }), &[]);
+    let without_identifier = object(json!({ "email": nothing(), "phone_number": nothing() }), &[]);
     let id = json!({ "type": "string", "pattern": NOT_BLANK });
     let by_id = object(
-        json!({ "type": named("profile"), "id": id, "attributes": or_null(nobody) }),
+        json!({ "type": named("profile"), "id": id, "attributes": or_null(without_identifier) }),
         &["type", "id"],
     );
     let by = |name: &str, attributes: Value| {

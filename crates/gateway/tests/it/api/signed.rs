@@ -37,7 +37,7 @@ fn newest(api: &Api) -> Value {
     outcomes["data"].as_array().unwrap().last().unwrap()["attributes"].clone()
 }
 
-/// What became of each claim of the newest outcome.
+/// The result of each claim of the newest outcome.
 fn results(api: &Api) -> Vec<String> {
     let outcome = newest(api);
     let claims = outcome["claims"].as_array().unwrap().iter();

@@ -23,13 +23,16 @@ fn code(text: &str) -> String {
     lines.map(|line| format!("{line}\n")).collect()
 }
 
-/// The paths in a `use` tree, such as `a::{b, c::d}`.
-fn expanded(tree: &str) -> Vec<String> {
+/// The paths in a `use` tree, such as `a::{b, c::d as e}`, each with the name that it gives.
+fn expanded(tree: &str) -> Vec<(String, String)> {
     let tree = tree.trim();
     let Some((prefix, rest)) = tree.split_once('{') else {
-        return vec![tree.split(" as ").next().unwrap().to_owned()];
+        let (path, name) = tree.split_once(" as ").unwrap_or((tree, tree));
+        let path = path.trim_end_matches("::self");
+        let name = name.trim_end_matches("::self").rsplit("::").next().unwrap();
+        return vec![(path.to_owned(), name.to_owned())];
     };
-    let inner = rest.strip_suffix('}').unwrap_or(rest);
+    let inner = rest.trim_end().strip_suffix('}').unwrap_or(rest);
     let (mut depth, mut branches) = (0_usize, vec![String::new()]);
     for symbol in inner.chars() {
         match symbol {
@@ -44,25 +47,55 @@ fn expanded(tree: &str) -> Vec<String> {
         }
     }
     let whole = branches.iter().filter(|branch| !branch.trim().is_empty());
-    whole.flat_map(|branch| expanded(branch)).map(|path| format!("{prefix}{path}")).collect()
+    let joined = whole.flat_map(|branch| expanded(&format!("{prefix}{}", branch.trim())));
+    joined.collect()
 }
 
-/// The paths that a file names: in its `use` declarations, and where it calls into a module that
-/// it declares or imports.
+/// A path in a `use` declaration, and the name under which the file knows the item.
+struct UsedPath {
+    path: String,
+    name: String,
+    /// Whether the file hands the name on (`pub use`).
+    is_handed_on: bool,
+}
+
+/// The `use` declarations of a file, and its code without them.
+fn uses(code: &str) -> (Vec<UsedPath>, String) {
+    let (mut used, mut rest) = (Vec::new(), String::new());
+    let mut statement = String::new();
+    for line in code.lines() {
+        let start = line.trim_start();
+        let start = start.strip_prefix("pub").map_or(start, |after| {
+            after.trim_start_matches(|symbol: char| !symbol.is_whitespace()).trim_start()
+        });
+        if statement.is_empty() && !start.starts_with("use ") {
+            rest.push_str(line);
+            rest.push('\n');
+            continue;
+        }
+        statement.push_str(line.trim());
+        statement.push(' ');
+        if line.ends_with(';') {
+            let is_handed_on = statement.starts_with("pub");
+            let (_, tree) = statement.split_once("use ").unwrap();
+            let of_path = |(path, name)| UsedPath { path, name, is_handed_on };
+            used.extend(expanded(tree.trim_end_matches([';', ' '])).into_iter().map(of_path));
+            statement.clear();
+        }
+    }
+    (used, rest)
+}
+
+/// The paths that the code of a file depends on. A name that is only handed on is none of them.
 fn named_paths(code: &str) -> Vec<String> {
-    let uses = code.split(';').filter_map(|statement| {
-        let start = statement.rfind("use ")?;
-        let before = statement[..start].trim_end();
-        let is_statement = before.is_empty() || before.ends_with(['}', ';', ')', ']', 'b', '\n']);
-        is_statement
-            .then(|| statement[start + 4..].split_whitespace().collect::<Vec<_>>().join(" "))
-    });
-    let uses = uses.flat_map(|tree| expanded(&tree));
+    let (used, rest) = uses(code);
     let is_path = |symbol: char| symbol.is_alphanumeric() || symbol == '_' || symbol == ':';
-    let inline = code
-        .split(|symbol: char| !is_path(symbol))
-        .filter(|path| path.contains("::") && !path.ends_with("::"));
-    uses.map(|path| path.replace(' ', "")).chain(inline.map(str::to_owned)).collect()
+    let inline = || rest.split(|symbol: char| !is_path(symbol));
+    let words: BTreeSet<&str> = inline().flat_map(|path| path.split("::")).collect();
+    let counts = |used: &UsedPath| !used.is_handed_on || words.contains(used.name.as_str());
+    let paths = used.into_iter().filter(counts).map(|used| used.path);
+    let inline = inline().filter(|path| path.contains("::") && !path.ends_with("::"));
+    paths.chain(inline.map(str::to_owned)).collect()
 }
 
 /// The path from the root of the crate, if it begins in this crate.
@@ -88,7 +121,7 @@ fn absolute(path: &str, own: &[String], code: &str) -> Option<Vec<String>> {
 }
 
 /// The module in which the item of a path is declared: the longest prefix that is a file. A name
-/// that this file itself imports, and that another one takes from there, is followed to its origin.
+/// that this file hands on is followed to its origin, which may be another crate.
 fn target(path: &[String], modules: &Modules, depth: usize) -> Option<Vec<String>> {
     let lengths = (0..=path.len()).rev();
     let module =
@@ -97,13 +130,8 @@ fn target(path: &[String], modules: &Modules, depth: usize) -> Option<Vec<String
         return Some(module.to_vec());
     };
     let code = &modules[module];
-    let imported = named_paths(code).into_iter().find_map(|named| {
-        let absolute = absolute(&named, module, code)?;
-        let is_item = absolute.last() == Some(item) && absolute.len() != module.len() + 1;
-        is_item.then_some(absolute)
-    });
-    match imported {
-        Some(origin) => target(&origin, modules, depth + 1),
+    match uses(code).0.into_iter().find(|used| used.name == *item) {
+        Some(used) => target(&absolute(&used.path, module, code)?, modules, depth + 1),
         None => Some(module.to_vec()),
     }
 }
@@ -116,27 +144,41 @@ fn imports(own: &[String], modules: &Modules) -> BTreeSet<Vec<String>> {
     targets
 }
 
-/// The modules that import one another in a circle, directly or through others.
+/// The modules that import one another in a circle, directly or through others: each circle with
+/// what ties it.
 fn circles(modules: &Modules) -> Vec<String> {
-    let mut left: BTreeMap<_, _> =
+    let edges: BTreeMap<_, _> =
         modules.keys().map(|module| (module.clone(), imports(module, modules))).collect();
-    loop {
-        let kept: BTreeSet<_> = left.keys().cloned().collect();
-        // A module is on no circle if it imports none that is left, or none that is left imports it.
-        let imported: BTreeSet<_> = left.values().flatten().cloned().collect();
-        left.retain(|module, targets| {
-            targets.retain(|target| kept.contains(target));
-            !targets.is_empty() && imported.contains(module)
-        });
-        if left.len() == kept.len() {
-            break;
+    let reached: BTreeMap<_, _> =
+        edges.keys().map(|module| (module.clone(), reachable(module, &edges))).collect();
+    let are_tied = |one: &Vec<String>, other: &Vec<String>| {
+        reached[one].contains(other) && reached[other].contains(one)
+    };
+    let ties = |(module, targets): (&Vec<String>, &BTreeSet<Vec<String>>)| {
+        let targets = targets.iter().filter(|target| are_tied(module, target));
+        let targets: Vec<String> = targets.map(|target| name_of(target)).collect();
+        (!targets.is_empty()).then(|| format!("{} -> {}", name_of(module), targets.join(", ")))
+    };
+    edges.iter().filter_map(ties).collect()
+}
+
+fn reachable(
+    start: &[String],
+    edges: &BTreeMap<Vec<String>, BTreeSet<Vec<String>>>,
+) -> BTreeSet<Vec<String>> {
+    let (mut reached, mut next) = (BTreeSet::new(), vec![start.to_vec()]);
+    while let Some(module) = next.pop() {
+        for target in &edges[&module] {
+            if reached.insert(target.clone()) {
+                next.push(target.clone());
+            }
         }
     }
-    let described = |(module, targets): (&Vec<String>, &BTreeSet<Vec<String>>)| {
-        let targets: Vec<String> = targets.iter().map(|target| target.join("::")).collect();
-        format!("{} -> {}", module.join("::"), targets.join(", "))
-    };
-    left.iter().map(described).collect()
+    reached
+}
+
+fn name_of(module: &[String]) -> String {
+    if module.is_empty() { "the root".to_owned() } else { module.join("::") }
 }
 
 /// The modules of each crate whose sources stand in this directory.
