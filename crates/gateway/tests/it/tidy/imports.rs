@@ -20,7 +20,7 @@ fn module_of(file: &Path) -> Vec<String> {
 fn code(text: &str) -> String {
     let product = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap();
     let lines = product.lines().filter(|line| !line.trim_start().starts_with("//"));
-    lines.map(|line| format!("{line}\n")).collect()
+    lines.flat_map(|line| [line, "\n"]).collect()
 }
 
 /// The paths in a `use` tree, such as `a::{b, c::d as e}`, each with the name that it gives.
