@@ -266,8 +266,11 @@ impl LogLines {
         let lines = self.lines.lock().unwrap();
         let missing = |lines: &mut Vec<String>| !lines.iter().any(|line| line.contains(text));
         let (lines, _) = self.grown.wait_timeout_while(lines, TEST_TIMEOUT, missing).unwrap();
-        let line = lines.iter().find(|line| line.contains(text));
-        line.unwrap_or_else(|| panic!("{text} was not logged, but\n{}", lines.join("\n"))).clone()
+        let line = lines.iter().find(|line| line.contains(text)).cloned();
+        let all = lines.join("\n");
+        // A panic that held the lock would poison it for the destructors that read the log.
+        drop(lines);
+        line.unwrap_or_else(|| panic!("{text} was not logged, but\n{all}"))
     }
 
     fn all(&self) -> String {

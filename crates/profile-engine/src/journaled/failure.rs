@@ -34,6 +34,8 @@ impl Health {
             tracing::error!(
                 operation = operation.as_str(),
                 error = error as &(dyn Error + 'static),
+                // Lines in JSON show an error without its source.
+                cause = error.source().map(tracing::field::display),
                 "a write failed; the engine refuses all writes until it is opened again",
             );
         }

@@ -109,7 +109,8 @@ fn assert_poisoned(gateway: &Serving, stored: usize) {
     for number in stored..stored + 20 {
         assert_eq!(send(gateway, number), 503, "a write was accepted after one had failed");
     }
-    let line = gateway.logged("a write failed; nothing more is stored until a restart");
+    let line =
+        gateway.logged("a write failed; the engine refuses all writes until it is opened again");
     let causes = ["No space left on device", "File too large"];
     assert!(causes.iter().any(|cause| line.contains(cause)), "{line}");
     assert_eq!(gateway.ask("/health/ready").status, 503);
