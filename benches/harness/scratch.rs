@@ -107,7 +107,8 @@ pub(crate) fn await_unlocked(data: &Path) -> Result<(), HarnessError> {
     Ok(())
 }
 
-/// Copies a directory with everything in it.
+/// Copies a directory with everything in it. The copy is on disk when this returns, so that writing
+/// it back does not slow what is measured next.
 pub(crate) fn copy(from: &Path, into: &Path) -> Result<(), HarnessError> {
     let failed = || format!("copy {} into {}", from.display(), into.display());
     fs::create_dir_all(into).while_doing(failed())?;
@@ -118,6 +119,7 @@ pub(crate) fn copy(from: &Path, into: &Path) -> Result<(), HarnessError> {
             copy(&path, &copied)?;
         } else {
             fs::copy(&path, &copied).while_doing(failed())?;
+            File::open(&copied).and_then(|file| file.sync_all()).while_doing(failed())?;
         }
     }
     Ok(())
