@@ -174,7 +174,8 @@ fn delete(kind: u8, choice: u8, harness: &mut StoreHarness, model: &mut Option<I
     let answer = harness.delete(&word).expect("a deletion is never refused");
     assert_eq!(answer.is_some(), profile.is_some());
     if let Some(model) = model {
-        let told = answer.map_or_else(|| "no profile".to_owned(), |outcome| harness.describe(&outcome));
+        let told =
+            answer.map_or_else(|| "no profile".to_owned(), |outcome| harness.describe(&outcome));
         assert_eq!(told, model.delete(&request), "{word}");
     }
     if let Some(profile) = profile {
