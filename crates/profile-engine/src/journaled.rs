@@ -10,7 +10,7 @@
 //!
 //! - `journal` has the format of the records, and reads them again; `disk` has its files.
 //! - `group_commit` makes many commits durable by one sync.
-//! - `memtable` and `merged_view` have what is not in the table yet.
+//! - `memtable`, `range_chunk` and `merged_view` have what is not in the table yet.
 //! - `checkpoint` moves it into the table; `progress` keeps commits from getting far ahead of that.
 //! - `failure` refuses all writes after the first that failed.
 //! - `session` is the asynchronous side: places, sessions and blocking threads.
@@ -23,6 +23,7 @@ mod journal;
 mod memtable;
 mod merged_view;
 mod progress;
+mod range_chunk;
 mod session;
 mod table;
 
@@ -43,11 +44,12 @@ use std::{
 
 use self::{
     disk::{Directory, Disk},
-    failure::{Health, Operation},
+    failure::{FailedStep, Health},
     group_commit::GroupCommit,
     journal::Journal,
-    merged_view::{Chunk, Lookup, Memtables, merged},
+    merged_view::{Lookup, Memtables},
     progress::{CheckpointProgress, Closed},
+    range_chunk::{RangeChunk, merged},
 };
 use crate::{
     Durability, EngineError, Key, Scan, Value, Write, limits,
@@ -171,8 +173,8 @@ impl Core {
             // As many more as the changes above may remove.
             let limit = rest.limit.saturating_add(above.removals());
             let below = self.table.scan(&Scan { limit, ..rest.clone() })?;
-            let below = Chunk::from_entries(below, limit);
-            let Chunk { changes, until } = merged(below, above, scan.order);
+            let below = RangeChunk::from_entries(below, limit);
+            let RangeChunk { changes, until } = merged(below, above, scan.order);
             let entries = changes.into_iter().filter_map(|(key, value)| Some((key, value?)));
             found.extend(entries.take(rest.limit));
             if until.is_none() {
@@ -201,7 +203,7 @@ impl Core {
             // Relaxed commits that were made before become durable meanwhile.
             self.sync()?;
             let kept = self.progress.keep_pace(&self.health);
-            kept.inspect_err(|error| self.poison(Operation::WaitForCheckpoint, error))?;
+            kept.inspect_err(|error| self.poison(FailedStep::WaitForCheckpoint, error))?;
         }
         Ok(())
     }
@@ -211,7 +213,7 @@ impl Core {
         let mut journal = self.journal();
         self.health.require()?;
         journal.note_durable(self.group_commit.durable());
-        self.checked(Operation::Append, journal.append(&batch))?;
+        self.checked(FailedStep::Append, journal.append(&batch))?;
         let position = journal.position();
         self.group_commit.note_appended(position);
         let in_memory = {
@@ -232,7 +234,7 @@ impl Core {
         let generation = journal.generation();
         self.wait_until_durable(journal.position())?;
         journal.note_durable(self.group_commit.durable());
-        self.checked(Operation::BeginFile, journal.begin_next())?;
+        self.checked(FailedStep::BeginFile, journal.begin_next())?;
         self.group_commit.note_file(journal.file());
         let memtable = self.memtables_mut().close();
         self.progress.close(Closed { generation, memtable });
@@ -251,13 +253,13 @@ impl Core {
         waited.inspect_err(|_| self.progress.wake())
     }
 
-    fn checked(&self, operation: Operation, result: io::Result<()>) -> Result<(), EngineError> {
+    fn checked(&self, step: FailedStep, result: io::Result<()>) -> Result<(), EngineError> {
         let result = result.map_err(EngineError::Io);
-        result.inspect_err(|error| self.poison(operation, error))
+        result.inspect_err(|error| self.poison(step, error))
     }
 
-    fn poison(&self, operation: Operation, error: &EngineError) {
-        self.health.poison(operation, error);
+    fn poison(&self, step: FailedStep, error: &EngineError) {
+        self.health.poison(step, error);
         self.progress.wake();
     }
 

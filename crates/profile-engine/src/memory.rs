@@ -19,10 +19,10 @@ use crate::{
 
 /// A sorted map behind a lock.
 pub struct MemoryEngine {
-    shared: Arc<Shared>,
+    shared: Arc<MemoryContents>,
 }
 
-struct Shared {
+struct MemoryContents {
     entries: Mutex<BTreeMap<Key, Value>>,
     /// For each place the newest batch of each writer. Locked by a session for as long as it is
     /// open.
@@ -41,7 +41,9 @@ impl MemoryEngine {
     /// An empty engine with this many places.
     pub fn with_places(count: NonZeroU32) -> MemoryEngine {
         let places = Place::all(count).map(|_| Arc::default()).collect();
-        MemoryEngine { shared: Arc::new(Shared { entries: Mutex::default(), places, count }) }
+        MemoryEngine {
+            shared: Arc::new(MemoryContents { entries: Mutex::default(), places, count }),
+        }
     }
 }
 
@@ -51,7 +53,7 @@ impl Default for MemoryEngine {
     }
 }
 
-impl Shared {
+impl MemoryContents {
     // A thread that panicked while it held the lock left no batch half done: the map's own
     // operations do not panic.
     fn entries(&self) -> MutexGuard<'_, BTreeMap<Key, Value>> {
@@ -135,7 +137,7 @@ impl Engine for MemoryEngine {
 }
 
 struct MemorySession {
-    shared: Arc<Shared>,
+    shared: Arc<MemoryContents>,
     ledger: OwnedMutexGuard<Ledger>,
 }
 

@@ -45,7 +45,7 @@ pub struct InterleavedFaults {
 }
 
 /// How a commit ends.
-enum CommitEnd {
+enum RandomEnd {
     Confirmed,
     InDoubtDone,
     InDoubtNotDone,
@@ -83,13 +83,13 @@ impl InterleavedEngine {
         self.fail(80, |counts| &mut counts.reads)
     }
 
-    fn commit_end(&self) -> CommitEnd {
+    fn commit_end(&self) -> RandomEnd {
         let FaultSource { random, counts } = &mut *self.faults.lock().unwrap();
         let (count, end) = match random.below(20) {
-            0 => (&mut counts.in_doubt_done, CommitEnd::InDoubtDone),
-            1 => (&mut counts.in_doubt_not_done, CommitEnd::InDoubtNotDone),
-            2 => (&mut counts.failed, CommitEnd::Failed),
-            _ => return CommitEnd::Confirmed,
+            0 => (&mut counts.in_doubt_done, RandomEnd::InDoubtDone),
+            1 => (&mut counts.in_doubt_not_done, RandomEnd::InDoubtNotDone),
+            2 => (&mut counts.failed, RandomEnd::Failed),
+            _ => return RandomEnd::Confirmed,
         };
         *count += 1;
         end
@@ -191,13 +191,13 @@ impl Session for InterleavedSession {
         let InterleavedSession { inner, engine } = *self;
         Box::pin(interleaved(async move {
             match engine.commit_end() {
-                CommitEnd::Confirmed => inner.commit(batch, writes, durability).await,
-                CommitEnd::InDoubtDone => {
+                RandomEnd::Confirmed => inner.commit(batch, writes, durability).await,
+                RandomEnd::InDoubtDone => {
                     inner.commit(batch, writes, durability).await?;
                     Err(CommitError::InDoubt(lost()))
                 }
-                CommitEnd::InDoubtNotDone => Err(CommitError::InDoubt(lost())),
-                CommitEnd::Failed => Err(CommitError::Failed(lost())),
+                RandomEnd::InDoubtNotDone => Err(CommitError::InDoubt(lost())),
+                RandomEnd::Failed => Err(CommitError::Failed(lost())),
             }
         }))
     }

@@ -57,7 +57,7 @@ enum Asked {
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Step {
+enum BatchStep {
     Pointers,
     Profiles,
     /// What commands need beyond profiles.
@@ -94,7 +94,7 @@ struct ToRead {
 #[derive(Debug)]
 pub(crate) struct Batch {
     stored: Stored,
-    step: Step,
+    step: BatchStep,
     asked: Vec<Asked>,
     keys: Vec<Key>,
     leads: Vec<Lead>,
@@ -114,7 +114,7 @@ impl Batch {
     pub(crate) fn new<'r>(requests: impl Iterator<Item = Wants<'r>>) -> Batch {
         let mut batch = Batch {
             stored: Stored::default(),
-            step: Step::Pointers,
+            step: BatchStep::Pointers,
             asked: Vec::new(),
             keys: Vec::new(),
             leads: Vec::new(),
@@ -199,19 +199,19 @@ impl Batch {
     pub(crate) fn needs(&mut self) -> Option<Needs> {
         loop {
             let next = match self.step {
-                Step::Pointers => Step::Profiles,
-                Step::Profiles => {
+                BatchStep::Pointers => BatchStep::Profiles,
+                BatchStep::Profiles => {
                     self.ask_for_profiles();
-                    if self.keys.is_empty() { Step::Rest } else { Step::Profiles }
+                    if self.keys.is_empty() { BatchStep::Rest } else { BatchStep::Profiles }
                 }
-                Step::Rest => {
+                BatchStep::Rest => {
                     if let Some(scan) = self.ask_for_rest() {
-                        self.step = Step::Done;
+                        self.step = BatchStep::Done;
                         return Some(Needs::Scan(scan));
                     }
-                    Step::Done
+                    BatchStep::Done
                 }
-                Step::Done => return None,
+                BatchStep::Done => return None,
             };
             let needs = std::mem::take(&mut self.keys);
             self.step = next;

@@ -16,7 +16,7 @@ pub(crate) mod resolution;
 pub(crate) mod rules;
 pub(crate) mod sentinels;
 mod single_identifiers;
-mod size;
+pub(crate) mod size;
 pub(crate) mod submission;
 pub(crate) mod undo;
 pub(crate) mod unmerge;

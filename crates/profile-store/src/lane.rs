@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// What all lanes of a store share.
-pub(crate) struct Shared {
+pub(crate) struct StoreContext {
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) id_generator: Arc<dyn IdGenerator>,
     pub(crate) durability: Durability,
@@ -43,7 +43,7 @@ pub(crate) struct Shared {
 }
 
 pub(crate) struct Lane {
-    shared: Arc<Shared>,
+    shared: Arc<StoreContext>,
     queue: Arc<LaneQueue>,
     place: Place,
     /// The next batch of this lane.
@@ -63,7 +63,7 @@ enum Attempt {
 
 impl Lane {
     pub(crate) fn new(
-        shared: Arc<Shared>,
+        shared: Arc<StoreContext>,
         queue: Arc<LaneQueue>,
         place: Place,
         writer: u64,

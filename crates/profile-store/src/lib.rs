@@ -25,7 +25,7 @@ mod store;
 
 pub use decide::{
     claims::{Claims, OnlySentinels},
-    decision::{Decision, DecisionError, PropertiesTooLarge, decide},
+    decision::{Decision, DecisionError, decide},
     deletion::Delete,
     intent::{Intent, Rejected},
     manual_merge::MergeProfiles,
@@ -33,6 +33,7 @@ pub use decide::{
     resolution::{Resolution, resolve},
     rules::Rules,
     sentinels::Sentinels,
+    size::PropertiesTooLarge,
     submission::{DecisionContext, Submission},
     undo::{Undo, Unmerged},
     unmerge::{Unmerge, unmerge},
@@ -54,11 +55,12 @@ pub use model::{
     authored::Authored,
     claim::{Claim, ClaimSource, InvalidToken, ProfileRef, Unsigned},
     encoded_properties::DamagedProperty,
+    identifiers::{Identifier, ProfileIdentifiers},
     import_job::{ImportBody, ImportError, ImportHead, ImportJob},
     link_digest::LinkDigest,
     merge_record::Merge,
     outcome::{Caller, ClaimOutcome, ClaimResult, Effect, Ignored, Outcome, Refused},
-    profile::{DoNotMerge, Identifier, Profile, ProfileIdentifiers},
+    profile::{DoNotMerge, Profile},
     stored_profile::StoredProfile,
 };
 pub use read::{

@@ -1,5 +1,6 @@
 //! The store: requests in, outcomes out.
 
+mod explanation_permits;
 mod explanations;
 mod imports;
 
@@ -15,14 +16,14 @@ use std::{
 use profile_protocol::{CompanyId, ProfileId};
 use tokio::sync::{Mutex, oneshot, watch};
 
-use self::explanations::Explanations;
+use self::explanation_permits::ExplanationPermits;
 use crate::{
     Delete, History, HistoryCursor, IdGenerator, Identifier, Listing, MergeProfiles, NoEntropy,
     Outcome, Profile, ProfilePage, Retention, StoreError, Submission, Timestamp, Undo, Unmerged,
     engine::{BoxFuture, Durability, Engine, EngineError, Key, Place, Value, dedicate_thread},
     id_generator::profile_id,
     lane::{
-        Lane, Shared,
+        Lane, StoreContext,
         job::{Job, Ticket},
         queue::{LaneQueue, NotQueued},
     },
@@ -48,7 +49,7 @@ pub struct StoreOptions {
 
 /// Profiles, and who they are.
 pub struct Store {
-    shared: Arc<Shared>,
+    shared: Arc<StoreContext>,
     /// The queue of each lane, in the order of places.
     queues: Vec<Arc<LaneQueue>>,
     /// Each ends when its lane, or the maintenance, has stopped.
@@ -56,7 +57,7 @@ pub struct Store {
     /// Tells the maintenance to stop.
     closing: watch::Sender<bool>,
     pruner: Arc<Mutex<Pruner>>,
-    explanations: Explanations,
+    explanation_permits: ExplanationPermits,
 }
 
 /// The work of an open store that is not done in its callers: a future for each lane, and one for
@@ -111,7 +112,7 @@ impl Store {
     ) -> Result<(Store, Background), OpenError> {
         let [lane_writer, maintenance_writer] = writers(id_generator.as_ref())?;
         format::open(engine.as_ref(), maintenance_writer).await?;
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(StoreContext {
             id_generator,
             durability: options.durability,
             unflushed: crate::read::unflushed::Unflushed::default(),
@@ -130,8 +131,8 @@ impl Store {
         let (closing, closed) = watch::channel(false);
         let maintenance = schedule::run(Arc::clone(&shared), Arc::clone(&pruner), closed);
         let maintenance = until_stopped(maintenance, &mut stopped);
-        let (stopped, explanations) = (Mutex::new(stopped), Explanations::new());
-        let store = Store { shared, queues, stopped, closing, pruner, explanations };
+        let (stopped, explanation_permits) = (Mutex::new(stopped), ExplanationPermits::new());
+        let store = Store { shared, queues, stopped, closing, pruner, explanation_permits };
         Ok((store, Background { lanes, maintenance }))
     }
 

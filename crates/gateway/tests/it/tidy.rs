@@ -19,9 +19,8 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
 }
 
-/// The directories whose files have to follow the rules on words, types, imports and prose. An
-/// empty name stands for the whole workspace.
-const SCOPE: [&str; 1] = ["crates/gateway"];
+/// The paths that do not follow the rules on words, types, imports and prose yet.
+const NOT_YET_TIDY: [&str; 2] = ["crates/profile-protocol", "docs/PROTOCOL.md"];
 
 /// Whether a file of the workspace is below one of these directories.
 fn is_in(path: &Path, directories: &[&str]) -> bool {

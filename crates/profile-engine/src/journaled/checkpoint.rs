@@ -1,6 +1,6 @@
 //! The checkpointer: puts closed memtables into the table, and retires their files of the journal.
 
-use super::{Core, failure::Operation, journal, memtable::change_bytes, progress::Closed};
+use super::{Core, failure::FailedStep, journal, memtable::change_bytes, progress::Closed};
 use crate::{EngineError, limits};
 
 impl Core {
@@ -9,7 +9,7 @@ impl Core {
         let running = self.progress.running(&self.health);
         while let Some(closed) = self.progress.next() {
             if let Err(error) = self.checkpoint(&closed) {
-                self.poison(Operation::Checkpoint, &error);
+                self.poison(FailedStep::Checkpoint, &error);
                 break;
             }
         }

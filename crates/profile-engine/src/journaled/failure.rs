@@ -29,10 +29,10 @@ impl Health {
 
     /// Refuses all writes from now on. The first failure is logged; later ones are its
     /// consequences.
-    pub(super) fn poison(&self, operation: Operation, error: &EngineError) {
+    pub(super) fn poison(&self, step: FailedStep, error: &EngineError) {
         if !self.is_poisoned.swap(true, Ordering::SeqCst) {
             tracing::error!(
-                operation = operation.as_str(),
+                operation = step.as_str(),
                 error = error as &(dyn Error + 'static),
                 // Lines in JSON show an error without its source.
                 cause = error.source().map(tracing::field::display),
@@ -44,7 +44,7 @@ impl Health {
 
 /// The step that failed, for the log.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Operation {
+pub(super) enum FailedStep {
     Append,
     Sync,
     BeginFile,
@@ -52,14 +52,14 @@ pub(super) enum Operation {
     WaitForCheckpoint,
 }
 
-impl Operation {
+impl FailedStep {
     fn as_str(self) -> &'static str {
         match self {
-            Operation::Append => "append to the journal",
-            Operation::Sync => "sync the journal",
-            Operation::BeginFile => "begin a file of the journal",
-            Operation::Checkpoint => "checkpoint",
-            Operation::WaitForCheckpoint => "wait for the checkpoint",
+            FailedStep::Append => "append to the journal",
+            FailedStep::Sync => "sync the journal",
+            FailedStep::BeginFile => "begin a file of the journal",
+            FailedStep::Checkpoint => "checkpoint",
+            FailedStep::WaitForCheckpoint => "wait for the checkpoint",
         }
     }
 }

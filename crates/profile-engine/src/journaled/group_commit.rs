@@ -13,7 +13,7 @@ use std::sync::{Arc, PoisonError};
 
 use super::{
     disk::DiskFile,
-    failure::{Health, Operation},
+    failure::{FailedStep, Health},
 };
 use crate::{
     EngineError,
@@ -23,11 +23,11 @@ use crate::{
 /// Which records of the journal are durable. Records are counted from the opening of the engine
 /// on, through all files; a position is the number of records up to and including one record.
 pub(super) struct GroupCommit {
-    state: Mutex<State>,
+    state: Mutex<SyncState>,
     sync_ended: Condvar,
 }
 
-struct State {
+struct SyncState {
     /// The file that receives records. All records of earlier files are durable.
     file: Arc<dyn DiskFile>,
     /// Records that were appended.
@@ -39,11 +39,11 @@ struct State {
 
 impl GroupCommit {
     pub(super) fn new(file: Arc<dyn DiskFile>) -> GroupCommit {
-        let state = State { file, appended: 0, durable: 0, is_syncing: false };
+        let state = SyncState { file, appended: 0, durable: 0, is_syncing: false };
         GroupCommit { state: Mutex::new(state), sync_ended: Condvar::new() }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, SyncState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -78,7 +78,7 @@ impl GroupCommit {
 
     fn wait_locked<'a>(
         &'a self,
-        mut state: MutexGuard<'a, State>,
+        mut state: MutexGuard<'a, SyncState>,
         position: u64,
         health: &Health,
     ) -> Result<(), EngineError> {
@@ -96,16 +96,16 @@ impl GroupCommit {
     /// Syncs everything that is appended now.
     fn lead<'a>(
         &'a self,
-        mut state: MutexGuard<'a, State>,
+        mut state: MutexGuard<'a, SyncState>,
         health: &Health,
-    ) -> Result<MutexGuard<'a, State>, EngineError> {
+    ) -> Result<MutexGuard<'a, SyncState>, EngineError> {
         state.is_syncing = true;
         let (file, covered) = (Arc::clone(&state.file), state.appended);
         drop(state);
         let synced = file.sync_data().map_err(EngineError::Io);
         if let Err(error) = &synced {
             // Before the sync counts as ended, so that no thread leads another one.
-            health.poison(Operation::Sync, error);
+            health.poison(FailedStep::Sync, error);
         }
         let mut state = self.state();
         state.is_syncing = false;

@@ -37,8 +37,6 @@ const MEMTABLE: usize = 2 * BATCH;
 const WRITERS: usize = 3;
 const EACH: usize = 3;
 
-type Contents = BTreeMap<Key, Value>;
-
 fn check(scenario: fn()) {
     check_schedules(scenario, SCHEDULES);
 }
@@ -61,8 +59,8 @@ struct ModelTable(Arc<(Mutex<TableState>, sync::Mutex<()>)>);
 
 #[derive(Clone, Default)]
 struct TableState {
-    live: Contents,
-    kept: Contents,
+    live: BTreeMap<Key, Value>,
+    kept: BTreeMap<Key, Value>,
     /// How many more puts and flushes succeed before one fails.
     failing_operation: Option<usize>,
     puts: Vec<Key>,
@@ -147,17 +145,17 @@ impl Table for ModelTable {
 
 /// A disk and a table.
 #[derive(Clone)]
-struct Machine {
+struct ModelMachine {
     disk: SimulatedDisk,
     table: ModelTable,
     /// The batches of which the commit has returned.
     confirmed: Arc<Mutex<Vec<(usize, usize)>>>,
 }
 
-impl Machine {
-    fn new() -> Machine {
+impl ModelMachine {
+    fn new() -> ModelMachine {
         let table = ModelTable::from_state(TableState::default());
-        Machine { disk: SimulatedDisk::new(), table, confirmed: Arc::default() }
+        ModelMachine { disk: SimulatedDisk::new(), table, confirmed: Arc::default() }
     }
 
     fn open(&self, memtable_bytes: usize) -> Arc<Journaled> {
@@ -167,9 +165,9 @@ impl Machine {
     }
 
     /// What a loss of power leaves now. No other thread runs meanwhile.
-    fn crashed(&self) -> Machine {
+    fn crashed(&self) -> ModelMachine {
         let confirmed = Arc::new(Mutex::new(self.confirmed.lock().unwrap().clone()));
-        Machine { disk: self.disk.crashed(), table: self.table.crashed(), confirmed }
+        ModelMachine { disk: self.disk.crashed(), table: self.table.crashed(), confirmed }
     }
 
     /// The batches survive as a whole, all that were confirmed, and of each writer the first ones.
@@ -230,7 +228,7 @@ fn all() -> Scan {
     Scan { prefix: Vec::new(), after: None, order: Order::Ascending, limit: usize::MAX }
 }
 
-fn contents(engine: &Journaled) -> Contents {
+fn contents(engine: &Journaled) -> BTreeMap<Key, Value> {
     engine.core.scan(&all()).unwrap().into_iter().collect()
 }
 
@@ -241,7 +239,7 @@ fn join(threads: Vec<JoinHandle<()>>) {
 #[test]
 fn a_confirmed_commit_survives_a_crash_at_any_point() {
     check(|| {
-        let machine = Machine::new();
+        let machine = ModelMachine::new();
         let engine = machine.open(MEMTABLE);
         let writers = machine.start_writers(&engine);
         let crashing = machine.clone();
@@ -267,7 +265,7 @@ fn a_confirmed_commit_survives_a_crash_at_any_point() {
 #[test]
 fn a_failed_write_is_never_confirmed_and_no_thread_waits_for_it_forever() {
     check(|| {
-        let machine = Machine::new();
+        let machine = ModelMachine::new();
         let engine = machine.open(MEMTABLE);
         let after = thread_rng().gen_range(0..6);
         match thread_rng().gen_range(0..3) {
@@ -296,7 +294,7 @@ fn a_failed_write_is_never_confirmed_and_no_thread_waits_for_it_forever() {
 #[test]
 fn readers_never_see_an_older_value_after_a_newer_one() {
     check(|| {
-        let machine = Machine::new();
+        let machine = ModelMachine::new();
         let engine = machine.open(MEMTABLE);
         let writing = Arc::clone(&engine);
         let writer = thread::spawn(move || {
@@ -332,7 +330,7 @@ fn readers_never_see_an_older_value_after_a_newer_one() {
 #[test]
 fn memory_is_bounded_and_a_key_is_checkpointed_once_a_memtable() {
     check(|| {
-        let machine = Machine::new();
+        let machine = ModelMachine::new();
         let engine = machine.open(MEMTABLE);
         let bounded = |engine: &Journaled| {
             let memtables = engine.core.memtables();
@@ -357,7 +355,7 @@ fn memory_is_bounded_and_a_key_is_checkpointed_once_a_memtable() {
 #[test]
 fn a_closed_engine_leaves_nothing_running_and_loses_nothing() {
     check(|| {
-        let machine = Machine::new();
+        let machine = ModelMachine::new();
         let engine = machine.open(MEMTABLE);
         let writers = machine.start_writers(&engine);
         let weak = Arc::downgrade(&engine.core);
@@ -374,7 +372,7 @@ fn a_closed_engine_leaves_nothing_running_and_loses_nothing() {
 fn an_engine_closes_in_the_middle_of_a_checkpoint() {
     const LARGE: usize = limits::PROGRESS_BYTES;
     let scenario = || {
-        let machine = Machine::new();
+        let machine = ModelMachine::new();
         let engine = machine.open(2 * LARGE);
         let large = "x".repeat(LARGE);
         for number in 0..3 {

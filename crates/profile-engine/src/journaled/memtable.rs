@@ -5,7 +5,7 @@ use std::{
     ops::Bound,
 };
 
-use super::merged_view::Chunk;
+use super::range_chunk::RangeChunk;
 use crate::{Key, Order, Scan, Value, Write, limits};
 
 /// The newest change of each key that changed in one generation of the journal.
@@ -48,7 +48,7 @@ impl Memtable {
         (start, end): &(Bound<Key>, Bound<Key>),
         scan: &Scan,
         removals: usize,
-    ) -> Chunk {
+    ) -> RangeChunk {
         let range = self.changes.range::<Key, _>((start.as_ref(), end.as_ref()));
         let (mut changes, mut values) = (Vec::new(), 0);
         let mut take = |(key, value): (&Key, &Option<Value>)| {
@@ -61,7 +61,7 @@ impl Memtable {
             Order::Descending => range.rev().any(&mut take),
         };
         let until = changes.last().filter(|_| is_full).map(|(key, _)| key.clone());
-        Chunk { changes, until }
+        RangeChunk { changes, until }
     }
 }
 

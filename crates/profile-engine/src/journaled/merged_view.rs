@@ -2,8 +2,11 @@
 
 use std::{mem, sync::Arc};
 
-use super::memtable::Memtable;
-use crate::{Key, Order, Scan, Value};
+use super::{
+    memtable::Memtable,
+    range_chunk::{RangeChunk, merged},
+};
+use crate::{Scan, Value};
 
 /// The changes that are not in the table yet, or not all of them: those of the closed memtable,
 /// which are being checkpointed, and above them those of the open one.
@@ -32,9 +35,9 @@ impl Memtables {
 
     /// The first changes of a range, until one of the memtables has as many values as `scan` asks
     /// for, or this many removals beside them.
-    pub(super) fn chunk(&self, scan: &Scan, removals: usize) -> Chunk {
+    pub(super) fn chunk(&self, scan: &Scan, removals: usize) -> RangeChunk {
         let Some(range) = scan.range() else {
-            return Chunk { changes: Vec::new(), until: None };
+            return RangeChunk { changes: Vec::new(), until: None };
         };
         let open = self.open.chunk(&range, scan, removals);
         match &self.closed {
@@ -53,56 +56,6 @@ pub(super) enum Lookup {
     InTable,
 }
 
-/// A part of a range, in the order of reading.
-#[derive(Debug)]
-pub(super) struct Chunk {
-    pub(super) changes: Vec<(Key, Option<Value>)>,
-    /// The key up to which the chunk is complete; `None` if it is complete to the end of the range.
-    pub(super) until: Option<Key>,
-}
-
-impl Chunk {
-    /// What was read of a range with this limit.
-    pub(super) fn from_entries(entries: Vec<(Key, Value)>, limit: usize) -> Chunk {
-        let until = entries.last().filter(|_| entries.len() == limit);
-        let until = until.map(|(key, _)| key.clone());
-        let changes = entries.into_iter().map(|(key, value)| (key, Some(value))).collect();
-        Chunk { changes, until }
-    }
-
-    /// How many of the changes remove a key.
-    pub(super) fn removals(&self) -> usize {
-        self.changes.iter().filter(|(_, value)| value.is_none()).count()
-    }
-}
-
-/// The changes of both chunks, as far as both are complete. Where both change a key, the change of
-/// `above` counts.
-pub(super) fn merged(below: Chunk, above: Chunk, order: Order) -> Chunk {
-    let until = nearer(below.until, above.until, order);
-    let within = |key: &Key| until.as_ref().is_none_or(|until| !order.is_before(until, key));
-    let mut changes = Vec::with_capacity(below.changes.len() + above.changes.len());
-    let mut above = above.changes.into_iter().take_while(|(key, _)| within(key)).peekable();
-    for (key, value) in below.changes.into_iter().take_while(|(key, _)| within(key)) {
-        while let Some(change) = above.next_if(|(other, _)| order.is_before(other, &key)) {
-            changes.push(change);
-        }
-        let newer = above.next_if(|(other, _)| *other == key);
-        changes.push(newer.unwrap_or((key, value)));
-    }
-    changes.extend(above);
-    Chunk { changes, until }
-}
-
-/// The key that is reached first, if any of the two is ever reached.
-fn nearer(one: Option<Key>, other: Option<Key>, order: Order) -> Option<Key> {
-    match (one, other) {
-        (Some(one), Some(other)) if order.is_before(&other, &one) => Some(other),
-        (Some(one), _) => Some(one),
-        (None, other) => other,
-    }
-}
-
 #[cfg(test)]
 #[cfg(not(feature = "model-check"))]
 mod tests {
@@ -111,7 +64,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Write, journaled::memtable::change_bytes, limits};
+    use crate::{Key, Order, Write, journaled::memtable::change_bytes, limits};
 
     type Changes = BTreeMap<Key, Option<Value>>;
 
@@ -145,12 +98,12 @@ mod tests {
         }
 
         /// One step of a scan, as an engine makes it.
-        fn step(&self, scan: &Scan, removals: usize) -> Chunk {
+        fn step(&self, scan: &Scan, removals: usize) -> RangeChunk {
             let table = self.table.iter().map(|(key, value)| (key.clone(), Some(value.clone())));
             let below = reached_by(table.collect(), scan).into_iter();
             let below = below.filter_map(|(key, value)| Some((key, value?))).take(scan.limit);
             let above = self.memtables().chunk(scan, removals);
-            merged(Chunk::from_entries(below.collect(), scan.limit), above, scan.order)
+            merged(RangeChunk::from_entries(below.collect(), scan.limit), above, scan.order)
         }
     }
 
@@ -218,7 +171,7 @@ mod tests {
         fn a_step_has_the_newest_change_of_each_key_as_far_as_it_goes(
             layers in layers(), scan in scans(), removals in 1usize..5,
         ) {
-            let Chunk { changes, until } = layers.step(&scan, removals);
+            let RangeChunk { changes, until } = layers.step(&scan, removals);
             let mut expected = layers.changes(&scan);
             if let Some(until) = &until {
                 expected.retain(|(key, _)| !scan.order.is_before(until, key));
@@ -251,7 +204,7 @@ mod tests {
             let closed = Layers { open: Changes::new(), ..layers.clone() };
             let open = Layers { closed: None, ..layers.clone() };
             for (layers, memtables) in [(closed, 1), (open, 1), (layers, 2)] {
-                let Chunk { changes, until } = layers.memtables().chunk(&scan, removals);
+                let RangeChunk { changes, until } = layers.memtables().chunk(&scan, removals);
                 let removed = removed(&changes);
                 let values = changes.len() - removed;
                 prop_assert!(removed <= memtables * removals);

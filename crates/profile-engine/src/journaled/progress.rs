@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    failure::{Health, Operation},
+    failure::{FailedStep, Health},
     memtable::Memtable,
 };
 use crate::{
@@ -41,11 +41,11 @@ impl Pace {
 /// The state that commits and the checkpointer have in common.
 pub(super) struct CheckpointProgress {
     pace: Pace,
-    state: Mutex<State>,
+    state: Mutex<ProgressState>,
     changed: Condvar,
 }
 
-struct State {
+struct ProgressState {
     /// Bytes of the open memtable.
     open: usize,
     closed: Option<Closed>,
@@ -61,22 +61,25 @@ impl CheckpointProgress {
     pub(super) fn new(closed: Closed, pace: Pace) -> CheckpointProgress {
         let closed = Some(closed);
         let (is_stopping, has_ended) = (false, false);
-        let state = State { open: 0, closed, checkpointed: 0, is_stopping, has_ended };
+        let state = ProgressState { open: 0, closed, checkpointed: 0, is_stopping, has_ended };
         CheckpointProgress { pace, state: Mutex::new(state), changed: Condvar::new() }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ProgressState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for a change. `None` if there was none within the stall limit.
-    fn wait_for_change<'a>(&self, state: MutexGuard<'a, State>) -> Option<MutexGuard<'a, State>> {
+    fn wait_for_change<'a>(
+        &self,
+        state: MutexGuard<'a, ProgressState>,
+    ) -> Option<MutexGuard<'a, ProgressState>> {
         let waited = self.changed.wait_timeout(state, self.pace.stall_limit);
         let (state, waited) = waited.unwrap_or_else(PoisonError::into_inner);
         (!waited.timed_out()).then_some(state)
     }
 
-    fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+    fn wait<'a>(&self, state: MutexGuard<'a, ProgressState>) -> MutexGuard<'a, ProgressState> {
         self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -168,7 +171,7 @@ impl CheckpointProgress {
     }
 }
 
-impl State {
+impl ProgressState {
     fn is_behind(&self, Pace { memtable_bytes, .. }: Pace) -> bool {
         let ahead = memtable_bytes / limits::AHEAD_DIVISOR;
         self.closed.as_ref().is_some_and(|closed| {
@@ -190,7 +193,7 @@ impl Drop for Running<'_> {
         state.has_ended = true;
         if !state.is_stopping {
             let ended = EngineError::Io(io::Error::other("the checkpointer has ended"));
-            self.health.poison(Operation::Checkpoint, &ended);
+            self.health.poison(FailedStep::Checkpoint, &ended);
         }
         self.progress.changed.notify_all();
     }

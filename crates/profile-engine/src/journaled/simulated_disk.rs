@@ -14,20 +14,20 @@ use crate::sync::Mutex as ScheduledMutex;
 /// After a sync that failed, later syncs of the file succeed but make nothing durable, which is what
 /// a kernel may do.
 #[derive(Clone)]
-pub(super) struct SimulatedDisk(Arc<Inner>);
+pub(super) struct SimulatedDisk(Arc<SharedDisk>);
 
-struct Inner {
+struct SharedDisk {
     /// Not one of the scheduled primitives, so that a crash is one step.
-    state: Mutex<State>,
+    state: Mutex<DiskState>,
     changed: Condvar,
     turn: ScheduledMutex<()>,
 }
 
 #[derive(Clone, Default)]
-pub(super) struct State {
+pub(super) struct DiskState {
     names: BTreeMap<String, usize>,
     durable_names: BTreeMap<String, usize>,
-    files: Vec<Contents>,
+    files: Vec<FileContents>,
     /// How many syncs of data began and ended.
     pub(super) begun: usize,
     pub(super) ended: usize,
@@ -45,7 +45,7 @@ pub(super) struct State {
 }
 
 #[derive(Clone, Default)]
-struct Contents {
+struct FileContents {
     live: Vec<u8>,
     durable: Vec<u8>,
     /// A sync failed.
@@ -54,12 +54,12 @@ struct Contents {
 
 impl SimulatedDisk {
     pub(super) fn new() -> SimulatedDisk {
-        SimulatedDisk::from_state(State::default())
+        SimulatedDisk::from_state(DiskState::default())
     }
 
-    fn from_state(state: State) -> SimulatedDisk {
+    fn from_state(state: DiskState) -> SimulatedDisk {
         let (state, turn) = (Mutex::new(state), ScheduledMutex::new(()));
-        SimulatedDisk(Arc::new(Inner { state, changed: Condvar::new(), turn }))
+        SimulatedDisk(Arc::new(SharedDisk { state, changed: Condvar::new(), turn }))
     }
 
     /// Lets other threads run first, if the scheduler wants so.
@@ -67,19 +67,19 @@ impl SimulatedDisk {
         drop(self.0.turn.lock());
     }
 
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, DiskState> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is on the disk after a loss of power now.
     pub(super) fn crashed(&self) -> SimulatedDisk {
-        let State { durable_names, mut files, .. } = self.state().clone();
+        let DiskState { durable_names, mut files, .. } = self.state().clone();
         for file in &mut files {
             file.live.clone_from(&file.durable);
             file.has_lost = false;
         }
         let names = durable_names.clone();
-        SimulatedDisk::from_state(State { names, durable_names, files, ..State::default() })
+        SimulatedDisk::from_state(DiskState { names, durable_names, files, ..DiskState::default() })
     }
 
     /// Fails one sync of data, after this many that succeed.
@@ -164,7 +164,7 @@ impl Disk for SimulatedDisk {
         let created = state.files.len();
         let number = *state.names.entry(name.to_owned()).or_insert(created);
         if number == created {
-            state.files.push(Contents::default());
+            state.files.push(FileContents::default());
         }
         Ok(Arc::new(SimulatedFile { disk: self.clone(), number }))
     }

@@ -26,7 +26,7 @@ use std::{
 use proptest::{collection::vec, prelude::*, sample::Index};
 use tempfile::TempDir;
 
-use self::simulated_table::{Fault, HOLD_LIMIT, How, SimulatedTable, apply_change, expected};
+use self::simulated_table::{HOLD_LIMIT, How, SimulatedTable, TableFault, apply_change, expected};
 use super::*;
 use crate::{BoxFuture, Order};
 

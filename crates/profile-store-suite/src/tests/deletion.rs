@@ -139,7 +139,7 @@ fn occurs(harness: &StoreHarness, text: &[u8]) -> bool {
 }
 
 #[derive(Clone, Debug)]
-enum Step {
+enum DeletionStep {
     Ask(TestRequest),
     Merge(usize, usize),
     Undo(usize),
@@ -165,16 +165,16 @@ fn pairs() -> impl Strategy<Value = TestRequest> {
     )
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+fn steps() -> impl Strategy<Value = Vec<DeletionStep>> {
     let number = || 0usize..5;
     let saying = prop_oneof![
-        2 => requests_with_intents().prop_map(Step::Ask),
-        6 => pairs().prop_map(Step::Ask),
-        1 => (number(), number()).prop_map(|(into, from)| Step::Merge(into, from)),
+        2 => requests_with_intents().prop_map(DeletionStep::Ask),
+        6 => pairs().prop_map(DeletionStep::Ask),
+        1 => (number(), number()).prop_map(|(into, from)| DeletionStep::Merge(into, from)),
     ];
     let parting = prop_oneof![
-        2 => number().prop_map(Step::Undo),
-        1 => target().prop_map(Step::Delete),
+        2 => number().prop_map(DeletionStep::Undo),
+        1 => target().prop_map(DeletionStep::Delete),
     ];
     let saying = prop::collection::vec(saying, 1..10);
     let parting = prop::collection::vec(parting, 0..5);
@@ -269,11 +269,11 @@ fn forget(harness: &StoreHarness, said: &mut Said, named: &str) -> BTreeSet<Stri
 }
 
 /// Carries out all steps, and checks after each deletion that nothing is left.
-fn forgets(mut harness: StoreHarness, steps: &[Step]) {
+fn forgets(mut harness: StoreHarness, steps: &[DeletionStep]) {
     let mut said = Said::default();
-    for step in steps.iter().cloned().chain(TARGETS.map(Step::Delete)) {
+    for step in steps.iter().cloned().chain(TARGETS.map(DeletionStep::Delete)) {
         match step {
-            Step::Ask(request) => {
+            DeletionStep::Ask(request) => {
                 let request = said.unmistakable(&request);
                 let submission = harness.submission(&request);
                 let named = submission.claims.made().iter().map(|claim| claim.target.clone());
@@ -282,10 +282,12 @@ fn forgets(mut harness: StoreHarness, steps: &[Step]) {
                     said.note(&harness, &request, named, &outcome);
                 }
             }
-            Step::Merge(into, from) => drop(harness.merge(into, from)),
-            Step::Undo(number) if number < harness.created.len() => drop(harness.undo(number)),
-            Step::Undo(_) => {}
-            Step::Delete(named) => {
+            DeletionStep::Merge(into, from) => drop(harness.merge(into, from)),
+            DeletionStep::Undo(number) if number < harness.created.len() => {
+                drop(harness.undo(number))
+            }
+            DeletionStep::Undo(_) => {}
+            DeletionStep::Delete(named) => {
                 for text in forget(&harness, &mut said, named) {
                     assert!(!occurs(&harness, text.as_bytes()), "{text} is left");
                 }
@@ -311,16 +313,16 @@ pub fn the_store_decides_as_the_model_after_deletions(engines: &Engines) {
             (StoreHarness::with_rules(engines, SMALL_LIMITS), IdentityModel::new(SMALL_LIMITS));
         for step in &steps {
             match step {
-                Step::Ask(request) => {
+                DeletionStep::Ask(request) => {
                     prop_assert_eq!(harness.try_send_request(request), model.decide(request));
                 }
-                Step::Delete(word) => {
+                DeletionStep::Delete(word) => {
                     let deleted = harness.delete(word).unwrap();
                     let told = deleted
                         .map_or("no profile".to_owned(), |outcome| harness.describe(&outcome));
                     prop_assert_eq!(told, model.delete(&parse_request(word)));
                 }
-                Step::Merge(..) | Step::Undo(_) => {}
+                DeletionStep::Merge(..) | DeletionStep::Undo(_) => {}
             }
         }
         prop_assert_eq!(harness.created.len(), model.created_count());

@@ -146,15 +146,15 @@ pub fn after_an_undo_a_manual_merge_is_possible_again(engines: &Engines) {
 }
 
 #[derive(Clone, Debug)]
-enum Step {
+enum MergeStep {
     Ask(TestRequest),
     Merge(usize, usize),
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+fn steps() -> impl Strategy<Value = Vec<MergeStep>> {
     let step = prop_oneof![
-        3 => requests_with_intents().prop_map(Step::Ask),
-        1 => (0usize..5, 0usize..5).prop_map(|(destination, source)| Step::Merge(destination, source)),
+        3 => requests_with_intents().prop_map(MergeStep::Ask),
+        1 => (0usize..5, 0usize..5).prop_map(|(destination, source)| MergeStep::Merge(destination, source)),
     ];
     prop::collection::vec(step, 1..20)
 }
@@ -237,11 +237,11 @@ pub fn the_store_is_sound_after_any_manual_merges(engines: &Engines) {
     });
 }
 
-fn take(harness: &mut StoreHarness, steps: &[Step]) {
+fn take(harness: &mut StoreHarness, steps: &[MergeStep]) {
     for step in steps {
         match step {
-            Step::Ask(request) => drop(harness.try_send_request(request)),
-            Step::Merge(destination, source) => drop(harness.merge(*destination, *source)),
+            MergeStep::Ask(request) => drop(harness.try_send_request(request)),
+            MergeStep::Merge(destination, source) => drop(harness.merge(*destination, *source)),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::{
         identifiers::update_identifiers,
         merge_all::{links_to, merge_all},
         patch::{Written, write},
-        size::{PropertySizes, fit_together},
+        size::{PropertiesTooLarge, PropertySizes, fit_together},
     },
     id_generator::profile_id,
     model::encoded_properties::DamagedProperty,
@@ -38,11 +38,6 @@ pub enum DecisionError {
     #[error(transparent)]
     Damaged(#[from] DamagedProperty),
 }
-
-/// The profile would exceed the limit of properties, so nothing of the request is stored.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("the profile would have more properties than one may keep")]
-pub struct PropertiesTooLarge;
 
 /// Decides one request. `reached` holds, for each claim, the profile that the claim found.
 pub fn decide(

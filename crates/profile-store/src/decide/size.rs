@@ -9,6 +9,11 @@ use crate::{
     limits::{CLIENT_PROPERTIES, CLIENT_PROPERTIES_BYTES},
 };
 
+/// The profile would exceed the limit of properties, so nothing of the request is stored.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("the profile would have more properties than one may keep")]
+pub struct PropertiesTooLarge;
+
 /// Whether the properties of all profiles fit into one profile for every caller, even if all
 /// names differ. This is nearly always so, and it is decided without looking at names.
 pub(crate) fn fit_together<'a>(mut profiles: impl Iterator<Item = &'a StoredProfile>) -> bool {

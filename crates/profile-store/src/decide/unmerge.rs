@@ -11,7 +11,7 @@ use crate::{
     limits,
 };
 
-use attributes::split_attributes;
+use attributes::{SplitValues, split_attributes};
 use identifiers::{ListsAtMerge, retain, split_identifiers};
 
 /// The result of undoing a merge.
@@ -128,13 +128,6 @@ fn split_identity(
         absorbed.do_not_merge.contains(mark) && !before.do_not_merge.contains(mark)
     };
     profile.do_not_merge.retain(|mark| !came_with_merge(mark));
-}
-
-/// The attributes that undoing a merge changed, and those that were written since.
-#[derive(Default)]
-struct SplitValues {
-    changed: Vec<ChangedAttribute>,
-    kept: Vec<ChangedAttribute>,
 }
 
 /// Gives a profile the values `without` the merge where it still has those `with` the merge.

@@ -16,7 +16,7 @@ use crate::{StoreError, limits};
 
 #[derive(Default)]
 pub(crate) struct LaneQueue {
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
     /// Wakes the lane.
     arrived: Notify,
     /// Wakes callers that wait for space.
@@ -24,7 +24,7 @@ pub(crate) struct LaneQueue {
 }
 
 #[derive(Default)]
-struct State {
+struct QueueState {
     companies: HashMap<CompanyId, Waiting>,
     /// Companies with waiting jobs, in the order of their turns.
     turns: VecDeque<CompanyId>,
@@ -56,7 +56,7 @@ impl std::fmt::Debug for Job {
 
 impl LaneQueue {
     // Nothing that runs under the lock panics half way through a change.
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -147,7 +147,7 @@ impl LaneQueue {
     }
 }
 
-impl State {
+impl QueueState {
     fn push(&mut self, job: Job) -> Result<(), NotQueued> {
         let company = job.company();
         match self.companies.get_mut(company) {

@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use super::prune::Pruner;
-use crate::{engine::Durability, lane::Shared, limits};
+use crate::{engine::Durability, lane::StoreContext, limits};
 
 const SYNC_EVERY: Duration = Duration::from_millis(limits::RELAXED_FLUSH_MS);
 const PRUNE_EVERY: Duration = Duration::from_millis(limits::PRUNE_EVERY_MS);
@@ -19,7 +19,7 @@ const PRUNE_PAUSE: Duration = Duration::from_millis(limits::PRUNE_PAUSE_MS);
 
 /// Maintains the store until it is closed.
 pub(crate) async fn run(
-    shared: Arc<Shared>,
+    shared: Arc<StoreContext>,
     pruner: Arc<Mutex<Pruner>>,
     mut closed: watch::Receiver<bool>,
 ) {
@@ -32,7 +32,7 @@ pub(crate) async fn run(
 }
 
 /// Puts on disk what is only applied. Under flushed durability there is nothing to do.
-async fn sync_always(shared: &Shared) {
+async fn sync_always(shared: &StoreContext) {
     if shared.durability == Durability::Flushed {
         return std::future::pending().await;
     }
@@ -48,7 +48,7 @@ async fn sync_always(shared: &Shared) {
     }
 }
 
-async fn prune_always(shared: &Shared, pruner: &Mutex<Pruner>) {
+async fn prune_always(shared: &StoreContext, pruner: &Mutex<Pruner>) {
     loop {
         sleep(if prune_step(shared, pruner).await { PRUNE_PAUSE } else { PRUNE_EVERY }).await;
     }
@@ -56,7 +56,7 @@ async fn prune_always(shared: &Shared, pruner: &Mutex<Pruner>) {
 
 /// Takes one step of pruning: at least as fast as outcomes are recorded. Returns whether the round
 /// goes on.
-async fn prune_step(shared: &Shared, pruner: &Mutex<Pruner>) -> bool {
+async fn prune_step(shared: &StoreContext, pruner: &Mutex<Pruner>) -> bool {
     if !shared.engine.is_writable() {
         return false;
     }

@@ -96,7 +96,7 @@ async fn read_records(engine: &dyn Engine, listing: &Listing) -> Result<ProfileP
     // the rest is read in larger chunks.
     let mut wanted = limit + 1;
     while let Some(step) = reader.allowed(wanted) {
-        let Chunk { candidates, is_last } = reader.chunk(last.as_ref(), step).await?;
+        let IndexChunk { candidates, is_last } = reader.chunk(last.as_ref(), step).await?;
         for candidate in candidates {
             if profiles.len() == limit || limits::LIST_BYTES <= bytes {
                 return Ok(ProfilePage { profiles, next: cursor(order, last) });
@@ -128,7 +128,7 @@ struct Candidate {
 }
 
 /// Consecutive index entries.
-struct Chunk {
+struct IndexChunk {
     candidates: Vec<Candidate>,
     /// Whether no entries follow.
     is_last: bool,
@@ -154,7 +154,7 @@ impl PageReader<'_> {
         &mut self,
         from: Option<&SortPosition>,
         step: usize,
-    ) -> Result<Chunk, EngineError> {
+    ) -> Result<IndexChunk, EngineError> {
         let mut chunk = match self.listing.sort {
             SortKey::Id => self.by_id(from, step).await?,
             SortKey::Created => self.by_created(from, step).await?,
@@ -188,7 +188,7 @@ impl PageReader<'_> {
         &mut self,
         from: Option<&SortPosition>,
         step: usize,
-    ) -> Result<Chunk, EngineError> {
+    ) -> Result<IndexChunk, EngineError> {
         let company = &self.listing.company;
         let after = match from {
             Some(SortPosition::Id(id)) => Some(key::profile(company, *id)),
@@ -201,19 +201,19 @@ impl PageReader<'_> {
             | None => None,
         };
         let candidates = self.scan(key::prefix(company, KeyKind::Profile), after, step).await?;
-        Ok(Chunk { is_last: candidates.len() < step, candidates })
+        Ok(IndexChunk { is_last: candidates.len() < step, candidates })
     }
 
     async fn by_updated(
         &mut self,
         from: Option<&SortPosition>,
         step: usize,
-    ) -> Result<Chunk, EngineError> {
+    ) -> Result<IndexChunk, EngineError> {
         let Listing { ref company, order, updated, .. } = *self.listing;
         let from = start(order, updated, from);
         let after = from.map(|(at, id)| key::updated(company, at, id));
         let candidates = self.scan(key::prefix(company, KeyKind::Updated), after, step).await?;
-        Ok(within(updated, Chunk { is_last: candidates.len() < step, candidates }))
+        Ok(within(updated, IndexChunk { is_last: candidates.len() < step, candidates }))
     }
 
     /// Reads two indexes: profile keys are in the order of the times in their ids, and profiles
@@ -222,7 +222,7 @@ impl PageReader<'_> {
         &mut self,
         from: Option<&SortPosition>,
         step: usize,
-    ) -> Result<Chunk, EngineError> {
+    ) -> Result<IndexChunk, EngineError> {
         let Listing { ref company, order, created, .. } = *self.listing;
         let from = start(order, created, from);
         let after = from.map(|(at, id)| key::created(company, at, id));
@@ -242,7 +242,7 @@ impl PageReader<'_> {
         if !is_last {
             candidates.truncate(step);
         }
-        Ok(within(created, Chunk { candidates, is_last }))
+        Ok(within(created, IndexChunk { candidates, is_last }))
     }
 
     /// Reads two indexes: keys of email addresses precede those of profiles without one, as in the
@@ -251,7 +251,7 @@ impl PageReader<'_> {
         &mut self,
         from: Option<&SortPosition>,
         step: usize,
-    ) -> Result<Chunk, EngineError> {
+    ) -> Result<IndexChunk, EngineError> {
         let company = &self.listing.company;
         let after = match from {
             Some(SortPosition::Email(email)) => {
@@ -270,10 +270,10 @@ impl PageReader<'_> {
             let left = step - candidates.len();
             candidates.extend(self.scan(prefix, after.clone(), left).await?);
             if candidates.len() == step {
-                return Ok(Chunk { candidates, is_last: false });
+                return Ok(IndexChunk { candidates, is_last: false });
             }
         }
-        Ok(Chunk { candidates, is_last: true })
+        Ok(IndexChunk { candidates, is_last: true })
     }
 
     async fn scan(
@@ -336,15 +336,15 @@ fn start(order: Order, span: Span, from: Option<&SortPosition>) -> Option<(Times
 }
 
 /// Truncates a chunk at the end of the span.
-fn within(span: Span, chunk: Chunk) -> Chunk {
-    let Chunk { mut candidates, is_last } = chunk;
+fn within(span: Span, chunk: IndexChunk) -> IndexChunk {
+    let IndexChunk { mut candidates, is_last } = chunk;
     let found = candidates.len();
     let inside = |candidate: &Candidate| {
         candidate.position.time_and_id().is_some_and(|(at, _)| span.contains(at))
     };
     let end = candidates.iter().position(|candidate| !inside(candidate)).unwrap_or(found);
     candidates.truncate(end);
-    Chunk { candidates, is_last: is_last || end < found }
+    IndexChunk { candidates, is_last: is_last || end < found }
 }
 
 /// The id after which to read profile keys, so that the time in each id and the id itself follow

@@ -16,11 +16,11 @@ use profile_protocol::CompanyId;
 /// late.
 #[derive(Debug, Default)]
 pub(crate) struct Unflushed {
-    first: Mutex<First>,
+    first: Mutex<FirstUnflushed>,
 }
 
 #[derive(Debug, Default)]
-struct First {
+struct FirstUnflushed {
     noted: HashMap<CompanyId, u64>,
     /// Those that the sync under way covers.
     syncing: HashMap<CompanyId, u64>,
@@ -65,7 +65,7 @@ impl Unflushed {
     }
 
     // The map's own operations do not panic, so it is never half changed.
-    fn first(&self) -> MutexGuard<'_, First> {
+    fn first(&self) -> MutexGuard<'_, FirstUnflushed> {
         self.first.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

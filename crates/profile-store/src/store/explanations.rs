@@ -1,46 +1,19 @@
 //! Explaining a request: decided like any other, beside the lanes, with nothing written.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::Arc;
 
-use profile_protocol::CompanyId;
-use tokio::{runtime::Handle, sync::Semaphore, task::spawn_blocking};
+use tokio::{runtime::Handle, task::spawn_blocking};
 
 use super::Store;
 use crate::{
     Outcome, StoreError, Submission,
     batch::Batch,
     lane::{
-        Shared, Source,
+        Source, StoreContext,
         job::{IdSource, wants_of},
         load, unreadable,
     },
-    limits,
 };
-
-/// Bounds how many requests are explained at a time, of a company and in all.
-#[derive(Debug)]
-pub(super) struct Explanations {
-    total: Semaphore,
-    companies: Mutex<HashMap<CompanyId, Arc<Semaphore>>>,
-}
-
-impl Explanations {
-    pub(super) fn new() -> Explanations {
-        Explanations { total: Semaphore::new(limits::EXPLANATIONS), companies: Mutex::default() }
-    }
-
-    /// The permits of a company. Those of companies that explain nothing now are forgotten.
-    fn permits_of(&self, company: &CompanyId) -> Arc<Semaphore> {
-        // A panic cannot leave the map half changed.
-        let mut companies = self.companies.lock().unwrap_or_else(PoisonError::into_inner);
-        companies.retain(|_, permits| 1 < Arc::strong_count(permits));
-        let new = || Arc::new(Semaphore::new(limits::COMPANY_EXPLANATIONS));
-        Arc::clone(companies.entry(company.clone()).or_insert_with(new))
-    }
-}
 
 impl Store {
     /// What [`Store::submit`] would answer to this request now. Nothing is stored. A company's
@@ -49,10 +22,10 @@ impl Store {
         if self.is_closed() {
             return Err(StoreError::Closed);
         }
-        let permits = self.explanations.permits_of(&submission.company);
+        let permits = self.explanation_permits.of_company(&submission.company);
         // These semaphores are never closed.
         let _company = permits.acquire().await.or(Err(StoreError::Closed))?;
-        let _total = self.explanations.total.acquire().await.or(Err(StoreError::Closed))?;
+        let _total = self.explanation_permits.total.acquire().await.or(Err(StoreError::Closed))?;
         if !self.shared.engine.is_writable() {
             return Err(StoreError::Poisoned);
         }
@@ -64,7 +37,7 @@ impl Store {
     }
 }
 
-async fn explain(shared: &Shared, submission: &Submission) -> Result<Outcome, StoreError> {
+async fn explain(shared: &StoreContext, submission: &Submission) -> Result<Outcome, StoreError> {
     let mut batch = Batch::new(std::iter::once(wants_of(submission)));
     let mut source = Source::Committed(shared.engine.as_ref());
     load(&mut source, &mut batch).await.map_err(|error| unreadable(&error))?;

@@ -21,7 +21,7 @@ use profile_store_suite::{engines::Engines, harness::StoreHarness, notation::par
 
 /// What becomes of a commit.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum CommitEnd {
+enum ScriptedEnd {
     Confirmed,
     /// Committed, and the answer is lost.
     Lost,
@@ -35,12 +35,12 @@ enum CommitEnd {
 #[derive(Clone)]
 struct Doubtful {
     inner: Arc<MemoryEngine>,
-    ends: Arc<Vec<CommitEnd>>,
+    ends: Arc<Vec<ScriptedEnd>>,
     commits: Arc<AtomicUsize>,
 }
 
 impl Doubtful {
-    fn new(ends: &[CommitEnd]) -> Doubtful {
+    fn new(ends: &[ScriptedEnd]) -> Doubtful {
         let (inner, ends) = (Arc::new(MemoryEngine::new()), Arc::new(ends.to_vec()));
         Doubtful { inner, ends, commits: Arc::default() }
     }
@@ -110,16 +110,16 @@ impl Session for DoubtfulSession {
         let Doubtful { ends, commits, .. } = &self.engine;
         let end = match commits.fetch_add(1, Ordering::SeqCst) {
             // The first commit writes the format of the store.
-            0 => CommitEnd::Confirmed,
+            0 => ScriptedEnd::Confirmed,
             number => ends[(number - 1) % ends.len()],
         };
         let committed = self.inner.commit(batch, writes, durability);
         Box::pin(async move {
             match end {
-                CommitEnd::Confirmed => committed.await,
-                CommitEnd::Lost => committed.await.and(Err(CommitError::InDoubt(io()))),
-                CommitEnd::Undone => Err(CommitError::InDoubt(io())),
-                CommitEnd::Refused => Err(CommitError::Failed(io())),
+                ScriptedEnd::Confirmed => committed.await,
+                ScriptedEnd::Lost => committed.await.and(Err(CommitError::InDoubt(io()))),
+                ScriptedEnd::Undone => Err(CommitError::InDoubt(io())),
+                ScriptedEnd::Refused => Err(CommitError::Failed(io())),
             }
         })
     }
@@ -127,7 +127,7 @@ impl Session for DoubtfulSession {
 
 #[test]
 fn a_request_is_carried_out_once_whatever_becomes_of_the_answer_to_its_commit() {
-    use CommitEnd::{Confirmed, Lost, Refused, Undone};
+    use ScriptedEnd::{Confirmed, Lost, Refused, Undone};
     let script = ["e:ann name=Ann", "a:tab", "e:ann a:tab", "x:1 e:bob", "e:ann name=Anna", "x:1"];
     let mut expected = StoreHarness::new(&Engines::in_memory());
     let told: Vec<String> = script.iter().map(|words| expected.send(words)).collect();
@@ -154,7 +154,7 @@ fn a_request_is_carried_out_once_whatever_becomes_of_the_answer_to_its_commit() 
 
 #[test]
 fn an_engine_that_never_commits_is_not_asked_for_ever() {
-    let engine = Doubtful::new(&[CommitEnd::Undone]);
+    let engine = Doubtful::new(&[ScriptedEnd::Undone]);
     let mut harness = StoreHarness::over(Arc::new(engine.clone()));
     let submission = harness.submission(&parse_request("e:ann"));
     assert_eq!(harness.submit(submission), Err(StoreError::Unavailable));

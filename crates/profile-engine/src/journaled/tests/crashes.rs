@@ -3,7 +3,7 @@
 use super::*;
 
 #[derive(Clone, Debug)]
-enum Step {
+enum CrashStep {
     /// A batch, and what is read afterwards.
     Apply(Vec<Write>, Scan),
     Sync,
@@ -16,8 +16,8 @@ enum Step {
 struct Life {
     memtable_bytes: usize,
     /// When the checkpoint fails, if that ends this life.
-    fault: Option<Fault>,
-    steps: Vec<Step>,
+    fault: Option<TableFault>,
+    steps: Vec<CrashStep>,
     tear: Tear,
     /// Which puts survive that were not flushed, repeated as often as needed.
     kept: Vec<bool>,
@@ -134,9 +134,9 @@ impl World {
         Ok(())
     }
 
-    fn step(&mut self, engine: &Journaled, step: &Step) -> Result<(), Failed> {
+    fn step(&mut self, engine: &Journaled, step: &CrashStep) -> Result<(), Failed> {
         match step {
-            Step::Apply(batch, scan) => {
+            CrashStep::Apply(batch, scan) => {
                 let mut contents = self.history[self.history.len() - 1].clone();
                 for Write { key, value } in batch.clone() {
                     apply_change(&mut contents, key, value);
@@ -153,12 +153,12 @@ impl World {
                 }
                 self.reads(engine, batch, scan)?;
             }
-            Step::Sync => {
+            CrashStep::Sync => {
                 sync(engine).or(Err(Failed::Table))?;
                 self.promised = self.history.len() - 1;
                 self.image = Image::of(self.machine.newest());
             }
-            Step::Checkpoint => {
+            CrashStep::Checkpoint => {
                 let fails = || !engine.core.is_writable();
                 wait_until(|| is_checkpointed(&engine.core) || fails());
             }
@@ -223,11 +223,11 @@ fn scans() -> impl Strategy<Value = Scan> {
         .prop_map(|(prefix, after, order, limit)| Scan { prefix, after, order, limit })
 }
 
-fn steps() -> impl Strategy<Value = Step> {
+fn steps() -> impl Strategy<Value = CrashStep> {
     prop_oneof![
-        8 => (batches(), scans()).prop_map(|(batch, scan)| Step::Apply(batch, scan)),
-        2 => Just(Step::Sync),
-        1 => Just(Step::Checkpoint),
+        8 => (batches(), scans()).prop_map(|(batch, scan)| CrashStep::Apply(batch, scan)),
+        2 => Just(CrashStep::Sync),
+        1 => Just(CrashStep::Checkpoint),
     ]
 }
 
@@ -245,8 +245,11 @@ fn tears() -> impl Strategy<Value = Tear> {
 
 fn lives() -> impl Strategy<Value = Life> {
     let how = prop::sample::select(&[How::Once, How::Permanently][..]);
-    let fault =
-        (0usize..60, how, any::<bool>()).prop_map(|(after, how, done)| Fault { after, how, done });
+    let fault = (0usize..60, how, any::<bool>()).prop_map(|(after, how, done)| TableFault {
+        after,
+        how,
+        done,
+    });
     let kept = vec(any::<bool>(), 1..9);
     (200usize..6_000, prop::option::of(fault), vec(steps(), 0..24), tears(), kept).prop_map(
         |(memtable_bytes, fault, steps, tear, kept)| Life {

@@ -11,10 +11,10 @@ fn refuses(engine: &Journaled) {
     }
 }
 
-fn faults(hows: &[How]) -> impl Iterator<Item = Fault> {
+fn faults(hows: &[How]) -> impl Iterator<Item = TableFault> {
     let faults = hows.iter().flat_map(|how| {
         let done = [false, true].into_iter();
-        done.flat_map(move |done| (0..26).map(move |after| Fault { after, how: *how, done }))
+        done.flat_map(move |done| (0..26).map(move |after| TableFault { after, how: *how, done }))
     });
     faults.collect::<Vec<_>>().into_iter()
 }
@@ -37,7 +37,7 @@ fn after_a_failure_of_the_table_commits_fail_and_reads_do_not() {
 fn a_table_that_panics_counts_as_failed() {
     for after in [0, 1, 5, 11, 12, 20] {
         let machine = Machine::new();
-        machine.table.fail(Fault { after, how: How::Panics, done: false });
+        machine.table.fail(TableFault { after, how: How::Panics, done: false });
         let engine = machine.open(MEMTABLE);
         let written = write_until_refused(&engine);
         refuses(&engine);
@@ -55,7 +55,7 @@ fn a_commit_that_waits_for_the_table_fails_with_it() {
         machine.table.hold_after(0);
         let writing = Writing::start(engine, 10_000, BATCH);
         writing.stops_at(10 + 2 + 1);
-        machine.table.fail(Fault { after: 0, how, done: false });
+        machine.table.fail(TableFault { after: 0, how, done: false });
         machine.table.release();
         let (engine, written) = writing.finish();
         assert_eq!(written, 10 + 2 + 1);
@@ -66,7 +66,7 @@ fn a_commit_that_waits_for_the_table_fails_with_it() {
 #[test]
 fn a_table_that_fails_is_noticed_without_a_commit() {
     let machine = Machine::new();
-    machine.table.fail(Fault { after: 0, how: How::Once, done: false });
+    machine.table.fail(TableFault { after: 0, how: How::Once, done: false });
     let engine = machine.open(MEMTABLE);
     wait_until(|| sync(&engine).is_err());
     refuses(&engine);

@@ -245,9 +245,9 @@ fn the_first_failure_is_logged_once_with_its_cause() {
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
-struct Fields(Vec<u8>);
+struct LogFields(Vec<u8>);
 
-impl Visit for Fields {
+impl Visit for LogFields {
     fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
         write!(self.0, " {field}={value:?}").unwrap();
     }
@@ -264,7 +264,7 @@ impl Subscriber for Log {
     }
 
     fn event(&self, event: &Event<'_>) {
-        let mut fields = Fields(event.metadata().level().to_string().into_bytes());
+        let mut fields = LogFields(event.metadata().level().to_string().into_bytes());
         event.record(&mut fields);
         fields.0.push(b'\n');
         self.0.lock().unwrap().extend(fields.0);

@@ -49,7 +49,7 @@ fn an_engine_does_not_open_if_its_first_checkpoint_fails() {
     for (after, done) in [(0, true), (1, false), (10, true), (all.len(), false), (all.len(), true)]
     {
         let machine = ended_before_checkpoints(processes);
-        machine.table.fail(Fault { after, how: How::Once, done });
+        machine.table.fail(TableFault { after, how: How::Once, done });
         assert!(machine.try_open(MEMTABLE).is_err());
         machine.table.crash(|number| number % 2 == 0);
         assert_eq!(contents(&machine.open(MEMTABLE)), all);

@@ -4,18 +4,18 @@ use super::*;
 
 /// A table in memory. Flushed changes survive a crash; the test says which others do.
 #[derive(Clone, Default)]
-pub(super) struct SimulatedTable(pub(super) Arc<Inner>);
+pub(super) struct SimulatedTable(pub(super) Arc<SharedTable>);
 
 #[derive(Default)]
-pub(super) struct Inner {
-    state: Mutex<State>,
+pub(super) struct SharedTable {
+    state: Mutex<SimulatedTableState>,
     changed: Condvar,
     /// Runs once while a reader is in the table, after the reader has found its answer.
     interruption: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
 #[derive(Default)]
-pub(super) struct State {
+pub(super) struct SimulatedTableState {
     /// What readers find.
     pub(super) live: Contents,
     /// What survives a crash in any case.
@@ -27,7 +27,7 @@ pub(super) struct State {
     pub(super) flushes: usize,
     /// The number of scans.
     pub(super) scans: usize,
-    fault: Option<Fault>,
+    fault: Option<TableFault>,
     /// How many operations succeed before the table blocks, if it is to block.
     allowed: Option<usize>,
     /// Every operation fails at once.
@@ -39,7 +39,7 @@ pub(super) const HOLD_LIMIT: Duration = Duration::from_mins(1);
 
 /// A failure after this many puts and flushes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Fault {
+pub(super) struct TableFault {
     pub(super) after: usize,
     pub(super) how: How,
     /// The operation that fails is carried out nevertheless.
@@ -61,11 +61,11 @@ impl SimulatedTable {
         table
     }
 
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, SimulatedTableState> {
         self.0.state.lock().unwrap()
     }
 
-    fn change(&self, change: impl FnOnce(&mut State)) {
+    fn change(&self, change: impl FnOnce(&mut SimulatedTableState)) {
         change(&mut self.state());
         self.0.changed.notify_all();
     }
@@ -79,7 +79,7 @@ impl SimulatedTable {
         self.change(|state| state.allowed = None);
     }
 
-    pub(super) fn fail(&self, fault: Fault) {
+    pub(super) fn fail(&self, fault: TableFault) {
         self.change(|state| state.fault = Some(fault));
     }
 
@@ -95,7 +95,8 @@ impl SimulatedTable {
                 apply_change(&mut state.kept, key, value);
             }
             let kept = state.kept.clone();
-            *state = State { live: kept.clone(), kept, ..State::default() };
+            *state =
+                SimulatedTableState { live: kept.clone(), kept, ..SimulatedTableState::default() };
         });
     }
 
@@ -109,8 +110,8 @@ impl SimulatedTable {
         interruption.into_iter().for_each(|interruption| interruption());
     }
 
-    fn operate(&self, operation: impl FnOnce(&mut State)) -> Result<(), EngineError> {
-        let is_held = |state: &mut State| state.allowed == Some(0) && !state.is_off;
+    fn operate(&self, operation: impl FnOnce(&mut SimulatedTableState)) -> Result<(), EngineError> {
+        let is_held = |state: &mut SimulatedTableState| state.allowed == Some(0) && !state.is_off;
         let held = self.0.changed.wait_timeout_while(self.state(), HOLD_LIMIT, is_held);
         let (mut state, held) = held.unwrap();
         if state.is_off || held.timed_out() {

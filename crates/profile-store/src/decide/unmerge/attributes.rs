@@ -2,8 +2,24 @@
 
 use profile_protocol::{Attributes, ChangedAttribute, Field, PropertyName, PropertyValue};
 
-use super::SplitValues;
 use crate::{Authored, Profile};
+
+/// The attributes that undoing a merge changed, and those that were written since.
+#[derive(Default)]
+pub(super) struct SplitValues {
+    pub(super) changed: Vec<ChangedAttribute>,
+    pub(super) kept: Vec<ChangedAttribute>,
+}
+
+impl SplitValues {
+    fn add(&mut self, attribute: ChangedAttribute, is_restored: bool) {
+        if is_restored {
+            self.changed.push(attribute);
+        } else {
+            self.kept.push(attribute);
+        }
+    }
+}
 
 /// Gives a profile the attributes `without` the merge where it still has those `with` the merge.
 /// A value that is restored gets its previous author.
@@ -65,16 +81,6 @@ fn split_property(
     }
     if !is_same {
         split.add(ChangedAttribute::Property(name.clone()), is_restored);
-    }
-}
-
-impl SplitValues {
-    fn add(&mut self, attribute: ChangedAttribute, is_restored: bool) {
-        if is_restored {
-            self.changed.push(attribute);
-        } else {
-            self.kept.push(attribute);
-        }
     }
 }
 
