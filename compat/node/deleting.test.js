@@ -1,10 +1,10 @@
-// Erasure, and the rate limit that is narrow enough to run into.
+// Erasure, and the rate limit that is low enough to be exceeded here.
 'use strict';
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
 const {
-  created, deletion, email, externalId, impatientPrivacy, merge, phoneNumber, privacy, profiles, refused,
+  created, deletion, email, externalId, privacyWithoutRetry, merge, phoneNumber, privacy, profiles, refused,
 } = require('./gateway');
 
 const gone = (id) => refused(profiles.getProfile(id), 404);
@@ -30,7 +30,7 @@ test('a profile is erased by id, by address, or by phone number', async () => {
   assert.deepEqual(body.data, []);
 });
 
-test('what was merged into it is erased with it', async () => {
+test('a merged profile is erased with its survivor', async () => {
   const destination = await created({ email: email('survivor') });
   const source = await created({ phoneNumber: phoneNumber() });
   await merge(destination, source);
@@ -39,7 +39,7 @@ test('what was merged into it is erased with it', async () => {
   await gone(source);
 });
 
-test('the address of somebody erased begins anew', async () => {
+test('the address of an erased profile creates a new profile', async () => {
   const address = email('anew');
   const old = await created({ email: address, firstName: 'Old' });
   await privacy.requestProfileDeletion(deletion({ attributes: { email: address } }));
@@ -56,10 +56,10 @@ test('two identifiers at once are refused', async () => {
   await refused(privacy.requestProfileDeletion(deletion(data)), 400);
 });
 
-test('one request too many is told when to come back', async () => {
+test('a request over the rate limit is told when to retry', async () => {
   const asked = await Promise.allSettled(
     Array.from({ length: 8 }, () =>
-      impatientPrivacy.requestProfileDeletion(deletion({ attributes: { email: email('nobody') } }))),
+      privacyWithoutRetry.requestProfileDeletion(deletion({ attributes: { email: email('stranger') } }))),
   );
   const throttled = asked.filter(({ status }) => status === 'rejected').map(({ reason }) => reason);
   assert(throttled.length > 0, 'more than 3 a second were let through');
@@ -69,7 +69,7 @@ test('one request too many is told when to come back', async () => {
   assert.equal(headers['ratelimit-limit'], undefined);
 });
 
-test('the SDK waits as long as it is told, and succeeds', async () => {
+test('the SDK waits as long as `Retry-After` says, and succeeds', async () => {
   const addresses = Array.from({ length: 5 }, () => email('patient'));
   const ids = await Promise.all(addresses.map((address) => created({ email: address })));
   const began = Date.now();

@@ -1,5 +1,4 @@
-// The gateway under test, seen through the official SDK. Nothing of the SDK is
-// changed but its base URL.
+// The gateway under test, called by the official SDK. Only the base URL of the SDK is changed.
 'use strict';
 
 const assert = require('node:assert/strict');
@@ -16,7 +15,7 @@ const company = demanded('COMPAT_COMPANY');
 const keys = {
   full: demanded('COMPAT_KEY'),
   readOnly: demanded('COMPAT_READ_KEY'),
-  nobodys: demanded('COMPAT_UNKNOWN_KEY'),
+  unknown: demanded('COMPAT_UNKNOWN_KEY'),
 };
 
 function demanded(name) {
@@ -34,14 +33,14 @@ const profilesWith = (key) => at(new ProfilesApi(new ApiKeySession(key)));
 const profiles = profilesWith(keys.full);
 const privacy = at(new DataPrivacyApi(new ApiKeySession(keys.full)));
 
-// One that takes the first 429 for an answer.
-const impatientPrivacy = at(
+// A client that does not retry after 429.
+const privacyWithoutRetry = at(
   new DataPrivacyApi(
     new ApiKeySession(keys.full, new RetryWithExponentialBackoff({ numRetries: 1 })),
   ),
 );
 
-// Identifiers that nobody had before, so that the suite can run again on the same data.
+// New identifiers each time, so that the suite can run again on the same data.
 const run = randomBytes(5).toString('hex');
 let made = 0;
 const email = (name) => `${name}.${run}.${(made += 1)}@example.com`;
@@ -50,7 +49,7 @@ const phoneNumber = () => `+1${randomBytes(6).readUIntBE(0, 6) % 9_000_000_000 +
 
 const profile = (attributes, more = {}) => ({ data: { type: 'profile', attributes, ...more } });
 
-// Creates a profile and gives its id.
+// Creates a profile and returns its id.
 async function created(attributes) {
   const { body } = await profiles.createProfile(profile(attributes));
   return body.data.id;
@@ -77,7 +76,7 @@ const deletion = (data) => ({
   },
 });
 
-// The first error of an answer that refuses, which must be whole.
+// The first error of a refused call, which must be complete.
 async function refused(asked, status) {
   const error = await asked.then(
     ({ response }) => assert.fail(`answered ${response.status}, not ${status}`),
@@ -114,7 +113,7 @@ module.exports = {
   email,
   externalId,
   fromClient,
-  impatientPrivacy,
+  privacyWithoutRetry,
   keys,
   merge,
   phoneNumber,

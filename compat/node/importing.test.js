@@ -14,7 +14,7 @@ const job = (rows) => ({
 
 const importing = (rows) => profiles.bulkImportProfiles(job(rows));
 
-test('the good rows are imported, and the bad one is told of', async () => {
+test('the valid rows are imported, and the invalid one is reported', async () => {
   const known = await created({ externalId: externalId('known'), firstName: 'Old' });
   const { externalId: held } = await attributesOf(known);
   const rows = [
@@ -70,7 +70,7 @@ test('jobs are filtered by their status', async () => {
   assert.deepEqual(queued.body.data, []);
 });
 
-test('the profiles of a job come page by page', async () => {
+test('the profiles of a job are listed page by page', async () => {
   const { body } = await importing(['a', 'b', 'c'].map((name) => ({ email: email(name) })));
   const first = await profiles.getProfilesForBulkImportProfilesJob(body.data.id, { pageSize: 2 });
   const rest = await profiles.getProfilesForBulkImportProfilesJob(body.data.id, {
@@ -81,6 +81,6 @@ test('the profiles of a job come page by page', async () => {
   assert.equal(new Set(ids).size, 3);
 });
 
-test('a job that is not there is not found', async () => {
+test('a job that does not exist is not found', async () => {
   await refused(profiles.getBulkImportProfilesJob('01JNBDY0000000000000000000'), 404);
 });

@@ -34,26 +34,26 @@ const any = (field, values) => new FilterBuilder().any(field, values).build();
 for (const [field, name] of [
   ['id', 'id'], ['email', 'email'], ['phone_number', 'phoneNumber'], ['external_id', 'externalId'],
 ]) {
-  test(`equals(${field}) finds whom it names`, async () => {
+  test(`equals(${field}) finds the profile that it names`, async () => {
     for (const one of [ours[0], ours[3]]) {
       assert.deepEqual(await asked(equals(field, one[name])), [one.id]);
     }
   });
 
-  test(`any(${field}) finds all whom it names`, async () => {
+  test(`any(${field}) finds all profiles that it names`, async () => {
     const some = [ours[1], ours[3], ours[5]];
     assert.deepEqual(await asked(any(field, some.map((one) => one[name]))), some.map(({ id }) => id).sort());
   });
 }
 
-test('equals(_kx) finds whom a token stands for', async () => {
+test('equals(_kx) finds the profile of a token', async () => {
   const answer = await fromClient({ email: ours[2].email }, { 'X-Klaviyo-Onsite': '1' });
   const { meta } = await answer.json();
   assert.deepEqual(await asked(equals('_kx', meta.exchange_id)), [ours[2].id]);
 });
 
-test('a filter that nobody matches finds nobody', async () => {
-  assert.deepEqual(await asked(equals('email', email('nobody'))), []);
+test('a filter that no profile matches finds none', async () => {
+  assert.deepEqual(await asked(equals('email', email('stranger'))), []);
 });
 
 for (const [field, name] of [['created', 'birth'], ['updated', 'updated']]) {
@@ -74,8 +74,8 @@ test('conditions with a comma between them must all hold', async () => {
   assert.deepEqual(await asked(bounded), idsWhere((one) => both.includes(one.email) && one.birth > first.birth));
 });
 
-// Everybody, page by page; `cursor` is made from the link to a page. It is all that is
-// passed on, since the SDK takes nothing else from a link either.
+// All profiles, page by page. `cursor` makes the cursor from the link to a page. Only the cursor is
+// passed on, as the SDK does.
 async function walk(sort, cursor = (link) => link) {
   const found = [];
   let page = await profiles.getProfiles({ sort, pageSize: SIZE });
@@ -101,7 +101,7 @@ for (const name of ['created', 'updated', 'email']) keyOf[name] = ({ attributes 
 
 for (const field of ['id', 'created', 'updated', 'email']) {
   for (const sort of [field, `-${field}`]) {
-    test(`pages sorted by ${sort} hold everybody once, in order`, async () => {
+    test(`pages sorted by ${sort} have every profile once, in order`, async () => {
       const found = await walk(sort);
       eachOnce(found);
       const keys = found.map(keyOf[field]).filter((key) => key != null);
@@ -111,15 +111,15 @@ for (const field of ['id', 'created', 'updated', 'email']) {
   }
 }
 
-test('a bare cursor leads where its link leads', async () => {
+test('a bare cursor gives the same page as its link', async () => {
   const byLinks = await walk('-created');
   const byCursors = await walk('-created', bare);
   eachOnce(byCursors);
   assert.deepEqual(byCursors.map(({ id }) => id), byLinks.map(({ id }) => id));
 });
 
-// A link that begins with https the SDK takes apart; one with http it sends whole.
-test('a link leads on whatever its scheme', async () => {
+// The SDK takes the cursor from a link that begins with https, and sends one with http whole.
+test('a link can be followed with either scheme', async () => {
   const first = await profiles.getProfiles({ sort: 'email', pageSize: SIZE });
   const { next } = first.body.links;
   const plain = await profiles.getProfiles({ pageCursor: next.replace(/^https?:/, 'http:') });
@@ -128,7 +128,7 @@ test('a link leads on whatever its scheme', async () => {
   assert.notDeepEqual(idsOf(plain), idsOf(first));
 });
 
-test('a page holds 20 unless asked, and at most 100', async () => {
+test('a page has 20 profiles by default, and at most 100', async () => {
   const { body } = await profiles.getProfiles();
   assert(body.data.length <= 20);
   await profiles.getProfiles({ pageSize: 100 });
@@ -138,7 +138,7 @@ test('a page holds 20 unless asked, and at most 100', async () => {
   }
 });
 
-test('only the fields that are asked for come back in a list', async () => {
+test('a list has only the requested fields', async () => {
   const [one] = ours;
   const { response } = await profiles.getProfiles({ filter: equals('id', one.id), fieldsProfile: ['email'] });
   assert.deepEqual(response.data.data[0].attributes, { email: one.email });

@@ -1,13 +1,13 @@
-// Two profiles that turn out to be one person.
+// Manual merges of two profiles.
 'use strict';
 
 const test = require('node:test');
 const assert = require('node:assert/strict');
 const { created, email, externalId, merge, phoneNumber, profiles, refused } = require('./gateway');
 
-const NOBODY = '01JNBDY0000000000000000000';
+const UNKNOWN_ID = '01JNBDY0000000000000000000';
 
-test('a merge is over when it is answered, and the old id leads on', async () => {
+test('a merge is complete when it is answered, and the old id finds the survivor', async () => {
   const destination = await created({ email: email('kept'), firstName: 'Kept', properties: { a: 1 } });
   const phone = phoneNumber();
   const source = await created({ phoneNumber: phone, firstName: 'Gone', lastName: 'Added', properties: { a: 2, b: 3 } });
@@ -21,7 +21,7 @@ test('a merge is over when it is answered, and the old id leads on', async () =>
   assert.deepEqual([firstName, lastName, held, properties], ['Kept', 'Added', phone, { a: 1, b: 3 }]);
 });
 
-test('a chain of merges leads to its end from everywhere', async () => {
+test('every id of a chain of merges finds the last survivor', async () => {
   const ids = [];
   for (const name of ['one', 'two', 'three']) ids.push(await created({ externalId: externalId(name) }));
   const [one, two, three] = ids;
@@ -33,10 +33,10 @@ test('a chain of merges leads to its end from everywhere', async () => {
   }
 });
 
-test('a profile that is not there cannot be merged', async () => {
+test('a profile that does not exist cannot be merged', async () => {
   const id = await created({ email: email('alone') });
-  await refused(merge(id, NOBODY), 404);
-  await refused(merge(NOBODY, id), 404);
+  await refused(merge(id, UNKNOWN_ID), 404);
+  await refused(merge(UNKNOWN_ID, id), 404);
 });
 
 test('a profile merged into itself stays as it is', async () => {

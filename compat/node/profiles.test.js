@@ -10,7 +10,7 @@ const {
 const patch = (id, attributes, meta) =>
   profiles.updateProfile(id, profile(attributes, { id, ...(meta && { meta }) }));
 
-test('what is created comes back, at once and when asked for', async () => {
+test('a created profile is returned, at once and when it is read', async () => {
   const sent = {
     email: email('whole'),
     phoneNumber: phoneNumber(),
@@ -61,14 +61,14 @@ test('null clears an attribute, a part of the location, and an identifier', asyn
   assert.deepEqual([title ?? null, phone ?? null, location.city ?? null, location.zip], [null, null, null, '0150']);
 });
 
-test('values are appended to properties and taken away again', async () => {
+test('values are appended to properties and removed again', async () => {
   const id = await created({ email: email('listed'), properties: { sizes: ['S', 'M'], one: 'a' } });
   await patch(id, {}, { patchProperties: { append: { sizes: 'L', one: ['b', 'c'] }, unappend: { sizes: ['S'] } } });
   const { properties } = await attributesOf(id);
   assert.deepEqual(properties, { sizes: ['M', 'L'], one: ['a', 'b', 'c'] });
 });
 
-// The serializer of 23.0.0 throws on `patchProperties.unset`, so its users go this way.
+// The serializer of 23.0.0 throws on `patchProperties.unset`, so users have to write this.
 test('a property is unset by name', async () => {
   const id = await created({ email: email('unset'), properties: { a: 1, b: 2, c: 3 } });
   await patch(id, { properties: { $unset: ['a', 'b'] } });
@@ -104,20 +104,20 @@ test('create or update by id replaces address and phone number', async () => {
   assert.deepEqual({ email: address, phoneNumber: phone }, changed);
 });
 
-test('only the fields that are asked for come back', async () => {
+test('only the requested fields are returned', async () => {
   const address = email('sparse');
   const id = await created({ email: address, firstName: 'A', location: { city: 'Oslo', zip: '0150' } });
   const { response } = await profiles.getProfile(id, { fieldsProfile: ['email', 'location.city'] });
   assert.deepEqual(response.data.data.attributes, { email: address, location: { city: 'Oslo' } });
 });
 
-test('additional fields may be asked for', async () => {
+test('additional fields can be requested', async () => {
   const id = await created({ email: email('additional') });
   const { response } = await profiles.getProfile(id, { additionalFieldsProfile: ['subscriptions', 'predictive_analytics'] });
   assert.equal(response.status, 200);
 });
 
-test('what a client sends is read at once', async () => {
+test('a profile that a client sends can be read at once', async () => {
   const address = email('client');
   await fromClient({ email: address, first_name: 'Sarah', properties: { seen: true } });
   const { body } = await profiles.getProfiles({ filter: `equals(email,"${address}")` });
@@ -126,7 +126,7 @@ test('what a client sends is read at once', async () => {
   assert.deepEqual([attributes.firstName, attributes.properties], ['Sarah', { seen: true }]);
 });
 
-test('an answer says how much of the rate limit is left', async () => {
+test('an answer has the rest of the rate limit', async () => {
   const { response } = await profiles.getProfiles({ pageSize: 1 });
   assert.equal(response.headers['ratelimit-limit'], '750');
   assert.match(response.headers['ratelimit-remaining'], /^\d+$/);

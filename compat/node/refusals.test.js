@@ -1,4 +1,4 @@
-// What the SDK throws when the gateway says no.
+// The errors that the SDK throws when the gateway refuses a call.
 'use strict';
 
 const test = require('node:test');
@@ -7,17 +7,17 @@ const {
   created, email, externalId, keys, phoneNumber, profile, profiles, profilesWith, refused,
 } = require('./gateway');
 
-test('without a key nobody is let in', async () => {
+test('a request without a key is refused', async () => {
   const { code } = await refused(profilesWith('').getProfiles(), 401);
   assert.equal(code, 'not_authenticated');
 });
 
-test('a key of nobody is refused', async () => {
-  const { code } = await refused(profilesWith(keys.nobodys).getProfiles(), 401);
+test('an unknown key is refused', async () => {
+  const { code } = await refused(profilesWith(keys.unknown).getProfiles(), 401);
   assert.equal(code, 'authentication_failed');
 });
 
-test('a key opens what its scopes name, and no more', async () => {
+test('a key permits exactly what its scopes name', async () => {
   const reader = profilesWith(keys.readOnly);
   const { response } = await reader.getProfiles({ pageSize: 1 });
   assert.equal(response.status, 200);
@@ -25,7 +25,7 @@ test('a key opens what its scopes name, and no more', async () => {
   assert.equal(code, 'permission_denied');
 });
 
-test('a profile that is not there is not found', async () => {
+test('a profile that does not exist is not found', async () => {
   const id = '01JNBDY0000000000000000000';
   const { code } = await refused(profiles.getProfile(id), 404);
   assert.equal(code, 'not_found');
@@ -48,7 +48,7 @@ test('create refuses an identifier that is taken, and names the profile', async 
   }
 });
 
-test('create or update refuses to join two people', async () => {
+test('create or update refuses to merge two profiles', async () => {
   const [address, phone] = [email('a'), phoneNumber()];
   const a = await created({ externalId: externalId('a'), email: address });
   const b = await created({ externalId: externalId('b'), phoneNumber: phone });
@@ -69,7 +69,7 @@ for (const [what, attributes, pointer, detail] of [
     'Invalid phone number format (Example of a valid format: +12345678901)',
   ],
 ]) {
-  test(`${what} that is none is refused where it stands`, async () => {
+  test(`${what} that is invalid is refused with its pointer`, async () => {
     for (const send of ['createProfile', 'createOrUpdateProfile']) {
       const error = await refused(profiles[send](profile(attributes)), 400);
       assert.deepEqual(

@@ -1,5 +1,4 @@
-"""The gateway under test, seen through the official SDK. Nothing of the SDK is
-changed but its base URL."""
+"""The gateway under test, called by the official SDK. Only the base URL of the SDK is changed."""
 
 import itertools
 import json
@@ -23,10 +22,10 @@ URL = _demanded("COMPAT_URL")
 COMPANY = _demanded("COMPAT_COMPANY")
 FULL_KEY = _demanded("COMPAT_KEY")
 READ_KEY = _demanded("COMPAT_READ_KEY")
-NOBODYS_KEY = _demanded("COMPAT_UNKNOWN_KEY")
+UNKNOWN_KEY = _demanded("COMPAT_UNKNOWN_KEY")
 
-# The form of an id, but nobody's.
-NOBODY = "01JNBDY0000000000000000000"
+# A valid id of no profile.
+UNKNOWN_ID = "01JNBDY0000000000000000000"
 
 
 def client(key=FULL_KEY, **settings):
@@ -37,7 +36,7 @@ _CLIENT = client()
 PROFILES = _CLIENT.Profiles
 PRIVACY = _CLIENT.Data_Privacy
 
-# Identifiers that nobody had before, so that the suite can run again on the same data.
+# New identifiers each time, so that the suite can run again on the same data.
 _RUN = secrets.token_hex(5)
 _MADE = itertools.count(1)
 
@@ -59,7 +58,7 @@ def profile(attributes, **more):
 
 
 def created(**attributes):
-    """Creates a profile and gives its id."""
+    """Creates a profile and returns its id."""
     return PROFILES.create_profile(profile(attributes)).data.id
 
 
@@ -69,8 +68,9 @@ def attributes_of(id):
 
 def merge(destination, source):
     profiles = {"data": [{"type": "profile", "id": source}]}
+    relationships = {"profiles": profiles}
     return PROFILES.merge_profiles(
-        {"data": {"type": "profile-merge", "id": destination, "relationships": {"profiles": profiles}}}
+        {"data": {"type": "profile-merge", "id": destination, "relationships": relationships}}
     )
 
 
@@ -96,7 +96,7 @@ def from_client(attributes, **headers):
 
 class Case(unittest.TestCase):
     def refused(self, status, method, *args, **kwargs):
-        """What the SDK throws when a call is refused, which must be whole."""
+        """The error that the SDK throws for a refused call, which must be complete."""
         with self.assertRaises(ApiException) as caught:
             method(*args, **kwargs)
         error = caught.exception

@@ -1,4 +1,4 @@
-"""Erasure, and the rate limit that is narrow enough to run into."""
+"""Erasure, and the rate limit that is low enough to be exceeded here."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -27,14 +27,14 @@ class Deleting(Case):
             self.gone(id)
         self.assertEqual(PROFILES.get_profiles(filter=f'equals(email,"{address}")').data, [])
 
-    def test_what_was_merged_into_it_is_erased_with_it(self):
+    def test_a_merged_profile_is_erased_with_its_survivor(self):
         destination, source = created(email=email("survivor")), created(phone_number=phone_number())
         merge(destination, source)
         delete(id=destination)
         self.gone(destination)
         self.gone(source)
 
-    def test_the_address_of_somebody_erased_begins_anew(self):
+    def test_the_address_of_an_erased_profile_creates_a_new_profile(self):
         address = email("anew")
         old = created(email=address, first_name="Old")
         delete(attributes={"email": address})
@@ -46,12 +46,12 @@ class Deleting(Case):
         both = {"email": email("two"), "phone_number": phone_number()}
         self.refused(400, delete, attributes=both)
 
-    def test_one_request_too_many_is_told_when_to_come_back(self):
-        impatient = client(max_retries=1).Data_Privacy
+    def test_a_request_over_the_rate_limit_is_told_when_to_retry(self):
+        without_retry = client(max_retries=1).Data_Privacy
 
         def ask(_):
             try:
-                delete(impatient, attributes={"email": email("nobody")})
+                delete(without_retry, attributes={"email": email("stranger")})
             except ApiException as error:
                 return error
 
@@ -63,7 +63,7 @@ class Deleting(Case):
             self.assertGreaterEqual(int(error.headers["Retry-After"]), 1)
             self.assertNotIn("RateLimit-Limit", error.headers)
 
-    def test_the_sdk_waits_as_long_as_it_is_told_and_succeeds(self):
+    def test_the_sdk_waits_as_long_as_retry_after_says_and_succeeds(self):
         addresses = [email("patient") for _ in range(5)]
         ids = [created(email=address) for address in addresses]
         began = time.monotonic()

@@ -1,6 +1,6 @@
 """Many profiles in one request."""
 
-from gateway import NOBODY, PROFILES, Case, created, email, external_id
+from gateway import UNKNOWN_ID, PROFILES, Case, created, email, external_id
 
 
 def importing(rows):
@@ -11,7 +11,7 @@ def importing(rows):
 
 
 class Importing(Case):
-    def test_the_good_rows_are_imported_and_the_bad_one_is_told_of(self):
+    def test_the_valid_rows_are_imported_and_the_invalid_one_is_reported(self):
         held = external_id("known")
         known = created(external_id=held, first_name="Old")
         fresh = email("new")
@@ -55,7 +55,7 @@ class Importing(Case):
         self.assertEqual(ask(filter="equals(status,'complete')", sort="-created_at").data[0].id, id)
         self.assertEqual(ask(filter="any(status,['queued','processing'])").data, [])
 
-    def test_the_profiles_of_a_job_come_page_by_page(self):
+    def test_the_profiles_of_a_job_are_listed_page_by_page(self):
         id = importing([{"email": email(name)} for name in "abc"]).id
         ask = PROFILES.get_profiles_for_bulk_import_profiles_job
         first = ask(id, page_size=2)
@@ -63,5 +63,5 @@ class Importing(Case):
         self.assertEqual((len(first.data), len(rest.data)), (2, 1))
         self.assertEqual(len({one.id for one in first.data + rest.data}), 3)
 
-    def test_a_job_that_is_not_there_is_not_found(self):
-        self.refused(404, PROFILES.get_bulk_import_profiles_job, NOBODY)
+    def test_a_job_that_does_not_exist_is_not_found(self):
+        self.refused(404, PROFILES.get_bulk_import_profiles_job, UNKNOWN_ID)

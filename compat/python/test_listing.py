@@ -15,7 +15,7 @@ FIELDS = ("id", "created", "updated", "email")
 
 class Person:
     def __init__(self, name):
-        # The builder of the SDK takes all white space out of a filter, so there is none.
+        # The builder of the SDK removes all white space from a filter, so this has none.
         self.external_id = external_id(f'"{name}",é\\\'')
         self.email = email(name)
         self.phone_number = phone_number()
@@ -46,8 +46,8 @@ def cursor_of(link):
 
 
 def walk(sort, cursor=lambda link: link):
-    """Everybody, page by page; `cursor` is made from the link to a page. It is all that is
-    passed on, since the SDK takes nothing else from a link either."""
+    """All profiles, page by page. `cursor` makes the cursor from the link to a page. Only the
+    cursor is passed on, as the SDK does."""
     found = []
     page = PROFILES.get_profiles(sort=sort, page_size=SIZE)
     while True:
@@ -67,32 +67,32 @@ class Listing(Case):
     def setUpClass(cls):
         cls.ours = [Person(name) for name in ("m", "c", "x", "a+b", "k", "q", "z")]
 
-    def test_equals_finds_whom_it_names(self):
+    def test_equals_finds_the_profile_that_it_names(self):
         for field in ("id", "email", "phone_number", "external_id"):
             for one in (self.ours[0], self.ours[3]):
                 with self.subTest(field):
                     self.assertEqual(asked(built("equals", field, getattr(one, field))), [one.id])
 
-    def test_any_finds_all_whom_it_names(self):
+    def test_any_finds_all_profiles_that_it_names(self):
         some = [self.ours[1], self.ours[3], self.ours[5]]
         for field in ("id", "email", "phone_number"):
             with self.subTest(field):
                 found = asked(built("any", field, [getattr(one, field) for one in some]))
                 self.assertEqual(found, sorted(one.id for one in some))
 
-    # The builder of the SDK writes a list as Python does, which quotes of both kinds defeat.
-    def test_any_finds_all_external_ids_it_names(self):
+    # The builder of the SDK writes a list as Python prints it. Quotes of both kinds break that.
+    def test_any_finds_all_external_ids_that_it_names(self):
         some = [self.ours[1], self.ours[3]]
         wanted = json.dumps([one.external_id for one in some])
         self.assertEqual(asked(f"any(external_id,{wanted})"), sorted(one.id for one in some))
 
-    def test_kx_finds_whom_a_token_stands_for(self):
+    def test_kx_finds_the_profile_of_a_token(self):
         one = self.ours[2]
         answer = json.loads(from_client({"email": one.email}, **{"X-Klaviyo-Onsite": "1"}))
         self.assertEqual(asked(built("equals", "_kx", answer["meta"]["exchange_id"])), [one.id])
 
-    def test_a_filter_that_nobody_matches_finds_nobody(self):
-        self.assertEqual(asked(built("equals", "email", email("nobody"))), [])
+    def test_a_filter_that_no_profile_matches_finds_none(self):
+        self.assertEqual(asked(built("equals", "email", email("stranger"))), [])
 
     def test_times_are_bounded_on_both_sides_exclusively(self):
         for field in ("created", "updated"):
@@ -118,7 +118,7 @@ class Listing(Case):
         self.assertEqual(len(set(ids)), len(ids), "a profile is on two pages")
         self.assertLessEqual({one.id for one in self.ours}, set(ids), "a profile is on no page")
 
-    def test_pages_hold_everybody_once_in_order(self):
+    def test_pages_have_every_profile_once_in_order(self):
         for field in FIELDS:
             for sort in (field, f"-{field}"):
                 with self.subTest(sort):
@@ -127,15 +127,15 @@ class Listing(Case):
                     keys = [key(one, field) for one in found if key(one, field) is not None]
                     self.assertEqual(keys, sorted(keys, reverse=sort.startswith("-")))
 
-    def test_a_bare_cursor_leads_where_its_link_leads(self):
+    def test_a_bare_cursor_gives_the_same_page_as_its_link(self):
         links = walk("-created")
         cursors = walk("-created", cursor_of)
         self.each_once(cursors)
         self.assertEqual([one.id for one in cursors], [one.id for one in links])
 
-    # Of a link that begins with https the SDK sends the cursor, with `=` before it; one
-    # with http it sends whole.
-    def test_a_link_leads_on_whatever_its_scheme(self):
+    # From a link that begins with https the SDK sends `=` and the cursor. It sends one with http
+    # whole.
+    def test_a_link_can_be_followed_with_either_scheme(self):
         first = PROFILES.get_profiles(sort="email", page_size=SIZE)
         plain, secure = (
             PROFILES.get_profiles(page_cursor=re.sub("^https?:", scheme, first.links.next))
@@ -144,10 +144,10 @@ class Listing(Case):
         self.assertEqual(ids_of(plain), ids_of(secure))
         self.assertNotEqual(ids_of(plain), ids_of(first))
 
-    def test_a_page_holds_20_unless_asked(self):
+    def test_a_page_has_20_profiles_by_default(self):
         self.assertLessEqual(len(PROFILES.get_profiles().data), 20)
 
-    def test_only_the_fields_that_are_asked_for_come_back_in_a_list(self):
+    def test_a_list_has_only_the_requested_fields(self):
         one = self.ours[0]
         page = PROFILES.get_profiles(filter=built("equals", "id", one.id), fields_profile=["email"])
         self.assertEqual([data["attributes"] for data in page["data"]], [{"email": one.email}])

@@ -1,12 +1,12 @@
-"""Two profiles that turn out to be one person."""
+"""Manual merges of two profiles."""
 
 from gateway import (
-    NOBODY, PROFILES, Case, created, email, external_id, merge, phone_number,
+    UNKNOWN_ID, PROFILES, Case, created, email, external_id, merge, phone_number,
 )
 
 
 class Merging(Case):
-    def test_a_merge_is_over_when_it_is_answered_and_the_old_id_leads_on(self):
+    def test_a_merge_is_complete_when_answered_and_the_old_id_finds_the_survivor(self):
         phone = phone_number()
         destination = created(email=email("kept"), first_name="Kept", properties={"a": 1})
         source = created(
@@ -21,17 +21,17 @@ class Merging(Case):
             ("Kept", "Added", phone, {"a": 1, "b": 3}),
         )
 
-    def test_a_chain_of_merges_leads_to_its_end_from_everywhere(self):
+    def test_every_id_of_a_chain_of_merges_finds_the_last_survivor(self):
         one, two, three = (created(external_id=external_id(name)) for name in ("one", "two", "three"))
         merge(two, one)
         merge(three, two)
         for id in (one, two, three):
             self.assertEqual(PROFILES.get_profile(id).data.id, three)
 
-    def test_a_profile_that_is_not_there_cannot_be_merged(self):
+    def test_a_profile_that_does_not_exist_cannot_be_merged(self):
         id = created(email=email("alone"))
-        self.refused(404, merge, id, NOBODY)
-        self.refused(404, merge, NOBODY, id)
+        self.refused(404, merge, id, UNKNOWN_ID)
+        self.refused(404, merge, UNKNOWN_ID, id)
 
     def test_a_profile_merged_into_itself_stays_as_it_is(self):
         id = created(email=email("itself"), first_name="A")

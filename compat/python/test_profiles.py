@@ -14,7 +14,7 @@ def patch(id, attributes, **meta):
 
 
 class OneProfile(Case):
-    def test_what_is_created_comes_back_at_once_and_when_asked_for(self):
+    def test_a_created_profile_is_returned_at_once_and_when_it_is_read(self):
         sent = {
             "email": email("whole"),
             "phone_number": phone_number(),
@@ -65,7 +65,7 @@ class OneProfile(Case):
         self.assertEqual((read.title, read.phone_number), (None, None))
         self.assertEqual((read.location.city, read.location.zip), (None, "0150"))
 
-    def test_values_are_appended_to_properties_and_taken_away_and_names_unset(self):
+    def test_values_are_appended_to_properties_and_removed_and_names_unset(self):
         id = created(
             email=email("listed"), properties={"sizes": ["S", "M"], "one": "a", "x": 1, "y": 2, "z": 3},
         )
@@ -77,7 +77,7 @@ class OneProfile(Case):
         patch(id, {}, patch_properties={"unset": "z"})
         self.assertNotIn("z", attributes_of(id).properties)
 
-    def test_a_second_address_finds_the_profile_until_it_is_taken_away(self):
+    def test_a_second_address_finds_the_profile_until_it_is_removed(self):
         second = email("second")
         id = created(email=email("first"))
         patch(id, {}, patch_identifiers={"append": {"email": [second]}})
@@ -110,7 +110,7 @@ class OneProfile(Case):
         read = attributes_of(id)
         self.assertEqual({"email": read.email, "phone_number": read.phone_number}, changed)
 
-    def test_a_model_that_says_null_for_all_it_was_not_given_is_taken(self):
+    def test_a_model_with_null_for_every_absent_value_is_accepted(self):
         address = email("model")
         query = ProfileUpsertQuery.from_dict(
             profile({"email": address, "first_name": "A"}, meta={"patch_properties": {"append": {"a": 1}}})
@@ -119,7 +119,7 @@ class OneProfile(Case):
         self.assertEqual((data.attributes.email, data.attributes.first_name), (address, "A"))
         self.assertEqual(data.attributes.properties, {"a": [1]})
 
-    def test_only_the_fields_that_are_asked_for_come_back(self):
+    def test_only_the_requested_fields_are_returned(self):
         address = email("sparse")
         id = created(email=address, first_name="A", location={"city": "Oslo", "zip": "0150"})
         answer = PROFILES.get_profile(id, fields_profile=["email", "location.city"])
@@ -127,12 +127,12 @@ class OneProfile(Case):
             answer["data"]["attributes"], {"email": address, "location": {"city": "Oslo"}}
         )
 
-    def test_additional_fields_may_be_asked_for(self):
+    def test_additional_fields_can_be_requested(self):
         id = created(email=email("additional"))
         fields = ["subscriptions", "predictive_analytics"]
         self.assertEqual(PROFILES.get_profile(id, additional_fields_profile=fields).data.id, id)
 
-    def test_what_a_client_sends_is_read_at_once(self):
+    def test_a_profile_that_a_client_sends_can_be_read_at_once(self):
         address = email("client")
         from_client({"email": address, "first_name": "Sarah", "properties": {"seen": True}})
         [one] = PROFILES.get_profiles(filter=f'equals(email,"{address}")').data

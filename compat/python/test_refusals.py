@@ -1,29 +1,29 @@
-"""What the SDK throws when the gateway says no."""
+"""The errors that the SDK throws when the gateway refuses a call."""
 
 from gateway import (
-    NOBODY, NOBODYS_KEY, PROFILES, READ_KEY, Case, client, created, email, external_id,
+    PROFILES, READ_KEY, UNKNOWN_ID, UNKNOWN_KEY, Case, client, created, email, external_id,
     phone_number, profile,
 )
 
 
 class Refusals(Case):
-    def test_without_a_key_nobody_is_let_in(self):
+    def test_a_request_without_a_key_is_refused(self):
         error = self.refused(401, client("").Profiles.get_profiles)
         self.assertEqual(error.first["code"], "not_authenticated")
 
-    def test_a_key_of_nobody_is_refused(self):
-        error = self.refused(401, client(NOBODYS_KEY).Profiles.get_profiles)
+    def test_an_unknown_key_is_refused(self):
+        error = self.refused(401, client(UNKNOWN_KEY).Profiles.get_profiles)
         self.assertEqual(error.first["code"], "authentication_failed")
 
-    def test_a_key_opens_what_its_scopes_name_and_no_more(self):
+    def test_a_key_permits_exactly_what_its_scopes_name(self):
         reader = client(READ_KEY).Profiles
         self.assertIsNotNone(reader.get_profiles(page_size=1).data)
         error = self.refused(403, reader.create_profile, profile({"email": email("unscoped")}))
         self.assertEqual(error.first["code"], "permission_denied")
 
-    def test_a_profile_that_is_not_there_is_not_found(self):
-        self.assertEqual(self.refused(404, PROFILES.get_profile, NOBODY).first["code"], "not_found")
-        self.refused(404, PROFILES.update_profile, NOBODY, profile({"title": "T"}, id=NOBODY))
+    def test_a_profile_that_does_not_exist_is_not_found(self):
+        self.assertEqual(self.refused(404, PROFILES.get_profile, UNKNOWN_ID).first["code"], "not_found")
+        self.refused(404, PROFILES.update_profile, UNKNOWN_ID, profile({"title": "T"}, id=UNKNOWN_ID))
 
     def duplicate(self, id, method, attributes):
         error = self.refused(409, method, profile(attributes))
@@ -37,7 +37,7 @@ class Refusals(Case):
             with self.subTest(name):
                 self.duplicate(id, PROFILES.create_profile, {name: value})
 
-    def test_create_or_update_refuses_to_join_two_people(self):
+    def test_create_or_update_refuses_to_merge_two_profiles(self):
         address, phone = email("a"), phone_number()
         a = created(external_id=external_id("a"), email=address)
         b = created(external_id=external_id("b"), phone_number=phone)
@@ -46,7 +46,7 @@ class Refusals(Case):
         for id in (a, b):
             self.assertIsNone(PROFILES.get_profile(id).data.attributes.first_name)
 
-    def test_what_is_no_identifier_is_refused_where_it_stands(self):
+    def test_an_invalid_identifier_is_refused_with_its_pointer(self):
         for name, value in (("email", "no address"), ("phone_number", "555")):
             for method in (PROFILES.create_profile, PROFILES.create_or_update_profile):
                 with self.subTest(name):

@@ -1,5 +1,5 @@
-"""Creates people and imports to ask about, and writes their ids into dictionaries that
-schemathesis draws from: without them it would hear of little but what is not there.
+"""Creates profiles and bulk imports, and writes their ids into the dictionaries of schemathesis.
+Without them, nearly every request would be about a profile that does not exist.
 
     people.py DIRECTORY
 """
@@ -16,7 +16,7 @@ IMPORTS = 4
 
 
 def sent(path, data):
-    """What is answered to a document with this data."""
+    """The data of the answer to a document with this data."""
     request = urllib.request.Request(
         os.environ["COMPAT_URL"] + path,
         data=json.dumps({"data": data}).encode(),
@@ -31,7 +31,8 @@ def sent(path, data):
 
 
 def person(number):
-    attributes = {"email": f"person{number}@example.com", "first_name": "A", "properties": {"n": number}}
+    email = f"person{number}@example.com"
+    attributes = {"email": email, "first_name": "A", "properties": {"n": number}}
     return {"type": "profile", "attributes": attributes}
 
 
@@ -48,12 +49,13 @@ def write(path, ids):
 def main(directory):
     people = [sent("/api/profiles", person(number))["id"] for number in range(PEOPLE)]
     imports = [
-        sent("/api/profile-bulk-import-jobs", bulk_import(number))["id"] for number in range(IMPORTS)
+        sent("/api/profile-bulk-import-jobs", bulk_import(number))["id"]
+        for number in range(IMPORTS)
     ]
     write(directory / "people.dict", people)
-    write(directory / "somebody.dict", people[:1])
+    write(directory / "updated_profile.dict", people[:1])
     write(directory / "imports.dict", imports)
-    # The windows of this second are used up by now.
+    # The rate limits of this second are exhausted.
     time.sleep(1)
 
 

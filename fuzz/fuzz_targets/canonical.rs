@@ -1,4 +1,4 @@
-//! What every target asks of values and of refusals.
+//! Checks of values and refusals that several targets make.
 #![allow(dead_code, reason = "each target takes what it needs")]
 
 use std::{fmt, str::FromStr};
@@ -7,7 +7,7 @@ use profile_protocol::{
     Change, Email, Identifiers, ProfileRequest, PropertyName, PropertyValue, Violations, limits,
 };
 
-/// What was read, put into words and read again, is the same; and it is in bounds.
+/// A parsed value, formatted and parsed again, is the same, and it keeps its limits.
 pub(crate) fn canonical<T>(value: &T, text: &str, bytes: usize)
 where
     T: FromStr + PartialEq + fmt::Debug,
@@ -76,7 +76,7 @@ pub(crate) fn canonical_request(request: &ProfileRequest) {
     }
 }
 
-/// A refusal says where and why, in an answer of bounded size.
+/// A refusal has a position and a reason, and a bounded size.
 pub(crate) fn refused(violations: &Violations) {
     let count = violations.iter().len();
     assert!((1..=limits::VIOLATIONS + 1).contains(&count), "{count} violations");

@@ -1,8 +1,8 @@
-//! Any bytes at all, decoded as a body in each content coding.
+//! Arbitrary bytes, decoded as a body in each content coding.
 //!
-//! The first byte says which coding and which limit; the rest is what was sent.
-//! No output is longer than the limit. One that is within it is the same under
-//! every larger limit, and refused under every smaller one.
+//! The first byte selects the coding and the limit; the rest is the body as sent. No output is
+//! longer than the limit. An output within the limit is the same under every larger limit, and is
+//! refused under every smaller one.
 #![no_main]
 
 use gateway::http::encoding::{ContentEncoding, DecodeError};
@@ -36,7 +36,7 @@ fuzz_target!(|input: &[u8]| {
                 assert_eq!(decoded(coding, sent, smaller), Err(DecodeError::TooLarge));
             }
         }
-        // What is no body at all does not become one for want of room.
+        // Malformed input is refused under every limit.
         Err(DecodeError::Corrupt) => {
             for other in LIMITS {
                 assert!(decoded(coding, sent, other).is_err(), "a limit of {other} makes it whole");

@@ -1,7 +1,7 @@
-//! Any text at all, read as the filter of a list.
+//! Arbitrary text, parsed as the filter of a list.
 //!
-//! What is accepted keeps every limit, holds canonical values, and written out in
-//! full reads as the same filter. What is refused says where, within the text.
+//! An accepted filter keeps every limit, has canonical values, and parses to itself when it is
+//! written in full. A refusal has an offset within the text.
 #![no_main]
 
 mod canonical;
@@ -28,7 +28,7 @@ fn accepted(text: &str, filter: &ProfileFilter) {
     assert!((1..=limits::FILTER_CONDITIONS).contains(&filter.conditions.len()));
     let written: Vec<String> = filter.conditions.iter().map(written).collect();
     let written = written.join(",");
-    // What is written out may be longer than what was sent: values are folded and
+    // The written form may be longer than the one that was sent, because values are folded and
     // translated.
     if written.len() + "and()".len() <= limits::FILTER_BYTES {
         for spelling in [written.clone(), format!("and( {written} )")] {

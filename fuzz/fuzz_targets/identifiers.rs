@@ -1,8 +1,7 @@
-//! Any text at all, read as every kind of value that has a parser of its own.
+//! Arbitrary text, parsed as every kind of value that has a parser of its own.
 //!
-//! What is accepted is within its bound, and its canonical form parses to itself.
-//! Spellings that are promised to mean the same do. What is refused has a reason
-//! that repeats nothing of the text.
+//! An accepted value is within its limit, and its canonical form parses to itself. Spellings that
+//! are promised to be equivalent are. A refusal has a reason that repeats nothing of the text.
 #![no_main]
 
 mod canonical;
@@ -29,7 +28,7 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// What the text is read as, which is the same each time.
+/// The parsed value, which is the same each time.
 fn reads<T>(text: &str) -> Option<T>
 where
     T: FromStr + PartialEq + fmt::Debug,
@@ -52,7 +51,7 @@ fn email(text: &str) {
     assert!(canonical.bytes().all(|byte| byte.is_ascii_graphic() && !byte.is_ascii_uppercase()));
     assert!(!mailbox.is_empty() && mailbox.len() <= 64, "the mailbox of an address");
     assert!(domain.contains('.') && domain.split('.').all(|label| (1..=63).contains(&label.len())));
-    // Case and white space around an address mean nothing.
+    // Case and surrounding white space are not significant.
     for spelling in [canonical.to_ascii_uppercase(), format!(" {canonical}\n")] {
         assert_eq!(spelling.parse().as_ref(), Ok(&email), "another spelling");
     }

@@ -1,8 +1,8 @@
-//! Any bytes at all, taken for the place in a list where a page begins.
+//! Arbitrary bytes, parsed as the sort cursor at which a page of a list begins.
 //!
-//! The first byte says how the list is sorted, the second which way; the rest comes
-//! from whoever asks for a page. A place is written as it was read, is a place in no
-//! other list, and the page that begins there is in order and holds nobody twice.
+//! The first byte selects the sort key, the second the direction; the rest comes from the client.
+//! An accepted cursor is written as it was read, is valid in no other order, and the page that
+//! begins there is in order and lists no profile twice.
 #![no_main]
 
 use std::collections::BTreeSet;
@@ -34,7 +34,7 @@ fuzz_target!(|input: &[u8]| {
     page(sort, order, position);
 });
 
-/// Reads the page of a few people that begins there.
+/// Reads the page that begins at a cursor, of a store with a few profiles.
 fn page(sort: SortKey, order: Order, from: SortCursor) {
     thread_local! {
         static PEOPLE: &'static StoreHarness = Box::leak(Box::new(people()));
@@ -45,7 +45,7 @@ fn page(sort: SortKey, order: Order, from: SortCursor) {
     let listing = Listing { company, sort, order, created, updated, from, limit: 3 };
     let page = wait(harness.store.list(&listing)).expect("nothing is damaged");
     let distinct: BTreeSet<_> = page.profiles.iter().map(|profile| profile.id).collect();
-    assert_eq!(distinct.len(), page.profiles.len(), "somebody is listed twice");
+    assert_eq!(distinct.len(), page.profiles.len(), "a profile is listed twice");
     assert!(page.profiles.len() <= 3);
     let mut profiles = page.profiles;
     if order == Order::Descending {
@@ -67,7 +67,7 @@ fn is_before(sort: SortKey, one: &Profile, next: &Profile) -> bool {
     }
 }
 
-/// Some with addresses and some without, two of them one person.
+/// Profiles with and without email addresses, two of them merged.
 fn people() -> StoreHarness {
     let mut harness = StoreHarness::new(&Engines::in_memory());
     for words in ["a:tab", "e:ann", "p:5", "x:1 e:bob", "e:cat", "x:1 p:5", "e:ann name=Ann"] {

@@ -1,8 +1,8 @@
-//! Any bytes at all, read as a request body.
+//! Arbitrary bytes, parsed as a request body.
 //!
-//! Whatever they are, reading ends without a panic and always in the same way.
-//! What is accepted names somebody, keeps every limit, and is in canonical form.
-//! What is refused says where and why, in an answer of bounded size.
+//! Parsing never panics and always has the same result. An accepted request names a profile, keeps
+//! every limit, and is in canonical form. A refusal has a position and a reason, and a bounded
+//! size.
 #![no_main]
 
 mod canonical;
@@ -24,7 +24,7 @@ fn accepted(body: &[u8], request: &ProfileRequest) {
     let ProfileRequest { revision, subject, identifiers, cleared, .. } = request;
     assert_eq!(*revision, Revision::LATEST);
     assert!(body.len() <= limits::BODY_BYTES);
-    assert!(!subject.is_empty() || !identifiers.is_empty(), "nobody is named");
-    assert!(cleared.is_empty(), "a client took an identifier away");
+    assert!(!subject.is_empty() || !identifiers.is_empty(), "no profile is named");
+    assert!(cleared.is_empty(), "a client removed an identifier");
     canonical_request(request);
 }

@@ -1,12 +1,11 @@
-//! Any bytes at all, found by a store where its own records should be.
+//! Arbitrary bytes in place of the records of a store.
 //!
-//! The input is a list of entries: a byte for the kind, as docs/STORAGE.md has it,
-//! a byte for the id or number, two for the length of the value, the value. A key
-//! that has a text or a time takes it from the beginning of the value. Keys are well
-//! formed but for those of kind `r`, which are all text. Whatever the records say,
-//! reading never panics, never ends in two ways and takes no memory that they only
-//! claim to need. A profile that is read and written again is the same. What an
-//! audit found sound stays sound, and no request poisons the store.
+//! The input is a list of entries: a byte for the kind, as in docs/STORAGE.md, a byte for the id or
+//! number, two for the length of the value, the value. A key that has a text or a time takes it
+//! from the beginning of the value. Keys are well formed, except those of kind `r`, which are all
+//! text. Reading the records never panics, always has the same result, and allocates no memory that
+//! a record only claims to need. A profile that is read and written again is the same. A store that
+//! an audit found sound stays sound, and no request poisons the store.
 #![no_main]
 
 use std::sync::Arc;
@@ -34,12 +33,12 @@ const NO_LIMITS: Rules = Rules {
     sentinels: Sentinels { added: Vec::new(), removed: Vec::new() },
 };
 
-/// Ids that entries are looked for under.
+/// The ids of which entries are read.
 const IDS: u8 = 8;
 
 fuzz_target!(|input: &[u8]| {
     let engine = Arc::new(MemoryEngine::new());
-    // Nothing is tidied away between two looks at it.
+    // Nothing is pruned between two reads.
     let retention = Retention { days: u64::MAX, count: u64::MAX };
     let options = StoreOptions { retention, ..StoreOptions::default() };
     let harness = StoreHarness::open(engine, SimulatedIds::new(), options);
@@ -100,7 +99,7 @@ fn audited(harness: &StoreHarness) -> Audit {
     audit
 }
 
-/// Reads all there is by every way of reading, and returns the living profiles.
+/// Reads everything in every way, and returns the profiles that were not merged into another.
 fn read_everything(harness: &StoreHarness) -> Vec<Profile> {
     let outcomes = wait(harness.store.outcomes(&harness.company, 0, 64));
     if let Ok(outcomes) = outcomes {
@@ -130,7 +129,7 @@ fn read_everything(harness: &StoreHarness) -> Vec<Profile> {
     living
 }
 
-/// Reads a list to its end, or as far as it can be read. Nobody is in it twice.
+/// Reads a list to its end, or as far as it can be read. No profile is in it twice.
 fn list(harness: &StoreHarness, sort: SortKey, order: Order) {
     let (created, updated) = (Span::default(), Span::default());
     let company = harness.company.clone();
@@ -150,7 +149,7 @@ fn list(harness: &StoreHarness, sort: SortKey, order: Order) {
     }
 }
 
-/// A request that says nothing but the id of a profile leaves it as it was read.
+/// A request with only the id of a profile leaves the profile as it was read.
 fn write_again(harness: &mut StoreHarness, profile: Profile) {
     let number = (0..IDS).position(|number| id(number) == profile.id);
     let number = number.expect("one of the ids looked for").to_string();
@@ -171,7 +170,7 @@ fn write_again(harness: &mut StoreHarness, profile: Profile) {
     assert!(harness.store.is_healthy(), "a request poisoned the store");
 }
 
-/// Undoes the merge that the first entry tells of, if it does.
+/// Undoes the merge that the first entry records, if it records one.
 fn undo(input: &[u8], harness: &StoreHarness) {
     let [b'm', number, ..] = input else { return };
     if let Err(error) = harness.undo(usize::from(*number % IDS)) {

@@ -1,10 +1,9 @@
-//! Any text at all as the revision, and as the query, of a request.
+//! Arbitrary text as the revision, and as the query, of a request.
 //!
-//! The first line is the revision, the second the query. A revision is refused or
-//! resolves to the newest release not after it, which the order of dates as text
-//! tells as well. A query is admitted exactly when it names one company, once, and
-//! that company is served; whatever it says, the answer is of a documented kind and
-//! always the same.
+//! The first line is the revision, the second the query. A revision is refused, or resolves to the
+//! newest release not after it, which is also the last one in the order of the texts of dates. A
+//! query is admitted exactly when it names one configured company, once. Every answer is of a
+//! documented kind and always the same.
 #![no_main]
 
 use std::{fs, sync::Arc};
@@ -27,11 +26,11 @@ fuzz_target!(|input: &[u8]| {
     let (asked, query) = text.split_once('\n').unwrap_or((text, ""));
     revision(asked);
     let uri = format!("/client/profiles?{query}");
-    // What is no URI, or no query of one, is refused or cut off before it gets here.
+    // An invalid URI or query is refused, or cut off, before this.
     if uri.parse::<Uri>().is_ok_and(|uri| uri.query() == Some(query)) {
         let status = answer(&uri);
         assert_eq!(status, answer(&uri), "the answer differs");
-        // An admitted request is refused for its media type, which it does not say.
+        // An admitted request is refused because it has no media type.
         let expected = if names_the_company(query) { 415 } else { 400 };
         assert_eq!(status, expected, "{query}");
     }
@@ -58,7 +57,7 @@ fn revision(text: &str) {
 }
 
 /// Whether the query names the company, and no other. A second reading of
-/// `application/x-www-form-urlencoded`, with no thought of speed.
+/// `application/x-www-form-urlencoded`, without regard to speed.
 fn names_the_company(query: &str) -> bool {
     let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     let ids: Vec<Vec<u8>> = pairs
@@ -88,7 +87,7 @@ fn decoded(text: &str) -> Vec<u8> {
 /// The status with which a gateway answers a `POST` to this address.
 fn answer(uri: &str) -> u16 {
     thread_local! {
-        // Never dropped: actix keeps pools in the thread that may go before it.
+        // Never dropped: actix keeps pools in thread-local storage, which may be destroyed first.
         static ANSWER: &'static dyn Fn(&str) -> u16 = Box::leak(serve());
     }
     ANSWER.with(|answer| answer(uri))
@@ -116,8 +115,8 @@ fn serve() -> Box<dyn Fn(&str) -> u16> {
             let response = test::call_service(&service, request.to_request()).await;
             let status = response.status().as_u16();
             let body = test::read_body(response).await;
-            let told = std::str::from_utf8(&body).expect("an answer in UTF-8");
-            assert!(told.starts_with("{\"errors\":[{") && told.len() < 4_096, "{told}");
+            let answer = std::str::from_utf8(&body).expect("an answer in UTF-8");
+            assert!(answer.starts_with("{\"errors\":[{") && answer.len() < 4_096, "{answer}");
             status
         })
     })

@@ -1,8 +1,8 @@
-//! Any bytes at all, read as each of the bodies that only servers send.
+//! Arbitrary bytes, parsed as each of the bodies that only servers send.
 //!
-//! The first byte says which; the rest is the body. As with a client's body,
-//! reading never panics and always ends in the same way, what is accepted is in
-//! canonical form, and what is refused says where and why.
+//! The first byte selects the kind; the rest is the body. As for the body of a client, parsing
+//! never panics and always has the same result, an accepted body is in canonical form, and a
+//! refusal has a position and a reason.
 #![no_main]
 
 mod canonical;
@@ -30,7 +30,7 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// What is read, which is the same each time; nothing if it is refused.
+/// The parsed body, which is the same each time, unless it is refused.
 fn reads<T: fmt::Debug + PartialEq>(parse: impl Fn() -> Result<T, Violations>) -> Option<T> {
     let answer = parse();
     assert_eq!(answer, parse(), "the answer differs");

@@ -1,9 +1,10 @@
-//! Sequences of requests, manual merges, undone merges, deletions and explanations, sent to a store.
+//! Sequences of requests, manual merges, undone merges, deletions and explanations, sent to a
+//! store.
 //!
-//! The store decides as the suite's model does until a merge is made by hand or undone, which the
-//! model does not know. An explanation stores nothing, and the request is then decided as explained.
-//! Nothing is left of the addresses and phone numbers of a deleted profile. An audit finds nothing
-//! wrong at any time, and a refused request changes nothing.
+//! The store decides as the suite's model does until the first manual or undone merge, which the
+//! model does not have. An explanation stores nothing, and the request is then decided as
+//! explained. Nothing is left of the addresses and phone numbers of a deleted profile. An audit
+//! finds nothing wrong at any time, and a refused request changes nothing.
 #![no_main]
 
 use arbitrary::{Arbitrary, Unstructured};
@@ -95,7 +96,7 @@ fn ask(request: &TestRequest, harness: &mut StoreHarness, model: &mut Option<Ide
     }
 }
 
-/// What does not differ between an explanation and what then happens.
+/// The part of an outcome that is the same in an explanation and in the stored outcome.
 fn decided(
     answer: &Result<Outcome, StoreError>,
 ) -> Result<(String, Vec<ClaimResult>, usize), StoreError> {
@@ -198,7 +199,7 @@ fn led_to(word: &str, harness: &StoreHarness) -> Option<Profile> {
 fn leaves_nothing(profile: &Profile, harness: &StoreHarness) {
     let all = contents(harness.engine.as_ref());
     for identifier in profile.identifiers.iter() {
-        // What the other kinds are called here is short enough to occur by chance.
+        // Identifiers of the other kinds are so short here that they occur by coincidence.
         let long = matches!(identifier, Identifier::Email(_) | Identifier::PhoneNumber(_));
         let text = identifier.as_str().as_bytes();
         let holds = |bytes: &[u8]| bytes.windows(text.len()).any(|window| window == text);

@@ -1,9 +1,9 @@
-//! Any text at all, opened as an exchange token, at any time.
+//! Arbitrary text, opened as an exchange token, at any time.
 //!
-//! The first eight bytes are the time. The rest is taken for a token as it stands,
-//! and for changes to a true one, each a place and what to put there. Only what was
-//! sealed here opens, for its own company, within its lifetime, to the id inside;
-//! everything else is refused for the reason that is true of it.
+//! The first eight bytes are the time. The rest is used as a token, and as a list of changes of a
+//! valid token, each a position and a byte. Only a token that was sealed with a configured key
+//! opens, for its own company, within its lifetime, to the id inside. Every other token is refused
+//! with the reason that applies to it.
 #![no_main]
 
 use std::{sync::LazyLock, time::Duration};
@@ -19,8 +19,8 @@ use profile_store::InvalidToken;
 /// When all of the tokens were sealed.
 const SEALED: u64 = 1_764_000_000;
 
-/// Tokens sealed with these keys, and the id that is in each. Sealing takes chance,
-/// so they were sealed beforehand.
+/// Tokens sealed with these keys, and the id that is in each. Sealing needs entropy, so they were
+/// sealed beforehand.
 const TOKENS: [(&str, u128); 3] = [
     (
         "gakaSGe5kxjBBNmHMQBf7mYhMMy1qdVI5Oq482aeVa5andFguPLJyZAVLTHORXxK4oOLuTKyIjp76IlR3l1MAg.ABC123",

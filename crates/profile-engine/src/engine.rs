@@ -29,8 +29,9 @@ pub enum Durability {
 
 /// Where keys and values are kept.
 ///
-/// No method blocks the thread that polls it, unless that thread declared by [`dedicate_thread`](crate::dedicate_thread)
-/// that it polls nothing else. Futures are polled within a tokio runtime.
+/// No method blocks the thread that polls it, unless that thread declared by
+/// [`dedicate_thread`](crate::dedicate_thread) that it polls nothing else. Futures are polled
+/// within a tokio runtime.
 pub trait Engine: Send + Sync + 'static {
     /// How many places there are. Constant for as long as any process has the data open.
     fn places(&self) -> NonZeroU32;
@@ -38,9 +39,9 @@ pub trait Engine: Send + Sync + 'static {
     /// Begins a session. Waits until no other session of this place is open, in any process.
     fn begin(&self, place: Place) -> BoxFuture<'_, Result<Box<dyn Session>, EngineError>>;
 
-    /// The committed values of `keys`, in their order. Keys may be of several tenants. A commit that
-    /// happens meanwhile may be seen for some keys and not for others, and may be seen shortly before
-    /// it is durable.
+    /// The committed values of `keys`, in their order. Keys may be of several tenants. A commit
+    /// that happens meanwhile may be seen for some keys and not for others, and may be seen shortly
+    /// before it is durable.
     fn read(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<Vec<Option<Value>>, EngineError>>;
 
     /// Reads a part of a range of committed data.

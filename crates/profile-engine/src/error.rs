@@ -4,11 +4,12 @@
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
     /// If the engine is still writable, nothing of the batch was stored, and the batch may be tried
-    /// again. If it is not, the batch may be visible to readers, and all or nothing of it may be found
-    /// when the data are opened again.
+    /// again. If it is not, the batch may be visible to readers, and all or nothing of it may be
+    /// found when the data are opened again.
     #[error("the batch was not committed")]
     Failed(#[source] EngineError),
-    /// The batch is committed or not: [`Session::is_committed`](crate::Session::is_committed) answers which.
+    /// The batch is committed or not: [`Session::is_committed`](crate::Session::is_committed)
+    /// answers which.
     #[error("the engine did not say whether the batch was committed")]
     InDoubt(#[source] EngineError),
 }

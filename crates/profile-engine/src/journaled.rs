@@ -1,12 +1,12 @@
-//! Makes an engine of a table: batches that are all or nothing, and commits that take no longer than
-//! one write to a file.
+//! Makes an engine of a table: batches that are all or nothing, and commits that take no longer
+//! than one write to a file.
 //!
-//! A commit appends its batch to the journal and applies it to the open memtable. It waits for a sync
-//! of the journal, and for nothing else. Readers see the memtables above the table. When the open
-//! memtable is large enough it is closed, and the checkpointer, a thread of its own, puts its changes
-//! into the table, in the order of their keys and each key once. Then it flushes the table, and drops
-//! the memtable and its file of the journal. After a crash the journal is read again. It takes
-//! precedence over the table, which may have any part of the same changes already.
+//! A commit appends its batch to the journal and applies it to the open memtable. It waits for a
+//! sync of the journal, and for nothing else. Readers see the memtables above the table. When the
+//! open memtable is large enough it is closed, and the checkpointer, a thread of its own, puts its
+//! changes into the table, in the order of their keys and each key once. Then it flushes the table,
+//! and drops the memtable and its file of the journal. After a crash the journal is read again. It
+//! takes precedence over the table, which may have any part of the same changes already.
 //!
 //! - `journal` has the format of the records, and reads them again; `disk` has its files.
 //! - `group_commit` makes many commits durable by one sync.

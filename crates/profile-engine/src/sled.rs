@@ -23,16 +23,16 @@ use crate::{
 /// All keys are in one tree.
 const TREE: &[u8] = b"profiles";
 
-/// How many times as much memory pages take as sled counts. sled counts their size on disk, while it
-/// allocates their keys and values one by one, and it does not evict at once. A factor of up to 1.5
-/// was measured.
+/// How many times as much memory pages take as sled counts. sled counts their size on disk, while
+/// it allocates their keys and values one by one, and it does not evict at once. A factor of up to
+/// 1.5 was measured.
 const CACHE_OVERHEAD: u64 = 2;
 
 /// How the embedded engine is set up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct SledOptions {
-    /// Memory that cached pages are meant to take, in bytes. The positions of pages take more memory
-    /// beside that, 0.2 KB for each profile.
+    /// Memory that cached pages are meant to take, in bytes. The positions of pages take more
+    /// memory beside that, 0.2 KB for each profile.
     pub cache_bytes: u64,
     /// Memory that changes take until they are checkpointed into sled, at most twice as much.
     pub memtable_bytes: usize,
@@ -81,11 +81,12 @@ const BLOBS: &str = "blobs";
 const JOURNAL: &str = "journal";
 
 impl SledEngine {
-    /// Opens the database in `directory`, and creates it if it is missing. After a crash this replays
-    /// sled's log, which takes time in proportion to its length, and reads the journal. It blocks.
+    /// Opens the database in `directory`, and creates it if it is missing. After a crash this
+    /// replays sled's log, which takes time in proportion to its length, and reads the journal. It
+    /// blocks.
     ///
-    /// The engine is closed when it and all its sessions are dropped. That waits for the current step
-    /// of the checkpoint.
+    /// The engine is closed when it and all its sessions are dropped. That waits for the current
+    /// step of the checkpoint.
     pub fn open(directory: &Path, options: SledOptions) -> Result<SledEngine, EngineError> {
         let table = SledTable::open(directory, options)?;
         let journal = directory.join(JOURNAL);
@@ -209,8 +210,8 @@ impl fmt::Debug for SledEngine {
 
 fn opening(error: sled::Error) -> EngineError {
     match error {
-        // sled reports a lock that is taken as an error of this kind, with the system's message in its
-        // text.
+        // sled reports a lock that is taken as an error of this kind, with the system's message in
+        // its text.
         sled::Error::Io(error) if error.to_string().contains("could not acquire lock") => {
             EngineError::InUse
         }

@@ -280,7 +280,8 @@ impl StoreHarness {
         wait(self.store.undo(undo))
     }
 
-    /// The id of the profile that was created as the nth, or an id of no profile if there are fewer.
+    /// The id of the profile that was created as the nth, or an id of no profile if there are
+    /// fewer.
     fn id(&self, number: usize) -> ProfileId {
         self.created.get(number).copied().unwrap_or(ProfileId::from_bits(u128::MAX))
     }

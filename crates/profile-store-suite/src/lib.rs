@@ -1,8 +1,8 @@
 //! The tests that a profile store passes over every engine, and what they are written with.
 //!
 //! An engine of another crate runs all of them by [`engine_suite!`]. The parts serve other tests as
-//! well: [`notation`] writes requests as a few words, [`harness`] sends them to a store and describes
-//! the answers in words, [`model`] is the rules of identity written a second time, and
+//! well: [`notation`] writes requests as a few words, [`harness`] sends them to a store and
+//! describes the answers in words, [`model`] is the rules of identity written a second time, and
 //! [`gated_engine`] and [`faulty_engine`] delay and break what an engine does.
 
 #![allow(

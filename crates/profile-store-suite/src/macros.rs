@@ -2,8 +2,8 @@
 
 /// Runs all tests of the suite over the engines of another crate.
 ///
-/// `engine_suite!(name, engines)` makes a module `name` with one test for each promise. `engines` is an
-/// expression of type [`Engines`](crate::engines::Engines), evaluated once in each test.
+/// `engine_suite!(name, engines)` makes a module `name` with one test for each promise. `engines`
+/// is an expression of type [`Engines`](crate::engines::Engines), evaluated once in each test.
 #[macro_export]
 macro_rules! engine_suite {
     ($name:ident, $engines:expr) => {

@@ -1,5 +1,6 @@
-//! The rules of identity written a second time, for readers: over plain maps and words, in the order
-//! of docs/IDENTITY.md. It is slow, and finds the profile of an identifier by looking at all of them.
+//! The rules of identity written a second time, for readers: over plain maps and words, in the
+//! order of docs/IDENTITY.md. It is slow, and finds the profile of an identifier by looking at all
+//! of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -14,7 +14,8 @@ use crate::{
     Timestamp, Unsigned,
 };
 
-/// Defines a generator of every variant of an enum. A variant without a strategy is a compile error.
+/// Defines a generator of every variant of an enum. A variant without a strategy is a compile
+/// error.
 macro_rules! every_variant {
     ($name:ident: $type:ty { $($variant:pat => $strategy:expr,)+ }) => {
         fn $name() -> impl Strategy<Value = $type> {

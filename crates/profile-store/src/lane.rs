@@ -29,7 +29,7 @@ use crate::{
     read::unflushed::Unflushed,
 };
 
-/// What all lanes of a store share.
+/// What the lanes, the maintenance and the readers of one store have in common.
 pub(crate) struct StoreContext {
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) id_generator: Arc<dyn IdGenerator>,
@@ -51,7 +51,7 @@ pub(crate) struct Lane {
     spare_entropy: Option<u128>,
 }
 
-/// What became of an attempt to commit.
+/// The result of an attempt to commit.
 enum Attempt {
     /// All is decided; a commit was confirmed if anything was to be stored.
     Done,

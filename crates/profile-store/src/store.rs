@@ -47,14 +47,14 @@ pub struct StoreOptions {
     pub retention: Retention,
 }
 
-/// Profiles, and who they are.
+/// An open store of profiles.
 pub struct Store {
     shared: Arc<StoreContext>,
     /// The queue of each lane, in the order of places.
     queues: Vec<Arc<LaneQueue>>,
     /// Each ends when its lane, or the maintenance, has stopped.
     stopped: Mutex<Vec<oneshot::Receiver<()>>>,
-    /// Tells the maintenance to stop.
+    /// Stops the maintenance.
     closing: watch::Sender<bool>,
     pruner: Arc<Mutex<Pruner>>,
     explanation_permits: ExplanationPermits,
@@ -161,14 +161,15 @@ impl Store {
         Ok(profile_id(time, self.shared.id_generator.entropy()?))
     }
 
-    /// Merges two profiles. If both ids lead to one already, it stays as it is.
+    /// Merges two profiles. If both ids are of one profile already, the profile stays as it is.
     pub async fn merge(&self, asked: MergeProfiles) -> Result<Outcome, StoreError> {
         let asked = Box::new(asked);
         self.ask(|ticket| Job::Merge(asked, ticket)).await
     }
 
-    /// Deletes a profile, all that leads to it, and the records of all that was merged into it.
-    /// Copies made before keep what they have. `None` if no profile is led to.
+    /// Deletes a profile, all pointers to it, and the records of all profiles that were merged into
+    /// it. Copies of the store that were made before still have them. `None` if the command finds
+    /// no profile.
     pub async fn delete(&self, asked: Delete) -> Result<Option<Outcome>, StoreError> {
         let asked = Box::new(asked);
         self.ask(|ticket| Job::Delete(asked, ticket)).await
@@ -204,14 +205,14 @@ impl Store {
         self.queues.get(number).map(Arc::as_ref).ok_or(StoreError::Closed)
     }
 
-    /// Stores all that was submitted, syncs, and takes no more.
+    /// Accepts no more requests, stores those that were accepted, and syncs.
     pub async fn close(&self) -> Result<(), StoreError> {
         if self.is_closed() {
             return Err(StoreError::Closed);
         }
         self.stop();
         for stopped in self.stopped.lock().await.drain(..) {
-            // It ends with an error, because its sender is dropped without a word.
+            // Its sender is dropped without a message, so this is always an error.
             let _ = stopped.await;
         }
         if !self.shared.engine.is_writable() {
@@ -280,7 +281,7 @@ impl Store {
         self.stored_profile(company, id).await
     }
 
-    /// The profile that this identifier leads to.
+    /// The profile that holds this identifier.
     pub async fn find(
         &self,
         company: &CompanyId,
@@ -289,9 +290,9 @@ impl Store {
         self.follow(company, &key::identifier(company, identifier)).await
     }
 
-    /// What happened to this person, newest first: to the profile with this id, or
-    /// the one it was merged into, and to all that were merged into that.
-    /// At most [`limits::HISTORY_PAGE`] outcomes, all of them on the medium.
+    /// The outcomes about the profile with this id, or about the profile that it was merged into,
+    /// and about all profiles that were merged into that. Newest first, at most
+    /// [`limits::HISTORY_PAGE`] outcomes, all of them on disk.
     pub async fn history(
         &self,
         company: &CompanyId,
@@ -303,7 +304,7 @@ impl Store {
         self.history_from(company, &profile, from, limit).await.map(Some)
     }
 
-    /// The page of the history of this profile that begins there.
+    /// The page of the history of this profile that begins at a cursor.
     pub async fn history_from(
         &self,
         company: &CompanyId,
@@ -321,9 +322,9 @@ impl Store {
         Ok(outcomes::newest_outcome(self.shared.engine.as_ref(), company).await?.sequence)
     }
 
-    /// The outcomes after the one of this number, oldest first, as far as they are
-    /// on the medium: no crash takes back what was shown. Their numbers follow one
-    /// another without a gap; where one is missing, what lay between was pruned.
+    /// The outcomes after the one of this number, oldest first, as far as they are on disk, so that
+    /// no crash removes an outcome that was shown. The numbers have no gaps, except where outcomes
+    /// were pruned.
     pub async fn outcomes(
         &self,
         company: &CompanyId,
@@ -336,10 +337,9 @@ impl Store {
         Ok(outcomes.into_iter().take_while(lasting).collect())
     }
 
-    /// One page of a company's profiles, in an order. At most
-    /// [`limits::LIST_PAGE`] of them. A page may come back short, even empty, and
-    /// have a next one: following that to its end gives every profile that did not
-    /// change meanwhile once.
+    /// One page of a company's profiles, in an order. At most [`limits::LIST_PAGE`] of them. A page
+    /// may be short, even empty, and still have a next one. All pages together list every profile
+    /// that did not change meanwhile once.
     pub async fn list(&self, listing: &Listing) -> Result<ProfilePage, EngineError> {
         listing::read(self.shared.engine.as_ref(), listing).await
     }

@@ -1,8 +1,10 @@
-//! The house rules that a compiler does not see, and the documents that must say
-//! what the code does.
+//! The rules of the project that the compiler does not check, and the documents that describe the
+//! code.
 
+mod architecture;
 mod imports;
 mod limits;
+mod manifests;
 mod types;
 mod words;
 
@@ -28,7 +30,7 @@ fn is_in(path: &Path, directories: &[&str]) -> bool {
     directories.iter().any(|directory| within.starts_with(directory))
 }
 
-/// Every Rust file of the workspace, and what it says.
+/// Every Rust file of the workspace, and its text.
 fn sources() -> Vec<(PathBuf, String)> {
     let is_source =
         |path: &Path| ["crates", "benches", "fuzz"].iter().any(|top| is_in(path, &[top]));
@@ -48,23 +50,48 @@ fn texts(extensions: &[&str]) -> Vec<(PathBuf, String)> {
     files.into_iter().map(read).collect()
 }
 
+/// The extension of a script that has none.
+const SCRIPT: &str = "";
+
 fn gather(directory: &Path, extensions: &[&str], files: &mut Vec<PathBuf>) {
-    /// Directories of built and fetched files.
-    const SKIPPED: [&str; 4] = ["target", "node_modules", "corpus", "artifacts"];
+    /// Directories of built and fetched files, and of data.
+    const SKIPPED: [&str; 6] =
+        ["target", "node_modules", "corpus", "artifacts", "seeds", "__pycache__"];
     let Ok(entries) = fs::read_dir(directory) else { return };
     for entry in entries {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
-        if path.is_dir() && !SKIPPED.contains(&name) && !name.starts_with('.') {
+        let is_hidden = name.starts_with('.') && name != ".ci";
+        if path.is_dir() && !SKIPPED.contains(&name) && !is_hidden {
             gather(&path, extensions, files);
-        } else if path.is_file()
-            && path
-                .extension()
-                .is_some_and(|found| extensions.iter().any(|extension| found == *extension))
-        {
+        } else if path.is_file() && !is_hidden && extensions.contains(&extension(&path)) {
             files.push(path);
         }
     }
+}
+
+/// The extension of a file that is written by hand and is text. Other files have `"none"`.
+fn extension(path: &Path) -> &str {
+    let is_script = || {
+        let is_of_ci = path.parent().is_some_and(|directory| directory.ends_with(".ci"));
+        is_of_ci || fs::read(path).is_ok_and(|bytes| bytes.starts_with(b"#!"))
+    };
+    match path.extension() {
+        Some(extension) => extension.to_str().unwrap_or("none"),
+        None if is_script() => SCRIPT,
+        None => "none",
+    }
+}
+
+/// The types with a `Display` in the sources below a directory.
+pub(crate) fn displayed_types(directory: &str) -> Vec<String> {
+    let files = sources().into_iter().filter(|(path, _)| is_in(path, &[directory]));
+    let of_file = |(_, text): (PathBuf, String)| {
+        let implementations = text.split("Display for ").skip(1);
+        let names = implementations.filter_map(|after| after.split([' ', '<', '{']).next());
+        names.map(str::to_owned).collect::<Vec<_>>()
+    };
+    files.flat_map(of_file).collect()
 }
 
 /// Fails with all that is wrong.
@@ -153,81 +180,6 @@ fn functions_are_measured_from_their_name_to_their_brace() {
     let measured = functions(text);
     let expected = [("one".to_owned(), 1, 3), ("two".to_owned(), 6, 5)];
     assert_eq!(measured, expected);
-}
-
-/// What a crate of this workspace depends on, itself as written in its manifest.
-fn dependencies(manifest: &str) -> Vec<String> {
-    let text = fs::read_to_string(root().join(manifest)).unwrap();
-    let section = text.split("\n[dependencies]\n").nth(1).unwrap_or("");
-    let section = section.split("\n[").next().unwrap();
-    let name = |line: &str| line.split(['.', ' ', '=']).next().unwrap().to_owned();
-    section.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(name).collect()
-}
-
-#[test]
-fn crates_depend_on_one_another_in_one_direction() {
-    let ours = |name: &str| {
-        let mut ours = dependencies(&format!("crates/{name}/Cargo.toml"));
-        ours.retain(|name| name == "gateway" || name.starts_with("profile-"));
-        ours.sort();
-        ours
-    };
-    assert!(ours("profile-protocol").is_empty() && ours("profile-engine").is_empty());
-    assert_eq!(ours("profile-store"), ["profile-engine", "profile-protocol"]);
-    assert_eq!(ours("profile-store-suite"), ["profile-protocol", "profile-store"]);
-    assert_eq!(ours("gateway"), ["profile-protocol", "profile-store"]);
-}
-
-#[test]
-fn the_protocol_crate_needs_neither_a_system_nor_a_runtime() {
-    let dependencies = dependencies("crates/profile-protocol/Cargo.toml");
-    for absent in ["actix-web", "getrandom", "sled", "tokio", "tracing"] {
-        assert!(!dependencies.iter().any(|name| name == absent), "{absent}");
-    }
-}
-
-#[test]
-fn only_the_embedded_engine_names_its_database() {
-    let engine = Path::new("crates/profile-engine/src/sled.rs");
-    // `self::sled::` is the module itself.
-    let named = |path: &Path, text: &str| {
-        let within = path.strip_prefix(root()).unwrap();
-        let product = within.starts_with("crates") && within.iter().any(|part| part == "src");
-        product && within != engine && text.replace("self::sled::", "").contains("sled::")
-    };
-    let found = sources().into_iter().filter(|(path, text)| named(path, text));
-    assert_none(&found.map(|(path, _)| path.display().to_string()).collect::<Vec<_>>());
-    let depends = |crate_name: &str| {
-        dependencies(&format!("crates/{crate_name}/Cargo.toml")).iter().any(|name| name == "sled")
-    };
-    let others = ["gateway", "profile-protocol", "profile-store", "profile-store-suite"];
-    assert!(depends("profile-engine") && !others.into_iter().any(depends));
-}
-
-/// The manifests of all crates of this repository.
-fn manifests() -> Vec<(PathBuf, String)> {
-    let crates = fs::read_dir(root().join("crates")).unwrap().map(|entry| entry.unwrap().path());
-    let all = crates.chain(["benches", "fuzz"].map(|name| root().join(name)));
-    let read = |directory: PathBuf| {
-        let path = directory.join("Cargo.toml");
-        let text = fs::read_to_string(&path).unwrap();
-        (path, text)
-    };
-    all.map(read).collect()
-}
-
-#[test]
-fn unsafe_code_is_forbidden_in_every_crate() {
-    let workspace = fs::read_to_string(root().join("Cargo.toml")).unwrap();
-    assert!(workspace.contains("[workspace.lints.rust]\nunsafe_code = \"forbid\"\n"));
-    let forbids = |text: &str| {
-        text.contains("\n[lints]\nworkspace = true\n")
-            || text.contains("\n[lints.rust]\nunsafe_code = \"forbid\"\n")
-    };
-    let manifests = manifests();
-    assert!(manifests.len() >= 5, "the crates are looked for where they are not");
-    let open = manifests.iter().filter(|(_, text)| !forbids(text));
-    assert_none(&open.map(|(path, _)| path.display().to_string()).collect::<Vec<_>>());
 }
 
 #[test]

@@ -16,8 +16,9 @@ impl Core {
         drop(running);
     }
 
-    /// Puts the changes of a memtable into the table, in the order of their keys, and then drops the
-    /// memtable and its file of the journal. Returns early, with nothing dropped, if told to stop.
+    /// Puts the changes of a memtable into the table, in the order of their keys, and then drops
+    /// the memtable and its file of the journal. Returns early, with nothing dropped, if told to
+    /// stop.
     pub(super) fn checkpoint(
         &self,
         Closed { generation, memtable }: &Closed,

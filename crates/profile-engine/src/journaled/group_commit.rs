@@ -6,8 +6,8 @@
 //! ends. Then every commit that the sync covered returns, and one of the rest leads the next sync.
 //!
 //! At most one sync runs at a time. This is necessary for correctness: the kernel reports a failed
-//! write-back to one `fdatasync` only, so a sync that runs beside a failing one may succeed although
-//! data are lost.
+//! write-back to one `fdatasync` only, so a sync that runs beside a failing one may succeed
+//! although data are lost.
 
 use std::sync::{Arc, PoisonError};
 

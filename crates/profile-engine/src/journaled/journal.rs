@@ -2,9 +2,9 @@
 //!
 //! There is one file for each generation of changes, which is named by the number of the
 //! generation. A file is a sequence of records, one for each batch; docs/STORAGE.md describes their
-//! bytes. A memtable holds the changes of one generation. Once its changes are in the table, a later
-//! generation overwrites its file, because a sync is much faster where a file does not grow: the
-//! file system has no metadata to write.
+//! bytes. A memtable holds the changes of one generation. Once its changes are in the table, a
+//! later generation overwrites its file, because a sync is much faster where a file does not grow:
+//! the file system has no metadata to write.
 
 #[cfg(test)]
 #[cfg(not(feature = "model-check"))]
@@ -278,9 +278,9 @@ struct Whole {
     bytes: usize,
 }
 
-/// Reads the batches in a file of the journal. Records that were being written when the process ended
-/// may be torn. They are left out, since their commits were not confirmed. A torn record elsewhere is
-/// damage.
+/// Reads the batches in a file of the journal. Records that were being written when the process
+/// ended may be torn. They are left out, since their commits were not confirmed. A torn record
+/// elsewhere is damage.
 fn read(
     bytes: &[u8],
     generation: u64,

@@ -41,8 +41,8 @@ impl Memtable {
         }
     }
 
-    /// The first changes of a range, until there are as many values as `scan` asks for, or this many
-    /// removals beside them.
+    /// The first changes of a range, until there are as many values as `scan` asks for, or this
+    /// many removals beside them.
     pub(super) fn chunk(
         &self,
         (start, end): &(Bound<Key>, Bound<Key>),

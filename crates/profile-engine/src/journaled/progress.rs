@@ -149,8 +149,8 @@ impl CheckpointProgress {
         self.changed.notify_all();
     }
 
-    /// Tells the checkpointer to end, and waits for it. Returns whether it has ended within the stall
-    /// limit.
+    /// Tells the checkpointer to end, and waits for it. Returns whether it has ended within the
+    /// stall limit.
     pub(super) fn stop(&self) -> bool {
         let mut state = self.state();
         state.is_stopping = true;

@@ -11,8 +11,8 @@ use crate::sync::Mutex as ScheduledMutex;
 
 /// A disk that loses, in a crash, everything that was not synced.
 ///
-/// After a sync that failed, later syncs of the file succeed but make nothing durable, which is what
-/// a kernel may do.
+/// After a sync that failed, later syncs of the file succeed but make nothing durable, which is
+/// what a kernel may do.
 #[derive(Clone)]
 pub(super) struct SimulatedDisk(Arc<SharedDisk>);
 

@@ -1,5 +1,5 @@
-//! What a table with a journal before it promises, tested above a table that can be crashed, made to
-//! fail, and stopped.
+//! What a table with a journal before it promises, tested above a table that can be crashed, made
+//! to fail, and stopped.
 
 mod back_pressure;
 mod crashes;

@@ -69,7 +69,7 @@ fn found(engines: &Engines, damage: impl FnOnce(&StoreHarness) -> Vec<Write>) ->
         for (number, id) in harness.created.iter().enumerate() {
             *fault = fault.replace(&id.to_string(), &format!("#{number}"));
         }
-        *fault = fault.replace(&NO_PROFILE.to_string(), "#nobody");
+        *fault = fault.replace(&NO_PROFILE.to_string(), "#none");
         for value in ["customer", "ann", "Ann", "bob", "example", "500555", "tablet", "Bonn"] {
             assert!(!fault.contains(value), "{fault}");
         }
@@ -108,7 +108,7 @@ pub fn an_identifier_that_leads_to_no_profile_is_reported(engines: &Engines) {
     assert_eq!(
         faults,
         [
-            "company DEMO01: profile #nobody: an email refers to it, but it does not exist",
+            "company DEMO01: profile #none: an email refers to it, but it does not exist",
             "company DEMO01: profile #0: its email refers to another profile",
         ]
     );
@@ -139,7 +139,7 @@ pub fn an_alias_of_a_missing_profile_is_reported(engines: &Engines) {
     assert_eq!(
         faults,
         [
-            "company DEMO01: profile #nobody: the alias #1 refers to it, but it does not exist",
+            "company DEMO01: profile #none: the alias #1 refers to it, but it does not exist",
             "company DEMO01: profile #0: the alias #1 refers to another profile",
         ]
     );
@@ -174,8 +174,8 @@ pub fn an_alias_of_a_profile_that_did_not_absorb_it_is_reported(engines: &Engine
     assert_eq!(
         faults,
         [
-            "company DEMO01: profile #0: the alias #nobody refers to it, but it did not absorb it",
-            "company DEMO01: profile #nobody: was absorbed, but has no merge record",
+            "company DEMO01: profile #0: the alias #none refers to it, but it did not absorb it",
+            "company DEMO01: profile #none: was absorbed, but has no merge record",
         ]
     );
 }
@@ -241,7 +241,8 @@ pub fn a_stale_index_entry_is_reported(engines: &Engines) {
         ]
     );
     let faults = found(engines, |_| vec![write(key(b'n', &bytes(NO_PROFILE)), b"")]);
-    let fault = "company DEMO01: profile #nobody: an entry without email refers to it, but it does not exist";
+    let fault =
+        "company DEMO01: profile #none: an entry without email refers to it, but it does not exist";
     assert_eq!(faults, [fault]);
     let faults = found(engines, |harness| {
         let updated = harness.profile(0).updated.millis();

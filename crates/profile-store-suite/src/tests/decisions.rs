@@ -1,5 +1,6 @@
 //! Decisions: the profiles before, the request, the decision, and the profiles after. The notation
-//! is that of [`notation`](crate::notation). Profiles are in the order of their creation, separated by `|`.
+//! is that of [`notation`](crate::notation). Profiles are in the order of their creation, separated
+//! by `|`.
 
 use profile_store::Rules;
 

@@ -1,4 +1,5 @@
-//! Deletion: nothing of a deleted profile is left, and its identifiers can be attached to a new one.
+//! Deletion: nothing of a deleted profile is left, and its identifiers can be attached to a new
+//! one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -184,8 +185,8 @@ fn steps() -> impl Strategy<Value = Vec<DeletionStep>> {
     })
 }
 
-/// The values that requests gave to each profile, by number, without those that a merge brought: so a
-/// value has one profile, whether merges are undone or not.
+/// The values that requests gave to each profile, by number, without those that a merge brought: so
+/// a value has one profile, whether merges are undone or not.
 #[derive(Default)]
 struct Said {
     of: BTreeMap<usize, BTreeSet<String>>,

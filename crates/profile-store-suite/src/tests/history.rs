@@ -58,8 +58,8 @@ pub fn a_history_is_read_page_by_page_without_gap_or_repeat(engines: &Engines) {
 
 pub fn an_unknown_profile_has_no_history(engines: &Engines) {
     let harness = interwoven(engines);
-    let nobody = profile_protocol::ProfileId::from_bits(7);
-    assert_eq!(wait(harness.store.history(&harness.company, nobody, 10)).unwrap(), None);
+    let unknown = profile_protocol::ProfileId::from_bits(7);
+    assert_eq!(wait(harness.store.history(&harness.company, unknown, 10)).unwrap(), None);
 }
 
 pub fn a_consumer_follows_all_outcomes_without_gap_or_repeat(engines: &Engines) {

@@ -265,14 +265,14 @@ pub fn requests_of_one_batch_are_decided_as_if_one_by_one(engines: &Engines) {
 pub fn without_refused_claims_identifiers_named_together_are_one_profile(engines: &Engines) {
     engines.check(without_conflict::sequences(), |sequence| {
         let mut harness = StoreHarness::with_rules(engines, Rules::default());
-        let mut turned_away = false;
+        let mut has_refused_claims = false;
         for named in &sequence {
             let outcome = harness.send_request(&without_conflict::written(named, false));
-            turned_away |= outcome.claims.iter().any(|claim| {
+            has_refused_claims |= outcome.claims.iter().any(|claim| {
                 matches!(claim.result, ClaimResult::Refused(_) | ClaimResult::Ignored(_))
             });
         }
-        if !turned_away {
+        if !has_refused_claims {
             let expected = without_conflict::components(&sequence, false);
             prop_assert_eq!(without_conflict::partition(&harness), expected);
         }

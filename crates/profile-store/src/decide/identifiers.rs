@@ -16,8 +16,8 @@ pub(super) fn update_identifiers(
 ) -> Vec<ClaimOutcome> {
     let Submission { claims, rules, intent, .. } = submission;
     let removed = clear(identifiers, submission);
-    // A primary address that is replaced may be claimed as a secondary one, so that the primary
-    // address is settled before the secondary ones.
+    // A primary address that is replaced may be claimed as a secondary one, so the primary address
+    // is decided before the secondary ones.
     match intent {
         Intent::Update(_) => promote(identifiers, claims, results),
         Intent::Upsert | Intent::Import | Intent::Create => {}

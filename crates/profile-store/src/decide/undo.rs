@@ -1,4 +1,4 @@
-//! What is asked and answered when a merge is undone.
+//! Undoing a merge: the command and its result.
 
 use std::sync::Arc;
 
@@ -6,31 +6,31 @@ use profile_protocol::{ChangedAttribute, CompanyId, IdentifierKind, ProfileId, R
 
 use crate::{Outcome, Profile, Rules};
 
-/// A merge that is to be undone.
+/// The command to undo a merge.
 #[derive(Clone, Debug)]
 pub struct Undo {
-    /// Whose profiles it concerns.
+    /// The company whose profiles the command concerns.
     pub company: CompanyId,
     /// The profile that was merged into another.
     pub absorbed: ProfileId,
     /// The company's rules.
     pub rules: Arc<Rules>,
-    /// The revision at which this is asked.
+    /// The API revision of the request.
     pub revision: Revision,
 }
 
 /// A merge that was undone.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Unmerged {
-    /// What became of it, as recorded.
+    /// The outcome that records the undo.
     pub outcome: Outcome,
-    /// The profile the other had been merged into.
+    /// The profile that the other one had been merged into.
     pub survivor: Profile,
-    /// The profile that lives again.
+    /// The restored profile.
     pub restored: Profile,
-    /// Attributes that the survivor had from the restored profile and that were
-    /// written again since: they stay with the survivor.
+    /// The attributes that the survivor had from the restored profile and that were written again
+    /// since. They stay with the survivor.
     pub kept: Vec<ChangedAttribute>,
-    /// Identifiers of the restored profile that lead to somebody else by now.
+    /// The kinds of the restored profile's identifiers that belong to another profile now.
     pub lost: Vec<IdentifierKind>,
 }

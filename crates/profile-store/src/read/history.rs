@@ -1,8 +1,7 @@
 //! Histories: what happened to one person, newest first.
 //!
-//! An outcome names the newest earlier outcomes about its survivor and about every
-//! profile it absorbed, so a person's history is read by following these, and costs
-//! nothing to keep.
+//! An outcome names the newest earlier outcomes about its survivor and about each profile that the
+//! survivor absorbed. A history is read by following these numbers, so no index of it is kept.
 
 use std::collections::BinaryHeap;
 
@@ -20,16 +19,15 @@ use crate::{
 pub struct History {
     /// Outcomes, newest first.
     pub outcomes: Vec<Outcome>,
-    /// Where the next page begins; nothing if this is the last. What was pruned is
-    /// not there.
+    /// Where the next page begins, unless this is the last. Pruned outcomes are omitted.
     pub next: Option<HistoryCursor>,
 }
 
 /// Where a page of a person's history begins.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct HistoryCursor {
-    /// The numbers of the outcomes still to be followed, greatest first. A person
-    /// has one for each profile they turned out to be, at most.
+    /// The numbers of the outcomes that the next page begins with, greatest first: at most one for
+    /// each profile that was merged into this one, and one for the profile itself.
     pub sequences: Vec<u64>,
 }
 
@@ -45,7 +43,7 @@ pub(crate) async fn read(
     let mut outcomes = Vec::new();
     while outcomes.len() < limit {
         let Some(sequence) = ahead.pop() else { break };
-        // Two profiles that shared a past name it twice.
+        // Two profiles with a common earlier outcome both name it.
         if ahead.peek() == Some(&sequence) {
             continue;
         }
@@ -63,9 +61,8 @@ pub(crate) async fn read(
     Ok(History { outcomes, next })
 }
 
-/// The earlier outcomes that this one names, as far as they are about this person.
-/// Where it is about several profiles, some of them may be somebody else's by now,
-/// because a merge was undone.
+/// The earlier outcomes that this one names, as far as they concern the profile. An outcome about
+/// several profiles may name some that belong to another person since a merge was undone.
 fn earlier<'o>(outcome: &'o Outcome, of: &'o Profile) -> impl Iterator<Item = u64> + 'o {
     let mut parts: Vec<ProfileId> = outcome.survivor.into_iter().collect();
     for claim in &outcome.claims {
@@ -75,10 +72,10 @@ fn earlier<'o>(outcome: &'o Outcome, of: &'o Profile) -> impl Iterator<Item = u6
             parts.push(id);
         }
     }
-    let told_apart = parts.len() == outcome.previous.len();
+    let names_each_profile = parts.len() == outcome.previous.len();
     let theirs = move |place: usize| {
         let part = parts.get(place);
-        !told_apart || part.is_some_and(|id| *id == of.id || of.absorbed.contains(id))
+        !names_each_profile || part.is_some_and(|id| *id == of.id || of.absorbed.contains(id))
     };
     let places = outcome.previous.iter().copied().enumerate();
     places.filter(move |(place, _)| theirs(*place)).map(|(_, sequence)| sequence)

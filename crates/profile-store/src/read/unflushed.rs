@@ -1,8 +1,7 @@
 //! Outcomes that are applied and not on disk yet.
 //!
-//! A crash may take such an outcome back, and its number is then given out again. A reader who had
-//! seen it would miss the one that takes its place, so it is shown to no reader before it is on
-//! disk.
+//! A crash may undo such an outcome, and its number is then used again. A reader that had seen the
+//! first outcome would miss the second one, so no reader sees an outcome before it is on disk.
 
 use std::{
     collections::HashMap,

@@ -1,4 +1,4 @@
-//! Bulk imports, kept and read.
+//! The records of bulk imports.
 
 use profile_protocol::{CompanyId, ProfileId};
 
@@ -13,15 +13,15 @@ use crate::{
 };
 
 impl Store {
-    /// Keeps the record of a bulk import, in place of what was kept of it before.
-    /// Of more than [`limits::IMPORTS`] of a company the oldest leaves. Waits for room
-    /// in the queue: what it tells of is stored already.
+    /// Stores the record of a bulk import, in place of its earlier record. If a company then has
+    /// more than [`limits::IMPORTS`], the oldest is removed. Waits for space in the queue, because
+    /// the profiles that the record lists are stored already.
     pub async fn keep_import(&self, company: CompanyId, job: ImportJob) -> Result<(), StoreError> {
         let job = Box::new(job);
         self.wait_and_ask(|ticket| Job::KeepImport(company, job, ticket)).await
     }
 
-    /// How far a bulk import got.
+    /// The progress of a bulk import.
     pub async fn import_job(
         &self,
         company: &CompanyId,
@@ -31,7 +31,7 @@ impl Store {
         Ok(value.map(|value| record::decode_import(id, &value)).transpose()?)
     }
 
-    /// What came of a bulk import.
+    /// The results of a bulk import: its profiles and errors.
     pub async fn import_job_body(
         &self,
         company: &CompanyId,
@@ -41,8 +41,8 @@ impl Store {
         Ok(value.map(|value| record::decode_import_body(&value)).transpose()?)
     }
 
-    /// Bulk imports by age, from the one after `from` in that order, or from the
-    /// first. At most [`limits::IMPORTS`].
+    /// The bulk imports of a company by age, beginning after `from`, or with the first. At most
+    /// [`limits::IMPORTS`].
     pub async fn import_jobs(
         &self,
         company: &CompanyId,
@@ -59,7 +59,7 @@ impl Store {
         let entries = self.shared.engine.scan(scan).await?;
         let heads = entries.iter().map(|(key, value)| match key::parse(key) {
             Some(ParsedKey::Import(_, id)) => Ok(record::decode_import(id, value)?),
-            _ => Err(EngineError::Damaged("a key that is no import's".to_owned())),
+            _ => Err(EngineError::Damaged("a key that belongs to no bulk import".to_owned())),
         });
         heads.collect()
     }

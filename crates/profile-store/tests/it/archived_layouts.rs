@@ -1,10 +1,10 @@
-//! Data directories that the release with layout 5 wrote, with every kind of record and key, open and
-//! show what that release showed.
+//! Data directories that the release with layout 5 wrote, with every kind of record and key, open
+//! and show what that release showed.
 //!
 //! `tests/golden/layout-5-archives` holds them: `clean` was closed and is all in sled, `killed` was
 //! aborted with much of it in the journal only, `empty` holds no company. `expected.txt` is what
-//! [`dump`](crate::store_dump) wrote over that release, and `expected-after-undo.txt` the same after
-//! every merge was undone.
+//! [`dump`](crate::store_dump) wrote over that release, and `expected-after-undo.txt` the same
+//! after every merge was undone.
 
 use std::{
     fs,

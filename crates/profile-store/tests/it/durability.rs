@@ -137,7 +137,7 @@ fn an_outcome_is_shown_once_no_crash_can_take_it_back() {
 }
 
 #[test]
-fn what_outlived_its_process_is_flushed_before_anybody_reads_it() {
+fn what_outlived_its_process_is_flushed_before_it_is_read() {
     let harness = StoreHarness::new(&Engines::in_memory());
     let again = StoreHarness::over(Arc::clone(&harness.engine) as _);
     assert_eq!(again.engine.syncs(), 1);

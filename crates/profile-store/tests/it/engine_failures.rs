@@ -268,7 +268,7 @@ fn all_who_waited_for_a_failed_batch_are_told() {
 }
 
 #[test]
-fn a_commit_in_doubt_is_answered_as_what_it_turns_out_to_be() {
+fn a_commit_in_doubt_is_answered_as_it_ended() {
     let script = SCRIPT.map(str::to_owned);
     let reference = play(&script, &FaultyEngine::new(usize::MAX, EngineFault::default()));
     for done in [false, true] {

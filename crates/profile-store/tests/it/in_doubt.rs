@@ -1,4 +1,4 @@
-//! Commits that the engine does not confirm: the lane finds out what became of them.
+//! Commits that the engine does not confirm: the lane asks whether they were made.
 
 use std::{
     num::NonZeroU32,
@@ -19,7 +19,7 @@ use profile_store::{
 
 use profile_store_suite::{engines::Engines, harness::StoreHarness, notation::parse_request};
 
-/// What becomes of a commit.
+/// How a commit ends.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum ScriptedEnd {
     Confirmed,
@@ -126,7 +126,7 @@ impl Session for DoubtfulSession {
 }
 
 #[test]
-fn a_request_is_carried_out_once_whatever_becomes_of_the_answer_to_its_commit() {
+fn a_request_is_carried_out_once_however_its_commit_was_answered() {
     use ScriptedEnd::{Confirmed, Lost, Refused, Undone};
     let script = ["e:ann name=Ann", "a:tab", "e:ann a:tab", "x:1 e:bob", "e:ann name=Anna", "x:1"];
     let mut expected = StoreHarness::new(&Engines::in_memory());

@@ -1,5 +1,5 @@
-//! Everything that a store shows of its companies as lines of text, through its public readers only.
-//! A line depends on no name of a type and on no wording of a message.
+//! Everything that a store shows of its companies as lines of text, through its public readers
+//! only. A line depends on no name of a type and on no wording of a message.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,8 @@ use profile_store::{
     SortCursor, SortKey, Span, Store, Timestamp, Unsigned, audit, engine::Order,
 };
 
-/// Profiles in a page of a list, and outcomes in a page of a history: few, so that cursors are used.
+/// Profiles in a page of a list, and outcomes in a page of a history: few, so that cursors are
+/// used.
 const PAGE: usize = 3;
 
 /// Texts longer than this are written as their length and a hash.

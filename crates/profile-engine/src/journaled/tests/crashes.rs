@@ -124,7 +124,8 @@ impl World {
         Ok(())
     }
 
-    /// The contents are those after some batch, and no batch is lost that was promised to be durable.
+    /// The contents are those after some batch, and no batch is lost that was promised to be
+    /// durable.
     fn has_survived(&mut self, engine: &Journaled) -> Result<(), TestCaseError> {
         let contents = contents(engine);
         let survived = self.history[self.promised..].contains(&contents);
