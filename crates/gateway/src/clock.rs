@@ -30,7 +30,8 @@ impl Clock {
     /// Time since 1970-01-01, UTC.
     #[expect(clippy::disallowed_methods, reason = "this is the rim that reads the clock")]
     pub fn unix_time(&self) -> Duration {
-        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+        // A clock that is set before 1970 counts as 1970.
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO)
     }
 
     /// The current date in UTC.

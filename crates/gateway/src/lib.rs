@@ -3,6 +3,9 @@
 //! The library is what the `gateway` program is made of, and what its tests mount:
 //! [`server::routes`] is the URL table.
 
+// A new variant is decided on wherever the enum is matched.
+#![warn(clippy::wildcard_enum_match_arm)]
+
 pub mod capacity;
 pub mod client;
 pub mod clock;

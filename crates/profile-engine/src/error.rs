@@ -16,7 +16,6 @@ pub enum CommitError {
 
 /// Why an engine could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum EngineError {
     /// Another process has the data open.
     #[error("another process is using this data directory")]

@@ -39,6 +39,9 @@
 //!
 //! Keys are compared byte by byte. A collation of a database that orders them otherwise is wrong.
 
+// A new variant is decided on wherever the enum is matched.
+#![warn(clippy::wildcard_enum_match_arm)]
+
 mod blocking;
 mod engine;
 mod entry;

@@ -209,14 +209,14 @@ impl fmt::Debug for SledEngine {
 }
 
 fn opening(error: sled::Error) -> EngineError {
-    match error {
-        // sled reports a lock that is taken as an error of this kind, with the system's message in
-        // its text.
-        sled::Error::Io(error) if error.to_string().contains("could not acquire lock") => {
-            EngineError::InUse
-        }
-        error => failed(error),
+    // sled reports a lock that is taken as an error of this kind, with the system's message in its
+    // text.
+    if let sled::Error::Io(error) = &error
+        && error.to_string().contains("could not acquire lock")
+    {
+        return EngineError::InUse;
     }
+    failed(error)
 }
 
 fn failed(error: sled::Error) -> EngineError {

@@ -5,6 +5,8 @@
 //! describes the answers in words, [`model`] is the rules of identity written a second time, and
 //! [`gated_engine`] and [`faulty_engine`] delay and break what an engine does.
 
+// A new variant is decided on wherever the enum is matched.
+#![warn(clippy::wildcard_enum_match_arm)]
 #![allow(
     missing_docs,
     clippy::unwrap_used,

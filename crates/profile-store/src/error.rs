@@ -4,7 +4,6 @@ use crate::{PropertiesTooLarge, Rejected};
 
 /// Why a request was not stored.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
 pub enum StoreError {
     /// What is asked cannot be done to the profiles there are.
     #[error(transparent)]

@@ -77,6 +77,7 @@ impl IdGenerator for SystemIdGenerator {
     #[expect(clippy::disallowed_methods, reason = "this is the rim that reads the clock")]
     fn now(&self) -> Timestamp {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        // A clock that is set before 1970 counts as 1970.
         let millis = since.map_or(0, |since| since.as_millis());
         Timestamp::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
     }

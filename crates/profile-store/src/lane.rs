@@ -217,8 +217,8 @@ pub(crate) fn unreadable(error: &EngineError) -> StoreError {
     let cause = error.source().map(tracing::field::display);
     tracing::error!(%error, cause, "stored data could not be read");
     match error {
-        // To ask again would not help.
+        // A retry would not help.
         EngineError::Damaged(_) => StoreError::Damaged,
-        _ => StoreError::Unavailable,
+        EngineError::InUse | EngineError::Io(_) | EngineError::Poisoned => StoreError::Unavailable,
     }
 }

@@ -7,6 +7,9 @@
 //!
 //! This crate contains no HTTP and no rate limits.
 
+// A new variant is decided on wherever the enum is matched.
+#![warn(clippy::wildcard_enum_match_arm)]
+
 pub use profile_engine as engine;
 pub mod limits;
 

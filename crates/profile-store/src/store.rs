@@ -71,7 +71,6 @@ pub struct Background {
 
 /// Why a store could not be opened.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum OpenError {
     /// The engine failed.
     #[error(transparent)]

@@ -92,16 +92,16 @@ impl ListQuery {
     }
 
     fn created(&self) -> Span {
-        self.span(|condition| match condition {
-            Condition::Created(bound) => Some(*bound),
-            _ => None,
+        self.span(|condition| {
+            let Condition::Created(bound) = condition else { return None };
+            Some(*bound)
         })
     }
 
     fn updated(&self) -> Span {
-        self.span(|condition| match condition {
-            Condition::Updated(bound) => Some(*bound),
-            _ => None,
+        self.span(|condition| {
+            let Condition::Updated(bound) = condition else { return None };
+            Some(*bound)
         })
     }
 }
@@ -131,7 +131,11 @@ fn natural_sort(conditions: &[Condition]) -> SortKey {
     let sort = conditions.iter().find_map(|condition| match condition {
         Condition::Created(_) => Some(SortKey::Created),
         Condition::Updated(_) => Some(SortKey::Updated),
-        _ => None,
+        Condition::Id(_)
+        | Condition::Email(_)
+        | Condition::PhoneNumber(_)
+        | Condition::ExternalId(_)
+        | Condition::ExchangeToken(_) => None,
     });
     sort.unwrap_or(SortKey::Id)
 }

@@ -39,10 +39,11 @@ pub(super) async fn history(call: &Call<'_>) -> Result<ApiResponse, Refusal> {
 pub(super) async fn stream(call: &Call<'_>) -> Result<ApiResponse, Refusal> {
     let query = Query::from_call(call, &[PAGE_CURSOR, PAGE_SIZE])?;
     let page = Page::from_query(call, &query)?;
-    let after = match page.place.as_deref().map(numbers_from_position) {
+    let position = page.place.as_deref().map(numbers_from_position);
+    let after = match position.as_ref().map(Option::as_deref) {
         None => 0,
-        Some(Some(numbers)) if numbers.len() == 1 => numbers.first().copied().unwrap_or(0),
-        Some(_) => return Err(Refusal::Cursor),
+        Some(Some([number])) => *number,
+        Some(Some(_) | None) => return Err(Refusal::Cursor),
     };
     let limit = page.size;
     let (mut outcomes, newest) = call

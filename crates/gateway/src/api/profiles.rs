@@ -87,7 +87,11 @@ async fn changed(
 ) -> Result<ApiResponse, Refusal> {
     let status = match outcome.effect {
         Effect::Created => StatusCode::CREATED,
-        _ => StatusCode::OK,
+        Effect::Updated
+        | Effect::Unchanged
+        | Effect::Unidentified
+        | Effect::Unmerged
+        | Effect::Deleted => StatusCode::OK,
     };
     let id = outcome.survivor.ok_or(Refusal::NotFound { what: PROFILE, pointer: "/data" })?;
     let profile = call.profile(id).await?;

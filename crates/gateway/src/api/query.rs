@@ -111,9 +111,9 @@ mod tests {
     const ALLOWED: [&str; 3] = [PAGE_CURSOR, PAGE_SIZE, "sort"];
 
     fn read(text: &str) -> Result<Query<'_>, String> {
-        Query::read(text, &ALLOWED).map_err(|refusal| match refusal {
-            Refusal::Parameter(invalid) => invalid.message,
-            other => format!("{other:?}"),
+        Query::read(text, &ALLOWED).map_err(|refusal| {
+            let Refusal::Parameter(invalid) = refusal else { panic!("{refusal:?}") };
+            invalid.message
         })
     }
 

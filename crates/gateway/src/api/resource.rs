@@ -131,10 +131,8 @@ impl Serialize for LocationObject<'_> {
 
 /// A coordinate as a number, with exactly its digits.
 fn number(field: Field, text: &str) -> Option<&RawValue> {
-    match field {
-        Field::Latitude | Field::Longitude => serde_json::from_str(text).ok(),
-        _ => None,
-    }
+    let is_coordinate = matches!(field, Field::Latitude | Field::Longitude);
+    is_coordinate.then(|| serde_json::from_str(text).ok()).flatten()
 }
 
 struct PropertiesObject<'a>(&'a ProfileAttributes<'a>);

@@ -137,7 +137,9 @@ impl Refusal {
         tracing::error!(%error, "stored data could not be read");
         match error {
             EngineError::Damaged(_) => Refusal::Store(StoreError::Damaged),
-            _ => Refusal::Store(StoreError::Unavailable),
+            EngineError::InUse | EngineError::Io(_) | EngineError::Poisoned => {
+                Refusal::Store(StoreError::Unavailable)
+            }
         }
     }
 
@@ -152,22 +154,25 @@ impl Refusal {
     }
 
     fn first_cause(&self) -> Cause {
-        let first = match self {
-            Refusal::Violations(violations) => violations.iter().next(),
-            _ => None,
-        };
-        first.map_or_else(|| self.cause(), |violation| cause_of(&violation.fault))
+        if let Refusal::Violations(violations) = self
+            && let Some(first) = violations.iter().next()
+        {
+            return cause_of(&first.fault);
+        }
+        self.cause()
     }
 
     /// Seconds until a retry may succeed, if it may.
     pub fn retry_after_seconds(&self) -> Option<u64> {
-        match self {
-            Refusal::Throttled { retry_after_seconds } => Some(*retry_after_seconds),
-            Refusal::Store(StoreError::Overloaded) => Some(1),
-            // A retry does not repair damage.
-            Refusal::Store(StoreError::Damaged) => None,
-            Refusal::Store(_) if self.status().is_server_error() => Some(5),
-            _ => None,
+        if let Refusal::Throttled { retry_after_seconds } = self {
+            return Some(*retry_after_seconds);
+        }
+        let Refusal::Store(error) = self else { return None };
+        match error {
+            StoreError::Overloaded => Some(1),
+            StoreError::Unavailable | StoreError::Poisoned | StoreError::Closed => Some(5),
+            // A retry repairs no damage, and finds the same profiles.
+            StoreError::Damaged | StoreError::Rejected(_) | StoreError::NotMerged => None,
         }
     }
 
@@ -178,32 +183,27 @@ impl Refusal {
 
     /// All errors of the refusal, at least one.
     pub fn entries(&self) -> Vec<ErrorEntry> {
-        match self {
-            Refusal::Violations(violations) => {
-                let entry = |violation: &profile_protocol::Violation| ErrorEntry {
-                    detail: violation.fault.to_string(),
-                    pointer: violation.pointer.clone(),
-                    reason: violation.fault.reason(),
-                    ..entry(cause_of(&violation.fault))
-                };
-                violations.iter().map(entry).collect()
-            }
-            _ => vec![self.entry()],
-        }
+        let Refusal::Violations(violations) = self else { return vec![self.entry()] };
+        let entry = |violation: &profile_protocol::Violation| ErrorEntry {
+            detail: violation.fault.to_string(),
+            pointer: violation.pointer.clone(),
+            reason: violation.fault.reason(),
+            ..entry(cause_of(&violation.fault))
+        };
+        violations.iter().map(entry).collect()
     }
 
     fn entry(&self) -> ErrorEntry {
         let mut entry =
             ErrorEntry { detail: self.detail(), reason: self.reason(), ..entry(self.cause()) };
-        match self {
-            Refusal::Parameter(invalid) => {
-                entry.parameter = Some(Cow::Owned(invalid.name.clone()));
-            }
-            Refusal::NotFound { pointer, .. } => (*pointer).clone_into(&mut entry.pointer),
-            Refusal::Store(StoreError::Rejected(Rejected::Duplicate { id })) => {
-                entry.duplicate_profile_id = Some(*id);
-            }
-            _ => {}
+        if let Refusal::Parameter(invalid) = self {
+            entry.parameter = Some(Cow::Owned(invalid.name.clone()));
+        }
+        if let Refusal::NotFound { pointer, .. } = self {
+            (*pointer).clone_into(&mut entry.pointer);
+        }
+        if let Refusal::Store(StoreError::Rejected(Rejected::Duplicate { id })) = self {
+            entry.duplicate_profile_id = Some(*id);
         }
         entry
     }
@@ -236,7 +236,12 @@ impl Refusal {
             Refusal::Store(StoreError::Rejected(rejected)) => cause_of_rejected(*rejected),
             Refusal::Store(StoreError::Overloaded) => Cause::Overloaded,
             Refusal::Store(StoreError::NotMerged) => Cause::NotMerged,
-            Refusal::Store(_) => Cause::Unavailable,
+            Refusal::Store(
+                StoreError::Unavailable
+                | StoreError::Damaged
+                | StoreError::Poisoned
+                | StoreError::Closed,
+            ) => Cause::Unavailable,
         }
     }
 
@@ -267,15 +272,27 @@ impl Refusal {
             Refusal::RevisionUnavailable(reason @ UnavailableRevision::TooEarly) => {
                 format!("The revision {reason}.")
             }
-            _ => row_of(self.cause()).detail.to_owned(),
+            Refusal::UnknownPath
+            | Refusal::NotAuthenticated
+            | Refusal::AuthenticationFailed
+            | Refusal::Cursor
+            | Refusal::OtherProfile
+            | Refusal::Company(_)
+            | Refusal::Origin
+            | Refusal::RevisionMissing
+            | Refusal::RevisionUnavailable(_)
+            | Refusal::MediaType
+            | Refusal::ContentCoding
+            | Refusal::Unreadable
+            | Refusal::Violations(_)
+            | Refusal::OnlySentinels(_)
+            | Refusal::Store(_) => row_of(self.cause()).detail.to_owned(),
         }
     }
 
     fn reason(&self) -> Option<String> {
-        match self {
-            Refusal::Company(reason) => Some(reason.to_string()),
-            _ => None,
-        }
+        let Refusal::Company(reason) = self else { return None };
+        Some(reason.to_string())
     }
 }
 

@@ -108,10 +108,9 @@ impl<'d> SettingValue<'d> {
         range: &RangeInclusive<u64>,
         report: &mut ProblemReport,
     ) -> Option<u64> {
-        let number = match &self.value {
-            DeValue::Integer(digits) => u64::from_str_radix(digits.as_str(), digits.radix()).ok(),
-            _ => None,
-        };
+        let number = self.value.as_integer();
+        let number =
+            number.and_then(|digits| u64::from_str_radix(digits.as_str(), digits.radix()).ok());
         let number = number.filter(|number| range.contains(number));
         if number.is_none() {
             let (least, most) = (range.start(), range.end());

@@ -33,10 +33,9 @@ fn with_company(rest: &str) -> String {
 
 fn serve(arguments: &[&str]) -> ServeArguments {
     let all = ["gateway", "serve"].iter().chain(arguments);
-    match CommandLine::try_parse_from(all).unwrap().command {
-        GatewayCommand::Serve(arguments) => arguments,
-        other => panic!("not serve but {other:?}"),
-    }
+    let command = CommandLine::try_parse_from(all).unwrap().command;
+    let GatewayCommand::Serve(arguments) = command else { panic!("not serve but {command:?}") };
+    arguments
 }
 
 /// A configuration file that is removed on drop.

@@ -73,7 +73,8 @@ fn gather(directory: &Path, extensions: &[&str], files: &mut Vec<PathBuf>) {
 /// The extension of a file that is written by hand and is text. Other files have `"none"`.
 fn extension(path: &Path) -> &str {
     let is_script = || {
-        let is_of_ci = path.parent().is_some_and(|directory| directory.ends_with(".ci"));
+        let is_of_ci =
+            path.parent().is_some_and(|directory| directory.file_name() == Some(".ci".as_ref()));
         is_of_ci || fs::read(path).is_ok_and(|bytes| bytes.starts_with(b"#!"))
     };
     match path.extension() {

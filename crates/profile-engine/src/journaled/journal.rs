@@ -181,7 +181,7 @@ fn recover(
     let whole = read(&bytes, generation, before, found)?;
     // The bytes that were read may be in memory alone: after a failed sync the system considers
     // them written. So they are written once more before they count.
-    let kept = bytes.get(..whole.bytes).unwrap_or_default();
+    let kept = bytes.get(..whole.bytes).ok_or_else(|| damaged(generation, whole.records))?;
     let write = |file: Arc<dyn DiskFile>| {
         file.write_all_at(kept, 0)?;
         if kept.len() < bytes.len() {

@@ -285,7 +285,7 @@ fn forgets(mut harness: StoreHarness, steps: &[DeletionStep]) {
             }
             DeletionStep::Merge(into, from) => drop(harness.merge(into, from)),
             DeletionStep::Undo(number) if number < harness.created.len() => {
-                drop(harness.undo(number))
+                drop(harness.undo(number));
             }
             DeletionStep::Undo(_) => {}
             DeletionStep::Delete(named) => {

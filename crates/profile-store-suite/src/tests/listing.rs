@@ -258,14 +258,11 @@ pub fn a_span_of_the_sort_key_reads_only_its_entries(engines: &Engines) {
     let harness = crowd(engines);
     let (from, to) = (harness.profile(2_400).created, harness.profile(2_411).created);
     let span = Span { after: Some(from), before: Some(to) };
-    for (sort, order) in [SortKey::Created, SortKey::Updated]
-        .into_iter()
-        .flat_map(|sort| ORDERS.map(|order| (sort, order)))
+    let spans =
+        [(SortKey::Created, span, Span::default()), (SortKey::Updated, Span::default(), span)];
+    for ((sort, created, updated), order) in
+        spans.into_iter().flat_map(|spans| ORDERS.map(|order| (spans, order)))
     {
-        let (created, updated) = match sort {
-            SortKey::Created => (span, Span::default()),
-            _ => (Span::default(), span),
-        };
         let ten = Listing { created, updated, ..listing(&harness, sort, order, 20) };
         let (page, read) = counted(&harness, &ten);
         assert_eq!(page.profiles, sorted(&harness, &ten));

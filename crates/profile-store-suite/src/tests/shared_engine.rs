@@ -299,9 +299,9 @@ impl SharedEngineRun {
 
     /// The absorbed profile of which an outcome undoes the merge, as a request asked for.
     fn restored(&self, company: &CompanyId, outcome: &Outcome) -> ProfileId {
-        let restored = outcome.claims.iter().find_map(|claim| match claim.result {
-            ClaimResult::Restored(id) => Some(id),
-            _ => None,
+        let restored = outcome.claims.iter().find_map(|claim| {
+            let ClaimResult::Restored(id) = claim.result else { return None };
+            Some(id)
         });
         let restored = restored.unwrap();
         let sent = self.sent.iter().any(

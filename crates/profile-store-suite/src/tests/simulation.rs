@@ -226,7 +226,13 @@ impl<S: SimulatedStorage> Simulation<S> {
                 self.lost_answers += 1;
                 self.unconfirmed = Some(request);
             }
-            error => panic!("{error}"),
+            StoreError::Rejected(_)
+            | StoreError::Overloaded
+            | StoreError::NotMerged
+            | StoreError::Unavailable
+            | StoreError::Damaged
+            | StoreError::Poisoned
+            | StoreError::Closed => panic!("{error}"),
         }
     }
 }

@@ -70,10 +70,8 @@ async fn after(
 }
 
 fn last_of(key: &Key) -> Option<u64> {
-    match key::parse(key)? {
-        ParsedKey::Outcomes(_, last) => Some(last),
-        _ => None,
-    }
+    let ParsedKey::Outcomes(_, last) = key::parse(key)? else { return None };
+    Some(last)
 }
 
 fn misplaced() -> EngineError {

@@ -57,9 +57,13 @@ impl Store {
             limit: limit.min(limits::IMPORTS),
         };
         let entries = self.shared.engine.scan(scan).await?;
-        let heads = entries.iter().map(|(key, value)| match key::parse(key) {
-            Some(ParsedKey::Import(_, id)) => Ok(record::decode_import(id, value)?),
-            _ => Err(EngineError::Damaged("a key that belongs to no bulk import".to_owned())),
+        let heads = entries.iter().map(|(key, value)| {
+            let Some(ParsedKey::Import(_, id)) = key::parse(key) else {
+                return Err(EngineError::Damaged(
+                    "a key that belongs to no bulk import".to_owned(),
+                ));
+            };
+            Ok(record::decode_import(id, value)?)
         });
         heads.collect()
     }

@@ -155,14 +155,15 @@ fn attributes(looks_up: bool) -> Value {
     object(Value::Object(members), &[])
 }
 
+/// The fields that are numbers, and how far each may be from zero.
+const COORDINATES: [(Field, i16); 2] = [(Field::Latitude, 90), (Field::Longitude, 180)];
+
 fn location() -> Value {
     let mut members = Map::new();
     for field in Field::ALL.into_iter().filter(|field| field.is_location()) {
-        let schema = match field {
-            Field::Latitude => degrees(90),
-            Field::Longitude => degrees(180),
-            _ => text(limits::TEXT_BYTES),
-        };
+        let coordinate = COORDINATES.iter().find(|(coordinate, _)| *coordinate == field);
+        let schema =
+            coordinate.map_or_else(|| text(limits::TEXT_BYTES), |(_, most)| degrees(*most));
         members.insert(field.name().to_owned(), schema);
     }
     object(Value::Object(members), &[])
