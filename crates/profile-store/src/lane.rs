@@ -7,13 +7,7 @@
 pub(crate) mod job;
 pub(crate) mod queue;
 
-use std::{
-    error::Error,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
-    },
-};
+use std::{error::Error, sync::Arc};
 
 use profile_protocol::CompanyId;
 
@@ -27,6 +21,7 @@ use crate::{
     engine::{BatchId, CommitError, Durability, Engine, EngineError, Place, Session},
     limits,
     read::unflushed::Unflushed,
+    sync::{AtomicU64, AtomicUsize, Ordering},
 };
 
 /// What the lanes, the maintenance and the readers of one store have in common.
@@ -126,10 +121,9 @@ impl Lane {
         let reads = jobs.iter().map(Job::company).zip(batch.bytes_read().iter().copied());
         self.queue.charge(reads.filter(|(_, bytes)| 0 < *bytes));
         let stored = self.decide(&mut batch, jobs);
-        batch
-            .new_outcomes()
-            .for_each(|(company, first)| self.shared.unflushed.note(company, first));
-        let companies: Vec<_> = batch.new_outcomes().map(|(company, _)| company.clone()).collect();
+        let outcomes = batch.new_outcomes().map(|(company, first)| (company.clone(), first));
+        let outcomes: Vec<_> = outcomes.collect();
+        outcomes.iter().for_each(|(company, first)| self.shared.unflushed.note(company, *first));
         let segments = batch.new_segments();
         let writes = batch.into_writes();
         if writes.is_empty() {
@@ -140,12 +134,18 @@ impl Lane {
         let result = session.commit(id, writes, self.shared.durability).await;
         match self.confirm(id, result).await {
             Ok(true) => {
-                self.committed(&companies);
+                self.committed(&outcomes);
                 self.shared.recorded.fetch_add(segments, Ordering::Relaxed);
                 self.shared.batches.fetch_add(u64::from(stored), Ordering::Relaxed);
                 Attempt::Done
             }
-            Ok(false) => Attempt::Again,
+            Ok(false) => {
+                let withdraw = |(company, first): &(CompanyId, u64)| {
+                    self.shared.unflushed.withdraw(company, *first);
+                };
+                outcomes.iter().for_each(withdraw);
+                Attempt::Again
+            }
             Err(error) => Attempt::Failed(error),
         }
     }
@@ -183,9 +183,9 @@ impl Lane {
     }
 
     /// Shows the new outcomes of these companies to readers, if they are on disk.
-    fn committed(&self, companies: &[CompanyId]) {
+    fn committed(&self, outcomes: &[(CompanyId, u64)]) {
         if self.shared.durability == Durability::Flushed {
-            companies.iter().for_each(|company| self.shared.unflushed.clear(company));
+            outcomes.iter().for_each(|(company, _)| self.shared.unflushed.clear(company));
         }
     }
 }

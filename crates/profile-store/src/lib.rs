@@ -25,6 +25,7 @@ mod maintenance;
 mod model;
 mod read;
 mod store;
+mod sync;
 
 pub use decide::{
     claims::{Claims, OnlySentinels},

@@ -22,10 +22,15 @@ pub const CLIENT_PROPERTIES_BYTES: usize = PROPERTIES_BYTES - 12 * 1_024;
 /// Requests of one company that may wait to be committed. At 12,000 commits a second the last of
 /// them waits for less than a tenth of a second; beyond that a quick refusal serves the caller
 /// better than a slow answer.
+#[cfg(not(feature = "model-check"))]
 pub const COMPANY_QUEUE: usize = 1_024;
 
+/// In model checks few requests fill a queue, so that callers wait for space in it.
+#[cfg(feature = "model-check")]
+pub const COMPANY_QUEUE: usize = 2;
+
 /// Requests committed together. In the benchmark of the commit path little is gained beyond 64,
-/// and each request of a batch waits for all of it; the rest is room for slower disks.
+/// and each request of a batch waits for all of it; the rest is a reserve for slower disks.
 pub const BATCH: usize = 256;
 
 /// Claims that the requests of a batch make, unless one alone makes more: four a request, where

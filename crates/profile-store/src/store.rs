@@ -4,14 +4,7 @@ mod explanation_permits;
 mod explanations;
 mod imports;
 
-use std::{
-    fmt,
-    future::Future,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
-    },
-};
+use std::{fmt, future::Future, sync::Arc};
 
 use profile_protocol::{CompanyId, ProfileId};
 use tokio::sync::{Mutex, oneshot, watch};
@@ -35,6 +28,7 @@ use crate::{
         schedule,
     },
     read::{history, listing, outcomes},
+    sync::{AtomicU64, AtomicUsize, Ordering},
 };
 
 /// How a store is to be run.

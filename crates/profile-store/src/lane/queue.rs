@@ -5,14 +5,17 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::PoisonError,
 };
 
 use profile_protocol::CompanyId;
 use tokio::sync::Notify;
 
 use super::job::Job;
-use crate::{StoreError, limits};
+use crate::{
+    StoreError, limits,
+    sync::{Mutex, MutexGuard},
+};
 
 #[derive(Default)]
 pub(crate) struct LaneQueue {

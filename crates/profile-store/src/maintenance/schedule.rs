@@ -1,9 +1,6 @@
 //! What an open store does from time to time: it prunes, and under relaxed durability it syncs.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::{Mutex, watch},
@@ -11,7 +8,7 @@ use tokio::{
 };
 
 use super::prune::Pruner;
-use crate::{engine::Durability, lane::StoreContext, limits};
+use crate::{engine::Durability, lane::StoreContext, limits, sync::Ordering};
 
 const SYNC_EVERY: Duration = Duration::from_millis(limits::RELAXED_FLUSH_MS);
 const PRUNE_EVERY: Duration = Duration::from_millis(limits::PRUNE_EVERY_MS);

@@ -3,12 +3,11 @@
 //! A crash may undo such an outcome, and its number is then used again. A reader that had seen the
 //! first outcome would miss the second one, so no reader sees an outcome before it is on disk.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::HashMap, sync::PoisonError};
 
 use profile_protocol::CompanyId;
+
+use crate::sync::{Mutex, MutexGuard};
 
 /// The number of each company's first outcome that is not on disk. Noted before it is applied and
 /// cleared after it is on disk, so that a reader who reads first and asks then is never told too
@@ -32,6 +31,16 @@ impl Unflushed {
         let mut first = self.first();
         if !first.noted.contains_key(company) {
             first.noted.insert(company.clone(), sequence);
+        }
+    }
+
+    /// Withdraws the note of an outcome that was not committed. Another store may commit an outcome
+    /// of this number, which readers are to see.
+    pub(crate) fn withdraw(&self, company: &CompanyId, sequence: u64) {
+        let mut first = self.first();
+        // An earlier note is about an outcome that was committed.
+        if first.noted.get(company) == Some(&sequence) {
+            first.noted.remove(company);
         }
     }
 
@@ -88,6 +97,19 @@ mod tests {
         assert!(held("B", 1) && !held("C", 1));
         unflushed.clear(&company("A"));
         assert!(!held("A", 3) && held("B", 1));
+    }
+
+    #[test]
+    fn an_outcome_that_was_not_committed_is_withdrawn_and_earlier_ones_are_held() {
+        let unflushed = Unflushed::default();
+        let held = |sequence| unflushed.holds(&company("A"), sequence);
+        unflushed.note(&company("A"), 3);
+        unflushed.withdraw(&company("A"), 3);
+        assert!(!held(3));
+        unflushed.note(&company("A"), 4);
+        unflushed.note(&company("A"), 5);
+        unflushed.withdraw(&company("A"), 5);
+        assert!(held(4) && held(5));
     }
 
     #[test]
