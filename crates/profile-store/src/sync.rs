@@ -10,8 +10,45 @@ pub(crate) use std::sync::{
     atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
+#[cfg(not(feature = "model-check"))]
+pub(crate) use tokio::sync::Notify;
+
+#[cfg(feature = "model-check")]
+pub(crate) use self::scheduled::Notify;
 #[cfg(feature = "model-check")]
 pub(crate) use shuttle::sync::{
     Mutex, MutexGuard,
     atomic::{AtomicU64, AtomicUsize, Ordering},
 };
+
+#[cfg(feature = "model-check")]
+mod scheduled {
+    use shuttle::sync::atomic::{AtomicBool, Ordering};
+    use tokio::sync::futures::Notified;
+
+    /// That of tokio. Another task may run before each operation.
+    #[derive(Default)]
+    pub(crate) struct Notify {
+        notify: tokio::sync::Notify,
+        turn: AtomicBool,
+    }
+
+    impl Notify {
+        fn scheduled(&self) -> &tokio::sync::Notify {
+            self.turn.load(Ordering::SeqCst);
+            &self.notify
+        }
+
+        pub(crate) fn notified(&self) -> Notified<'_> {
+            self.scheduled().notified()
+        }
+
+        pub(crate) fn notify_one(&self) {
+            self.scheduled().notify_one();
+        }
+
+        pub(crate) fn notify_waiters(&self) {
+            self.scheduled().notify_waiters();
+        }
+    }
+}

@@ -7,12 +7,22 @@
 //!
 //!     cargo test -p profile-store --features model-check --test interleavings
 
-use std::{num::NonZeroU32, sync::Arc};
+use std::{
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use profile_protocol::CompanyId;
 use profile_store::{
-    Background, Effect, Engine, Outcome, Store, StoreError, StoreOptions, Submission,
-    engine::MemoryEngine, limits::COMPANY_QUEUE,
+    Background, Durability, Effect, Engine, Outcome, Store, StoreError, StoreOptions, Submission,
+    engine::{
+        BatchId, BoxFuture, CommitError, EngineError, Key, MemoryEngine, Place, Scan, Session,
+        Value, Write,
+    },
+    limits::COMPANY_QUEUE,
 };
 use profile_store_suite::{
     interleaved_engine::InterleavedEngine, notation::parse_request, simulated_ids::SimulatedIds,
@@ -276,16 +286,102 @@ fn callers_that_wait_for_space_are_answered_when_the_store_closes() {
     });
 }
 
+/// An engine that notes which outcomes of the first company its commits have confirmed.
+struct ConfirmingEngine {
+    inner: Arc<InterleavedEngine>,
+    confirmed: Arc<AtomicU64>,
+}
+
+impl Engine for ConfirmingEngine {
+    fn places(&self) -> NonZeroU32 {
+        self.inner.places()
+    }
+
+    fn begin(&self, place: Place) -> BoxFuture<'_, Result<Box<dyn Session>, EngineError>> {
+        Box::pin(async move {
+            let inner = self.inner.begin(place).await?;
+            let confirmed = Arc::clone(&self.confirmed);
+            Ok(Box::new(ConfirmingSession { inner, confirmed }) as Box<dyn Session>)
+        })
+    }
+
+    fn read(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<Vec<Option<Value>>, EngineError>> {
+        self.inner.read(keys)
+    }
+
+    fn scan(&self, scan: Scan) -> BoxFuture<'_, Result<Vec<(Key, Value)>, EngineError>> {
+        self.inner.scan(scan)
+    }
+
+    fn sync(&self) -> BoxFuture<'_, Result<(), EngineError>> {
+        self.inner.sync()
+    }
+
+    fn bytes(&self) -> BoxFuture<'_, Result<u64, EngineError>> {
+        self.inner.bytes()
+    }
+
+    fn is_writable(&self) -> bool {
+        self.inner.is_writable()
+    }
+}
+
+struct ConfirmingSession {
+    inner: Box<dyn Session>,
+    confirmed: Arc<AtomicU64>,
+}
+
+impl Session for ConfirmingSession {
+    fn read(&mut self, keys: Vec<Key>) -> BoxFuture<'_, Result<Vec<Option<Value>>, EngineError>> {
+        self.inner.read(keys)
+    }
+
+    fn scan(&mut self, scan: Scan) -> BoxFuture<'_, Result<Vec<(Key, Value)>, EngineError>> {
+        self.inner.scan(scan)
+    }
+
+    fn is_committed(&mut self, batch: BatchId) -> BoxFuture<'_, Result<bool, EngineError>> {
+        self.inner.is_committed(batch)
+    }
+
+    fn commit(
+        self: Box<Self>,
+        batch: BatchId,
+        writes: Vec<Write>,
+        durability: Durability,
+    ) -> BoxFuture<'static, Result<(), CommitError>> {
+        Box::pin(async move {
+            let newest = writes.iter().filter_map(|write| outcome_number(&write.key)).max();
+            let result = self.inner.commit(batch, writes, durability).await;
+            // A commit in doubt is confirmed by the question about it, in this scenario at once.
+            if !matches!(result, Err(CommitError::Failed(_))) {
+                self.confirmed.fetch_max(newest.unwrap_or(0), Ordering::SeqCst);
+            }
+            result
+        })
+    }
+}
+
+/// The number in the key of a segment of outcomes of the first company.
+fn outcome_number(key: &[u8]) -> Option<u64> {
+    let number = key.strip_prefix(COMPANIES[0].as_bytes())?.strip_prefix(b"\0o")?;
+    Some(u64::from_be_bytes(number.try_into().unwrap()))
+}
+
 #[test]
-fn a_reader_sees_no_outcome_that_a_later_reading_does_not_have() {
+fn a_reader_sees_no_outcome_before_its_commit_has_returned_and_none_disappears() {
     check(|| async {
-        let scheduled = ScheduledStore::open(interleaved(&formatted().await), 0).await;
+        let confirmed = Arc::new(AtomicU64::new(0));
+        let inner = interleaved(&formatted().await);
+        let engine = ConfirmingEngine { inner, confirmed: Arc::clone(&confirmed) };
+        let scheduled = ScheduledStore::open(Arc::new(engine), 0).await;
         let calls: Vec<_> = (0..CALLERS).map(|caller| scheduled.call(caller)).collect();
         let mut seen: Vec<Outcome> = Vec::new();
         for _ in 0..4 {
             yield_now().await;
             let read = scheduled.store.outcomes(&company(COMPANIES[0]), 0, ALL).await.unwrap();
             assert!(read.starts_with(&seen), "{seen:?} {read:?}");
+            assert!(read.len() as u64 <= confirmed.load(Ordering::SeqCst), "{read:?}");
             seen = read;
         }
         answers(calls).await;

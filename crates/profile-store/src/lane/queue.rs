@@ -9,12 +9,11 @@ use std::{
 };
 
 use profile_protocol::CompanyId;
-use tokio::sync::Notify;
 
 use super::job::Job;
 use crate::{
     StoreError, limits,
-    sync::{Mutex, MutexGuard},
+    sync::{Mutex, MutexGuard, Notify},
 };
 
 #[derive(Default)]
