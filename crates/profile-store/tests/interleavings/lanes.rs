@@ -1,11 +1,4 @@
-//! What a store promises, in thousands of orders in which its lanes, callers and readers may run.
-//!
-//! Shuttle runs one task at a time, and chooses the next one at each lock, atomic variable and
-//! operation of the engine. It reports a deadlock, and the schedule that led to a failure. Half of
-//! the schedules are random; half are by probabilistic concurrency testing, which finds bugs that
-//! take a few unlikely switches.
-//!
-//!     cargo test -p profile-store --features model-check --test interleavings
+//! Lanes, callers and readers of a store, and of two stores over one engine.
 
 use std::{
     num::NonZeroU32,
@@ -17,12 +10,8 @@ use std::{
 
 use profile_protocol::CompanyId;
 use profile_store::{
-    Background, Durability, Effect, Engine, Outcome, Store, StoreError, StoreOptions, Submission,
-    engine::{
-        BatchId, BoxFuture, CommitError, EngineError, Key, MemoryEngine, Place, Scan, Session,
-        Value, Write,
-    },
-    limits::COMPANY_QUEUE,
+    Background, Effect, Engine, Outcome, Store, StoreError, StoreOptions, Submission,
+    engine::MemoryEngine, limits::COMPANY_QUEUE,
 };
 use profile_store_suite::{
     interleaved_engine::InterleavedEngine, notation::parse_request, simulated_ids::SimulatedIds,
@@ -34,6 +23,8 @@ use shuttle::{
     scheduler::{PctScheduler, RandomScheduler, Scheduler},
 };
 
+use crate::confirming_engine::ConfirmingEngine;
+
 /// Schedules of each scenario and scheduler.
 const SCHEDULES: usize = 250;
 
@@ -41,7 +32,7 @@ const SCHEDULES: usize = 250;
 const SWITCHES: usize = 3;
 
 /// Companies of different places.
-const COMPANIES: [&str; 2] = ["DEMO01", "DEMO02"];
+pub(crate) const COMPANIES: [&str; 2] = ["DEMO01", "DEMO02"];
 
 const CALLERS: usize = 3;
 
@@ -284,88 +275,6 @@ fn callers_that_wait_for_space_are_answered_when_the_store_closes() {
         }
         scheduled.ended().await;
     });
-}
-
-/// An engine that notes which outcomes of the first company its commits have confirmed.
-struct ConfirmingEngine {
-    inner: Arc<InterleavedEngine>,
-    confirmed: Arc<AtomicU64>,
-}
-
-impl Engine for ConfirmingEngine {
-    fn places(&self) -> NonZeroU32 {
-        self.inner.places()
-    }
-
-    fn begin(&self, place: Place) -> BoxFuture<'_, Result<Box<dyn Session>, EngineError>> {
-        Box::pin(async move {
-            let inner = self.inner.begin(place).await?;
-            let confirmed = Arc::clone(&self.confirmed);
-            Ok(Box::new(ConfirmingSession { inner, confirmed }) as Box<dyn Session>)
-        })
-    }
-
-    fn read(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<Vec<Option<Value>>, EngineError>> {
-        self.inner.read(keys)
-    }
-
-    fn scan(&self, scan: Scan) -> BoxFuture<'_, Result<Vec<(Key, Value)>, EngineError>> {
-        self.inner.scan(scan)
-    }
-
-    fn sync(&self) -> BoxFuture<'_, Result<(), EngineError>> {
-        self.inner.sync()
-    }
-
-    fn bytes(&self) -> BoxFuture<'_, Result<u64, EngineError>> {
-        self.inner.bytes()
-    }
-
-    fn is_writable(&self) -> bool {
-        self.inner.is_writable()
-    }
-}
-
-struct ConfirmingSession {
-    inner: Box<dyn Session>,
-    confirmed: Arc<AtomicU64>,
-}
-
-impl Session for ConfirmingSession {
-    fn read(&mut self, keys: Vec<Key>) -> BoxFuture<'_, Result<Vec<Option<Value>>, EngineError>> {
-        self.inner.read(keys)
-    }
-
-    fn scan(&mut self, scan: Scan) -> BoxFuture<'_, Result<Vec<(Key, Value)>, EngineError>> {
-        self.inner.scan(scan)
-    }
-
-    fn is_committed(&mut self, batch: BatchId) -> BoxFuture<'_, Result<bool, EngineError>> {
-        self.inner.is_committed(batch)
-    }
-
-    fn commit(
-        self: Box<Self>,
-        batch: BatchId,
-        writes: Vec<Write>,
-        durability: Durability,
-    ) -> BoxFuture<'static, Result<(), CommitError>> {
-        Box::pin(async move {
-            let newest = writes.iter().filter_map(|write| outcome_number(&write.key)).max();
-            let result = self.inner.commit(batch, writes, durability).await;
-            // A commit in doubt is confirmed by the question about it, in this scenario at once.
-            if !matches!(result, Err(CommitError::Failed(_))) {
-                self.confirmed.fetch_max(newest.unwrap_or(0), Ordering::SeqCst);
-            }
-            result
-        })
-    }
-}
-
-/// The number in the key of a segment of outcomes of the first company.
-fn outcome_number(key: &[u8]) -> Option<u64> {
-    let number = key.strip_prefix(COMPANIES[0].as_bytes())?.strip_prefix(b"\0o")?;
-    Some(u64::from_be_bytes(number.try_into().unwrap()))
 }
 
 #[test]
