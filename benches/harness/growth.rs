@@ -26,7 +26,7 @@ const START_SECONDS: f64 = 3.0;
 const START_AFTER_KILL_SECONDS: f64 = 10.0;
 
 /// The target for throughput, relative to the first step.
-const THROUGHPUT_LEFT: f64 = 0.7;
+const THROUGHPUT_LEFT: f64 = 0.5;
 
 /// Measures all steps, one after the other on the same data.
 pub(crate) fn measure(

@@ -5,20 +5,23 @@
 //! next. A lone request waits for no other.
 
 pub(crate) mod job;
+mod pace;
 pub(crate) mod queue;
 
-use std::{error::Error, sync::Arc};
+use std::{collections::HashMap, error::Error, sync::Arc};
 
 use profile_protocol::CompanyId;
+use tokio::time::Instant;
 
 use self::{
     job::{IdSource, Job},
+    pace::BatchWork,
     queue::LaneQueue,
 };
 use crate::{
     IdGenerator, StoreError,
     batch::{Batch, Needs},
-    engine::{BatchId, CommitError, Durability, Engine, EngineError, Place, Session},
+    engine::{BatchId, CommitError, Durability, Engine, EngineError, Place, Session, Write},
     limits,
     read::unflushed::Unflushed,
     sync::{AtomicU64, AtomicUsize, Ordering},
@@ -113,30 +116,47 @@ impl Lane {
     }
 
     async fn attempt(&mut self, mut session: Box<dyn Session>, jobs: &mut Vec<Job>) -> Attempt {
+        let began = Instant::now();
         let mut batch = Batch::new(jobs.iter().map(Job::wants));
         if let Err(error) = load(&mut Source::Session(session.as_mut()), &mut batch).await {
             return Attempt::Failed(unreadable(&error));
         }
         self.queue.give_back(jobs.split_off(batch.ready()));
-        let reads = jobs.iter().map(Job::company).zip(batch.bytes_read().iter().copied());
-        self.queue.charge(reads.filter(|(_, bytes)| 0 < *bytes));
+        let read = batch.bytes_read().to_vec();
         let stored = self.decide(&mut batch, jobs);
         let outcomes = batch.new_outcomes().map(|(company, first)| (company.clone(), first));
         let outcomes: Vec<_> = outcomes.collect();
         outcomes.iter().for_each(|(company, first)| self.shared.unflushed.note(company, *first));
         let segments = batch.new_segments();
         let writes = batch.into_writes();
-        if writes.is_empty() {
-            return Attempt::Done;
-        }
+        let written = pace::written(&writes, jobs.len());
+        let attempt = if writes.is_empty() {
+            Attempt::Done
+        } else {
+            let attempt = self.store(session, writes, &outcomes).await;
+            if let Attempt::Done = attempt {
+                self.shared.recorded.fetch_add(segments, Ordering::Relaxed);
+                self.shared.batches.fetch_add(u64::from(stored), Ordering::Relaxed);
+            }
+            attempt
+        };
+        self.queue.charge(&work_of(jobs, &read, &written), began.elapsed());
+        attempt
+    }
+
+    /// Commits what a batch writes. Each of these companies has new outcomes from this number on.
+    async fn store(
+        &mut self,
+        session: Box<dyn Session>,
+        writes: Vec<Write>,
+        outcomes: &[(CompanyId, u64)],
+    ) -> Attempt {
         let id = self.next;
         self.next.number += 1;
         let result = session.commit(id, writes, self.shared.durability).await;
         match self.confirm(id, result).await {
             Ok(true) => {
-                self.committed(&outcomes);
-                self.shared.recorded.fetch_add(segments, Ordering::Relaxed);
-                self.shared.batches.fetch_add(u64::from(stored), Ordering::Relaxed);
+                self.committed(outcomes);
                 Attempt::Done
             }
             Ok(false) => {
@@ -188,6 +208,24 @@ impl Lane {
             outcomes.iter().for_each(|(company, _)| self.shared.unflushed.clear(company));
         }
     }
+}
+
+/// What a batch did for each company: for these jobs it read so many bytes each.
+fn work_of<'j>(
+    jobs: &'j [Job],
+    read: &[usize],
+    written: &HashMap<CompanyId, usize>,
+) -> BatchWork<'j> {
+    let mut work = BatchWork::new();
+    for (job, read) in jobs.iter().zip(read) {
+        work.entry(job.company()).or_default().add(*read, job.is_import_row());
+    }
+    for (company, bytes) in written {
+        if let Some(work) = work.get_mut(company) {
+            work.add_written(*bytes);
+        }
+    }
+    work
 }
 
 /// What a batch reads from: a session, or committed data.

@@ -43,12 +43,39 @@ pub const BATCH_CLAIMS: usize = 4 * BATCH;
 pub const BATCH_BYTES: usize = 4 * 1_024 * 1_024;
 
 /// Profiles that a batch reads at a time, so that [`BATCH_BYTES`] is exceeded by no more than this
-/// many of the largest profiles.
-pub const BATCH_READ: usize = 32;
+/// many of the largest profiles: 2 MB, which also stay in the cache of a processor until they are
+/// decoded.
+pub const BATCH_READ: usize = 8;
 
 /// Bytes of profiles that a company's requests may read in one turn of a lane. A company that
 /// read more sits out as many turns as that took, while others wait.
 pub const TURN_BYTES: usize = 128 * 1_024;
+
+/// Bytes of profiles that a request reads or writes without its company waiting for that. Usual
+/// requests name one to three profiles of at most 4 KiB.
+pub const USUAL_BYTES: usize = 16 * 1_024;
+
+/// How many times as long as its expensive requests took a company waits after them while other
+/// companies are served, so that they occupy a lane for a quarter of the time.
+pub const PAUSE_FACTOR: u32 = 3;
+
+/// The same for rows of a bulk import, after which their import waits. Reading a row, and its part
+/// of the checkpoint, take longer than the lane does. So an import stores some thousands of rows in
+/// a second while other companies are served.
+pub const IMPORT_PAUSE_FACTOR: u32 = 8;
+
+/// Bytes beyond [`USUAL_BYTES`] that a company's requests write in a second while other companies
+/// are served. Each is written to the journal, and two to three times to sled, which all companies
+/// wait for if it is behind.
+pub const EXCESS_WRITTEN_PER_SECOND: usize = 16 * 1_024 * 1_024;
+
+/// The time in milliseconds that rows of a bulk import may be ahead of their pauses, so that they
+/// are committed in batches and not one by one.
+pub const IMPORT_DEBT_MS: u64 = 10;
+
+/// The longest pause for one reason, in milliseconds: a disk that stalls once does not stop a
+/// company for long.
+pub const MAX_PAUSE_MS: u64 = 250;
 
 /// Companies without waiting requests that a lane remembers, with what they may still read.
 pub const IDLE_COMPANIES: usize = 256;

@@ -57,7 +57,7 @@ pub struct Store {
 /// The work of an open store that is not done in its callers: a future for each lane, and one for
 /// its maintenance. Each runs until the store is closed or dropped.
 pub struct Background {
-    /// Commits batches: one future for each place.
+    /// Commits batches: one future for each place. Needs a runtime with time enabled.
     pub lanes: Vec<BoxFuture<'static, ()>>,
     /// Prunes, and under [`Durability::Relaxed`] syncs. Needs a runtime with time enabled.
     pub maintenance: BoxFuture<'static, ()>,
@@ -114,8 +114,9 @@ impl Store {
             engine,
         });
         let (mut queues, mut lanes, mut stopped) = (Vec::new(), Vec::new(), Vec::new());
+        let decided = Arc::new(AtomicUsize::new(0));
         for place in Place::all(shared.engine.places()) {
-            let queue = Arc::new(LaneQueue::default());
+            let queue = Arc::new(LaneQueue::new(Arc::clone(&decided)));
             let lane = Lane::new(Arc::clone(&shared), Arc::clone(&queue), place, lane_writer);
             queues.push(queue);
             lanes.push(until_stopped(lane.run(), &mut stopped));
@@ -124,7 +125,8 @@ impl Store {
         let (closing, closed) = watch::channel(false);
         let maintenance = schedule::run(Arc::clone(&shared), Arc::clone(&pruner), closed);
         let maintenance = until_stopped(maintenance, &mut stopped);
-        let (stopped, explanation_permits) = (Mutex::new(stopped), ExplanationPermits::new());
+        let stopped = Mutex::new(stopped);
+        let explanation_permits = ExplanationPermits::new(decided);
         let store = Store { shared, queues, stopped, closing, pruner, explanation_permits };
         Ok((store, Background { lanes, maintenance }))
     }
@@ -138,14 +140,19 @@ impl Store {
 
     /// As [`Store::submit`], for callers with many requests: waits for space in the queue, and
     /// returns once the request is in it, so that requests enqueued in order are decided in
-    /// order. The returned future waits for the answer.
+    /// order. The returned future waits for the answer. Rows of a bulk import also wait while
+    /// other companies are served, so that they occupy a lane for a ninth of the time.
     pub async fn enqueue(
         &self,
         submission: Submission,
     ) -> Result<impl Future<Output = Result<Outcome, StoreError>> + use<>, StoreError> {
         let (ticket, answer) = Ticket::new();
         let job = Job::Submit(Box::new(submission), ticket);
-        self.queue_of(job.company())?.push_waiting(job).await?;
+        let queue = self.queue_of(job.company())?;
+        if job.is_import_row() {
+            queue.wait_for_imports(job.company()).await;
+        }
+        queue.push_waiting(job).await?;
         Ok(async { answer.await.unwrap_or(Err(StoreError::Closed)) })
     }
 

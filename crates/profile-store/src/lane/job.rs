@@ -4,8 +4,8 @@ use profile_protocol::CompanyId;
 use tokio::sync::oneshot;
 
 use crate::{
-    DecisionContext, Delete, Effect, IdGenerator, ImportJob, MergeProfiles, Outcome, ProfileRef,
-    StoreError, Submission, Undo, Unmerged,
+    DecisionContext, Delete, Effect, IdGenerator, ImportJob, Intent, MergeProfiles, Outcome,
+    ProfileRef, StoreError, Submission, Undo, Unmerged,
     batch::{Batch, Wants},
 };
 
@@ -100,6 +100,14 @@ impl Job {
         match self {
             Job::Submit(..) => false,
             Job::Merge(..) | Job::Delete(..) | Job::Undo(..) | Job::KeepImport(..) => true,
+        }
+    }
+
+    /// Whether it is a row of a bulk import.
+    pub(crate) fn is_import_row(&self) -> bool {
+        match self {
+            Job::Submit(submission, _) => submission.intent == Intent::Import,
+            Job::Merge(..) | Job::Delete(..) | Job::Undo(..) | Job::KeepImport(..) => false,
         }
     }
 

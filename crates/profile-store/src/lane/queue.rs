@@ -1,19 +1,26 @@
 //! The queue of a lane: one queue for each company, and turns among them.
 //!
 //! A company pays for its own large profiles: what its requests read in one batch is taken from
-//! its credit, and a company without credit sits out turns while others wait.
+//! its credit, and a company without credit sits out turns while others wait. While other companies
+//! are served, by whatever lane, it also pauses after its expensive requests (see `pace`).
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::PoisonError,
+    sync::{Arc, PoisonError},
+    time::Duration,
 };
 
 use profile_protocol::CompanyId;
+// The clock of the runtime.
+use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::job::Job;
+use super::{
+    job::Job,
+    pace::{self, BatchWork, Pause},
+};
 use crate::{
     StoreError, limits,
-    sync::{Mutex, MutexGuard, Notify},
+    sync::{AtomicUsize, Mutex, MutexGuard, Notify, Ordering},
 };
 
 #[derive(Default)]
@@ -23,13 +30,17 @@ pub(crate) struct LaneQueue {
     arrived: Notify,
     /// Wakes callers that wait for space.
     space: Notify,
+    /// Requests that all lanes of the store decided, of any company.
+    decided: Arc<AtomicUsize>,
 }
 
 #[derive(Default)]
 struct QueueState {
     companies: HashMap<CompanyId, Waiting>,
-    /// Companies with waiting jobs, in the order of their turns.
+    /// Companies with waiting jobs that are not paused, in the order of their turns.
     turns: VecDeque<CompanyId>,
+    /// Companies that are paused, and until when.
+    paused: Vec<(Instant, CompanyId)>,
     jobs: usize,
     closed: bool,
 }
@@ -41,6 +52,22 @@ struct Waiting {
     /// Bytes that its requests may still read before it sits out a turn; negative when they read
     /// more.
     credit: i64,
+    is_paused: bool,
+    /// When the next rows of its bulk import may be queued.
+    imports_from: Option<Instant>,
+    /// Its requests that were decided.
+    decided: usize,
+    /// Requests of other companies that had been decided when it was charged last.
+    decided_of_others: usize,
+}
+
+/// What a lane may do next.
+enum Next {
+    Serve,
+    /// Every company with a waiting job is paused, one of them until then.
+    WaitUntil(Instant),
+    WaitForJobs,
+    Stop,
 }
 
 /// Why a job was not queued.
@@ -57,6 +84,11 @@ impl std::fmt::Debug for Job {
 }
 
 impl LaneQueue {
+    /// The queue of one of several lanes, which count in `decided` what they decide.
+    pub(crate) fn new(decided: Arc<AtomicUsize>) -> LaneQueue {
+        LaneQueue { decided, ..LaneQueue::default() }
+    }
+
     // Nothing that runs under the lock panics half way through a change.
     fn state(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -103,20 +135,26 @@ impl LaneQueue {
         self.state().closed
     }
 
-    /// Waits until a job is there. False if none will come any more.
+    /// Waits until a job may be taken. False if none will come any more.
     pub(crate) async fn wait(&self) -> bool {
         loop {
             let arrived = self.arrived.notified();
-            {
-                let state = self.state();
-                if 0 < state.jobs {
-                    return true;
-                }
-                if state.closed {
-                    return false;
-                }
+            let next = self.state().next(Instant::now());
+            match next {
+                Next::Serve => return true,
+                Next::Stop => return false,
+                Next::WaitForJobs => arrived.await,
+                // Whether the time is over or a job has arrived is looked up again.
+                Next::WaitUntil(time) => drop(timeout_at(time, arrived).await),
             }
-            arrived.await;
+        }
+    }
+
+    /// Waits until further rows of the company's bulk import may be queued.
+    pub(crate) async fn wait_for_imports(&self, company: &CompanyId) {
+        let from = self.state().companies.get(company).and_then(|waiting| waiting.imports_from);
+        if let Some(from) = from.filter(|from| Instant::now() + IMPORT_DEBT < *from) {
+            sleep_until(from).await;
         }
     }
 
@@ -136,13 +174,20 @@ impl LaneQueue {
         }
     }
 
-    /// Charges a company for what its requests read.
-    pub(crate) fn charge<'c>(&self, reads: impl Iterator<Item = (&'c CompanyId, usize)>) {
+    /// Charges companies for what a batch did for them, which took `took`.
+    pub(crate) fn charge(&self, work: &BatchWork<'_>, took: Duration) {
+        let requests: usize = work.values().map(|work| work.requests).sum();
+        let decided = self.decided.fetch_add(requests, Ordering::Relaxed).wrapping_add(requests);
+        let (now, weight) = (Instant::now(), pace::weight(work));
         let mut state = self.state();
-        for (company, bytes) in reads {
-            if let Some(waiting) = state.companies.get_mut(company) {
-                let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
-                waiting.credit = waiting.credit.saturating_sub(bytes);
+        for (company, work) in work {
+            let Some(waiting) = state.companies.get_mut(*company) else { continue };
+            waiting.credit = waiting.credit.saturating_sub_unsigned(work.read as u64);
+            waiting.decided = waiting.decided.wrapping_add(work.requests);
+            let of_others = decided.wrapping_sub(waiting.decided);
+            let before = std::mem::replace(&mut waiting.decided_of_others, of_others);
+            if before != of_others {
+                state.pause(company, now, work.pause(took, weight));
             }
         }
         state.forget_idle();
@@ -157,14 +202,14 @@ impl QueueState {
                 return Err(NotQueued::Full(Box::new(job)));
             }
             Some(waiting) => {
-                if waiting.jobs.is_empty() {
+                if waiting.jobs.is_empty() && !waiting.is_paused {
                     self.turns.push_back(company.clone());
                 }
                 waiting.jobs.push_back(job);
             }
             None => {
                 self.turns.push_back(company.clone());
-                let waiting = Waiting { jobs: VecDeque::new(), credit: TURN };
+                let waiting = Waiting { credit: TURN, ..Waiting::default() };
                 self.companies.entry(company.clone()).or_insert(waiting).jobs.push_back(job);
             }
         }
@@ -174,11 +219,50 @@ impl QueueState {
 
     fn give_back(&mut self, job: Job) {
         let waiting = self.companies.entry(job.company().clone()).or_default();
-        if waiting.jobs.is_empty() {
+        if waiting.jobs.is_empty() && !waiting.is_paused {
             self.turns.push_front(job.company().clone());
         }
         waiting.jobs.push_front(job);
         self.jobs += 1;
+    }
+
+    /// What the lane may do now. Ends the pauses that are over.
+    fn next(&mut self, now: Instant) -> Next {
+        self.end_pauses(now);
+        if !self.turns.is_empty() {
+            return Next::Serve;
+        }
+        if self.jobs == 0 {
+            return if self.closed { Next::Stop } else { Next::WaitForJobs };
+        }
+        let earliest = self.paused.iter().map(|(until, _)| *until).min();
+        earliest.map_or(Next::WaitForJobs, Next::WaitUntil)
+    }
+
+    /// Makes a company wait.
+    fn pause(&mut self, company: &CompanyId, now: Instant, pause: Pause) {
+        let Some(waiting) = self.companies.get_mut(company) else { return };
+        if !pause.imports.is_zero() {
+            let earlier = waiting.imports_from.filter(|from| now < *from);
+            waiting.imports_from = Some(earlier.unwrap_or(now) + pause.imports);
+        }
+        if !pause.requests.is_zero() && !self.closed {
+            waiting.is_paused = true;
+            self.turns.retain(|other| other != company);
+            self.paused.push((now + pause.requests, company.clone()));
+        }
+    }
+
+    /// Ends the pauses that are over, and every pause once the queue is closed.
+    fn end_pauses(&mut self, now: Instant) {
+        let is_over = |(until, _): &mut (Instant, CompanyId)| self.closed || *until <= now;
+        for (_, company) in self.paused.extract_if(.., is_over) {
+            let Some(waiting) = self.companies.get_mut(&company) else { continue };
+            waiting.is_paused = false;
+            if !waiting.jobs.is_empty() {
+                self.turns.push_back(company);
+            }
+        }
     }
 
     fn take(&mut self) -> Vec<Job> {
@@ -233,19 +317,26 @@ impl QueueState {
         if self.companies.len() <= 2 * self.turns.len() + limits::IDLE_COMPANIES {
             return;
         }
-        self.companies.retain(|_, waiting| !waiting.jobs.is_empty() || waiting.credit <= 0);
+        self.companies.retain(|_, waiting| {
+            !waiting.jobs.is_empty() || waiting.credit <= 0 || waiting.is_paused
+        });
     }
 }
 
 #[expect(clippy::cast_possible_wrap, reason = "the bound is far below half the range")]
 const TURN: i64 = limits::TURN_BYTES as i64;
 
+const IMPORT_DEBT: Duration = Duration::from_millis(limits::IMPORT_DEBT_MS);
+
 #[cfg(test)]
 mod tests {
     use profile_protocol::{ProfileId, Revision};
 
     use super::*;
-    use crate::{Claims, Delete, Intent, ProfileRef, Rules, Submission, lane::job::Ticket};
+    use crate::{
+        Claims, Delete, Intent, ProfileRef, Rules, Submission,
+        lane::{job::Ticket, pace::CompanyWork},
+    };
 
     fn company(name: &str) -> CompanyId {
         name.parse().unwrap()
@@ -261,7 +352,7 @@ mod tests {
             cleared: Vec::new(),
             leaving_emails: Vec::new(),
             patch: profile_protocol::Patch::default(),
-            rules: std::sync::Arc::new(Rules::default()),
+            rules: Arc::new(Rules::default()),
         };
         Job::Submit(Box::new(submission), Ticket::new().0)
     }
@@ -274,6 +365,88 @@ mod tests {
 
     fn taken(queue: &LaneQueue) -> Vec<String> {
         queue.take().iter().map(|job| job.company().to_string()).collect()
+    }
+
+    /// A batch with one request, which read so many bytes.
+    fn read(company: &CompanyId, bytes: usize) -> BatchWork<'_> {
+        let mut work = CompanyWork::default();
+        work.add(bytes, false);
+        BatchWork::from([(company, work)])
+    }
+
+    const LARGE: usize = 8 * 220 * 1_024;
+
+    /// Queues of two lanes of one store.
+    fn two_lanes() -> [LaneQueue; 2] {
+        let decided = Arc::default();
+        [&decided, &decided].map(|decided| LaneQueue::new(Arc::clone(decided)))
+    }
+
+    /// Whether the lane may take a job at that time.
+    fn may_serve(queue: &LaneQueue, time: Instant) -> bool {
+        matches!(queue.state().next(time), Next::Serve)
+    }
+
+    #[test]
+    fn a_company_pauses_after_expensive_requests_while_another_lane_serves_others() {
+        let ([lane, other_lane], [heavy, light]) = (two_lanes(), ["HEAVY", "LIGHT"].map(company));
+        let (took, second) = (Duration::from_millis(10), Duration::from_secs(1));
+        for served in [false, true] {
+            lane.push(submission("HEAVY")).unwrap();
+            assert!(may_serve(&lane, Instant::now() + second));
+            assert_eq!(taken(&lane), ["HEAVY"]);
+            if served {
+                other_lane.charge(&read(&light, 0), took);
+            }
+            lane.charge(&read(&heavy, LARGE), took);
+            lane.push(submission("HEAVY")).unwrap();
+            assert_eq!(may_serve(&lane, Instant::now()), !served);
+            // Others of its lane do not wait.
+            lane.push(submission("LIGHT")).unwrap();
+            assert!(may_serve(&lane, Instant::now()));
+            assert_eq!(taken(&lane).len(), if served { 1 } else { 2 });
+        }
+        assert!(may_serve(&lane, Instant::now() + second));
+        assert_eq!(taken(&lane), ["HEAVY"]);
+    }
+
+    #[test]
+    fn an_import_waits_once_it_is_ahead_of_its_pauses_and_other_requests_do_not() {
+        let ([lane, other_lane], [importing, light]) =
+            (two_lanes(), ["IMPORTING", "LIGHT"].map(company));
+        let must_wait = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+            let waiting = lane.wait_for_imports(&importing);
+            let waited = async { tokio::time::timeout(Duration::ZERO, waiting).await.is_err() };
+            runtime.unwrap().block_on(waited)
+        };
+        lane.push(submission("IMPORTING")).unwrap();
+        let mut rows = CompanyWork::default();
+        (0..limits::BATCH).for_each(|_| rows.add(0, true));
+        for (took, waits) in [(IMPORT_DEBT / 20, false), (IMPORT_DEBT * 20, true)] {
+            assert_eq!(lane.take().len(), 1);
+            other_lane.charge(&read(&light, 0), Duration::ZERO);
+            lane.charge(&BatchWork::from([(&importing, rows)]), took);
+            assert_eq!(must_wait(), waits);
+            lane.push(submission("IMPORTING")).unwrap();
+            assert!(may_serve(&lane, Instant::now()));
+        }
+    }
+
+    #[test]
+    fn a_queue_that_is_closed_ends_every_pause() {
+        let ([lane, other_lane], [heavy, light]) = (two_lanes(), ["HEAVY", "LIGHT"].map(company));
+        lane.push(submission("HEAVY")).unwrap();
+        let mut jobs = lane.take();
+        lane.push(submission("HEAVY")).unwrap();
+        other_lane.charge(&read(&light, 0), Duration::ZERO);
+        lane.charge(&read(&heavy, LARGE), Duration::from_secs(1));
+        assert!(!may_serve(&lane, Instant::now()));
+        lane.close();
+        assert!(may_serve(&lane, Instant::now()));
+        jobs.extend(lane.take());
+        assert_eq!(jobs.len(), 2);
+        assert!(matches!(lane.state().next(Instant::now()), Next::Stop));
     }
 
     #[test]
@@ -296,13 +469,13 @@ mod tests {
         assert_eq!(taken(&queue), ["HEAVY"]);
         push("HEAVY", 300);
         let heavy = company("HEAVY");
-        queue.charge(std::iter::once((&heavy, 10 * limits::TURN_BYTES)));
+        queue.charge(&read(&heavy, 10 * limits::TURN_BYTES), Duration::ZERO);
         push("LIGHT", 300);
         let first = taken(&queue);
         let light = first.iter().take_while(|name| *name == "LIGHT").count();
         assert!((9..=11).contains(&light), "{light}");
         // Alone it waits for no turn.
-        queue.charge(std::iter::once((&heavy, 1_000 * limits::TURN_BYTES)));
+        queue.charge(&read(&heavy, 1_000 * limits::TURN_BYTES), Duration::ZERO);
         while taken(&queue).contains(&"LIGHT".to_owned()) {}
         assert_eq!(queue.len(), 0);
     }

@@ -94,12 +94,15 @@ impl EncodedProperties {
 }
 
 /// Decodes the properties at these positions of a record, and marks those that the company wrote
-/// in `authored`.
+/// in `authored`. Fails if they are not in ascending order of names.
 pub(crate) fn decode_properties(
     record: &[u8],
     entries: &[EncodedProperty],
     authored: &mut Authored,
 ) -> Result<Properties, DamagedProperty> {
+    if !entries.is_sorted_by(|one, next| slice(record, &one.name) < slice(record, &next.name)) {
+        return Err(DamagedProperty);
+    }
     let mut decode = |entry: &EncodedProperty| {
         let PropertyBytes { name, value, by_company } = entry.bytes(record);
         let name: PropertyName = parse(name)?;

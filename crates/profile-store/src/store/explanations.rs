@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::{runtime::Handle, task::spawn_blocking};
+use tokio::{runtime::Handle, task::spawn_blocking, time::Instant};
 
 use super::Store;
 use crate::{
@@ -17,14 +17,16 @@ use crate::{
 
 impl Store {
     /// What [`Store::submit`] would answer to this request now. Nothing is stored. A company's
-    /// requests are explained one after the other.
+    /// requests are explained one after the other. While requests are stored, those that wait to
+    /// be explained get a quarter of the time.
     pub async fn explain(&self, submission: Submission) -> Result<Outcome, StoreError> {
         if self.is_closed() {
             return Err(StoreError::Closed);
         }
-        let permits = self.explanation_permits.of_company(&submission.company);
+        let company = self.explanation_permits.of_company(&submission.company);
         // These semaphores are never closed.
-        let _company = permits.acquire().await.or(Err(StoreError::Closed))?;
+        let _company = company.permits.acquire().await.or(Err(StoreError::Closed))?;
+        company.end_of_pause().await;
         let _total = self.explanation_permits.total.acquire().await.or(Err(StoreError::Closed))?;
         if !self.shared.engine.is_writable() {
             return Err(StoreError::Poisoned);
@@ -32,8 +34,13 @@ impl Store {
         let (shared, runtime) = (Arc::clone(&self.shared), Handle::current());
         // To decode and decide a hundred large profiles takes longer than a thread that serves
         // others may be held.
+        let (began, decided) = (Instant::now(), self.explanation_permits.decided());
         let explaining = spawn_blocking(move || runtime.block_on(explain(&shared, &submission)));
-        explaining.await.unwrap_or(Err(StoreError::Unavailable))
+        let explained = explaining.await.unwrap_or(Err(StoreError::Unavailable));
+        if decided != self.explanation_permits.decided() {
+            company.pause_after(began.elapsed());
+        }
+        explained
     }
 }
 

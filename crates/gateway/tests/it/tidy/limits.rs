@@ -81,7 +81,27 @@ fn of_requests() -> Vec<LimitRow> {
         ),
         (
             "requests committed by one flush",
-            vec![count(store::BATCH), format!("{} claims", count(store::BATCH_CLAIMS))],
+            vec![
+                count(store::BATCH),
+                format!("{} claims", count(store::BATCH_CLAIMS)),
+                format!("{} of profiles", bytes(store::BATCH_BYTES)),
+            ],
+        ),
+        (
+            "requests that read or write more",
+            vec![
+                bytes(store::USUAL_BYTES),
+                format!("{} times", store::PAUSE_FACTOR),
+                format!("{} written a second", bytes(store::EXCESS_WRITTEN_PER_SECOND)),
+                format!("{} ms", store::MAX_PAUSE_MS),
+            ],
+        ),
+        (
+            "rows of a bulk import, while",
+            vec![
+                format!("{} times", store::IMPORT_PAUSE_FACTOR),
+                format!("{} ms", store::MAX_PAUSE_MS),
+            ],
         ),
         (
             "profiles that one request looks up",
@@ -197,7 +217,7 @@ fn of_the_rest() -> Vec<LimitRow> {
         ),
         ("an import that takes longer than the", vec![format!("the {deadline} above")]),
         ("bulk imports kept", vec![count(store::IMPORTS)]),
-        ("rows of a bulk import", vec![count(ours::IMPORT_ROWS_WAITING)]),
+        ("rows of a bulk import that wait", vec![count(ours::IMPORT_ROWS_WAITING)]),
         (
             "filter of a list",
             vec![

@@ -158,16 +158,11 @@ fn decode_parts(
     profile.updated = Timestamp::from_millis(reader.number()?);
     profile.last_outcome = Some(reader.number()?).filter(|&sequence| sequence != 0);
     let mut properties = Vec::with_capacity(expected_properties(record));
-    let mut last_name: Option<&[u8]> = None;
     while !reader.is_empty() {
         match reader.byte()? {
             tag @ (PROPERTY | COMPANY_PROPERTY) => {
-                let name = reader.blob()?;
-                if last_name.is_some_and(|last| name <= last) {
-                    return Err(InvalidRecord::Value);
-                }
-                last_name = Some(name);
-                let name = reader.range_of_last(name.len());
+                let name = reader.blob()?.len();
+                let name = reader.range_of_last(name);
                 let value = reader.blob()?.len();
                 let value = reader.range_of_last(value);
                 let by_company = tag == COMPANY_PROPERTY;

@@ -212,6 +212,8 @@ fn properties_out_of_order_are_refused() {
         let record = [&[1, 0, 0, 0][..], &names.map(|name| property(&name)).concat()].concat();
         let id = ProfileId::from_bits(1);
         assert_eq!(decode_profile(id, &record), Err(InvalidRecord::Value));
+        let stored = decode_stored_profile(id, record).unwrap();
+        assert_eq!(stored.decode(), Err(DamagedProperty));
     }
 }
 
