@@ -10,7 +10,9 @@
 use std::{fmt::Write, ops::Range, sync::Arc};
 
 use mimalloc::MiMalloc;
-use profile_protocol::{AnonymousId, Identifiers, ProfileId, ProfileRequest, Revision};
+use profile_protocol::{
+    AnonymousId, Identifiers, ProfileId, ProfileRequest, RequestParts, Revision,
+};
 use profile_store::{
     Caller, Claims, DecisionContext, Intent, InvalidToken, Profile, ProfileIdentifiers, Sentinels,
     Submission, Timestamp,
@@ -71,7 +73,7 @@ pub fn request(body: &str) -> ProfileRequest {
 
 /// The claims a body makes.
 pub fn claims(body: &str) -> Claims {
-    Claims::from_request(&request(body), Caller::Client, &Sentinels::default(), |_token| {
+    Claims::from_request(request(body).parts(), Caller::Client, &Sentinels::default(), |_token| {
         Err(InvalidToken::Unsealed)
     })
     .expect("the body has an identifier")
@@ -98,14 +100,14 @@ pub fn submission(body: &str) -> Submission {
         claims: claims(body),
         cleared: Vec::new(),
         leaving_emails: Vec::new(),
-        patch: request(body).patch,
+        patch: request(body).into_parts().patch,
         rules: Arc::default(),
     }
 }
 
 /// The profile that a body creates.
 pub fn profile(id: u128, body: &str) -> Profile {
-    let ProfileRequest { identifiers, patch, .. } = request(body);
+    let RequestParts { identifiers, patch, .. } = request(body).into_parts();
     let Identifiers { external_id, email, phone_number, anonymous_id, .. } = identifiers;
     let mut profile = Profile::new(ProfileId::from_bits(id), CONTEXT.now);
     profile.identifiers = ProfileIdentifiers {

@@ -75,7 +75,7 @@ fn patches(criterion: &mut Criterion) {
     ];
     let mut group = criterion.benchmark_group("patch");
     for (name, body, attributes) in cases {
-        let patch = request(body).patch;
+        let patch = request(body).into_parts().patch;
         group.bench_function(name, |bencher| {
             bencher.iter_batched(
                 || (patch.clone(), attributes.clone()),

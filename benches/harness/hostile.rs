@@ -223,7 +223,7 @@ mod tests {
             [import_of_large_profiles(1_000), import("", import_body(people_from(3)).as_bytes())]
         {
             let import = BulkImport::parse(body(&request), Revision::LATEST).unwrap();
-            assert!(1_000 < import.profiles.len() && import.profiles.iter().all(Result::is_ok));
+            assert!(1_000 < import.profiles().len() && import.profiles().iter().all(Result::is_ok));
         }
     }
 

@@ -62,7 +62,7 @@ pub(crate) fn submission(company: &CompanyId, body: &str) -> Result<Submission, 
     })?;
     let rules = Rules::default();
     let no_token = |_: &_| Err(InvalidToken::Unsealed);
-    let claims = Claims::from_request(&request, Caller::Client, &rules.sentinels, no_token)
+    let claims = Claims::from_request(request.parts(), Caller::Client, &rules.sentinels, no_token)
         .while_doing("make claims of a generated body")?;
     Ok(Submission {
         company: company.clone(),
@@ -72,7 +72,7 @@ pub(crate) fn submission(company: &CompanyId, body: &str) -> Result<Submission, 
         claims,
         cleared: Vec::new(),
         leaving_emails: Vec::new(),
-        patch: request.patch,
+        patch: request.into_parts().patch,
         rules: std::sync::Arc::new(rules),
     })
 }

@@ -4,7 +4,8 @@
 use std::{fmt, str::FromStr};
 
 use profile_protocol::{
-    Change, Email, Identifiers, ProfileRequest, PropertyName, PropertyValue, Violations, limits,
+    Change, Email, Identifiers, ProfileEndpoint, ProfileRequest, PropertyName, PropertyValue,
+    RequestParts, Violations, limits,
 };
 
 /// A parsed value, formatted and parsed again, is the same, and it keeps its limits.
@@ -50,10 +51,19 @@ pub(crate) fn canonical_identifiers(identifiers: &Identifiers) {
     }
 }
 
+/// A request is rendered as a body that parses to the same request, unless that body is too large.
+pub(crate) fn rendered_request(endpoint: ProfileEndpoint, request: &ProfileRequest) {
+    let body = request.to_json(endpoint);
+    if body.len() <= limits::BODY_BYTES {
+        let parsed = ProfileRequest::parse_at(endpoint, body.as_bytes(), request.revision());
+        assert_eq!(parsed.as_ref(), Ok(request), "another request is rendered");
+    }
+}
+
 /// Everything in a request is in canonical form, and within its limits.
 pub(crate) fn canonical_request(request: &ProfileRequest) {
-    let ProfileRequest { revision: _, subject, identifiers, cleared, secondary_emails, patch } =
-        request;
+    let RequestParts { revision: _, subject, identifiers, cleared, secondary_emails, patch } =
+        request.parts();
     canonical_identifiers(subject);
     canonical_identifiers(identifiers);
     assert!(cleared.len() <= 3, "{cleared:?} names a kind twice");

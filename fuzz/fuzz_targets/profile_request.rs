@@ -7,9 +7,9 @@
 
 mod canonical;
 
-use canonical::{canonical_request, refused};
+use canonical::{canonical_request, refused, rendered_request};
 use libfuzzer_sys::fuzz_target;
-use profile_protocol::{ProfileRequest, Revision, limits};
+use profile_protocol::{ProfileEndpoint, ProfileRequest, Revision, limits};
 
 fuzz_target!(|body: &[u8]| {
     let answer = ProfileRequest::parse(body, Revision::LATEST);
@@ -21,10 +21,10 @@ fuzz_target!(|body: &[u8]| {
 });
 
 fn accepted(body: &[u8], request: &ProfileRequest) {
-    let ProfileRequest { revision, subject, identifiers, cleared, .. } = request;
-    assert_eq!(*revision, Revision::LATEST);
+    assert_eq!(request.revision(), Revision::LATEST);
     assert!(body.len() <= limits::BODY_BYTES);
-    assert!(!subject.is_empty() || !identifiers.is_empty(), "no profile is named");
-    assert!(cleared.is_empty(), "a client removed an identifier");
+    assert!(!request.subject().is_empty() || !request.identifiers().is_empty(), "no profile is named");
+    assert!(request.cleared().is_empty(), "a client removed an identifier");
     canonical_request(request);
+    rendered_request(ProfileEndpoint::Client, request);
 }

@@ -9,7 +9,7 @@ mod canonical;
 
 use std::fmt;
 
-use canonical::{canonical, canonical_email, canonical_request, refused};
+use canonical::{canonical, canonical_email, canonical_request, refused, rendered_request};
 use libfuzzer_sys::fuzz_target;
 use profile_protocol::{
     BulkImport, ClaimedId, DeletionSubject, ProfileEndpoint, ProfileExplain, ProfileMerge,
@@ -39,15 +39,17 @@ fn reads<T: fmt::Debug + PartialEq>(parse: impl Fn() -> Result<T, Violations>) -
 
 fn request(endpoint: ProfileEndpoint, body: &[u8]) {
     let read = reads(|| ProfileRequest::parse_at(endpoint, body, Revision::LATEST));
-    read.iter().for_each(canonical_request);
+    if let Some(request) = &read {
+        canonical_request(request);
+        rendered_request(endpoint, request);
+    }
 }
 
 fn bulk(body: &[u8]) {
-    let Some(BulkImport { profiles }) = reads(|| BulkImport::parse(body, Revision::LATEST)) else {
-        return;
-    };
+    let Some(import) = reads(|| BulkImport::parse(body, Revision::LATEST)) else { return };
+    let profiles = import.profiles();
     assert!((1..=limits::BULK_PROFILES).contains(&profiles.len()));
-    for profile in &profiles {
+    for profile in profiles {
         match profile {
             Ok(request) => canonical_request(request),
             Err(violations) => refused(violations),

@@ -127,8 +127,8 @@ pub const HELD_BYTES: usize = 8 * 1024 * 1024;
 pub const SERVER_HELD_BYTES: usize = 4 * 1024 * 1024;
 
 /// The same for smaller client bodies. They have a budget of their own, so that a flood of large
-/// ones does not cause their refusal. It holds more bodies of the usual size than the queue of the
-/// store, and a quarter holds four seconds of a company's burst. Parsed, it is at most 96 MiB.
+/// ones does not cause their refusal. It holds more bodies of the usual size than the queue of a
+/// company, and a quarter holds four seconds of a company's burst. Parsed, it is at most 96 MiB.
 pub const HELD_SMALL_BYTES: usize = 4 * 1024 * 1024;
 
 /// The same for smaller bodies with a private key.
@@ -221,7 +221,7 @@ pub const IMPORTS_AT_ONCE: usize = 2;
 pub const IMPORT_WAIT: Duration = Duration::from_secs(20);
 
 /// The rows of one bulk import that wait for a commit at a time: as many as one flush takes, and a
-/// sixteenth of the queue, so that other requests find places in it.
+/// quarter of the company's queue, so that other requests find places in it.
 pub const IMPORT_ROWS_WAITING: usize = 256;
 
 /// The size from which a body is decompressed and parsed on a blocking thread. The requests of

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::{http::header::HeaderMap, web::Data};
-use profile_protocol::ProfileRequest;
+use profile_protocol::{ProfileRequest, RequestParts};
 use profile_store::{Caller, Claims, Effect, Intent, Outcome, StoreError, Submission, Unsigned};
 
 use crate::{
@@ -49,18 +49,21 @@ fn new_submission(
     let open = |token: &_| ring.open(&company.id, token, now);
     let sentinels = &company.rules.sentinels;
     let claims = match signed {
-        Ok(()) => Claims::from_request(&request, caller, sentinels, open),
-        Err(reason) => Claims::from_unsigned_request(&request, caller, sentinels, reason, open),
+        Ok(()) => Claims::from_request(request.parts(), caller, sentinels, open),
+        Err(reason) => {
+            Claims::from_unsigned_request(request.parts(), caller, sentinels, reason, open)
+        }
     };
+    let RequestParts { revision, cleared, secondary_emails, patch, .. } = request.into_parts();
     Ok(Submission {
         company: company.id.clone(),
         caller,
         intent,
-        revision: request.revision,
+        revision,
         claims: claims.map_err(Refusal::OnlySentinels)?,
-        leaving_emails: request.secondary_emails.unappend,
-        cleared: request.cleared,
-        patch: request.patch,
+        leaving_emails: secondary_emails.unappend,
+        cleared,
+        patch,
         rules: Arc::clone(&company.rules),
     })
 }

@@ -80,12 +80,26 @@ impl Field {
         Field::Address1 <= self
     }
 
-    /// For a coordinate, how many degrees it may be away from zero.
-    pub(crate) fn degrees(self) -> Option<u8> {
+    /// For a coordinate, the greatest number of degrees north or east, and of degrees south or
+    /// west.
+    pub const fn max_degrees(self) -> Option<u8> {
         match self {
             Field::Latitude => Some(90),
             Field::Longitude => Some(180),
-            _ => None,
+            Field::FirstName
+            | Field::LastName
+            | Field::Organization
+            | Field::Title
+            | Field::Image
+            | Field::Locale
+            | Field::Address1
+            | Field::Address2
+            | Field::City
+            | Field::Country
+            | Field::Region
+            | Field::Zip
+            | Field::Timezone
+            | Field::Ip => None,
         }
     }
 }

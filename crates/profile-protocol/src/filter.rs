@@ -2,6 +2,8 @@
 
 mod cursor;
 mod escape;
+mod fault;
+mod fields;
 mod instant;
 
 use std::str::FromStr;
@@ -10,10 +12,11 @@ use self::{
     cursor::{Cursor, Literal, Word},
     instant::Instant,
 };
-use crate::{
-    ClaimedId, Email, ExchangeToken, ExternalId, InvalidEmail, InvalidOpaqueId, InvalidPhoneNumber,
-    PhoneNumber, limits, violation::echo,
+pub use self::{
+    fault::{FilterFault, InvalidFilter},
+    fields::{FilterField, FilterOperator},
 };
+use crate::{ClaimedId, Email, ExchangeToken, ExternalId, PhoneNumber, limits, pointer::shortened};
 
 /// Which profiles are asked for: those that meet every condition.
 ///
@@ -50,8 +53,8 @@ pub enum Condition {
     Updated(Bound),
 }
 
-/// One end of a span of time, which does not belong to it. In milliseconds since
-/// 1970, UTC; what lies before counts as 0.
+/// One end of a span of time, which does not belong to it. In milliseconds since 1970, UTC; earlier
+/// times count as 0.
 #[expect(missing_docs, reason = "the names say it")]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Bound {
@@ -62,9 +65,8 @@ pub enum Bound {
 impl ProfileFilter {
     /// Reads the text of a filter, percent-decoded.
     ///
-    /// It consists of conditions such as `equals(email,"a@example.com")`, between
-    /// commas or in `and(…)`. Text stands in quotes of either kind, a moment with
-    /// or without them.
+    /// It consists of conditions such as `equals(email,"a@example.com")`, between commas or in
+    /// `and(…)`. Text is in quotes of either kind, a time with or without quotes.
     pub fn parse(text: &str) -> Result<ProfileFilter, InvalidFilter> {
         if limits::FILTER_BYTES < text.len() {
             return Err(InvalidFilter {
@@ -118,49 +120,51 @@ fn read_term(
 }
 
 fn condition(cursor: &mut Cursor<'_>, word: Word<'_>) -> Result<Condition, InvalidFilter> {
-    let operator = Operator::named(word)?;
+    let operator = operator_named(word)?;
     cursor.expect('(', "an opening parenthesis")?;
-    let field = Column::named(cursor.word())?;
-    if !field.allows(operator) {
-        let (operator, field, allowed) = (operator.name(), field.name(), field.allowed());
-        let fault = FilterFault::NotAllowed { operator, field, allowed };
+    let field = field_named(cursor.word())?;
+    if !field.operators().contains(&operator) {
+        let fault = FilterFault::NotAllowed { operator, field };
         return Err(InvalidFilter { offset: word.offset, fault });
     }
     cursor.expect(',', "a comma")?;
-    let condition = meant(cursor, operator, field)?;
+    let condition = condition_on(cursor, operator, field)?;
     cursor.expect(')', "a closing parenthesis")?;
     Ok(condition)
 }
 
-fn meant(
+fn condition_on(
     cursor: &mut Cursor<'_>,
-    operator: Operator,
-    field: Column,
+    operator: FilterOperator,
+    field: FilterField,
 ) -> Result<Condition, InvalidFilter> {
     Ok(match field {
-        Column::Id => Condition::Id(texts(cursor, operator)?),
-        Column::Email => Condition::Email(texts(cursor, operator)?),
-        Column::PhoneNumber => Condition::PhoneNumber(texts(cursor, operator)?),
-        Column::ExternalId => Condition::ExternalId(texts(cursor, operator)?),
-        Column::ExchangeToken => Condition::ExchangeToken(text(&cursor.literal()?)?),
-        Column::Created => Condition::Created(bound(operator, &cursor.literal()?)?),
-        Column::Updated => Condition::Updated(bound(operator, &cursor.literal()?)?),
+        FilterField::Id => Condition::Id(parsed_values(cursor, operator)?),
+        FilterField::Email => Condition::Email(parsed_values(cursor, operator)?),
+        FilterField::PhoneNumber => Condition::PhoneNumber(parsed_values(cursor, operator)?),
+        FilterField::ExternalId => Condition::ExternalId(parsed_values(cursor, operator)?),
+        FilterField::ExchangeToken => Condition::ExchangeToken(parsed(&cursor.literal()?)?),
+        FilterField::Created => Condition::Created(bound(operator, &cursor.literal()?)?),
+        FilterField::Updated => Condition::Updated(bound(operator, &cursor.literal()?)?),
     })
 }
 
-fn texts<T>(cursor: &mut Cursor<'_>, operator: Operator) -> Result<Vec<T>, InvalidFilter>
+fn parsed_values<T>(
+    cursor: &mut Cursor<'_>,
+    operator: FilterOperator,
+) -> Result<Vec<T>, InvalidFilter>
 where
     T: FromStr,
     T::Err: Into<FilterFault>,
 {
-    values(cursor, operator)?.iter().map(text).collect()
+    values(cursor, operator)?.iter().map(parsed).collect()
 }
 
 fn values<'a>(
     cursor: &mut Cursor<'a>,
-    operator: Operator,
+    operator: FilterOperator,
 ) -> Result<Vec<Literal<'a>>, InvalidFilter> {
-    if operator != Operator::Any {
+    if operator != FilterOperator::Any {
         return Ok(vec![cursor.literal()?]);
     }
     cursor.expect('[', "a list, such as [\"a\",\"b\"],")?;
@@ -178,7 +182,7 @@ fn values<'a>(
     }
 }
 
-fn text<T>(value: &Literal<'_>) -> Result<T, InvalidFilter>
+fn parsed<T>(value: &Literal<'_>) -> Result<T, InvalidFilter>
 where
     T: FromStr,
     T::Err: Into<FilterFault>,
@@ -194,7 +198,7 @@ where
     Err(InvalidFilter { offset: value.offset, fault })
 }
 
-fn bound(operator: Operator, value: &Literal<'_>) -> Result<Bound, InvalidFilter> {
+fn bound(operator: FilterOperator, value: &Literal<'_>) -> Result<Bound, InvalidFilter> {
     let Some(Instant { floor, ceiling }) = Instant::parse(&value.text) else {
         let null = !value.quoted && value.text == "null";
         let fault = if null { FilterFault::Null } else { FilterFault::Time };
@@ -202,193 +206,31 @@ fn bound(operator: Operator, value: &Literal<'_>) -> Result<Bound, InvalidFilter
     };
     let since_1970 = |milliseconds: i64| u64::try_from(milliseconds).unwrap_or(0);
     Ok(match operator {
-        Operator::GreaterOrEqual => Bound::After(since_1970(ceiling - 1)),
-        Operator::LessThan => Bound::Before(since_1970(ceiling)),
-        Operator::LessOrEqual => Bound::Before(since_1970(floor + 1)),
-        Operator::GreaterThan | Operator::Equals | Operator::Any => Bound::After(since_1970(floor)),
+        FilterOperator::GreaterOrEqual => Bound::After(since_1970(ceiling - 1)),
+        FilterOperator::LessThan => Bound::Before(since_1970(ceiling)),
+        FilterOperator::LessOrEqual => Bound::Before(since_1970(floor + 1)),
+        FilterOperator::GreaterThan | FilterOperator::Equals | FilterOperator::Any => {
+            Bound::After(since_1970(floor))
+        }
     })
 }
 
-#[derive(Clone, Copy, Eq, PartialEq)]
-enum Operator {
-    Equals,
-    Any,
-    GreaterThan,
-    GreaterOrEqual,
-    LessThan,
-    LessOrEqual,
+fn operator_named(word: Word<'_>) -> Result<FilterOperator, InvalidFilter> {
+    let found = FilterOperator::ALL.into_iter().find(|operator| operator.name() == word.text);
+    found.ok_or_else(|| {
+        let fault = if word.text.is_empty() {
+            FilterFault::Expected { expected: "a condition, such as equals(id,\"…\")," }
+        } else {
+            FilterFault::UnknownOperator { name: shortened(word.text).to_owned() }
+        };
+        InvalidFilter { offset: word.offset, fault }
+    })
 }
 
-impl Operator {
-    const ALL: [Operator; 6] = [
-        Operator::Equals,
-        Operator::Any,
-        Operator::GreaterThan,
-        Operator::GreaterOrEqual,
-        Operator::LessThan,
-        Operator::LessOrEqual,
-    ];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Operator::Equals => "equals",
-            Operator::Any => "any",
-            Operator::GreaterThan => "greater-than",
-            Operator::GreaterOrEqual => "greater-or-equal",
-            Operator::LessThan => "less-than",
-            Operator::LessOrEqual => "less-or-equal",
-        }
-    }
-
-    fn named(word: Word<'_>) -> Result<Operator, InvalidFilter> {
-        let known = Operator::ALL.into_iter().find(|operator| operator.name() == word.text);
-        known.ok_or_else(|| {
-            let fault = if word.text.is_empty() {
-                FilterFault::Expected { expected: "a condition, such as equals(id,\"…\")," }
-            } else {
-                FilterFault::UnknownOperator { name: echo(word.text).to_owned() }
-            };
-            InvalidFilter { offset: word.offset, fault }
-        })
-    }
-}
-
-/// What can be asked for.
-#[derive(Clone, Copy, Eq, PartialEq)]
-enum Column {
-    Id,
-    Email,
-    PhoneNumber,
-    ExternalId,
-    ExchangeToken,
-    Created,
-    Updated,
-}
-
-impl Column {
-    const ALL: [Column; 7] = [
-        Column::Id,
-        Column::Email,
-        Column::PhoneNumber,
-        Column::ExternalId,
-        Column::ExchangeToken,
-        Column::Created,
-        Column::Updated,
-    ];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Column::Id => "id",
-            Column::Email => "email",
-            Column::PhoneNumber => "phone_number",
-            Column::ExternalId => "external_id",
-            Column::ExchangeToken => "_kx",
-            Column::Created => "created",
-            Column::Updated => "updated",
-        }
-    }
-
-    fn named(word: Word<'_>) -> Result<Column, InvalidFilter> {
-        let known = Column::ALL.into_iter().find(|field| field.name() == word.text);
-        known.ok_or_else(|| {
-            let name = echo(word.text).to_owned();
-            InvalidFilter { offset: word.offset, fault: FilterFault::UnknownField { name } }
-        })
-    }
-
-    const fn allows(self, operator: Operator) -> bool {
-        match self {
-            Column::Id | Column::Email | Column::PhoneNumber | Column::ExternalId => {
-                matches!(operator, Operator::Equals | Operator::Any)
-            }
-            Column::ExchangeToken => matches!(operator, Operator::Equals),
-            Column::Created | Column::Updated => {
-                !matches!(operator, Operator::Equals | Operator::Any)
-            }
-        }
-    }
-
-    /// The same in words.
-    const fn allowed(self) -> &'static str {
-        match self {
-            Column::Id | Column::Email | Column::PhoneNumber | Column::ExternalId => {
-                "equals or any"
-            }
-            Column::ExchangeToken => "equals",
-            Column::Created | Column::Updated => {
-                "greater-than, greater-or-equal, less-than or less-or-equal"
-            }
-        }
-    }
-}
-
-/// Why some text is not a [`ProfileFilter`].
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{fault}, at byte {offset}")]
-pub struct InvalidFilter {
-    /// Where in the text, in bytes from its beginning.
-    pub offset: usize,
-    /// What is wrong there. Its `Display` says what would be right.
-    pub fault: FilterFault,
-}
-
-/// What can be wrong at one place of a filter.
-#[expect(missing_docs, reason = "each variant's message says what it means")]
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum FilterFault {
-    #[error("must be at most {} bytes", limits::FILTER_BYTES)]
-    TooLong,
-    #[error("must not nest and(…) deeper than {} levels", limits::FILTER_DEPTH)]
-    TooDeep,
-    #[error("must have at most {} conditions", limits::FILTER_CONDITIONS)]
-    TooManyConditions,
-    #[error("must list at most {} values", limits::FILTER_VALUES)]
-    TooManyValues,
-    #[error("must have {expected} there")]
-    Expected { expected: &'static str },
-    #[error(
-        "must use and(…) or one of the operators equals, any, greater-than, greater-or-equal, \
-         less-than and less-or-equal, not '{name}'"
-    )]
-    UnknownOperator { name: String },
-    #[error(
-        "must ask for one of id, email, phone_number, external_id, _kx, created and updated, not \
-         '{name}'"
-    )]
-    UnknownField { name: String },
-    #[error("must ask for {field} with {allowed}, not {operator}")]
-    NotAllowed { operator: &'static str, field: &'static str, allowed: &'static str },
-    #[error("must close what is quoted")]
-    Unclosed,
-    #[error("must have an escape of JSON after a backslash")]
-    Escape,
-    #[error("must not ask for null: what a profile lacks cannot be asked for")]
-    Null,
-    #[error("must have a date with a time there, such as 2023-03-01T01:00:00Z")]
-    Time,
-    #[error("must have a valid email address there, which {0}")]
-    Email(InvalidEmail),
-    #[error("must have a valid phone number there, which {0}")]
-    PhoneNumber(InvalidPhoneNumber),
-    #[error("must have a valid identifier there, which {0}")]
-    Identifier(InvalidOpaqueId),
-}
-
-impl From<InvalidEmail> for FilterFault {
-    fn from(error: InvalidEmail) -> FilterFault {
-        FilterFault::Email(error)
-    }
-}
-
-impl From<InvalidPhoneNumber> for FilterFault {
-    fn from(error: InvalidPhoneNumber) -> FilterFault {
-        FilterFault::PhoneNumber(error)
-    }
-}
-
-impl From<InvalidOpaqueId> for FilterFault {
-    fn from(error: InvalidOpaqueId) -> FilterFault {
-        FilterFault::Identifier(error)
-    }
+fn field_named(word: Word<'_>) -> Result<FilterField, InvalidFilter> {
+    let found = FilterField::ALL.into_iter().find(|field| field.name() == word.text);
+    found.ok_or_else(|| {
+        let name = shortened(word.text).to_owned();
+        InvalidFilter { offset: word.offset, fault: FilterFault::UnknownField { name } }
+    })
 }

@@ -75,7 +75,7 @@ pub struct Identifiers {
 }
 
 impl Identifiers {
-    /// Whether nobody is named at all.
+    /// Whether there is no identifier.
     pub fn is_empty(&self) -> bool {
         let Identifiers { id, exchange_token, external_id, email, phone_number, anonymous_id } =
             self;

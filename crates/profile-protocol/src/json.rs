@@ -19,7 +19,7 @@ pub(crate) enum Scalar<'a> {
 }
 
 impl<'a> Scalar<'a> {
-    pub(crate) fn of(raw: &'a RawValue) -> Scalar<'a> {
+    pub(crate) fn from_json(raw: &'a RawValue) -> Scalar<'a> {
         match raw.get().as_bytes().first() {
             Some(b'"') => Scalar::Text(text(raw)),
             Some(b'n') => Scalar::Null,
@@ -48,18 +48,18 @@ pub(crate) fn elements(raw: &RawValue) -> Option<Vec<&RawValue>> {
 /// The first so many elements of a JSON array that is known to be sound; what
 /// follows them is not kept.
 pub(crate) fn first_elements(raw: &RawValue, most: usize) -> Vec<&RawValue> {
-    let mut first = First { elements: Vec::new(), most };
+    let mut first = FirstElements { elements: Vec::new(), most };
     // It stops early where there are more, which is no fault of the array's.
     let _ = serde_json::Deserializer::from_str(raw.get()).deserialize_seq(&mut first);
     first.elements
 }
 
-struct First<'de> {
+struct FirstElements<'de> {
     elements: Vec<&'de RawValue>,
     most: usize,
 }
 
-impl<'de> Visitor<'de> for &mut First<'de> {
+impl<'de> Visitor<'de> for &mut FirstElements<'de> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

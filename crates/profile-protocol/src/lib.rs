@@ -1,42 +1,47 @@
-//! What may be said to a profile gateway.
+//! The requests of a profile gateway.
 //!
-//! This crate is the vocabulary of `POST /client/profiles`: identifiers,
-//! attributes, revisions, and the one function that reads a request body,
-//! [`ProfileRequest::parse`]. Every type holds a value that has been checked;
-//! there is no way to build one that has not.
+//! [`ProfileRequest::parse`] reads a body of `POST /client/profiles`, and
+//! [`ProfileRequest::parse_at`] a body of another endpoint that takes one profile. Servers also
+//! send many profiles at once ([`BulkImport`]), merges and their undoing ([`ProfileMerge`],
+//! [`ProfileUnmerge`]), deletions ([`DeletionSubject`]), requests to explain ([`ProfileExplain`])
+//! and filters of lists ([`ProfileFilter`]). [`ProfileRequestBuilder`] builds a request,
+//! [`ProfileRequest::to_json`] renders it, and [`Violations::to_document`] renders what is wrong
+//! with one. The fields of every body are in the tables of [`grammar`].
 //!
-//! It also has what servers say: the same body as their endpoints take it
-//! ([`ProfileRequest::parse_at`]), many at once ([`BulkImport`]), which profiles
-//! are one person, are not, or go ([`ProfileMerge`], [`ProfileUnmerge`],
-//! [`DeletionSubject`]), what a request would do ([`ProfileExplain`]), and which
-//! profiles to list ([`ProfileFilter`]).
-//!
-//! You will *not* find I/O here, nor a clock, threads, HTTP, or any opinion on
-//! who a person is. It builds for `wasm32-unknown-unknown`.
+//! The crate has no I/O, clock, threads or HTTP. It builds for `wasm32-unknown-unknown`.
 //!
 //! ```
 //! use profile_protocol::{ProfileRequest, Revision};
 //!
-//! let body = br#"{"data":{"type":"profile","attributes":{"email":"nobody"}}}"#;
+//! let body = br#"{"data":{"type":"profile","attributes":{"email":"unknown"}}}"#;
 //! let violations = ProfileRequest::parse(body, Revision::LATEST).unwrap_err();
 //! let first = violations.iter().next().unwrap();
 //! assert_eq!(first.pointer, "/data/attributes/email");
 //! assert_eq!(first.fault.to_string(), "Invalid email address");
 //! ```
 
+pub mod grammar;
 pub mod limits;
 
 mod attributes;
+mod body;
+mod builder;
 mod company;
 mod email;
+mod endpoint;
+mod error_document;
 mod filter;
 mod identifiers;
 mod json;
+mod json_writer;
 mod opaque;
+mod parse;
 mod patch;
 mod phone_number;
+mod pointer;
 mod profile_id;
 mod properties;
+mod render;
 mod request;
 mod revision;
 mod server;
@@ -44,22 +49,30 @@ mod text;
 mod violation;
 
 pub use attributes::{Attributes, Field, Fields};
+pub use builder::{ProfileRequestBuilder, UnbuildableRequest};
 pub use company::{CompanyId, InvalidCompanyId};
 pub use email::{Email, InvalidEmail};
-pub use filter::{Bound, Condition, FilterFault, InvalidFilter, ProfileFilter};
+pub use endpoint::ProfileEndpoint;
+pub use error_document::{
+    EmptyObject, ErrorClass, ErrorDocument, ErrorMeta, ErrorObject, ErrorSourceObject,
+};
+pub use filter::{
+    Bound, Condition, FilterFault, FilterField, FilterOperator, InvalidFilter, ProfileFilter,
+};
 pub use identifiers::{ClaimedId, IdentifierKind, Identifiers};
 pub use opaque::{AnonymousId, ExchangeToken, ExternalId, InvalidOpaqueId};
 pub use patch::{Change, ChangedAttribute, Patch, PropertiesPatch};
 pub use phone_number::{InvalidPhoneNumber, PhoneNumber};
+pub use pointer::shortened;
 pub use profile_id::{InvalidProfileId, ProfileId};
 pub use properties::{InvalidProperty, Properties, PropertyName, PropertyValue};
-pub use request::{ProfileEndpoint, ProfileRequest, SecondaryEmails};
+pub use request::{ProfileRequest, RequestParts, SecondaryEmails};
 pub use revision::{Date, InvalidRevision, RequestedRevision, Revision, UnavailableRevision};
 pub use server::{
     BulkImport, DeletionSubject, ExplainedScope, ProfileExplain, ProfileMerge, ProfileUnmerge,
 };
 pub use text::{InvalidCoordinate, InvalidText, Text};
-pub use violation::{Fault, Violation, Violations, echo};
+pub use violation::{Fault, Violation, Violations};
 
 /// Runs the example of the README as a test.
 #[cfg(doctest)]

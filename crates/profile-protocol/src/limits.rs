@@ -42,6 +42,10 @@ pub const PROPERTY_NAME_BYTES: usize = 255;
 /// How many arrays and objects may enclose one another inside one property.
 pub const PROPERTY_DEPTH: usize = 10;
 
+/// How many names of one object are compared with one another to find a repeated one. The names of
+/// a larger object are hashed, so that the time grows in step with their number.
+pub(crate) const COMPARED_NAMES: usize = 16;
+
 /// How many properties a profile may have.
 pub const PROPERTIES: usize = 1_000;
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::{Attributes, Field, Fields, Properties, PropertyName, PropertyValue, Text};
 
-/// What a request says of one attribute.
+/// The change of one attribute that a request asks for.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub enum Change<T> {
     /// Nothing was said: what is stored stands.

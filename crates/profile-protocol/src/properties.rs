@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, collections::HashSet, fmt, str::FromStr};
 
 use serde_json::value::RawValue;
 
-use crate::{json, limits};
+use crate::{json, json_writer::write_text, limits};
 
 /// The name of a property: at most [`limits::PROPERTY_NAME_BYTES`], any
 /// characters, compared case-sensitively.
@@ -123,7 +123,10 @@ fn write_canonical(raw: &RawValue, depth: usize, out: &mut String) -> Result<(),
         Some(b'{' | b'[') if depth == limits::PROPERTY_DEPTH => Err(InvalidProperty::TooDeep),
         Some(b'{') => write_object(raw, depth + 1, out),
         Some(b'[') => write_array(raw, depth + 1, out),
-        Some(b'"') => write_string(&json::text(raw).ok_or(InvalidProperty::Surrogate)?, out),
+        Some(b'"') => {
+            write_text(&json::text(raw).ok_or(InvalidProperty::Surrogate)?, out);
+            Ok(())
+        }
         _ => {
             out.push_str(text);
             Ok(())
@@ -133,16 +136,16 @@ fn write_canonical(raw: &RawValue, depth: usize, out: &mut String) -> Result<(),
 
 fn write_object(raw: &RawValue, depth: usize, out: &mut String) -> Result<(), InvalidProperty> {
     let members = json::members(raw).ok_or(InvalidProperty::Surrogate)?;
-    let mut names = HashSet::with_capacity(members.len());
+    let mut names = SeenNames::with_capacity(members.len());
     out.push('{');
     for (number, (name, value)) in members.iter().enumerate() {
-        if !names.insert(name.as_ref()) {
+        if !names.insert(name) {
             return Err(InvalidProperty::Duplicate);
         }
         if 0 < number {
             out.push(',');
         }
-        write_string(name, out)?;
+        write_text(name, out);
         out.push(':');
         write_canonical(value, depth, out)?;
     }
@@ -163,17 +166,32 @@ fn write_array(raw: &RawValue, depth: usize, out: &mut String) -> Result<(), Inv
     Ok(())
 }
 
-fn write_string(text: &str, out: &mut String) -> Result<(), InvalidProperty> {
-    let needs_escape = |byte: u8| byte < 0x20 || matches!(byte, b'"' | b'\\');
-    if text.bytes().any(needs_escape) {
-        let escaped = serde_json::to_string(text).or(Err(InvalidProperty::NotJson))?;
-        out.push_str(&escaped);
-    } else {
-        out.push('"');
-        out.push_str(text);
-        out.push('"');
+/// The names of an object so far. Most objects have few, which are compared faster than hashed.
+enum SeenNames<'n> {
+    Few(Vec<&'n str>),
+    Many(HashSet<&'n str>),
+}
+
+impl<'n> SeenNames<'n> {
+    fn with_capacity(names: usize) -> SeenNames<'n> {
+        if names <= limits::COMPARED_NAMES {
+            SeenNames::Few(Vec::with_capacity(names))
+        } else {
+            SeenNames::Many(HashSet::with_capacity(names))
+        }
     }
-    Ok(())
+
+    /// Adds a name. False if the object has it already.
+    fn insert(&mut self, name: &'n str) -> bool {
+        match self {
+            SeenNames::Few(names) => {
+                let is_new = !names.contains(&name);
+                names.push(name);
+                is_new
+            }
+            SeenNames::Many(names) => names.insert(name),
+        }
+    }
 }
 
 /// The properties of one profile, by name.

@@ -212,7 +212,6 @@ pub enum InvalidRevision {
 /// Why no release answers to a [`RequestedRevision`].
 #[expect(missing_docs, reason = "each variant's message says what it means")]
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
 pub enum UnavailableRevision {
     #[error(
         "is before the earliest available revision, {0}; use that date or a later one",

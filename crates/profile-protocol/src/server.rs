@@ -1,11 +1,11 @@
-//! What servers say besides profiles: joining, parting, deleting, asking why, and
-//! many profiles at once.
+//! The bodies that servers send besides profiles: bulk imports, merges, unmerges, deletions and
+//! explanations.
 
+mod body_reader;
 mod bulk;
 mod deletion;
 mod explain;
 mod merge;
-mod reader;
 
 pub use bulk::BulkImport;
 pub use deletion::DeletionSubject;

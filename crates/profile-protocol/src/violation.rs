@@ -51,7 +51,7 @@ pub enum Fault {
         "One of `external_id`, `email`, `phone_number` or `anonymous_id` must be included to say \
          whom to create."
     )]
-    NobodyToCreate,
+    NoIdentifierToCreate,
     #[error(
         "Exactly one of `id`, `email` or `phone_number` must be included to say whom to delete."
     )]
@@ -84,7 +84,26 @@ impl Fault {
         match self {
             Fault::Email(reason) => Some(reason.to_string()),
             Fault::PhoneNumber(reason) => Some(reason.to_string()),
-            _ => None,
+            Fault::Syntax { .. }
+            | Fault::TooLarge { .. }
+            | Fault::ProfileTooLarge
+            | Fault::WrongType { .. }
+            | Fault::Missing { .. }
+            | Fault::UnknownField { .. }
+            | Fault::Duplicate { .. }
+            | Fault::WrongResource { .. }
+            | Fault::EmptyData
+            | Fault::NoIdentifier
+            | Fault::NoIdentifierToCreate
+            | Fault::NotOneSubject
+            | Fault::Identifier(_)
+            | Fault::Text(_)
+            | Fault::Coordinate(_)
+            | Fault::Property(_)
+            | Fault::WrongCount { .. }
+            | Fault::TooManyProperties
+            | Fault::Surrogate
+            | Fault::More => None,
         }
     }
 }
@@ -121,6 +140,12 @@ impl Violations {
     /// The violations.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Violation> {
         self.all.iter()
+    }
+
+    /// The fault of the first violation.
+    #[expect(clippy::indexing_slicing, reason = "there is at least one violation")]
+    pub(crate) fn first_fault(&self) -> &Fault {
+        &self.all[0].fault
     }
 
     pub(crate) fn syntax(error: impl fmt::Display) -> Violations {
@@ -191,36 +216,9 @@ impl Report {
     }
 }
 
-/// The pointer to member `name` of the object at `base`.
-pub(crate) fn pointer(base: &str, name: &str) -> String {
-    let name = echo(name);
-    if name.contains(['~', '/']) {
-        format!("{base}/{}", name.replace('~', "~0").replace('/', "~1"))
-    } else {
-        format!("{base}/{name}")
-    }
-}
-
-/// As much of the caller's own text as an answer repeats: [`limits::ECHO_BYTES`] at most.
-pub fn echo(text: &str) -> &str {
-    let end = text.floor_char_boundary(limits::ECHO_BYTES);
-    text.get(..end).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn pointers_escape_what_would_end_them() {
-        assert_eq!(pointer("/data", "a/b~c"), "/data/a~1b~0c");
-    }
-
-    #[test]
-    fn answers_repeat_only_so_much_of_the_question() {
-        assert_eq!(echo(&"é".repeat(40)).len(), 64);
-        assert_eq!(echo(&"€".repeat(40)).len(), 63);
-    }
 
     #[test]
     fn a_report_is_bounded_and_says_when_it_was_cut() {

@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use profile_protocol::{
     Change, ClaimedId, Email, ExchangeToken, Field, IdentifierKind, Identifiers, Patch,
-    PhoneNumber, ProfileId, ProfileRequest, PropertyValue, Revision, SecondaryEmails,
+    PhoneNumber, ProfileId, PropertyValue, RequestParts, Revision, SecondaryEmails,
 };
 use profile_store::{
     Caller, Claims, Identifier, Intent, InvalidToken, Profile, ProfileIdentifiers, Sentinels,
@@ -139,10 +139,11 @@ impl TestRequest {
     }
 
     /// The request as the protocol has it. `created` are the profiles in the order
-    /// of their creation.
-    pub fn request(&self, created: &[ProfileId]) -> ProfileRequest {
+    /// of their creation. The store has no limit for the number of addresses, so a request may have
+    /// more than any body.
+    pub fn request(&self, created: &[ProfileId]) -> RequestParts {
         let emails = |names: &[String]| names.iter().map(|name| email(name)).collect();
-        ProfileRequest {
+        RequestParts {
             revision: Revision::LATEST,
             subject: identifiers(&self.subject, created),
             identifiers: identifiers(&self.attributes, created),

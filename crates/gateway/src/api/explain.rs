@@ -4,7 +4,7 @@ use actix_web::{
     http::StatusCode,
     web::{Data, Payload},
 };
-use profile_protocol::{ExplainedScope, ProfileExplain};
+use profile_protocol::{ErrorObject, ExplainedScope, ProfileExplain};
 use profile_store::{Intent, Outcome, StoreError};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -15,11 +15,7 @@ use super::{
     outcomes::OutcomeResource,
     query::Query,
 };
-use crate::{
-    capacity::body_budget::BodyPermit,
-    http::{refusal::Refusal, response::ErrorObject},
-    submission,
-};
+use crate::{capacity::body_budget::BodyPermit, http::refusal::Refusal, submission};
 
 /// `POST /api/profile-explain`
 pub(super) async fn explain(
@@ -36,7 +32,7 @@ pub(super) async fn explain(
         }
         // A refusal is a result of the explanation, not an error.
         Err(refusal) if refusal.status().is_client_error() => {
-            (None, ExplanationMeta { errors: ErrorObject::all(&refusal) })
+            (None, ExplanationMeta { errors: refusal.document().errors })
         }
         Err(failure) => return Err(failure),
     };

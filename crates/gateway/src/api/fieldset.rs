@@ -1,6 +1,6 @@
 //! Sparse fieldsets: the attributes of a profile that a response shows.
 
-use profile_protocol::echo;
+use profile_protocol::shortened;
 
 use super::query::{Query, invalid};
 use crate::{http::refusal::Refusal, limits};
@@ -126,7 +126,7 @@ fn list(text: &str) -> impl Iterator<Item = &str> {
 }
 
 fn unknown(parameter: &str, name: &str) -> Refusal {
-    let message = format!("'{}' is not a valid field for the resource 'profile'.", echo(name));
+    let message = format!("'{}' is not a valid field for the resource 'profile'.", shortened(name));
     invalid(parameter, message)
 }
 

@@ -64,7 +64,7 @@ fn document() -> String {
     });
     let mut generator = settings.into_generator();
     let paths = paths(&mut generator);
-    let error = generator.subschema_for::<crate::http::response::ErrorDocument>();
+    let error = generator.subschema_for::<profile_protocol::ErrorDocument>();
     let mut schemas = generator.take_definitions(true);
     schemas.extend(bodies::schemas());
     let document = json!({
@@ -131,7 +131,7 @@ fn described(row: &EndpointRow, operation: OpenApiOperation) -> Value {
         "operationId": name,
         "summary": row.summary,
         "description": format!(
-            "KeyScope: `{}`. Rate limits of each company: {burst} in 1 second, {steady} in 60.",
+            "Scope: `{}`. Rate limits of each company: {burst} in 1 second, {steady} in 60.",
             row.scope
         ),
         "tags": [tag_of(row.scope)],

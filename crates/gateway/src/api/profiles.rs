@@ -37,7 +37,7 @@ pub(super) async fn update(call: &Call<'_>, payload: &mut Payload) -> Result<Api
     let fields = Fieldset::from_query(&Query::from_call(call, &PARAMETERS)?)?;
     let id = call.id(PROFILE)?;
     let sent = read(call, payload, ProfileEndpoint::Update).await?;
-    let Some(ClaimedId::Profile(named)) = sent.0.identifiers.id else {
+    let Some(ClaimedId::Profile(named)) = sent.0.identifiers().id else {
         return Err(Refusal::OtherProfile);
     };
     // One of the two may be an older id of the other.

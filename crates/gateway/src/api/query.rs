@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use profile_protocol::echo;
+use profile_protocol::shortened;
 
 use super::call::Call;
 use crate::{
@@ -28,7 +28,7 @@ impl<'q> Query<'q> {
         let mut parameters = BTreeMap::new();
         for (name, value) in form_urlencoded::parse(text.as_bytes()) {
             if name == "include" {
-                let value = echo(&value);
+                let value = shortened(&value);
                 let message =
                     format!("'{value}' is not an allowed include parameter for this resource.");
                 return Err(invalid(&name, message));
@@ -93,11 +93,11 @@ pub(super) const PAGE_SIZE: &str = "page[size]";
 
 /// An invalid query parameter.
 pub(super) fn invalid(name: &str, message: String) -> Refusal {
-    Refusal::Parameter(InvalidParameter { name: echo(name).to_owned(), message })
+    Refusal::Parameter(InvalidParameter { name: shortened(name).to_owned(), message })
 }
 
 fn unknown(name: &str, allowed: &[&str]) -> String {
-    let name = echo(name);
+    let name = shortened(name);
     if allowed.is_empty() {
         return format!("'{name}' is not a parameter here; there are none.");
     }

@@ -1,8 +1,8 @@
 //! The body budget: how many bytes of request bodies are in memory at a time.
 //!
 //! The rate limits bound how often a company may send, and the queue of the store
-//! how many requests wait. Neither bounds how large they are: 4,096 bodies of
-//! 100 KB waiting for a slow disk would be gigabytes once parsed.
+//! how many requests wait. Neither bounds how large they are: 1,024 bodies of
+//! 100 KB of each company, waiting for a slow disk, would be gigabytes once parsed.
 //!
 //! No company has more than a portion of any budget, so no company can use up what another
 //! one needs. Bodies sent with a private key have budgets of their own, so requests without a

@@ -108,8 +108,8 @@ type SignedClaim<'r> = Option<(&'static str, &'r str)>;
 /// of one kind: their positions decide which one identifies the profile, and positions are not
 /// signed.
 fn claims(request: &ProfileRequest) -> Option<[SignedClaim<'_>; 3]> {
-    let mut all = named(&request.subject);
-    for (claim, other) in all.iter_mut().zip(named(&request.identifiers)) {
+    let mut all = named(request.subject());
+    for (claim, other) in all.iter_mut().zip(named(request.identifiers())) {
         if claim.is_some() && other.is_some() && *claim != other {
             return None;
         }

@@ -5,10 +5,14 @@ mod table;
 use std::borrow::Cow;
 
 use actix_web::http::StatusCode;
-use profile_protocol::{Fault, InvalidRevision, ProfileId, UnavailableRevision, Violations};
+use profile_protocol::{
+    EmptyObject, ErrorDocument, ErrorMeta, ErrorObject, ErrorSourceObject, InvalidRevision,
+    UnavailableRevision, Violations,
+};
 use profile_store::{OnlySentinels, Rejected, StoreError, engine::EngineError};
+use uuid::Uuid;
 
-use self::table::{Cause, ErrorSource, row_of};
+use self::table::{Cause, ErrorSource, RefusalRow, row_of, status_of};
 pub use self::table::{codes, table_markdown};
 use crate::{capacity::body_budget::BodyBudgetExhausted, tenants::scope::KeyScope};
 
@@ -110,26 +114,6 @@ pub struct InvalidParameter {
     pub message: String,
 }
 
-/// One element of the `errors` of an error response.
-pub struct ErrorEntry {
-    /// The code of the error.
-    pub code: &'static str,
-    /// The title of the error.
-    pub title: &'static str,
-    /// The detail of this occurrence.
-    pub detail: String,
-    /// A JSON pointer into the body.
-    pub pointer: String,
-    /// The header that caused the error.
-    pub header: Option<&'static str>,
-    /// The query parameter that caused the error.
-    pub parameter: Option<Cow<'static, str>>,
-    /// The specific reason, if the wording of the detail is fixed.
-    pub reason: Option<String>,
-    /// The profile that already has the identifier.
-    pub duplicate_profile_id: Option<ProfileId>,
-}
-
 impl Refusal {
     /// Stored data could not be read. The error is logged, and the response does not disclose it.
     #[expect(clippy::needless_pass_by_value, reason = "this is where the error ends")]
@@ -145,34 +129,30 @@ impl Refusal {
 
     /// The status of the response.
     pub fn status(&self) -> StatusCode {
-        row_of(self.first_cause()).status
-    }
-
-    /// The code that counts the refusal: that of its first entry.
-    pub fn code(&self) -> &'static str {
-        row_of(self.first_cause()).code
-    }
-
-    fn first_cause(&self) -> Cause {
-        if let Refusal::Violations(violations) = self
-            && let Some(first) = violations.iter().next()
-        {
-            return cause_of(&first.fault);
+        if let Refusal::Violations(violations) = self {
+            status_of(violations.class())
+        } else {
+            row_of(self.cause()).status
         }
-        self.cause()
+    }
+
+    /// The code that counts the refusal: that of its first error.
+    pub fn code(&self) -> &'static str {
+        if let Refusal::Violations(violations) = self {
+            violations.class().code()
+        } else {
+            row_of(self.cause()).code
+        }
     }
 
     /// Seconds until a retry may succeed, if it may.
     pub fn retry_after_seconds(&self) -> Option<u64> {
         if let Refusal::Throttled { retry_after_seconds } = self {
-            return Some(*retry_after_seconds);
-        }
-        let Refusal::Store(error) = self else { return None };
-        match error {
-            StoreError::Overloaded => Some(1),
-            StoreError::Unavailable | StoreError::Poisoned | StoreError::Closed => Some(5),
-            // A retry repairs no damage, and finds the same profiles.
-            StoreError::Damaged | StoreError::Rejected(_) | StoreError::NotMerged => None,
+            Some(*retry_after_seconds)
+        } else if let Refusal::Store(error) = self {
+            retry_after_store_error(*error)
+        } else {
+            None
         }
     }
 
@@ -181,31 +161,52 @@ impl Refusal {
         matches!(self, Refusal::TooLarge { .. } | Refusal::TooSlow { .. } | Refusal::Unreadable)
     }
 
-    /// All errors of the refusal, at least one.
-    pub fn entries(&self) -> Vec<ErrorEntry> {
-        let Refusal::Violations(violations) = self else { return vec![self.entry()] };
-        let entry = |violation: &profile_protocol::Violation| ErrorEntry {
-            detail: violation.fault.to_string(),
-            pointer: violation.pointer.clone(),
-            reason: violation.fault.reason(),
-            ..entry(cause_of(&violation.fault))
-        };
-        violations.iter().map(entry).collect()
+    /// The error document, with at least one error.
+    pub fn document(&self) -> ErrorDocument {
+        if let Refusal::Violations(violations) = self {
+            violations.to_document(new_id)
+        } else {
+            ErrorDocument { errors: vec![self.error()] }
+        }
     }
 
-    fn entry(&self) -> ErrorEntry {
-        let mut entry =
-            ErrorEntry { detail: self.detail(), reason: self.reason(), ..entry(self.cause()) };
+    fn error(&self) -> ErrorObject {
+        let row = row_of(self.cause());
+        ErrorObject {
+            id: new_id(),
+            status: row.status.as_u16(),
+            code: row.code,
+            title: row.title,
+            detail: self.detail(),
+            source: self.source(row),
+            links: EmptyObject {},
+            meta: ErrorMeta {
+                reason: self.reason(),
+                duplicate_profile_id: self.duplicate_profile_id(),
+            },
+        }
+    }
+
+    fn source(&self, row: &RefusalRow) -> ErrorSourceObject {
+        let (header, mut parameter) = match row.source {
+            Some(ErrorSource::Header(name)) => (Some(name), None),
+            Some(ErrorSource::Parameter(name)) => (None, Some(Cow::Borrowed(name))),
+            None => (None, None),
+        };
         if let Refusal::Parameter(invalid) = self {
-            entry.parameter = Some(Cow::Owned(invalid.name.clone()));
+            parameter = Some(Cow::Owned(invalid.name.clone()));
         }
-        if let Refusal::NotFound { pointer, .. } = self {
-            (*pointer).clone_into(&mut entry.pointer);
-        }
+        let pointer =
+            if let Refusal::NotFound { pointer, .. } = self { pointer } else { row.pointer };
+        ErrorSourceObject { pointer: pointer.to_owned(), header, parameter }
+    }
+
+    fn duplicate_profile_id(&self) -> Option<String> {
         if let Refusal::Store(StoreError::Rejected(Rejected::Duplicate { id })) = self {
-            entry.duplicate_profile_id = Some(*id);
+            Some(id.to_string())
+        } else {
+            None
         }
-        entry
     }
 
     fn cause(&self) -> Cause {
@@ -225,7 +226,7 @@ impl Refusal {
             Refusal::RevisionMissing => Cause::RevisionMissing,
             Refusal::RevisionMalformed(_) => Cause::RevisionMalformed,
             Refusal::RevisionUnavailable(UnavailableRevision::Future) => Cause::RevisionFuture,
-            Refusal::RevisionUnavailable(_) => Cause::RevisionTooEarly,
+            Refusal::RevisionUnavailable(UnavailableRevision::TooEarly) => Cause::RevisionTooEarly,
             Refusal::MediaType => Cause::MediaType,
             Refusal::ContentCoding => Cause::ContentCoding,
             Refusal::TooLarge { .. } => Cause::TooLarge,
@@ -233,15 +234,7 @@ impl Refusal {
             Refusal::Unreadable => Cause::Unreadable,
             Refusal::Violations(_) => Cause::Syntax,
             Refusal::OnlySentinels(_) => Cause::OnlySentinels,
-            Refusal::Store(StoreError::Rejected(rejected)) => cause_of_rejected(*rejected),
-            Refusal::Store(StoreError::Overloaded) => Cause::Overloaded,
-            Refusal::Store(StoreError::NotMerged) => Cause::NotMerged,
-            Refusal::Store(
-                StoreError::Unavailable
-                | StoreError::Damaged
-                | StoreError::Poisoned
-                | StoreError::Closed,
-            ) => Cause::Unavailable,
+            Refusal::Store(error) => cause_of_store_error(*error),
         }
     }
 
@@ -275,14 +268,14 @@ impl Refusal {
             Refusal::UnknownPath
             | Refusal::NotAuthenticated
             | Refusal::AuthenticationFailed
-            | Refusal::Cursor
-            | Refusal::OtherProfile
             | Refusal::Company(_)
             | Refusal::Origin
             | Refusal::RevisionMissing
-            | Refusal::RevisionUnavailable(_)
+            | Refusal::RevisionUnavailable(UnavailableRevision::Future)
             | Refusal::MediaType
             | Refusal::ContentCoding
+            | Refusal::Cursor
+            | Refusal::OtherProfile
             | Refusal::Unreadable
             | Refusal::Violations(_)
             | Refusal::OnlySentinels(_)
@@ -291,8 +284,29 @@ impl Refusal {
     }
 
     fn reason(&self) -> Option<String> {
-        let Refusal::Company(reason) = self else { return None };
-        Some(reason.to_string())
+        if let Refusal::Company(reason) = self { Some(reason.to_string()) } else { None }
+    }
+}
+
+fn cause_of_store_error(error: StoreError) -> Cause {
+    match error {
+        StoreError::Rejected(rejected) => cause_of_rejected(rejected),
+        StoreError::Overloaded => Cause::Overloaded,
+        StoreError::NotMerged => Cause::NotMerged,
+        StoreError::Unavailable
+        | StoreError::Damaged
+        | StoreError::Poisoned
+        | StoreError::Closed => Cause::Unavailable,
+    }
+}
+
+/// Seconds until the store may accept the request, if it may.
+fn retry_after_store_error(error: StoreError) -> Option<u64> {
+    match error {
+        StoreError::Overloaded => Some(1),
+        StoreError::Unavailable | StoreError::Poisoned | StoreError::Closed => Some(5),
+        // A retry changes neither what is refused nor what is damaged.
+        StoreError::Rejected(_) | StoreError::NotMerged | StoreError::Damaged => None,
     }
 }
 
@@ -314,52 +328,8 @@ fn sentence(words: &str) -> String {
     }
 }
 
-/// The entry of a row, without its variable parts.
-fn entry(cause: Cause) -> ErrorEntry {
-    let row = row_of(cause);
-    let (header, parameter) = match row.source {
-        Some(ErrorSource::Header(name)) => (Some(name), None),
-        Some(ErrorSource::Parameter(name)) => (None, Some(Cow::Borrowed(name))),
-        None => (None, None),
-    };
-    ErrorEntry {
-        code: row.code,
-        title: row.title,
-        detail: String::new(),
-        pointer: row.pointer.to_owned(),
-        header,
-        parameter,
-        reason: None,
-        duplicate_profile_id: None,
-    }
-}
-
-fn cause_of(fault: &Fault) -> Cause {
-    match fault {
-        Fault::TooLarge { .. } => Cause::TooLarge,
-        Fault::WrongType { .. } => Cause::WrongType,
-        Fault::Missing { .. } => Cause::Missing,
-        Fault::UnknownField { .. } => Cause::UnknownField,
-        Fault::Duplicate { .. } => Cause::Duplicate,
-        Fault::WrongResource { .. } => Cause::WrongResource,
-        Fault::EmptyData => Cause::EmptyData,
-        Fault::NoIdentifier => Cause::NoIdentifier,
-        Fault::NobodyToCreate => Cause::NoIdentifierToCreate,
-        Fault::NotOneSubject => Cause::NotOneSubject,
-        Fault::ProfileTooLarge => Cause::ProfileTooLarge,
-        Fault::WrongCount { .. } => Cause::WrongCount,
-        Fault::Email(_) => Cause::Email,
-        Fault::PhoneNumber(_) => Cause::PhoneNumber,
-        Fault::Identifier(_) => Cause::Identifier,
-        Fault::Text(_) => Cause::Text,
-        Fault::Coordinate(_) => Cause::Coordinate,
-        Fault::Property(_) => Cause::Property,
-        Fault::TooManyProperties => Cause::TooManyProperties,
-        Fault::Surrogate => Cause::Surrogate,
-        Fault::More => Cause::MoreFaults,
-        // The protocol crate may add faults before this table does.
-        Fault::Syntax { .. } | _ => Cause::Syntax,
-    }
+fn new_id() -> String {
+    Uuid::new_v4().to_string()
 }
 
 #[cfg(test)]
@@ -373,8 +343,8 @@ mod tests {
         let body =
             br#"{"data":{"type":"event","attributes":{"email":"x","phone_number":"1","X":1}}}"#;
         let violations = ProfileRequest::parse(body, Revision::LATEST).unwrap_err();
-        let entries = Refusal::Violations(violations).entries();
-        let details: Vec<&str> = entries.iter().map(|entry| entry.detail.as_str()).collect();
+        let errors = Refusal::Violations(violations).document().errors;
+        let details: Vec<&str> = errors.iter().map(|error| error.detail.as_str()).collect();
         let [wrong_type, email, phone, unknown] = details[..] else { panic!("{details:?}") };
         let detail = |cause| row_of(cause).detail.replace("{resource}", "profile");
         assert_eq!(wrong_type, detail(Cause::WrongResource));

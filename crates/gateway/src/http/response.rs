@@ -1,7 +1,5 @@
 //! Responses: the headers and documents that all responses have in common.
 
-use std::borrow::Cow;
-
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
     body::{self, BoxBody},
@@ -12,16 +10,10 @@ use actix_web::{
 };
 use schemars::JsonSchema;
 use serde::Serialize;
-use uuid::Uuid;
 
 use crate::{
     capacity::rate_limiter::RateLimitStatus,
-    http::{
-        auth,
-        cors::Cors,
-        encoding::ContentEncoding,
-        refusal::{ErrorEntry, Refusal},
-    },
+    http::{auth, cors::Cors, encoding::ContentEncoding, refusal::Refusal},
 };
 
 const RATELIMIT_LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
@@ -91,7 +83,7 @@ impl ResponseContext {
         if refusal.closes() {
             builder.force_close();
         }
-        self.finish(self.json(builder, &ErrorDocument { errors: ErrorObject::all(refusal) }))
+        self.finish(self.json(builder, &refusal.document()))
     }
 
     /// The response to a preflight.
@@ -147,87 +139,3 @@ pub struct Onsite {
 pub(crate) struct OnsiteDocument {
     meta: Onsite,
 }
-
-/// An error document.
-#[derive(JsonSchema, Serialize)]
-pub(crate) struct ErrorDocument {
-    errors: Vec<ErrorObject>,
-}
-
-/// An error object. All members are present, in this order, because a mobile client cannot read it
-/// otherwise.
-#[derive(JsonSchema, Serialize)]
-pub(crate) struct ErrorObject {
-    /// A UUID, different in every response.
-    id: String,
-    /// The status of the response.
-    status: u16,
-    /// The machine-readable code of the error.
-    code: &'static str,
-    /// The title of the error.
-    title: &'static str,
-    /// The detail of this occurrence, with the remedy.
-    detail: String,
-    source: ErrorSourceObject,
-    links: EmptyObject,
-    meta: ErrorMeta,
-}
-
-impl ErrorObject {
-    /// One error object for each error of the refusal.
-    pub(crate) fn all(refusal: &Refusal) -> Vec<ErrorObject> {
-        let status = refusal.status();
-        refusal.entries().into_iter().map(|entry| ErrorObject::from_entry(entry, status)).collect()
-    }
-
-    fn from_entry(entry: ErrorEntry, status: StatusCode) -> ErrorObject {
-        let ErrorEntry {
-            code,
-            title,
-            detail,
-            pointer,
-            header,
-            parameter,
-            reason,
-            duplicate_profile_id,
-        } = entry;
-        ErrorObject {
-            id: Uuid::new_v4().to_string(),
-            status: status.as_u16(),
-            code,
-            title,
-            detail,
-            source: ErrorSourceObject { pointer, header, parameter },
-            links: EmptyObject {},
-            meta: ErrorMeta {
-                reason,
-                duplicate_profile_id: duplicate_profile_id.map(|id| id.to_string()),
-            },
-        }
-    }
-}
-
-#[derive(JsonSchema, Serialize)]
-struct ErrorSourceObject {
-    /// A JSON pointer into the body.
-    pointer: String,
-    /// The header that caused the error.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    header: Option<&'static str>,
-    /// The query parameter that caused the error.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    parameter: Option<Cow<'static, str>>,
-}
-
-#[derive(JsonSchema, Serialize)]
-struct ErrorMeta {
-    /// The specific reason, if the wording of the detail is fixed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-    /// The profile that already has the identifier.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    duplicate_profile_id: Option<String>,
-}
-
-#[derive(JsonSchema, Serialize)]
-struct EmptyObject {}

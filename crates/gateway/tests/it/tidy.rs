@@ -21,9 +21,6 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
 }
 
-/// The paths that do not follow the rules on words, types, imports and prose yet.
-const NOT_YET_TIDY: [&str; 2] = ["crates/profile-protocol", "docs/PROTOCOL.md"];
-
 /// Whether a file of the workspace is below one of these directories.
 fn is_in(path: &Path, directories: &[&str]) -> bool {
     let within = path.strip_prefix(root()).unwrap();

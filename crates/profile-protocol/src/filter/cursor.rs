@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::{FilterFault, InvalidFilter, escape::unescape};
+use super::{
+    escape::unescape,
+    fault::{FilterFault, InvalidFilter},
+};
 
 /// What of a text is still to be read.
 pub(super) struct Cursor<'a> {

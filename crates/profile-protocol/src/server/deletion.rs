@@ -1,39 +1,35 @@
-//! Who wants to be forgotten.
+//! Deletions of all data about a person.
 
-use super::reader::{self, Object, Reader, Value};
-use crate::{ClaimedId, Email, Fault, PhoneNumber, Violations, limits};
+use super::body_reader::{self, BodyReader, KnownObject, RuledValue};
+use crate::{ClaimedId, Email, Fault, PhoneNumber, Violations, grammar::DELETION};
 
-/// What one body of `POST /api/data-privacy-deletion-jobs` says: whom to delete.
+/// A body of `POST /api/data-privacy-deletion-jobs`: the profile to delete.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum DeletionSubject {
-    /// The profile of this id.
+    /// The profile with this id.
     Id(ClaimedId),
-    /// Whoever has this email address.
+    /// The profile with this email address.
     Email(Email),
-    /// Whoever has this phone number.
+    /// The profile with this phone number.
     PhoneNumber(PhoneNumber),
 }
 
-const ATTRIBUTES: &[&str] = &["profile", "profile_id", "email", "phone_number"];
-
 impl DeletionSubject {
-    /// Reads a body, in the form that nests a profile or in the older one that
-    /// does not. All that is wrong with it is reported. Of several identifiers it
-    /// would be a guess which is meant, so there has to be exactly one.
+    /// Parses a body, in the form that nests a profile or in the older form that does not. The
+    /// error has every violation. Exactly one identifier must be given: of several, the gateway
+    /// would have to guess which one is meant.
     pub fn parse(body: &[u8]) -> Result<DeletionSubject, Violations> {
-        let (resource, fields) = ("data-privacy-deletion-job", &["type", "attributes"]);
-        reader::read(body, limits::BODY_BYTES, resource, fields, |reader, data| {
-            let attributes = reader.object_in(data, "attributes", ATTRIBUTES)?;
-            let (id, contact) = match attributes.get("profile") {
+        body_reader::read(body, &DELETION, |reader, data| {
+            let attributes = reader.object_in(data, "attributes")?;
+            let (id, nested) = match attributes.get("profile") {
                 None => (None, None),
-                Some(profile) => nested(reader, &profile)?,
+                Some(profile) => nested_profile(reader, &profile)?,
             };
-            let mut named: Vec<Value<'_>> = id.into_iter().collect();
-            named.extend(attributes.get("profile_id"));
+            let ids = id.into_iter().chain(attributes.get("profile_id"));
             let mut subjects: Vec<Option<DeletionSubject>> =
-                named.iter().map(|value| reader.text(value).map(DeletionSubject::Id)).collect();
-            for object in contact.iter().chain([&attributes]) {
-                subjects.extend(reached(reader, object));
+                ids.map(|value| reader.parsed(&value).map(DeletionSubject::Id)).collect();
+            for object in nested.iter().chain([&attributes]) {
+                subjects.extend(contacts(reader, object));
             }
             only(reader, &attributes.at, subjects)
         })
@@ -41,30 +37,31 @@ impl DeletionSubject {
 }
 
 /// The id of a nested profile, and its attributes.
-type Nested<'a> = (Option<Value<'a>>, Option<Object<'a>>);
+type NestedProfile<'a> = (Option<RuledValue<'a>>, Option<KnownObject<'a>>);
 
-fn nested<'a>(reader: &mut Reader, profile: &Value<'a>) -> Option<Nested<'a>> {
-    let profile = reader.object(profile, &["data"])?;
-    let data = reader.required(&profile, "data")?;
-    let data = reader.resource(&data, "profile", &["type", "id", "attributes"])?;
-    let contact = match data.get("attributes") {
+fn nested_profile<'a>(
+    reader: &mut BodyReader,
+    profile: &RuledValue<'a>,
+) -> Option<NestedProfile<'a>> {
+    let profile = reader.object(profile)?;
+    let data = reader.object_in(&profile, "data")?;
+    let attributes = match data.get("attributes") {
         None => None,
-        Some(attributes) => Some(reader.object(&attributes, &["email", "phone_number"])?),
+        Some(attributes) => Some(reader.object(&attributes)?),
     };
-    Some((data.get("id"), contact))
+    Some((data.get("id"), attributes))
 }
 
-/// Whoever is reached at the addresses and numbers given here.
-fn reached(reader: &mut Reader, object: &Object<'_>) -> Vec<Option<DeletionSubject>> {
-    let email = object.get("email");
-    let number = object.get("phone_number");
-    let email = email.map(|value| reader.text(&value).map(DeletionSubject::Email));
-    let number = number.map(|value| reader.text(&value).map(DeletionSubject::PhoneNumber));
+/// The email address and the phone number that are given here. An invalid one counts as given.
+fn contacts(reader: &mut BodyReader, object: &KnownObject<'_>) -> Vec<Option<DeletionSubject>> {
+    let (email, number) = (object.get("email"), object.get("phone_number"));
+    let email = email.map(|value| reader.parsed(&value).map(DeletionSubject::Email));
+    let number = number.map(|value| reader.parsed(&value).map(DeletionSubject::PhoneNumber));
     email.into_iter().chain(number).collect()
 }
 
 fn only(
-    reader: &mut Reader,
+    reader: &mut BodyReader,
     at: &str,
     subjects: Vec<Option<DeletionSubject>>,
 ) -> Option<DeletionSubject> {

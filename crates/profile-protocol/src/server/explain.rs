@@ -1,29 +1,28 @@
-//! Asking what a request would do.
+//! Explanations of what a request would do.
 
-use super::reader::{self, Object, Reader};
-use crate::{Fault, ProfileEndpoint, ProfileRequest, Revision, Violations, limits};
+use super::body_reader::{self, BodyReader, KnownObject};
+use crate::{ProfileEndpoint, ProfileRequest, Revision, Violations, grammar::EXPLAIN};
 
-/// What one body that asks for an explanation says: a request, and by whom it
-/// would be sent.
+/// A body of `POST /api/profile-explain`: a request, and the endpoint it would be sent to.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ProfileExplain {
-    /// Who would send it.
+    /// The sender of the request.
     pub scope: ExplainedScope,
-    /// What would be sent.
+    /// The request.
     pub request: ProfileRequest,
 }
 
-/// Who would send an explained request.
+/// The sender of an explained request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ExplainedScope {
-    /// A client, to `POST /client/profiles`.
+    /// A client, which sends to `POST /client/profiles`.
     Client,
-    /// A server, to `POST /api/profile-import`.
+    /// A server, which sends to `POST /api/profile-import`.
     Server,
 }
 
 impl ExplainedScope {
-    /// The endpoint it would be sent to.
+    /// The endpoint it sends to.
     pub const fn endpoint(self) -> ProfileEndpoint {
         match self {
             ExplainedScope::Client => ProfileEndpoint::Client,
@@ -33,39 +32,31 @@ impl ExplainedScope {
 }
 
 impl ProfileExplain {
-    /// Reads a body. All that is wrong with it, and with the request in it, is
-    /// reported.
+    /// Parses a body. The error has every violation, of the document and of the request in it.
     pub fn parse(body: &[u8], revision: Revision) -> Result<ProfileExplain, Violations> {
-        let fields = &["type", "attributes"];
-        reader::read(body, limits::BODY_BYTES, "profile-explain", fields, |reader, data| {
-            let attributes = reader.object_in(data, "attributes", &["scope", "body"])?;
+        body_reader::read(body, &EXPLAIN, |reader, data| {
+            let attributes = reader.object_in(data, "attributes")?;
             let scope = scope(reader, &attributes);
-            let endpoint = scope.unwrap_or(ExplainedScope::Client).endpoint();
+            // Without a scope, the request is still checked, as one of a client.
+            let endpoint = scope.map_or(ProfileEndpoint::Client, ExplainedScope::endpoint);
             let request = request(reader, &attributes, endpoint, revision);
             Some(ProfileExplain { scope: scope?, request: request? })
         })
     }
 }
 
-fn scope(reader: &mut Reader, attributes: &Object<'_>) -> Option<ExplainedScope> {
-    let value = reader.required(attributes, "scope")?;
-    match value.raw.get() {
-        r#""client""# => Some(ExplainedScope::Client),
-        r#""server""# => Some(ExplainedScope::Server),
-        _ => {
-            reader.add(&value.at, Fault::WrongType { expected: "'client' or 'server'" });
-            None
-        }
-    }
+fn scope(reader: &mut BodyReader, attributes: &KnownObject<'_>) -> Option<ExplainedScope> {
+    let choice = reader.choice(&attributes.get("scope")?, "'client' or 'server'")?;
+    Some(if choice == "client" { ExplainedScope::Client } else { ExplainedScope::Server })
 }
 
 fn request(
-    reader: &mut Reader,
-    attributes: &Object<'_>,
+    reader: &mut BodyReader,
+    attributes: &KnownObject<'_>,
     endpoint: ProfileEndpoint,
     revision: Revision,
 ) -> Option<ProfileRequest> {
-    let body = reader.required(attributes, "body")?;
+    let body = attributes.get("body")?;
     ProfileRequest::parse_at(endpoint, body.raw.get().as_bytes(), revision)
         .map_err(|violations| reader.add_all(violations.moved("", &body.at)))
         .ok()

@@ -1,10 +1,12 @@
-//! Two profiles are one person, or after all are not.
+//! Manual merges and their undoing.
 
-use super::reader::{self, Object, Reader};
-use crate::{ClaimedId, Violations, limits};
+use super::body_reader::{self, BodyReader, KnownObject};
+use crate::{
+    ClaimedId, Violations,
+    grammar::{MERGE, UNMERGE},
+};
 
-/// What one body of `POST /api/profile-merge` says: a profile that goes on, and
-/// another that becomes part of it.
+/// A body of `POST /api/profile-merge`: a profile that remains, and another that is merged into it.
 ///
 /// ```
 /// use profile_protocol::ProfileMerge;
@@ -17,47 +19,44 @@ use crate::{ClaimedId, Violations, limits};
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ProfileMerge {
-    /// The profile that goes on.
+    /// The profile that remains.
     pub destination: ClaimedId,
-    /// The profile that becomes part of it.
+    /// The profile that is merged into it.
     pub source: ClaimedId,
 }
 
 impl ProfileMerge {
-    /// Reads a body. All that is wrong with it is reported.
+    /// Parses a body. The error has every violation.
     pub fn parse(body: &[u8]) -> Result<ProfileMerge, Violations> {
-        let fields = &["type", "id", "relationships"];
-        reader::read(body, limits::BODY_BYTES, "profile-merge", fields, |reader, data| {
-            let destination = reader.text_in(data, "id");
+        body_reader::read(body, &MERGE, |reader, data| {
+            let destination = reader.parsed_in(data, "id");
             let source = source(reader, data);
             Some(ProfileMerge { destination: destination?, source: source? })
         })
     }
 }
 
-fn source(reader: &mut Reader, data: &Object<'_>) -> Option<ClaimedId> {
-    let relationships = reader.object_in(data, "relationships", &["profiles"])?;
-    let profiles = reader.object_in(&relationships, "profiles", &["data"])?;
-    let list = reader.required(&profiles, "data")?;
-    let sources = reader.list(&list, 1..=1, "exactly one profile")?;
-    let source = reader.resource(sources.first()?, "profile", &["type", "id"])?;
-    reader.text_in(&source, "id")
+fn source(reader: &mut BodyReader, data: &KnownObject<'_>) -> Option<ClaimedId> {
+    let relationships = reader.object_in(data, "relationships")?;
+    let profiles = reader.object_in(&relationships, "profiles")?;
+    let sources = reader.resources(&profiles.get("data")?)?;
+    let source = reader.element(sources.first()?)?;
+    reader.parsed_in(&source, "id")
 }
 
-/// What one body that undoes a merge says: which profile is to be one again.
+/// A body of `POST /api/profile-unmerge`: the profile whose merge is undone.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ProfileUnmerge {
-    /// The profile that became part of another.
+    /// The profile that was merged into another.
     pub profile: ClaimedId,
 }
 
 impl ProfileUnmerge {
-    /// Reads a body. All that is wrong with it is reported.
+    /// Parses a body. The error has every violation.
     pub fn parse(body: &[u8]) -> Result<ProfileUnmerge, Violations> {
-        let fields = &["type", "attributes"];
-        reader::read(body, limits::BODY_BYTES, "profile-unmerge", fields, |reader, data| {
-            let attributes = reader.object_in(data, "attributes", &["profile_id"])?;
-            Some(ProfileUnmerge { profile: reader.text_in(&attributes, "profile_id")? })
+        body_reader::read(body, &UNMERGE, |reader, data| {
+            let attributes = reader.object_in(data, "attributes")?;
+            Some(ProfileUnmerge { profile: reader.parsed_in(&attributes, "profile_id")? })
         })
     }
 }

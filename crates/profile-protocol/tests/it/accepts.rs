@@ -2,17 +2,18 @@
 
 use profile_protocol::{
     Change, ClaimedId, Field, Patch, ProfileRequest, PropertiesPatch, PropertyName, PropertyValue,
-    Revision,
+    RequestParts, Revision,
 };
 use serde_json::json;
 
 /// The only place that calls the parser here.
-fn reads(body: &str) -> ProfileRequest {
+fn reads(body: &str) -> RequestParts {
     ProfileRequest::parse(body.as_bytes(), Revision::LATEST)
         .unwrap_or_else(|violations| panic!("{violations}\n{body}"))
+        .into_parts()
 }
 
-fn attributes(attributes: &str) -> ProfileRequest {
+fn attributes(attributes: &str) -> RequestParts {
     reads(&format!(r#"{{"data":{{"type":"profile","attributes":{attributes}}}}}"#))
 }
 
@@ -126,7 +127,7 @@ fn a_token_among_the_attributes_goes_before_one_among_the_properties() {
 }
 
 #[test]
-fn an_anonymous_device_is_enough_to_name_somebody() {
+fn an_anonymous_id_is_enough_to_identify_a_profile() {
     let request =
         attributes(r#"{"anonymous_id":"3F2504E0-4F89-11D3-9A0C-0305E82C3301","properties":{}}"#);
     assert!(request.patch == Patch::default());

@@ -3,15 +3,16 @@
 use profile_protocol::{
     Change, ClaimedId, Field, IdentifierKind,
     ProfileEndpoint::{self, Client, Create, Import, Update},
-    ProfileRequest, Revision, limits,
+    ProfileRequest, RequestParts, Revision, limits,
 };
 
 const ALL: [ProfileEndpoint; 4] = [Client, Create, Update, Import];
 const ID: &str = "01GDDKASAP8TKDDA2GRZDSVP4H";
 
-fn reads(endpoint: ProfileEndpoint, body: &str) -> ProfileRequest {
+fn reads(endpoint: ProfileEndpoint, body: &str) -> RequestParts {
     ProfileRequest::parse_at(endpoint, body.as_bytes(), Revision::LATEST)
         .unwrap_or_else(|violations| panic!("{violations}\n{body}"))
+        .into_parts()
 }
 
 fn refuses(endpoint: ProfileEndpoint, body: &str, expected: &[&str]) {
@@ -64,13 +65,13 @@ fn null_takes_identifiers_away_for_servers_and_says_nothing_from_clients() {
 #[test]
 fn who_is_only_taken_away_is_not_named() {
     let nulls = r#""attributes":{"email":null,"phone_number":null}"#;
-    let nobody = "/data/attributes One of `id`, `_kx`, `external_id`, `email`, `phone_number` or \
+    let no_identifier = "/data/attributes One of `id`, `_kx`, `external_id`, `email`, `phone_number` or \
                   `anonymous_id` must be included to say whom the request is about.";
-    let nobody_to_create = "/data/attributes One of `external_id`, `email`, `phone_number` or \
+    let no_identifier_to_create = "/data/attributes One of `external_id`, `email`, `phone_number` or \
                             `anonymous_id` must be included to say whom to create.";
-    refuses(Client, &data(Client, nulls), &[nobody]);
-    refuses(Import, &data(Import, nulls), &[nobody]);
-    refuses(Create, &data(Create, nulls), &[nobody_to_create]);
+    refuses(Client, &data(Client, nulls), &[no_identifier]);
+    refuses(Import, &data(Import, nulls), &[no_identifier]);
+    refuses(Create, &data(Create, nulls), &[no_identifier_to_create]);
     reads(Update, &data(Update, nulls));
 }
 
@@ -87,7 +88,7 @@ fn an_update_needs_an_id_and_nothing_else() {
 }
 
 #[test]
-fn nobody_is_created_with_an_id_a_token_or_a_patch() {
+fn no_profile_is_created_with_an_id_a_token_or_a_patch() {
     let body = format!(
         r#"{{"data":{{"type":"profile","id":"{ID}","meta":{{"patch_properties":{{"x":1}}}},
             "attributes":{{"email":"a@b.co","_kx":"t.ABC123","properties":{{"$exchange_id":"t"}}}}}}}}"#
@@ -105,7 +106,7 @@ fn nobody_is_created_with_an_id_a_token_or_a_patch() {
 }
 
 #[test]
-fn an_update_may_patch_but_names_nobody_else() {
+fn an_update_may_patch_but_names_no_other_profile() {
     let patched = reads(
         Update,
         &data(

@@ -1,10 +1,10 @@
 //! Laws that hold for every body.
 
-use profile_protocol::{ProfileEndpoint, ProfileRequest, Revision};
+use profile_protocol::{ProfileEndpoint, ProfileRequest, RequestParts, Revision};
 use proptest::prelude::*;
 
 /// JSON that is often almost a request.
-fn bodies() -> impl Strategy<Value = String> {
+pub(crate) fn bodies() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         Just("null".to_owned()),
         Just(r#""a@example.com""#.to_owned()),
@@ -45,7 +45,7 @@ fn bodies() -> impl Strategy<Value = String> {
 }
 
 /// Bodies with nothing wrong in them but, perhaps, where they are sent to.
-fn sound_bodies() -> impl Strategy<Value = String> {
+pub(crate) fn sound_bodies() -> impl Strategy<Value = String> {
     let attributes = members(&[
         ("email", &["null", r#""a@example.com""#]),
         ("phone_number", &["null", r#""+15005550006""#]),
@@ -92,19 +92,19 @@ proptest! {
     }
 
     #[test]
-    fn what_is_accepted_names_somebody(body in sound_bodies()) {
+    fn every_accepted_request_has_an_identifier(body in sound_bodies()) {
         if let Ok(request) = ProfileRequest::parse(body.as_bytes(), Revision::LATEST) {
-            prop_assert!(!request.identifiers.is_empty() || !request.subject.is_empty());
+            prop_assert!(!request.identifiers().is_empty() || !request.subject().is_empty());
         }
     }
 
     #[test]
-    fn what_servers_may_say_names_somebody_and_takes_nothing_away_twice(body in sound_bodies()) {
+    fn every_accepted_server_request_has_an_identifier_and_removes_none_twice(body in sound_bodies()) {
         use ProfileEndpoint::{Client, Create, Import, Update};
         for endpoint in [Create, Update, Import] {
             let read = ProfileRequest::parse_at(endpoint, body.as_bytes(), Revision::LATEST);
             let Ok(request) = read else { continue };
-            let ProfileRequest { subject, identifiers, mut cleared, .. } = request;
+            let RequestParts { subject, identifiers, mut cleared, .. } = request.into_parts();
             prop_assert!(!identifiers.is_empty() || !subject.is_empty());
             prop_assert!(endpoint != Update || identifiers.id.is_some());
             let number = cleared.len();
@@ -117,9 +117,9 @@ proptest! {
             }
         }
         if let Ok(request) = ProfileRequest::parse_at(Client, body.as_bytes(), Revision::LATEST) {
-            prop_assert!(request.cleared.is_empty());
+            prop_assert!(request.cleared().is_empty());
             let import = ProfileRequest::parse_at(Import, body.as_bytes(), Revision::LATEST);
-            prop_assert_eq!(import.map(|import| import.patch), Ok(request.patch));
+            prop_assert_eq!(import.as_ref().map(ProfileRequest::patch), Ok(request.patch()));
         }
     }
 

@@ -9,8 +9,12 @@ mod endpoints;
 #[cfg(test)]
 mod filter;
 #[cfg(test)]
+mod grammar;
+#[cfg(test)]
 mod laws;
 #[cfg(test)]
 mod refuses;
+#[cfg(test)]
+mod rendering;
 #[cfg(test)]
 mod server;

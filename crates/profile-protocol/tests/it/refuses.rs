@@ -1,4 +1,4 @@
-//! Bodies that are turned away, with everything that is wrong with them.
+//! Bodies that are refused, with everything that is wrong with them.
 
 use profile_protocol::{ProfileRequest, Revision, limits};
 
@@ -78,12 +78,12 @@ fn data_has_to_say_what_it_is_and_something_more() {
 }
 
 #[test]
-fn somebody_has_to_be_named() {
-    let nobody = &[("/data/attributes", NO_IDENTIFIER)];
-    refuses_attributes("{}", nobody);
-    refuses_attributes("null", nobody);
-    refuses_attributes(r#"{"first_name":"Sarah"}"#, nobody);
-    refuses_attributes(r#"{"email":null,"phone_number":null}"#, nobody);
+fn an_identifier_is_required() {
+    let no_identifier = &[("/data/attributes", NO_IDENTIFIER)];
+    refuses_attributes("{}", no_identifier);
+    refuses_attributes("null", no_identifier);
+    refuses_attributes(r#"{"first_name":"Sarah"}"#, no_identifier);
+    refuses_attributes(r#"{"email":null,"phone_number":null}"#, no_identifier);
 }
 
 #[test]

@@ -195,14 +195,14 @@ fn an_explained_request_is_read_as_its_scope_would_have_it() {
     assert_eq!(client.request, direct);
     let server = explain(&format!(r#"{{"scope":"server","body":{body}}}"#)).unwrap();
     assert_eq!(server.scope, ExplainedScope::Server);
-    assert_eq!(server.request.cleared, [IdentifierKind::Email]);
+    assert_eq!(server.request.cleared(), [IdentifierKind::Email]);
 }
 
 #[test]
 fn faults_of_an_explained_request_stand_below_it() {
     refused(
         explain(
-            r#"{"scope":"nobody","body":{"data":{"type":"profile","attributes":{"email":1}}}}"#,
+            r#"{"scope":"visitor","body":{"data":{"type":"profile","attributes":{"email":1}}}}"#,
         ),
         &[
             "/data/attributes/scope Must be 'client' or 'server'.",
@@ -244,15 +244,15 @@ fn a_faulty_profile_does_not_spoil_the_others() {
              "meta":{"patch_properties":{"unset":"old"}}}]"#,
     )
     .unwrap();
-    let [first, second, third, fourth, fifth] = <[_; 5]>::try_from(read.profiles).unwrap();
-    let first = first.unwrap();
+    let [first, second, third, fourth, fifth] = <[_; 5]>::try_from(read.into_profiles()).unwrap();
+    let first = first.unwrap().into_parts();
     assert_eq!(first.identifiers.email.unwrap().as_str(), "a@b.co");
     assert_eq!(first.cleared, [IdentifierKind::PhoneNumber]);
     let at = "/data/attributes/profiles/data";
     refused(second, &[&format!("{at}/1/attributes/email Invalid email address")]);
     refused(third, &[&format!("{at}/2 Must be an object.")]);
     assert!(fourth.unwrap_err().to_string().starts_with(&format!("{at}/3: Invalid JSON: ")));
-    let fifth = fifth.unwrap();
+    let fifth = fifth.unwrap().into_parts();
     assert_eq!(fifth.identifiers.id, Some(claimed(ID)));
     assert_eq!(fifth.patch.properties.unset.len(), 1);
 }
@@ -266,7 +266,7 @@ fn one_of_many_is_read_as_an_import_of_its_own() {
         "{}",
     ];
     let read = bulk(&format!("[{}]", elements.join(","))).unwrap();
-    for (number, (element, read)) in elements.iter().zip(read.profiles).enumerate() {
+    for (number, (element, read)) in elements.iter().zip(read.into_profiles()).enumerate() {
         let alone = ProfileRequest::parse_at(
             profile_protocol::ProfileEndpoint::Import,
             format!(r#"{{"data":{element}}}"#).as_bytes(),
@@ -306,8 +306,8 @@ fn faults_of_the_document_refuse_all_of_it() {
 fn as_many_profiles_as_may_be_are_read_and_no_byte_more() {
     let one = r#"{"type":"profile","attributes":{"email":"a@b.co"}}"#;
     let most = bulk(&format!("[{}]", vec![one; limits::BULK_PROFILES].join(","))).unwrap();
-    assert_eq!(most.profiles.len(), limits::BULK_PROFILES);
-    assert!(most.profiles.iter().all(Result::is_ok));
+    assert_eq!(most.profiles().len(), limits::BULK_PROFILES);
+    assert!(most.profiles().iter().all(Result::is_ok));
     let body = vec![b' '; limits::BULK_BODY_BYTES + 1];
     refused(
         BulkImport::parse(&body, Revision::LATEST),
@@ -323,7 +323,7 @@ fn one_of_many_may_be_as_large_as_one_alone() {
     };
     let (fits, over) = (sized(limits::BODY_BYTES), sized(limits::BODY_BYTES + 1));
     let read = bulk(&format!("[{fits},{over}]")).unwrap();
-    let [fits, over] = <[_; 2]>::try_from(read.profiles).unwrap();
+    let [fits, over] = <[_; 2]>::try_from(read.into_profiles()).unwrap();
     assert!(fits.is_ok());
     let expected = "/data/attributes/profiles/data/1 The profile must be at most 102400 bytes.";
     refused(over, &[expected]);
@@ -335,7 +335,7 @@ fn the_faults_of_many_profiles_are_bounded_and_each_profile_is_told_of_one() {
     let faulty = format!(r#"{{"type":"profile","attributes":{{{faulty}}}}}"#);
     let read = bulk(&format!("[{}]", vec![faulty; 1_000].join(","))).unwrap();
     let told: Vec<usize> =
-        read.profiles.iter().map(|profile| profile.as_ref().unwrap_err().iter().len()).collect();
+        read.profiles().iter().map(|profile| profile.as_ref().unwrap_err().iter().len()).collect();
     assert_eq!(told[0], 91);
     assert!(told.iter().all(|&number| 0 < number));
     assert!(told.iter().sum::<usize>() <= limits::BULK_VIOLATIONS + told.len());

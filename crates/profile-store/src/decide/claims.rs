@@ -1,8 +1,7 @@
 //! Claims: the statements of one request about which profile it concerns, in lookup order.
 
 use profile_protocol::{
-    ClaimedId, ExchangeToken, IdentifierKind, Identifiers, ProfileId, ProfileRequest,
-    SecondaryEmails,
+    ClaimedId, ExchangeToken, IdentifierKind, Identifiers, ProfileId, RequestParts, SecondaryEmails,
 };
 
 use crate::{
@@ -29,7 +28,7 @@ pub struct OnlySentinels;
 impl Claims {
     /// Collects the claims of `request`. `open` returns the profile id inside an exchange token.
     pub fn from_request(
-        request: &ProfileRequest,
+        request: &RequestParts,
         caller: Caller,
         sentinels: &Sentinels,
         open: impl Fn(&ExchangeToken) -> Result<ProfileId, InvalidToken>,
@@ -40,7 +39,7 @@ impl Claims {
     /// Collects the claims of a request that lacks a valid signature. External ids, emails and
     /// phone numbers are dismissed for `reason`.
     pub fn from_unsigned_request(
-        request: &ProfileRequest,
+        request: &RequestParts,
         caller: Caller,
         sentinels: &Sentinels,
         reason: Unsigned,
@@ -50,7 +49,7 @@ impl Claims {
     }
 
     fn collect(
-        request: &ProfileRequest,
+        request: &RequestParts,
         caller: Caller,
         sentinels: &Sentinels,
         unsigned: Option<Unsigned>,

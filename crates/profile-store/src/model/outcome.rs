@@ -75,9 +75,10 @@ pub enum ClaimResult {
     Restored(ProfileId),
     /// Not a claim: the survivor, or a profile merged into it, lost an identifier of this kind.
     Released,
-    /// The claim found another profile, which was not merged.
+    /// The claim was refused: its value is a placeholder, or it found another profile, which was
+    /// not merged.
     Refused(Refused),
-    /// The claim found no profile, and its identifier was not attached.
+    /// The claim was not looked up, or it found no profile and its identifier was not attached.
     Ignored(Ignored),
 }
 

@@ -4,7 +4,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use profile_protocol::{
-    AnonymousId, Email, ExchangeToken, IdentifierKind, ProfileId, ProfileRequest, Revision,
+    AnonymousId, Email, ExchangeToken, IdentifierKind, ProfileId, ProfileRequest, RequestParts,
+    Revision,
 };
 use profile_store::{
     Caller, Claim, ClaimOutcome, ClaimResult, Claims, DecisionContext, DecisionError, DoNotMerge,
@@ -25,7 +26,7 @@ struct TableRow<'d> {
 }
 
 impl TableRow<'_> {
-    fn claims(&self, request: &ProfileRequest, caller: Caller) -> Claims {
+    fn claims(&self, request: &RequestParts, caller: Caller) -> Claims {
         let sentinels = Sentinels::default();
         let claims = match self.sender {
             "unsigned" => {
@@ -122,7 +123,7 @@ fn devices(count: usize) -> Vec<AnonymousId> {
 }
 
 /// The request of a cell such as `e1 about, x1, +e2`.
-fn request(cell: &str) -> ProfileRequest {
+fn request(cell: &str) -> RequestParts {
     let (mut subject, mut attributes) = (Vec::new(), Vec::new());
     let mut id = String::new();
     let mut further = String::new();
@@ -146,7 +147,7 @@ fn request(cell: &str) -> ProfileRequest {
     let body = format!(
         r#"{{"data":{{"type":"profile"{id},"attributes":{{{attributes}}},"meta":{meta}}}}}"#
     );
-    ProfileRequest::parse(body.as_bytes(), Revision::LATEST).unwrap()
+    ProfileRequest::parse(body.as_bytes(), Revision::LATEST).unwrap().into_parts()
 }
 
 /// The kinds that a cell clears.

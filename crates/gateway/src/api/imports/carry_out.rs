@@ -21,10 +21,10 @@ pub(super) async fn carry_out(
 ) -> Result<ImportJob, Refusal> {
     let created = now(gateway);
     let id = gateway.store.id_at(created).or(Err(Refusal::Store(StoreError::Unavailable)))?;
-    let total = u32::try_from(import.profiles.len()).unwrap_or(u32::MAX);
+    let total = u32::try_from(import.profiles().len()).unwrap_or(u32::MAX);
     let mut tally = ImportTally::default();
     let mut waiting = VecDeque::new();
-    for (row, request) in (0..).zip(import.profiles) {
+    for (row, request) in (0..).zip(import.into_profiles()) {
         // Commits batch the requests that wait, so many rows wait at once.
         if waiting.len() == limits::IMPORT_ROWS_WAITING
             && let Some((row, answer)) = waiting.pop_front()
@@ -106,15 +106,15 @@ impl ImportTally {
 
 fn errors(row: u32, refusal: &Refusal) -> impl Iterator<Item = ImportError> {
     let place = format!("/data/attributes/profiles/data/{row}");
-    refusal.entries().into_iter().map(move |entry| {
-        let pointer = match entry.pointer.strip_prefix("/data") {
-            Some(rest) if !entry.pointer.starts_with(&place) => format!("{place}{rest}"),
-            _ => entry.pointer,
+    refusal.document().errors.into_iter().map(move |error| {
+        let pointer = match error.source.pointer.strip_prefix("/data") {
+            Some(rest) if !error.source.pointer.starts_with(&place) => format!("{place}{rest}"),
+            Some(_) | None => error.source.pointer,
         };
-        let (code, title) = (entry.code.to_owned(), entry.title.to_owned());
-        let detail = match entry.duplicate_profile_id {
-            Some(id) => format!("{} It is {id}.", entry.detail),
-            None => entry.detail,
+        let (code, title) = (error.code.to_owned(), error.title.to_owned());
+        let detail = match error.meta.duplicate_profile_id {
+            Some(id) => format!("{} It is {id}.", error.detail),
+            None => error.detail,
         };
         ImportError { row, code, title, detail, pointer }
     })

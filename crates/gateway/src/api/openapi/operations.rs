@@ -1,5 +1,6 @@
 //! What each endpoint takes and answers.
 
+use profile_protocol::FilterField;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Value, json};
 
@@ -162,7 +163,7 @@ fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Value {
 
 /// The endpoint that browsers and apps send to.
 pub(super) fn client(generator: &mut SchemaGenerator) -> Value {
-    // ResourceIdentifier in words only: most answers have no body.
+    // No response refers to this schema: most have no body, so the description names it.
     schema::<OnsiteDocument>(generator);
     let stored = "Stored. No body; with `X-Klaviyo-Onsite: 1` an OnsiteDocument.";
     let answers = vec![SuccessResponse { status: 202, description: stored, schema: None }];
@@ -223,11 +224,25 @@ fn fields() -> Vec<Value> {
 }
 
 fn filter() -> Value {
-    let description = "`equals` or `any` on id, email, phone_number, external_id; `equals` on _kx; \
-                       `greater-than` or `less-than` on created, updated; joined by `and(...)` or \
-                       commas. Example: `and(equals(email,\"a@example.com\"),greater-than(updated,\
-                       2026-01-01T00:00:00Z))`.";
-    in_query(FILTER, description, &json!({ "type": "string" }))
+    let description = format!(
+        "{}; joined by `and(...)` or commas. Example: `and(equals(email,\"a@example.com\"),\
+         greater-than(updated,2026-01-01T00:00:00Z))`.",
+        filter_conditions()
+    );
+    in_query(FILTER, &description, &json!({ "type": "string" }))
+}
+
+/// The operators of each field, where neighbours with the same operators are listed together.
+fn filter_conditions() -> String {
+    let groups = FilterField::ALL.chunk_by(|one, next| one.operators() == next.operators());
+    let described = groups.map(|fields| {
+        let operators = fields.first().map_or(&[][..], |field| field.operators());
+        let operators: Vec<_> =
+            operators.iter().map(|operator| format!("`{}`", operator.name())).collect();
+        let names: Vec<_> = fields.iter().map(|field| field.name()).collect();
+        format!("{} on {}", operators.join(" or "), names.join(", "))
+    });
+    described.collect::<Vec<_>>().join("; ")
 }
 
 fn sort() -> Value {

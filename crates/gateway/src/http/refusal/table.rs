@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use actix_web::http::StatusCode;
-use profile_protocol::limits::VIOLATIONS;
+use profile_protocol::{ErrorClass, limits::VIOLATIONS};
 
 /// The causes of refusals. Each has a row of the table.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -83,9 +83,9 @@ pub(super) enum ErrorSource {
     Parameter(&'static str),
 }
 
-const INVALID: (StatusCode, &str, &str) = (StatusCode::BAD_REQUEST, "invalid", "Invalid input.");
-const MALFORMED: (StatusCode, &str, &str) =
-    (StatusCode::BAD_REQUEST, "parse_error", "Malformed request.");
+const INVALID: (StatusCode, &str, &str) = row_class(ErrorClass::Invalid);
+const MALFORMED: (StatusCode, &str, &str) = row_class(ErrorClass::Malformed);
+const TOO_LARGE: (StatusCode, &str, &str) = row_class(ErrorClass::TooLarge);
 const NOT_FOUND: (StatusCode, &str, &str) = (StatusCode::NOT_FOUND, "not_found", "Not found.");
 const METHOD: (StatusCode, &str, &str) =
     (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed.");
@@ -95,13 +95,24 @@ const THROTTLED: (StatusCode, &str, &str) =
     (StatusCode::TOO_MANY_REQUESTS, "throttled", "Request was throttled.");
 const MEDIA_TYPE: (StatusCode, &str, &str) =
     (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "Unsupported media type.");
-const TOO_LARGE: (StatusCode, &str, &str) =
-    (StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", "Payload too large.");
 const TOO_SLOW: (StatusCode, &str, &str) =
     (StatusCode::REQUEST_TIMEOUT, "request_timeout", "Request timed out.");
 const CONFLICT: &str = "Conflict.";
 const UNAVAILABLE: (StatusCode, &str, &str) =
     (StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", "Service unavailable.");
+
+/// The status, code and title of the errors that the protocol describes.
+const fn row_class(class: ErrorClass) -> (StatusCode, &'static str, &'static str) {
+    (status_of(class), class.code(), class.title())
+}
+
+/// The status of an error that the protocol describes.
+pub(super) const fn status_of(class: ErrorClass) -> StatusCode {
+    match class {
+        ErrorClass::Malformed | ErrorClass::Invalid => StatusCode::BAD_REQUEST,
+        ErrorClass::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+    }
+}
 
 const fn row(
     cause: Cause,
@@ -549,6 +560,13 @@ pub fn table_markdown() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn statuses_are_those_of_the_protocol() {
+        for class in [ErrorClass::Malformed, ErrorClass::TooLarge, ErrorClass::Invalid] {
+            assert_eq!(status_of(class).as_u16(), class.status(), "{class:?}");
+        }
+    }
 
     #[test]
     fn every_cause_has_its_row_and_no_row_is_dead() {

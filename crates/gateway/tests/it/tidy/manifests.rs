@@ -24,10 +24,11 @@ fn crates_depend_on_one_another_in_one_direction() {
         ours.sort();
         ours
     };
-    let expected: [(&str, &[&str]); 5] = [
+    let expected: [(&str, &[&str]); 6] = [
         ("gateway", &["profile-protocol", "profile-store"]),
         ("profile-engine", &[]),
         ("profile-protocol", &[]),
+        ("profile-protocol-wasm", &["profile-protocol"]),
         ("profile-store", &["profile-engine", "profile-protocol"]),
         ("profile-store-suite", &["profile-protocol", "profile-store"]),
     ];

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::{NOT_YET_TIDY, SCRIPT, assert_none, extension, is_in, texts};
+use super::{SCRIPT, assert_none, extension, texts};
 
 /// Words and phrases with a plainer equivalent, in lower case and without punctuation. A phrase is
 /// found across line breaks and in identifiers such as `leads_to_nobody`.
@@ -120,9 +120,7 @@ fn a_banned_phrase_is_found_across_lines_and_in_identifiers_but_not_within_words
 #[test]
 fn code_and_documents_use_standard_terms() {
     let this_list = Path::new(file!()).file_name();
-    let checked = texts(&WRITTEN)
-        .into_iter()
-        .filter(|(path, _)| !is_in(path, &NOT_YET_TIDY) && path.file_name() != this_list);
+    let checked = texts(&WRITTEN).into_iter().filter(|(path, _)| path.file_name() != this_list);
     let found = checked.flat_map(|(path, text)| {
         let told = |(line, phrase)| format!("{}:{line}: {phrase:?}", path.display());
         banned(&text).into_iter().map(told).collect::<Vec<_>>()
@@ -133,9 +131,7 @@ fn code_and_documents_use_standard_terms() {
 #[test]
 fn types_are_named_by_standard_terms() {
     let all = super::types::declared();
-    let found = all.iter().filter(|(name, path, _)| {
-        !is_in(path, &NOT_YET_TIDY) && BANNED_TYPES.contains(&name.as_str())
-    });
+    let found = all.iter().filter(|(name, _, _)| BANNED_TYPES.contains(&name.as_str()));
     let described = found.map(|(name, path, line)| format!("{}:{line}: {name}", path.display()));
     assert_none(&described.collect::<Vec<_>>());
 }
@@ -180,8 +176,7 @@ fn prose_is_measured_outside_tables_and_code() {
 
 #[test]
 fn prose_is_wrapped() {
-    let documents = texts(&["md"]).into_iter().filter(|(path, _)| !is_in(path, &NOT_YET_TIDY));
-    let wide = documents.flat_map(|(path, text)| {
+    let wide = texts(&["md"]).into_iter().flat_map(|(path, text)| {
         let told = |line| format!("{}:{line}", path.display());
         wide_lines(&text).into_iter().map(told).collect::<Vec<_>>()
     });
@@ -197,9 +192,9 @@ fn comments_are_wrapped() {
     };
     let long = "word ".repeat(30);
     assert_eq!(wide_comments(&format!("let x = {long}\n    // {long}\n// short"), "//"), [2]);
-    let code = texts(&WRITTEN).into_iter().filter(|(path, _)| {
-        !is_in(path, &NOT_YET_TIDY) && path.extension().is_none_or(|extension| extension != "md")
-    });
+    let code = texts(&WRITTEN)
+        .into_iter()
+        .filter(|(path, _)| path.extension().is_none_or(|extension| extension != "md"));
     let wide = code.flat_map(|(path, text)| {
         let found = wide_comments(&text, sign(&path)).into_iter();
         found.map(|line| format!("{}:{line}", path.display())).collect::<Vec<_>>()

@@ -1,0 +1,37 @@
+//! The schemas of values that are no identifiers.
+
+use profile_protocol::{Field, limits};
+use serde_json::{Value, json};
+
+/// A value of this type, or `null`.
+pub(super) fn nullable(json_type: &str) -> Value {
+    json!({ "type": [json_type, "null"] })
+}
+
+/// An attribute. `null` clears it.
+pub(super) fn attribute(field: Field) -> Value {
+    match field.max_degrees() {
+        Some(degrees) => coordinate(degrees),
+        None => json!({ "type": ["string", "null"], "maxLength": limits::TEXT_BYTES }),
+    }
+}
+
+/// A number of degrees, or one in a string.
+fn coordinate(max_degrees: u8) -> Value {
+    let max = i16::from(max_degrees);
+    json!({ "anyOf": [
+        { "type": "number", "minimum": -max, "maximum": max },
+        { "type": "string", "pattern": r"^-?[0-9]{1,2}(\.[0-9]{1,15})?$" },
+        { "type": "null" },
+    ] })
+}
+
+/// Custom properties: members of any name.
+pub(super) fn properties() -> Value {
+    json!({ "type": ["object", "null"], "maxProperties": limits::PROPERTIES })
+}
+
+/// A string, or an array of them.
+pub(super) fn one_or_many() -> Value {
+    json!({ "anyOf": [nullable("string"), { "type": "array", "items": nullable("string") }] })
+}

@@ -1,0 +1,85 @@
+//! What is wrong with a filter, and where.
+
+use super::fields::{FilterField, FilterOperator};
+use crate::{InvalidEmail, InvalidOpaqueId, InvalidPhoneNumber, limits};
+
+/// Why some text is not a [`ProfileFilter`](crate::ProfileFilter).
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{fault}, at byte {offset}")]
+pub struct InvalidFilter {
+    /// Where in the text, in bytes from its beginning.
+    pub offset: usize,
+    /// What is wrong there. Its `Display` says what would be right.
+    pub fault: FilterFault,
+}
+
+/// What can be wrong at one place of a filter.
+#[expect(missing_docs, reason = "each variant's message says what it means")]
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FilterFault {
+    #[error("must be at most {} bytes", limits::FILTER_BYTES)]
+    TooLong,
+    #[error("must not nest and(…) deeper than {} levels", limits::FILTER_DEPTH)]
+    TooDeep,
+    #[error("must have at most {} conditions", limits::FILTER_CONDITIONS)]
+    TooManyConditions,
+    #[error("must list at most {} values", limits::FILTER_VALUES)]
+    TooManyValues,
+    #[error("must have {expected} there")]
+    Expected { expected: &'static str },
+    #[error(
+        "must use and(…) or one of the operators equals, any, greater-than, greater-or-equal, \
+         less-than and less-or-equal, not '{name}'"
+    )]
+    UnknownOperator { name: String },
+    #[error(
+        "must ask for one of id, email, phone_number, external_id, _kx, created and updated, not \
+         '{name}'"
+    )]
+    UnknownField { name: String },
+    #[error("must ask for {} with {}, not {}", field.name(), alternatives(field.operators()), operator.name())]
+    NotAllowed { operator: FilterOperator, field: FilterField },
+    #[error("must close what is quoted")]
+    Unclosed,
+    #[error("must have an escape of JSON after a backslash")]
+    Escape,
+    #[error("must not ask for null: what a profile lacks cannot be asked for")]
+    Null,
+    #[error("must have a date with a time there, such as 2023-03-01T01:00:00Z")]
+    Time,
+    #[error("must have a valid email address there, which {0}")]
+    Email(InvalidEmail),
+    #[error("must have a valid phone number there, which {0}")]
+    PhoneNumber(InvalidPhoneNumber),
+    #[error("must have a valid identifier there, which {0}")]
+    Identifier(InvalidOpaqueId),
+}
+
+impl From<InvalidEmail> for FilterFault {
+    fn from(error: InvalidEmail) -> FilterFault {
+        FilterFault::Email(error)
+    }
+}
+
+impl From<InvalidPhoneNumber> for FilterFault {
+    fn from(error: InvalidPhoneNumber) -> FilterFault {
+        FilterFault::PhoneNumber(error)
+    }
+}
+
+impl From<InvalidOpaqueId> for FilterFault {
+    fn from(error: InvalidOpaqueId) -> FilterFault {
+        FilterFault::Identifier(error)
+    }
+}
+
+/// The operators as a sentence lists them: `equals or any`.
+fn alternatives(operators: &[FilterOperator]) -> String {
+    let names: Vec<&str> = operators.iter().map(|operator| operator.name()).collect();
+    match &names[..] {
+        [] => String::new(),
+        [only] => (*only).to_owned(),
+        [others @ .., final_name] => format!("{} or {final_name}", others.join(", ")),
+    }
+}

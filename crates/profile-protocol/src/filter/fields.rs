@@ -1,0 +1,90 @@
+//! The fields that a filter can ask for, and the operators of each.
+
+/// How a filter compares.
+#[expect(missing_docs, reason = "each variant is the operator of that name")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum FilterOperator {
+    Equals,
+    Any,
+    GreaterThan,
+    GreaterOrEqual,
+    LessThan,
+    LessOrEqual,
+}
+
+impl FilterOperator {
+    pub(crate) const ALL: [FilterOperator; 6] = [
+        FilterOperator::Equals,
+        FilterOperator::Any,
+        FilterOperator::GreaterThan,
+        FilterOperator::GreaterOrEqual,
+        FilterOperator::LessThan,
+        FilterOperator::LessOrEqual,
+    ];
+
+    /// The name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            FilterOperator::Equals => "equals",
+            FilterOperator::Any => "any",
+            FilterOperator::GreaterThan => "greater-than",
+            FilterOperator::GreaterOrEqual => "greater-or-equal",
+            FilterOperator::LessThan => "less-than",
+            FilterOperator::LessOrEqual => "less-or-equal",
+        }
+    }
+}
+
+/// The fields that a filter can ask for.
+#[expect(missing_docs, reason = "each variant is the field of that name")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum FilterField {
+    Id,
+    Email,
+    PhoneNumber,
+    ExternalId,
+    ExchangeToken,
+    Created,
+    Updated,
+}
+
+impl FilterField {
+    /// Every field.
+    pub const ALL: [FilterField; 7] = [
+        FilterField::Id,
+        FilterField::Email,
+        FilterField::PhoneNumber,
+        FilterField::ExternalId,
+        FilterField::ExchangeToken,
+        FilterField::Created,
+        FilterField::Updated,
+    ];
+
+    /// The name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            FilterField::Id => "id",
+            FilterField::Email => "email",
+            FilterField::PhoneNumber => "phone_number",
+            FilterField::ExternalId => "external_id",
+            FilterField::ExchangeToken => "_kx",
+            FilterField::Created => "created",
+            FilterField::Updated => "updated",
+        }
+    }
+
+    /// The operators that a condition on the field may have.
+    pub const fn operators(self) -> &'static [FilterOperator] {
+        use FilterOperator::{Any, Equals, GreaterOrEqual, GreaterThan, LessOrEqual, LessThan};
+        match self {
+            FilterField::Id
+            | FilterField::Email
+            | FilterField::PhoneNumber
+            | FilterField::ExternalId => &[Equals, Any],
+            FilterField::ExchangeToken => &[Equals],
+            FilterField::Created | FilterField::Updated => {
+                &[GreaterThan, GreaterOrEqual, LessThan, LessOrEqual]
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The body of one profile.
+
+use super::rules::{
+    BodyRule, Documentation, EndpointSet, FieldRule, IdentifierField, ListStep, ObjectRule,
+    ValueRule,
+};
+use crate::{
+    attributes::Field,
+    endpoint::ProfileEndpoint::{Client, Import, Update},
+    limits,
+};
+
+const RESOURCE: &str = "profile";
+
+/// The endpoints that find a profile by any identifier.
+const LOOKING_UP: EndpointSet = EndpointSet::NONE.with(Client).with(Import);
+/// The endpoints for profiles that may exist already.
+const EXISTING: EndpointSet = LOOKING_UP.with(Update);
+
+/// The body of one profile.
+pub static PROFILE: BodyRule = BodyRule { document: &DOCUMENT, max_bytes: limits::BODY_BYTES };
+
+static DOCUMENT: ObjectRule =
+    object(&[FieldRule::new("data", ValueRule::Resource(&PROFILE_RESOURCE)).required()]);
+
+/// The `data` of one profile, which is also an element of a bulk import.
+pub static PROFILE_RESOURCE: ObjectRule = object(&[
+    FieldRule::new("type", ValueRule::ResourceType(RESOURCE)).required(),
+    identifier(IdentifierField::Id)
+        .allowed_at(EXISTING)
+        .required_at(EndpointSet::NONE.with(Update)),
+    FieldRule::new("attributes", ValueRule::Object(&ATTRIBUTES)),
+    FieldRule::new("meta", ValueRule::Object(&META)).allowed_at(EXISTING),
+    // Some browser clients send relationships, none of which concern a profile.
+    FieldRule::new("relationships", ValueRule::Ignored).documented(Documentation::Omitted),
+]);
+
+static ATTRIBUTES: ObjectRule = object(&[
+    identifier(IdentifierField::Email),
+    identifier(IdentifierField::PhoneNumber),
+    identifier(IdentifierField::ExternalId),
+    identifier(IdentifierField::AnonymousId),
+    identifier(IdentifierField::ExchangeToken).allowed_at(LOOKING_UP),
+    attribute(Field::FirstName),
+    attribute(Field::LastName),
+    attribute(Field::Organization),
+    attribute(Field::Title),
+    attribute(Field::Image),
+    attribute(Field::Locale),
+    FieldRule::new("location", ValueRule::ClearableObject(&LOCATION)),
+    FieldRule::new("properties", ValueRule::Properties(&PROPERTIES))
+        .described("`$append`, `$unappend` and `$unset` mean what they do in `patch_properties`."),
+]);
+
+static LOCATION: ObjectRule = object(&[
+    attribute(Field::Address1),
+    attribute(Field::Address2),
+    attribute(Field::City),
+    attribute(Field::Country),
+    attribute(Field::Region),
+    attribute(Field::Zip),
+    attribute(Field::Timezone),
+    attribute(Field::Ip),
+    attribute(Field::Latitude),
+    attribute(Field::Longitude),
+]);
+
+static PROPERTIES: ObjectRule = object(&[
+    FieldRule::new("$append", ValueRule::PropertyElements(ListStep::Append)),
+    FieldRule::new("$unappend", ValueRule::PropertyElements(ListStep::Unappend)),
+    FieldRule::new("$unset", ValueRule::PropertyNames),
+    FieldRule::new("$exchange_id", ValueRule::FallbackExchangeToken).allowed_at(LOOKING_UP),
+]);
+
+static META: ObjectRule = object(&[
+    FieldRule::new("identifiers", ValueRule::Object(&SUBJECT)).allowed_at(LOOKING_UP),
+    FieldRule::new("patch_properties", ValueRule::Object(&PATCH_PROPERTIES)),
+    FieldRule::new("patch_identifiers", ValueRule::Object(&PATCH_IDENTIFIERS)),
+]);
+
+static SUBJECT: ObjectRule = object(&[
+    subject(IdentifierField::Id),
+    subject(IdentifierField::ExternalId),
+    subject(IdentifierField::Email),
+    subject(IdentifierField::PhoneNumber),
+    subject(IdentifierField::AnonymousId),
+    subject(IdentifierField::ExchangeToken),
+]);
+
+static PATCH_PROPERTIES: ObjectRule = object(&[
+    FieldRule::new("append", ValueRule::PropertyElements(ListStep::Append)),
+    FieldRule::new("unappend", ValueRule::PropertyElements(ListStep::Unappend)),
+    FieldRule::new("unset", ValueRule::PropertyNames),
+]);
+
+static PATCH_IDENTIFIERS: ObjectRule = object(&[
+    FieldRule::new("append", ValueRule::Object(&APPENDED_IDENTIFIERS)),
+    FieldRule::new("unappend", ValueRule::Object(&UNAPPENDED_IDENTIFIERS)),
+]);
+
+static APPENDED_IDENTIFIERS: ObjectRule =
+    object(&[FieldRule::new("email", ValueRule::SecondaryEmails(ListStep::Append))]);
+
+static UNAPPENDED_IDENTIFIERS: ObjectRule =
+    object(&[FieldRule::new("email", ValueRule::SecondaryEmails(ListStep::Unappend))]);
+
+const fn object(fields: &'static [FieldRule]) -> ObjectRule {
+    ObjectRule { resource: RESOURCE, fields }
+}
+
+const fn identifier(field: IdentifierField) -> FieldRule {
+    FieldRule::new(field.name(), ValueRule::Identifier(field))
+}
+
+const fn subject(field: IdentifierField) -> FieldRule {
+    FieldRule::new(field.name(), ValueRule::SubjectIdentifier(field))
+}
+
+const fn attribute(field: Field) -> FieldRule {
+    FieldRule::new(field.name(), ValueRule::Attribute(field))
+}
