@@ -2,10 +2,10 @@
 
 use crate::{
     AnonymousId, Change, Email, ExchangeToken, ExternalId, Field, IdentifierKind, Identifiers,
-    Patch, PhoneNumber, ProfileId, PropertyName, PropertyValue, Revision, Text, Violations,
+    PhoneNumber, ProfileId, PropertyName, PropertyValue, Revision, Text, Violations,
     endpoint::ProfileEndpoint,
     identifiers::ClaimedId,
-    request::{ProfileRequest, RequestParts, SecondaryEmails},
+    request::{ProfileRequest, RequestParts},
 };
 
 /// Builds a [`ProfileRequest`] for one endpoint.
@@ -52,15 +52,7 @@ pub enum UnbuildableRequest {
 impl ProfileRequestBuilder {
     /// Begins a request for this endpoint.
     pub fn new(endpoint: ProfileEndpoint, revision: Revision) -> ProfileRequestBuilder {
-        let parts = RequestParts {
-            revision,
-            subject: Identifiers::default(),
-            identifiers: Identifiers::default(),
-            cleared: Vec::new(),
-            secondary_emails: SecondaryEmails::default(),
-            patch: Patch::default(),
-        };
-        ProfileRequestBuilder { endpoint, parts }
+        ProfileRequestBuilder { endpoint, parts: RequestParts::new(revision) }
     }
 
     /// The request. Fails if the endpoint does not accept it, for example without an identifier.

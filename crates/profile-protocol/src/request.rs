@@ -40,6 +40,20 @@ pub struct RequestParts {
     pub patch: Patch,
 }
 
+impl RequestParts {
+    /// The parts of a request that says nothing yet.
+    pub(crate) fn new(revision: Revision) -> RequestParts {
+        RequestParts {
+            revision,
+            subject: Identifiers::default(),
+            identifiers: Identifiers::default(),
+            cleared: Vec::new(),
+            secondary_emails: SecondaryEmails::default(),
+            patch: Patch::default(),
+        }
+    }
+}
+
 /// What a request says about a profile's secondary addresses.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct SecondaryEmails {

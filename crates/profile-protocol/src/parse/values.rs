@@ -5,14 +5,14 @@ use std::{borrow::Cow, str::FromStr};
 use serde_json::value::RawValue;
 
 use crate::{
-    Change, Email, ExchangeToken, Fault, Field, Identifiers, Patch, PropertyName, PropertyValue,
-    Revision, Text, Violations,
+    Change, Email, ExchangeToken, Fault, Field, PropertyName, PropertyValue, Revision, Text,
+    Violations,
     endpoint::ProfileEndpoint,
     grammar::{FieldRule, IdentifierField, ListStep},
     json::{self, Scalar},
     limits,
     pointer::PointerPath,
-    request::{ProfileRequest, RequestParts, SecondaryEmails},
+    request::{ProfileRequest, RequestParts},
     text::parse_coordinate,
     violation::Report,
 };
@@ -39,14 +39,7 @@ pub(super) enum Section {
 
 impl RequestParser {
     pub(super) fn new(endpoint: ProfileEndpoint, revision: Revision) -> RequestParser {
-        let parts = RequestParts {
-            revision,
-            subject: Identifiers::default(),
-            identifiers: Identifiers::default(),
-            cleared: Vec::new(),
-            secondary_emails: SecondaryEmails::default(),
-            patch: Patch::default(),
-        };
+        let parts = RequestParts::new(revision);
         let report = Report::default();
         RequestParser { endpoint, report, parts, fallback_token: None, identified: false }
     }
