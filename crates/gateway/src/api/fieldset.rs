@@ -60,7 +60,8 @@ impl Fieldset {
     pub(super) fn from_query(query: &Query<'_>) -> Result<Fieldset, Refusal> {
         let named = query.get(FIELDS).map(paths).transpose()?;
         let mut additional = [false; ADDITIONAL.len()];
-        for asked in list(query.get(ADDITIONAL_FIELDS).unwrap_or_default()) {
+        let requested = query.get(ADDITIONAL_FIELDS).unwrap_or_default().split(',');
+        for asked in requested.filter(|asked| !asked.is_empty()) {
             let found = ADDITIONAL.iter().zip(&mut additional).find(|(name, _)| **name == asked);
             let (_, shown) = found.ok_or_else(|| unknown(ADDITIONAL_FIELDS, asked))?;
             *shown = true;
@@ -157,6 +158,21 @@ mod tests {
         assert!(fields.shows_member("properties", "a.b"));
         assert!(named("location").shows_member("location", "zip"));
         assert!(!named("").shows("email"));
+    }
+
+    #[test]
+    fn additional_fields_are_taken_exactly_as_the_openapi_document_lists_them() {
+        let additional = |listed: &str| {
+            let text = format!("{ADDITIONAL_FIELDS}={listed}");
+            let query = Query::read(&text, &[ADDITIONAL_FIELDS]);
+            query.and_then(|query| Fieldset::from_query(&query)).map(|fields| fields.additional)
+        };
+        assert_eq!(additional("").unwrap(), [false, false]);
+        assert_eq!(additional("subscriptions,").unwrap(), [true, false]);
+        assert_eq!(additional("subscriptions,predictive_analytics").unwrap(), [true, true]);
+        for listed in ["%20", "%20subscriptions", "email", "Subscriptions", "null"] {
+            assert!(additional(listed).is_err(), "{listed}");
+        }
     }
 
     #[test]

@@ -207,7 +207,9 @@ fn page_cursor() -> Value {
 }
 
 fn fields() -> Vec<Value> {
-    let additional = json!({ "type": "array", "items": { "type": "string", "enum": ADDITIONAL } });
+    // An SDK sends an empty list as an empty name.
+    let names: Vec<_> = ADDITIONAL.into_iter().chain([""]).collect();
+    let additional = json!({ "type": "array", "items": { "type": "string", "enum": names } });
     let mut fields = vec![
         in_query(
             FIELDS,
