@@ -6,10 +6,13 @@
 
 mod body_budget;
 mod companies;
+mod crash_load;
 mod crashes;
 mod disk;
 mod overload;
 mod poison;
+mod power_loss;
+mod preload;
 mod timing;
 
 use std::{

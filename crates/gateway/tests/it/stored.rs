@@ -1,6 +1,6 @@
 //! What a gateway left in its store, read without it.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use profile_protocol::Field;
 use profile_store::{
@@ -20,14 +20,19 @@ pub(crate) struct StoredProfiles {
 
 impl StoredProfiles {
     pub(crate) fn open(home: &Home) -> StoredProfiles {
+        StoredProfiles::open_directory(&home.data_dir()).unwrap()
+    }
+
+    /// Opens the store in a directory.
+    pub(crate) fn open_directory(directory: &Path) -> Result<StoredProfiles, String> {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let options = SledOptions { cache_bytes: 16 * 1024 * 1024, ..SledOptions::default() };
-        let engine = Arc::new(SledEngine::open(&home.data_dir(), options).unwrap());
+        let engine = Arc::new(SledEngine::open(directory, options).map_err(|error| error.to_string())?);
         let shared = Arc::clone(&engine);
         let id_generator = Arc::new(SystemIdGenerator::default());
-        let store =
-            runtime.block_on(Store::open(shared, id_generator, StoreOptions::default())).unwrap();
-        StoredProfiles { engine, runtime, store }
+        let opened = runtime.block_on(Store::open(shared, id_generator, StoreOptions::default()));
+        let store = opened.map_err(|error| error.to_string())?;
+        Ok(StoredProfiles { engine, runtime, store })
     }
 
     /// Takes a record away, as a failing disk would, and closes the store.
