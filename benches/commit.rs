@@ -10,7 +10,7 @@ use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, measurement:
 use futures_util::future::join_all;
 use profile_store::{
     Engine, Store, StoreOptions, Submission, SystemIdGenerator,
-    engine::{MemoryEngine, SledEngine, SledOptions},
+    engine::{EmbeddedEngine, EmbeddedOptions, MemoryEngine},
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -22,7 +22,7 @@ fn main() {
     let mut group = criterion.benchmark_group("commit");
     measure(&mut group, &runtime, "memory", Arc::new(MemoryEngine::new()));
     let directory = tempfile::tempdir().expect("a directory can be created");
-    let sled = SledEngine::open(directory.path(), SledOptions::default());
+    let sled = EmbeddedEngine::open(directory.path(), EmbeddedOptions::default());
     measure(&mut group, &runtime, "sled", Arc::new(sled.expect("an empty directory opens")));
     group.finish();
     criterion.final_summary();

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, fs, ops::Range, path::Path, sync::Arc, time::Du
 
 use profile_store::{
     Durability, Outcome, Retention, Store, StoreError, StoreOptions, Submission, SystemIdGenerator,
-    engine::{Engine, SledEngine, SledOptions},
+    engine::{EmbeddedEngine, EmbeddedOptions, Engine},
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -103,8 +103,8 @@ pub(crate) fn open_sled(data: &Path) -> Result<Arc<dyn Engine>, HarnessError> {
     fs::create_dir_all(data).while_doing(format_args!("create {}", data.display()))?;
     scratch::await_unlocked(data)?;
     let cache_bytes = limits::CACHE_MIB * 1_024 * 1_024;
-    let options = SledOptions { cache_bytes, ..SledOptions::default() };
-    let engine = SledEngine::open(data, options);
+    let options = EmbeddedOptions { cache_bytes, ..EmbeddedOptions::default() };
+    let engine = EmbeddedEngine::open(data, options);
     Ok(Arc::new(engine.while_doing(format_args!("open the store in {}", data.display()))?))
 }
 

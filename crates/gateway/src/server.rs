@@ -13,7 +13,7 @@ use std::{
 use actix_web::{dev::ServerHandle, web::Data};
 use profile_store::{
     Durability, OpenError, Store, StoreError, StoreOptions, SystemIdGenerator,
-    engine::{SledEngine, SledOptions},
+    engine::{EmbeddedEngine, EmbeddedOptions},
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -132,8 +132,8 @@ async fn open_store(server: &ServerSettings) -> Result<Store, ServeError> {
     };
     let failed = |source| ServeError::Store { path, source };
     let options = StoreOptions { durability, retention: server.outcomes };
-    let sled = SledOptions { cache_bytes: server.cache_bytes, ..SledOptions::default() };
-    let engine = SledEngine::open(&server.data_dir, sled).map_err(OpenError::Engine);
+    let sled = EmbeddedOptions { cache_bytes: server.cache_bytes, ..EmbeddedOptions::default() };
+    let engine = EmbeddedEngine::open(&server.data_dir, sled).map_err(OpenError::Engine);
     match engine {
         Ok(engine) => {
             let id_generator = Arc::new(SystemIdGenerator::default());

@@ -59,7 +59,11 @@ use crate::{
     },
 };
 
-pub(crate) use self::{progress::Pace, session::JournaledEngine, table::Table};
+pub(crate) use self::{
+    progress::Pace,
+    session::JournaledEngine,
+    table::{Change, Table},
+};
 
 /// A table with a journal before it. Its methods block.
 pub(crate) struct Journaled {

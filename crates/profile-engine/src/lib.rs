@@ -14,7 +14,7 @@
 //! # How to implement an engine
 //!
 //! [`MemoryEngine`] is the shortest one, and the model that others are compared with.
-//! [`SledEngine`] keeps its data in one directory of one process. An engine outside of this crate
+//! [`EmbeddedEngine`] keeps its data in one directory of one process. An engine outside of this crate
 //! implements the same two traits, and promises this:
 //!
 //! - **Exclusive sessions.** [`Engine::begin`] returns when no other session of the place is open.
@@ -43,6 +43,7 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod blocking;
+mod embedded;
 mod engine;
 mod entry;
 mod error;
@@ -51,11 +52,12 @@ pub mod limits;
 mod memory;
 mod place;
 mod range;
-mod sled;
+mod redb_table;
+mod sled_table;
 mod sync;
 
-pub use self::sled::{SledEngine, SledOptions};
 pub use blocking::dedicate_thread;
+pub use embedded::{EmbeddedEngine, EmbeddedOptions, TableKind};
 pub use engine::{BatchId, BoxFuture, Durability, Engine, Session};
 pub use entry::{Key, Value, Write};
 pub use error::{CommitError, EngineError};

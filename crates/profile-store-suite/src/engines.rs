@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc, thread, time::Duration};
 
 use profile_store::{
     Engine,
-    engine::{EngineError, MemoryEngine, SledEngine, SledOptions},
+    engine::{EmbeddedEngine, EmbeddedOptions, EngineError, MemoryEngine},
 };
 use proptest::{
     strategy::Strategy,
@@ -99,14 +99,14 @@ impl EngineStorage for DiskStorage {
 
 /// Opens the sled engine in a directory. After an engine was dropped, sled's own threads may keep
 /// the directory locked for a moment.
-pub fn open_sled(directory: &Path) -> SledEngine {
-    let options = SledOptions {
+pub fn open_sled(directory: &Path) -> EmbeddedEngine {
+    let options = EmbeddedOptions {
         cache_bytes: 8 * 1024 * 1024,
         memtable_bytes: 8 * 1024,
-        ..SledOptions::default()
+        ..EmbeddedOptions::default()
     };
     for _ in 0..100 {
-        match SledEngine::open(directory, options) {
+        match EmbeddedEngine::open(directory, options) {
             Err(EngineError::InUse) => thread::sleep(Duration::from_millis(50)),
             opened => return opened.unwrap(),
         }

@@ -8,7 +8,7 @@ use std::{
 
 use profile_store::{
     CopyError,
-    engine::{Engine, EngineError, SledEngine, SledOptions},
+    engine::{EmbeddedEngine, EmbeddedOptions, Engine, EngineError},
 };
 
 use crate::{
@@ -30,15 +30,17 @@ pub struct Compacted {
 /// Copies the store in `directory` into the new directory `into`. No other process may serve the
 /// store meanwhile. The copy is on disk when this returns.
 pub async fn compact(directory: &Path, into: &Path) -> Result<Compacted, CompactError> {
-    let options =
-        SledOptions { cache_bytes: limits::COMPACTION_CACHE_BYTES, ..SledOptions::default() };
+    let options = EmbeddedOptions {
+        cache_bytes: limits::COMPACTION_CACHE_BYTES,
+        ..EmbeddedOptions::default()
+    };
     let from = data_directory::open_existing(directory, options)?;
     let failed = |source| CompactError::Directory { path: into.display().to_string(), source };
     data_directory::create_private(into).map_err(failed)?;
     if fs::read_dir(into).map_err(failed)?.next().is_some() {
         return Err(CompactError::NotEmpty { path: into.display().to_string() });
     }
-    let to = SledEngine::open(into, options)?;
+    let to = EmbeddedEngine::open(into, options)?;
     let copied = profile_store::copy(&from, &to).await?;
     let (before, after) = (from.bytes().await?, to.bytes().await?);
     drop(to);

@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use profile_store::engine::{EngineError, SledEngine, SledOptions};
+use profile_store::engine::{EmbeddedEngine, EmbeddedOptions, EngineError};
 
 /// Why a store that should exist could not be opened or read.
 #[derive(Debug, thiserror::Error)]
@@ -38,10 +38,10 @@ pub(crate) fn create_private(directory: &Path) -> io::Result<()> {
 /// Opens the store in `directory`. Fails if the directory holds no store; never creates one.
 pub(crate) fn open_existing(
     directory: &Path,
-    options: SledOptions,
-) -> Result<SledEngine, DataDirectoryError> {
+    options: EmbeddedOptions,
+) -> Result<EmbeddedEngine, DataDirectoryError> {
     if !directory.join("db").is_file() {
         return Err(DataDirectoryError::NoStore { path: directory.display().to_string() });
     }
-    Ok(SledEngine::open(directory, options)?)
+    Ok(EmbeddedEngine::open(directory, options)?)
 }

@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use profile_protocol::Field;
 use profile_store::{
     Audit, Identifier, Outcome, Profile, Store, StoreOptions, SystemIdGenerator, audit,
-    engine::{BatchId, Durability, Engine, Place, SledEngine, SledOptions, Write},
+    engine::{BatchId, Durability, EmbeddedEngine, EmbeddedOptions, Engine, Place, Write},
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -13,7 +13,7 @@ use crate::serving::{Home, Serving};
 
 /// The store of a gateway that has stopped.
 pub(crate) struct StoredProfiles {
-    engine: Arc<SledEngine>,
+    engine: Arc<EmbeddedEngine>,
     runtime: Runtime,
     store: Store,
 }
@@ -26,8 +26,10 @@ impl StoredProfiles {
     /// Opens the store in a directory.
     pub(crate) fn open_directory(directory: &Path) -> Result<StoredProfiles, String> {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        let options = SledOptions { cache_bytes: 16 * 1024 * 1024, ..SledOptions::default() };
-        let engine = Arc::new(SledEngine::open(directory, options).map_err(|error| error.to_string())?);
+        let options =
+            EmbeddedOptions { cache_bytes: 16 * 1024 * 1024, ..EmbeddedOptions::default() };
+        let engine =
+            Arc::new(EmbeddedEngine::open(directory, options).map_err(|error| error.to_string())?);
         let shared = Arc::clone(&engine);
         let id_generator = Arc::new(SystemIdGenerator::default());
         let opened = runtime.block_on(Store::open(shared, id_generator, StoreOptions::default()));

@@ -1,7 +1,9 @@
 //! The checkpointer: puts closed memtables into the table, and retires their files of the journal.
 
-use super::{Core, failure::FailedStep, journal, memtable::change_bytes, progress::Closed};
-use crate::{EngineError, limits};
+use super::{
+    Core, failure::FailedStep, journal, memtable::change_bytes, progress::Closed, table::Change,
+};
+use crate::{EngineError, Key, Value, limits};
 
 impl Core {
     /// Checkpoints one memtable after the other, until told to stop or until a write fails.
@@ -23,19 +25,14 @@ impl Core {
         &self,
         Closed { generation, memtable }: &Closed,
     ) -> Result<(), EngineError> {
-        let (mut put, mut reported, mut flushed) = (0, 0, 0);
-        for (key, value) in memtable.iter() {
-            self.table.put(key, value.as_deref())?;
-            put += change_bytes(key.len(), value.as_deref());
-            if limits::PROGRESS_BYTES <= put - reported {
-                reported = put;
-                if self.progress.advance(put).is_break() {
-                    return Ok(());
-                }
-            }
-            if limits::UNFLUSHED_BYTES <= put - flushed {
-                flushed = put;
-                self.table.flush()?;
+        let mut changes = memtable.iter().peekable();
+        let mut put = 0;
+        while changes.peek().is_some() {
+            let (chunk, bytes) = next_chunk(&mut changes);
+            self.table.put(&chunk)?;
+            put += bytes;
+            if self.progress.advance(put).is_break() {
+                return Ok(());
             }
         }
         self.table.flush()?;
@@ -46,4 +43,19 @@ impl Core {
         drop(dropped);
         Ok(())
     }
+}
+
+/// The next changes, of at least [`limits::PROGRESS_BYTES`] or the rest of them, and their bytes.
+fn next_chunk<'m>(
+    changes: &mut impl Iterator<Item = (&'m Key, &'m Option<Value>)>,
+) -> (Vec<Change<'m>>, usize) {
+    let (mut chunk, mut bytes) = (Vec::new(), 0);
+    for (key, value) in changes {
+        bytes += change_bytes(key.len(), value.as_deref());
+        chunk.push((key, value.as_ref()));
+        if limits::PROGRESS_BYTES <= bytes {
+            break;
+        }
+    }
+    (chunk, bytes)
 }

@@ -124,13 +124,15 @@ impl Table for ModelTable {
         Ok(keys.map(|key| (key.clone(), state.live[key].clone())).collect())
     }
 
-    fn put(&self, key: &[u8], value: Option<&[u8]>) -> Result<(), EngineError> {
-        self.operate(|state| {
-            state.puts.push(key.to_vec());
-            match value {
-                Some(value) => drop(state.live.insert(key.to_vec(), value.to_vec())),
-                None => drop(state.live.remove(key)),
-            }
+    fn put(&self, changes: &[Change<'_>]) -> Result<(), EngineError> {
+        changes.iter().try_for_each(|&(key, value)| {
+            self.operate(|state| {
+                state.puts.push(key.clone());
+                match value {
+                    Some(value) => drop(state.live.insert(key.clone(), value.clone())),
+                    None => drop(state.live.remove(key)),
+                }
+            })
         })
     }
 

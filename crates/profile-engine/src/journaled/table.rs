@@ -2,19 +2,22 @@
 
 use crate::{EngineError, Key, Scan, Value};
 
-/// Keys and values that are changed one by one. A change that was not flushed may be lost in a
-/// crash or not, each change on its own, but never half of a change.
+/// A key and its new value, or `None` to remove the key.
+pub(crate) type Change<'a> = (&'a Key, Option<&'a Value>);
+
+/// Keys and values that are changed a chunk at a time. A change that was not flushed may be lost in
+/// a crash or not, each change on its own, but never half of a change.
 pub(crate) trait Table: Send + Sync + 'static {
-    /// The value of a key.
+    /// The value of a key. Changes may be found before they are flushed.
     fn get(&self, key: &[u8]) -> Result<Option<Value>, EngineError>;
 
     /// Reads a part of a range.
     fn scan(&self, scan: &Scan) -> Result<Vec<(Key, Value)>, EngineError>;
 
-    /// Sets the value of a key, or removes the key.
-    fn put(&self, key: &[u8], value: Option<&[u8]>) -> Result<(), EngineError>;
+    /// Puts some changes into the table. Their keys are in order.
+    fn put(&self, changes: &[Change<'_>]) -> Result<(), EngineError>;
 
-    /// Returns once every change made before survives a crash.
+    /// Returns once every change made before survives a crash. Readers find all of them by then.
     fn flush(&self) -> Result<(), EngineError>;
 
     /// Bytes taken up on disk.

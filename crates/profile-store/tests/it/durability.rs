@@ -13,8 +13,8 @@ use std::{
 use profile_store::{
     Durability, Engine, Outcome, StoreError, StoreOptions,
     engine::{
-        BoxFuture, EngineError, Key, MemoryEngine, Place, Scan, Session, SledEngine, SledOptions,
-        Value,
+        BoxFuture, EmbeddedEngine, EmbeddedOptions, EngineError, Key, MemoryEngine, Place, Scan,
+        Session, Value,
     },
     limits::{BATCH_CLAIMS, RELAXED_FLUSH_MS},
 };
@@ -155,16 +155,16 @@ fn closing_flushes_what_was_answered() {
 #[test]
 fn a_closed_store_takes_no_more_and_holds_nothing_open() {
     let directory = tempfile::tempdir().unwrap();
-    let options = SledOptions {
+    let options = EmbeddedOptions {
         cache_bytes: 8 * 1024 * 1024,
         memtable_bytes: 8 * 1024,
-        ..SledOptions::default()
+        ..EmbeddedOptions::default()
     };
     for round in 0..5 {
         let engine = Arc::new(open_sled(directory.path()));
         let mut harness = StoreHarness::resumed(engine, SimulatedIds::after(round * 1_000));
         harness.send_request(&parse_request("e:ann"));
-        let busy = SledEngine::open(directory.path(), options);
+        let busy = EmbeddedEngine::open(directory.path(), options);
         assert!(matches!(busy, Err(EngineError::InUse)), "{busy:?}");
         wait(harness.store.close()).unwrap();
         assert!(!harness.store.is_healthy());

@@ -266,4 +266,3 @@ pub(super) fn assert_kept(stored: &StoredProfiles, all: &[Sent]) {
     let count = all.len();
     assert!(lost.is_empty() && torn.is_empty(), "of {count} lost: {lost:?}, torn: {torn:?}");
 }
-

@@ -59,7 +59,10 @@ fn what_was_acknowledged_survives_kill_after_kill_and_nothing_is_torn() {
         verified.assert_output("every invariant holds");
         wait_until_released(&home);
         figure("kill_cycles", 1);
-        figure("kill_writes_acknowledged", sent.iter().filter(|sent| sent.acknowledged.is_some()).count());
+        figure(
+            "kill_writes_acknowledged",
+            sent.iter().filter(|sent| sent.acknowledged.is_some()).count(),
+        );
         assert_kept(&StoredProfiles::open(&home), &sent);
         wait_until_released(&home);
         all.extend(sent);

@@ -155,12 +155,14 @@ impl Table for SimulatedTable {
         Ok(found)
     }
 
-    fn put(&self, key: &[u8], value: Option<&[u8]>) -> Result<(), EngineError> {
-        self.operate(|state| {
-            let (key, value) = (key.to_vec(), value.map(<[u8]>::to_vec));
-            state.puts.push(key.clone());
-            state.unflushed.push((key.clone(), value.clone()));
-            apply_change(&mut state.live, key, value);
+    fn put(&self, changes: &[Change<'_>]) -> Result<(), EngineError> {
+        changes.iter().try_for_each(|&(key, value)| {
+            self.operate(|state| {
+                let (key, value) = (key.clone(), value.cloned());
+                state.puts.push(key.clone());
+                state.unflushed.push((key.clone(), value.clone()));
+                apply_change(&mut state.live, key, value);
+            })
         })
     }
 

@@ -189,7 +189,8 @@ impl<'r> SimulatedDisk<'r> {
 
     /// The oldest sync of this kind that is in progress covers the least.
     fn end_sync(&mut self, inode: Inode, sync: Sync) {
-        let begun = self.syncs.iter().position(|begun| (begun.0, begun.1) == (inode, sync)).unwrap();
+        let begun =
+            self.syncs.iter().position(|begun| (begun.0, begun.1) == (inode, sync)).unwrap();
         let (_, _, began) = self.syncs.remove(begun);
         let Some(file) = self.inodes.get(&inode).copied() else {
             self.sync_directory(inode, began);
@@ -217,12 +218,13 @@ impl<'r> SimulatedDisk<'r> {
         match self.model {
             DiskModel::Ordered => self.make_names_durable(began, |_| true),
             DiskModel::Strict => {
-                let path = self.recording.calls()[..self.repeated].iter().rev().find_map(|call| {
-                    match call {
-                        Call::MakeDirectory { inode: of, path } if *of == inode => Some(path),
-                        _ => None,
-                    }
-                });
+                let path =
+                    self.recording.calls()[..self.repeated].iter().rev().find_map(
+                        |call| match call {
+                            Call::MakeDirectory { inode: of, path } if *of == inode => Some(path),
+                            _ => None,
+                        },
+                    );
                 let path = path.expect("a directory that the recording has made").clone();
                 self.make_names_durable(began, |changed| parent(changed) == Some(path.as_str()));
             }

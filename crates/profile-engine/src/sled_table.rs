@@ -1,22 +1,22 @@
-//! The embedded engine. Nothing outside this file names sled.
+//! A table in sled. Nothing else names sled.
 
 use std::{
     collections::HashSet,
     ffi::OsString,
-    fmt,
     fs::{self, File},
     io,
-    num::NonZeroU32,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
-    thread,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use sled::{Db, IVec, Tree};
 
 use crate::{
-    BoxFuture, Engine, EngineError, Key, Order, Place, Scan, Session, Value,
-    journaled::{Journaled, JournaledEngine, Pace, Table},
+    EngineError, Key, Order, Scan, Value,
+    journaled::{Change, Table},
     limits,
 };
 
@@ -28,38 +28,8 @@ const TREE: &[u8] = b"profiles";
 /// 1.5 was measured.
 const CACHE_OVERHEAD: u64 = 2;
 
-/// How the embedded engine is set up.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct SledOptions {
-    /// Memory that cached pages are meant to take, in bytes. The positions of pages take more
-    /// memory beside that, 0.2 KB for each profile.
-    pub cache_bytes: u64,
-    /// Memory that changes take until they are checkpointed into sled, at most twice as much.
-    pub memtable_bytes: usize,
-    /// How many places there are, at most [`limits::MAX_PLACES`]. Nothing on disk depends on it.
-    pub places: NonZeroU32,
-}
-
-impl Default for SledOptions {
-    /// As many places as there are processors.
-    fn default() -> SledOptions {
-        let processors = thread::available_parallelism().ok();
-        let places = processors.and_then(|count| NonZeroU32::try_from(count).ok());
-        SledOptions {
-            cache_bytes: limits::CACHE_BYTES,
-            memtable_bytes: limits::MEMTABLE_BYTES,
-            places: places.unwrap_or(NonZeroU32::MIN),
-        }
-    }
-}
-
-/// A sled database in a directory of its own, with a journal before it.
-pub struct SledEngine {
-    engine: JournaledEngine,
-}
-
 /// A sled database without a journal.
-struct SledTable {
+pub(crate) struct SledTable {
     db: Db,
     tree: Tree,
     /// The file that holds sled's log. On Linux sled flushes it by `sync_file_range`, which leaves
@@ -69,6 +39,8 @@ struct SledTable {
     blobs: PathBuf,
     /// The files in it that are known to be on disk.
     synced: Mutex<HashSet<OsString>>,
+    /// Bytes of changes that were put since the last flush.
+    unflushed: AtomicUsize,
 }
 
 /// The name of sled's log.
@@ -77,41 +49,23 @@ const LOG: &str = "db";
 /// The directory of values that are too large for it.
 const BLOBS: &str = "blobs";
 
-/// The directory of the journal, beside sled's own files.
-const JOURNAL: &str = "journal";
-
-impl SledEngine {
-    /// Opens the database in `directory`, and creates it if it is missing. After a crash this
-    /// replays sled's log, which takes time in proportion to its length, and reads the journal. It
-    /// blocks.
-    ///
-    /// The engine is closed when it and all its sessions are dropped. That waits for the current
-    /// step of the checkpoint.
-    pub fn open(directory: &Path, options: SledOptions) -> Result<SledEngine, EngineError> {
-        let table = SledTable::open(directory, options)?;
-        let journal = directory.join(JOURNAL);
-        let pace = Pace::from_memtable_bytes(options.memtable_bytes);
-        let journaled = Journaled::open(Box::new(table), &journal, pace)?;
-        // The names of the files must survive a crash as well.
-        File::open(directory)
-            .and_then(|directory| directory.sync_all())
-            .map_err(EngineError::Io)?;
-        Ok(SledEngine { engine: JournaledEngine::new(journaled, options.places) })
-    }
-}
-
 impl SledTable {
-    fn open(directory: &Path, options: SledOptions) -> Result<SledTable, EngineError> {
+    /// Whether a directory holds a table of this kind.
+    pub(crate) fn is_in(directory: &Path) -> bool {
+        directory.join(LOG).exists()
+    }
+
+    pub(crate) fn open(directory: &Path, cache_bytes: u64) -> Result<SledTable, EngineError> {
         let config = sled::Config::new()
             .path(directory)
-            .cache_capacity(options.cache_bytes / CACHE_OVERHEAD)
+            .cache_capacity(cache_bytes / CACHE_OVERHEAD)
             // The checkpointer flushes it.
             .flush_every_ms(None);
         let db = config.open().map_err(opening)?;
         let tree = db.open_tree(TREE).map_err(failed)?;
         let log = File::open(directory.join(LOG)).map_err(EngineError::Io)?;
         let (blobs, synced) = (directory.join(BLOBS), Mutex::default());
-        Ok(SledTable { db, tree, log, blobs, synced })
+        Ok(SledTable { db, tree, log, blobs, synced, unflushed: AtomicUsize::new(0) })
     }
 
     /// Syncs the files that sled puts beside its log and does not sync.
@@ -153,15 +107,23 @@ impl Table for SledTable {
         }
     }
 
-    fn put(&self, key: &[u8], value: Option<&[u8]>) -> Result<(), EngineError> {
-        let before = match value {
-            Some(value) => self.tree.insert(key, value),
-            None => self.tree.remove(key),
-        };
-        before.map(drop).map_err(failed)
+    fn put(&self, changes: &[Change<'_>]) -> Result<(), EngineError> {
+        let mut bytes = 0;
+        for &(key, value) in changes {
+            let before = match value {
+                Some(value) => self.tree.insert(key, value.as_slice()),
+                None => self.tree.remove(key),
+            };
+            before.map_err(failed)?;
+            bytes += key.len() + value.map_or(0, Vec::len);
+        }
+        // Small flushes keep a sync of the journal from waiting behind a large one.
+        let unflushed = self.unflushed.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        if limits::UNFLUSHED_BYTES <= unflushed { self.flush() } else { Ok(()) }
     }
 
     fn flush(&self) -> Result<(), EngineError> {
+        self.unflushed.store(0, Ordering::Relaxed);
         self.db.flush().map_err(failed)?;
         // A blob must be on disk before the log refers to it.
         self.sync_blobs().and_then(|()| self.log.sync_data()).map_err(EngineError::Io)
@@ -169,42 +131,6 @@ impl Table for SledTable {
 
     fn bytes(&self) -> Result<u64, EngineError> {
         self.db.size_on_disk().map_err(failed)
-    }
-}
-
-impl Engine for SledEngine {
-    fn places(&self) -> NonZeroU32 {
-        self.engine.places()
-    }
-
-    fn begin(&self, place: Place) -> BoxFuture<'_, Result<Box<dyn Session>, EngineError>> {
-        self.engine.begin(place)
-    }
-
-    fn read(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<Vec<Option<Value>>, EngineError>> {
-        self.engine.read(keys)
-    }
-
-    fn scan(&self, scan: Scan) -> BoxFuture<'_, Result<Vec<(Key, Value)>, EngineError>> {
-        self.engine.scan(scan)
-    }
-
-    fn sync(&self) -> BoxFuture<'_, Result<(), EngineError>> {
-        self.engine.sync()
-    }
-
-    fn bytes(&self) -> BoxFuture<'_, Result<u64, EngineError>> {
-        self.engine.bytes()
-    }
-
-    fn is_writable(&self) -> bool {
-        self.engine.is_writable()
-    }
-}
-
-impl fmt::Debug for SledEngine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SledEngine(…)")
     }
 }
 
@@ -237,16 +163,16 @@ mod tests {
     #[test]
     fn blobs_are_synced_with_the_log() {
         let directory = tempfile::tempdir().unwrap();
-        let table = SledTable::open(directory.path(), SledOptions::default()).unwrap();
+        let table = SledTable::open(directory.path(), limits::CACHE_BYTES).unwrap();
         let there = || -> HashSet<OsString> {
             let entries = fs::read_dir(directory.path().join(BLOBS)).unwrap();
             entries.map(|entry| entry.unwrap().file_name()).collect()
         };
-        table.put(b"small", Some(b"value")).unwrap();
+        table.put(&[(&b"small".to_vec(), Some(&b"value".to_vec()))]).unwrap();
         table.flush().unwrap();
         assert!(table.synced.lock().unwrap().is_empty());
         for number in 0..3_u8 {
-            table.put(&[number], Some(&vec![number; 300_000])).unwrap();
+            table.put(&[(&vec![number], Some(&vec![number; 300_000]))]).unwrap();
             table.flush().unwrap();
             assert!(!there().is_empty());
             assert_eq!(*table.synced.lock().unwrap(), there());

@@ -3,15 +3,20 @@
 use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc};
 
 use profile_engine::{
-    BatchId, Durability, Engine, EngineError, Key, MemoryEngine, Order, Place, Scan, SledEngine,
-    SledOptions, Value, Write,
+    BatchId, Durability, EmbeddedEngine, EmbeddedOptions, Engine, EngineError, Key, MemoryEngine,
+    Order, Place, Scan, TableKind, Value, Write,
 };
 
 const PLACES: NonZeroU32 = NonZeroU32::new(4).unwrap();
 
 /// Small memtables, so that much is checkpointed.
-fn options() -> SledOptions {
-    SledOptions { cache_bytes: 16 * 1_024 * 1_024, memtable_bytes: 64 * 1_024, places: PLACES }
+fn options() -> EmbeddedOptions {
+    EmbeddedOptions {
+        cache_bytes: 16 * 1_024 * 1_024,
+        memtable_bytes: 64 * 1_024,
+        places: PLACES,
+        table: TableKind::Redb,
+    }
 }
 
 async fn commit(engine: &dyn Engine, place: Place, number: u64, writes: Vec<Write>) {
@@ -53,7 +58,8 @@ async fn fill(engine: Arc<dyn Engine>) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn places_that_commit_side_by_side_leave_what_the_model_leaves() {
     let directory = tempfile::tempdir().unwrap();
-    let engine: Arc<dyn Engine> = Arc::new(SledEngine::open(directory.path(), options()).unwrap());
+    let engine: Arc<dyn Engine> =
+        Arc::new(EmbeddedEngine::open(directory.path(), options()).unwrap());
     let model: Arc<dyn Engine> = Arc::new(MemoryEngine::with_places(PLACES));
     fill(Arc::clone(&engine)).await;
     fill(Arc::clone(&model)).await;
@@ -64,26 +70,26 @@ async fn places_that_commit_side_by_side_leave_what_the_model_leaves() {
     assert!(0 < engine.bytes().await.unwrap());
     drop(engine);
     // The number of places may change from one opening to the next.
-    let options = SledOptions { places: NonZeroU32::MIN, ..options() };
-    let engine = SledEngine::open(directory.path(), options).unwrap();
+    let options = EmbeddedOptions { places: NonZeroU32::MIN, ..options() };
+    let engine = EmbeddedEngine::open(directory.path(), options).unwrap();
     assert_eq!(contents(&engine).await, expected);
 }
 
 #[test]
 fn a_directory_is_open_in_one_engine_at_a_time() {
     let directory = tempfile::tempdir().unwrap();
-    let engine = SledEngine::open(directory.path(), options()).unwrap();
-    let second = SledEngine::open(directory.path(), options());
+    let engine = EmbeddedEngine::open(directory.path(), options()).unwrap();
+    let second = EmbeddedEngine::open(directory.path(), options());
     assert!(matches!(second, Err(EngineError::InUse)));
     drop(engine);
-    SledEngine::open(directory.path(), options()).unwrap();
+    EmbeddedEngine::open(directory.path(), options()).unwrap();
 }
 
 #[test]
 fn there_are_as_many_places_as_processors_within_a_bound() {
-    let places = SledOptions::default().places.get();
+    let places = EmbeddedOptions::default().places.get();
     assert!(1 <= places);
     let directory = tempfile::tempdir().unwrap();
-    let engine = SledEngine::open(directory.path(), SledOptions::default()).unwrap();
+    let engine = EmbeddedEngine::open(directory.path(), EmbeddedOptions::default()).unwrap();
     assert_eq!(engine.places().get(), places.min(profile_engine::limits::MAX_PLACES));
 }

@@ -1,0 +1,123 @@
+//! The embedded engine: one directory of one process, which has a table and a journal.
+
+use std::{fmt, fs::File, num::NonZeroU32, path::Path, thread};
+
+use crate::{
+    BoxFuture, Engine, EngineError, Key, Place, Scan, Session, Value,
+    journaled::{Journaled, JournaledEngine, Pace, Table},
+    limits,
+    redb_table::RedbTable,
+    sled_table::SledTable,
+};
+
+/// What keeps the data under the journal.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum TableKind {
+    /// One file that is changed only by whole transactions. It survives a loss of power.
+    Redb,
+    /// A log of many small changes. It does not survive every loss of power.
+    Sled,
+}
+
+/// How the embedded engine is set up.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct EmbeddedOptions {
+    /// The table of a new directory. A directory that has a table keeps it.
+    pub table: TableKind,
+    /// Memory that cached pages are meant to take, in bytes.
+    pub cache_bytes: u64,
+    /// Memory that changes take until they are checkpointed into the table, at most twice as much.
+    pub memtable_bytes: usize,
+    /// How many places there are, at most [`limits::MAX_PLACES`]. Nothing on disk depends on it.
+    pub places: NonZeroU32,
+}
+
+impl Default for EmbeddedOptions {
+    /// As many places as there are processors.
+    fn default() -> EmbeddedOptions {
+        let processors = thread::available_parallelism().ok();
+        let places = processors.and_then(|count| NonZeroU32::try_from(count).ok());
+        EmbeddedOptions {
+            table: TableKind::Redb,
+            cache_bytes: limits::CACHE_BYTES,
+            memtable_bytes: limits::MEMTABLE_BYTES,
+            places: places.unwrap_or(NonZeroU32::MIN),
+        }
+    }
+}
+
+/// A table with a journal, in a directory of its own.
+pub struct EmbeddedEngine {
+    engine: JournaledEngine,
+}
+
+/// The directory of the journal, beside the table's own files.
+const JOURNAL: &str = "journal";
+
+impl EmbeddedEngine {
+    /// Opens the database in `directory`, and creates it if it is missing. After a crash this reads
+    /// the journal. It blocks.
+    ///
+    /// The engine is closed when it and all its sessions are dropped. That waits for the current step
+    /// of the checkpoint.
+    pub fn open(directory: &Path, options: EmbeddedOptions) -> Result<EmbeddedEngine, EngineError> {
+        let table = open_table(directory, options)?;
+        let journal = directory.join(JOURNAL);
+        let pace = Pace::from_memtable_bytes(options.memtable_bytes);
+        let journaled = Journaled::open(table, &journal, pace)?;
+        // The names of the files must survive a crash as well.
+        File::open(directory)
+            .and_then(|directory| directory.sync_all())
+            .map_err(EngineError::Io)?;
+        Ok(EmbeddedEngine { engine: JournaledEngine::new(journaled, options.places) })
+    }
+}
+
+fn open_table(directory: &Path, options: EmbeddedOptions) -> Result<Box<dyn Table>, EngineError> {
+    let found = match (RedbTable::is_in(directory), SledTable::is_in(directory)) {
+        (true, true) => return Err(EngineError::Damaged("there are two tables".to_owned())),
+        (true, false) => TableKind::Redb,
+        (false, true) => TableKind::Sled,
+        (false, false) => options.table,
+    };
+    Ok(match found {
+        TableKind::Redb => Box::new(RedbTable::open(directory, options.cache_bytes)?),
+        TableKind::Sled => Box::new(SledTable::open(directory, options.cache_bytes)?),
+    })
+}
+
+impl Engine for EmbeddedEngine {
+    fn places(&self) -> NonZeroU32 {
+        self.engine.places()
+    }
+
+    fn begin(&self, place: Place) -> BoxFuture<'_, Result<Box<dyn Session>, EngineError>> {
+        self.engine.begin(place)
+    }
+
+    fn read(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<Vec<Option<Value>>, EngineError>> {
+        self.engine.read(keys)
+    }
+
+    fn scan(&self, scan: Scan) -> BoxFuture<'_, Result<Vec<(Key, Value)>, EngineError>> {
+        self.engine.scan(scan)
+    }
+
+    fn sync(&self) -> BoxFuture<'_, Result<(), EngineError>> {
+        self.engine.sync()
+    }
+
+    fn bytes(&self) -> BoxFuture<'_, Result<u64, EngineError>> {
+        self.engine.bytes()
+    }
+
+    fn is_writable(&self) -> bool {
+        self.engine.is_writable()
+    }
+}
+
+impl fmt::Debug for EmbeddedEngine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EmbeddedEngine(…)")
+    }
+}
