@@ -1,12 +1,20 @@
 //! The embedded engine: one directory of one process, which has a table and a journal.
 
-use std::{fmt, fs::File, num::NonZeroU32, path::Path, thread};
+use std::{
+    fmt,
+    fs::{self, File},
+    num::NonZeroU32,
+    path::Path,
+    thread,
+};
+
+use rustix::fs::{Mode, OFlags, openat};
 
 use crate::{
     BoxFuture, Engine, EngineError, Key, Place, Scan, Session, Value,
     journaled::{Journaled, JournaledEngine, Pace, Table},
     limits,
-    redb_table::RedbTable,
+    redb_table::{self, RedbTable},
     sled_table::SledTable,
 };
 
@@ -61,28 +69,39 @@ impl EmbeddedEngine {
     /// The engine is closed when it and all its sessions are dropped. That waits for the current step
     /// of the checkpoint.
     pub fn open(directory: &Path, options: EmbeddedOptions) -> Result<EmbeddedEngine, EngineError> {
-        let table = open_table(directory, options)?;
-        let journal = directory.join(JOURNAL);
-        let pace = Pace::from_memtable_bytes(options.memtable_bytes);
-        let journaled = Journaled::open(table, &journal, pace)?;
+        fs::create_dir_all(directory).map_err(EngineError::Io)?;
+        let opened = File::open(directory).map_err(EngineError::Io)?;
+        let table = open_table(directory, &opened, options)?;
         // The names of the files must survive a crash as well.
-        File::open(directory)
-            .and_then(|directory| directory.sync_all())
-            .map_err(EngineError::Io)?;
+        opened.sync_all().map_err(EngineError::Io)?;
+        let pace = Pace::from_memtable_bytes(options.memtable_bytes);
+        let journaled = Journaled::open(table, opened, JOURNAL, pace)?;
         Ok(EmbeddedEngine { engine: JournaledEngine::new(journaled, options.places) })
     }
 }
 
-fn open_table(directory: &Path, options: EmbeddedOptions) -> Result<Box<dyn Table>, EngineError> {
-    let found = match (RedbTable::is_in(directory), SledTable::is_in(directory)) {
-        (true, true) => return Err(EngineError::Damaged("there are two tables".to_owned())),
+fn open_table(
+    path: &Path,
+    directory: &File,
+    options: EmbeddedOptions,
+) -> Result<Box<dyn Table>, EngineError> {
+    let found = match (RedbTable::is_in(path), SledTable::is_in(path)) {
+        (true, true) => {
+            let both = format!("both {} and db are tables", redb_table::FILE);
+            return Err(EngineError::Damaged(both));
+        }
         (true, false) => TableKind::Redb,
         (false, true) => TableKind::Sled,
         (false, false) => options.table,
     };
     Ok(match found {
-        TableKind::Redb => Box::new(RedbTable::open(directory, options.cache_bytes)?),
-        TableKind::Sled => Box::new(SledTable::open(directory, options.cache_bytes)?),
+        TableKind::Redb => {
+            let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC;
+            let file = openat(directory, redb_table::FILE, flags, Mode::from_raw_mode(0o600));
+            let file = File::from(file.map_err(|error| EngineError::Io(error.into()))?);
+            Box::new(RedbTable::open(file, options.cache_bytes)?)
+        }
+        TableKind::Sled => Box::new(SledTable::open(path, options.cache_bytes)?),
     })
 }
 

@@ -20,10 +20,12 @@ mod disk;
 mod failure;
 mod group_commit;
 mod journal;
+mod mark;
 mod memtable;
 mod merged_view;
 mod progress;
 mod range_chunk;
+mod read_view;
 mod session;
 mod table;
 
@@ -37,8 +39,8 @@ mod simulated_disk;
 mod tests;
 
 use std::{
+    fs::File,
     io, mem,
-    path::Path,
     sync::{Arc, PoisonError},
 };
 
@@ -47,19 +49,21 @@ use self::{
     failure::{FailedStep, Health},
     group_commit::GroupCommit,
     journal::Journal,
-    merged_view::{Lookup, Memtables},
+    mark::{JournalEnd, StoreId},
+    merged_view::Memtables,
     progress::{CheckpointProgress, Closed},
-    range_chunk::{RangeChunk, merged},
+    read_view::ReadView,
 };
 use crate::{
-    Durability, EngineError, Key, Scan, Value, Write, limits,
+    Durability, EngineError, Write, limits,
     sync::{
-        Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        Mutex, MutexGuard,
         thread::{self, JoinHandle},
     },
 };
 
 pub(crate) use self::{
+    mark::Mark,
     progress::Pace,
     session::JournaledEngine,
     table::{Change, Table},
@@ -74,23 +78,26 @@ pub(crate) struct Journaled {
 /// What commits, readers and the checkpointer have in common. A thread that takes several of the
 /// locks takes them in this order: journal, memtables, then those within the other fields.
 struct Core {
-    table: Box<dyn Table>,
+    view: ReadView,
     disk: Arc<dyn Disk>,
     journal: Mutex<Journal>,
-    memtables: RwLock<Memtables>,
+    store: StoreId,
+    /// The newest generation that the table has.
+    settled: Mutex<u64>,
     group_commit: GroupCommit,
     progress: CheckpointProgress,
     health: Health,
 }
 
 impl Journaled {
-    /// Opens the journal in `directory` above `table`.
+    /// Opens the journal in the directory of this name within `directory`, above `table`.
     pub(crate) fn open(
         table: Box<dyn Table>,
-        directory: &Path,
+        directory: File,
+        name: &'static str,
         pace: Pace,
     ) -> Result<Journaled, EngineError> {
-        Journaled::open_on(table, Arc::new(Directory::new(directory)), pace)
+        Journaled::open_on(table, Arc::new(Directory::within(directory, name)), pace)
     }
 
     fn open_on(
@@ -98,21 +105,26 @@ impl Journaled {
         disk: Arc<dyn Disk>,
         pace: Pace,
     ) -> Result<Journaled, EngineError> {
-        let mut memtables = Memtables::default();
-        let journal = Journal::open(Arc::clone(&disk), |batch| memtables.open.apply(batch))?;
+        let (mark, mut memtables) = (table.mark()?, Memtables::default());
+        let found = |batch| memtables.open.apply(batch);
+        let journal = Journal::open(Arc::clone(&disk), mark.as_ref(), found)?;
         let closed = Closed { generation: journal.generation() - 1, memtable: memtables.close() };
         // A process that ends again and again before its first checkpoint leaves more each time.
         let is_much = 2 * pace.memtable_bytes < closed.memtable.bytes();
         let core = Arc::new(Core {
-            table,
+            view: ReadView::new(table, memtables),
             disk,
             group_commit: GroupCommit::new(journal.file()),
+            store: journal.store(),
+            settled: Mutex::new(mark.map_or(0, |mark| mark.settled)),
             journal: Mutex::new(journal),
-            memtables: RwLock::new(memtables),
             progress: CheckpointProgress::new(closed.clone(), pace),
             health: Health::new(),
         });
-        if is_much && let Err(error) = core.checkpoint(&closed) {
+        // The table has to know of the journal before anything is written to it.
+        if (mark.is_none() || is_much)
+            && let Err(error) = core.checkpoint(&closed)
+        {
             // As in `drop`: dropping the table may block forever.
             mem::forget(core);
             return Err(error);
@@ -133,6 +145,7 @@ impl Drop for Journaled {
             mem::forget(Arc::clone(&self.core));
         } else if let Some(checkpointer) = self.checkpointer.take() {
             drop(checkpointer.join());
+            self.core.note_closed();
         }
     }
 }
@@ -142,52 +155,25 @@ impl Core {
         self.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn memtables(&self) -> RwLockReadGuard<'_, Memtables> {
-        self.memtables.read().unwrap_or_else(PoisonError::into_inner)
+    fn settled(&self) -> MutexGuard<'_, u64> {
+        self.settled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn memtables_mut(&self) -> RwLockWriteGuard<'_, Memtables> {
-        self.memtables.write().unwrap_or_else(PoisonError::into_inner)
+    /// What the table notes when it has all changes up to this generation.
+    fn mark(&self, settled: u64, closed: Option<JournalEnd>) -> Mark {
+        Mark { store: self.store, settled, closed }
     }
 
-    /// What the memtables know of each key.
-    fn lookup(&self, keys: &[Key]) -> Vec<Lookup> {
-        let memtables = self.memtables();
-        keys.iter().map(|key| memtables.lookup(key)).collect()
-    }
-
-    /// The values of keys, from the memtables or else from the table. The memtables must be read
-    /// first: a change that is dropped from them meanwhile is in the table by then.
-    fn complete(
-        &self,
-        keys: &[Key],
-        found: Vec<Lookup>,
-    ) -> Result<Vec<Option<Value>>, EngineError> {
-        let value = |(key, found): (&Key, Lookup)| match found {
-            Lookup::Changed(value) => Ok(value),
-            Lookup::InTable => self.table.get(key),
-        };
-        keys.iter().zip(found).map(value).collect()
-    }
-
-    fn scan(&self, scan: &Scan) -> Result<Vec<(Key, Value)>, EngineError> {
-        let (mut found, mut rest) = (Vec::new(), scan.clone());
-        while 0 < rest.limit {
-            let above = self.memtables().chunk(&rest, limits::SCANNED_REMOVALS);
-            // As many more as the changes above may remove.
-            let limit = rest.limit.saturating_add(above.removals());
-            let below = self.table.scan(&Scan { limit, ..rest.clone() })?;
-            let below = RangeChunk::from_entries(below, limit);
-            let RangeChunk { changes, until } = merged(below, above, scan.order);
-            let entries = changes.into_iter().filter_map(|(key, value)| Some((key, value?)));
-            found.extend(entries.take(rest.limit));
-            if until.is_none() {
-                break;
-            }
-            rest.limit = scan.limit - found.len();
-            rest.after = until;
+    /// Notes in the table where the journal ends, so that a later start knows whether all of it is
+    /// there. Without that note the end of the journal may be one that was cut off by a crash.
+    fn note_closed(&self) {
+        let noted = self.sync().and_then(|()| {
+            let (settled, end) = (*self.settled(), self.journal().end());
+            self.view.table.flush(&self.mark(settled, Some(end)))
+        });
+        if let Err(error) = noted {
+            self.poison(FailedStep::Close, &error);
         }
-        Ok(found)
     }
 
     /// Commits a batch. After an error nothing, or all, of the batch may be visible and survive.
@@ -217,11 +203,16 @@ impl Core {
         let mut journal = self.journal();
         self.health.require()?;
         journal.note_durable(self.group_commit.durable());
-        self.checked(FailedStep::Append, journal.append(&batch))?;
+        if self.checked(FailedStep::Append, journal.prepare(&batch))? {
+            self.wait_until_durable(journal.position())?;
+            journal.note_durable(self.group_commit.durable());
+            self.checked(FailedStep::GrowFile, journal.grow())?;
+        }
+        self.checked(FailedStep::Append, journal.append())?;
         let position = journal.position();
         self.group_commit.note_appended(position);
         let in_memory = {
-            let mut memtables = self.memtables_mut();
+            let mut memtables = self.view.memtables_mut();
             memtables.open.apply(batch);
             memtables.open.bytes()
         };
@@ -240,7 +231,7 @@ impl Core {
         journal.note_durable(self.group_commit.durable());
         self.checked(FailedStep::BeginFile, journal.begin_next())?;
         self.group_commit.note_file(journal.file());
-        let memtable = self.memtables_mut().close();
+        let memtable = self.view.memtables_mut().close();
         self.progress.close(Closed { generation, memtable });
         Ok(())
     }
@@ -257,7 +248,7 @@ impl Core {
         waited.inspect_err(|_| self.progress.wake())
     }
 
-    fn checked(&self, step: FailedStep, result: io::Result<()>) -> Result<(), EngineError> {
+    fn checked<T>(&self, step: FailedStep, result: io::Result<T>) -> Result<T, EngineError> {
         let result = result.map_err(EngineError::Io);
         result.inspect_err(|error| self.poison(step, error))
     }
@@ -269,7 +260,7 @@ impl Core {
 
     fn bytes(&self) -> Result<u64, EngineError> {
         let journal = self.disk.bytes().map_err(EngineError::Io)?;
-        Ok(self.table.bytes()? + journal)
+        Ok(self.view.table.bytes()? + journal)
     }
 
     fn is_writable(&self) -> bool {

@@ -21,6 +21,10 @@ pub const CHANGE_OVERHEAD_BYTES: usize = 96;
 /// closed. A key that changes many times is in the file each time.
 pub const JOURNAL_FACTOR: usize = 2;
 
+/// Bytes by which a file of the journal grows. Its length is made durable before it is used, so
+/// that a file that was cut off is noticed.
+pub const JOURNAL_STEP_BYTES: u64 = 4 * 1_024 * 1_024;
+
 /// Seconds without checkpoint progress after which waiting commits fail. Flushing a megabyte takes
 /// milliseconds, and a second on a busy disk.
 pub const STALL_SECONDS: u64 = 60;

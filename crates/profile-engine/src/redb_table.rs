@@ -1,29 +1,33 @@
 //! A table in redb. Nothing else names redb.
 
 use std::{
-    fs, io,
-    ops::Bound,
+    fs::File,
+    io,
     path::Path,
-    sync::{Mutex, MutexGuard, PoisonError, RwLock, atomic::AtomicU64, atomic::Ordering},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
 use redb::{
-    Database, DatabaseError, ReadOnlyTable, ReadableDatabase, ReadableTable, TableDefinition,
-    WriteTransaction,
+    AccessGuard, Database, DatabaseError, ReadOnlyTable, ReadableDatabase, ReadableTable,
+    StorageBackend, StorageError, TableDefinition, WriteTransaction, backends::FileBackend,
 };
 
 use crate::{
     EngineError, Key, Order, Scan, Value,
-    journaled::{Change, Table},
+    journaled::{Change, Mark, Table},
 };
 
 /// All keys are in one table.
 const ENTRIES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("entries");
 
-/// The name of the file.
-const FILE: &str = "table.redb";
+/// The table that has the mark, and the key under which it has it.
+const MARKS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("journal");
+const MARK: &[u8] = b"mark";
 
-type Snapshot = std::sync::Arc<ReadOnlyTable<&'static [u8], &'static [u8]>>;
+/// The name of the file.
+pub(crate) const FILE: &str = "table.redb";
+
+type Snapshot = Arc<ReadOnlyTable<&'static [u8], &'static [u8]>>;
 
 /// One file, which is changed by whole transactions.
 pub(crate) struct RedbTable {
@@ -32,8 +36,7 @@ pub(crate) struct RedbTable {
     /// What readers see: what the last flush has left.
     snapshot: RwLock<Snapshot>,
     db: Database,
-    bytes: AtomicU64,
-    path: std::path::PathBuf,
+    file: File,
 }
 
 impl RedbTable {
@@ -42,18 +45,28 @@ impl RedbTable {
         directory.join(FILE).exists()
     }
 
-    pub(crate) fn open(directory: &Path, cache_bytes: u64) -> Result<RedbTable, EngineError> {
-        fs::create_dir_all(directory).map_err(EngineError::Io)?;
-        let path = directory.join(FILE);
+    /// Opens the table in a file, which is empty if the table is new.
+    pub(crate) fn open(file: File, cache_bytes: u64) -> Result<RedbTable, EngineError> {
+        let measured = file.try_clone().map_err(EngineError::Io)?;
+        let backend = FileBackend::new(file).map_err(opening)?;
+        RedbTable::open_on(backend, measured, cache_bytes)
+    }
+
+    fn open_on(
+        backend: impl StorageBackend,
+        file: File,
+        cache_bytes: u64,
+    ) -> Result<RedbTable, EngineError> {
         let cache_bytes = usize::try_from(cache_bytes).unwrap_or(usize::MAX);
         let mut builder = Database::builder();
-        let db = builder.set_cache_size(cache_bytes).create(&path).map_err(opening)?;
+        let db = builder.set_cache_size(cache_bytes).create_with_backend(backend);
+        let db = db.map_err(opening)?;
         let transaction = db.begin_write().map_err(failed)?;
         transaction.open_table(ENTRIES).map_err(failed)?;
+        transaction.open_table(MARKS).map_err(failed)?;
         transaction.commit().map_err(failed)?;
         let snapshot = RwLock::new(snapshot(&db)?);
-        let bytes = AtomicU64::new(0);
-        Ok(RedbTable { transaction: Mutex::new(None), snapshot, db, bytes, path })
+        Ok(RedbTable { transaction: Mutex::new(None), snapshot, db, file })
     }
 
     fn snapshot(&self) -> Snapshot {
@@ -79,14 +92,12 @@ impl Table for RedbTable {
 
     fn scan(&self, scan: &Scan) -> Result<Vec<(Key, Value)>, EngineError> {
         let Some((start, end)) = scan.range() else { return Ok(Vec::new()) };
-        let bound = |bound: &Bound<Key>| -> Bound<Key> { bound.clone() };
-        let (start, end) = (bound(&start), bound(&end));
         let range = (start.as_ref().map(Vec::as_slice), end.as_ref().map(Vec::as_slice));
         let snapshot = self.snapshot();
         let entries = ReadableTable::range::<&[u8]>(&*snapshot, range).map_err(failed)?;
         let owned = |entry: Result<
-            (redb::AccessGuard<'_, &[u8]>, redb::AccessGuard<'_, &[u8]>),
-            redb::StorageError,
+            (AccessGuard<'_, &[u8]>, AccessGuard<'_, &[u8]>),
+            StorageError,
         >| {
             entry.map(|(key, value)| (key.value().to_vec(), value.value().to_vec())).map_err(failed)
         };
@@ -114,8 +125,14 @@ impl Table for RedbTable {
         Ok(())
     }
 
-    fn flush(&self) -> Result<(), EngineError> {
-        let Some(mut transaction) = self.transaction().take() else { return Ok(()) };
+    fn flush(&self, mark: &Mark) -> Result<(), EngineError> {
+        let mut transaction = match self.transaction().take() {
+            Some(transaction) => transaction,
+            None => self.db.begin_write().map_err(failed)?,
+        };
+        let mut marks = transaction.open_table(MARKS).map_err(failed)?;
+        marks.insert(MARK, mark.encode().as_slice()).map_err(failed)?;
+        drop(marks);
         // The next start need not read the whole file, whatever ends this process.
         transaction.set_quick_repair(true);
         transaction.commit().map_err(failed)?;
@@ -124,10 +141,18 @@ impl Table for RedbTable {
         Ok(())
     }
 
+    fn mark(&self) -> Result<Option<Mark>, EngineError> {
+        let reading = self.db.begin_read().map_err(failed)?;
+        let marks = reading.open_table(MARKS).map_err(failed)?;
+        let Some(bytes) = ReadableTable::get(&marks, MARK).map_err(failed)? else {
+            return Ok(None);
+        };
+        let mark = Mark::decode(bytes.value());
+        mark.map(Some).ok_or_else(|| EngineError::Damaged(format!("{FILE} has no valid mark")))
+    }
+
     fn bytes(&self) -> Result<u64, EngineError> {
-        let bytes = fs::metadata(&self.path).map_err(EngineError::Io)?.len();
-        self.bytes.store(bytes, Ordering::Relaxed);
-        Ok(bytes)
+        Ok(self.file.metadata().map_err(EngineError::Io)?.len())
     }
 }
 

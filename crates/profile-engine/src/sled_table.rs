@@ -16,12 +16,16 @@ use sled::{Db, IVec, Tree};
 
 use crate::{
     EngineError, Key, Order, Scan, Value,
-    journaled::{Change, Table},
+    journaled::{Change, Mark, Table},
     limits,
 };
 
 /// All keys are in one tree.
 const TREE: &[u8] = b"profiles";
+
+/// The tree that has the mark, and the key under which it has it.
+const MARK_TREE: &[u8] = b"journal";
+const MARK: &[u8] = b"mark";
 
 /// How many times as much memory pages take as sled counts. sled counts their size on disk, while
 /// it allocates their keys and values one by one, and it does not evict at once. A factor of up to
@@ -32,6 +36,8 @@ const CACHE_OVERHEAD: u64 = 2;
 pub(crate) struct SledTable {
     db: Db,
     tree: Tree,
+    /// Has the mark.
+    marks: Tree,
     /// The file that holds sled's log. On Linux sled flushes it by `sync_file_range`, which leaves
     /// out the length of the file and the cache of the drive, so the table syncs it once more.
     log: File,
@@ -63,9 +69,18 @@ impl SledTable {
             .flush_every_ms(None);
         let db = config.open().map_err(opening)?;
         let tree = db.open_tree(TREE).map_err(failed)?;
+        let marks = db.open_tree(MARK_TREE).map_err(failed)?;
         let log = File::open(directory.join(LOG)).map_err(EngineError::Io)?;
         let (blobs, synced) = (directory.join(BLOBS), Mutex::default());
-        Ok(SledTable { db, tree, log, blobs, synced, unflushed: AtomicUsize::new(0) })
+        Ok(SledTable { db, tree, marks, log, blobs, synced, unflushed: AtomicUsize::new(0) })
+    }
+
+    /// Returns once every change made before survives a crash.
+    fn sync(&self) -> Result<(), EngineError> {
+        self.unflushed.store(0, Ordering::Relaxed);
+        self.db.flush().map_err(failed)?;
+        // A blob must be on disk before the log refers to it.
+        self.sync_blobs().and_then(|()| self.log.sync_data()).map_err(EngineError::Io)
     }
 
     /// Syncs the files that sled puts beside its log and does not sync.
@@ -119,14 +134,20 @@ impl Table for SledTable {
         }
         // Small flushes keep a sync of the journal from waiting behind a large one.
         let unflushed = self.unflushed.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        if limits::UNFLUSHED_BYTES <= unflushed { self.flush() } else { Ok(()) }
+        if limits::UNFLUSHED_BYTES <= unflushed { self.sync() } else { Ok(()) }
     }
 
-    fn flush(&self) -> Result<(), EngineError> {
-        self.unflushed.store(0, Ordering::Relaxed);
-        self.db.flush().map_err(failed)?;
-        // A blob must be on disk before the log refers to it.
-        self.sync_blobs().and_then(|()| self.log.sync_data()).map_err(EngineError::Io)
+    fn flush(&self, mark: &Mark) -> Result<(), EngineError> {
+        // The mark must not be on disk before the changes.
+        self.sync()?;
+        self.marks.insert(MARK, mark.encode()).map_err(failed)?;
+        self.sync()
+    }
+
+    fn mark(&self) -> Result<Option<Mark>, EngineError> {
+        let Some(bytes) = self.marks.get(MARK).map_err(failed)? else { return Ok(None) };
+        let mark = Mark::decode(&bytes);
+        mark.map(Some).ok_or_else(|| EngineError::Damaged("the mark in db".to_owned()))
     }
 
     fn bytes(&self) -> Result<u64, EngineError> {
@@ -169,13 +190,25 @@ mod tests {
             entries.map(|entry| entry.unwrap().file_name()).collect()
         };
         table.put(&[(&b"small".to_vec(), Some(&b"value".to_vec()))]).unwrap();
-        table.flush().unwrap();
+        table.sync().unwrap();
         assert!(table.synced.lock().unwrap().is_empty());
         for number in 0..3_u8 {
             table.put(&[(&vec![number], Some(&vec![number; 300_000]))]).unwrap();
-            table.flush().unwrap();
+            table.sync().unwrap();
             assert!(!there().is_empty());
             assert_eq!(*table.synced.lock().unwrap(), there());
+        }
+    }
+
+    #[test]
+    fn many_changes_are_flushed_in_small_steps() {
+        let directory = tempfile::tempdir().unwrap();
+        let table = SledTable::open(directory.path(), limits::CACHE_BYTES).unwrap();
+        let value = vec![7; limits::UNFLUSHED_BYTES / 4];
+        for number in 0..16_usize {
+            table.put(&[(&vec![u8::try_from(number).unwrap()], Some(&value))]).unwrap();
+            let expected = (number + 1) % 4 * (value.len() + 1);
+            assert!(table.unflushed.load(Ordering::Relaxed) <= expected);
         }
     }
 }

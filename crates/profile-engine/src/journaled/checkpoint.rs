@@ -29,15 +29,16 @@ impl Core {
         let mut put = 0;
         while changes.peek().is_some() {
             let (chunk, bytes) = next_chunk(&mut changes);
-            self.table.put(&chunk)?;
+            self.view.table.put(&chunk)?;
             put += bytes;
             if self.progress.advance(put).is_break() {
                 return Ok(());
             }
         }
-        self.table.flush()?;
+        self.view.table.flush(&self.mark(*generation, None))?;
+        *self.settled() = *generation;
         journal::retire(&*self.disk, *generation).map_err(EngineError::Io)?;
-        let dropped = self.memtables_mut().closed.take();
+        let dropped = self.view.memtables_mut().closed.take();
         self.progress.finish();
         // Freeing many entries takes long enough to be done outside of the lock.
         drop(dropped);

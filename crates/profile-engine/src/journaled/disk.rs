@@ -1,11 +1,15 @@
 //! The directory of the journal. Tests put a simulated disk in its place.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io,
+    fs::File,
+    io::{self, Read},
     os::unix::fs::FileExt,
-    path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
+};
+
+use rustix::{
+    fs::{AtFlags, Dir, Mode, OFlags, mkdirat, openat, renameat, statat},
+    io::Errno,
 };
 
 /// One directory of files.
@@ -36,6 +40,9 @@ pub(super) trait Disk: Send + Sync + 'static {
 pub(super) trait DiskFile: Send + Sync + 'static {
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
 
+    /// Bytes of the file.
+    fn len(&self) -> io::Result<u64>;
+
     fn set_len(&self, bytes: u64) -> io::Result<()>;
 
     /// Returns once all that was written before survives a crash.
@@ -45,66 +52,93 @@ pub(super) trait DiskFile: Send + Sync + 'static {
     fn sync_all(&self) -> io::Result<()>;
 }
 
-/// A directory of the file system.
+/// A directory within another one that is held open: if either is moved, its files are found where
+/// they are.
 pub(super) struct Directory {
-    path: PathBuf,
+    parent: File,
+    name: &'static str,
+    handle: OnceLock<File>,
 }
 
 impl Directory {
-    pub(super) fn new(path: &Path) -> Directory {
-        Directory { path: path.to_owned() }
+    pub(super) fn within(parent: File, name: &'static str) -> Directory {
+        Directory { parent, name, handle: OnceLock::new() }
+    }
+
+    fn handle(&self) -> io::Result<&File> {
+        if let Some(handle) = self.handle.get() {
+            return Ok(handle);
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let opened = openat(&self.parent, self.name, flags, Mode::empty())?;
+        Ok(self.handle.get_or_init(|| File::from(opened)))
+    }
+
+    fn open_file(&self, name: &str, flags: OFlags) -> io::Result<File> {
+        let mode = Mode::from_raw_mode(0o600);
+        Ok(File::from(openat(self.handle()?, name, flags | OFlags::CLOEXEC, mode)?))
     }
 }
 
 impl Disk for Directory {
     fn create(&self) -> io::Result<()> {
-        fs::create_dir_all(&self.path)
+        match mkdirat(&self.parent, self.name, Mode::from_raw_mode(0o700)) {
+            Err(error) if error != Errno::EXIST => return Err(error.into()),
+            _ => {}
+        }
+        self.parent.sync_all()
     }
 
     fn names(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
-        for entry in fs::read_dir(&self.path)? {
+        for entry in Dir::read_from(self.handle()?)? {
             // The journal's own names are UTF-8.
-            names.extend(entry?.file_name().into_string().ok());
+            names.extend(entry?.file_name().to_str().ok().map(str::to_owned));
         }
+        names.retain(|name| name != "." && name != "..");
         Ok(names)
     }
 
     fn bytes(&self) -> io::Result<u64> {
         let mut bytes = 0;
-        for entry in fs::read_dir(&self.path)? {
-            match entry?.metadata() {
-                Ok(metadata) => bytes += metadata.len(),
+        for name in self.names()? {
+            match statat(self.handle()?, &name, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(status) => bytes += u64::try_from(status.st_size).unwrap_or(0),
                 // The file was renamed meanwhile.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
+                Err(Errno::NOENT) => {}
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(bytes)
     }
 
     fn read(&self, name: &str) -> io::Result<Vec<u8>> {
-        fs::read(self.path.join(name))
+        let mut bytes = Vec::new();
+        self.open_file(name, OFlags::RDONLY)?.read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 
     fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(false);
-        Ok(Arc::new(options.open(self.path.join(name))?))
+        Ok(Arc::new(self.open_file(name, OFlags::WRONLY | OFlags::CREATE)?))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        fs::rename(self.path.join(from), self.path.join(to))
+        let handle = self.handle()?;
+        Ok(renameat(handle, from, handle, to)?)
     }
 
     fn sync_names(&self) -> io::Result<()> {
-        File::open(&self.path)?.sync_all()
+        self.handle()?.sync_all()
     }
 }
 
 impl DiskFile for File {
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         FileExt::write_all_at(self, bytes, offset)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
     }
 
     fn set_len(&self, bytes: u64) -> io::Result<()> {

@@ -48,8 +48,10 @@ pub(super) enum FailedStep {
     Append,
     Sync,
     BeginFile,
+    GrowFile,
     Checkpoint,
     WaitForCheckpoint,
+    Close,
 }
 
 impl FailedStep {
@@ -58,8 +60,10 @@ impl FailedStep {
             FailedStep::Append => "append to the journal",
             FailedStep::Sync => "sync the journal",
             FailedStep::BeginFile => "begin a file of the journal",
+            FailedStep::GrowFile => "extend a file of the journal",
             FailedStep::Checkpoint => "checkpoint",
             FailedStep::WaitForCheckpoint => "wait for the checkpoint",
+            FailedStep::Close => "note the end of the journal",
         }
     }
 }

@@ -59,6 +59,7 @@ struct ModelTable(Arc<(Mutex<TableState>, sync::Mutex<()>)>);
 
 #[derive(Clone, Default)]
 struct TableState {
+    mark: Option<Mark>,
     live: BTreeMap<Key, Value>,
     kept: BTreeMap<Key, Value>,
     /// How many more puts and flushes succeed before one fails.
@@ -81,7 +82,7 @@ impl ModelTable {
     }
 
     fn crashed(&self) -> ModelTable {
-        let TableState { live, mut kept, .. } = self.state().clone();
+        let TableState { live, mut kept, mark, .. } = self.state().clone();
         let changed: Vec<&Key> = live.keys().chain(kept.keys()).collect();
         let survives: Vec<Key> =
             changed.into_iter().filter(|_| thread_rng().r#gen()).cloned().collect();
@@ -91,7 +92,12 @@ impl ModelTable {
                 None => drop(kept.remove(&key)),
             }
         }
-        ModelTable::from_state(TableState { live: kept.clone(), kept, ..TableState::default() })
+        ModelTable::from_state(TableState {
+            live: kept.clone(),
+            kept,
+            mark,
+            ..TableState::default()
+        })
     }
 
     fn operate(&self, operation: impl FnOnce(&mut TableState)) -> Result<(), EngineError> {
@@ -136,8 +142,15 @@ impl Table for ModelTable {
         })
     }
 
-    fn flush(&self) -> Result<(), EngineError> {
-        self.operate(|state| state.kept = state.live.clone())
+    fn flush(&self, mark: &Mark) -> Result<(), EngineError> {
+        self.operate(|state| {
+            state.kept = state.live.clone();
+            state.mark = Some(*mark);
+        })
+    }
+
+    fn mark(&self) -> Result<Option<Mark>, EngineError> {
+        Ok(self.state().mark)
     }
 
     fn bytes(&self) -> Result<u64, EngineError> {
@@ -231,7 +244,7 @@ fn all() -> Scan {
 }
 
 fn contents(engine: &Journaled) -> BTreeMap<Key, Value> {
-    engine.core.scan(&all()).unwrap().into_iter().collect()
+    engine.core.view.scan(&all()).unwrap().into_iter().collect()
 }
 
 fn join(threads: Vec<JoinHandle<()>>) {
@@ -314,12 +327,12 @@ fn readers_never_see_an_older_value_after_a_newer_one() {
                 let keys = [b"a".to_vec(), b"b".to_vec()];
                 let read = |key: &Key| {
                     let keys = std::slice::from_ref(key);
-                    core.complete(keys, core.lookup(keys)).unwrap().remove(0)
+                    core.view.complete(keys, core.view.lookup(keys)).unwrap().remove(0)
                 };
                 let next = [read(&keys[0]), read(&keys[1])];
                 assert!(newest <= next[0] && next[0] <= next[1], "{newest:?} {next:?}");
                 let prefix = Scan { prefix: b"a".to_vec(), ..all() };
-                let scanned = core.scan(&prefix).unwrap().into_iter().next();
+                let scanned = core.view.scan(&prefix).unwrap().into_iter().next();
                 newest = scanned.map(|(_, value)| value);
                 assert!(next[1] <= newest, "{next:?} {newest:?}");
             }
@@ -335,7 +348,7 @@ fn memory_is_bounded_and_a_key_is_checkpointed_once_a_memtable() {
         let machine = ModelMachine::new();
         let engine = machine.open(MEMTABLE);
         let bounded = |engine: &Journaled| {
-            let memtables = engine.core.memtables();
+            let memtables = engine.core.view.memtables();
             let open = memtables.open.bytes();
             // The pace is checked before the batches of all writers are appended.
             let ahead = MEMTABLE + MEMTABLE / limits::AHEAD_DIVISOR;

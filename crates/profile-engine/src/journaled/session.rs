@@ -53,7 +53,9 @@ impl Engine for JournaledEngine {
     }
 
     fn scan(&self, scan: Scan) -> BoxFuture<'_, Result<Vec<(Key, Value)>, EngineError>> {
-        Box::pin(on_blocking_thread(&self.journaled, move |journaled| journaled.core.scan(&scan)))
+        Box::pin(on_blocking_thread(&self.journaled, move |journaled| {
+            journaled.core.view.scan(&scan)
+        }))
     }
 
     fn sync(&self) -> BoxFuture<'_, Result<(), EngineError>> {
@@ -81,7 +83,9 @@ impl Session for JournaledSession {
     }
 
     fn scan(&mut self, scan: Scan) -> BoxFuture<'_, Result<Vec<(Key, Value)>, EngineError>> {
-        Box::pin(on_blocking_thread(&self.journaled, move |journaled| journaled.core.scan(&scan)))
+        Box::pin(on_blocking_thread(&self.journaled, move |journaled| {
+            journaled.core.view.scan(&scan)
+        }))
     }
 
     fn is_committed(&mut self, batch: BatchId) -> BoxFuture<'_, Result<bool, EngineError>> {
@@ -114,12 +118,12 @@ async fn read(
     journaled: &Arc<Journaled>,
     keys: Vec<Key>,
 ) -> Result<Vec<Option<Value>>, EngineError> {
-    let found = journaled.core.lookup(&keys);
+    let found = journaled.core.view.lookup(&keys);
     if found.iter().any(|found| matches!(found, Lookup::InTable)) {
-        let complete = move |journaled: &Journaled| journaled.core.complete(&keys, found);
+        let complete = move |journaled: &Journaled| journaled.core.view.complete(&keys, found);
         on_blocking_thread(journaled, complete).await
     } else {
-        journaled.core.complete(&keys, found)
+        journaled.core.view.complete(&keys, found)
     }
 }
 

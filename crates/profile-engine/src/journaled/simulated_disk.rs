@@ -204,6 +204,10 @@ impl DiskFile for SimulatedFile {
         Ok(())
     }
 
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.disk.state().files[self.number].live.len() as u64)
+    }
+
     fn set_len(&self, bytes: u64) -> io::Result<()> {
         self.disk.pause();
         let mut state = self.disk.state();

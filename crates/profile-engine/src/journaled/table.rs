@@ -1,5 +1,6 @@
 //! The table that lies under a journal.
 
+use super::mark::Mark;
 use crate::{EngineError, Key, Scan, Value};
 
 /// A key and its new value, or `None` to remove the key.
@@ -17,8 +18,12 @@ pub(crate) trait Table: Send + Sync + 'static {
     /// Puts some changes into the table. Their keys are in order.
     fn put(&self, changes: &[Change<'_>]) -> Result<(), EngineError>;
 
-    /// Returns once every change made before survives a crash. Readers find all of them by then.
-    fn flush(&self) -> Result<(), EngineError>;
+    /// Notes `mark`. Returns once it survives a crash, and with it every change made before. Readers
+    /// find all of them by then.
+    fn flush(&self, mark: &Mark) -> Result<(), EngineError>;
+
+    /// The mark that was noted last.
+    fn mark(&self) -> Result<Option<Mark>, EngineError>;
 
     /// Bytes taken up on disk.
     fn bytes(&self) -> Result<u64, EngineError>;

@@ -28,7 +28,10 @@ use tempfile::TempDir;
 
 use self::simulated_table::{HOLD_LIMIT, How, SimulatedTable, TableFault, apply_change, expected};
 use super::*;
-use crate::{BoxFuture, Order};
+use crate::{BoxFuture, Key, Order, Scan, Value};
+
+/// The directory of the journal.
+const JOURNAL: &str = "journal";
 
 type Contents = BTreeMap<Key, Value>;
 
@@ -55,7 +58,8 @@ impl Machine {
     }
 
     fn paced(&self, pace: Pace) -> Result<Journaled, EngineError> {
-        Journaled::open(Box::new(self.table.clone()), self.directory.path(), pace)
+        let parent = File::open(self.directory.path()).unwrap();
+        Journaled::open(Box::new(self.table.clone()), parent, JOURNAL, pace)
     }
 
     fn open(&self, memtable_bytes: usize) -> Journaled {
@@ -82,12 +86,12 @@ impl Machine {
     }
 
     fn journal_bytes(&self) -> u64 {
-        Directory::new(self.directory.path()).bytes().unwrap()
+        Directory::within(File::open(self.directory.path()).unwrap(), JOURNAL).bytes().unwrap()
     }
 
     /// The file of the journal that receives records.
     fn newest(&self) -> PathBuf {
-        let entries = fs::read_dir(self.directory.path()).unwrap();
+        let entries = fs::read_dir(self.directory.path().join(JOURNAL)).unwrap();
         let paths = entries.map(|entry| entry.unwrap().path());
         paths.filter(|path| path.extension().is_some()).max().unwrap()
     }
@@ -103,7 +107,7 @@ fn sync(engine: &Journaled) -> Result<(), EngineError> {
 }
 
 fn read_all(engine: &Journaled, keys: &[Key]) -> Vec<Option<Value>> {
-    engine.core.complete(keys, engine.core.lookup(keys)).unwrap()
+    engine.core.view.complete(keys, engine.core.view.lookup(keys)).unwrap()
 }
 
 fn read(engine: &Journaled, key: &[u8]) -> Option<Value> {
@@ -111,7 +115,7 @@ fn read(engine: &Journaled, key: &[u8]) -> Option<Value> {
 }
 
 fn contents(engine: &Journaled) -> Contents {
-    engine.core.scan(&all(Order::Ascending)).unwrap().into_iter().collect()
+    engine.core.view.scan(&all(Order::Ascending)).unwrap().into_iter().collect()
 }
 
 fn all(order: Order) -> Scan {
@@ -163,7 +167,7 @@ fn is_durable(engine: &Journaled) -> bool {
 }
 
 fn is_checkpointed(core: &Core) -> bool {
-    core.memtables().closed.is_none()
+    core.view.memtables().closed.is_none()
 }
 
 fn checkpointed(engine: &Journaled) {

@@ -2,16 +2,20 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    os::unix::fs::symlink,
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::SystemTime,
 };
 
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use super::*;
-use crate::journaled::disk::Directory;
+use super::{
+    files::{SPARE, generations},
+    record::{HEAD, MAGIC, fill, sum},
+    recovery::read_records,
+    *,
+};
+use crate::journaled::{disk::Directory, simulated_disk::SimulatedDisk};
 
 /// The generation of the records of these tests, unless they say otherwise.
 const OURS: u64 = 7;
@@ -32,8 +36,9 @@ fn record(generation: u64, number: u32, synced: u32, batch: &[Write]) -> Vec<u8>
 
 fn read(bytes: &[u8]) -> Result<Vec<Vec<Write>>, EngineError> {
     let mut batches = Vec::new();
-    let whole = super::read(bytes, OURS, None, &mut |batch| batches.push(batch))?;
-    assert_eq!(usize::try_from(whole.records).unwrap(), batches.len());
+    let mut found = |batch| batches.push(batch);
+    let file = read_records(bytes.to_vec(), OURS, 0, None, &mut found)?;
+    assert_eq!(usize::try_from(file.records).unwrap(), batches.len());
     Ok(batches)
 }
 
@@ -60,8 +65,77 @@ fn batches(numbers: impl IntoIterator<Item = u32>) -> Vec<Vec<Write>> {
     numbers.into_iter().map(numbered).collect()
 }
 
-fn disk(directory: &Path) -> Arc<dyn Disk> {
-    Arc::new(Directory::new(directory))
+/// A journal in a directory, and what its table has noted.
+struct TestJournal {
+    directory: TempDir,
+    mark: Option<Mark>,
+}
+
+impl TestJournal {
+    fn new() -> TestJournal {
+        let journal = TestJournal { directory: tempfile::tempdir().unwrap(), mark: None };
+        journal.disk().create().unwrap();
+        journal
+    }
+
+    fn disk(&self) -> Arc<dyn Disk> {
+        Arc::new(Directory::within(File::open(self.directory.path()).unwrap(), "journal"))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join("journal").join(name)
+    }
+
+    fn file(&self, generation: u64) -> PathBuf {
+        self.path(&file_name(generation))
+    }
+
+    fn try_open(&self) -> Result<(Journal, Vec<Vec<Write>>), EngineError> {
+        let mut batches = Vec::new();
+        let found = |batch| batches.push(batch);
+        let journal = Journal::open(self.disk(), self.mark.as_ref(), found)?;
+        Ok((journal, batches))
+    }
+
+    /// Opens it as an engine does, whose table notes the journal.
+    fn open(&mut self) -> (Journal, Vec<Vec<Write>>) {
+        let (journal, batches) = self.try_open().unwrap();
+        let new = Mark { store: journal.store(), settled: 0, closed: None };
+        self.mark.get_or_insert(new);
+        (journal, batches)
+    }
+
+    /// Notes that the table has all changes up to a generation, and retires their files.
+    fn settle(&mut self, generation: u64) {
+        self.mark.as_mut().unwrap().settled = generation;
+        retire(&*self.disk(), generation).unwrap();
+    }
+
+    #[track_caller]
+    fn is_refused_because_of(&self, generation: u64) {
+        match self.try_open() {
+            Err(EngineError::Damaged(reason)) => {
+                assert!(
+                    reason.starts_with(&format!("journal/{}", file_name(generation))),
+                    "{reason}"
+                );
+            }
+            opened => panic!("opened with {:?}", opened.map(|(_, batches)| batches.len())),
+        }
+    }
+
+    /// The records in the file of a generation, of these lengths together.
+    fn records(&self, generation: u64, bytes: usize) -> Vec<u8> {
+        fs::read(self.file(generation)).unwrap()[PAGE..PAGE + bytes].to_vec()
+    }
+}
+
+fn append(journal: &mut Journal, batch: &[Write]) -> io::Result<()> {
+    if journal.prepare(batch)? {
+        sync(journal)?;
+        journal.grow()?;
+    }
+    journal.append()
 }
 
 /// Syncs the journal as group commit does.
@@ -76,21 +150,6 @@ fn begin_next(journal: &mut Journal) {
     journal.begin_next().unwrap();
 }
 
-fn opened(directory: &TempDir) -> (Journal, Vec<Vec<Write>>) {
-    let mut batches = Vec::new();
-    let journal = Journal::open(disk(directory.path()), |batch| batches.push(batch)).unwrap();
-    (journal, batches)
-}
-
-#[track_caller]
-fn is_not_opened(directory: &TempDir) {
-    assert!(matches!(Journal::open(disk(directory.path()), drop), Err(EngineError::Damaged(_))));
-}
-
-fn file(directory: &TempDir, generation: u64) -> PathBuf {
-    directory.path().join(file_name(generation))
-}
-
 /// A file of which writes succeed and syncs fail.
 fn file_that_cannot_be_synced() -> Arc<dyn DiskFile> {
     Arc::new(OpenOptions::new().write(true).open("/dev/null").unwrap())
@@ -99,8 +158,8 @@ fn file_that_cannot_be_synced() -> Arc<dyn DiskFile> {
 #[track_caller]
 fn is_damaged(bytes: &[u8], number: usize) {
     let read = read(bytes);
-    let expected = damaged(OURS, u32::try_from(number).unwrap()).to_string();
-    assert!(read.as_ref().is_err_and(|error| error.to_string() == expected), "{read:?}");
+    let expected = format!("record {number}, ");
+    assert!(read.as_ref().is_err_and(|error| error.to_string().contains(&expected)), "{read:?}");
 }
 
 #[track_caller]
@@ -124,23 +183,6 @@ fn the_bytes_of_a_record_never_change() {
         b"gone",
     ];
     assert_eq!(record(7, 2, 1, &[put(b"k", b"value"), remove(b"gone")]), expected.concat());
-}
-
-#[test]
-fn a_file_holds_its_records_and_nothing_else() {
-    let directory = tempfile::tempdir().unwrap();
-    let (mut journal, recovered) = opened(&directory);
-    assert_eq!((recovered, journal.generation()), (Vec::new(), 1));
-    journal.append(&numbered(0)).unwrap();
-    journal.append(&[]).unwrap();
-    sync(&mut journal).unwrap();
-    journal.append(&numbered(2)).unwrap();
-    let expected =
-        [record(1, 0, 0, &numbered(0)), record(1, 1, 0, &[]), record(1, 2, 2, &numbered(2))];
-    assert_eq!(fs::read(file(&directory, 1)).unwrap(), expected.concat());
-    assert_eq!(disk(directory.path()).bytes().unwrap(), expected.concat().len() as u64);
-    drop(journal);
-    assert_eq!(opened(&directory).1, [numbered(0), Vec::new(), numbered(2)]);
 }
 
 #[test]
@@ -211,25 +253,6 @@ fn records_of_another_generation_are_ignored() {
         has(&[&ours[0], &others[1], &others[2]].map(Vec::as_slice).concat(), 1);
         has(&[&ours[0], &ours[1], &others[2], &others[3]].map(Vec::as_slice).concat(), 2);
     }
-}
-
-#[test]
-fn records_that_were_overwritten_in_part_are_ignored() {
-    let directory = tempfile::tempdir().unwrap();
-    let (mut journal, _) = opened(&directory);
-    (0..5).for_each(|number| journal.append(&numbered(number)).unwrap());
-    let long = fs::read(file(&directory, 1)).unwrap();
-    begin_next(&mut journal);
-    retire(&*disk(directory.path()), 1).unwrap();
-    journal.append(&numbered(5)).unwrap();
-    begin_next(&mut journal);
-    (6..8).for_each(|number| journal.append(&numbered(number)).unwrap());
-    drop(journal);
-    let written_over = fs::read(file(&directory, 3)).unwrap();
-    assert_eq!(written_over.len(), long.len());
-    assert!(written_over.ends_with(&record(1, 4, 0, &numbered(4))));
-    let (journal, recovered) = opened(&directory);
-    assert_eq!((recovered, journal.generation()), (batches(5..8), 4));
 }
 
 #[test]
@@ -317,160 +340,330 @@ fn any_batch() -> impl Strategy<Value = Vec<Write>> {
 }
 
 #[test]
+fn the_bytes_of_the_end_of_a_generation_never_change() {
+    let head = Head { generation: 7, before: 3, number: 2, synced: 2 };
+    let expected = [
+        &b"\xffPJE"[..],
+        &[0, 0, 0, 0, 0, 0, 0, 7],
+        &[0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 2],
+        &[0, 0, 0, 0],
+        &[0; 4],
+    ];
+    let (expected, end) = (expected.concat(), encode_end(head));
+    assert_eq!(end[..HEAD - 4], expected[..HEAD - 4]);
+    assert_eq!(end.len(), HEAD);
+}
+
+#[test]
+fn a_file_has_a_header_and_its_records() {
+    let mut journal = TestJournal::new();
+    let (mut open, recovered) = journal.open();
+    assert_eq!((recovered, open.generation()), (Vec::new(), 1));
+    append(&mut open, &numbered(0)).unwrap();
+    append(&mut open, &[]).unwrap();
+    sync(&mut open).unwrap();
+    append(&mut open, &numbered(2)).unwrap();
+    let expected =
+        [record(1, 0, 0, &numbered(0)), record(1, 1, 0, &[]), record(1, 2, 2, &numbered(2))];
+    let expected = expected.concat();
+    assert_eq!(journal.records(1, expected.len()), expected);
+    assert_eq!(journal.disk().bytes().unwrap(), limits::JOURNAL_STEP_BYTES);
+    drop(open);
+    assert_eq!(journal.open().1, [numbered(0), Vec::new(), numbered(2)]);
+}
+
+#[test]
+fn records_that_were_overwritten_in_part_are_ignored() {
+    let mut journal = TestJournal::new();
+    let (mut open, _) = journal.open();
+    (0..5).for_each(|number| append(&mut open, &numbered(number)).unwrap());
+    begin_next(&mut open);
+    journal.settle(1);
+    append(&mut open, &numbered(5)).unwrap();
+    begin_next(&mut open);
+    (6..8).for_each(|number| append(&mut open, &numbered(number)).unwrap());
+    drop(open);
+    let written_over = fs::read(journal.file(3)).unwrap();
+    let old = record(1, 4, 0, &numbered(4));
+    assert!(written_over.windows(old.len()).any(|bytes| bytes == old));
+    let (open, recovered) = journal.open();
+    assert_eq!((recovered, open.generation()), (batches(5..8), 4));
+}
+
+#[test]
 fn the_next_generation_begins_only_when_the_one_before_is_on_disk() {
-    let directory = tempfile::tempdir().unwrap();
-    let (mut journal, _) = opened(&directory);
-    journal.append(&numbered(0)).unwrap();
-    journal.begin_next().unwrap_err();
-    journal.note_durable(0);
-    journal.begin_next().unwrap_err();
-    assert_eq!(generations(&*disk(directory.path())).unwrap(), [1]);
-    assert_eq!(journal.generation(), 1);
-    sync(&mut journal).unwrap();
-    journal.begin_next().unwrap();
-    assert_eq!(generations(&*disk(directory.path())).unwrap(), [1, 2]);
+    let mut journal = TestJournal::new();
+    let (mut open, _) = journal.open();
+    append(&mut open, &numbered(0)).unwrap();
+    open.begin_next().unwrap_err();
+    open.note_durable(0);
+    open.begin_next().unwrap_err();
+    assert_eq!(generations(&*journal.disk()).unwrap(), [1]);
+    assert_eq!(open.generation(), 1);
+    sync(&mut open).unwrap();
+    open.begin_next().unwrap();
+    assert_eq!(generations(&*journal.disk()).unwrap(), [1, 2]);
 }
 
 #[test]
 fn no_record_claims_to_be_on_disk_when_it_is_not() {
-    let directory = tempfile::tempdir().unwrap();
-    let (mut journal, _) = opened(&directory);
-    sync(&mut journal).unwrap();
-    journal.append(&numbered(0)).unwrap();
-    let written = std::mem::replace(&mut journal.file, file_that_cannot_be_synced());
-    sync(&mut journal).unwrap_err();
-    sync(&mut journal).unwrap_err();
-    journal.file = written;
-    journal.append(&numbered(1)).unwrap();
-    let expected = [record(1, 0, 0, &numbered(0)), record(1, 1, 0, &numbered(1))];
-    assert_eq!(fs::read(file(&directory, 1)).unwrap(), expected.concat());
+    let mut journal = TestJournal::new();
+    let (mut open, _) = journal.open();
+    sync(&mut open).unwrap();
+    append(&mut open, &numbered(0)).unwrap();
+    let written = std::mem::replace(&mut open.file, file_that_cannot_be_synced());
+    sync(&mut open).unwrap_err();
+    sync(&mut open).unwrap_err();
+    open.file = written;
+    append(&mut open, &numbered(1)).unwrap();
+    let expected = [record(1, 0, 0, &numbered(0)), record(1, 1, 0, &numbered(1))].concat();
+    assert_eq!(journal.records(1, expected.len()), expected);
 }
 
 #[test]
 fn a_batch_that_could_not_be_written_leaves_nothing_behind() {
-    let directory = tempfile::tempdir().unwrap();
-    let (mut journal, _) = opened(&directory);
-    journal.append(&numbered(0)).unwrap();
+    let mut journal = TestJournal::new();
+    let (mut open, _) = journal.open();
+    append(&mut open, &numbered(0)).unwrap();
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let written = std::mem::replace(&mut journal.file, Arc::new(full));
-    journal.append(&numbered(66)).unwrap_err();
-    journal.file = written;
-    journal.append(&numbered(1)).unwrap();
-    assert_eq!(fs::read(file(&directory, 1)).unwrap(), records(1, &[0, 0]).concat());
+    let written = std::mem::replace(&mut open.file, Arc::new(full));
+    append(&mut open, &numbered(66)).unwrap_err();
+    open.file = written;
+    append(&mut open, &numbered(1)).unwrap();
+    let expected = records(1, &[0, 0]).concat();
+    assert_eq!(journal.records(1, expected.len()), expected);
 }
 
 #[test]
 fn recovered_records_are_on_disk_before_anything_else_is_written() {
-    // The process before may have ended before its sync, while the system went on.
-    let directory = tempfile::tempdir().unwrap();
-    symlink("/dev/null", file(&directory, 1)).unwrap();
-    assert!(Journal::open(disk(directory.path()), drop).is_err());
+    // The process before ended before its sync, while the system went on.
+    let disk = SimulatedDisk::new();
+    let mut open = Journal::open(Arc::new(disk.clone()), None, drop).unwrap();
+    let mark = Mark { store: open.store(), settled: 0, closed: None };
+    append(&mut open, &numbered(0)).unwrap();
+    drop(open);
+    let count = |disk: SimulatedDisk| {
+        let mut found = 0;
+        Journal::open(Arc::new(disk), Some(&mark), |_| found += 1).unwrap();
+        found
+    };
+    assert_eq!(count(disk.crashed()), 0);
+    assert_eq!(count(disk.clone()), 1);
+    assert_eq!(count(disk.crashed()), 1);
 }
 
 #[test]
 fn recovered_records_are_written_once_more() {
-    let directory = tempfile::tempdir().unwrap();
-    let (mut journal, _) = opened(&directory);
-    journal.append(&numbered(0)).unwrap();
-    let written = File::options().write(true).open(file(&directory, 1)).unwrap();
+    let mut journal = TestJournal::new();
+    let (mut open, _) = journal.open();
+    append(&mut open, &numbered(0)).unwrap();
+    let written = File::options().write(true).open(journal.file(1)).unwrap();
     written.set_modified(SystemTime::UNIX_EPOCH).unwrap();
-    assert_eq!(opened(&directory).1, batches(0..1));
+    assert_eq!(journal.open().1, batches(0..1));
     assert_ne!(written.metadata().unwrap().modified().unwrap(), SystemTime::UNIX_EPOCH);
-    assert_eq!(fs::read(file(&directory, 1)).unwrap(), record(1, 0, 0, &numbered(0)));
+    let expected = record(1, 0, 0, &numbered(0));
+    assert_eq!(journal.records(1, expected.len()), expected);
 }
 
 #[test]
 fn a_journal_is_recovered_oldest_first_however_often_it_is_opened() {
-    let directory = tempfile::tempdir().unwrap();
+    let mut journal = TestJournal::new();
     for number in 0..12 {
-        let (mut journal, recovered) = opened(&directory);
-        assert_eq!((recovered, journal.generation()), (batches(0..number), u64::from(number) + 1));
-        journal.append(&numbered(number)).unwrap();
+        let (mut open, recovered) = journal.open();
+        assert_eq!((recovered, open.generation()), (batches(0..number), u64::from(number) + 1));
+        append(&mut open, &numbered(number)).unwrap();
     }
 }
 
 #[test]
 fn a_generation_that_ends_in_a_torn_record_is_followed_by_the_next() {
-    let directory = tempfile::tempdir().unwrap();
-    let (mut journal, _) = opened(&directory);
-    (0..3).for_each(|number| journal.append(&numbered(number)).unwrap());
-    let whole = fs::read(file(&directory, 1)).unwrap();
-    fs::write(file(&directory, 1), &whole[..whole.len() - 1]).unwrap();
-    let (mut journal, recovered) = opened(&directory);
+    let mut journal = TestJournal::new();
+    let (mut open, _) = journal.open();
+    (0..3).for_each(|number| append(&mut open, &numbered(number)).unwrap());
+    let last = usize::try_from(open.end).unwrap() - 1;
+    let mut torn = fs::read(journal.file(1)).unwrap();
+    torn[last] ^= 1;
+    fs::write(journal.file(1), torn).unwrap();
+    let (mut open, recovered) = journal.open();
     assert_eq!(recovered, batches(0..2));
-    (2..4).for_each(|number| journal.append(&numbered(number)).unwrap());
-    assert_eq!(opened(&directory).1, batches(0..4));
+    (2..4).for_each(|number| append(&mut open, &numbered(number)).unwrap());
+    assert_eq!(journal.open().1, batches(0..4));
+    assert_eq!(journal.open().1, batches(0..4));
+}
+
+/// A journal of four generations, of which the table has the first. The last has been synced.
+fn four_generations() -> TestJournal {
+    let mut journal = TestJournal::new();
+    let (mut open, _) = journal.open();
+    for number in 0..8 {
+        append(&mut open, &numbered(number)).unwrap();
+        if number % 2 == 1 && number < 7 {
+            begin_next(&mut open);
+        }
+    }
+    sync(&mut open).unwrap();
+    journal.settle(1);
+    assert_eq!(generations(&*journal.disk()).unwrap(), [2, 3, 4]);
+    journal
 }
 
 #[test]
-fn a_gap_between_two_generations_is_damage() {
-    for lost in 1..=3 {
-        let directory = tempfile::tempdir().unwrap();
-        let (mut journal, _) = opened(&directory);
-        for number in 0..4 {
-            journal.append(&numbered(number)).unwrap();
-            journal.append(&numbered(number)).unwrap();
-            begin_next(&mut journal);
+fn a_file_that_is_missing_or_cut_off_anywhere_is_damage() {
+    for generation in 2..=4 {
+        let journal = four_generations();
+        let whole = fs::read(journal.file(generation)).unwrap();
+        fs::remove_file(journal.file(generation)).unwrap();
+        journal.is_refused_because_of(generation);
+        let lengths = [0, 1, 47, 48, PAGE - 1, PAGE, PAGE + 10, PAGE + 200, whole.len() - 1];
+        for length in lengths {
+            fs::write(journal.file(generation), &whole[..length]).unwrap();
+            journal.is_refused_because_of(generation);
         }
-        let whole = fs::read(file(&directory, lost)).unwrap();
-        for left in [0, whole.len() / 2, whole.len() - 1] {
-            fs::write(file(&directory, lost), &whole[..left]).unwrap();
-            is_not_opened(&directory);
-        }
-        fs::remove_file(file(&directory, lost)).unwrap();
-        match lost {
-            // This is what a checkpoint leaves.
-            1 => assert_eq!(opened(&directory).1.len(), 6),
-            _ => is_not_opened(&directory),
-        }
+        fs::write(journal.file(generation), &whole).unwrap();
+        assert_eq!(journal.try_open().unwrap().1, batches(2..8));
     }
 }
 
 #[test]
-fn bytes_behind_the_end_of_a_generation_are_cut_off_when_it_ends() {
-    let directory = tempfile::tempdir().unwrap();
-    let (mut journal, _) = opened(&directory);
-    (0..5).for_each(|number| journal.append(&numbered(number)).unwrap());
-    begin_next(&mut journal);
-    retire(&*disk(directory.path()), 1).unwrap();
-    begin_next(&mut journal);
-    journal.append(&numbered(6)).unwrap();
-    begin_next(&mut journal);
-    let head = Head { generation: 3, before: 0, number: 0, synced: 0 };
-    let mut expected = Vec::new();
-    encode(&mut expected, head, &numbered(6)).unwrap();
-    assert_eq!(fs::read(file(&directory, 3)).unwrap(), expected);
-    // The same holds for a torn record.
-    fs::write(file(&directory, 4), b"torn").unwrap();
-    opened(&directory);
-    assert_eq!(fs::read(file(&directory, 4)).unwrap(), b"");
+fn a_journal_that_is_missing_is_damage() {
+    let journal = four_generations();
+    fs::remove_dir_all(journal.path("")).unwrap();
+    journal.is_refused_because_of(2);
+}
+
+#[test]
+fn a_journal_whose_table_is_missing_is_damage() {
+    let mut journal = four_generations();
+    journal.mark = None;
+    journal.is_refused_because_of(2);
+}
+
+#[test]
+fn a_file_in_the_place_of_another_is_damage() {
+    let (journal, other) = (four_generations(), four_generations());
+    for generation in 2..=4 {
+        let own = fs::read(journal.file(generation)).unwrap();
+        fs::copy(other.file(generation), journal.file(generation)).unwrap();
+        journal.is_refused_because_of(generation);
+        let neighbour = if generation == 2 { 3 } else { generation - 1 };
+        fs::copy(journal.file(neighbour), journal.file(generation)).unwrap();
+        journal.is_refused_because_of(generation);
+        fs::write(journal.file(generation), own).unwrap();
+    }
+    assert_eq!(journal.try_open().unwrap().1, batches(2..8));
+}
+
+#[test]
+fn an_older_copy_of_a_file_is_damage() {
+    let mut journal = TestJournal::new();
+    let (mut open, _) = journal.open();
+    append(&mut open, &numbered(0)).unwrap();
+    sync(&mut open).unwrap();
+    let older = fs::read(journal.file(1)).unwrap();
+    append(&mut open, &numbered(1)).unwrap();
+    sync(&mut open).unwrap();
+    let closed = journal.mark.as_mut().unwrap();
+    closed.closed = Some(open.end());
+    drop(open);
+    let newer = fs::read(journal.file(1)).unwrap();
+    fs::write(journal.file(1), &older).unwrap();
+    journal.is_refused_because_of(1);
+    fs::write(journal.file(1), &newer).unwrap();
+    let (mut open, _) = journal.open();
+    append(&mut open, &numbered(2)).unwrap();
+    drop(open);
+    // Its end is missing as well.
+    fs::write(journal.file(1), &newer).unwrap();
+    journal.is_refused_because_of(1);
+}
+
+#[test]
+fn a_generation_whose_beginning_was_cut_off_has_not_begun() {
+    let mut journal = TestJournal::new();
+    let (mut open, _) = journal.open();
+    append(&mut open, &numbered(0)).unwrap();
+    drop(open);
+    for left in [&b""[..], &[0; 100], &fs::read(journal.file(1)).unwrap()] {
+        fs::write(journal.file(2), left).unwrap();
+        let (open, recovered) = journal.try_open().unwrap();
+        assert_eq!((recovered, open.generation()), (batches(0..1), 2));
+        drop(open);
+        // As it was before the second generation began.
+        let mut first = fs::read(journal.file(1)).unwrap();
+        let end = PAGE + record(1, 0, 0, &numbered(0)).len();
+        first[end..].fill(0);
+        fs::write(journal.file(1), first).unwrap();
+    }
+}
+
+#[test]
+fn a_file_grows_in_steps_and_survives_a_torn_header() {
+    let mut journal = TestJournal::new();
+    let (mut open, _) = journal.open();
+    let large = vec![put(b"large", &vec![7; 3 << 20])];
+    for count in 1..=5_u64 {
+        append(&mut open, &large).unwrap();
+        let length = fs::metadata(journal.file(1)).unwrap().len();
+        assert!(count * (3 << 20) < length && length.is_multiple_of(limits::JOURNAL_STEP_BYTES));
+        assert_eq!(open.header.length, length);
+    }
+    let newest = usize::try_from(open.header.offset()).unwrap();
+    drop(open);
+    let mut bytes = fs::read(journal.file(1)).unwrap();
+    bytes[newest] ^= 1;
+    fs::write(journal.file(1), &bytes).unwrap();
+    assert_eq!(journal.try_open().unwrap().1.len(), 5);
+    fs::write(journal.file(1), &bytes[..bytes.len() - (8 << 20)]).unwrap();
+    journal.is_refused_because_of(1);
+}
+
+#[test]
+fn a_journal_without_headers_is_read_and_continued_with_headers() {
+    let mut journal = TestJournal::new();
+    fs::write(journal.file(4), records(4, &[0, 0]).concat()).unwrap();
+    let head = |number| Head { generation: 5, before: 2, number, synced: 0 };
+    let mut last = Vec::new();
+    encode(&mut last, head(0), &numbered(2)).unwrap();
+    fs::write(journal.file(5), last).unwrap();
+    let (open, recovered) = journal.try_open().unwrap();
+    assert_eq!((recovered, open.generation()), (batches(0..3), 6));
+    drop(open);
+    // Cut off before the table knew of it.
+    let (mut open, recovered) = journal.try_open().unwrap();
+    assert_eq!((recovered, open.generation()), (batches(0..3), 7));
+    journal.mark = Some(Mark { store: open.store(), settled: 6, closed: None });
+    append(&mut open, &numbered(3)).unwrap();
+    drop(open);
+    assert_eq!(journal.open().1, batches(3..4));
 }
 
 #[test]
 fn the_oldest_generations_are_retired_first() {
-    let directory = tempfile::tempdir().unwrap();
-    (1..=4).for_each(|generation| drop(begin(&*disk(directory.path()), generation).unwrap()));
+    let journal = TestJournal::new();
+    let disk = journal.disk();
+    let store = StoreId::random();
+    (1..=4).for_each(|generation| drop(begin(&*disk, store, generation).unwrap()));
     // The second cannot be retired.
-    fs::remove_file(file(&directory, 2)).unwrap();
-    fs::create_dir(file(&directory, 2)).unwrap();
-    retire(&*disk(directory.path()), 3).unwrap_err();
-    assert_eq!(generations(&*disk(directory.path())).unwrap(), [2, 3, 4]);
-    fs::remove_dir(file(&directory, 2)).unwrap();
-    retire(&*disk(directory.path()), 3).unwrap();
-    assert_eq!(generations(&*disk(directory.path())).unwrap(), [4]);
-    assert!(directory.path().join(SPARE).exists());
+    fs::remove_file(journal.file(2)).unwrap();
+    fs::create_dir(journal.file(2)).unwrap();
+    retire(&*disk, 3).unwrap_err();
+    assert_eq!(generations(&*disk).unwrap(), [2, 3, 4]);
+    fs::remove_dir(journal.file(2)).unwrap();
+    retire(&*disk, 3).unwrap();
+    assert_eq!(generations(&*disk).unwrap(), [4]);
+    assert!(journal.path(SPARE).exists());
 }
 
 #[test]
 fn other_files_are_left_alone() {
-    let directory = tempfile::tempdir().unwrap();
+    let mut journal = TestJournal::new();
     let others = ["1.journa", "journal", "one.journal", "-1.journal", "1.journal.old", ".journal"];
     for other in others {
-        fs::write(directory.path().join(other), b"other").unwrap();
+        fs::write(journal.path(other), b"other").unwrap();
     }
-    assert_eq!(opened(&directory).1, Vec::<Vec<Write>>::new());
-    retire(&*disk(directory.path()), 1).unwrap();
+    assert_eq!(journal.open().1, Vec::<Vec<Write>>::new());
+    retire(&*journal.disk(), 1).unwrap();
     for other in others {
-        assert_eq!(fs::read(directory.path().join(other)).unwrap(), b"other");
+        assert_eq!(fs::read(journal.path(other)).unwrap(), b"other");
     }
 }

@@ -10,7 +10,7 @@ fn commits_are_ahead_of_a_blocked_table_by_a_quarter_of_a_memtable() {
     let writing = Writing::start(engine, 300, 1_024);
     writing.stops_at(64 + 16 + 1);
     let bytes = {
-        let memtables = writing.engine.core.memtables();
+        let memtables = writing.engine.core.view.memtables();
         (memtables.closed.as_ref().map(|closed| closed.bytes()), memtables.open.bytes())
     };
     assert_eq!(bytes, (Some(64 * 1_024), 17 * 1_024));
@@ -75,13 +75,16 @@ fn a_checkpoint_puts_each_key_once_and_in_the_order_of_keys() {
 }
 
 #[test]
-fn a_checkpoint_flushes_the_table_in_small_steps() {
+fn a_checkpoint_is_noted_in_the_table_with_its_last_change() {
     let machine = Machine::new();
-    let engine = machine.open_checkpointed(4 * limits::UNFLUSHED_BYTES);
-    let bytes = limits::UNFLUSHED_BYTES / 8;
+    let engine = machine.open_checkpointed(4 * limits::PROGRESS_BYTES);
+    let bytes = limits::PROGRESS_BYTES / 8;
     (0..32).for_each(|number| apply(&engine, numbered(number, bytes)).unwrap());
     checkpointed(&engine);
-    assert_eq!(machine.table.state().flushes, 1 + 4 + 1);
+    let state = machine.table.state();
+    // The first was at the opening.
+    assert_eq!((state.flushes, state.mark.unwrap().settled), (2, 1));
+    assert_eq!(state.kept, numbered_contents(0..32, bytes));
 }
 
 #[test]

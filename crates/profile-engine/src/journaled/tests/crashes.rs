@@ -176,7 +176,7 @@ impl World {
         prop_assert_eq!(read_all(engine, &keys), values);
         for scan in [scan, &all(Order::Ascending), &all(Order::Descending)] {
             prop_assert_eq!(
-                engine.core.scan(scan).unwrap(),
+                engine.core.view.scan(scan).unwrap(),
                 expected(contents, scan),
                 "{:?}",
                 scan

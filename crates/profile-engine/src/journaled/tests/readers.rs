@@ -45,7 +45,7 @@ fn ranges_that_are_checkpointed_during_a_scan_are_found() {
             let (machine, engine, contents) = closed_above_the_table();
             checkpoint_meanwhile(&machine, &engine);
             let scan = Scan { limit, ..all(order) };
-            assert_eq!(engine.core.scan(&scan).unwrap(), expected(&contents, &scan));
+            assert_eq!(engine.core.view.scan(&scan).unwrap(), expected(&contents, &scan));
             assert!(is_checkpointed(&engine.core));
         }
     }
@@ -66,7 +66,7 @@ fn a_reader_never_sees_an_older_value_after_a_newer_one() {
         let reading = scope.spawn(|| {
             while !ended.load(SeqCst) {
                 // What is read after something else can only be newer.
-                let scans = || engine.core.scan(&first).unwrap().pop().map(|(_, value)| value);
+                let scans = || engine.core.view.scan(&first).unwrap().pop().map(|(_, value)| value);
                 let next = [read(&engine, b"a"), read(&engine, b"b"), scans()];
                 assert!(newest <= next[0] && next.is_sorted(), "{newest:?} {next:?}");
                 [.., newest] = next;
@@ -102,11 +102,11 @@ fn a_scan_passes_over_any_number_of_removals() {
         for (limit, after) in [(1, 149), (149, 0), (151, 0), (200, 2_000), (usize::MAX, 1_000)] {
             let scan = Scan { limit, after: Some(key(after)), ..all(order) };
             let before = machine.table.state().scans;
-            assert_eq!(engine.core.scan(&scan).unwrap(), expected(&left, &scan), "{scan:?}");
+            assert_eq!(engine.core.view.scan(&scan).unwrap(), expected(&left, &scan), "{scan:?}");
             // A step for as many removals as one passes over, and one for the rest.
             assert!(machine.table.state().scans - before <= 3);
         }
-        assert_eq!(engine.core.scan(&all(order)).unwrap(), expected(&left, &all(order)));
+        assert_eq!(engine.core.view.scan(&all(order)).unwrap(), expected(&left, &all(order)));
     }
     machine.end(engine);
 }

@@ -20,6 +20,8 @@ pub(super) struct SimulatedTableState {
     pub(super) live: Contents,
     /// What survives a crash in any case.
     pub(super) kept: Contents,
+    /// What the last flush has noted.
+    pub(super) mark: Option<Mark>,
     /// What was put since the last flush.
     unflushed: Vec<(Key, Option<Value>)>,
     /// The keys that were put, in this order, and the number of flushes.
@@ -94,9 +96,13 @@ impl SimulatedTable {
             for (_, (key, value)) in unflushed.filter(|(number, _)| keeps(*number)) {
                 apply_change(&mut state.kept, key, value);
             }
-            let kept = state.kept.clone();
-            *state =
-                SimulatedTableState { live: kept.clone(), kept, ..SimulatedTableState::default() };
+            let (kept, mark) = (state.kept.clone(), state.mark);
+            *state = SimulatedTableState {
+                live: kept.clone(),
+                kept,
+                mark,
+                ..SimulatedTableState::default()
+            };
         });
     }
 
@@ -166,12 +172,17 @@ impl Table for SimulatedTable {
         })
     }
 
-    fn flush(&self) -> Result<(), EngineError> {
+    fn flush(&self, mark: &Mark) -> Result<(), EngineError> {
         self.operate(|state| {
             state.flushes += 1;
             state.unflushed.clear();
             state.kept = state.live.clone();
+            state.mark = Some(*mark);
         })
+    }
+
+    fn mark(&self) -> Result<Option<Mark>, EngineError> {
+        Ok(self.state().mark)
     }
 
     fn bytes(&self) -> Result<u64, EngineError> {

@@ -1,0 +1,63 @@
+//! The files of the journal: one for each generation, and the spare one.
+
+use std::{io, sync::Arc};
+
+use super::header::FileHeader;
+use crate::{
+    journaled::{
+        disk::{Disk, DiskFile},
+        mark::StoreId,
+    },
+    limits,
+};
+
+/// The extension of the journal's files.
+const EXTENSION: &str = "journal";
+
+/// The file that the next generation overwrites.
+pub(super) const SPARE: &str = "spare";
+
+pub(super) fn file_name(generation: u64) -> String {
+    format!("{generation:016}.{EXTENSION}")
+}
+
+/// The generations that have files, oldest first.
+pub(super) fn generations(disk: &dyn Disk) -> io::Result<Vec<u64>> {
+    let names = disk.names()?;
+    let stems = names.iter().filter_map(|name| name.strip_suffix(EXTENSION)?.strip_suffix('.'));
+    let mut found: Vec<u64> = stems.filter_map(|stem| stem.parse().ok()).collect();
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// Creates the file of a generation, from the spare one if there is one. The file and its name are
+/// durable by then.
+pub(super) fn begin(
+    disk: &dyn Disk,
+    store: StoreId,
+    generation: u64,
+) -> io::Result<(Arc<dyn DiskFile>, FileHeader)> {
+    let name = file_name(generation);
+    match disk.rename(SPARE, &name) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let file = disk.open(&name)?;
+    let length = file.len()?.max(limits::JOURNAL_STEP_BYTES);
+    let header = FileHeader { store, generation, length, revision: 0 };
+    file.set_len(length)?;
+    file.write_all_at(&header.page(), 0)?;
+    file.sync_all()?;
+    disk.sync_names()?;
+    Ok((file, header))
+}
+
+/// Removes the files up to that of this generation, oldest first: a newer file must not be missing
+/// while an older one exists. The last is kept, to be overwritten.
+pub(in crate::journaled) fn retire(disk: &dyn Disk, generation: u64) -> io::Result<()> {
+    for old in generations(disk)?.into_iter().filter(|of| *of <= generation) {
+        disk.rename(&file_name(old), SPARE)?;
+        disk.sync_names()?;
+    }
+    Ok(())
+}

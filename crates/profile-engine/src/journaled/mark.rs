@@ -1,0 +1,75 @@
+//! What the table knows of the journal above it.
+
+use std::fmt;
+
+/// The identity of a store. It is in its table and in each file of its journal, so that files of
+/// different stores are told apart.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(crate) struct StoreId(u128);
+
+impl StoreId {
+    /// A new identity.
+    pub(super) fn random() -> StoreId {
+        StoreId(uuid::Uuid::new_v4().as_u128())
+    }
+
+    pub(super) const fn from_bytes(bytes: [u8; 16]) -> StoreId {
+        StoreId(u128::from_be_bytes(bytes))
+    }
+
+    pub(super) const fn to_bytes(self) -> [u8; 16] {
+        self.0.to_be_bytes()
+    }
+}
+
+impl fmt::Debug for StoreId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+/// What a table notes, in the same step as the changes of a generation.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Mark {
+    pub(crate) store: StoreId,
+    /// The newest generation of which all changes are in the table. The journal has the next.
+    pub(crate) settled: u64,
+    /// Where the journal ended when the store was last closed.
+    pub(crate) closed: Option<JournalEnd>,
+}
+
+/// The end of a journal.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct JournalEnd {
+    pub(crate) generation: u64,
+    pub(crate) records: u32,
+}
+
+/// The version of the bytes of a mark.
+const VERSION: u8 = 1;
+
+impl Mark {
+    /// Its bytes, as docs/STORAGE.md describes them.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let (generation, records) = self.closed.map_or((0, 0), |end| (end.generation, end.records));
+        let mut bytes = vec![VERSION];
+        bytes.extend_from_slice(&self.store.to_bytes());
+        bytes.extend_from_slice(&self.settled.to_be_bytes());
+        bytes.extend_from_slice(&generation.to_be_bytes());
+        bytes.extend_from_slice(&records.to_be_bytes());
+        bytes
+    }
+
+    /// See [`encode`](Mark::encode). `None` if these are not the bytes of a mark.
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Mark> {
+        let (&[VERSION], rest) = bytes.split_first_chunk()? else { return None };
+        let (store, rest) = rest.split_first_chunk()?;
+        let (settled, rest) = rest.split_first_chunk()?;
+        let (generation, rest) = rest.split_first_chunk()?;
+        let records = u32::from_be_bytes(rest.try_into().ok()?);
+        let generation = u64::from_be_bytes(*generation);
+        let closed = (generation != 0).then_some(JournalEnd { generation, records });
+        let (store, settled) = (StoreId::from_bytes(*store), u64::from_be_bytes(*settled));
+        Some(Mark { store, settled, closed })
+    }
+}

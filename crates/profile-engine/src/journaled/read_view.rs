@@ -1,0 +1,73 @@
+//! What readers see: the memtables above the table.
+
+use std::sync::PoisonError;
+
+use super::{
+    merged_view::{Lookup, Memtables},
+    range_chunk::{RangeChunk, merged},
+    table::Table,
+};
+use crate::{
+    EngineError, Key, Scan, Value, limits,
+    sync::{RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
+
+/// A table, and the changes that it does not have yet.
+pub(super) struct ReadView {
+    pub(super) table: Box<dyn Table>,
+    memtables: RwLock<Memtables>,
+}
+
+impl ReadView {
+    pub(super) fn new(table: Box<dyn Table>, memtables: Memtables) -> ReadView {
+        ReadView { table, memtables: RwLock::new(memtables) }
+    }
+
+    pub(super) fn memtables(&self) -> RwLockReadGuard<'_, Memtables> {
+        self.memtables.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn memtables_mut(&self) -> RwLockWriteGuard<'_, Memtables> {
+        self.memtables.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the memtables know of each key.
+    pub(super) fn lookup(&self, keys: &[Key]) -> Vec<Lookup> {
+        let memtables = self.memtables();
+        keys.iter().map(|key| memtables.lookup(key)).collect()
+    }
+
+    /// The values of keys, from the memtables or else from the table. The memtables must be read
+    /// first: a change that is dropped from them meanwhile is in the table by then.
+    pub(super) fn complete(
+        &self,
+        keys: &[Key],
+        found: Vec<Lookup>,
+    ) -> Result<Vec<Option<Value>>, EngineError> {
+        let value = |(key, found): (&Key, Lookup)| match found {
+            Lookup::Changed(value) => Ok(value),
+            Lookup::InTable => self.table.get(key),
+        };
+        keys.iter().zip(found).map(value).collect()
+    }
+
+    pub(super) fn scan(&self, scan: &Scan) -> Result<Vec<(Key, Value)>, EngineError> {
+        let (mut found, mut rest) = (Vec::new(), scan.clone());
+        while 0 < rest.limit {
+            let above = self.memtables().chunk(&rest, limits::SCANNED_REMOVALS);
+            // As many more as the changes above may remove.
+            let limit = rest.limit.saturating_add(above.removals());
+            let below = self.table.scan(&Scan { limit, ..rest.clone() })?;
+            let below = RangeChunk::from_entries(below, limit);
+            let RangeChunk { changes, until } = merged(below, above, scan.order);
+            let entries = changes.into_iter().filter_map(|(key, value)| Some((key, value?)));
+            found.extend(entries.take(rest.limit));
+            if until.is_none() {
+                break;
+            }
+            rest.limit = scan.limit - found.len();
+            rest.after = until;
+        }
+        Ok(found)
+    }
+}
