@@ -23,7 +23,7 @@ use std::{io, sync::Arc};
 
 use self::{
     files::{begin, file_name},
-    header::{FileHeader, PAGE},
+    header::FileHeader,
     record::{Head, encode, encode_end},
     recovery::{RecoveredFile, recover, write_again},
 };
@@ -33,13 +33,15 @@ use super::{
 };
 use crate::{EngineError, Write, limits};
 
-pub(super) use files::retire;
+pub(super) use self::{files::retire, header::PAGE};
 
 /// The journal of an engine, open for writing.
 pub(super) struct Journal {
     disk: Arc<dyn Disk>,
     file: Arc<dyn DiskFile>,
     header: FileHeader,
+    /// Bytes by which a file grows.
+    step: u64,
     /// How many records the generation before has.
     before: u32,
     /// Where the next record goes.
@@ -65,20 +67,22 @@ pub(super) fn read(
 
 impl Journal {
     /// Opens the journal of a table with this mark, passes its batches to `found`, oldest first, and
-    /// begins a new generation.
+    /// begins a new generation. Files grow by `step` bytes, which are whole pages.
     pub(super) fn open(
         disk: Arc<dyn Disk>,
         mark: Option<&Mark>,
+        step: u64,
         mut found: impl FnMut(Vec<Write>),
     ) -> Result<Journal, EngineError> {
         disk.create().map_err(EngineError::Io)?;
         let files = recover(&*disk, mark, &mut found)?;
-        Journal::continuing(disk, mark, &files).map_err(EngineError::Io)
+        Journal::continuing(disk, mark, step, &files).map_err(EngineError::Io)
     }
 
     fn continuing(
         disk: Arc<dyn Disk>,
         mark: Option<&Mark>,
+        step: u64,
         files: &[RecoveredFile],
     ) -> io::Result<Journal> {
         files.iter().try_for_each(|file| write_again(&*disk, file))?;
@@ -86,7 +90,7 @@ impl Journal {
         let store = mark.map_or_else(StoreId::random, |mark| mark.store);
         let last = files.last();
         let generation = last.map_or(settled, |last| last.generation) + 1;
-        let (file, header) = begin(&*disk, store, generation)?;
+        let (file, header) = begin(&*disk, store, generation, step)?;
         for file in files.iter().filter(|file| file.has_header && !file.has_ended) {
             end_generation(&*disk, file)?;
         }
@@ -94,6 +98,7 @@ impl Journal {
             disk,
             file,
             header,
+            step,
             before: last.map_or(0, |last| last.records),
             end: PAGE as u64,
             records: 0,
@@ -148,8 +153,8 @@ impl Journal {
     /// Lets the file grow for the batch that was prepared. All records must be on disk.
     pub(super) fn grow(&mut self) -> io::Result<()> {
         self.require_durable()?;
-        let needed = self.end + self.record.len() as u64;
-        let length = needed.next_multiple_of(limits::JOURNAL_STEP_BYTES);
+        let records = self.bytes() + self.record.len() as u64;
+        let length = PAGE as u64 + records.next_multiple_of(self.step);
         self.file.set_len(length)?;
         self.file.sync_all()?;
         let header = FileHeader { length, revision: self.header.revision + 1, ..self.header };
@@ -171,7 +176,7 @@ impl Journal {
     /// Ends this generation, and begins the next. Fails if a record is not known to be on disk.
     pub(super) fn begin_next(&mut self) -> io::Result<()> {
         self.require_durable()?;
-        let (file, header) = begin(&*self.disk, self.store(), self.generation() + 1)?;
+        let (file, header) = begin(&*self.disk, self.store(), self.generation() + 1, self.step)?;
         self.file.write_all_at(&encode_end(self.head()), self.end)?;
         self.file.sync_all()?;
         self.earlier = self.position();

@@ -9,6 +9,7 @@ use std::{
 
 use super::{
     failure::{FailedStep, Health},
+    journal::PAGE,
     memtable::Memtable,
 };
 use crate::{
@@ -35,6 +36,12 @@ pub(crate) struct Pace {
 impl Pace {
     pub(crate) fn from_memtable_bytes(memtable_bytes: usize) -> Pace {
         Pace { memtable_bytes, stall_limit: Duration::from_secs(limits::STALL_SECONDS) }
+    }
+
+    /// Bytes by which a file of the journal grows: whole pages, and at least one.
+    pub(super) fn journal_step(&self) -> u64 {
+        let step = (self.memtable_bytes / limits::JOURNAL_STEP_DIVISOR) as u64;
+        step.max(1).next_multiple_of(PAGE as u64)
     }
 }
 

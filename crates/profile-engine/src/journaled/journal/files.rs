@@ -2,13 +2,10 @@
 
 use std::{io, sync::Arc};
 
-use super::header::FileHeader;
-use crate::{
-    journaled::{
-        disk::{Disk, DiskFile},
-        mark::StoreId,
-    },
-    limits,
+use super::header::{FileHeader, PAGE};
+use crate::journaled::{
+    disk::{Disk, DiskFile},
+    mark::StoreId,
 };
 
 /// The extension of the journal's files.
@@ -30,12 +27,13 @@ pub(super) fn generations(disk: &dyn Disk) -> io::Result<Vec<u64>> {
     Ok(found)
 }
 
-/// Creates the file of a generation, from the spare one if there is one. The file and its name are
-/// durable by then.
+/// Creates the file of a generation, from the spare one if there is one, with space for records of
+/// `step` bytes at least. Returns once the file and its name are durable.
 pub(super) fn begin(
     disk: &dyn Disk,
     store: StoreId,
     generation: u64,
+    step: u64,
 ) -> io::Result<(Arc<dyn DiskFile>, FileHeader)> {
     let name = file_name(generation);
     match disk.rename(SPARE, &name) {
@@ -43,7 +41,7 @@ pub(super) fn begin(
         _ => {}
     }
     let file = disk.open(&name)?;
-    let length = file.len()?.max(limits::JOURNAL_STEP_BYTES);
+    let length = file.len()?.max(PAGE as u64 + step);
     let header = FileHeader { store, generation, length, revision: 0 };
     file.set_len(length)?;
     file.write_all_at(&header.page(), 0)?;

@@ -118,7 +118,8 @@ pub(super) fn first_record(bytes: &[u8], generation: u64) -> Option<(Record<'_>,
 
 /// The whole records of this generation anywhere in these bytes.
 pub(super) fn records_within(bytes: &[u8], generation: u64) -> impl Iterator<Item = Record<'_>> {
-    let starts = bytes.windows(MAGIC.len()).enumerate().filter(|(_, window)| *window == MAGIC);
+    let begins = |window: &[u8]| window == MAGIC || window == END_MAGIC;
+    let starts = bytes.windows(MAGIC.len()).enumerate().filter(move |(_, window)| begins(window));
     starts.filter_map(move |(at, _)| Some(first_record(bytes.get(at..)?, generation)?.0))
 }
 

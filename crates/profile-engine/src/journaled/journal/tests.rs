@@ -20,6 +20,9 @@ use crate::journaled::{disk::Directory, simulated_disk::SimulatedDisk};
 /// The generation of the records of these tests, unless they say otherwise.
 const OURS: u64 = 7;
 
+/// Bytes by which files grow.
+const STEP: u64 = 1 << 20;
+
 fn put(key: &[u8], value: &[u8]) -> Write {
     Write { key: key.to_vec(), value: Some(value.to_vec()) }
 }
@@ -93,7 +96,7 @@ impl TestJournal {
     fn try_open(&self) -> Result<(Journal, Vec<Vec<Write>>), EngineError> {
         let mut batches = Vec::new();
         let found = |batch| batches.push(batch);
-        let journal = Journal::open(self.disk(), self.mark.as_ref(), found)?;
+        let journal = Journal::open(self.disk(), self.mark.as_ref(), STEP, found)?;
         Ok((journal, batches))
     }
 
@@ -236,6 +239,20 @@ fn a_missing_record_is_damage_if_a_later_one_proves_it() {
 }
 
 #[test]
+fn a_lost_record_is_damage_if_the_end_of_the_generation_proves_it() {
+    let head = Head { generation: OURS, before: 0, number: 2, synced: 2 };
+    let [first, last] = [record(OURS, 0, 0, &numbered(0)), record(OURS, 1, 0, &numbered(1))];
+    let whole = [first.clone(), last.clone(), encode_end(head)].concat();
+    has(&whole, 2);
+    for bit in first.len() * 8..(first.len() + last.len()) * 8 {
+        let mut bytes = whole.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        is_damaged(&bytes, 1);
+    }
+    is_damaged(&[first, encode_end(head)].concat(), 1);
+}
+
+#[test]
 fn records_out_of_order_are_not_read() {
     let unknown = |number| record(OURS, number, 0, &numbered(number));
     has(&[unknown(0), unknown(1), unknown(1), unknown(2)].concat(), 2);
@@ -367,7 +384,7 @@ fn a_file_has_a_header_and_its_records() {
         [record(1, 0, 0, &numbered(0)), record(1, 1, 0, &[]), record(1, 2, 2, &numbered(2))];
     let expected = expected.concat();
     assert_eq!(journal.records(1, expected.len()), expected);
-    assert_eq!(journal.disk().bytes().unwrap(), limits::JOURNAL_STEP_BYTES);
+    assert_eq!(journal.disk().bytes().unwrap(), PAGE as u64 + STEP);
     drop(open);
     assert_eq!(journal.open().1, [numbered(0), Vec::new(), numbered(2)]);
 }
@@ -438,13 +455,13 @@ fn a_batch_that_could_not_be_written_leaves_nothing_behind() {
 fn recovered_records_are_on_disk_before_anything_else_is_written() {
     // The process before ended before its sync, while the system went on.
     let disk = SimulatedDisk::new();
-    let mut open = Journal::open(Arc::new(disk.clone()), None, drop).unwrap();
+    let mut open = Journal::open(Arc::new(disk.clone()), None, STEP, drop).unwrap();
     let mark = Mark { store: open.store(), settled: 0, closed: None };
     append(&mut open, &numbered(0)).unwrap();
     drop(open);
     let count = |disk: SimulatedDisk| {
         let mut found = 0;
-        Journal::open(Arc::new(disk), Some(&mark), |_| found += 1).unwrap();
+        Journal::open(Arc::new(disk), Some(&mark), STEP, |_| found += 1).unwrap();
         found
     };
     assert_eq!(count(disk.crashed()), 0);
@@ -604,7 +621,8 @@ fn a_file_grows_in_steps_and_survives_a_torn_header() {
     for count in 1..=5_u64 {
         append(&mut open, &large).unwrap();
         let length = fs::metadata(journal.file(1)).unwrap().len();
-        assert!(count * (3 << 20) < length && length.is_multiple_of(limits::JOURNAL_STEP_BYTES));
+        let records = length - PAGE as u64;
+        assert!(count * (3 << 20) < records && records.is_multiple_of(STEP));
         assert_eq!(open.header.length, length);
     }
     let newest = usize::try_from(open.header.offset()).unwrap();
@@ -642,7 +660,7 @@ fn the_oldest_generations_are_retired_first() {
     let journal = TestJournal::new();
     let disk = journal.disk();
     let store = StoreId::random();
-    (1..=4).for_each(|generation| drop(begin(&*disk, store, generation).unwrap()));
+    (1..=4).for_each(|generation| drop(begin(&*disk, store, generation, STEP).unwrap()));
     // The second cannot be retired.
     fs::remove_file(journal.file(2)).unwrap();
     fs::create_dir(journal.file(2)).unwrap();

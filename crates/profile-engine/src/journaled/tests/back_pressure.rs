@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// A memtable beside which the first page of a file of the journal is small.
+const LARGE_MEMTABLE: usize = 64 * 1_024;
+
 #[test]
 fn commits_are_ahead_of_a_blocked_table_by_a_quarter_of_a_memtable() {
     let machine = Machine::new();
@@ -90,26 +93,27 @@ fn a_checkpoint_is_noted_in_the_table_with_its_last_change() {
 #[test]
 fn a_journal_is_at_most_a_few_memtables_large() {
     let machine = Machine::new();
-    let engine = machine.open_checkpointed(MEMTABLE);
-    for number in 0..1_000 {
-        apply(&engine, numbered(number, BATCH)).unwrap();
+    let engine = machine.open_checkpointed(LARGE_MEMTABLE);
+    for number in 0..3_000 {
+        apply(&engine, numbered(number, 1_024)).unwrap();
         // Each record has a head, and each change a length.
-        let most = 4 * MEMTABLE * 2;
+        let most = 4 * LARGE_MEMTABLE * 2;
         assert!(machine.journal_bytes() < most as u64);
     }
     checkpointed(&engine);
-    wait_until(|| fs::read_dir(machine.directory.path()).unwrap().count() == 2);
+    let files = machine.directory.path().join(JOURNAL);
+    wait_until(|| fs::read_dir(&files).unwrap().count() == 2);
 }
 
 #[test]
 fn a_key_that_changes_many_times_does_not_grow_the_journal_without_bound() {
     let machine = Machine::new();
-    let engine = machine.open_checkpointed(MEMTABLE);
-    let value = vec![7; MEMTABLE / 2];
+    let engine = machine.open_checkpointed(LARGE_MEMTABLE);
+    let value = vec![7; LARGE_MEMTABLE / 2];
     for number in 0..200 {
         apply(&engine, vec![put("hot", &value), put("count", key(number))]).unwrap();
         // Two generations and the spare file, each a batch too long.
-        let most = 3 * (limits::JOURNAL_FACTOR + 1) * MEMTABLE;
+        let most = 3 * (limits::JOURNAL_FACTOR + 1) * LARGE_MEMTABLE;
         let bytes = machine.journal_bytes();
         assert!(bytes < most as u64, "{bytes} after {number}");
     }

@@ -19,6 +19,8 @@ struct Life {
     fault: Option<TableFault>,
     steps: Vec<CrashStep>,
     tear: Tear,
+    /// Where the newest file of the journal is cut off before it is whole again.
+    cut: Index,
     /// Which puts survive that were not flushed, repeated as often as needed.
     kept: Vec<bool>,
 }
@@ -28,8 +30,8 @@ struct Life {
 enum Tear {
     /// The process ended, and the system did not.
     Nothing,
-    /// The file is cut at this point.
-    Cut(Index),
+    /// From there on it is empty.
+    Empty(Index),
     /// From there on it is as it was.
     Before(Index),
     /// From there on it is something else.
@@ -50,24 +52,33 @@ impl Image {
         Image { bytes: fs::read(&path).unwrap(), path }
     }
 
-    /// Writes into the file what may be in it after a crash.
+    /// Notes that the file grew when everything before this offset had been synced.
+    fn grew(&mut self, end: usize) {
+        let bytes = fs::read(&self.path).unwrap();
+        self.bytes.resize(bytes.len(), 0);
+        self.bytes[..end].copy_from_slice(&bytes[..end]);
+    }
+
+    /// Writes into the file what may be in it after a crash. Its length is durable.
     fn tear(&self, tear: &Tear) {
-        let bytes = self.torn(tear);
         let file = File::options().write(true).open(&self.path).unwrap();
-        file.set_len(bytes.len() as u64).unwrap();
-        file.write_all_at(&bytes, 0).unwrap();
+        file.write_all_at(&self.torn(tear), 0).unwrap();
     }
 
     fn torn(&self, tear: &Tear) -> Vec<u8> {
         let mut bytes = fs::read(&self.path).unwrap();
+        assert_eq!(bytes.len(), self.bytes.len());
         let written = bytes.iter().zip(&self.bytes).take_while(|(now, then)| now == then).count();
         let part = |at: &Index, of: &[u8]| written + at.index(of.len() - written + 1);
         match tear {
             Tear::Nothing => {}
-            Tear::Cut(at) => bytes.truncate(part(at, &bytes)),
+            Tear::Empty(at) => {
+                let at = part(at, &bytes);
+                bytes[at..].fill(0);
+            }
             Tear::Before(at) => {
-                bytes.truncate(part(at, &bytes));
-                bytes.extend_from_slice(self.bytes.get(bytes.len()..).unwrap_or_default());
+                let at = part(at, &bytes);
+                bytes[at..].copy_from_slice(&self.bytes[at..]);
             }
             Tear::Garbage(at, garbage) => {
                 let at = part(at, &bytes);
@@ -75,10 +86,8 @@ impl Image {
                 bytes[at..].iter_mut().zip(garbage).for_each(|(byte, with)| *byte = with);
             }
             Tear::Blocks(size, torn) => {
-                let mut before = self.bytes.clone();
-                before.resize(bytes.len().max(before.len()), 0);
-                let blocks =
-                    bytes[written..].chunks_mut(*size).zip(before[written..].chunks(*size));
+                let before = self.bytes[written..].chunks(*size);
+                let blocks = bytes[written..].chunks_mut(*size).zip(before);
                 let torn = blocks.zip(torn.iter().cycle()).filter(|(_, torn)| **torn);
                 torn.for_each(|((block, before), _)| block.copy_from_slice(&before[..block.len()]));
             }
@@ -116,12 +125,24 @@ impl World {
                 prop_assert!(failed.is_ok() || life.fault.is_some());
                 self.machine.end(engine);
                 self.image.tear(&life.tear);
+                self.is_refused_if_cut_off(life.cut);
             }
         }
         let keeps = |number| life.kept[number % life.kept.len()];
         let is_power_lost = !matches!(life.tear, Tear::Nothing);
         self.machine.table.crash(|number| !is_power_lost || keeps(number));
         Ok(())
+    }
+
+    /// A file that is shorter than it was is damage, wherever it ends.
+    fn is_refused_if_cut_off(&self, cut: Index) {
+        let whole = fs::read(&self.image.path).unwrap();
+        fs::write(&self.image.path, &whole[..cut.index(whole.len())]).unwrap();
+        let opened = self.machine.try_open(MEMTABLE);
+        let name = self.image.path.file_name().unwrap().to_str().unwrap();
+        let Err(EngineError::Damaged(reason)) = opened else { panic!("{name} was cut off") };
+        assert!(reason.contains(name), "{reason}");
+        fs::write(&self.image.path, whole).unwrap();
     }
 
     /// The contents are those after some batch, and no batch is lost that was promised to be
@@ -147,11 +168,15 @@ impl World {
                 if engine.core.is_writable() && engine.core.progress.is_behind() {
                     self.image = Image::of(self.machine.newest());
                 }
-                apply(engine, batch.clone()).or(Err(Failed::Table))?;
+                let end = usize::try_from(engine.core.journal().bytes()).unwrap() + journal::PAGE;
+                let applied = apply(engine, batch.clone());
                 let newest = self.machine.newest();
                 if newest != self.image.path {
                     self.image = Image::of(newest);
+                } else if fs::metadata(&newest).unwrap().len() != self.image.bytes.len() as u64 {
+                    self.image.grew(end);
                 }
+                applied.or(Err(Failed::Table))?;
                 self.reads(engine, batch, scan)?;
             }
             CrashStep::Sync => {
@@ -236,7 +261,7 @@ fn tears() -> impl Strategy<Value = Tear> {
     let bools = || vec(any::<bool>(), 1..9);
     prop_oneof![
         Just(Tear::Nothing),
-        any::<Index>().prop_map(Tear::Cut),
+        any::<Index>().prop_map(Tear::Empty),
         any::<Index>().prop_map(Tear::Before),
         (any::<Index>(), vec(any::<u8>(), 1..64)).prop_map(|(at, with)| Tear::Garbage(at, with)),
         (prop::sample::select(&[8, 64, 512][..]), bools())
@@ -252,12 +277,14 @@ fn lives() -> impl Strategy<Value = Life> {
         done,
     });
     let kept = vec(any::<bool>(), 1..9);
-    (200usize..6_000, prop::option::of(fault), vec(steps(), 0..24), tears(), kept).prop_map(
-        |(memtable_bytes, fault, steps, tear, kept)| Life {
+    let process = (200usize..6_000, prop::option::of(fault), vec(steps(), 0..24));
+    (process, tears(), any::<Index>(), kept).prop_map(
+        |((memtable_bytes, fault, steps), tear, cut, kept)| Life {
             memtable_bytes,
             fault,
             steps,
             tear,
+            cut,
             kept,
         },
     )

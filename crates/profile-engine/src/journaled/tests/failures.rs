@@ -23,8 +23,8 @@ fn faults(hows: &[How]) -> impl Iterator<Item = TableFault> {
 fn after_a_failure_of_the_table_commits_fail_and_reads_do_not() {
     for fault in faults(&[How::Once, How::Permanently]) {
         let machine = Machine::new();
+        let engine = machine.open_checkpointed(MEMTABLE);
         machine.table.fail(fault);
-        let engine = machine.open(MEMTABLE);
         let written = write_until_refused(&engine);
         refuses(&engine);
         has_all(&engine, written);
@@ -37,8 +37,8 @@ fn after_a_failure_of_the_table_commits_fail_and_reads_do_not() {
 fn a_table_that_panics_counts_as_failed() {
     for after in [0, 1, 5, 11, 12, 20] {
         let machine = Machine::new();
+        let engine = machine.open_checkpointed(MEMTABLE);
         machine.table.fail(TableFault { after, how: How::Panics, done: false });
-        let engine = machine.open(MEMTABLE);
         let written = write_until_refused(&engine);
         refuses(&engine);
         has_all(&engine, written);
@@ -66,6 +66,9 @@ fn a_commit_that_waits_for_the_table_fails_with_it() {
 #[test]
 fn a_table_that_fails_is_noticed_without_a_commit() {
     let machine = Machine::new();
+    let engine = machine.open_checkpointed(MEMTABLE);
+    apply(&engine, numbered(0, BATCH)).unwrap();
+    machine.crash(engine);
     machine.table.fail(TableFault { after: 0, how: How::Once, done: false });
     let engine = machine.open(MEMTABLE);
     wait_until(|| sync(&engine).is_err());

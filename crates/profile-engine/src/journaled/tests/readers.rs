@@ -94,8 +94,8 @@ fn a_scan_passes_over_any_number_of_removals() {
     let removed = 150..2 * limits::SCANNED_REMOVALS + 150;
     let mut left = numbered_contents(0..removed.end + 150, 128);
     let machine = Machine::with(&left);
+    let engine = machine.open_checkpointed(1_000_000);
     machine.table.hold_after(0);
-    let engine = machine.open(1_000_000);
     apply(&engine, removed.clone().map(|number| remove(key(number))).collect()).unwrap();
     removed.for_each(|number| drop(left.remove(&key(number))));
     for order in [Order::Ascending, Order::Descending] {

@@ -5,9 +5,11 @@ use super::*;
 /// Batches that each of several processes commits before it ends without a checkpoint.
 const EACH: usize = 3;
 
-/// A machine on which this many processes ended before their first checkpoint.
+/// A machine on which this many processes ended before their first checkpoint, after one that
+/// created the store.
 fn ended_before_checkpoints(processes: usize) -> Machine {
     let machine = Machine::new();
+    machine.crash(machine.open_checkpointed(MEMTABLE));
     for process in 0..processes {
         machine.table.hold_after(0);
         let engine = machine.open(MEMTABLE);
@@ -53,6 +55,21 @@ fn an_engine_does_not_open_if_its_first_checkpoint_fails() {
         assert!(machine.try_open(MEMTABLE).is_err());
         machine.table.crash(|number| number % 2 == 0);
         assert_eq!(contents(&machine.open(MEMTABLE)), all);
+    }
+}
+
+#[test]
+fn a_new_store_does_not_open_before_its_table_knows_of_its_journal() {
+    for (how, done) in [(How::Once, false), (How::Once, true), (How::Permanently, false)] {
+        let machine = Machine::new();
+        machine.table.fail(TableFault { after: 0, how, done });
+        assert!(machine.try_open(MEMTABLE).is_err());
+        machine.table.crash(|_| false);
+        let engine = machine.open(MEMTABLE);
+        assert!(machine.table.state().mark.is_some());
+        apply(&engine, numbered(0, BATCH)).unwrap();
+        machine.crash(engine);
+        assert_eq!(contents(&machine.open(MEMTABLE)), numbered_contents(0..1, BATCH));
     }
 }
 

@@ -89,6 +89,13 @@ impl SimulatedTable {
         self.change(|state| state.is_off = true);
     }
 
+    /// What a loss of power leaves now, if it takes all changes that were not flushed.
+    pub(super) fn crashed(&self) -> SimulatedTable {
+        let table = SimulatedTable::from_contents(&self.state().kept);
+        table.state().mark = self.state().mark;
+        table
+    }
+
     /// Crashes. `keeps` says which changes survive that were not flushed.
     pub(super) fn crash(&self, mut keeps: impl FnMut(usize) -> bool) {
         self.change(|state| {
