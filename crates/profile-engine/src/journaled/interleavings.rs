@@ -22,7 +22,7 @@ use shuttle::{
 };
 
 use super::{simulated_disk::SimulatedDisk, *};
-use crate::{Order, sync};
+use crate::{Key, Order, Scan, Value, sync};
 
 /// Schedules of each scenario and scheduler.
 const SCHEDULES: usize = 500;
