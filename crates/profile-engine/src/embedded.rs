@@ -1,21 +1,20 @@
 //! The embedded engine: one directory of one process, which has a table and a journal.
 
+mod table_files;
+
 use std::{
     fmt,
     fs::{self, File},
+    io,
     num::NonZeroU32,
     path::Path,
     thread,
 };
 
-use rustix::fs::{Mode, OFlags, openat};
-
 use crate::{
     BoxFuture, Engine, EngineError, Key, Place, Scan, Session, Value,
-    journaled::{Journaled, JournaledEngine, Pace, Table},
+    journaled::{Journaled, JournaledEngine, Pace, ReadOnlyEngine},
     limits,
-    redb_table::{self, RedbTable},
-    sled_table::SledTable,
 };
 
 /// What keeps the data under the journal.
@@ -71,38 +70,38 @@ impl EmbeddedEngine {
     pub fn open(directory: &Path, options: EmbeddedOptions) -> Result<EmbeddedEngine, EngineError> {
         fs::create_dir_all(directory).map_err(EngineError::Io)?;
         let opened = File::open(directory).map_err(EngineError::Io)?;
-        let table = open_table(directory, &opened, options)?;
+        let table = table_files::open(directory, &opened, options)?;
         // The names of the files must survive a crash as well.
         opened.sync_all().map_err(EngineError::Io)?;
         let pace = Pace::from_memtable_bytes(options.memtable_bytes);
         let journaled = Journaled::open(table, opened, JOURNAL, pace)?;
         Ok(EmbeddedEngine { engine: JournaledEngine::new(journaled, options.places) })
     }
-}
 
-fn open_table(
-    path: &Path,
-    directory: &File,
-    options: EmbeddedOptions,
-) -> Result<Box<dyn Table>, EngineError> {
-    let found = match (RedbTable::is_in(path), SledTable::is_in(path)) {
-        (true, true) => {
-            let both = format!("both {} and db are tables", redb_table::FILE);
-            return Err(EngineError::Damaged(both));
+    /// Opens the database in `directory` for reading, and changes no byte of it. The directory may
+    /// be on a disk that cannot be written to, and may belong to another user. No process may have
+    /// the database open for writing meanwhile. It blocks.
+    ///
+    /// Fails where [`open`](EmbeddedEngine::open) does. What a checkpoint would write is kept in
+    /// memory. A table in sled is copied into the directory for temporary files, because sled
+    /// writes to each table that it opens.
+    pub fn open_read_only(
+        directory: &Path,
+        cache_bytes: u64,
+    ) -> Result<ReadOnlyEngine, EngineError> {
+        let opened = File::open(directory).map_err(EngineError::Io)?;
+        let table = table_files::open_read_only(directory, &opened, cache_bytes)?;
+        ReadOnlyEngine::open(table, opened, JOURNAL)
+    }
+
+    /// Whether `directory` holds a database, or a part of one.
+    pub fn is_in(directory: &Path) -> Result<bool, EngineError> {
+        match File::open(directory) {
+            Ok(opened) => table_files::is_any(&opened),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(EngineError::Io(error)),
         }
-        (true, false) => TableKind::Redb,
-        (false, true) => TableKind::Sled,
-        (false, false) => options.table,
-    };
-    Ok(match found {
-        TableKind::Redb => {
-            let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC;
-            let file = openat(directory, redb_table::FILE, flags, Mode::from_raw_mode(0o600));
-            let file = File::from(file.map_err(|error| EngineError::Io(error.into()))?);
-            Box::new(RedbTable::open(file, options.cache_bytes)?)
-        }
-        TableKind::Sled => Box::new(SledTable::open(path, options.cache_bytes)?),
-    })
+    }
 }
 
 impl Engine for EmbeddedEngine {

@@ -26,6 +26,9 @@ pub enum EngineError {
     /// The data on disk are not the data that were written.
     #[error("the data is damaged: {0}")]
     Damaged(String),
+    /// The data were opened for reading.
+    #[error("the data is open for reading only")]
+    ReadOnly,
     /// A write failed before, and no other is made until the data are opened again.
     #[error("an earlier write failed; nothing more is stored until a restart")]
     Poisoned,

@@ -25,6 +25,7 @@ mod memtable;
 mod merged_view;
 mod progress;
 mod range_chunk;
+mod read_only;
 mod read_view;
 mod session;
 mod table;
@@ -49,7 +50,6 @@ use self::{
     failure::{FailedStep, Health},
     group_commit::GroupCommit,
     journal::Journal,
-    mark::{JournalEnd, StoreId},
     merged_view::Memtables,
     progress::{CheckpointProgress, Closed},
     read_view::ReadView,
@@ -62,12 +62,19 @@ use crate::{
     },
 };
 
+pub use self::read_only::ReadOnlyEngine;
 pub(crate) use self::{
-    mark::Mark,
+    mark::{JournalEnd, Mark, StoreId},
     progress::Pace,
     session::JournaledEngine,
     table::{Change, Table},
 };
+
+/// Whether the directory of this name within `directory` holds a journal.
+pub(crate) fn has_journal(directory: File, name: &'static str) -> Result<bool, EngineError> {
+    let disk = Directory::within(directory, name);
+    Ok(!journal::generations(&disk).map_err(EngineError::Io)?.is_empty())
+}
 
 /// A table with a journal before it. Its methods block.
 pub(crate) struct Journaled {

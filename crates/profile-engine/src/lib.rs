@@ -53,6 +53,7 @@ mod memory;
 mod place;
 mod range;
 mod redb_table;
+mod scratch_backend;
 mod sled_table;
 mod sync;
 
@@ -61,6 +62,7 @@ pub use embedded::{EmbeddedEngine, EmbeddedOptions, TableKind};
 pub use engine::{BatchId, BoxFuture, Durability, Engine, Session};
 pub use entry::{Key, Value, Write};
 pub use error::{CommitError, EngineError};
+pub use journaled::ReadOnlyEngine;
 pub use memory::MemoryEngine;
 pub use place::Place;
 pub use range::{Order, Scan};

@@ -1,9 +1,9 @@
 //! A table in redb. Nothing else names redb.
 
 use std::{
+    fmt::Display,
     fs::File,
     io,
-    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
@@ -15,6 +15,7 @@ use redb::{
 use crate::{
     EngineError, Key, Order, Scan, Value,
     journaled::{Change, Mark, Table},
+    scratch_backend::ScratchBackend,
 };
 
 /// All keys are in one table.
@@ -40,15 +41,24 @@ pub(crate) struct RedbTable {
 }
 
 impl RedbTable {
-    /// Whether a directory holds a table of this kind.
-    pub(crate) fn is_in(directory: &Path) -> bool {
-        directory.join(FILE).exists()
-    }
-
-    /// Opens the table in a file, which is empty if the table is new.
-    pub(crate) fn open(file: File, cache_bytes: u64) -> Result<RedbTable, EngineError> {
+    /// Creates a table in an empty file.
+    pub(crate) fn create(file: File, cache_bytes: u64) -> Result<RedbTable, EngineError> {
         let measured = file.try_clone().map_err(EngineError::Io)?;
         let backend = FileBackend::new(file).map_err(opening)?;
+        RedbTable::open_on(backend, measured, cache_bytes)
+    }
+
+    /// Opens the table in a file.
+    pub(crate) fn open(file: File, cache_bytes: u64) -> Result<RedbTable, EngineError> {
+        require_content(&file)?;
+        RedbTable::create(file, cache_bytes)
+    }
+
+    /// Opens the table in a file, and keeps in memory what is written to it.
+    pub(crate) fn open_read_only(file: File, cache_bytes: u64) -> Result<RedbTable, EngineError> {
+        require_content(&file)?;
+        let measured = file.try_clone().map_err(EngineError::Io)?;
+        let backend = ScratchBackend::new(file).map_err(EngineError::Io)?;
         RedbTable::open_on(backend, measured, cache_bytes)
     }
 
@@ -75,6 +85,14 @@ impl RedbTable {
 
     fn transaction(&self) -> MutexGuard<'_, Option<WriteTransaction>> {
         self.transaction.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// redb takes an empty file for a new table.
+fn require_content(file: &File) -> Result<(), EngineError> {
+    match file.metadata().map_err(EngineError::Io)?.len() {
+        0 => Err(EngineError::Damaged(format!("{FILE} is empty"))),
+        _ => Ok(()),
     }
 }
 
@@ -165,8 +183,19 @@ fn opening(error: DatabaseError) -> EngineError {
 
 fn failed(error: impl Into<redb::Error>) -> EngineError {
     match error.into() {
+        redb::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => damaged(error),
+        // A part of the file is missing.
+        redb::Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => damaged(error),
         redb::Error::Io(error) => EngineError::Io(error),
-        error @ redb::Error::Corrupted(_) => EngineError::Damaged(error.to_string()),
+        error @ redb::Error::Corrupted(_) => damaged(error),
         error => EngineError::Io(io::Error::other(error)),
     }
 }
+
+fn damaged(error: impl Display) -> EngineError {
+    EngineError::Damaged(format!("{FILE}: {error}"))
+}
+
+#[cfg(test)]
+#[cfg(not(feature = "model-check"))]
+mod tests;

@@ -13,6 +13,7 @@ use std::{
 };
 
 use sled::{Db, IVec, Tree};
+use tempfile::TempDir;
 
 use crate::{
     EngineError, Key, Order, Scan, Value,
@@ -47,20 +48,17 @@ pub(crate) struct SledTable {
     synced: Mutex<HashSet<OsString>>,
     /// Bytes of changes that were put since the last flush.
     unflushed: AtomicUsize,
+    /// Has the files, if they are a copy. Removed when the database is closed.
+    _copy: Option<TempDir>,
 }
 
 /// The name of sled's log.
-const LOG: &str = "db";
+pub(crate) const LOG: &str = "db";
 
 /// The directory of values that are too large for it.
 const BLOBS: &str = "blobs";
 
 impl SledTable {
-    /// Whether a directory holds a table of this kind.
-    pub(crate) fn is_in(directory: &Path) -> bool {
-        directory.join(LOG).exists()
-    }
-
     pub(crate) fn open(directory: &Path, cache_bytes: u64) -> Result<SledTable, EngineError> {
         let config = sled::Config::new()
             .path(directory)
@@ -72,7 +70,23 @@ impl SledTable {
         let marks = db.open_tree(MARK_TREE).map_err(failed)?;
         let log = File::open(directory.join(LOG)).map_err(EngineError::Io)?;
         let (blobs, synced) = (directory.join(BLOBS), Mutex::default());
-        Ok(SledTable { db, tree, marks, log, blobs, synced, unflushed: AtomicUsize::new(0) })
+        let unflushed = AtomicUsize::new(0);
+        Ok(SledTable { db, tree, marks, log, blobs, synced, unflushed, _copy: None })
+    }
+
+    /// Opens a copy of the table in a directory. The copy is in the directory for temporary files
+    /// for as long as it is open.
+    pub(crate) fn open_copy(directory: &Path, cache_bytes: u64) -> Result<SledTable, EngineError> {
+        let copy = tempfile::tempdir().map_err(EngineError::Io)?;
+        copy_files(directory, copy.path()).map_err(EngineError::Io)?;
+        let blobs = directory.join(BLOBS);
+        if blobs.is_dir() {
+            let copied = copy.path().join(BLOBS);
+            let created = fs::create_dir(&copied).and_then(|()| copy_files(&blobs, &copied));
+            created.map_err(EngineError::Io)?;
+        }
+        let table = SledTable::open(copy.path(), cache_bytes)?;
+        Ok(SledTable { _copy: Some(copy), ..table })
     }
 
     /// Returns once every change made before survives a crash.
@@ -103,6 +117,19 @@ impl SledTable {
         *synced = there;
         if any { File::open(&self.blobs)?.sync_all() } else { Ok(()) }
     }
+}
+
+/// Copies the files of a directory, but not the directories in it.
+fn copy_files(from: &Path, to: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            // Not `fs::copy`, which also copies that a file must not be written to.
+            let mut copy = File::create(to.join(entry.file_name()))?;
+            io::copy(&mut File::open(entry.path())?, &mut copy)?;
+        }
+    }
+    Ok(())
 }
 
 impl Table for SledTable {

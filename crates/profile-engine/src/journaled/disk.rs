@@ -17,7 +17,7 @@ pub(super) trait Disk: Send + Sync + 'static {
     /// Creates the directory if it is missing.
     fn create(&self) -> io::Result<()>;
 
-    /// The names of its files, in any order.
+    /// The names of its files, in any order. A directory that is missing has none.
     fn names(&self) -> io::Result<Vec<String>>;
 
     /// Bytes of all its files.
@@ -91,7 +91,11 @@ impl Disk for Directory {
 
     fn names(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
-        for entry in Dir::read_from(self.handle()?)? {
+        let handle = match self.handle() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(names),
+            handle => handle?,
+        };
+        for entry in Dir::read_from(handle)? {
             // The journal's own names are UTF-8.
             names.extend(entry?.file_name().to_str().ok().map(str::to_owned));
         }

@@ -33,7 +33,10 @@ use super::{
 };
 use crate::{EngineError, Write, limits};
 
-pub(super) use self::{files::retire, header::PAGE};
+pub(super) use self::{
+    files::{generations, retire},
+    header::PAGE,
+};
 
 /// The journal of an engine, open for writing.
 pub(super) struct Journal {

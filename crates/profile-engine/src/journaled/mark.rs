@@ -13,7 +13,7 @@ impl StoreId {
         StoreId(uuid::Uuid::new_v4().as_u128())
     }
 
-    pub(super) const fn from_bytes(bytes: [u8; 16]) -> StoreId {
+    pub(crate) const fn from_bytes(bytes: [u8; 16]) -> StoreId {
         StoreId(u128::from_be_bytes(bytes))
     }
 

@@ -5,6 +5,7 @@ mod back_pressure;
 mod crashes;
 mod failures;
 mod group_commit;
+mod log;
 mod readers;
 mod sessions;
 mod shutdown;
@@ -26,6 +27,7 @@ use std::{
 use proptest::{collection::vec, prelude::*, sample::Index};
 use tempfile::TempDir;
 
+use self::log::logged;
 use self::simulated_table::{HOLD_LIMIT, How, SimulatedTable, TableFault, apply_change, expected};
 use super::*;
 use crate::{BoxFuture, Key, Order, Scan, Value};

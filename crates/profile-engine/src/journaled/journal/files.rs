@@ -19,7 +19,7 @@ pub(super) fn file_name(generation: u64) -> String {
 }
 
 /// The generations that have files, oldest first.
-pub(super) fn generations(disk: &dyn Disk) -> io::Result<Vec<u64>> {
+pub(in crate::journaled) fn generations(disk: &dyn Disk) -> io::Result<Vec<u64>> {
     let names = disk.names()?;
     let stems = names.iter().filter_map(|name| name.strip_suffix(EXTENSION)?.strip_suffix('.'));
     let mut found: Vec<u64> = stems.filter_map(|stem| stem.parse().ok()).collect();

@@ -99,10 +99,18 @@ fn read_marked(
         check_end(&file, previous, mark)?;
         files.push(file);
     }
-    match files.last() {
-        Some(last) if last.has_ended => Err(damaged(last.generation + 1, "is missing")),
-        _ => Ok(files),
+    match missing_after(files.last(), mark) {
+        Some(generation) => Err(damaged(generation, "is missing")),
+        None => Ok(files),
     }
+}
+
+/// A generation that was there, although this one is the last to be found.
+fn missing_after(last: Option<&RecoveredFile>, mark: &Mark) -> Option<u64> {
+    let ended = last.filter(|last| last.has_ended).map(|last| last.generation + 1);
+    let found = last.map_or(mark.settled, |last| last.generation);
+    let closed = mark.closed.map(|end| end.generation).filter(|closed| found < *closed);
+    ended.or(closed)
 }
 
 /// Reads the journal of a table that knows of none: that of a store whose creation was cut off, or

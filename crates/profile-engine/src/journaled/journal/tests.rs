@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::{
-    files::{SPARE, generations},
+    files::SPARE,
     record::{HEAD, MAGIC, fill, sum},
     recovery::read_records,
     *,
@@ -592,6 +592,25 @@ fn an_older_copy_of_a_file_is_damage() {
     // Its end is missing as well.
     fs::write(journal.file(1), &newer).unwrap();
     journal.is_refused_because_of(1);
+}
+
+#[test]
+fn an_older_copy_of_a_file_in_the_place_of_it_and_its_successor_is_damage() {
+    let mut journal = TestJournal::new();
+    let (mut open, _) = journal.open();
+    append(&mut open, &numbered(0)).unwrap();
+    sync(&mut open).unwrap();
+    let older = fs::read(journal.file(1)).unwrap();
+    begin_next(&mut open);
+    append(&mut open, &numbered(1)).unwrap();
+    journal.mark.as_mut().unwrap().closed = Some(open.end());
+    drop(open);
+    fs::write(journal.file(1), older).unwrap();
+    let newer = fs::read(journal.file(2)).unwrap();
+    fs::remove_file(journal.file(2)).unwrap();
+    journal.is_refused_because_of(2);
+    fs::write(journal.file(2), &newer[..PAGE]).unwrap();
+    journal.is_refused_because_of(2);
 }
 
 #[test]

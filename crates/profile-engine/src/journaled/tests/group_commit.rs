@@ -1,13 +1,5 @@
 //! Commits that share a sync of the journal, and syncs that fail.
 
-use std::io::Write as _;
-
-use tracing::{
-    Event, Metadata, Subscriber,
-    field::{Field, Visit},
-    span::{Attributes, Id, Record},
-};
-
 use super::*;
 use crate::journaled::simulated_disk::SimulatedDisk;
 
@@ -237,58 +229,14 @@ fn journal_file(generation: u64) -> String {
 
 #[test]
 fn the_first_failure_is_logged_once_with_its_cause() {
-    let log = Log::default();
     let setup = Setup::new();
     let (disk, engine) = (&setup.disk, setup.open(1_000_000));
     disk.fail_sync_after(0);
-    tracing::subscriber::with_default(log.clone(), || {
+    let log = logged(|| {
         (0..3).for_each(|number| commit(&engine, number).unwrap_err().to_string().clear());
     });
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert_eq!(log.lines().count(), 1, "{log}");
     for part in ["ERROR", "sync the journal", "the simulated sync failed"] {
         assert!(log.contains(part), "{log}");
     }
-}
-
-/// Writes each event in one line.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-struct LogFields(Vec<u8>);
-
-impl Visit for LogFields {
-    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-        write!(self.0, " {field}={value:?}").unwrap();
-    }
-
-    fn record_error(&mut self, field: &Field, error: &(dyn std::error::Error + 'static)) {
-        let causes = std::iter::successors(Some(error), |error| error.source());
-        causes.for_each(|cause| write!(self.0, " {field}={cause}").unwrap());
-    }
-}
-
-impl Subscriber for Log {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn event(&self, event: &Event<'_>) {
-        let mut fields = LogFields(event.metadata().level().to_string().into_bytes());
-        event.record(&mut fields);
-        fields.0.push(b'\n');
-        self.0.lock().unwrap().extend(fields.0);
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
 }

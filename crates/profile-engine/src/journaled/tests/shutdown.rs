@@ -1,5 +1,7 @@
 //! What processes leave that end before they have checkpointed everything.
 
+use std::ops::Range;
+
 use super::*;
 
 /// Batches that each of several processes commits before it ends without a checkpoint.
@@ -96,6 +98,119 @@ fn a_dropped_engine_ends_its_checkpoint_early_and_leaves_nothing_running() {
     assert_eq!(machine.table.state().kept, numbered_contents(0..256, 4_096));
 }
 
+/// An engine with some commits that were not synced, and where the record of each begins and ends in
+/// the newest file of the journal.
+fn with_records(machine: &Machine) -> (Journaled, Vec<Range<usize>>) {
+    let engine = machine.open_checkpointed(MEMTABLE);
+    let end = || journal::PAGE + usize::try_from(engine.core.journal().bytes()).unwrap();
+    let record = |number| {
+        let start = end();
+        apply(&engine, numbered(number, BATCH)).unwrap();
+        start..end()
+    };
+    let records = (0..5).map(record).collect();
+    (engine, records)
+}
+
+fn is_refused(machine: &Machine, bytes: &[u8]) {
+    let newest = machine.newest();
+    let whole = fs::read(&newest).unwrap();
+    fs::write(&newest, bytes).unwrap();
+    let opened = machine.try_open(MEMTABLE).map(drop);
+    let Err(EngineError::Damaged(reason)) = opened else { panic!("{opened:?}") };
+    let name = newest.file_name().unwrap().to_str().unwrap();
+    assert!(reason.starts_with(&format!("journal/{name} ")), "{reason}");
+    fs::write(&newest, whole).unwrap();
+}
+
+#[test]
+fn a_clean_stop_notes_where_the_journal_ends() {
+    let machine = Machine::new();
+    let (engine, records) = with_records(&machine);
+    drop(engine);
+    let mark = machine.table.state().mark.unwrap();
+    let records = u32::try_from(records.len()).unwrap();
+    assert_eq!((mark.settled, mark.closed), (0, Some(JournalEnd { generation: 1, records })));
+    // Also where nothing was written.
+    drop(machine.open_checkpointed(MEMTABLE));
+    let mark = machine.table.state().mark.unwrap();
+    assert_eq!((mark.settled, mark.closed), (1, Some(JournalEnd { generation: 2, records: 0 })));
+    assert_eq!(contents(&machine.open(MEMTABLE)), numbered_contents(0..5, BATCH));
+}
+
+#[test]
+fn an_engine_that_ends_otherwise_notes_no_end_of_its_journal() {
+    let machine = Machine::new();
+    let (engine, _) = with_records(&machine);
+    machine.crash(engine);
+    assert_eq!(machine.table.state().mark.unwrap().closed, None);
+    // A checkpoint takes the note of an earlier stop back.
+    drop(machine.open_checkpointed(MEMTABLE));
+    let engine = machine.open(MEMTABLE);
+    checkpointed(&engine);
+    assert_eq!(machine.table.state().mark.unwrap().closed, None);
+    machine.crash(engine);
+    assert_eq!(contents(&machine.open(MEMTABLE)), numbered_contents(0..5, BATCH));
+}
+
+#[test]
+fn after_a_clean_stop_a_journal_without_one_of_its_records_is_damage() {
+    let machine = Machine::new();
+    let (engine, records) = with_records(&machine);
+    drop(engine);
+    let whole = fs::read(machine.newest()).unwrap();
+    let end = records.last().unwrap().end;
+    for record in records {
+        let mut cut = whole.clone();
+        cut[record.start..].fill(0);
+        is_refused(&machine, &cut);
+        let mut emptied = whole.clone();
+        emptied[record.clone()].fill(0);
+        is_refused(&machine, &emptied);
+        let mut left_out = whole.clone();
+        left_out.copy_within(record.end..end, record.start);
+        left_out[end - record.len()..end].fill(0);
+        is_refused(&machine, &left_out);
+        for at in record {
+            let mut flipped = whole.clone();
+            flipped[at] ^= 1;
+            is_refused(&machine, &flipped);
+        }
+    }
+    assert_eq!(contents(&machine.open(MEMTABLE)), numbered_contents(0..5, BATCH));
+}
+
+#[test]
+fn what_a_torn_tail_loses_is_logged_with_counts() {
+    let machine = Machine::new();
+    let (engine, records) = with_records(&machine);
+    machine.crash(engine);
+    let newest = machine.newest();
+    let mut torn = fs::read(&newest).unwrap();
+    torn[records[2].end - 1] ^= 1;
+    fs::write(&newest, torn).unwrap();
+    let log = logged(|| {
+        assert_eq!(contents(&machine.open(MEMTABLE)), numbered_contents(0..2, BATCH));
+    });
+    assert_eq!(log.lines().count(), 1, "{log}");
+    let name = format!("{:?}", newest.file_name().unwrap());
+    for part in ["WARN", &name, "kept=2", "whole_records_dropped=2", "record_dropped=true"] {
+        assert!(log.contains(part), "{log}");
+    }
+    // It is no part of the journal any more.
+    let log = logged(|| drop(machine.open(MEMTABLE)));
+    assert_eq!(log, "");
+}
+
+#[test]
+fn a_journal_that_lost_nothing_logs_nothing() {
+    let machine = Machine::new();
+    let (engine, _) = with_records(&machine);
+    machine.crash(engine);
+    let log = logged(|| drop(machine.open_checkpointed(MEMTABLE)));
+    assert_eq!(log, "");
+}
+
 #[test]
 fn a_damaged_journal_is_not_opened() {
     let machine = Machine::new();
@@ -107,7 +222,7 @@ fn a_damaged_journal_is_not_opened() {
     machine.crash(engine);
     let newest = machine.newest();
     let mut bytes = fs::read(&newest).unwrap();
-    bytes[40] ^= 1;
+    bytes[journal::PAGE + 40] ^= 1;
     fs::write(newest, bytes).unwrap();
     assert!(matches!(machine.try_open(MEMTABLE), Err(EngineError::Damaged(_))));
     assert!(matches!(machine.try_open(MEMTABLE), Err(EngineError::Damaged(_))));

@@ -1,0 +1,72 @@
+//! An engine for reading alone, above a table and a journal that it leaves as they are.
+
+use std::{fmt, fs::File, num::NonZeroU32, sync::Arc};
+
+use super::{
+    disk::{Directory, Disk},
+    journal,
+    merged_view::Memtables,
+    read_view::ReadView,
+    table::Table,
+};
+use crate::{BoxFuture, Engine, EngineError, Key, Place, Scan, Session, Value, blocking::blocking};
+
+/// A database that was opened for reading: it changes no byte on the disk. No session can begin.
+pub struct ReadOnlyEngine {
+    view: Arc<ReadView>,
+    bytes: u64,
+}
+
+impl ReadOnlyEngine {
+    /// Reads the journal in the directory of this name within `directory`, above `table`. What the
+    /// table does not have of it is kept in memory.
+    pub(crate) fn open(
+        table: Box<dyn Table>,
+        directory: File,
+        name: &'static str,
+    ) -> Result<ReadOnlyEngine, EngineError> {
+        let disk = Directory::within(directory, name);
+        let (mark, mut memtables) = (table.mark()?, Memtables::default());
+        journal::read(&disk, mark.as_ref(), |batch| memtables.open.apply(batch))?;
+        let bytes = table.bytes()? + disk.bytes().map_err(EngineError::Io)?;
+        Ok(ReadOnlyEngine { view: Arc::new(ReadView::new(table, memtables)), bytes })
+    }
+}
+
+impl Engine for ReadOnlyEngine {
+    fn places(&self) -> NonZeroU32 {
+        NonZeroU32::MIN
+    }
+
+    fn begin(&self, _: Place) -> BoxFuture<'_, Result<Box<dyn Session>, EngineError>> {
+        Box::pin(std::future::ready(Err(EngineError::ReadOnly)))
+    }
+
+    fn read(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<Vec<Option<Value>>, EngineError>> {
+        let view = Arc::clone(&self.view);
+        Box::pin(blocking(move || view.complete(&keys, view.lookup(&keys))))
+    }
+
+    fn scan(&self, scan: Scan) -> BoxFuture<'_, Result<Vec<(Key, Value)>, EngineError>> {
+        let view = Arc::clone(&self.view);
+        Box::pin(blocking(move || view.scan(&scan)))
+    }
+
+    fn sync(&self) -> BoxFuture<'_, Result<(), EngineError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn bytes(&self) -> BoxFuture<'_, Result<u64, EngineError>> {
+        Box::pin(std::future::ready(Ok(self.bytes)))
+    }
+
+    fn is_writable(&self) -> bool {
+        false
+    }
+}
+
+impl fmt::Debug for ReadOnlyEngine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReadOnlyEngine(…)")
+    }
+}
