@@ -257,6 +257,8 @@ pub(crate) fn unreadable(error: &EngineError) -> StoreError {
     match error {
         // A retry would not help.
         EngineError::Damaged(_) => StoreError::Damaged,
-        EngineError::InUse | EngineError::Io(_) | EngineError::Poisoned => StoreError::Unavailable,
+        EngineError::InUse | EngineError::Io(_) | EngineError::Poisoned | EngineError::ReadOnly => {
+            StoreError::Unavailable
+        }
     }
 }

@@ -121,9 +121,10 @@ impl Refusal {
         tracing::error!(%error, "stored data could not be read");
         match error {
             EngineError::Damaged(_) => Refusal::Store(StoreError::Damaged),
-            EngineError::InUse | EngineError::Io(_) | EngineError::Poisoned => {
-                Refusal::Store(StoreError::Unavailable)
-            }
+            EngineError::InUse
+            | EngineError::Io(_)
+            | EngineError::Poisoned
+            | EngineError::ReadOnly => Refusal::Store(StoreError::Unavailable),
         }
     }
 

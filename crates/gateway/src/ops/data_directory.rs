@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use profile_store::engine::{EmbeddedEngine, EmbeddedOptions, EngineError};
+use profile_store::engine::{EmbeddedEngine, EmbeddedOptions, EngineError, ReadOnlyEngine};
 
 /// Why a store that should exist could not be opened or read.
 #[derive(Debug, thiserror::Error)]
@@ -40,8 +40,21 @@ pub(crate) fn open_existing(
     directory: &Path,
     options: EmbeddedOptions,
 ) -> Result<EmbeddedEngine, DataDirectoryError> {
-    if !directory.join("db").is_file() {
-        return Err(DataDirectoryError::NoStore { path: directory.display().to_string() });
-    }
+    require_store(directory)?;
     Ok(EmbeddedEngine::open(directory, options)?)
+}
+
+/// Opens the store in `directory` for reading, and changes nothing in it.
+pub(crate) fn open_read_only(directory: &Path) -> Result<ReadOnlyEngine, DataDirectoryError> {
+    require_store(directory)?;
+    let EmbeddedOptions { cache_bytes, .. } = EmbeddedOptions::default();
+    Ok(EmbeddedEngine::open_read_only(directory, cache_bytes)?)
+}
+
+fn require_store(directory: &Path) -> Result<(), DataDirectoryError> {
+    if EmbeddedEngine::is_in(directory)? {
+        Ok(())
+    } else {
+        Err(DataDirectoryError::NoStore { path: directory.display().to_string() })
+    }
 }

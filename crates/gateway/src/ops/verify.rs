@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use profile_store::{Audit, engine::EmbeddedOptions};
+use profile_store::Audit;
 
-use super::data_directory::{DataDirectoryError, open_existing};
+use super::data_directory::{DataDirectoryError, open_read_only};
 
-/// Audits the store in `directory`. No other process may serve it meanwhile.
+/// Audits the store in `directory`, and changes nothing in it. No other process may serve it
+/// meanwhile.
 pub async fn verify(directory: &Path) -> Result<Audit, DataDirectoryError> {
-    let engine = open_existing(directory, EmbeddedOptions::default())?;
+    let engine = open_read_only(directory)?;
     Ok(profile_store::audit(&engine).await?)
 }

@@ -263,9 +263,9 @@ impl StorageBackend for FailingBackend {
 /// Puts, flushes and reads; ends with the first failure.
 fn use_table(backend: FailingBackend) -> Result<(), EngineError> {
     let measured = File::open("/dev/null").unwrap();
-    let table = RedbTable::open_on(backend, measured, 0)?;
+    let table = RedbTable::open_on(backend, measured, CACHE_BYTES)?;
     for settled in 0..3 {
-        let changes = (0..40_u8).map(|number| (vec![number], Some(vec![number; 3_000])));
+        let changes = (0..20_u8).map(|number| (vec![number], Some(vec![number; 3_000])));
         put(&table, &changes.collect())?;
         table.flush(&mark(settled))?;
         scan_all(&table)?;
@@ -275,18 +275,23 @@ fn use_table(backend: FailingBackend) -> Result<(), EngineError> {
 
 #[test]
 fn storage_that_fails_is_an_error_and_no_panic() {
+    let fail_after = |operations: usize, is_permanent| {
+        let memory = Arc::new(InMemoryBackend::new());
+        let left = Arc::new(AtomicUsize::new(operations));
+        let used = use_table(FailingBackend { memory, left: Arc::clone(&left), is_permanent });
+        (used, operations - left.load(Ordering::SeqCst).min(operations))
+    };
+    let (used, operations) = fail_after(usize::MAX / 2, false);
+    used.unwrap();
     for is_permanent in [false, true] {
-        let mut failed = 0;
-        for left in 0.. {
-            let memory = Arc::new(InMemoryBackend::new());
-            let left = Arc::new(AtomicUsize::new(left));
-            match use_table(FailingBackend { memory, left: Arc::clone(&left), is_permanent }) {
-                Ok(()) => break,
-                Err(EngineError::Io(_)) => failed += 1,
-                Err(error) => panic!("{error:?}"),
+        // The last few are those of closing the table.
+        let spread = (100..operations - 20).step_by(operations / 40);
+        for after in (0..100).chain(spread) {
+            match fail_after(after, is_permanent).0 {
+                Err(EngineError::Io(_)) => {}
+                used => panic!("{used:?} after {after}"),
             }
         }
-        assert!(50 < failed, "{failed}");
     }
 }
 

@@ -7,10 +7,10 @@ use profile_engine::{
     Order, Place, Scan, TableKind, Value, Write,
 };
 
-const PLACES: NonZeroU32 = NonZeroU32::new(4).unwrap();
+pub(crate) const PLACES: NonZeroU32 = NonZeroU32::new(4).unwrap();
 
 /// Small memtables, so that much is checkpointed.
-fn options() -> EmbeddedOptions {
+pub(crate) fn options() -> EmbeddedOptions {
     EmbeddedOptions {
         cache_bytes: 16 * 1_024 * 1_024,
         memtable_bytes: 64 * 1_024,
@@ -19,13 +19,13 @@ fn options() -> EmbeddedOptions {
     }
 }
 
-async fn commit(engine: &dyn Engine, place: Place, number: u64, writes: Vec<Write>) {
+pub(crate) async fn commit(engine: &dyn Engine, place: Place, number: u64, writes: Vec<Write>) {
     let session = engine.begin(place).await.unwrap();
     let batch = BatchId { writer: 1, number };
     session.commit(batch, writes, Durability::Flushed).await.unwrap();
 }
 
-fn batch(place: Place, number: u64) -> Vec<Write> {
+pub(crate) fn batch(place: Place, number: u64) -> Vec<Write> {
     let key = |name: String| format!("tenant {}\0{name}", place.number()).into_bytes();
     let value = Some(vec![u8::try_from(number % 251).unwrap(); 500]);
     vec![
@@ -35,7 +35,7 @@ fn batch(place: Place, number: u64) -> Vec<Write> {
     ]
 }
 
-async fn contents(engine: &dyn Engine) -> BTreeMap<Key, Value> {
+pub(crate) async fn contents(engine: &dyn Engine) -> BTreeMap<Key, Value> {
     let scan = Scan { prefix: Vec::new(), after: None, order: Order::Ascending, limit: usize::MAX };
     engine.scan(scan).await.unwrap().into_iter().collect()
 }

@@ -5,3 +5,6 @@
 mod embedded;
 #[cfg(test)]
 mod place;
+#[cfg(test)]
+#[cfg(not(feature = "model-check"))]
+mod read_only;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use profile_protocol::{CompanyId, IdentifierKind, ProfileId};
 
+use super::format::{FormatError, layout};
 use crate::{
     Identifier, Profile,
     engine::{Engine, EngineError, Key, Order, Scan, Value},
@@ -64,9 +65,11 @@ impl fmt::Display for Breach {
 /// - Each profile has exactly the index entries that belong to it.
 /// - No absorbed profile exists, and every merge has a record.
 /// - Every record can be decoded.
+/// - The data has a layout that this version can open.
 pub async fn audit(engine: &dyn Engine) -> Result<Audit, EngineError> {
     let mut checker =
         StoreChecker { engine, audit: Audit::default(), newest: None, promised: None };
+    checker.layout().await?;
     let mut scan = Scan {
         prefix: Vec::new(),
         after: None,
@@ -119,6 +122,18 @@ impl StoreChecker<'_> {
                 | ParsedKey::NoEmail(company, id)
                 | ParsedKey::Updated(company, _, id),
             ) => self.index_entry(&company, id, key, value).await?,
+        }
+        Ok(())
+    }
+
+    /// Checks that the data has a layout that this version can open.
+    async fn layout(&mut self) -> Result<(), EngineError> {
+        match layout(self.engine).await {
+            Ok(_) => {}
+            Err(FormatError::Engine(error)) => return Err(error),
+            Err(error @ (FormatError::NotAStore | FormatError::Unknown { .. })) => {
+                self.breach(None, None, error.to_string());
+            }
         }
         Ok(())
     }
