@@ -15,6 +15,9 @@ use crate::{
     limits,
 };
 
+/// The file of a table in redb.
+const TABLE: &str = "table.redb";
+
 /// The file with sled's log, which sled locks.
 pub(crate) const DATABASE: &str = "db";
 
@@ -95,8 +98,12 @@ pub(crate) fn remove(path: &Path) -> Result<(), HarnessError> {
 /// Waits until no process has the database in this directory open. sled unlocks it shortly after
 /// it was closed, when the last of its threads ends.
 pub(crate) fn await_unlocked(data: &Path) -> Result<(), HarnessError> {
+    [TABLE, DATABASE].iter().try_for_each(|name| await_unlocked_file(data, name))
+}
+
+fn await_unlocked_file(data: &Path, name: &str) -> Result<(), HarnessError> {
     // A database that does not exist yet is not locked.
-    let Ok(file) = File::open(data.join(DATABASE)) else { return Ok(()) };
+    let Ok(file) = File::open(data.join(name)) else { return Ok(()) };
     let began = clock::now();
     while file.try_lock().is_err() {
         if limits::PROCESS_TIMEOUT < began.elapsed() {

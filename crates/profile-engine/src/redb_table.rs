@@ -28,6 +28,9 @@ const MARK: &[u8] = b"mark";
 /// The name of the file.
 pub(crate) const FILE: &str = "table.redb";
 
+/// A key and its value, as redb has them in memory.
+type Entry<'a> = (AccessGuard<'a, &'static [u8]>, AccessGuard<'a, &'static [u8]>);
+
 type Snapshot = Arc<ReadOnlyTable<&'static [u8], &'static [u8]>>;
 
 /// One file, which is changed by whole transactions.
@@ -113,10 +116,7 @@ impl Table for RedbTable {
         let range = (start.as_ref().map(Vec::as_slice), end.as_ref().map(Vec::as_slice));
         let snapshot = self.snapshot();
         let entries = ReadableTable::range::<&[u8]>(&*snapshot, range).map_err(failed)?;
-        let owned = |entry: Result<
-            (AccessGuard<'_, &[u8]>, AccessGuard<'_, &[u8]>),
-            StorageError,
-        >| {
+        let owned = |entry: Result<Entry<'_>, StorageError>| {
             entry.map(|(key, value)| (key.value().to_vec(), value.value().to_vec())).map_err(failed)
         };
         match scan.order {
@@ -135,9 +135,12 @@ impl Table for RedbTable {
         for &(key, value) in changes {
             match value {
                 Some(value) => {
-                    drop(entries.insert(key.as_slice(), value.as_slice()).map_err(failed)?)
+                    entries.insert(key.as_slice(), value.as_slice()).map_err(failed)?;
                 }
-                None => drop(entries.remove(key.as_slice()).map_err(failed)?),
+
+                None => {
+                    entries.remove(key.as_slice()).map_err(failed)?;
+                }
             }
         }
         Ok(())
@@ -175,21 +178,39 @@ impl Table for RedbTable {
 }
 
 fn opening(error: DatabaseError) -> EngineError {
-    match error {
-        DatabaseError::DatabaseAlreadyOpen => EngineError::InUse,
-        error => failed(error),
+    if matches!(error, DatabaseError::DatabaseAlreadyOpen) {
+        EngineError::InUse
+    } else {
+        failed(error)
     }
 }
 
 fn failed(error: impl Into<redb::Error>) -> EngineError {
-    match error.into() {
-        redb::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => damaged(error),
-        // A part of the file is missing.
-        redb::Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => damaged(error),
-        redb::Error::Io(error) => EngineError::Io(error),
-        error @ redb::Error::Corrupted(_) => damaged(error),
-        error => EngineError::Io(io::Error::other(error)),
+    let error = error.into();
+    if is_damage(&error) {
+        return damaged(error);
     }
+    EngineError::Io(if let redb::Error::Io(error) = error {
+        error
+    } else {
+        io::Error::other(error)
+    })
+}
+
+/// Whether the file is not one that this version of redb has written.
+fn is_damage(error: &redb::Error) -> bool {
+    if let redb::Error::Io(error) = error {
+        // Another file, or one of which a part is missing.
+        return matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof);
+    }
+    matches!(
+        error,
+        redb::Error::Corrupted(_)
+            | redb::Error::UpgradeRequired(_)
+            | redb::Error::TableTypeMismatch { .. }
+            | redb::Error::TableIsMultimap(_)
+            | redb::Error::TypeDefinitionChanged { .. }
+    )
 }
 
 fn damaged(error: impl Display) -> EngineError {

@@ -35,6 +35,7 @@ macro_rules! engine_suite {
                 a_store_longer_than_a_page_is_audited_to_its_end
                 damage_to_one_profile_affects_no_other
                 data_of_another_program_or_layout_is_not_opened
+                a_layout_that_cannot_be_opened_is_reported_as_it_is_when_a_store_opens
             }
             $crate::engine_suite_area! {
                 decisions:

@@ -143,12 +143,12 @@ fn status_kib(process: &str, name: &str) -> u64 {
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
-/// Waits until no thread holds the store. After a process or a handle has ended, sled's own threads
-/// may hold it a little longer.
+/// Waits until no thread holds the store. After a process or a handle has ended, its threads may
+/// hold it a little longer.
 fn wait_until_released(home: &Home) {
-    let log = File::open(home.data_dir().join("db")).unwrap();
+    let table = File::open(home.data_dir().join("table.redb")).unwrap();
     let watch = Watch::start();
-    while log.try_lock().is_err() {
+    while table.try_lock().is_err() {
         assert!(watch.elapsed() < TEST_TIMEOUT, "the store is still locked");
         thread::sleep(Duration::from_millis(10));
     }

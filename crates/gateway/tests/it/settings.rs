@@ -133,7 +133,7 @@ fn development_is_for_this_machine_alone() {
 #[test]
 fn a_flag_wins_over_the_environment_and_that_over_the_file() {
     let home = Home::new();
-    let placed = |name: &str| home.directory().join(name).join("db").is_file();
+    let placed = |name: &str| home.directory().join(name).join("table.redb").is_file();
     let config = fs::read_to_string(home.config()).unwrap();
     fs::write(home.config(), format!("data_dir = \"by_file\"\n{config}")).unwrap();
     let command = || {

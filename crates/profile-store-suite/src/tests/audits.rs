@@ -346,3 +346,23 @@ pub fn data_of_another_program_or_layout_is_not_opened(engines: &Engines) {
         assert!(matches!(opened, Err(OpenError::Format(_))));
     }
 }
+
+pub fn a_layout_that_cannot_be_opened_is_reported_as_it_is_when_a_store_opens(engines: &Engines) {
+    let reported = |harness: &StoreHarness| {
+        let breaches = harness.audit().breaches;
+        breaches.iter().map(ToString::to_string).collect::<Vec<String>>()
+    };
+    for version in [4, 7, 99] {
+        let harness = sound(engines);
+        wait(harness.engine.apply(vec![write(b"\0format".to_vec(), &[version])])).unwrap();
+        let expected = format!("the data has layout {version}; this version reads layouts 5 to 6");
+        assert_eq!(reported(&harness), [expected.clone()]);
+        let engine: Arc<dyn Engine> = Arc::<GatedEngine>::clone(&harness.engine);
+        let opened = StoreHarness::open(engine, SimulatedIds::new(), StoreOptions::default());
+        let Err(OpenError::Format(error)) = opened else { panic!("layout {version} was opened") };
+        assert_eq!(error.to_string(), expected);
+    }
+    let harness = sound(engines);
+    wait(harness.engine.apply(vec![Write { key: b"\0format".to_vec(), value: None }])).unwrap();
+    assert_eq!(reported(&harness), ["the data is not that of a profile store"]);
+}
