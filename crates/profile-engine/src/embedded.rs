@@ -1,5 +1,6 @@
 //! The embedded engine: one directory of one process, which has a table and a journal.
 
+mod options;
 mod table_files;
 
 use std::{
@@ -8,65 +9,27 @@ use std::{
     io,
     num::NonZeroU32,
     path::Path,
-    thread,
 };
 
+use self::table_files::JOURNAL;
 use crate::{
     BoxFuture, Engine, EngineError, Key, Place, Scan, Session, Value,
     journaled::{Journaled, JournaledEngine, Pace, ReadOnlyEngine},
-    limits,
 };
 
-/// What keeps the data under the journal.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum TableKind {
-    /// One file that is changed only by whole transactions. It survives a loss of power.
-    Redb,
-    /// A log of many small changes. It does not survive every loss of power.
-    Sled,
-}
-
-/// How the embedded engine is set up.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct EmbeddedOptions {
-    /// The table of a new directory. A directory that has a table keeps it.
-    pub table: TableKind,
-    /// Memory that cached pages are meant to take, in bytes.
-    pub cache_bytes: u64,
-    /// Memory that changes take until they are checkpointed into the table, at most twice as much.
-    pub memtable_bytes: usize,
-    /// How many places there are, at most [`limits::MAX_PLACES`]. Nothing on disk depends on it.
-    pub places: NonZeroU32,
-}
-
-impl Default for EmbeddedOptions {
-    /// As many places as there are processors.
-    fn default() -> EmbeddedOptions {
-        let processors = thread::available_parallelism().ok();
-        let places = processors.and_then(|count| NonZeroU32::try_from(count).ok());
-        EmbeddedOptions {
-            table: TableKind::Redb,
-            cache_bytes: limits::CACHE_BYTES,
-            memtable_bytes: limits::MEMTABLE_BYTES,
-            places: places.unwrap_or(NonZeroU32::MIN),
-        }
-    }
-}
+pub use self::options::{EmbeddedOptions, TableKind};
 
 /// A table with a journal, in a directory of its own.
 pub struct EmbeddedEngine {
     engine: JournaledEngine,
 }
 
-/// The directory of the journal, beside the table's own files.
-const JOURNAL: &str = "journal";
-
 impl EmbeddedEngine {
-    /// Opens the database in `directory`, and creates it if it is missing. After a crash this reads
-    /// the journal. It blocks.
+    /// Opens the database in `directory`, and creates it if it is missing. After a crash this
+    /// reads the journal. It blocks.
     ///
-    /// The engine is closed when it and all its sessions are dropped. That waits for the current step
-    /// of the checkpoint.
+    /// The engine is closed when it and all its sessions are dropped. That waits for the current
+    /// step of the checkpoint.
     pub fn open(directory: &Path, options: EmbeddedOptions) -> Result<EmbeddedEngine, EngineError> {
         fs::create_dir_all(directory).map_err(EngineError::Io)?;
         let opened = File::open(directory).map_err(EngineError::Io)?;

@@ -3,15 +3,17 @@
 //!
 //! A commit appends its batch to the journal and applies it to the open memtable. It waits for a
 //! sync of the journal, and for nothing else. Readers see the memtables above the table. When the
-//! open memtable is large enough it is closed, and the checkpointer, a thread of its own, puts its
-//! changes into the table, in the order of their keys and each key once. Then it flushes the table,
-//! and drops the memtable and its file of the journal. After a crash the journal is read again. It
-//! takes precedence over the table, which may have any part of the same changes already.
+//! open memtable is large enough it is closed, and the checkpointer, a thread of its own, puts
+//! its changes into the table, in the order of their keys and each key once. Then it flushes the
+//! table, and drops the memtable and its file of the journal. After a crash the journal is read
+//! again. It takes precedence over the table, which may have any part of the same changes
+//! already.
 //!
 //! - `journal` has the format of the records, and reads them again; `disk` has its files.
 //! - `group_commit` makes many commits durable by one sync.
 //! - `memtable`, `range_chunk` and `merged_view` have what is not in the table yet.
-//! - `checkpoint` moves it into the table; `progress` keeps commits from getting far ahead of that.
+//! - `checkpoint` moves it into the table; `progress` keeps commits from getting far ahead of
+//!   that.
 //! - `failure` refuses all writes after the first that failed.
 //! - `session` is the asynchronous side: places, sessions and blocking threads.
 
@@ -55,7 +57,7 @@ use self::{
     read_view::ReadView,
 };
 use crate::{
-    Durability, EngineError, Write, limits,
+    Durability, EngineError, Order, Scan, Write, limits,
     sync::{
         Mutex, MutexGuard,
         thread::{self, JoinHandle},
@@ -90,7 +92,7 @@ struct Core {
     journal: Mutex<Journal>,
     store: StoreId,
     /// The newest generation that the table has.
-    settled: Mutex<u64>,
+    checkpointed: Mutex<u64>,
     group_commit: GroupCommit,
     progress: CheckpointProgress,
     health: Health,
@@ -112,7 +114,7 @@ impl Journaled {
         disk: Arc<dyn Disk>,
         pace: Pace,
     ) -> Result<Journaled, EngineError> {
-        let (mark, mut memtables) = (table.mark()?, Memtables::default());
+        let (mark, mut memtables) = (known_mark(&*table, &*disk)?, Memtables::default());
         let found = |batch| memtables.open.apply(batch);
         let journal = Journal::open(Arc::clone(&disk), mark.as_ref(), pace.journal_step(), found)?;
         let closed = Closed { generation: journal.generation() - 1, memtable: memtables.close() };
@@ -123,7 +125,7 @@ impl Journaled {
             disk,
             group_commit: GroupCommit::new(journal.file()),
             store: journal.store(),
-            settled: Mutex::new(mark.map_or(0, |mark| mark.settled)),
+            checkpointed: Mutex::new(mark.map_or(0, |mark| mark.checkpointed)),
             journal: Mutex::new(journal),
             progress: CheckpointProgress::new(closed.clone(), pace),
             health: Health::new(),
@@ -144,6 +146,19 @@ impl Journaled {
     }
 }
 
+/// What a table notes about its journal. A table that notes nothing is one without data, or it has
+/// the journal of a version before tables noted it, which left a file in each case.
+fn known_mark(table: &dyn Table, disk: &dyn Disk) -> Result<Option<Mark>, EngineError> {
+    let mark = table.mark()?;
+    if mark.is_none() && journal::generations(disk).map_err(EngineError::Io)?.is_empty() {
+        let (prefix, after, order) = (Vec::new(), None, Order::Ascending);
+        if !table.scan(&Scan { prefix, after, order, limit: 1 })?.is_empty() {
+            return Err(EngineError::Damaged("the journal is missing".to_owned()));
+        }
+    }
+    Ok(mark)
+}
+
 impl Drop for Journaled {
     /// Waits for the checkpointer, which ends early: what is not in the table is in the journal.
     fn drop(&mut self) {
@@ -162,21 +177,21 @@ impl Core {
         self.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn settled(&self) -> MutexGuard<'_, u64> {
-        self.settled.lock().unwrap_or_else(PoisonError::into_inner)
+    fn checkpointed(&self) -> MutexGuard<'_, u64> {
+        self.checkpointed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the table notes when it has all changes up to this generation.
-    fn mark(&self, settled: u64, closed: Option<JournalEnd>) -> Mark {
-        Mark { store: self.store, settled, closed }
+    fn mark(&self, checkpointed: u64, closed: Option<JournalEnd>) -> Mark {
+        Mark { store: self.store, checkpointed, closed }
     }
 
     /// Notes in the table where the journal ends, so that a later start knows whether all of it is
     /// there. Without that note the end of the journal may be one that was cut off by a crash.
     fn note_closed(&self) {
         let noted = self.sync().and_then(|()| {
-            let (settled, end) = (*self.settled(), self.journal().end());
-            self.view.table.flush(&self.mark(settled, Some(end)))
+            let (checkpointed, end) = (*self.checkpointed(), self.journal().end());
+            self.view.table.flush(&self.mark(checkpointed, Some(end)))
         });
         if let Err(error) = noted {
             self.poison(FailedStep::Close, &error);

@@ -5,17 +5,17 @@
 //!
 //! # Places and sessions
 //!
-//! The unit of work is one batch of one **place**. A place is a group of tenants, which the hash of
-//! a tenant's name selects ([`Place::of_tenant`]). The store begins a [`Session`] of a place, reads
-//! under it, and commits once. Sessions of the same place follow one another, in whatever process
-//! they were begun, so each reads what the one before committed. Sessions of different places run
-//! side by side. Reads of the [`Engine`] itself need no session and wait for none.
+//! The unit of work is one batch of one **place**. A place is a group of tenants, which the hash
+//! of a tenant's name selects ([`Place::of_tenant`]). The store begins a [`Session`] of a place,
+//! reads under it, and commits once. Sessions of the same place follow one another, in whatever
+//! process they were begun, so each reads what the one before committed. Sessions of different
+//! places run side by side. Reads of the [`Engine`] itself need no session and wait for none.
 //!
 //! # How to implement an engine
 //!
 //! [`MemoryEngine`] is the shortest one, and the model that others are compared with.
-//! [`EmbeddedEngine`] keeps its data in one directory of one process. An engine outside of this crate
-//! implements the same two traits, and promises this:
+//! [`EmbeddedEngine`] keeps its data in one directory of one process. An engine outside of this
+//! crate implements the same two traits, and promises this:
 //!
 //! - **Exclusive sessions.** [`Engine::begin`] returns when no other session of the place is open.
 //!   In one process a lock per place is enough. Where several processes share the data, take a lock

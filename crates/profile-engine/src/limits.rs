@@ -21,10 +21,10 @@ pub const CHANGE_OVERHEAD_BYTES: usize = 96;
 /// closed. A key that changes many times is in the file each time.
 pub const JOURNAL_FACTOR: usize = 2;
 
-/// A file of the journal grows by one part in this many of the memory of a memtable, in whole pages:
-/// by 4 MiB where a memtable takes 16. Its length is made durable before it is used, so that a file
-/// that was cut off is noticed. Growth takes a few syncs, and what a file has too much is small
-/// beside a memtable.
+/// A file of the journal grows by one part in this many of the memory of a memtable, in whole
+/// pages: by 4 MiB where a memtable takes 16. Its length is made durable before it is used, so
+/// that a file that was cut off is noticed. Growth takes a few syncs, and what a file has too
+/// much is small beside a memtable.
 pub const JOURNAL_STEP_DIVISOR: usize = 4;
 
 /// Seconds without checkpoint progress after which waiting commits fail. Flushing a megabyte takes

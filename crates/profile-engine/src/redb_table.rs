@@ -29,7 +29,7 @@ const MARK: &[u8] = b"mark";
 pub(crate) const FILE: &str = "table.redb";
 
 /// A key and its value, as redb has them in memory.
-type Entry<'a> = (AccessGuard<'a, &'static [u8]>, AccessGuard<'a, &'static [u8]>);
+type BorrowedEntry<'a> = (AccessGuard<'a, &'static [u8]>, AccessGuard<'a, &'static [u8]>);
 
 type Snapshot = Arc<ReadOnlyTable<&'static [u8], &'static [u8]>>;
 
@@ -116,7 +116,7 @@ impl Table for RedbTable {
         let range = (start.as_ref().map(Vec::as_slice), end.as_ref().map(Vec::as_slice));
         let snapshot = self.snapshot();
         let entries = ReadableTable::range::<&[u8]>(&*snapshot, range).map_err(failed)?;
-        let owned = |entry: Result<Entry<'_>, StorageError>| {
+        let owned = |entry: Result<BorrowedEntry<'_>, StorageError>| {
             entry.map(|(key, value)| (key.value().to_vec(), value.value().to_vec())).map_err(failed)
         };
         match scan.order {

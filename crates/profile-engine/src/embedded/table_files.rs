@@ -11,7 +11,7 @@ use rustix::{
     io::Errno,
 };
 
-use super::{EmbeddedOptions, JOURNAL, TableKind};
+use super::options::{EmbeddedOptions, TableKind};
 use crate::{
     EngineError,
     journaled::{Table, has_journal},
@@ -19,8 +19,11 @@ use crate::{
     sled_table::{self, SledTable},
 };
 
-/// The name of a table in redb while it is created. A process that ends meanwhile leaves a file that
-/// is no table yet, and the next one begins again.
+/// The directory of the journal, beside the table's own files.
+pub(super) const JOURNAL: &str = "journal";
+
+/// The name of a table in redb while it is created. A process that ends meanwhile leaves a file
+/// that is no table yet, and the next one begins again.
 const UNFINISHED: &str = "table.new";
 
 /// Whether a directory holds a table, or the journal of one.

@@ -36,7 +36,7 @@ impl Core {
             }
         }
         self.view.table.flush(&self.mark(*generation, None))?;
-        *self.settled() = *generation;
+        *self.checkpointed() = *generation;
         journal::retire(&*self.disk, *generation).map_err(EngineError::Io)?;
         let dropped = self.view.memtables_mut().closed.take();
         self.progress.finish();

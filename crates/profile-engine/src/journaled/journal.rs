@@ -6,10 +6,10 @@
 //! changes are in the table, a later generation overwrites its file, because a sync is much faster
 //! where a file does not grow: the file system has no metadata to write.
 //!
-//! The table knows which generation it has settled, so the journal must have the next one. Each
-//! generation ends with a record that is written when the file of the next one is durable. Each
-//! file says in its header how long it is. So a file that is missing, cut off or exchanged is
-//! noticed. Only the end of the newest file may be torn.
+//! The table knows which generation it has checkpointed, so the journal must have the next one.
+//! Each generation ends with a record that is written when the file of the next one is durable.
+//! Each file says in its header how long it is. So a file that is missing, cut off or exchanged
+//! is noticed. Only the end of the newest file may be torn.
 
 mod files;
 mod header;
@@ -69,8 +69,8 @@ pub(super) fn read(
 }
 
 impl Journal {
-    /// Opens the journal of a table with this mark, passes its batches to `found`, oldest first, and
-    /// begins a new generation. Files grow by `step` bytes, which are whole pages.
+    /// Opens the journal of a table with this mark, passes its batches to `found`, oldest first,
+    /// and begins a new generation. Files grow by `step` bytes, which are whole pages.
     pub(super) fn open(
         disk: Arc<dyn Disk>,
         mark: Option<&Mark>,
@@ -89,10 +89,10 @@ impl Journal {
         files: &[RecoveredFile],
     ) -> io::Result<Journal> {
         files.iter().try_for_each(|file| write_again(&*disk, file))?;
-        let settled = mark.map_or(0, |mark| mark.settled);
+        let checkpointed = mark.map_or(0, |mark| mark.checkpointed);
         let store = mark.map_or_else(StoreId::random, |mark| mark.store);
         let last = files.last();
-        let generation = last.map_or(settled, |last| last.generation) + 1;
+        let generation = last.map_or(checkpointed, |last| last.generation) + 1;
         let (file, header) = begin(&*disk, store, generation, step)?;
         for file in files.iter().filter(|file| file.has_header && !file.has_ended) {
             end_generation(&*disk, file)?;

@@ -33,7 +33,7 @@ impl fmt::Debug for StoreId {
 pub(crate) struct Mark {
     pub(crate) store: StoreId,
     /// The newest generation of which all changes are in the table. The journal has the next.
-    pub(crate) settled: u64,
+    pub(crate) checkpointed: u64,
     /// Where the journal ended when the store was last closed.
     pub(crate) closed: Option<JournalEnd>,
 }
@@ -54,7 +54,7 @@ impl Mark {
         let (generation, records) = self.closed.map_or((0, 0), |end| (end.generation, end.records));
         let mut bytes = vec![VERSION];
         bytes.extend_from_slice(&self.store.to_bytes());
-        bytes.extend_from_slice(&self.settled.to_be_bytes());
+        bytes.extend_from_slice(&self.checkpointed.to_be_bytes());
         bytes.extend_from_slice(&generation.to_be_bytes());
         bytes.extend_from_slice(&records.to_be_bytes());
         bytes
@@ -64,12 +64,13 @@ impl Mark {
     pub(crate) fn decode(bytes: &[u8]) -> Option<Mark> {
         let (&[VERSION], rest) = bytes.split_first_chunk()? else { return None };
         let (store, rest) = rest.split_first_chunk()?;
-        let (settled, rest) = rest.split_first_chunk()?;
+        let (checkpointed, rest) = rest.split_first_chunk()?;
         let (generation, rest) = rest.split_first_chunk()?;
         let records = u32::from_be_bytes(rest.try_into().ok()?);
         let generation = u64::from_be_bytes(*generation);
         let closed = (generation != 0).then_some(JournalEnd { generation, records });
-        let (store, settled) = (StoreId::from_bytes(*store), u64::from_be_bytes(*settled));
-        Some(Mark { store, settled, closed })
+        let (store, checkpointed) =
+            (StoreId::from_bytes(*store), u64::from_be_bytes(*checkpointed));
+        Some(Mark { store, checkpointed, closed })
     }
 }

@@ -4,7 +4,7 @@ use std::{fmt, fs::File, num::NonZeroU32, sync::Arc};
 
 use super::{
     disk::{Directory, Disk},
-    journal,
+    journal, known_mark,
     merged_view::Memtables,
     read_view::ReadView,
     table::Table,
@@ -26,7 +26,7 @@ impl ReadOnlyEngine {
         name: &'static str,
     ) -> Result<ReadOnlyEngine, EngineError> {
         let disk = Directory::within(directory, name);
-        let (mark, mut memtables) = (table.mark()?, Memtables::default());
+        let (mark, mut memtables) = (known_mark(&*table, &disk)?, Memtables::default());
         journal::read(&disk, mark.as_ref(), |batch| memtables.open.apply(batch))?;
         let bytes = table.bytes()? + disk.bytes().map_err(EngineError::Io)?;
         Ok(ReadOnlyEngine { view: Arc::new(ReadView::new(table, memtables)), bytes })

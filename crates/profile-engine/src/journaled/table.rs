@@ -6,8 +6,8 @@ use crate::{EngineError, Key, Scan, Value};
 /// A key and its new value, or `None` to remove the key.
 pub(crate) type Change<'a> = (&'a Key, Option<&'a Value>);
 
-/// Keys and values that are changed a chunk at a time. A change that was not flushed may be lost in
-/// a crash or not, each change on its own, but never half of a change.
+/// Keys and values that are changed a chunk at a time. A change that was not flushed may be lost
+/// in a crash or not, each change on its own, but never half of a change.
 pub(crate) trait Table: Send + Sync + 'static {
     /// The value of a key. Changes may be found before they are flushed.
     fn get(&self, key: &[u8]) -> Result<Option<Value>, EngineError>;
@@ -18,8 +18,8 @@ pub(crate) trait Table: Send + Sync + 'static {
     /// Puts some changes into the table. Their keys are in order.
     fn put(&self, changes: &[Change<'_>]) -> Result<(), EngineError>;
 
-    /// Notes `mark`. Returns once it survives a crash, and with it every change made before. Readers
-    /// find all of them by then.
+    /// Notes `mark`. Returns once it survives a crash, and with it every change made before.
+    /// Readers find all of them by then.
     fn flush(&self, mark: &Mark) -> Result<(), EngineError>;
 
     /// The mark that was noted last.

@@ -30,7 +30,7 @@ use tempfile::TempDir;
 use self::log::logged;
 use self::simulated_table::{HOLD_LIMIT, How, SimulatedTable, TableFault, apply_change, expected};
 use super::*;
-use crate::{BoxFuture, Key, Order, Scan, Value};
+use crate::{BoxFuture, Key, Value};
 
 /// The directory of the journal.
 const JOURNAL: &str = "journal";
@@ -45,14 +45,16 @@ struct Machine {
 
 impl Machine {
     fn new() -> Machine {
-        Machine::with(&Contents::new())
+        Machine { directory: tempfile::tempdir().unwrap(), table: SimulatedTable::default() }
     }
 
+    /// A machine with a store that has these contents in its table.
     fn with(contents: &Contents) -> Machine {
-        Machine {
-            directory: tempfile::tempdir().unwrap(),
-            table: SimulatedTable::from_contents(contents),
-        }
+        let machine = Machine::new();
+        machine.crash(machine.open_checkpointed(MEMTABLE));
+        machine.table.state().live = contents.clone();
+        machine.table.state().kept = contents.clone();
+        machine
     }
 
     fn try_open(&self, memtable_bytes: usize) -> Result<Journaled, EngineError> {

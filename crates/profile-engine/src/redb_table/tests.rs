@@ -19,7 +19,7 @@ use crate::journaled::{JournalEnd, StoreId};
 
 const CACHE_BYTES: u64 = 1_024 * 1_024;
 
-type Contents = BTreeMap<Key, Value>;
+type TableContents = BTreeMap<Key, Value>;
 type Changes = BTreeMap<Key, Option<Value>>;
 
 /// A directory for one table. A copy of the table stands for what a killed process leaves.
@@ -59,9 +59,9 @@ fn open(path: &Path) -> Result<RedbTable, EngineError> {
     RedbTable::open(file, CACHE_BYTES)
 }
 
-fn mark(settled: u64) -> Mark {
-    let closed = settled.is_multiple_of(2).then_some(JournalEnd { generation: 9, records: 7 });
-    Mark { store: StoreId::from_bytes([7; 16]), settled, closed }
+fn mark(checkpointed: u64) -> Mark {
+    let closed = checkpointed.is_multiple_of(2).then_some(JournalEnd { generation: 9, records: 7 });
+    Mark { store: StoreId::from_bytes([7; 16]), checkpointed, closed }
 }
 
 fn put(table: &RedbTable, changes: &Changes) -> Result<(), EngineError> {
@@ -70,7 +70,7 @@ fn put(table: &RedbTable, changes: &Changes) -> Result<(), EngineError> {
     table.put(&changes)
 }
 
-fn scan_all(table: &RedbTable) -> Result<Contents, EngineError> {
+fn scan_all(table: &RedbTable) -> Result<TableContents, EngineError> {
     let (prefix, after, order) = (Vec::new(), None, Order::Ascending);
     let scan = Scan { prefix, after, order, limit: usize::MAX };
     Ok(table.scan(&scan)?.into_iter().collect())
@@ -113,7 +113,7 @@ fn steps() -> impl Strategy<Value = TableStep> {
 }
 
 /// What a scan of these contents returns.
-fn expected(contents: &Contents, scan: &Scan) -> Vec<(Key, Value)> {
+fn expected(contents: &TableContents, scan: &Scan) -> Vec<(Key, Value)> {
     let mut found: Vec<(Key, Value)> = contents.clone().into_iter().collect();
     if scan.order == Order::Descending {
         found.reverse();
@@ -136,7 +136,7 @@ proptest! {
     fn it_has_what_was_flushed_with_its_mark_and_nothing_else(steps in vec(steps(), 0..30)) {
         let mut directory = TableDirectory::new();
         let mut table = Some(directory.create());
-        let (mut flushed, mut pending) = (Contents::new(), Changes::new());
+        let (mut flushed, mut pending) = (TableContents::new(), Changes::new());
         let (mut flushes, mut noted) = (0, None);
         for step in steps {
             let open = table.as_ref().unwrap();
@@ -201,7 +201,7 @@ fn a_reader_keeps_its_view_while_changes_are_flushed() {
     put(&table, &(0..100).map(|number| (vec![number], None)).collect()).unwrap();
     table.flush(&mark(2)).unwrap();
     assert_eq!(snapshot.len().unwrap(), 100);
-    assert_eq!(scan_all(&table).unwrap(), Contents::new());
+    assert_eq!(scan_all(&table).unwrap(), TableContents::new());
 }
 
 #[test]
@@ -264,10 +264,10 @@ impl StorageBackend for FailingBackend {
 fn use_table(backend: FailingBackend) -> Result<(), EngineError> {
     let measured = File::open("/dev/null").unwrap();
     let table = RedbTable::open_on(backend, measured, CACHE_BYTES)?;
-    for settled in 0..3 {
+    for checkpointed in 0..3 {
         let changes = (0..20_u8).map(|number| (vec![number], Some(vec![number; 3_000])));
         put(&table, &changes.collect())?;
-        table.flush(&mark(settled))?;
+        table.flush(&mark(checkpointed))?;
         scan_all(&table)?;
     }
     Ok(())

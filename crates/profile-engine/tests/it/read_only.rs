@@ -19,7 +19,7 @@ const CACHE_BYTES: u64 = 16 * 1_024 * 1_024;
 /// A memtable that is not checkpointed in these tests.
 const LARGE_MEMTABLE: usize = 64 * 1_024 * 1_024;
 
-type Contents = BTreeMap<Key, Value>;
+type DatabaseContents = BTreeMap<Key, Value>;
 
 /// The content of each file, and when it was changed last.
 type Files = BTreeMap<PathBuf, (Vec<u8>, SystemTime)>;
@@ -63,7 +63,7 @@ fn set_modes(directory: &Path, of_directories: u32, of_files: u32) {
     }
 }
 
-async fn fill(engine: &EmbeddedEngine) -> Contents {
+async fn fill(engine: &EmbeddedEngine) -> DatabaseContents {
     for place in Place::all(PLACES) {
         for number in 0..60 {
             commit(engine, place, number, batch(place, number)).await;
@@ -73,7 +73,10 @@ async fn fill(engine: &EmbeddedEngine) -> Contents {
 }
 
 /// A database with its contents, closed, or left by a process that was killed.
-async fn database(options: EmbeddedOptions, is_killed: bool) -> (tempfile::TempDir, Contents) {
+async fn database(
+    options: EmbeddedOptions,
+    is_killed: bool,
+) -> (tempfile::TempDir, DatabaseContents) {
     let [live, left] = [(); 2].map(|()| tempfile::tempdir().unwrap());
     let engine = EmbeddedEngine::open(live.path(), options).unwrap();
     let contents = fill(&engine).await;
@@ -87,7 +90,7 @@ async fn database(options: EmbeddedOptions, is_killed: bool) -> (tempfile::TempD
 }
 
 /// Databases of each kind, with all of their contents in the journal or most of them in the table.
-async fn databases() -> Vec<(tempfile::TempDir, Contents)> {
+async fn databases() -> Vec<(tempfile::TempDir, DatabaseContents)> {
     let mut databases = Vec::new();
     for table in [TableKind::Redb, TableKind::Sled] {
         let large = EmbeddedOptions { table, memtable_bytes: LARGE_MEMTABLE, ..options() };

@@ -13,7 +13,7 @@ use std::{
 
 use self::{
     recording::Recording,
-    simulation::{DiskModel, SimulatedDisk, image_directory},
+    simulation::{DiskModel, ReplayedDisk, image_directory},
 };
 use super::{
     Form, HostileRandom, UNLIMITED,
@@ -68,7 +68,7 @@ fn fault(image: &Path, acknowledged: &[Sent]) -> Option<String> {
 fn moments(recording: &Recording, count: usize, random: &mut HostileRandom) -> Vec<usize> {
     let calls = recording.calls();
     let syncs: Vec<usize> = (0..calls.len())
-        .filter(|at| matches!(calls[*at], recording::Call::SyncBegin { .. }))
+        .filter(|at| matches!(calls[*at], recording::RecordedCall::SyncBegin { .. }))
         .collect();
     let mut moments: Vec<usize> = (0..count)
         .map(|number| match number % 2 {
@@ -88,7 +88,7 @@ fn survives_a_loss_of_power(model: DiskModel) {
     let record = home.directory().join("recording");
     let Some(sent) = recorded_life(&home, &record, &mut random) else { return };
     let recording = Recording::read(&record);
-    let mut disk = SimulatedDisk::new(&recording, model);
+    let mut disk = ReplayedDisk::new(&recording, model);
     let mut faults = Vec::new();
     let moments = moments(&recording, form.pick(30, 500), &mut random);
     for (number, moment) in moments.iter().enumerate() {

@@ -1,5 +1,5 @@
-//! A library between a process and its disk and clock: `tests/disk/disk.c`, compiled once and loaded
-//! before the C library.
+//! A library between a process and its disk and clock: `tests/disk/disk.c`, compiled once and
+//! loaded before the C library.
 
 use std::{
     fs::{self, File, OpenOptions},

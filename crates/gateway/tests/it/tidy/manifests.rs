@@ -65,20 +65,27 @@ fn the_protocol_crate_needs_neither_a_system_nor_a_runtime() {
 
 #[test]
 fn only_the_embedded_engine_names_its_database() {
-    let engine = Path::new("crates/profile-engine/src/sled.rs");
-    // `self::sled::` is the module itself.
-    let named = |path: &Path, text: &str| {
-        let within = path.strip_prefix(root()).unwrap();
-        let product = within.starts_with("crates") && within.iter().any(|part| part == "src");
-        product && within != engine && text.replace("self::sled::", "").contains("sled::")
-    };
-    let found = sources().into_iter().filter(|(path, text)| named(path, text));
-    assert_none(&found.map(|(path, _)| path.display().to_string()).collect::<Vec<_>>());
-    let depends = |crate_name: &str| {
-        dependencies(&format!("crates/{crate_name}/Cargo.toml")).iter().any(|name| name == "sled")
-    };
-    let others = ["gateway", "profile-protocol", "profile-store", "profile-store-suite"];
-    assert!(depends("profile-engine") && !others.into_iter().any(depends));
+    let databases: [(&str, &[&str]); 2] = [
+        ("redb", &["redb_table.rs", "redb_table/tests.rs", "scratch_backend.rs"]),
+        ("sled", &["sled_table.rs"]),
+    ];
+    for (database, files) in databases {
+        let engine = root().join("crates/profile-engine/src");
+        let named = |path: &Path, text: &str| {
+            let within = path.strip_prefix(root()).unwrap();
+            let product = within.starts_with("crates") && within.iter().any(|part| part == "src");
+            let may = files.iter().any(|file| path == engine.join(file));
+            product && !may && text.contains(&format!("{database}::"))
+        };
+        let found = sources().into_iter().filter(|(path, text)| named(path, text));
+        assert_none(&found.map(|(path, _)| path.display().to_string()).collect::<Vec<_>>());
+        let depends = |crate_name: &str| {
+            let dependencies = dependencies(&format!("crates/{crate_name}/Cargo.toml"));
+            dependencies.iter().any(|name| name == database)
+        };
+        let others = ["gateway", "profile-protocol", "profile-store", "profile-store-suite"];
+        assert!(depends("profile-engine") && !others.into_iter().any(depends));
+    }
 }
 
 /// The manifests of all crates of this repository.

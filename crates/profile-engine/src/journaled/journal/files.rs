@@ -19,7 +19,7 @@ pub(super) fn file_name(generation: u64) -> String {
 }
 
 /// The generations that have files, oldest first.
-pub(in crate::journaled) fn generations(disk: &dyn Disk) -> io::Result<Vec<u64>> {
+pub(crate) fn generations(disk: &dyn Disk) -> io::Result<Vec<u64>> {
     let names = disk.names()?;
     let stems = names.iter().filter_map(|name| name.strip_suffix(EXTENSION)?.strip_suffix('.'));
     let mut found: Vec<u64> = stems.filter_map(|stem| stem.parse().ok()).collect();
@@ -52,7 +52,7 @@ pub(super) fn begin(
 
 /// Removes the files up to that of this generation, oldest first: a newer file must not be missing
 /// while an older one exists. The last is kept, to be overwritten.
-pub(in crate::journaled) fn retire(disk: &dyn Disk, generation: u64) -> io::Result<()> {
+pub(crate) fn retire(disk: &dyn Disk, generation: u64) -> io::Result<()> {
     for old in generations(disk)?.into_iter().filter(|of| *of <= generation) {
         disk.rename(&file_name(old), SPARE)?;
         disk.sync_names()?;

@@ -7,7 +7,7 @@
 use crate::journaled::mark::StoreId;
 
 /// Bytes of the first page. Records follow.
-pub(in crate::journaled) const PAGE: usize = 4_096;
+pub(crate) const PAGE: usize = 4_096;
 
 /// Bytes from the first slot to the second.
 const SLOT: usize = PAGE / 2;

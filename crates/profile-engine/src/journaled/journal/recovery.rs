@@ -24,7 +24,8 @@ pub(super) struct RecoveredFile {
     pub(super) records: u32,
     /// The bytes of the file up to the end of its last batch.
     pub(super) kept: Vec<u8>,
-    /// The file has a header: it was not written by a version of this engine before there were any.
+    /// The file has a header: it was not written by a version of this engine before there were
+    /// any.
     pub(super) has_header: bool,
     /// It says that the next generation has begun.
     pub(super) has_ended: bool,
@@ -51,7 +52,7 @@ pub(super) fn recover(
     let files = match mark {
         // What is in the table already is left from a checkpoint that was cut off.
         Some(mark) => {
-            present.retain(|generation| mark.settled < *generation);
+            present.retain(|generation| mark.checkpointed < *generation);
             read_marked(disk, mark, &present, found)?
         }
         None => read_unmarked(disk, &present, found)?,
@@ -72,7 +73,7 @@ fn log_torn_tail(file: &RecoveredFile) {
     }
 }
 
-/// Reads the generations after the one that the table has settled.
+/// Reads the generations after the one that the table has checkpointed.
 fn read_marked(
     disk: &dyn Disk,
     mark: &Mark,
@@ -80,8 +81,8 @@ fn read_marked(
     found: &mut impl FnMut(Vec<Write>),
 ) -> Result<Vec<RecoveredFile>, EngineError> {
     let mut files: Vec<RecoveredFile> = Vec::new();
-    let last = present.last().copied().unwrap_or(mark.settled + 1);
-    for generation in mark.settled + 1..=last {
+    let last = present.last().copied().unwrap_or(mark.checkpointed + 1);
+    for generation in mark.checkpointed + 1..=last {
         if !present.contains(&generation) {
             return Err(damaged(generation, "is missing"));
         }
@@ -108,7 +109,7 @@ fn read_marked(
 /// A generation that was there, although this one is the last to be found.
 fn missing_after(last: Option<&RecoveredFile>, mark: &Mark) -> Option<u64> {
     let ended = last.filter(|last| last.has_ended).map(|last| last.generation + 1);
-    let found = last.map_or(mark.settled, |last| last.generation);
+    let found = last.map_or(mark.checkpointed, |last| last.generation);
     let closed = mark.closed.map(|end| end.generation).filter(|closed| found < *closed);
     ended.or(closed)
 }
@@ -239,8 +240,8 @@ fn damaged_record(generation: u64, number: u32) -> EngineError {
     damaged(generation, &format!("has lost record {number}, which was on disk"))
 }
 
-/// Writes the batches of a file once more: the bytes that were read may be in memory alone, because
-/// after a failed sync the system considers them written.
+/// Writes the batches of a file once more: the bytes that were read may be in memory alone,
+/// because after a failed sync the system considers them written.
 pub(super) fn write_again(disk: &dyn Disk, file: &RecoveredFile) -> io::Result<()> {
     let open = disk.open(&file_name(file.generation))?;
     open.write_all_at(&file.kept, 0)?;

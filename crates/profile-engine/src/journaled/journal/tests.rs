@@ -1,5 +1,7 @@
 //! Journals that were cut, torn, changed and forged.
 
+mod wrong_files;
+
 use std::{
     fs::{self, File, OpenOptions},
     path::PathBuf,
@@ -103,14 +105,14 @@ impl TestJournal {
     /// Opens it as an engine does, whose table notes the journal.
     fn open(&mut self) -> (Journal, Vec<Vec<Write>>) {
         let (journal, batches) = self.try_open().unwrap();
-        let new = Mark { store: journal.store(), settled: 0, closed: None };
+        let new = Mark { store: journal.store(), checkpointed: 0, closed: None };
         self.mark.get_or_insert(new);
         (journal, batches)
     }
 
     /// Notes that the table has all changes up to a generation, and retires their files.
-    fn settle(&mut self, generation: u64) {
-        self.mark.as_mut().unwrap().settled = generation;
+    fn checkpoint(&mut self, generation: u64) {
+        self.mark.as_mut().unwrap().checkpointed = generation;
         retire(&*self.disk(), generation).unwrap();
     }
 
@@ -395,7 +397,7 @@ fn records_that_were_overwritten_in_part_are_ignored() {
     let (mut open, _) = journal.open();
     (0..5).for_each(|number| append(&mut open, &numbered(number)).unwrap());
     begin_next(&mut open);
-    journal.settle(1);
+    journal.checkpoint(1);
     append(&mut open, &numbered(5)).unwrap();
     begin_next(&mut open);
     (6..8).for_each(|number| append(&mut open, &numbered(number)).unwrap());
@@ -456,7 +458,7 @@ fn recovered_records_are_on_disk_before_anything_else_is_written() {
     // The process before ended before its sync, while the system went on.
     let disk = SimulatedDisk::new();
     let mut open = Journal::open(Arc::new(disk.clone()), None, STEP, drop).unwrap();
-    let mark = Mark { store: open.store(), settled: 0, closed: None };
+    let mark = Mark { store: open.store(), checkpointed: 0, closed: None };
     append(&mut open, &numbered(0)).unwrap();
     drop(open);
     let count = |disk: SimulatedDisk| {
@@ -508,130 +510,6 @@ fn a_generation_that_ends_in_a_torn_record_is_followed_by_the_next() {
     assert_eq!(journal.open().1, batches(0..4));
 }
 
-/// A journal of four generations, of which the table has the first. The last has been synced.
-fn four_generations() -> TestJournal {
-    let mut journal = TestJournal::new();
-    let (mut open, _) = journal.open();
-    for number in 0..8 {
-        append(&mut open, &numbered(number)).unwrap();
-        if number % 2 == 1 && number < 7 {
-            begin_next(&mut open);
-        }
-    }
-    sync(&mut open).unwrap();
-    journal.settle(1);
-    assert_eq!(generations(&*journal.disk()).unwrap(), [2, 3, 4]);
-    journal
-}
-
-#[test]
-fn a_file_that_is_missing_or_cut_off_anywhere_is_damage() {
-    for generation in 2..=4 {
-        let journal = four_generations();
-        let whole = fs::read(journal.file(generation)).unwrap();
-        fs::remove_file(journal.file(generation)).unwrap();
-        journal.is_refused_because_of(generation);
-        let lengths = [0, 1, 47, 48, PAGE - 1, PAGE, PAGE + 10, PAGE + 200, whole.len() - 1];
-        for length in lengths {
-            fs::write(journal.file(generation), &whole[..length]).unwrap();
-            journal.is_refused_because_of(generation);
-        }
-        fs::write(journal.file(generation), &whole).unwrap();
-        assert_eq!(journal.try_open().unwrap().1, batches(2..8));
-    }
-}
-
-#[test]
-fn a_journal_that_is_missing_is_damage() {
-    let journal = four_generations();
-    fs::remove_dir_all(journal.path("")).unwrap();
-    journal.is_refused_because_of(2);
-}
-
-#[test]
-fn a_journal_whose_table_is_missing_is_damage() {
-    let mut journal = four_generations();
-    journal.mark = None;
-    journal.is_refused_because_of(2);
-}
-
-#[test]
-fn a_file_in_the_place_of_another_is_damage() {
-    let (journal, other) = (four_generations(), four_generations());
-    for generation in 2..=4 {
-        let own = fs::read(journal.file(generation)).unwrap();
-        fs::copy(other.file(generation), journal.file(generation)).unwrap();
-        journal.is_refused_because_of(generation);
-        let neighbour = if generation == 2 { 3 } else { generation - 1 };
-        fs::copy(journal.file(neighbour), journal.file(generation)).unwrap();
-        journal.is_refused_because_of(generation);
-        fs::write(journal.file(generation), own).unwrap();
-    }
-    assert_eq!(journal.try_open().unwrap().1, batches(2..8));
-}
-
-#[test]
-fn an_older_copy_of_a_file_is_damage() {
-    let mut journal = TestJournal::new();
-    let (mut open, _) = journal.open();
-    append(&mut open, &numbered(0)).unwrap();
-    sync(&mut open).unwrap();
-    let older = fs::read(journal.file(1)).unwrap();
-    append(&mut open, &numbered(1)).unwrap();
-    sync(&mut open).unwrap();
-    let closed = journal.mark.as_mut().unwrap();
-    closed.closed = Some(open.end());
-    drop(open);
-    let newer = fs::read(journal.file(1)).unwrap();
-    fs::write(journal.file(1), &older).unwrap();
-    journal.is_refused_because_of(1);
-    fs::write(journal.file(1), &newer).unwrap();
-    let (mut open, _) = journal.open();
-    append(&mut open, &numbered(2)).unwrap();
-    drop(open);
-    // Its end is missing as well.
-    fs::write(journal.file(1), &newer).unwrap();
-    journal.is_refused_because_of(1);
-}
-
-#[test]
-fn an_older_copy_of_a_file_in_the_place_of_it_and_its_successor_is_damage() {
-    let mut journal = TestJournal::new();
-    let (mut open, _) = journal.open();
-    append(&mut open, &numbered(0)).unwrap();
-    sync(&mut open).unwrap();
-    let older = fs::read(journal.file(1)).unwrap();
-    begin_next(&mut open);
-    append(&mut open, &numbered(1)).unwrap();
-    journal.mark.as_mut().unwrap().closed = Some(open.end());
-    drop(open);
-    fs::write(journal.file(1), older).unwrap();
-    let newer = fs::read(journal.file(2)).unwrap();
-    fs::remove_file(journal.file(2)).unwrap();
-    journal.is_refused_because_of(2);
-    fs::write(journal.file(2), &newer[..PAGE]).unwrap();
-    journal.is_refused_because_of(2);
-}
-
-#[test]
-fn a_generation_whose_beginning_was_cut_off_has_not_begun() {
-    let mut journal = TestJournal::new();
-    let (mut open, _) = journal.open();
-    append(&mut open, &numbered(0)).unwrap();
-    drop(open);
-    for left in [&b""[..], &[0; 100], &fs::read(journal.file(1)).unwrap()] {
-        fs::write(journal.file(2), left).unwrap();
-        let (open, recovered) = journal.try_open().unwrap();
-        assert_eq!((recovered, open.generation()), (batches(0..1), 2));
-        drop(open);
-        // As it was before the second generation began.
-        let mut first = fs::read(journal.file(1)).unwrap();
-        let end = PAGE + record(1, 0, 0, &numbered(0)).len();
-        first[end..].fill(0);
-        fs::write(journal.file(1), first).unwrap();
-    }
-}
-
 #[test]
 fn a_file_grows_in_steps_and_survives_a_torn_header() {
     let mut journal = TestJournal::new();
@@ -668,7 +546,7 @@ fn a_journal_without_headers_is_read_and_continued_with_headers() {
     // Cut off before the table knew of it.
     let (mut open, recovered) = journal.try_open().unwrap();
     assert_eq!((recovered, open.generation()), (batches(0..3), 7));
-    journal.mark = Some(Mark { store: open.store(), settled: 6, closed: None });
+    journal.mark = Some(Mark { store: open.store(), checkpointed: 6, closed: None });
     append(&mut open, &numbered(3)).unwrap();
     drop(open);
     assert_eq!(journal.open().1, batches(3..4));

@@ -86,7 +86,7 @@ fn a_checkpoint_is_noted_in_the_table_with_its_last_change() {
     checkpointed(&engine);
     let state = machine.table.state();
     // The first was at the opening.
-    assert_eq!((state.flushes, state.mark.unwrap().settled), (2, 1));
+    assert_eq!((state.flushes, state.mark.unwrap().checkpointed), (2, 1));
     assert_eq!(state.kept, numbered_contents(0..32, bytes));
 }
 

@@ -98,8 +98,8 @@ fn a_dropped_engine_ends_its_checkpoint_early_and_leaves_nothing_running() {
     assert_eq!(machine.table.state().kept, numbered_contents(0..256, 4_096));
 }
 
-/// An engine with some commits that were not synced, and where the record of each begins and ends in
-/// the newest file of the journal.
+/// An engine with some commits that were not synced, and where the record of each begins and ends
+/// in the newest file of the journal.
 fn with_records(machine: &Machine) -> (Journaled, Vec<Range<usize>>) {
     let engine = machine.open_checkpointed(MEMTABLE);
     let end = || journal::PAGE + usize::try_from(engine.core.journal().bytes()).unwrap();
@@ -130,11 +130,14 @@ fn a_clean_stop_notes_where_the_journal_ends() {
     drop(engine);
     let mark = machine.table.state().mark.unwrap();
     let records = u32::try_from(records.len()).unwrap();
-    assert_eq!((mark.settled, mark.closed), (0, Some(JournalEnd { generation: 1, records })));
+    assert_eq!((mark.checkpointed, mark.closed), (0, Some(JournalEnd { generation: 1, records })));
     // Also where nothing was written.
     drop(machine.open_checkpointed(MEMTABLE));
     let mark = machine.table.state().mark.unwrap();
-    assert_eq!((mark.settled, mark.closed), (1, Some(JournalEnd { generation: 2, records: 0 })));
+    assert_eq!(
+        (mark.checkpointed, mark.closed),
+        (1, Some(JournalEnd { generation: 2, records: 0 }))
+    );
     assert_eq!(contents(&machine.open(MEMTABLE)), numbered_contents(0..5, BATCH));
 }
 
@@ -209,6 +212,16 @@ fn a_journal_that_lost_nothing_logs_nothing() {
     machine.crash(engine);
     let log = logged(|| drop(machine.open_checkpointed(MEMTABLE)));
     assert_eq!(log, "");
+}
+
+#[test]
+fn a_table_with_data_and_no_journal_is_damage_even_if_it_notes_nothing() {
+    let machine = Machine::new();
+    let state = |data: Contents| machine.table.state().live = data;
+    state(numbered_contents(0..1, BATCH));
+    assert!(matches!(machine.try_open(MEMTABLE), Err(EngineError::Damaged(_))));
+    state(Contents::new());
+    machine.open(MEMTABLE);
 }
 
 #[test]

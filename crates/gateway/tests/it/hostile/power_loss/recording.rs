@@ -7,7 +7,7 @@ use std::{fs, ops::Range, path::Path};
 pub(super) type Inode = u64;
 
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Call {
+pub(super) enum RecordedCall {
     Create { inode: Inode, path: String },
     MakeDirectory { inode: Inode, path: String },
     Write { inode: Inode, offset: usize, data: Range<usize> },
@@ -35,7 +35,7 @@ pub(super) enum Sync {
 #[derive(Debug)]
 pub(super) struct Recording {
     bytes: Vec<u8>,
-    calls: Vec<Call>,
+    calls: Vec<RecordedCall>,
     /// For each call, the length of the recording once it was recorded.
     ends: Vec<u64>,
 }
@@ -56,7 +56,7 @@ impl Recording {
         Recording { bytes, calls, ends }
     }
 
-    pub(super) fn calls(&self) -> &[Call] {
+    pub(super) fn calls(&self) -> &[RecordedCall] {
         &self.calls
     }
 
@@ -71,7 +71,7 @@ impl Recording {
 }
 
 /// The call that is recorded at this place, and where the next one is.
-fn call_at(bytes: &[u8], at: usize) -> Option<(Call, usize)> {
+fn call_at(bytes: &[u8], at: usize) -> Option<(RecordedCall, usize)> {
     let head = bytes.get(at..at + HEAD)?;
     let small = |at: usize| u32::from_ne_bytes(head[at..at + 4].try_into().unwrap()) as usize;
     let large = |at: usize| u64::from_ne_bytes(head[at..at + 8].try_into().unwrap());
@@ -85,18 +85,18 @@ fn call_at(bytes: &[u8], at: usize) -> Option<(Call, usize)> {
     let (path, second) = (text(at + HEAD..path_end), text(path_end..second_end));
     let sync = if number == 1 { Sync::Whole } else { Sync::Data };
     let call = match kind {
-        1 => Call::Create { inode, path },
-        2 => Call::MakeDirectory { inode, path },
-        3 => Call::Write { inode, offset: number, data: second_end..end },
-        4 => Call::SetLength { inode, length: number },
-        5 => Call::Allocate { inode, end: number },
-        6 => Call::Rename { from: path, to: second },
-        7 => Call::Unlink { path },
-        8 => Call::RemoveDirectory { path },
-        9 => Call::SyncBegin { inode, sync },
-        10 => Call::SyncEnd { inode, sync },
-        11 => Call::SyncBegin { inode, sync: Sync::Range },
-        12 => Call::SyncEnd { inode, sync: Sync::Range },
+        1 => RecordedCall::Create { inode, path },
+        2 => RecordedCall::MakeDirectory { inode, path },
+        3 => RecordedCall::Write { inode, offset: number, data: second_end..end },
+        4 => RecordedCall::SetLength { inode, length: number },
+        5 => RecordedCall::Allocate { inode, end: number },
+        6 => RecordedCall::Rename { from: path, to: second },
+        7 => RecordedCall::Unlink { path },
+        8 => RecordedCall::RemoveDirectory { path },
+        9 => RecordedCall::SyncBegin { inode, sync },
+        10 => RecordedCall::SyncEnd { inode, sync },
+        11 => RecordedCall::SyncBegin { inode, sync: Sync::Range },
+        12 => RecordedCall::SyncEnd { inode, sync: Sync::Range },
         other => panic!("a recorded call of kind {other}"),
     };
     Some((call, end))

@@ -5,9 +5,10 @@
 //!
 //! - **Strict**: only what `fsync` and `fdatasync` covered is sure. Of all else any part may be on
 //!   the disk: every 512 bytes, every length and the names in every directory for themselves.
-//! - **Ordered**, as ext4 with `data=ordered`: names and lengths become durable in the order in which
-//!   they changed, at a sync or by themselves. What a file has grown by is on the disk before its new
-//!   length is. Other pages are written in any order. `sync_file_range` writes pages, and no length.
+//! - **Ordered**, as ext4 with `data=ordered`: names and lengths become durable in the order in
+//!   which they changed, at a sync or by themselves. What a file has grown by is on the disk
+//!   before its new length is. Other pages are written in any order. `sync_file_range` writes
+//!   pages, and no length.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -17,7 +18,7 @@ use std::{
 
 use super::{
     super::HostileRandom,
-    recording::{Call, Inode, Recording, Sync},
+    recording::{Inode, RecordedCall, Recording, Sync},
 };
 
 /// What a disk promises.
@@ -42,12 +43,12 @@ type FileId = usize;
 
 /// A disk at one moment of a recording.
 #[derive(Debug)]
-pub(super) struct SimulatedDisk<'r> {
+pub(super) struct ReplayedDisk<'r> {
     recording: &'r Recording,
     model: DiskModel,
     /// How many calls were repeated.
     repeated: usize,
-    files: Vec<SimulatedFile>,
+    files: Vec<ReplayedFile>,
     inodes: HashMap<Inode, FileId>,
     names: Names,
     /// The names that are sure to be on the disk.
@@ -58,43 +59,43 @@ pub(super) struct SimulatedDisk<'r> {
 }
 
 /// The files and directories by path. The root is "".
-type Names = BTreeMap<String, Entry>;
+type Names = BTreeMap<String, DiskEntry>;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Entry {
+enum DiskEntry {
     File(FileId),
     Directory,
 }
 
 #[derive(Clone, Debug)]
 enum NameChange {
-    Add(String, Entry),
+    Add(String, DiskEntry),
     Remove(String),
     Move(String, String),
 }
 
 #[derive(Debug, Default)]
-struct SimulatedFile {
+struct ReplayedFile {
     durable: Vec<u8>,
-    pending: Vec<(usize, Change)>,
+    pending: Vec<(usize, DiskChange)>,
     /// `sync_file_range` wrote the pages of all changes before this call.
     written: usize,
 }
 
 #[derive(Clone, Debug)]
-enum Change {
+enum DiskChange {
     Write { offset: usize, data: std::ops::Range<usize> },
     SetLength(usize),
     Grow(usize),
 }
 
-impl Change {
+impl DiskChange {
     /// The length of a file that had this length before.
     fn length_after(&self, before: usize) -> usize {
         match self {
-            Change::Write { offset, data } => before.max(offset + data.len()),
-            Change::SetLength(length) => *length,
-            Change::Grow(end) => before.max(*end),
+            DiskChange::Write { offset, data } => before.max(offset + data.len()),
+            DiskChange::SetLength(length) => *length,
+            DiskChange::Grow(end) => before.max(*end),
         }
     }
 }
@@ -126,10 +127,10 @@ impl Keep {
     }
 }
 
-impl<'r> SimulatedDisk<'r> {
+impl<'r> ReplayedDisk<'r> {
     /// An empty disk.
-    pub(super) fn new(recording: &'r Recording, model: DiskModel) -> SimulatedDisk<'r> {
-        SimulatedDisk {
+    pub(super) fn new(recording: &'r Recording, model: DiskModel) -> ReplayedDisk<'r> {
+        ReplayedDisk {
             recording,
             model,
             repeated: 0,
@@ -151,33 +152,39 @@ impl<'r> SimulatedDisk<'r> {
         }
     }
 
-    fn repeat(&mut self, call: &Call) {
+    fn repeat(&mut self, call: &RecordedCall) {
         match call {
-            Call::Create { inode, path } => {
-                self.files.push(SimulatedFile::default());
+            RecordedCall::Create { inode, path } => {
+                self.files.push(ReplayedFile::default());
                 let file = self.files.len() - 1;
                 self.inodes.insert(*inode, file);
-                self.rename(NameChange::Add(path.clone(), Entry::File(file)));
+                self.rename(NameChange::Add(path.clone(), DiskEntry::File(file)));
             }
-            Call::MakeDirectory { inode, path } => {
+            RecordedCall::MakeDirectory { inode, path } => {
                 self.inodes.remove(inode);
-                self.rename(NameChange::Add(path.clone(), Entry::Directory));
+                self.rename(NameChange::Add(path.clone(), DiskEntry::Directory));
             }
-            Call::Write { inode, offset, data } => {
-                self.change(*inode, Change::Write { offset: *offset, data: data.clone() });
+            RecordedCall::Write { inode, offset, data } => {
+                self.change(*inode, DiskChange::Write { offset: *offset, data: data.clone() });
             }
-            Call::SetLength { inode, length } => self.change(*inode, Change::SetLength(*length)),
-            Call::Allocate { inode, end } => self.change(*inode, Change::Grow(*end)),
-            Call::Rename { from, to } => self.rename(NameChange::Move(from.clone(), to.clone())),
-            Call::Unlink { path } | Call::RemoveDirectory { path } => {
+            RecordedCall::SetLength { inode, length } => {
+                self.change(*inode, DiskChange::SetLength(*length))
+            }
+            RecordedCall::Allocate { inode, end } => self.change(*inode, DiskChange::Grow(*end)),
+            RecordedCall::Rename { from, to } => {
+                self.rename(NameChange::Move(from.clone(), to.clone()))
+            }
+            RecordedCall::Unlink { path } | RecordedCall::RemoveDirectory { path } => {
                 self.rename(NameChange::Remove(path.clone()));
             }
-            Call::SyncBegin { inode, sync } => self.syncs.push((*inode, *sync, self.repeated)),
-            Call::SyncEnd { inode, sync } => self.end_sync(*inode, *sync),
+            RecordedCall::SyncBegin { inode, sync } => {
+                self.syncs.push((*inode, *sync, self.repeated))
+            }
+            RecordedCall::SyncEnd { inode, sync } => self.end_sync(*inode, *sync),
         }
     }
 
-    fn change(&mut self, inode: Inode, change: Change) {
+    fn change(&mut self, inode: Inode, change: DiskChange) {
         let file = self.inodes[&inode];
         self.files[file].pending.push((self.repeated, change));
     }
@@ -221,7 +228,9 @@ impl<'r> SimulatedDisk<'r> {
                 let path =
                     self.recording.calls()[..self.repeated].iter().rev().find_map(
                         |call| match call {
-                            Call::MakeDirectory { inode: of, path } if *of == inode => Some(path),
+                            RecordedCall::MakeDirectory { inode: of, path } if *of == inode => {
+                                Some(path)
+                            }
                             _ => None,
                         },
                     );
@@ -254,8 +263,8 @@ impl<'r> SimulatedDisk<'r> {
         for (path, entry) in &names {
             let at = into.join(path);
             match entry {
-                Entry::Directory => fs::create_dir_all(&at).unwrap(),
-                Entry::File(file) => {
+                DiskEntry::Directory => fs::create_dir_all(&at).unwrap(),
+                DiskEntry::File(file) => {
                     let bytes = self.content(&self.files[*file], committed, keep, random);
                     fs::create_dir_all(at.parent().unwrap()).unwrap();
                     fs::write(&at, bytes).unwrap();
@@ -272,7 +281,7 @@ impl<'r> SimulatedDisk<'r> {
 
     fn content(
         &self,
-        file: &SimulatedFile,
+        file: &ReplayedFile,
         committed: usize,
         keep: Keep,
         random: &mut HostileRandom,
@@ -302,7 +311,7 @@ impl<'r> SimulatedDisk<'r> {
     /// A length that the file may have, and the call that gave it this length.
     fn length(
         &self,
-        file: &SimulatedFile,
+        file: &ReplayedFile,
         committed: usize,
         keep: Keep,
         random: &mut HostileRandom,
@@ -318,30 +327,30 @@ impl<'r> SimulatedDisk<'r> {
     }
 
     /// Puts the part of a change into the bytes that falls into `range`.
-    fn put(&self, bytes: &mut [u8], range: std::ops::Range<usize>, change: &Change) {
+    fn put(&self, bytes: &mut [u8], range: std::ops::Range<usize>, change: &DiskChange) {
         let end = range.end.min(bytes.len());
         match change {
-            Change::Write { offset, data } => {
+            DiskChange::Write { offset, data } => {
                 let data = self.recording.data(data);
                 let (from, to) = (range.start.max(*offset), end.min(offset + data.len()));
                 if from < to {
                     bytes[from..to].copy_from_slice(&data[from - offset..to - offset]);
                 }
             }
-            Change::SetLength(length) => {
+            DiskChange::SetLength(length) => {
                 let from = range.start.max(*length);
                 if from < end {
                     bytes[from..end].fill(0);
                 }
             }
-            Change::Grow(_) => {}
+            DiskChange::Grow(_) => {}
         }
     }
 }
 
-impl SimulatedFile {
-    /// Makes the changes durable that were made before this call. Returns whether the length of the
-    /// file has changed.
+impl ReplayedFile {
+    /// Makes the changes durable that were made before this call. Returns whether the length of
+    /// the file has changed.
     fn sync(&mut self, recording: &Recording, began: usize) -> bool {
         let before = self.durable.len();
         let pending = std::mem::take(&mut self.pending);
@@ -351,7 +360,7 @@ impl SimulatedFile {
                 continue;
             }
             self.durable.resize(change.length_after(self.durable.len()), 0);
-            if let Change::Write { offset, data } = &change {
+            if let DiskChange::Write { offset, data } = &change {
                 self.durable[*offset..offset + data.len()].copy_from_slice(recording.data(data));
             }
         }
@@ -359,13 +368,13 @@ impl SimulatedFile {
     }
 
     /// The pending changes by the unit of the disk that they change, as far as this length.
-    fn units(&self, unit: usize, length: usize) -> BTreeMap<usize, Vec<(usize, &Change)>> {
-        let mut units: BTreeMap<usize, Vec<(usize, &Change)>> = BTreeMap::new();
+    fn units(&self, unit: usize, length: usize) -> BTreeMap<usize, Vec<(usize, &DiskChange)>> {
+        let mut units: BTreeMap<usize, Vec<(usize, &DiskChange)>> = BTreeMap::new();
         for (at, change) in &self.pending {
             let range = match change {
-                Change::Write { offset, data } => *offset..(offset + data.len()).min(length),
-                Change::SetLength(from) => *from..self.durable.len().max(length),
-                Change::Grow(_) => continue,
+                DiskChange::Write { offset, data } => *offset..(offset + data.len()).min(length),
+                DiskChange::SetLength(from) => *from..self.durable.len().max(length),
+                DiskChange::Grow(_) => continue,
             };
             for unit in range.start / unit..range.end.div_ceil(unit) {
                 units.entry(unit).or_default().push((*at, change));
