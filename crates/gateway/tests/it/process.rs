@@ -1,7 +1,9 @@
 //! The process: what was answered stays, whatever ends it, and signals are obeyed.
 
 use std::{
+    fs,
     net::TcpListener,
+    path::PathBuf,
     sync::{
         Mutex,
         atomic::{AtomicBool, Ordering},
@@ -292,6 +294,32 @@ fn the_store_of_a_stopped_gateway_is_verified_and_a_missing_one_is_not() {
     let verified = home.verify();
     verified.assert_exit(0);
     verified.assert_output("profiles: 1, identifiers: 1, aliases: 0, outcomes: 1, merges: 0");
+}
+
+#[test]
+fn a_store_is_verified_without_a_change_to_it_even_after_its_gateway_was_killed() {
+    let home = Home::new();
+    let gateway = home.serve();
+    gateway.send(&RawRequest::email("sarah.mason@klaviyo-demo.com")).assert_accepted();
+    gateway.kill();
+    let content = |path: PathBuf| (fs::read(&path).unwrap(), path);
+    let contents = || {
+        let directories = [home.data_dir(), home.data_dir().join("journal")];
+        let entries = directories.iter().flat_map(|directory| fs::read_dir(directory).unwrap());
+        let paths = entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
+        let mut contents: Vec<_> = paths.map(content).collect();
+        contents.sort();
+        contents
+    };
+    let before = contents();
+    let verified = home.verify();
+    verified.assert_exit(0);
+    verified.assert_output("profiles: 1, identifiers: 1, aliases: 0, outcomes: 1, merges: 0");
+    assert!(contents() == before);
+    fs::remove_dir_all(home.data_dir().join("journal")).unwrap();
+    let verified = home.verify();
+    verified.assert_exit(1);
+    verified.assert_output("0000000000000001.journal is missing");
 }
 
 #[test]
