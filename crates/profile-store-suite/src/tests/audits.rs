@@ -356,7 +356,7 @@ pub fn a_layout_that_cannot_be_opened_is_reported_as_it_is_when_a_store_opens(en
         let harness = sound(engines);
         wait(harness.engine.apply(vec![write(b"\0format".to_vec(), &[version])])).unwrap();
         let expected = format!("the data has layout {version}; this version reads layouts 5 to 6");
-        assert_eq!(reported(&harness), [expected.clone()]);
+        assert_eq!(reported(&harness), std::slice::from_ref(&expected));
         let engine: Arc<dyn Engine> = Arc::<GatedEngine>::clone(&harness.engine);
         let opened = StoreHarness::open(engine, SimulatedIds::new(), StoreOptions::default());
         let Err(OpenError::Format(error)) = opened else { panic!("layout {version} was opened") };
