@@ -9,6 +9,7 @@ mod companies;
 mod crash_load;
 mod crashes;
 mod disk;
+mod each_call;
 mod overload;
 mod poison;
 mod power_loss;

@@ -116,18 +116,53 @@ pub(crate) struct Serving {
 impl Serving {
     /// Starts a gateway and waits until it serves.
     pub(crate) fn start(mut command: Command) -> Serving {
+        let mut serving = Serving::spawn(&mut command);
+        let line = serving.logged(r#""message":"serving""#);
+        serving.note_addresses(&line);
+        serving
+    }
+
+    fn spawn(command: &mut Command) -> Serving {
         let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = command.spawn().unwrap();
         let log = Arc::new(LogLines::default());
         let output: [Box<dyn Read + Send>; 2] =
             [Box::new(process.stdout.take().unwrap()), Box::new(process.stderr.take().unwrap())];
         let readers = output.map(|output| log.reading(output)).into();
-        let mut serving = Serving { process, log, readers, clients: NOWHERE, admin: NOWHERE };
-        let line = serving.logged(r#""message":"serving""#);
-        let line: Value = serde_json::from_str(&line).unwrap();
+        Serving { process, log, readers, clients: NOWHERE, admin: NOWHERE }
+    }
+
+    /// Takes the addresses from the line that says where the gateway serves.
+    fn note_addresses(&mut self, line: &str) {
+        let line: Value = serde_json::from_str(line).unwrap();
         let address = |name: &str| line[name].as_str().unwrap().parse().unwrap();
-        (serving.clients, serving.admin) = (address("listen"), address("admin_listen"));
-        serving
+        (self.clients, self.admin) = (address("listen"), address("admin_listen"));
+    }
+
+    /// Starts a gateway, which may end before it serves.
+    pub(crate) fn try_start(mut command: Command) -> Result<Serving, Finished> {
+        let mut serving = Serving::spawn(&mut command);
+        let line = loop {
+            if let Some(line) = serving.log.find(r#""message":"serving""#) {
+                break line;
+            }
+            if serving.process.try_wait().unwrap().is_some() {
+                return Err(serving.wait());
+            }
+            thread::sleep(Duration::from_millis(5));
+        };
+        serving.note_addresses(&line);
+        Ok(serving)
+    }
+
+    /// Asks the process to stop, if it has not ended by itself, and waits until it has.
+    pub(crate) fn stop_if_running(mut self) -> Finished {
+        if self.process.try_wait().unwrap().is_none() {
+            // It may end meanwhile.
+            let pid = self.id().to_string();
+            let _ = Command::new("kill").args(["-s", "TERM", &pid]).status();
+        }
+        self.wait()
     }
 
     /// Sends a request to the client listener, on a connection of its own.
@@ -271,6 +306,10 @@ impl LogLines {
         // A panic that held the lock would poison it for the destructors that read the log.
         drop(lines);
         line.unwrap_or_else(|| panic!("{text} was not logged, but\n{all}"))
+    }
+
+    fn find(&self, text: &str) -> Option<String> {
+        self.lines.lock().unwrap().iter().find(|line| line.contains(text)).cloned()
     }
 
     fn all(&self) -> String {

@@ -5,7 +5,7 @@
 //! the tests see what a client's socket sees.
 
 use std::{
-    io::{ErrorKind, Read, Write},
+    io::{self, ErrorKind, Read, Write},
     net::{Shutdown, SocketAddr, TcpStream},
     time::Duration,
 };
@@ -170,11 +170,16 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) fn open(address: SocketAddr) -> Connection {
-        let stream = TcpStream::connect_timeout(&address, TEST_TIMEOUT).unwrap();
+        Connection::try_open(address).unwrap()
+    }
+
+    /// A connection, unless nothing listens at the address.
+    pub(crate) fn try_open(address: SocketAddr) -> io::Result<Connection> {
+        let stream = TcpStream::connect_timeout(&address, TEST_TIMEOUT)?;
         stream.set_read_timeout(Some(TEST_TIMEOUT)).unwrap();
         stream.set_write_timeout(Some(TEST_TIMEOUT)).unwrap();
         stream.set_nodelay(true).unwrap();
-        Connection { stream, unread: Vec::new() }
+        Ok(Connection { stream, unread: Vec::new() })
     }
 
     /// Sends bytes. False if the other side has closed.
