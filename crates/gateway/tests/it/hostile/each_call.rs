@@ -135,6 +135,8 @@ fn fault_of(home: &Home, acknowledged: usize) -> Option<String> {
     let verified = home.data_dir().exists().then(|| home.verify());
     if let Some(verified) = &verified
         && verified.status.code() != Some(0)
+        // The creation was cut off before anything was stored.
+        && (0 < acknowledged || !verified.output.contains("there is no store"))
     {
         return Some(format!("verify: {}", verified.output));
     }
