@@ -11,6 +11,7 @@ mod crashes;
 mod disk;
 mod each_call;
 mod overload;
+mod parts;
 mod poison;
 mod power_loss;
 mod preload;
@@ -20,6 +21,7 @@ use std::{
     fmt, fs,
     fs::File,
     io::{self, Write},
+    path::Path,
     process::Command,
     thread,
     time::{Duration, Instant},
@@ -176,6 +178,19 @@ fn open_files() -> u64 {
     let limits = fs::read_to_string("/proc/self/limits").unwrap();
     let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
     line.split_whitespace().nth(3).unwrap().parse().unwrap()
+}
+
+fn copy_directory(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_directory(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
 }
 
 /// One company that may send without end.

@@ -1,10 +1,10 @@
 //! A process that ends, or whose disk fails, at any one of the calls by which it changes a file: the
 //! next start has all that was acknowledged, and `verify` agrees.
 
-use std::{fs, path::Path, process::Command};
+use std::process::Command;
 
 use super::{
-    Form, HostileRandom, UNLIMITED, figure,
+    Form, HostileRandom, UNLIMITED, copy_directory, figure,
     preload::{ENDED_BY_FAULT, Fault, WatchedDisk},
     report,
 };
@@ -69,19 +69,6 @@ fn begin(beginning: Beginning) -> (Home, usize) {
         _ => gateway.kill(),
     }
     (home, acknowledged)
-}
-
-fn copy_directory(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_directory(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }
 
 /// Lets a process act while its disk fails as told. Returns how many further requests were
