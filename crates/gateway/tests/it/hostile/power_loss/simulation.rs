@@ -168,17 +168,17 @@ impl<'r> ReplayedDisk<'r> {
                 self.change(*inode, DiskChange::Write { offset: *offset, data: data.clone() });
             }
             RecordedCall::SetLength { inode, length } => {
-                self.change(*inode, DiskChange::SetLength(*length))
+                self.change(*inode, DiskChange::SetLength(*length));
             }
             RecordedCall::Allocate { inode, end } => self.change(*inode, DiskChange::Grow(*end)),
             RecordedCall::Rename { from, to } => {
-                self.rename(NameChange::Move(from.clone(), to.clone()))
+                self.rename(NameChange::Move(from.clone(), to.clone()));
             }
             RecordedCall::Unlink { path } | RecordedCall::RemoveDirectory { path } => {
                 self.rename(NameChange::Remove(path.clone()));
             }
             RecordedCall::SyncBegin { inode, sync } => {
-                self.syncs.push((*inode, *sync, self.repeated))
+                self.syncs.push((*inode, *sync, self.repeated));
             }
             RecordedCall::SyncEnd { inode, sync } => self.end_sync(*inode, *sync),
         }
@@ -196,9 +196,9 @@ impl<'r> ReplayedDisk<'r> {
 
     /// The oldest sync of this kind that is in progress covers the least.
     fn end_sync(&mut self, inode: Inode, sync: Sync) {
-        let begun =
+        let oldest =
             self.syncs.iter().position(|begun| (begun.0, begun.1) == (inode, sync)).unwrap();
-        let (_, _, began) = self.syncs.remove(begun);
+        let (_, _, began) = self.syncs.remove(oldest);
         let Some(file) = self.inodes.get(&inode).copied() else {
             self.sync_directory(inode, began);
             return;
