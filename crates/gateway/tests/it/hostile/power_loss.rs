@@ -51,7 +51,7 @@ fn fault(image: &Path, acknowledged: &[Sent]) -> Option<String> {
     let opened = catch_unwind(AssertUnwindSafe(|| StoredProfiles::open_directory(image)));
     let stored = match opened {
         Err(_) => return Some("a panic".to_owned()),
-        Ok(Err(error)) => return Some(error.to_string()),
+        Ok(Err(error)) => return Some(error.clone()),
         Ok(Ok(stored)) => stored,
     };
     let checked = catch_unwind(AssertUnwindSafe(|| {
