@@ -55,6 +55,7 @@ mod range;
 mod redb_table;
 mod scratch_backend;
 mod sled_table;
+mod stepwise_backend;
 mod sync;
 
 pub use blocking::dedicate_thread;

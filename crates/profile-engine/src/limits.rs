@@ -39,8 +39,13 @@ pub const AHEAD_DIVISOR: usize = 4;
 /// milliseconds of work, for which a commit may have to wait.
 pub const PROGRESS_BYTES: usize = 64 * 1_024;
 
-/// Bytes of changes that are put into the table between two flushes of it. Small flushes keep a
-/// sync of the journal from waiting behind a large one.
+/// Bytes that redb writes to its file between two syncs of it. A sync of the journal waits behind
+/// one that is running. A checkpoint writes tens of MiB, whose sync at once takes a tenth of a
+/// second; so much takes a few milliseconds.
+pub const TABLE_STEP_BYTES: usize = 512 * 1_024;
+
+/// Bytes of changes that are put into sled between two flushes of it. Small flushes keep a sync of
+/// the journal from waiting behind a large one.
 pub const UNFLUSHED_BYTES: usize = 2 * 1_024 * 1_024;
 
 /// Removed keys that one step of a scan passes over.

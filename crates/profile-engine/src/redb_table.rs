@@ -16,6 +16,7 @@ use crate::{
     EngineError, Key, Order, Scan, Value,
     journaled::{Change, Mark, Table},
     scratch_backend::ScratchBackend,
+    stepwise_backend::StepwiseBackend,
 };
 
 /// All keys are in one table.
@@ -47,7 +48,7 @@ impl RedbTable {
     /// Creates a table in an empty file.
     pub(crate) fn create(file: File, cache_bytes: u64) -> Result<RedbTable, EngineError> {
         let measured = file.try_clone().map_err(EngineError::Io)?;
-        let backend = FileBackend::new(file).map_err(opening)?;
+        let backend = StepwiseBackend::new(FileBackend::new(file).map_err(opening)?);
         RedbTable::open_on(backend, measured, cache_bytes)
     }
 

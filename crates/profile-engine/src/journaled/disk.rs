@@ -12,6 +12,9 @@ use rustix::{
     io::Errno,
 };
 
+/// What a file grows by at a time.
+static ZEROS: [u8; 64 * 1_024] = [0; 64 * 1_024];
+
 /// One directory of files.
 pub(super) trait Disk: Send + Sync + 'static {
     /// Creates the directory if it is missing.
@@ -43,7 +46,10 @@ pub(super) trait DiskFile: Send + Sync + 'static {
     /// Bytes of the file.
     fn len(&self) -> io::Result<u64>;
 
-    fn set_len(&self, bytes: u64) -> io::Result<()>;
+    /// Makes a shorter file this long. The disk has the added blocks once the file is synced: later
+    /// syncs of what is written to them need no change of the file system's own, for which they
+    /// would wait until the file system has written the new blocks of other files.
+    fn grow(&self, bytes: u64) -> io::Result<()>;
 
     /// Returns once all that was written before survives a crash.
     fn sync_data(&self) -> io::Result<()>;
@@ -145,8 +151,15 @@ impl DiskFile for File {
         Ok(self.metadata()?.len())
     }
 
-    fn set_len(&self, bytes: u64) -> io::Result<()> {
-        File::set_len(self, bytes)
+    fn grow(&self, bytes: u64) -> io::Result<()> {
+        let mut written = self.metadata()?.len();
+        while written < bytes {
+            let zeros = usize::try_from(bytes - written)
+                .map_or(&ZEROS[..], |rest| ZEROS.get(..rest).unwrap_or(&ZEROS));
+            FileExt::write_all_at(self, zeros, written)?;
+            written += zeros.len() as u64;
+        }
+        Ok(())
     }
 
     fn sync_data(&self) -> io::Result<()> {

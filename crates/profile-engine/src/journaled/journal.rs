@@ -158,7 +158,7 @@ impl Journal {
         self.require_durable()?;
         let records = self.bytes() + self.record.len() as u64;
         let length = PAGE as u64 + records.next_multiple_of(self.step);
-        self.file.set_len(length)?;
+        self.file.grow(length)?;
         self.file.sync_all()?;
         let header = FileHeader { length, revision: self.header.revision + 1, ..self.header };
         self.file.write_all_at(&header.encode(), header.offset())?;

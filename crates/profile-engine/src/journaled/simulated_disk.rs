@@ -208,7 +208,7 @@ impl DiskFile for SimulatedFile {
         Ok(self.disk.state().files[self.number].live.len() as u64)
     }
 
-    fn set_len(&self, bytes: u64) -> io::Result<()> {
+    fn grow(&self, bytes: u64) -> io::Result<()> {
         self.disk.pause();
         let mut state = self.disk.state();
         state.files[self.number].live.resize(usize::try_from(bytes).unwrap(), 0);

@@ -43,7 +43,7 @@ pub(super) fn begin(
     let file = disk.open(&name)?;
     let length = file.len()?.max(PAGE as u64 + step);
     let header = FileHeader { store, generation, length, revision: 0 };
-    file.set_len(length)?;
+    file.grow(length)?;
     file.write_all_at(&header.page(), 0)?;
     file.sync_all()?;
     disk.sync_names()?;
