@@ -26,6 +26,7 @@ use actix_web::{
 
 use self::{call::Call, documents::ApiResponse};
 use crate::{
+    capacity::disk_wait::{self, StoreUse},
     endpoints::{ENDPOINTS, Endpoint, EndpointRow},
     http::{
         admission, auth,
@@ -86,8 +87,32 @@ async fn answer(
     );
     reply.rate_limit_status = Some(admission::admitted(charged)?);
     let revision = admission::revision(request.headers(), gateway)?;
+    disk_wait::admit(gateway, store_use(row.endpoint))?;
     let call = Call { request, gateway, company: principal.company, revision };
     dispatch(row.endpoint, &call, payload).await
+}
+
+/// What an endpoint does to the store.
+fn store_use(endpoint: Endpoint) -> StoreUse {
+    match endpoint {
+        Endpoint::DeleteProfile => StoreUse::Erasure,
+        Endpoint::CreateBulkImport
+        | Endpoint::CreateProfile
+        | Endpoint::ImportProfile
+        | Endpoint::MergeProfiles
+        | Endpoint::UnmergeProfile
+        | Endpoint::UpdateProfile => StoreUse::ServerWrite,
+        Endpoint::ExplainProfile
+        | Endpoint::GetBulkImport
+        | Endpoint::GetProfile
+        | Endpoint::ListBulkImportErrors
+        | Endpoint::ListBulkImportProfileIds
+        | Endpoint::ListBulkImportProfiles
+        | Endpoint::ListBulkImports
+        | Endpoint::ListHistory
+        | Endpoint::ListOutcomes
+        | Endpoint::ListProfiles => StoreUse::Read,
+    }
 }
 
 async fn dispatch(

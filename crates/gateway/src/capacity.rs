@@ -2,8 +2,10 @@
 //!
 //! The numbers stand in [`crate::limits`]; the files here enforce them.
 
+pub mod disk_space;
 pub mod rate_limit;
 pub mod rate_limiter;
 
 pub(crate) mod body_budget;
 pub(crate) mod company_slots;
+pub(crate) mod disk_wait;

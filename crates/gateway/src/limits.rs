@@ -56,6 +56,9 @@ pub const IMPORT_BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// The default rate limit of the client endpoint, as the original documents it.
 pub const CLIENT_RATE_LIMIT: RateLimit = RateLimit::constant(350, 3_500);
 
+/// The rate limit of `/openapi.json` over all callers, who need no key: 36 MB in a minute.
+pub const OPENAPI_RATE_LIMIT: RateLimit = RateLimit::constant(20, 300);
+
 /// The length of the short rate-limit window, as the original documents it.
 pub const BURST_WINDOW: Duration = Duration::from_secs(1);
 
@@ -87,6 +90,36 @@ pub const CONNECTIONS_RANGE: RangeInclusive<u64> = 1..=1_000_000;
 /// The size of a configuration file, in bytes: [`COMPANIES`] companies at about 600 bytes of TOML
 /// each, rounded up. It bounds what a wrong path can read.
 pub const CONFIGURATION_BYTES: u64 = 64 * 1024 * 1024;
+
+/// The default time that a commit may wait for the disk. A busy disk answers within a second.
+pub const DISK_WAIT: Duration = Duration::from_secs(5);
+
+/// How often the age of the oldest commit is looked at for the log. Requests look for themselves.
+pub const DISK_WAIT_EVERY: Duration = Duration::from_millis(200);
+
+/// How often the free disk space is measured, by one system call. A disk that takes 256 MiB in that
+/// time is faster than the journal is written.
+pub const DISK_SPACE_EVERY: Duration = Duration::from_millis(500);
+
+/// The default free disk space below which requests of clients are refused, in MiB: as much again
+/// as [`SERVER_FREE_MIB`], so that a company's own programs write on while space is made.
+pub const CLIENT_FREE_MIB: u64 = 512;
+
+/// The default free disk space below which all writes but erasures are refused, in MiB. What was
+/// accepted needs up to 120 MiB for the files of the journal, and a checkpoint of 36 MiB writes up
+/// to three times as much to the table before it frees the old pages.
+pub const SERVER_FREE_MIB: u64 = 256;
+
+/// The configurable free disk space in MiB. Zero refuses nothing. Above 16 TiB a typing error is
+/// likelier than the disk.
+pub const FREE_MIB_RANGE: RangeInclusive<u64> = 0..=16 * 1024 * 1024;
+
+/// The part of a mark that must be free above it until requests are accepted again.
+pub const DISK_MARGIN_DIVISOR: u64 = 8;
+
+/// Seconds after which a request that was refused for want of space may be repeated. Space is made
+/// by people, not by time.
+pub const DISK_FULL_RETRY_SECONDS: u64 = 60;
 
 /// The time for the rest of an unneeded body to arrive. It has usually arrived already, and a
 /// client does not notice a delay of this length.

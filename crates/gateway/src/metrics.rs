@@ -116,6 +116,8 @@ pub struct Metrics {
     commit: Histogram,
     commit_batches: Counter,
     commit_queue_depth: Gauge<u64, AtomicU64>,
+    disk_free_bytes: Gauge<u64, AtomicU64>,
+    disk_wait: Gauge<f64, AtomicU64>,
     effects: [(ProfileEffect, Counter); ProfileEffect::ALL.len()],
     failed: Counter,
     parse: Histogram,
@@ -150,6 +152,8 @@ impl Metrics {
             commit: COMMIT_SECONDS.register(&mut registry, commit),
             commit_batches: COMMIT_BATCHES.register(&mut registry, Counter::default()),
             commit_queue_depth: COMMIT_QUEUE_DEPTH.register(&mut registry, Gauge::default()),
+            disk_wait: DISK_WAIT_SECONDS.register(&mut registry, Gauge::default()),
+            disk_free_bytes: DISK_FREE_BYTES.register(&mut registry, Gauge::default()),
             store_bytes: STORE_BYTES.register(&mut registry, Gauge::default()),
             registry,
         }
@@ -203,6 +207,16 @@ impl Metrics {
     /// Sets the number of requests that wait for a commit.
     pub fn set_commit_queue_depth(&self, requests: u64) {
         self.commit_queue_depth.set(requests);
+    }
+
+    /// Sets the age of the oldest commit that waits for the disk.
+    pub fn set_disk_wait(&self, age: Duration) {
+        self.disk_wait.set(age.as_secs_f64());
+    }
+
+    /// Sets the free disk space.
+    pub fn set_disk_free_bytes(&self, bytes: u64) {
+        self.disk_free_bytes.set(bytes);
     }
 
     /// Sets the disk usage of the store.
@@ -308,6 +322,8 @@ pub const CATALOGUE: &[MetricEntry] = &[
     COMMIT_SECONDS,
     COMMIT_BATCHES,
     COMMIT_QUEUE_DEPTH,
+    DISK_WAIT_SECONDS,
+    DISK_FREE_BYTES,
     STORE_BYTES,
 ];
 
@@ -379,6 +395,20 @@ const COMMIT_QUEUE_DEPTH: MetricEntry = MetricEntry {
     kind: MetricKind::Gauge,
     labels: "",
     help: "Requests waiting to be committed.",
+};
+
+const DISK_WAIT_SECONDS: MetricEntry = MetricEntry {
+    name: "gateway_disk_wait_seconds",
+    kind: MetricKind::Gauge,
+    labels: "",
+    help: "Age of the oldest commit that waits for the disk, in seconds; 0 if none waits.",
+};
+
+const DISK_FREE_BYTES: MetricEntry = MetricEntry {
+    name: "gateway_disk_free_bytes",
+    kind: MetricKind::Gauge,
+    labels: "",
+    help: "Free space on the file system of the data directory, in bytes.",
 };
 
 const STORE_BYTES: MetricEntry = MetricEntry {

@@ -6,4 +6,5 @@ pub mod core_files;
 pub mod verify;
 
 pub(crate) mod data_directory;
+pub(crate) mod disk_watch;
 pub(crate) mod open_files;

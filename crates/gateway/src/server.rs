@@ -13,14 +13,14 @@ use std::{
 use actix_web::{dev::ServerHandle, web::Data};
 use profile_store::{
     Durability, OpenError, Store, StoreError, StoreOptions, SystemIdGenerator,
-    engine::{EmbeddedEngine, EmbeddedOptions},
+    engine::{EmbeddedEngine, EmbeddedOptions, Engine, EngineError},
 };
 use tokio::signal::unix::{SignalKind, signal};
 
 pub use self::routes::routes;
 use self::signals::Signals;
 use crate::{
-    ops::data_directory,
+    ops::{data_directory, disk_watch},
     settings::{DurabilitySetting, ServeArguments, ServerSettings, SettingsError},
     state::GatewayState,
 };
@@ -62,6 +62,9 @@ pub enum ServeError {
     /// The last writes may not be on disk.
     #[error("the store did not close: {0}")]
     Close(#[source] StoreError),
+    /// All accepted requests are on disk, but the end of the journal could not be noted.
+    #[error("the store did not close: {0}; all accepted requests are stored")]
+    CloseEngine(#[source] EngineError),
 }
 
 /// Serves until a signal stops the process. Calls `announce` once requests are accepted, with the
@@ -77,10 +80,11 @@ pub async fn serve(
     // Opening a store after a crash may take a while. A SIGHUP in that time must not end the
     // process.
     let reload = signal(SignalKind::hangup())?;
-    let store = open_store(&settings).await?;
+    let (store, engine) = open_store(&settings).await?;
     let introduction = configuration.development.as_ref();
     let introduction = introduction.map(|development| development.announcement(addresses.0));
     let gateway = Data::new(GatewayState::new(configuration, store));
+    let watch = disk_watch::start(&gateway, &settings.data_dir)?;
 
     // From here on signals are handled. An operator who reads "serving" may send one at once.
     let signals = Signals::install(reload)?;
@@ -97,7 +101,8 @@ pub async fn serve(
     signals.obey(&arguments, &settings, &gateway).await;
     stop(handles).await;
     running.await.map_err(io::Error::other)??;
-    close(gateway).await
+    drop(watch);
+    close(gateway, engine).await
 }
 
 /// Stops accepting connections and waits for requests in flight. The admin listener stops last, so
@@ -108,11 +113,15 @@ async fn stop([clients, admin]: [ServerHandle; 2]) {
     admin.stop(false).await;
 }
 
-async fn close(gateway: Data<GatewayState>) -> Result<(), ServeError> {
-    if let Err(error) = gateway.store.close().await {
+async fn close(gateway: Data<GatewayState>, engine: Arc<EmbeddedEngine>) -> Result<(), ServeError> {
+    let closed = match gateway.store.close().await {
+        Ok(()) => engine.close().map_err(ServeError::CloseEngine),
+        Err(error) => Err(ServeError::Close(error)),
+    };
+    if let Err(error) = closed {
         // The engine's own `drop` would wait for ever for writes that cannot succeed.
-        mem::forget(gateway);
-        return Err(ServeError::Close(error));
+        mem::forget((gateway, engine));
+        return Err(error);
     }
     tracing::info!("stopped; all accepted requests are stored");
     Ok(())
@@ -122,7 +131,8 @@ fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
     TcpListener::bind(address).map_err(|source| ServeError::Listen { address, source })
 }
 
-async fn open_store(server: &ServerSettings) -> Result<Store, ServeError> {
+/// The store, and its engine, which is closed after it.
+async fn open_store(server: &ServerSettings) -> Result<(Store, Arc<EmbeddedEngine>), ServeError> {
     let path = server.data_dir.display().to_string();
     data_directory::create_private(&server.data_dir)
         .map_err(|source| ServeError::DataDirectory { path: path.clone(), source })?;
@@ -137,7 +147,10 @@ async fn open_store(server: &ServerSettings) -> Result<Store, ServeError> {
     match engine {
         Ok(engine) => {
             let id_generator = Arc::new(SystemIdGenerator::default());
-            Store::open(Arc::new(engine), id_generator, options).await.map_err(failed)
+            let engine = Arc::new(engine);
+            let shared: Arc<dyn Engine> = Arc::<EmbeddedEngine>::clone(&engine);
+            let store = Store::open(shared, id_generator, options).await.map_err(failed)?;
+            Ok((store, engine))
         }
         Err(error) => Err(failed(error)),
     }

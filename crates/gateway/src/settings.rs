@@ -6,6 +6,7 @@
 mod arguments;
 mod connections;
 mod development;
+mod disk;
 mod document;
 mod durability;
 mod file;
@@ -30,6 +31,7 @@ pub use self::{
     },
     connections::Connections,
     development::Development,
+    disk::DiskSettings,
     durability::{DurabilitySetting, InvalidDurability},
     issued_key::IssuedKey,
     problem::{Problem, Problems},
@@ -73,6 +75,8 @@ pub struct ServerSettings {
     pub connections: Connections,
     /// The data directory.
     pub data_dir: PathBuf,
+    /// What the gateway demands of the disk.
+    pub disk: DiskSettings,
     /// The durability of an acknowledged change.
     pub durability: DurabilitySetting,
     /// The address of the client listener.
@@ -130,6 +134,7 @@ impl ServeArguments {
             cache_bytes: cache_mib.unwrap_or(limits::CACHE_MIB) * 1024 * 1024,
             connections: file.map(|file| file.connections).unwrap_or_default(),
             data_dir: data_dir.unwrap_or_else(|| DATA_DIR.into()),
+            disk: DiskSettings::new(self, file.map(|file| file.disk).unwrap_or_default()),
             durability: durability.unwrap_or_default(),
             listen,
             outcomes: file.map(|file| file.outcomes).unwrap_or_default(),

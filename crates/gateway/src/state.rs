@@ -1,13 +1,16 @@
 //! The state that all requests share.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use profile_protocol::CompanyId;
 use profile_store::Store;
 
 use crate::{
-    capacity::{body_budget::BodyBudget, company_slots::CompanySlots, rate_limiter::RateLimiter},
+    capacity::{
+        body_budget::BodyBudget, company_slots::CompanySlots, disk_space::DiskSpace,
+        rate_limiter::RateLimiter,
+    },
     client::exchange_token::KeyRing,
     clock::Clock,
     endpoints::Endpoint,
@@ -27,6 +30,12 @@ pub struct GatewayState {
     pub(crate) connections: Connections,
     /// The clocks.
     pub clock: Clock,
+    /// The free disk space.
+    pub(crate) disk_space: DiskSpace,
+    /// How long a commit may wait for the disk before requests are refused.
+    pub(crate) disk_wait_limit: Duration,
+    /// The rate-limit windows of the `OpenAPI` document, over all callers.
+    pub(crate) openapi_rate_limiter: RateLimiter<()>,
     /// The slots in which bulk imports run.
     pub(crate) import_slots: CompanySlots,
     /// The slots in which large bodies are decompressed and parsed.
@@ -53,6 +62,9 @@ impl GatewayState {
             api_rate_limiter: RateLimiter::default(),
             connections: server.connections,
             clock: Clock::start(),
+            disk_space: DiskSpace::new(server.disk.marks),
+            disk_wait_limit: server.disk.wait_limit,
+            openapi_rate_limiter: RateLimiter::default(),
             import_slots: CompanySlots::new(limits::IMPORTS_AT_ONCE),
             large_body_slots: CompanySlots::new(limits::LARGE_BODIES_AT_ONCE),
             companies: CompanyDirectory::new(companies),

@@ -7,7 +7,10 @@ use profile_protocol::{ProfileRequest, RequestParts};
 use profile_store::{Caller, Claims, Effect, Intent, Outcome, StoreError, Submission, Unsigned};
 
 use crate::{
-    capacity::body_budget::BodyPermit, http::refusal::Refusal, metrics, state::GatewayState,
+    capacity::{body_budget::BodyPermit, disk_wait},
+    http::refusal::Refusal,
+    metrics,
+    state::GatewayState,
     tenants::directory::Company,
 };
 
@@ -84,9 +87,9 @@ pub(crate) async fn store(
         drop(permit);
         outcome
     });
-    let outcome = outcome.await.unwrap_or(Err(StoreError::Unavailable));
+    let outcome = disk_wait::answered(gateway, outcome).await;
     gateway.metrics.committed(gateway.clock.elapsed().saturating_sub(committing));
-    let outcome = outcome.map_err(Refusal::Store)?;
+    let outcome = outcome?.unwrap_or(Err(StoreError::Unavailable)).map_err(Refusal::Store)?;
     gateway.metrics.accepted(effect(&outcome));
     tracing::debug!(%company, effect = outcome.effect.as_str(), "stored a request");
     Ok(outcome)

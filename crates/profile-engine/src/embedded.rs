@@ -28,8 +28,8 @@ impl EmbeddedEngine {
     /// Opens the database in `directory`, and creates it if it is missing. After a crash this
     /// reads the journal. It blocks.
     ///
-    /// The engine is closed when it and all its sessions are dropped. That waits for the current
-    /// step of the checkpoint.
+    /// The engine is closed by [`close`](EmbeddedEngine::close), or when it and all its sessions
+    /// are dropped. That waits for the current step of the checkpoint.
     pub fn open(directory: &Path, options: EmbeddedOptions) -> Result<EmbeddedEngine, EngineError> {
         fs::create_dir_all(directory).map_err(EngineError::Io)?;
         let opened = File::open(directory).map_err(EngineError::Io)?;
@@ -39,6 +39,13 @@ impl EmbeddedEngine {
         let pace = Pace::from_memtable_bytes(options.memtable_bytes);
         let journaled = Journaled::open(table, opened, JOURNAL, pace)?;
         Ok(EmbeddedEngine { engine: JournaledEngine::new(journaled, options.places) })
+    }
+
+    /// Closes the engine. It accepts no commits afterwards. An error is one of the disk: what was
+    /// confirmed is stored, but the engine may be unable to close its files. Then keep it until the
+    /// process ends. It blocks.
+    pub fn close(&self) -> Result<(), EngineError> {
+        self.engine.close()
     }
 
     /// Opens the database in `directory` for reading, and changes no byte of it. The directory may

@@ -81,7 +81,8 @@ pub(crate) fn has_journal(directory: File, name: &'static str) -> Result<bool, E
 /// A table with a journal before it. Its methods block.
 pub(crate) struct Journaled {
     core: Arc<Core>,
-    checkpointer: Option<JoinHandle<()>>,
+    /// None once the engine is closed.
+    checkpointer: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What commits, readers and the checkpointer have in common. A thread that takes several of the
@@ -142,7 +143,28 @@ impl Journaled {
         let thread = thread::Builder::new().name("checkpointer".into());
         let checkpointer =
             thread.spawn(move || running.run_checkpointer()).map_err(EngineError::Io)?;
-        Ok(Journaled { core, checkpointer: Some(checkpointer) })
+        Ok(Journaled { core, checkpointer: Mutex::new(Some(checkpointer)) })
+    }
+
+    /// Waits for the checkpointer, which ends early, since what is not in the table is in the
+    /// journal. Then notes in the table where the journal ends. No commit is accepted afterwards.
+    /// An error loses nothing: what was confirmed is on disk, but the next start cannot rule out
+    /// that the end of the journal was cut off.
+    pub(crate) fn close(&self) -> Result<(), EngineError> {
+        let running = self.checkpointer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(checkpointer) = running else { return Ok(()) };
+        if !self.core.progress.stop() || self.core.health.is_poisoned() {
+            // A table that failed may block forever on what it could not write.
+            mem::forget(Arc::clone(&self.core));
+            return Err(EngineError::Poisoned);
+        }
+        drop(checkpointer.join());
+        let noted = self.core.note_closed();
+        match &noted {
+            Ok(()) => self.core.health.close(),
+            Err(error) => self.core.poison(FailedStep::Close, error),
+        }
+        noted
     }
 }
 
@@ -160,15 +182,9 @@ fn known_mark(table: &dyn Table, disk: &dyn Disk) -> Result<Option<Mark>, Engine
 }
 
 impl Drop for Journaled {
-    /// Waits for the checkpointer, which ends early: what is not in the table is in the journal.
+    /// As [`Journaled::close`], which logs its error.
     fn drop(&mut self) {
-        if !self.core.progress.stop() || self.core.health.is_poisoned() {
-            // A table that failed may block forever on what it could not write.
-            mem::forget(Arc::clone(&self.core));
-        } else if let Some(checkpointer) = self.checkpointer.take() {
-            drop(checkpointer.join());
-            self.core.note_closed();
-        }
+        drop(self.close());
     }
 }
 
@@ -188,14 +204,10 @@ impl Core {
 
     /// Notes in the table where the journal ends, so that a later start knows whether all of it is
     /// there. Without that note the end of the journal may be one that was cut off by a crash.
-    fn note_closed(&self) {
-        let noted = self.sync().and_then(|()| {
-            let (checkpointed, end) = (*self.checkpointed(), self.journal().end());
-            self.view.table.flush(&self.mark(checkpointed, Some(end)))
-        });
-        if let Err(error) = noted {
-            self.poison(FailedStep::Close, &error);
-        }
+    fn note_closed(&self) -> Result<(), EngineError> {
+        self.sync()?;
+        let (checkpointed, end) = (*self.checkpointed(), self.journal().end());
+        self.view.table.flush(&self.mark(checkpointed, Some(end)))
     }
 
     /// Commits a batch. After an error nothing, or all, of the batch may be visible and survive.

@@ -27,9 +27,10 @@ pub const JOURNAL_FACTOR: usize = 2;
 /// much is small beside a memtable.
 pub const JOURNAL_STEP_DIVISOR: usize = 4;
 
-/// Seconds without checkpoint progress after which waiting commits fail. Flushing a megabyte takes
-/// milliseconds, and a second on a busy disk.
-pub const STALL_SECONDS: u64 = 60;
+/// Seconds without checkpoint progress after which waiting commits fail, and with them the engine.
+/// Flushing a megabyte takes milliseconds, and a second on a busy disk. Network storage that fails
+/// over hangs for a minute or two, and then the commits must go on by themselves.
+pub const STALL_SECONDS: u64 = 300;
 
 /// The open memtable may be ahead of the checkpoint of the closed one by one part in this many:
 /// by a quarter of a memtable.

@@ -4,6 +4,7 @@
 //! and answers. Batches form by themselves: while one is being committed, requests gather for the
 //! next. A lone request waits for no other.
 
+pub(crate) mod disk_waits;
 pub(crate) mod job;
 mod pace;
 pub(crate) mod queue;
@@ -14,6 +15,7 @@ use profile_protocol::CompanyId;
 use tokio::time::Instant;
 
 use self::{
+    disk_waits::DiskWaits,
     job::{IdSource, Job},
     pace::BatchWork,
     queue::LaneQueue,
@@ -32,6 +34,8 @@ pub(crate) struct StoreContext {
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) id_generator: Arc<dyn IdGenerator>,
     pub(crate) durability: Durability,
+    /// How long the lanes and the maintenance have been waiting for the engine.
+    pub(crate) disk_waits: DiskWaits,
     /// Outcomes that are applied and not on disk yet.
     pub(crate) unflushed: Unflushed,
     /// How many batches of requests were stored.
@@ -79,6 +83,8 @@ impl Lane {
 
     /// Commits one batch of what waits.
     async fn serve(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        let wait = shared.disk_waits.begin();
         // Held before jobs are taken, so that all that arrives meanwhile is in the batch.
         let session = self.begin().await;
         let mut jobs = self.queue.take();
@@ -86,6 +92,7 @@ impl Lane {
             Ok(session) => self.commit(session, &mut jobs).await,
             Err(error) => Err(error),
         };
+        drop(wait);
         match result {
             Ok(()) => jobs.into_iter().for_each(Job::answer),
             Err(error) => jobs.into_iter().for_each(|job| job.fail(error)),

@@ -4,7 +4,7 @@ mod explanation_permits;
 mod explanations;
 mod imports;
 
-use std::{fmt, future::Future, sync::Arc};
+use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use profile_protocol::{CompanyId, ProfileId};
 use tokio::sync::{Mutex, oneshot, watch};
@@ -17,6 +17,7 @@ use crate::{
     id_generator::profile_id,
     lane::{
         Lane, StoreContext,
+        disk_waits::DiskWaits,
         job::{Job, Ticket},
         queue::{LaneQueue, NotQueued},
     },
@@ -108,6 +109,7 @@ impl Store {
         let shared = Arc::new(StoreContext {
             id_generator,
             durability: options.durability,
+            disk_waits: DiskWaits::default(),
             unflushed: crate::read::unflushed::Unflushed::default(),
             batches: AtomicU64::new(0),
             recorded: AtomicUsize::new(0),
@@ -239,6 +241,12 @@ impl Store {
     /// Whether requests can be stored.
     pub fn is_healthy(&self) -> bool {
         self.shared.engine.is_writable() && !self.is_closed()
+    }
+
+    /// For how long the oldest commit has been waiting for the engine, which is the disk; zero if
+    /// no commit waits. Requests wait at least as long if they wait for the same commit.
+    pub fn oldest_disk_wait(&self) -> Duration {
+        self.shared.disk_waits.oldest()
     }
 
     /// How many requests wait to be stored.

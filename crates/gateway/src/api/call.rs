@@ -12,7 +12,10 @@ use profile_store::{Profile, Store, StoreError, engine::EngineError};
 use tokio::runtime::Handle;
 
 use crate::{
-    capacity::body_budget::{BodyKind, BodyPermit},
+    capacity::{
+        body_budget::{BodyKind, BodyPermit},
+        disk_wait,
+    },
     http::{
         admission::{self, only},
         body::{self, Body},
@@ -79,7 +82,8 @@ impl Call<'_> {
         let runtime = Handle::current();
         let reading = move || runtime.block_on(read(&gateway.store, &company.id));
         let unavailable = Refusal::Store(StoreError::Unavailable);
-        web::block(reading).await.or(Err(unavailable))?.map_err(Refusal::unreadable)
+        let read = disk_wait::read(self.gateway, web::block(reading)).await?;
+        read.or(Err(unavailable))?.map_err(Refusal::unreadable)
     }
 
     /// The profile with this id, or the profile that this id was merged into.

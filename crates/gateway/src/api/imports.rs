@@ -24,7 +24,7 @@ use super::{
     time::rfc3339,
 };
 use crate::{
-    capacity::body_budget::BodyKind,
+    capacity::{body_budget::BodyKind, disk_wait},
     http::{body::Body, refusal::Refusal},
     limits,
     state::GatewayState,
@@ -59,7 +59,8 @@ pub(super) async fn create(call: &Call<'_>, payload: &mut Payload) -> Result<Api
         drop(slot);
         done
     });
-    let head = done.await.unwrap_or(Err(Refusal::Store(StoreError::Unavailable)))?;
+    let done = disk_wait::answered(call.gateway, done).await?;
+    let head = done.unwrap_or(Err(Refusal::Store(StoreError::Unavailable)))?;
     call.gateway.metrics.served();
     Ok(about(call, StatusCode::ACCEPTED, &head))
 }

@@ -16,7 +16,7 @@ use super::{
     query::Query,
     resource::{self, ProfileAttributes},
 };
-use crate::{http::refusal::Refusal, metrics::ProfileEffect, submission};
+use crate::{capacity::disk_wait, http::refusal::Refusal, metrics::ProfileEffect, submission};
 
 /// `POST /api/profile-merge`
 pub(super) async fn merge(call: &Call<'_>, payload: &mut Payload) -> Result<ApiResponse, Refusal> {
@@ -31,7 +31,8 @@ pub(super) async fn merge(call: &Call<'_>, payload: &mut Payload) -> Result<ApiR
         revision: call.revision,
     };
     let destination = merge.destination;
-    let outcome = match call.gateway.store.merge(merge).await {
+    let merged = call.gateway.store.merge(merge);
+    let outcome = match disk_wait::answered(call.gateway, merged).await? {
         Err(StoreError::Rejected(Rejected::UnknownProfile)) => {
             return Err(missing(call, destination).await);
         }
@@ -78,7 +79,8 @@ pub(super) async fn unmerge(
         rules: Arc::clone(&call.company.rules),
         revision: call.revision,
     };
-    let unmerged = call.gateway.store.undo(undo).await.map_err(Refusal::Store)?;
+    let undone = call.gateway.store.undo(undo);
+    let unmerged = disk_wait::answered(call.gateway, undone).await?.map_err(Refusal::Store)?;
     call.gateway.metrics.accepted(ProfileEffect::Unmerged);
     let Unmerged { outcome: _, survivor, restored, kept, lost } = &unmerged;
     let document = UnmergeDocument {

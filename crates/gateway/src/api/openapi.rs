@@ -11,11 +11,15 @@ use std::sync::OnceLock;
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::{Method, StatusCode},
-    web::{Data, Payload},
+    http::{
+        Method, StatusCode,
+        header::{self, HeaderValue},
+    },
+    web::{Bytes, Data, Payload},
 };
 use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 
 use self::{
     elements::{
@@ -26,11 +30,13 @@ use self::{
 use crate::{
     endpoints::{ENDPOINTS, EndpointRow},
     http::{
+        admission::{admitted, only},
         cors::Cors,
         error_response::error_response,
         refusal::Refusal,
         response::{ResponseContext, without_body_for_head},
     },
+    limits,
     state::GatewayState,
     tenants::scope::KeyScope,
 };
@@ -41,19 +47,56 @@ pub(super) async fn serve(
     payload: Payload,
     gateway: Data<GatewayState>,
 ) -> HttpResponse {
-    static TEXT: OnceLock<String> = OnceLock::new();
+    static TEXT: OnceLock<OpenApiText> = OnceLock::new();
     let reply = ResponseContext {
         cors: Cors::Closed,
         media_type: "application/json",
         rate_limit_status: None,
     };
     if let Method::GET | Method::HEAD = *request.method() {
-        let text = TEXT.get_or_init(document);
-        let response = reply.answered(StatusCode::OK, Some(text.clone().into_bytes()));
+        let text = TEXT.get_or_init(OpenApiText::generate);
+        let response = match text.answer(&request, &gateway, &reply) {
+            Ok(response) => response,
+            Err(refusal) => error_response(&request, payload, &gateway, &reply, &refusal).await,
+        };
         return without_body_for_head(&request, response);
     }
     let refusal = Refusal::Method { allowed: "GET, HEAD".to_owned() };
     error_response(&request, payload, &gateway, &reply, &refusal).await
+}
+
+/// The document, and the tag that caches compare.
+struct OpenApiText {
+    json: Bytes,
+    tag: HeaderValue,
+}
+
+impl OpenApiText {
+    fn generate() -> OpenApiText {
+        let json = document();
+        let digest = base16ct::lower::encode_string(&Sha256::digest(&json)[..16]);
+        let tag = HeaderValue::from_str(&format!("\"{digest}\"")).expect("digits are a header");
+        OpenApiText { json: Bytes::from(json), tag }
+    }
+
+    /// The document, or 304 for a caller that has it already. Only the document is charged.
+    fn answer(
+        &self,
+        request: &HttpRequest,
+        gateway: &GatewayState,
+        reply: &ResponseContext,
+    ) -> Result<HttpResponse, Refusal> {
+        let mut response =
+            if only(request.headers(), &header::IF_NONE_MATCH) == self.tag.to_str().ok() {
+                reply.cacheable(StatusCode::NOT_MODIFIED, None)
+            } else {
+                let (limits, now) = (limits::OPENAPI_RATE_LIMIT, gateway.clock.elapsed());
+                admitted(gateway.openapi_rate_limiter.charge(&(), limits, now))?;
+                reply.cacheable(StatusCode::OK, Some(self.json.clone()))
+            };
+        response.headers_mut().insert(header::ETAG, self.tag.clone());
+        Ok(response)
+    }
 }
 
 /// The document as JSON text.

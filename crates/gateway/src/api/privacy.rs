@@ -5,7 +5,7 @@ use profile_protocol::{ClaimedId, DeletionSubject};
 use profile_store::{Delete, Identifier, ProfileRef};
 
 use super::{call::Call, documents::ApiResponse, query::Query};
-use crate::{http::refusal::Refusal, metrics::ProfileEffect};
+use crate::{capacity::disk_wait, http::refusal::Refusal, metrics::ProfileEffect};
 
 /// `POST /api/data-privacy-deletion-jobs`: the profile is erased when the response arrives. The
 /// response is the same if there was no profile.
@@ -24,7 +24,8 @@ pub(super) async fn delete(call: &Call<'_>, payload: &mut Payload) -> Result<Api
         Some(whom) => {
             let company = call.company.id.clone();
             let delete = Delete { company, target: whom, revision: call.revision };
-            call.gateway.store.delete(delete).await.map_err(Refusal::Store)?
+            let deleted = call.gateway.store.delete(delete);
+            disk_wait::answered(call.gateway, deleted).await?.map_err(Refusal::Store)?
         }
         None => None,
     };

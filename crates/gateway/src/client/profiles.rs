@@ -9,7 +9,10 @@ use profile_protocol::{CompanyId, ProfileId, ProfileRequest, Revision, Violation
 use profile_store::{Outcome, StoreError};
 
 use crate::{
-    capacity::body_budget::BodyKind,
+    capacity::{
+        body_budget::BodyKind,
+        disk_wait::{self, StoreUse},
+    },
     http::{
         admission, body,
         cors::Cors,
@@ -72,6 +75,7 @@ async fn upsert(
     let revision = admission::revision(headers, gateway)?;
     admission::media_type(headers)?;
     let encoding = admission::content_encoding(headers)?;
+    disk_wait::admit(gateway, StoreUse::ClientWrite)?;
     let kind = BodyKind::Client;
     let read = body::read(headers, payload, encoding, kind, &company.id, gateway);
     let body = read.await?;

@@ -5,7 +5,11 @@ use actix_web::{
     http::header::{self, HeaderMap, HeaderValue},
 };
 
-use crate::{http::refusal::Refusal, limits, tenants::directory::Company};
+use crate::{
+    http::{admission::only, refusal::Refusal},
+    limits,
+    tenants::directory::Company,
+};
 
 /// The response headers that a page may read.
 const EXPOSED: HeaderValue =
@@ -26,15 +30,22 @@ pub enum Cors {
 impl Cors {
     /// The access of the page before the company of the request is determined.
     pub fn from_request(request: &HttpRequest) -> Cors {
-        if request.headers().contains_key(header::ORIGIN) { Cors::Any } else { Cors::Closed }
+        match only(request.headers(), &header::ORIGIN) {
+            Some(_) => Cors::Any,
+            None => Cors::Closed,
+        }
     }
 
-    /// The access of the page by the company's list of origins.
+    /// The access of the page by the company's list of origins. A browser sends one origin, so a
+    /// request with several is refused, whatever the list.
     pub fn for_company(request: &HttpRequest, company: &Company) -> Result<Cors, Refusal> {
-        match (request.headers().get(header::ORIGIN), &company.allowed_origins) {
-            (None, _) => Ok(Cors::Closed),
-            (Some(_), None) => Ok(Cors::Any),
-            (Some(origin), Some(_)) => {
+        let mut origins = request.headers().get_all(header::ORIGIN);
+        let (origin, further) = (origins.next(), origins.next());
+        match (origin, further, &company.allowed_origins) {
+            (None, _, _) => Ok(Cors::Closed),
+            (Some(_), Some(_), _) => Err(Refusal::Origin),
+            (Some(_), None, None) => Ok(Cors::Any),
+            (Some(origin), None, Some(_)) => {
                 let allowed = origin.to_str().is_ok_and(|origin| company.allows_origin(origin));
                 if allowed { Ok(Cors::Only(origin.clone())) } else { Err(Refusal::Origin) }
             }

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use self::table::{Cause, ErrorSource, RefusalRow, row_of, status_of};
 pub use self::table::{codes, table_markdown};
-use crate::{capacity::body_budget::BodyBudgetExhausted, tenants::scope::KeyScope};
+use crate::{capacity::body_budget::BodyBudgetExhausted, limits, tenants::scope::KeyScope};
 
 /// Why a request is refused.
 #[derive(Debug)]
@@ -80,6 +80,15 @@ pub enum Refusal {
     Violations(Violations),
     /// Every identifier is a placeholder.
     OnlySentinels(OnlySentinels),
+    /// The disk does not answer, and nothing of the request was stored.
+    DiskHangs,
+    /// The disk did not answer in time. The request may be stored or not.
+    ResultUnknown {
+        /// The time that a commit may wait.
+        seconds: u64,
+    },
+    /// Too little disk space is free.
+    DiskFull,
     /// The store refused the request.
     Store(StoreError),
 }
@@ -152,6 +161,10 @@ impl Refusal {
             Some(*retry_after_seconds)
         } else if let Refusal::Store(error) = self {
             retry_after_store_error(*error)
+        } else if let Refusal::DiskHangs | Refusal::ResultUnknown { .. } = self {
+            Some(5)
+        } else if let Refusal::DiskFull = self {
+            Some(limits::DISK_FULL_RETRY_SECONDS)
         } else {
             None
         }
@@ -235,6 +248,9 @@ impl Refusal {
             Refusal::Unreadable => Cause::Unreadable,
             Refusal::Violations(_) => Cause::Syntax,
             Refusal::OnlySentinels(_) => Cause::OnlySentinels,
+            Refusal::DiskHangs => Cause::DiskHangs,
+            Refusal::ResultUnknown { .. } => Cause::ResultUnknown,
+            Refusal::DiskFull => Cause::DiskFull,
             Refusal::Store(error) => cause_of_store_error(*error),
         }
     }
@@ -259,8 +275,8 @@ impl Refusal {
             Refusal::TooLarge { bytes } => {
                 row_of(Cause::TooLarge).detail.replace("{bytes}", &bytes.to_string())
             }
-            Refusal::TooSlow { seconds } => {
-                row_of(Cause::TooSlow).detail.replace("{seconds}", &seconds.to_string())
+            Refusal::TooSlow { seconds } | Refusal::ResultUnknown { seconds } => {
+                row_of(self.cause()).detail.replace("{seconds}", &seconds.to_string())
             }
             Refusal::RevisionMalformed(reason) => format!("The revision {reason}."),
             Refusal::RevisionUnavailable(reason @ UnavailableRevision::TooEarly) => {
@@ -280,6 +296,8 @@ impl Refusal {
             | Refusal::Unreadable
             | Refusal::Violations(_)
             | Refusal::OnlySentinels(_)
+            | Refusal::DiskHangs
+            | Refusal::DiskFull
             | Refusal::Store(_) => row_of(self.cause()).detail.to_owned(),
         }
     }

@@ -7,6 +7,7 @@ use actix_web::{
         Method, StatusCode,
         header::{self, HeaderName, HeaderValue},
     },
+    web::Bytes,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -52,6 +53,20 @@ impl ResponseContext {
         // Personal data must not be cached.
         builder.insert_header((header::CACHE_CONTROL, "no-store"));
         self.rate_limit_status(&mut builder);
+        match body {
+            Some(body) => {
+                builder.insert_header((header::CONTENT_TYPE, self.media_type));
+                self.finish(builder.body(body))
+            }
+            None => self.finish(builder.finish()),
+        }
+    }
+
+    /// A response that holds nothing of any person. A cache keeps it, and asks each time whether it
+    /// changed.
+    pub(crate) fn cacheable(&self, status: StatusCode, body: Option<Bytes>) -> HttpResponse {
+        let mut builder = HttpResponse::build(status);
+        builder.insert_header((header::CACHE_CONTROL, "no-cache"));
         match body {
             Some(body) => {
                 builder.insert_header((header::CONTENT_TYPE, self.media_type));

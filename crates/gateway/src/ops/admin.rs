@@ -5,7 +5,11 @@ use actix_web::{
     web::{self, Data, ServiceConfig},
 };
 
-use crate::{metrics::Metrics, state::GatewayState};
+use crate::{
+    capacity::{disk_space::SpaceLevel, disk_wait},
+    metrics::Metrics,
+    state::GatewayState,
+};
 
 /// The routes of the admin listener.
 pub fn routes(config: &mut ServiceConfig) {
@@ -20,12 +24,25 @@ async fn live() -> impl Responder {
     HttpResponse::Ok().body("live\n")
 }
 
-/// The store accepts requests.
+/// The store accepts all requests.
 async fn ready(gateway: Data<GatewayState>) -> impl Responder {
-    if gateway.store.is_healthy() {
-        HttpResponse::Ok().body("ready\n")
+    match unready(&gateway) {
+        None => HttpResponse::Ok().body("ready\n"),
+        Some(reason) => HttpResponse::ServiceUnavailable().body(format!("{reason}\n")),
+    }
+}
+
+/// Why some requests are refused, if any are.
+fn unready(gateway: &GatewayState) -> Option<&'static str> {
+    if !gateway.store.is_healthy() {
+        Some("the store accepts no requests; see the log")
+    } else if disk_wait::is_over(gateway) {
+        Some("the disk does not answer; requests that write are refused until it does")
     } else {
-        HttpResponse::ServiceUnavailable().body("the store accepts no requests; see the log\n")
+        match gateway.disk_space.level() {
+            SpaceLevel::Enough => None,
+            level @ (SpaceLevel::ServersOnly | SpaceLevel::ErasuresOnly) => Some(level.as_str()),
+        }
     }
 }
 
@@ -34,6 +51,8 @@ async fn ready(gateway: Data<GatewayState>) -> impl Responder {
 async fn metrics(gateway: Data<GatewayState>) -> impl Responder {
     gateway.metrics.set_commit_queue_depth(gateway.store.queue_depth() as u64);
     gateway.metrics.set_commit_batches(gateway.store.batches());
+    gateway.metrics.set_disk_wait(gateway.store.oldest_disk_wait());
+    gateway.metrics.set_disk_free_bytes(gateway.disk_space.free());
     match gateway.store.bytes().await {
         Ok(bytes) => gateway.metrics.set_store_bytes(bytes),
         Err(error) => tracing::warn!(%error, "the size of the store could not be read"),

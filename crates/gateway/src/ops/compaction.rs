@@ -43,6 +43,7 @@ pub async fn compact(directory: &Path, into: &Path) -> Result<Compacted, Compact
     let to = EmbeddedEngine::open(into, options)?;
     let copied = profile_store::copy(&from, &to).await?;
     let (before, after) = (from.bytes().await?, to.bytes().await?);
+    to.close()?;
     drop(to);
     // The new directory entries must survive a crash, too.
     File::open(into).and_then(|directory| directory.sync_all()).map_err(failed)?;

@@ -87,6 +87,10 @@ pub struct ServeArguments {
     #[arg(long, env = "GATEWAY_CACHE_MIB", value_name = "MIB",
         value_parser = clap::value_parser!(u64).range(limits::CACHE_MIB_RANGE))]
     pub cache_mib: Option<u64>,
+    /// The free disk space below which requests of clients are refused, in MiB [default: 512].
+    #[arg(long, env = "GATEWAY_CLIENT_FREE_MIB", value_name = "MIB",
+        value_parser = clap::value_parser!(u64).range(limits::FREE_MIB_RANGE))]
+    pub client_free_mib: Option<u64>,
     /// The configuration file. Without one, the gateway serves one company for development, on
     /// loopback only.
     #[arg(long, env = "GATEWAY_CONFIG", value_name = "FILE")]
@@ -94,12 +98,20 @@ pub struct ServeArguments {
     /// The data directory [default: ./data].
     #[arg(long, env = "GATEWAY_DATA_DIR", value_name = "DIRECTORY")]
     pub data_dir: Option<PathBuf>,
+    /// The seconds that a commit may wait for the disk before requests are refused [default: 5].
+    #[arg(long, env = "GATEWAY_DISK_WAIT_SECONDS", value_name = "SECONDS",
+        value_parser = clap::value_parser!(u64).range(limits::TIMEOUT_SECONDS_RANGE))]
+    pub disk_wait_seconds: Option<u64>,
     /// The durability of an acknowledged change [default: flushed].
     #[arg(long, env = "GATEWAY_DURABILITY", value_enum)]
     pub durability: Option<DurabilitySetting>,
     /// The address for clients [default: 127.0.0.1:8080].
     #[arg(long, env = "GATEWAY_LISTEN", value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
+    /// The free disk space below which all writes but erasures are refused, in MiB [default: 256].
+    #[arg(long, env = "GATEWAY_SERVER_FREE_MIB", value_name = "MIB",
+        value_parser = clap::value_parser!(u64).range(limits::FREE_MIB_RANGE))]
+    pub server_free_mib: Option<u64>,
     /// The number of worker threads [default: one per processor].
     #[arg(long, env = "GATEWAY_WORKERS", value_name = "THREADS",
         value_parser = clap::value_parser!(u64).range(limits::WORKERS_RANGE))]

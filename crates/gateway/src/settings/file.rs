@@ -15,6 +15,7 @@ use profile_store::{Retention, Rules, Sentinels};
 
 use super::{
     Connections, DurabilitySetting,
+    disk::DiskFields,
     document::{SettingValue, SettingsTable},
     problem::{ProblemReport, Problems},
 };
@@ -38,6 +39,7 @@ pub(super) struct ConfigurationFile {
     pub(super) companies: Companies,
     pub(super) connections: Connections,
     pub(super) data_dir: Option<PathBuf>,
+    pub(super) disk: DiskFields,
     pub(super) durability: Option<DurabilitySetting>,
     pub(super) exchange_keys: Vec<ExchangeKey>,
     pub(super) listen: Option<SocketAddr>,
@@ -61,6 +63,7 @@ impl ConfigurationFile {
 
     fn read(table: &mut SettingsTable<'_>, report: &mut ProblemReport) -> ConfigurationFile {
         let companies = CompanyReader::new(report).companies(table);
+        let disk = DiskFields::read(table, report);
         let mut take = |name| table.take(name);
         ConfigurationFile {
             admin_listen: take("admin_listen").and_then(|field| address(field, report)),
@@ -71,6 +74,7 @@ impl ConfigurationFile {
                 .map(|field| Connections::read(field, report))
                 .unwrap_or_default(),
             data_dir: take("data_dir").and_then(|field| directory(field, report)),
+            disk,
             durability: take("durability").and_then(|field| field.parse(report)),
             exchange_keys: take("exchange_keys")
                 .map(|field| one_to(limits::EXCHANGE_KEYS, field, report))

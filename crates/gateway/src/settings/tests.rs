@@ -309,15 +309,22 @@ fn a_private_key_in_the_wrong_place_is_recognised_and_not_repeated() {
 #[test]
 fn arguments_win_over_the_file_and_the_file_over_defaults() {
     let file = TemporaryFile::new(format!(
-        "listen = \"127.0.0.1:1\"\ncache_mib = 300\n{}",
+        "listen = \"127.0.0.1:1\"\ncache_mib = 300\ndisk_wait_seconds = 9\nclient_free_mib = 600\n{}",
         with_company("")
     ));
-    let server = file.configure(&["--listen", "0.0.0.0:2", "--workers", "3"]).unwrap().server;
+    let server = file
+        .configure(&["--listen", "0.0.0.0:2", "--workers", "3", "--disk-wait-seconds", "7"])
+        .unwrap()
+        .server;
     let expected = ServerSettings {
         admin_listen: "127.0.0.1:9090".parse().unwrap(),
         cache_bytes: 300 << 20,
         connections: Connections::default(),
         data_dir: "./data".into(),
+        disk: DiskSettings {
+            wait_limit: Duration::from_secs(7),
+            marks: DiskMarks { client_bytes: 600 << 20, server_bytes: 256 << 20 },
+        },
         durability: DurabilitySetting::Flushed,
         listen: "0.0.0.0:2".parse().unwrap(),
         outcomes: Retention::default(),

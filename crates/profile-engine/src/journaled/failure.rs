@@ -27,6 +27,11 @@ impl Health {
         if self.is_poisoned() { Err(EngineError::Poisoned) } else { Ok(()) }
     }
 
+    /// Refuses all writes from now on, because the engine is closed.
+    pub(super) fn close(&self) {
+        self.is_poisoned.store(true, Ordering::SeqCst);
+    }
+
     /// Refuses all writes from now on. The first failure is logged; later ones are its
     /// consequences.
     pub(super) fn poison(&self, step: FailedStep, error: &EngineError) {

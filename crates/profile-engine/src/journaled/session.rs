@@ -30,6 +30,11 @@ impl JournaledEngine {
         let places = Place::all(count).map(|_| Arc::default()).collect();
         JournaledEngine { journaled: Arc::new(journaled), places, count }
     }
+
+    /// See [`Journaled::close`].
+    pub(crate) fn close(&self) -> Result<(), EngineError> {
+        self.journaled.close()
+    }
 }
 
 impl Engine for JournaledEngine {

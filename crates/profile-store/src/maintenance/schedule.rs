@@ -36,7 +36,10 @@ async fn sync_always(shared: &StoreContext) {
     loop {
         sleep(SYNC_EVERY).await;
         if shared.unflushed.begin_sync() {
-            match shared.engine.sync().await {
+            let wait = shared.disk_waits.begin();
+            let synced = shared.engine.sync().await;
+            drop(wait);
+            match synced {
                 Ok(()) => shared.unflushed.end_sync(),
                 // The engine refuses all that follows, and says so to every caller.
                 Err(_) => return std::future::pending().await,
@@ -60,7 +63,9 @@ async fn prune_step(shared: &StoreContext, pruner: &Mutex<Pruner>) -> bool {
     let recorded = shared.recorded.swap(0, Ordering::Relaxed);
     let page = limits::PRUNE_STEP.max(2 * recorded);
     let now = shared.id_generator.now();
-    match pruner.lock().await.step(shared.engine.as_ref(), now, page).await {
+    let mut pruner = pruner.lock().await;
+    let _wait = shared.disk_waits.begin();
+    match pruner.step(shared.engine.as_ref(), now, page).await {
         Ok(goes_on) => goes_on,
         Err(error) => {
             tracing::warn!(%error, "expired outcomes could not be removed");

@@ -56,6 +56,9 @@ pub(super) enum Cause {
     NotMerged,
     MergeCap,
     PropertiesTooLarge,
+    DiskHangs,
+    ResultUnknown,
+    DiskFull,
     Overloaded,
     Unavailable,
 }
@@ -133,7 +136,7 @@ const fn parameter(name: &'static str, row: RefusalRow) -> RefusalRow {
 }
 
 /// The table, in the order of the checks.
-const TABLE: [RefusalRow; 50] = [
+const TABLE: [RefusalRow; 53] = [
     row(Cause::UnknownPath, "any other path", NOT_FOUND, "This path does not exist.", "/data"),
     row(
         Cause::Method,
@@ -490,6 +493,29 @@ const TABLE: [RefusalRow; 50] = [
         INVALID,
         "The profile would exceed the limit on its properties; nothing was stored.",
         "/data/attributes/properties",
+    ),
+    row(
+        Cause::DiskHangs,
+        "a commit has been waiting for the disk for longer than `disk_wait_seconds`",
+        UNAVAILABLE,
+        "The disk does not answer. Nothing of the request was stored.",
+        "/data",
+    ),
+    row(
+        Cause::ResultUnknown,
+        "the same, and the request is being stored already",
+        UNAVAILABLE,
+        "The disk did not answer within {seconds} seconds. The request may have been stored or \
+         not; the same request may be sent again.",
+        "/data",
+    ),
+    row(
+        Cause::DiskFull,
+        "less disk space is free than `client_free_mib`; with a private key, less than \
+         `server_free_mib`",
+        UNAVAILABLE,
+        "Too little disk space is free. Nothing of the request was stored.",
+        "/data",
     ),
     row(
         Cause::Overloaded,

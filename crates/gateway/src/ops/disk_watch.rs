@@ -1,0 +1,95 @@
+//! Watches the disk of the data directory: its free space, and commits that wait for it.
+
+use std::{
+    fs::File,
+    io,
+    path::Path,
+    sync::{
+        Arc, Weak,
+        mpsc::{self, RecvTimeoutError, Sender},
+    },
+    thread,
+};
+
+use actix_web::{
+    rt::{self, task::JoinHandle, time::interval},
+    web::Data,
+};
+use rustix::fs::fstatvfs;
+
+use crate::{
+    capacity::{
+        disk_space::{SpaceChange, SpaceLevel},
+        disk_wait::{WaitEpisode, WaitEvent},
+    },
+    limits,
+    state::GatewayState,
+};
+
+/// Watches until it is dropped.
+pub(crate) struct DiskWatch {
+    waits: JoinHandle<()>,
+    /// The thread ends when this is dropped.
+    _space: Sender<()>,
+}
+
+impl Drop for DiskWatch {
+    fn drop(&mut self) {
+        self.waits.abort();
+    }
+}
+
+/// Measures the free space once, and then watches it and the waits.
+pub(crate) fn start(gateway: &Data<GatewayState>, directory: &Path) -> io::Result<DiskWatch> {
+    let directory = File::open(directory)?;
+    measure(gateway, &directory);
+    let (stop, stopped) = mpsc::channel::<()>();
+    let watched = Arc::downgrade(&Data::clone(gateway).into_inner());
+    let measured = Weak::clone(&watched);
+    // A thread of its own: the call may hang with the disk. It is not waited for.
+    thread::Builder::new().name("disk-space".into()).spawn(move || {
+        while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(limits::DISK_SPACE_EVERY) {
+            let Some(gateway) = measured.upgrade() else { return };
+            measure(&gateway, &directory);
+        }
+    })?;
+    let waits = rt::spawn(watch_waits(watched));
+    Ok(DiskWatch { waits, _space: stop })
+}
+
+fn measure(gateway: &GatewayState, directory: &File) {
+    match fstatvfs(directory) {
+        Ok(found) => note_free(gateway, found.f_frsize.saturating_mul(found.f_bavail)),
+        Err(error) => tracing::warn!(%error, "the free disk space could not be read"),
+    }
+}
+
+fn note_free(gateway: &GatewayState, free_bytes: u64) {
+    match gateway.disk_space.note(free_bytes) {
+        Some(SpaceChange { to: level @ SpaceLevel::Enough, .. }) => {
+            tracing::info!(free_bytes, "{}", level.as_str());
+        }
+        Some(SpaceChange { to: level, .. }) => tracing::warn!(free_bytes, "{}", level.as_str()),
+        None => {}
+    }
+}
+
+async fn watch_waits(watched: Weak<GatewayState>) {
+    let (mut episode, mut ticks) = (WaitEpisode::default(), interval(limits::DISK_WAIT_EVERY));
+    loop {
+        ticks.tick().await;
+        let Some(gateway) = watched.upgrade() else { return };
+        let limit = gateway.disk_wait_limit;
+        let oldest = gateway.store.oldest_disk_wait();
+        match episode.note(gateway.clock.elapsed(), oldest, limit) {
+            Some(WaitEvent::Began) => tracing::warn!(
+                limit_seconds = limit.as_secs(),
+                "the disk does not answer; requests that write are refused until it does"
+            ),
+            Some(WaitEvent::Ended(took)) => {
+                tracing::warn!(seconds = took.as_secs_f64(), "the disk answers again");
+            }
+            None => {}
+        }
+    }
+}
