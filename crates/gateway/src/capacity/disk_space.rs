@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn clients_are_refused_before_servers() {
         let space = DiskSpace::new(MARKS);
-        let mut level = |free| {
+        let level = |free| {
             space.note(free);
             space.level()
         };
@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn a_level_is_left_only_with_a_margin() {
         let space = DiskSpace::new(MARKS);
-        let mut level = |free| {
+        let level = |free| {
             space.note(free);
             space.level()
         };

@@ -12,6 +12,7 @@ use std::{
 use clap::{CommandFactory, Parser};
 
 use super::*;
+use crate::capacity::disk_space::DiskMarks;
 use crate::tenants::{private_key::KeyDigest, scope::KeyScope};
 
 const DIGEST: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";

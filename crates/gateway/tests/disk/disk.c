@@ -185,14 +185,19 @@ static uint64_t inode_at(const char *path) {
     return lstat(path, &stat) ? 0 : stat.st_ino;
 }
 
-static void pause_ms(uint64_t ms) {
-    struct timespec time = {ms / 1000, (ms % 1000) * 1000000};
-    while (ms && nanosleep(&time, &time) && errno == EINTR) {}
+/* Pauses in short steps, so that a test ends the pause when it sets a shorter one. */
+static void pause_ms(volatile uint64_t *ms) {
+    for (uint64_t paused = 0; paused < *ms;) {
+        uint64_t step = *ms - paused < 10 ? *ms - paused : 10;
+        struct timespec time = {0, step * 1000000};
+        while (nanosleep(&time, &time) && errno == EINTR) {}
+        paused += step;
+    }
 }
 
 /* What is to happen at a call: NONE to let it pass. Returns with the lock held. */
 static enum fault enter(int is_sync) {
-    pause_ms(is_sync ? control->sync_delay_ms : control->write_delay_ms);
+    pause_ms(is_sync ? &control->sync_delay_ms : &control->write_delay_ms);
     pthread_mutex_lock(&lock);
     uint64_t number = ++control->calls;
     enum fault now = number == fault_at ? fault : NONE;

@@ -153,3 +153,23 @@ fn only_so_much_of_what_a_preflight_asks_for_is_sent_back() {
     assert_eq!(answer.status, 204);
     assert!(!answer.has("Access-Control-Allow-Headers"));
 }
+
+#[test]
+fn a_request_with_two_origins_is_refused_in_either_order_and_whatever_is_allowed() {
+    let gateway = Home::new();
+    let gateway = gateway.serve();
+    let (listed, other) = ("https://shop.example", "https://evil.example");
+    for (company, first, second) in [
+        ("SHOP01", listed, other),
+        ("SHOP01", other, listed),
+        ("SHOP01", listed, listed),
+        ("ABC123", listed, other),
+    ] {
+        for request in [preflight(company, first), post(company, first)] {
+            let answer = gateway.send(&request.and("Origin", second));
+            assert_eq!(answer.status, 403, "{company} {first} {second}");
+            assert_eq!(answer.json()["errors"][0]["code"], "permission_denied");
+            assert_closed(&answer);
+        }
+    }
+}

@@ -15,6 +15,7 @@ mod parts;
 mod poison;
 mod power_loss;
 mod preload;
+mod slow_disk;
 mod timing;
 
 use std::{
@@ -192,6 +193,9 @@ fn copy_directory(from: &Path, to: &Path) {
         }
     }
 }
+
+/// Settings that let a gateway write until the disk is full.
+const NO_MARKS: &str = "client_free_mib = 0\nserver_free_mib = 0\n";
 
 /// One company that may send without end.
 const UNLIMITED: &str = "[[company]]\nid = \"ABC123\"\n\

@@ -40,3 +40,19 @@ fn the_documentation_shows_every_endpoint() {
         }
     }
 }
+
+#[test]
+fn a_caller_that_has_the_document_gets_it_no_second_time_and_others_are_limited() {
+    let gateway = Api::new();
+    let request = RawRequest::new("GET", "/openapi.json");
+    let first = gateway.send(&request);
+    let tag = first.header("Etag").unwrap().to_owned();
+    let mut statuses = Vec::new();
+    for _ in 0..40 {
+        let again = gateway.send(&request.clone().with("If-None-Match", &tag));
+        assert_eq!((again.status, again.text()), (304, ""));
+        statuses.push(gateway.send(&request).status);
+    }
+    assert!(statuses.contains(&429), "{statuses:?}");
+    assert!(statuses.iter().all(|status| [200, 429].contains(status)), "{statuses:?}");
+}

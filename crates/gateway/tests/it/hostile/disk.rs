@@ -9,7 +9,7 @@ use std::{
     process::Command,
 };
 
-use super::{UNLIMITED, figure, not_checked, report, wait_until_released};
+use super::{NO_MARKS, UNLIMITED, figure, not_checked, report, wait_until_released};
 use crate::{
     serving::{Home, Serving, finish},
     stored::StoredProfiles,
@@ -17,13 +17,13 @@ use crate::{
 };
 
 /// A file system of so many MiB in memory, until this goes.
-struct Small {
+pub(super) struct Small {
     at: PathBuf,
 }
 
 impl Small {
     /// Puts one at this directory; nothing where this machine does not let us.
-    fn mount(at: &Path, mib: u32) -> Option<Small> {
+    pub(super) fn mount(at: &Path, mib: u32) -> Option<Small> {
         fs::create_dir(at).unwrap();
         let size = format!("size={mib}m,mode=0700");
         let mut mount = Command::new("mount");
@@ -39,7 +39,7 @@ impl Small {
     }
 
     /// Writes a file until this many MiB are free.
-    fn fill(&self, left: u64) -> PathBuf {
+    pub(super) fn fill(&self, left: u64) -> PathBuf {
         let ballast = self.at.join("ballast");
         let mut file = File::create(&ballast).unwrap();
         let full = std::iter::repeat_with(|| file.write_all(&[0; 4_096])).find_map(Result::err);
@@ -137,7 +137,7 @@ fn assert_recovers(home: &Home, stored: usize) {
 
 #[test]
 fn a_full_disk_is_reported_and_loses_nothing_and_a_restart_with_free_space_serves_again() {
-    let home = Home::configured(UNLIMITED);
+    let home = Home::configured(&format!("{NO_MARKS}{UNLIMITED}"));
     let Some(small) = Small::mount(&home.data_dir(), 48) else { return };
     let gateway = home.serve();
     assert_eq!(send(&gateway, 40_000), 202);
@@ -155,7 +155,7 @@ fn a_full_disk_is_reported_and_loses_nothing_and_a_restart_with_free_space_serve
 
 #[test]
 fn a_gateway_with_a_disk_fuller_and_fuller_accepts_what_fits_and_lies_about_nothing() {
-    let home = Home::configured(UNLIMITED);
+    let home = Home::configured(&format!("{NO_MARKS}{UNLIMITED}"));
     let Some(small) = Small::mount(&home.data_dir(), 16) else { return };
     let mut gateway = home.serve();
     let stored = send_until_refused(&gateway);
@@ -175,7 +175,7 @@ fn a_gateway_with_a_disk_fuller_and_fuller_accepts_what_fits_and_lies_about_noth
 
 #[test]
 fn files_that_may_grow_no_more_are_like_a_full_disk() {
-    let home = Home::configured(UNLIMITED);
+    let home = Home::configured(&format!("{NO_MARKS}{UNLIMITED}"));
     let serve = command(&home, &home.data_dir());
     let mut limited = home.command(&[]);
     limited = {
@@ -251,7 +251,7 @@ fn a_directory_that_cannot_be_written_is_named_at_the_start() {
 
 #[test]
 fn a_store_on_a_file_system_for_reading_only_is_named_at_the_start() {
-    let home = Home::configured(UNLIMITED);
+    let home = Home::configured(&format!("{NO_MARKS}{UNLIMITED}"));
     let Some(small) = Small::mount(&home.data_dir(), 48) else { return };
     let gateway = home.serve();
     assert_eq!(send(&gateway, 0), 202);
@@ -281,7 +281,7 @@ fn a_file_in_the_place_of_the_directory_is_named_and_left_alone() {
 
 #[test]
 fn a_full_disk_at_the_start_is_reported() {
-    let home = Home::configured(UNLIMITED);
+    let home = Home::configured(&format!("{NO_MARKS}{UNLIMITED}"));
     let Some(small) = Small::mount(&home.data_dir(), 4) else { return };
     let ballast = small.fill(0);
     let finished = finish(&mut home.serve_command());

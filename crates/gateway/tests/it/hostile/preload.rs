@@ -69,6 +69,27 @@ pub(super) const ENDED_BY_FAULT: i32 = 97;
 const CONTROL_BYTES: u64 = 48;
 const CALLS: u64 = 40;
 
+/// What a test changes of a disk while the process runs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum DiskSwitch {
+    /// Milliseconds by which each call is delayed that changes a file and is no sync.
+    WriteDelay,
+    /// Milliseconds by which each sync is delayed.
+    SyncDelay,
+    /// The error of each sync, or 0.
+    SyncError,
+}
+
+impl DiskSwitch {
+    fn offset(self) -> u64 {
+        match self {
+            DiskSwitch::WriteDelay => 0,
+            DiskSwitch::SyncDelay => 8,
+            DiskSwitch::SyncError => 24,
+        }
+    }
+}
+
 /// A disk that the library watches: one directory of one process.
 #[derive(Debug)]
 pub(super) struct WatchedDisk {
@@ -114,6 +135,11 @@ impl WatchedDisk {
         let mut calls = [0; 8];
         self.control().read_exact_at(&mut calls, CALLS).unwrap();
         u64::from_ne_bytes(calls)
+    }
+
+    /// Changes the disk of the running process.
+    pub(super) fn set(&self, switch: DiskSwitch, value: u64) {
+        self.control().write_all_at(&value.to_ne_bytes(), switch.offset()).unwrap();
     }
 
     fn control(&self) -> File {
