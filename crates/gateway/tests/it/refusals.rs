@@ -574,7 +574,11 @@ mod of_what_a_body_says {
 }
 
 /// Rows that take a store in trouble, or ten seconds, which other tests spend.
-const ELSEWHERE: [&str; 3] = [
+const ELSEWHERE: [&str; 6] = [
+    "The disk does not answer. Nothing of the request was stored.",
+    "The disk did not answer within {seconds} seconds. The request may have been stored or not; \
+     the same request may be sent again.",
+    "Too little disk space is free. Nothing of the request was stored.",
     "The body must arrive within {seconds} seconds.",
     "Too many requests are waiting to be stored.",
     "The request could not be stored.",

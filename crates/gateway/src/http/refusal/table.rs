@@ -127,6 +127,10 @@ const fn row(
     RefusalRow { cause, when, status, code, title, detail, pointer, source: None }
 }
 
+const fn unavailable(cause: Cause, when: &'static str, detail: &'static str) -> RefusalRow {
+    row(cause, when, UNAVAILABLE, detail, "/data")
+}
+
 const fn header(name: &'static str, row: RefusalRow) -> RefusalRow {
     RefusalRow { source: Some(ErrorSource::Header(name)), ..row }
 }
@@ -494,42 +498,31 @@ const TABLE: [RefusalRow; 53] = [
         "The profile would exceed the limit on its properties; nothing was stored.",
         "/data/attributes/properties",
     ),
-    row(
+    unavailable(
         Cause::DiskHangs,
         "a commit has been waiting for the disk for longer than `disk_wait_seconds`",
-        UNAVAILABLE,
         "The disk does not answer. Nothing of the request was stored.",
-        "/data",
     ),
-    row(
+    unavailable(
         Cause::ResultUnknown,
         "the same, and the request is being stored already",
-        UNAVAILABLE,
         "The disk did not answer within {seconds} seconds. The request may have been stored or \
          not; the same request may be sent again.",
-        "/data",
     ),
-    row(
+    unavailable(
         Cause::DiskFull,
-        "less disk space is free than `client_free_mib`; with a private key, less than \
-         `server_free_mib`",
-        UNAVAILABLE,
+        "less disk space is free than `client_free_mib`, or `server_free_mib` for `/api`",
         "Too little disk space is free. Nothing of the request was stored.",
-        "/data",
     ),
-    row(
+    unavailable(
         Cause::Overloaded,
         "too many requests wait, or too many bytes of bodies",
-        UNAVAILABLE,
         "Too many requests are waiting to be stored.",
-        "/data",
     ),
-    row(
+    unavailable(
         Cause::Unavailable,
         "the store cannot be read or written",
-        UNAVAILABLE,
         "The request could not be stored.",
-        "/data",
     ),
 ];
 

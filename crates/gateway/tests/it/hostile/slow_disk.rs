@@ -174,6 +174,7 @@ fn requests_are_refused_while_the_disk_hangs_and_served_once_it_answers_and_noth
         assert_eq!(finished.output.matches("the disk answers again").count(), 1);
         wait_until_released(&home);
         load.assert_kept(&home);
+        wait_until_released(&home);
     }
 }
 

@@ -242,6 +242,21 @@ fn of_the_rest() -> Vec<LimitRow> {
             vec![format!("{} bytes", count(ours::PREFLIGHT_HEADERS_BYTES))],
         ),
         ("companies", vec![count(ours::COMPANIES)]),
+        ("commit that waits for the disk", vec![time(ours::DISK_WAIT)]),
+        (
+            "free disk space",
+            vec![
+                format!("{} MiB for clients", ours::CLIENT_FREE_MIB),
+                format!("{} MiB for other writes", ours::SERVER_FREE_MIB),
+            ],
+        ),
+        (
+            "`/openapi.json` over all callers",
+            vec![
+                format!("{} in {}", ours::OPENAPI_RATE_LIMIT.burst, time(ours::BURST_WINDOW)),
+                format!("{} in {}", ours::OPENAPI_RATE_LIMIT.steady, time(ours::STEADY_WINDOW)),
+            ],
+        ),
     ]
 }
 
