@@ -151,7 +151,7 @@ fn shuffled(number: u64, count: u64) -> u64 {
 }
 
 /// Keeps all outcomes: the loop does not pay for pruning, which the gateway does.
-const KEEP_ALL: Retention = Retention { days: u64::MAX, count: u64::MAX };
+const KEEP_ALL: Retention = Retention { days: u64::MAX, count: u64::MAX, per_profile: 0 };
 
 fn record(
     read: Arc<dyn Engine>,

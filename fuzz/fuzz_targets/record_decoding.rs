@@ -39,7 +39,7 @@ const IDS: u8 = 8;
 fuzz_target!(|input: &[u8]| {
     let engine = Arc::new(MemoryEngine::new());
     // Nothing is pruned between two reads.
-    let retention = Retention { days: u64::MAX, count: u64::MAX };
+    let retention = Retention { days: u64::MAX, count: u64::MAX, ..Retention::default() };
     let options = StoreOptions { retention, ..StoreOptions::default() };
     let harness = StoreHarness::open(engine, SimulatedIds::new(), options);
     let mut harness =

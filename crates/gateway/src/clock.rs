@@ -36,7 +36,12 @@ impl Clock {
 
     /// The current date in UTC.
     pub fn today(&self) -> Date {
-        const DAY: u64 = 24 * 60 * 60;
-        Date::from_unix_days(u32::try_from(self.unix_seconds() / DAY).unwrap_or(u32::MAX))
+        date_of(self.unix_time())
     }
+}
+
+/// The date in UTC that long after 1970-01-01.
+pub(crate) fn date_of(unix_time: Duration) -> Date {
+    const DAY: u64 = 24 * 60 * 60;
+    Date::from_unix_days(u32::try_from(unix_time.as_secs() / DAY).unwrap_or(u32::MAX))
 }

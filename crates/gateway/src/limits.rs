@@ -196,6 +196,10 @@ pub const OUTCOME_DAYS_RANGE: RangeInclusive<u64> = 1..=3_650;
 /// The configurable number of outcomes kept per company.
 pub const OUTCOMES_RANGE: RangeInclusive<u64> = 1..=1_000_000_000;
 
+/// The configurable number of outcomes kept per profile: a page of its history at most, since each
+/// is looked for when outcomes are removed.
+pub const PROFILE_OUTCOMES_RANGE: RangeInclusive<u64> = 0..=100;
+
 /// The time that browsers may cache the response to a preflight: a day, the longest that any of
 /// them honours.
 pub const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(24);

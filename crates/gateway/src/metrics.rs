@@ -98,6 +98,27 @@ struct OutcomeLabel {
     outcome: RequestOutcome,
 }
 
+/// Why outcomes were removed.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+enum PruneReason {
+    Age,
+    Count,
+}
+
+impl EncodeLabelValue for PruneReason {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        encoder.write_str(match self {
+            PruneReason::Age => "age",
+            PruneReason::Count => "count",
+        })
+    }
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct PruneReasonLabel {
+    reason: PruneReason,
+}
+
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct VersionLabel {
     version: &'static str,
@@ -113,6 +134,7 @@ const OTHER: &str = "other";
 #[derive(Debug)]
 pub struct Metrics {
     accepted: Counter,
+    clock_trusted: Gauge<u64, AtomicU64>,
     commit: Histogram,
     commit_batches: Counter,
     commit_queue_depth: Gauge<u64, AtomicU64>,
@@ -121,6 +143,8 @@ pub struct Metrics {
     effects: [(ProfileEffect, Counter); ProfileEffect::ALL.len()],
     failed: Counter,
     parse: Histogram,
+    pruned_by_age: Counter,
+    pruned_by_count: Counter,
     // Invariant: sorted by code, and not empty.
     refusals: Box<[(&'static str, Counter)]>,
     refused: Counter,
@@ -142,19 +166,30 @@ impl Metrics {
         // Each bucket doubles the previous one: 1 µs to 8 ms, and 100 µs to 1.6 s.
         let parse = Histogram::new(exponential_buckets(1e-6, 2.0, 14));
         let commit = Histogram::new(exponential_buckets(1e-4, 2.0, 15));
+        let (refusals, effects) = (refusals(&mut registry, codes), effects(&mut registry));
+        let parse = PARSE_SECONDS.register(&mut registry, parse);
+        let commit = COMMIT_SECONDS.register(&mut registry, commit);
+        let commit_batches = COMMIT_BATCHES.register(&mut registry, Counter::default());
+        let commit_queue_depth = COMMIT_QUEUE_DEPTH.register(&mut registry, Gauge::default());
+        let store_bytes = STORE_BYTES.register(&mut registry, Gauge::default());
+        let pruned = PRUNED.register(&mut registry, Family::<PruneReasonLabel, Counter>::default());
+        let pruned = |reason| pruned.get_or_create_owned(&PruneReasonLabel { reason });
         Metrics {
             accepted: requests(RequestOutcome::Accepted),
             failed: requests(RequestOutcome::Failed),
             refused: requests(RequestOutcome::Refused),
-            refusals: refusals(&mut registry, codes),
-            effects: effects(&mut registry),
-            parse: PARSE_SECONDS.register(&mut registry, parse),
-            commit: COMMIT_SECONDS.register(&mut registry, commit),
-            commit_batches: COMMIT_BATCHES.register(&mut registry, Counter::default()),
-            commit_queue_depth: COMMIT_QUEUE_DEPTH.register(&mut registry, Gauge::default()),
+            refusals,
+            effects,
+            parse,
+            commit,
+            commit_batches,
+            commit_queue_depth,
+            pruned_by_age: pruned(PruneReason::Age),
+            pruned_by_count: pruned(PruneReason::Count),
+            store_bytes,
+            clock_trusted: CLOCK_TRUSTED.register(&mut registry, Gauge::default()),
             disk_wait: DISK_WAIT_SECONDS.register(&mut registry, Gauge::default()),
             disk_free_bytes: DISK_FREE_BYTES.register(&mut registry, Gauge::default()),
-            store_bytes: STORE_BYTES.register(&mut registry, Gauge::default()),
             registry,
         }
     }
@@ -222,6 +257,18 @@ impl Metrics {
     /// Sets the disk usage of the store.
     pub fn set_store_bytes(&self, bytes: u64) {
         self.store_bytes.set(bytes);
+    }
+
+    /// Sets the number of outcomes removed by age, and because there were too many. Neither
+    /// decreases.
+    pub fn set_pruned(&self, by_age: u64, by_count: u64) {
+        self.pruned_by_age.inner().fetch_max(by_age, Ordering::Relaxed);
+        self.pruned_by_count.inner().fetch_max(by_count, Ordering::Relaxed);
+    }
+
+    /// Sets whether the wall clock is trusted.
+    pub fn set_clock_trusted(&self, trusted: bool) {
+        self.clock_trusted.set(u64::from(trusted));
     }
 
     /// Renders all metrics in the text format of [`Metrics::CONTENT_TYPE`].
@@ -325,6 +372,8 @@ pub const CATALOGUE: &[MetricEntry] = &[
     DISK_WAIT_SECONDS,
     DISK_FREE_BYTES,
     STORE_BYTES,
+    PRUNED,
+    CLOCK_TRUSTED,
 ];
 
 /// The catalogue as the table in the documentation.
@@ -416,6 +465,20 @@ const STORE_BYTES: MetricEntry = MetricEntry {
     kind: MetricKind::Gauge,
     labels: "",
     help: "Disk usage of the store, in bytes.",
+};
+
+const PRUNED: MetricEntry = MetricEntry {
+    name: "gateway_outcomes_removed_total",
+    kind: MetricKind::Counter,
+    labels: "{reason}",
+    help: "Outcomes removed by reason: age, or count, the maximum of a company.",
+};
+
+const CLOCK_TRUSTED: MetricEntry = MetricEntry {
+    name: "gateway_clock_trusted",
+    kind: MetricKind::Gauge,
+    labels: "",
+    help: "1 if the wall clock is trusted. 0 if it has jumped: no outcome is removed by age.",
 };
 
 #[cfg(test)]

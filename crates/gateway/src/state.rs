@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use profile_protocol::CompanyId;
+use profile_protocol::{CompanyId, Date, Revision};
 use profile_store::Store;
 
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
         rate_limiter::RateLimiter,
     },
     client::exchange_token::KeyRing,
-    clock::Clock,
+    clock::{Clock, date_of},
     endpoints::Endpoint,
     http::refusal,
     limits,
@@ -79,6 +79,13 @@ impl GatewayState {
     /// The keys that seal and open exchange tokens.
     pub fn exchange(&self) -> Arc<KeyRing> {
         self.exchange.load_full()
+    }
+
+    /// The date in UTC by which a revision is in the future. A clock that is behind, or not set, does
+    /// not make revisions unavailable that this program knows or that were in use before.
+    pub(crate) fn revision_date(&self) -> Date {
+        let stored = Duration::from_millis(self.store.newest_trusted_time().millis());
+        self.clock.today().max(date_of(stored)).max(Revision::LATEST.date())
     }
 
     /// Applies a new configuration. Settings of the server itself need a restart.

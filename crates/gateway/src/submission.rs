@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use actix_web::{http::header::HeaderMap, web::Data};
-use profile_protocol::{ProfileRequest, RequestParts};
-use profile_store::{Caller, Claims, Effect, Intent, Outcome, StoreError, Submission, Unsigned};
+use profile_protocol::{CompanyId, ProfileRequest, RequestParts};
+use profile_store::{
+    Caller, Claims, Effect, Intent, Outcome, StoreError, Submission, SubmittedProfile, Unsigned,
+};
 
 use crate::{
     capacity::{body_budget::BodyPermit, disk_wait},
@@ -78,21 +80,47 @@ pub(crate) async fn store(
     submission: Submission,
     permit: BodyPermit,
 ) -> Result<Outcome, Refusal> {
-    let company = submission.company.clone();
-    let committing = gateway.clock.elapsed();
-    let storing = Data::clone(gateway);
-    // A client that disconnects cancels neither the submission nor its permit.
-    let outcome = actix_web::rt::spawn(async move {
-        let outcome = storing.store.submit(submission).await;
-        drop(permit);
-        outcome
-    });
-    let outcome = disk_wait::answered(gateway, outcome).await;
-    gateway.metrics.committed(gateway.clock.elapsed().saturating_sub(committing));
-    let outcome = outcome?.unwrap_or(Err(StoreError::Unavailable)).map_err(Refusal::Store)?;
-    gateway.metrics.accepted(effect(&outcome));
-    tracing::debug!(%company, effect = outcome.effect.as_str(), "stored a request");
+    let (storing, company) = (Data::clone(gateway), submission.company.clone());
+    let storing = async move { storing.store.submit(submission).await };
+    let outcome = stored(gateway, permit, storing).await?;
+    count(gateway, &company, &outcome);
     Ok(outcome)
+}
+
+/// Stores the submission, and returns the profile as the submission left it.
+pub(crate) async fn store_for_profile(
+    gateway: &Data<GatewayState>,
+    submission: Submission,
+    permit: BodyPermit,
+) -> Result<SubmittedProfile, Refusal> {
+    let (storing, company) = (Data::clone(gateway), submission.company.clone());
+    let storing = async move { storing.store.submit_for_profile(submission).await };
+    let submitted = stored(gateway, permit, storing).await?;
+    count(gateway, &company, &submitted.outcome);
+    Ok(submitted)
+}
+
+/// Waits for a submission to be stored. A client that disconnects cancels neither the submission
+/// nor its permit.
+async fn stored<T: 'static>(
+    gateway: &GatewayState,
+    permit: BodyPermit,
+    storing: impl Future<Output = Result<T, StoreError>> + 'static,
+) -> Result<T, Refusal> {
+    let committing = gateway.clock.elapsed();
+    let answer = actix_web::rt::spawn(async move {
+        let answer = storing.await;
+        drop(permit);
+        answer
+    });
+    let answer = disk_wait::answered(gateway, answer).await;
+    gateway.metrics.committed(gateway.clock.elapsed().saturating_sub(committing));
+    answer?.unwrap_or(Err(StoreError::Unavailable)).map_err(Refusal::Store)
+}
+
+fn count(gateway: &GatewayState, company: &CompanyId, outcome: &Outcome) {
+    gateway.metrics.accepted(effect(outcome));
+    tracing::debug!(%company, effect = outcome.effect.as_str(), "stored a request");
 }
 
 pub(crate) fn effect(outcome: &Outcome) -> metrics::ProfileEffect {

@@ -14,7 +14,7 @@ use profile_protocol::{CompanyId, ProfileId};
 use self::stored::{Stored, pointer_key};
 use crate::{
     Decision, DecisionContext, DecisionError, InvalidRecord, Merge, Outcome, ProfileIdentifiers,
-    ProfileRef, StoreError, StoredProfile, Submission, Timestamp, decide,
+    ProfileRef, StoreError, StoredProfile, Submission, SubmittedProfile, Timestamp, decide,
     engine::{Key, Order, Scan, Value, Write},
     layout::{
         key::{self, KeyKind},
@@ -345,6 +345,22 @@ impl Batch {
         let decision =
             decide(submission, &reached, context).map_err(|error| undecided(company, error))?;
         Ok(self.carry_out(company, decision))
+    }
+
+    /// The answer to a submission of this batch: its outcome, and its profile as all requests up
+    /// to this one have left it.
+    pub(crate) fn submitted(
+        &self,
+        company: &CompanyId,
+        outcome: Outcome,
+    ) -> Result<SubmittedProfile, StoreError> {
+        let profile = match outcome.survivor {
+            Some(id) => self.stored.profile(company, id)?.cloned(),
+            None => None,
+        };
+        let profile = profile.map(StoredProfile::decode).transpose();
+        let profile = profile.map_err(|error| undecided(company, error.into()))?;
+        Ok(SubmittedProfile { outcome, profile })
     }
 
     /// Changes all that was decided about.

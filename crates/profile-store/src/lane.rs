@@ -25,6 +25,7 @@ use crate::{
     batch::{Batch, Needs},
     engine::{BatchId, CommitError, Durability, Engine, EngineError, Place, Session, Write},
     limits,
+    maintenance::{clock_status::ClockStatus, prune::PrunedOutcomes},
     read::unflushed::Unflushed,
     sync::{AtomicU64, AtomicUsize, Ordering},
 };
@@ -42,6 +43,8 @@ pub(crate) struct StoreContext {
     pub(crate) batches: AtomicU64,
     /// How many segments of outcomes were written since pruning looked last.
     pub(crate) recorded: AtomicUsize,
+    pub(crate) clock: ClockStatus,
+    pub(crate) pruned: PrunedOutcomes,
 }
 
 pub(crate) struct Lane {

@@ -38,7 +38,7 @@ pub use decide::{
     rules::Rules,
     sentinels::Sentinels,
     size::PropertiesTooLarge,
-    submission::{DecisionContext, Submission},
+    submission::{DecisionContext, Submission, SubmittedProfile},
     undo::{Undo, Unmerged},
     unmerge::{Unmerge, unmerge},
 };
@@ -53,7 +53,7 @@ pub use maintenance::{
     audit::{Audit, Breach, audit},
     copy::{Copied, CopyError, copy},
     format::FormatError,
-    prune::Retention,
+    retention::Retention,
 };
 pub use model::{
     authored::Authored,

@@ -107,6 +107,11 @@ pub const OUTCOME_DAYS: u64 = 90;
 /// The default maximum of outcomes of a company. At 120 bytes each, they take 120 MB.
 pub const OUTCOMES: u64 = 1_000_000;
 
+/// The default number of outcomes of each profile that are kept beyond [`OUTCOMES`]: what happened
+/// to a person stays readable however many requests follow about others. At 120 bytes each, they
+/// take as much as the profile itself.
+pub const PROFILE_OUTCOMES: u64 = 20;
+
 /// The maximum size of an outcome segment in bytes, unless a single outcome is larger. sled
 /// rewrites up to sixteen entries when one of them changes, so larger values would cost what fewer
 /// keys save.
@@ -122,6 +127,37 @@ pub const SEGMENTS_PRUNED: usize = 8;
 /// the previous batch wrote if that is more. A step runs between two batches and must be short in
 /// comparison. A step of 128 segments took 15 ms where they had to be read from the disk.
 pub const PRUNE_STEP: usize = 8;
+
+/// The number of outcomes read to find the newest of a profile that count as one segment in
+/// [`PRUNE_STEP`].
+pub const PRUNE_READS: usize = 16;
+
+/// The maximum of profiles of which pruning remembers the oldest outcome that stays. Each takes 24
+/// bytes.
+pub const PRUNE_PROFILES: usize = 65_536;
+
+/// The minimum of new outcomes of a company between two searches for kept outcomes that have
+/// become too many of their profile. A search takes place when as many outcomes are new as were
+/// kept, so that it costs no more than the requests did.
+pub const PRUNE_AGAIN: u64 = 1_024;
+
+/// The difference between wall clock and monotonic clock in milliseconds from which the wall clock
+/// is doubted. Time servers correct seconds.
+pub const CLOCK_DRIFT_MS: u64 = 5 * 60 * 1_000;
+
+/// How far the wall clock may be ahead of the newest stored time when a store is opened, in
+/// milliseconds. Outcomes are kept for days, so a day more or less matters little.
+pub const CLOCK_AHEAD_MS: u64 = 24 * 60 * 60 * 1_000;
+
+/// For how long a doubted wall clock has to agree with the monotonic clock until it is believed, in
+/// milliseconds. An operator notices a wrong clock within a day.
+pub const CLOCK_CONFIRMED_MS: u64 = 24 * 60 * 60 * 1_000;
+
+/// The time between two readings of the clock while pruning waits, in milliseconds.
+pub const CLOCK_EVERY_MS: u64 = 1_000;
+
+/// How far the stored trusted time may be behind, in milliseconds, so that it is seldom written.
+pub const TRUSTED_TIME_MS: u64 = 60 * 60 * 1_000;
 
 /// The time between two rounds of pruning, in milliseconds.
 pub const PRUNE_EVERY_MS: u64 = 60_000;

@@ -12,20 +12,22 @@ use tokio::sync::{Mutex, oneshot, watch};
 use self::explanation_permits::ExplanationPermits;
 use crate::{
     Delete, History, HistoryCursor, IdGenerator, Identifier, Listing, MergeProfiles, NoEntropy,
-    Outcome, Profile, ProfilePage, Retention, StoreError, Submission, Timestamp, Undo, Unmerged,
+    Outcome, Profile, ProfilePage, Retention, StoreError, Submission, SubmittedProfile, Timestamp,
+    Undo, Unmerged,
     engine::{BoxFuture, Durability, Engine, EngineError, Key, Place, Value, dedicate_thread},
     id_generator::profile_id,
     lane::{
         Lane, StoreContext,
         disk_waits::DiskWaits,
-        job::{Job, Ticket},
+        job::{Job, SubmissionTicket, Ticket},
         queue::{LaneQueue, NotQueued},
     },
     layout::{key, record},
     limits,
     maintenance::{
+        clock_status::ClockStatus,
         format::{self, FormatError},
-        prune::Pruner,
+        prune::{PrunedOutcomes, Pruner},
         schedule,
     },
     read::{history, listing, outcomes},
@@ -113,6 +115,8 @@ impl Store {
             unflushed: crate::read::unflushed::Unflushed::default(),
             batches: AtomicU64::new(0),
             recorded: AtomicUsize::new(0),
+            clock: ClockStatus::default(),
+            pruned: PrunedOutcomes::default(),
             engine,
         });
         let (mut queues, mut lanes, mut stopped) = (Vec::new(), Vec::new(), Vec::new());
@@ -125,7 +129,9 @@ impl Store {
         }
         let pruner = Arc::new(Mutex::new(Pruner::new(options.retention, maintenance_writer)));
         let (closing, closed) = watch::channel(false);
-        let maintenance = schedule::run(Arc::clone(&shared), Arc::clone(&pruner), closed);
+        let clock_writer = maintenance_writer.wrapping_add(1);
+        let maintenance =
+            schedule::run(Arc::clone(&shared), Arc::clone(&pruner), clock_writer, closed);
         let maintenance = until_stopped(maintenance, &mut stopped);
         let stopped = Mutex::new(stopped);
         let explanation_permits = ExplanationPermits::new(decided);
@@ -137,7 +143,17 @@ impl Store {
     /// [`Durability`] promises.
     pub async fn submit(&self, submission: Submission) -> Result<Outcome, StoreError> {
         let submission = Box::new(submission);
-        self.ask(|ticket| Job::Submit(submission, ticket)).await
+        self.ask(|ticket| Job::Submit(submission, SubmissionTicket::Outcome(ticket))).await
+    }
+
+    /// As [`Store::submit`], and answers with the profile as the request left it. Later requests,
+    /// such as a deletion, do not change the answer.
+    pub async fn submit_for_profile(
+        &self,
+        submission: Submission,
+    ) -> Result<SubmittedProfile, StoreError> {
+        let submission = Box::new(submission);
+        self.ask(|ticket| Job::Submit(submission, SubmissionTicket::Profile(ticket))).await
     }
 
     /// As [`Store::submit`], for callers with many requests: waits for space in the queue, and
@@ -149,7 +165,7 @@ impl Store {
         submission: Submission,
     ) -> Result<impl Future<Output = Result<Outcome, StoreError>> + use<>, StoreError> {
         let (ticket, answer) = Ticket::new();
-        let job = Job::Submit(Box::new(submission), ticket);
+        let job = Job::Submit(Box::new(submission), SubmissionTicket::Outcome(ticket));
         let queue = self.queue_of(job.company())?;
         if job.is_import_row() {
             queue.wait_for_imports(job.company()).await;
@@ -259,13 +275,36 @@ impl Store {
         self.shared.batches.load(Ordering::Relaxed)
     }
 
-    /// Removes all outcomes that have expired now. Maintenance does this from time to time.
+    /// Removes all outcomes that have expired now, by the wall clock as it is. Maintenance does
+    /// this from time to time, and judges the clock before.
     pub async fn prune(&self) -> Result<(), EngineError> {
-        let now = self.shared.id_generator.now();
+        let now = Some(self.shared.id_generator.now());
+        let (engine, pruned) = (self.shared.engine.as_ref(), &self.shared.pruned);
         let mut pruner = self.pruner.lock().await;
         pruner.restart();
-        while pruner.step(self.shared.engine.as_ref(), now, limits::PRUNE_STEP).await? {}
+        while pruner.step(engine, now, limits::PRUNE_STEP, pruned).await? {}
         Ok(())
+    }
+
+    /// How many outcomes were removed since the store was opened because they were too old.
+    pub fn pruned_by_age(&self) -> u64 {
+        self.shared.pruned.by_age()
+    }
+
+    /// How many outcomes were removed since the store was opened because there were too many.
+    pub fn pruned_by_count(&self) -> u64 {
+        self.shared.pruned.by_count()
+    }
+
+    /// Whether the wall clock is trusted. While it is not, no outcome is removed by age.
+    pub fn trusts_clock(&self) -> bool {
+        self.shared.clock.is_trusted()
+    }
+
+    /// The newest time that is stored, or at which the wall clock was trusted. While the clock is
+    /// not trusted, the time goes on by the monotonic clock.
+    pub fn newest_trusted_time(&self) -> Timestamp {
+        self.shared.clock.newest()
     }
 
     /// Bytes taken up on disk.

@@ -2,7 +2,7 @@
 
 use actix_web::{http::StatusCode, web::Payload};
 use profile_protocol::{ClaimedId, ProfileEndpoint, ProfileRequest};
-use profile_store::{Effect, Intent, Outcome, Profile};
+use profile_store::{Effect, Intent, Profile, SubmittedProfile};
 
 use super::{
     call::{Call, PROFILE},
@@ -28,8 +28,7 @@ pub(super) async fn get(call: &Call<'_>) -> Result<ApiResponse, Refusal> {
 pub(super) async fn create(call: &Call<'_>, payload: &mut Payload) -> Result<ApiResponse, Refusal> {
     let fields = Fieldset::from_query(&Query::from_call(call, &PARAMETERS)?)?;
     let sent = read(call, payload, ProfileEndpoint::Create).await?;
-    let outcome = store(call, Intent::Create, sent).await?;
-    changed(call, &outcome, &fields).await
+    changed(call, store(call, Intent::Create, sent).await?, &fields)
 }
 
 /// `PATCH /api/profiles/{id}`
@@ -47,16 +46,14 @@ pub(super) async fn update(call: &Call<'_>, payload: &mut Payload) -> Result<Api
             return Err(Refusal::OtherProfile);
         }
     }
-    let outcome = store(call, Intent::Update(named), sent).await?;
-    changed(call, &outcome, &fields).await
+    changed(call, store(call, Intent::Update(named), sent).await?, &fields)
 }
 
 /// `POST /api/profile-import`
 pub(super) async fn import(call: &Call<'_>, payload: &mut Payload) -> Result<ApiResponse, Refusal> {
     let fields = Fieldset::from_query(&Query::from_call(call, &PARAMETERS)?)?;
     let sent = read(call, payload, ProfileEndpoint::Import).await?;
-    let outcome = store(call, Intent::Import, sent).await?;
-    changed(call, &outcome, &fields).await
+    changed(call, store(call, Intent::Import, sent).await?, &fields)
 }
 
 async fn read(
@@ -72,17 +69,17 @@ async fn store(
     call: &Call<'_>,
     intent: Intent,
     (request, permit): (ProfileRequest, BodyPermit),
-) -> Result<Outcome, Refusal> {
+) -> Result<SubmittedProfile, Refusal> {
     let Call { gateway, company, .. } = call;
     let submission = submission::from_server(gateway, company, intent, request)?;
-    submission::store(gateway, submission, permit).await
+    submission::store_for_profile(gateway, submission, permit).await
 }
 
-/// The response to a change: the profile in its current state. If the request names only an id or
-/// token of no profile, there is no profile to return.
-async fn changed(
+/// The response to a change: the profile as the request left it, whatever later requests do to it.
+/// If the request names only an id or token of no profile, there is no profile to return.
+fn changed(
     call: &Call<'_>,
-    outcome: &Outcome,
+    SubmittedProfile { outcome, profile }: SubmittedProfile,
     fields: &Fieldset,
 ) -> Result<ApiResponse, Refusal> {
     let status = match outcome.effect {
@@ -93,8 +90,7 @@ async fn changed(
         | Effect::Unmerged
         | Effect::Deleted => StatusCode::OK,
     };
-    let id = outcome.survivor.ok_or(Refusal::NotFound { what: PROFILE, pointer: "/data" })?;
-    let profile = call.profile(id).await?;
+    let profile = profile.ok_or(Refusal::NotFound { what: PROFILE, pointer: "/data" })?;
     Ok(shown(call, status, &profile, fields))
 }
 

@@ -70,7 +70,7 @@ pub(crate) fn revision(headers: &HeaderMap, gateway: &GatewayState) -> Result<Re
     // A header that is repeated or not text is not a date, and the parser reports it as malformed.
     let asked = RequestedRevision::from_str(only(headers, &REVISION).unwrap_or("").trim());
     let asked = asked.map_err(Refusal::RevisionMalformed)?;
-    asked.resolve(gateway.clock.today()).map_err(Refusal::RevisionUnavailable)
+    asked.resolve(gateway.revision_date()).map_err(Refusal::RevisionUnavailable)
 }
 
 /// The media type of the response: that of the revision, or of the newest revision if the request

@@ -53,6 +53,9 @@ async fn metrics(gateway: Data<GatewayState>) -> impl Responder {
     gateway.metrics.set_commit_batches(gateway.store.batches());
     gateway.metrics.set_disk_wait(gateway.store.oldest_disk_wait());
     gateway.metrics.set_disk_free_bytes(gateway.disk_space.free());
+    let (by_age, by_count) = (gateway.store.pruned_by_age(), gateway.store.pruned_by_count());
+    gateway.metrics.set_pruned(by_age, by_count);
+    gateway.metrics.set_clock_trusted(gateway.store.trusts_clock());
     match gateway.store.bytes().await {
         Ok(bytes) => gateway.metrics.set_store_bytes(bytes),
         Err(error) => tracing::warn!(%error, "the size of the store could not be read"),

@@ -112,6 +112,8 @@ fn retention(field: SettingValue<'_>, report: &mut ProblemReport) -> Retention {
     let retention = Retention {
         days: number("days", &limits::OUTCOME_DAYS_RANGE).unwrap_or(standard.days),
         count: number("count", &limits::OUTCOMES_RANGE).unwrap_or(standard.count),
+        per_profile: number("per_profile", &limits::PROFILE_OUTCOMES_RANGE)
+            .unwrap_or(standard.per_profile),
     };
     table.finish(report);
     retention

@@ -13,6 +13,11 @@ use crate::{
     simulated_ids::SimulatedIds,
 };
 
+/// The retention of outcomes of a company. None is kept for its profile.
+fn retention(days: u64, count: u64) -> Retention {
+    Retention { days, count, per_profile: 0 }
+}
+
 /// A clock by which every request is an hour later than the last.
 fn hourly() -> SimulatedIds {
     SimulatedIds::new().striding(60 * 60 * 1_000)
@@ -35,7 +40,7 @@ fn requests(harness: &mut StoreHarness, count: usize) -> Vec<Outcome> {
 }
 
 pub fn the_oldest_outcomes_are_removed_when_there_are_too_many(engines: &Engines) {
-    let mut harness = keeping(engines, Retention { days: 3_650, count: 10 });
+    let mut harness = keeping(engines, retention(3_650, 10));
     requests(&mut harness, 100);
     let kept = kept(&harness);
     assert_eq!(kept.last(), Some(&100));
@@ -46,7 +51,7 @@ pub fn the_oldest_outcomes_are_removed_when_there_are_too_many(engines: &Engines
 }
 
 pub fn outcomes_of_one_segment_are_removed_together_and_none_too_early(engines: &Engines) {
-    let by_count = Retention { days: 3_650, count: 100 };
+    let by_count = retention(3_650, 100);
     let together = |harness: &StoreHarness| {
         let all = (0..200).map(|number| parse_request(&format!("e:ann size={number}")));
         let answers =
@@ -62,7 +67,7 @@ pub fn outcomes_of_one_segment_are_removed_together_and_none_too_early(engines: 
     assert!((101..=100 + SEGMENT_BYTES / 40).contains(&left.len()), "{}", left.len());
     assert!(left.is_sorted_by(|a, b| a + 1 == *b));
     // A day ends in the midst of them, too: an hour passes with each.
-    let harness = keeping(engines, Retention { days: 1, count: 1_000_000 });
+    let harness = keeping(engines, retention(1, 1_000_000));
     together(&harness);
     harness.prune();
     let left = kept(&harness).len();
@@ -71,7 +76,7 @@ pub fn outcomes_of_one_segment_are_removed_together_and_none_too_early(engines: 
 }
 
 pub fn outcomes_are_removed_when_they_are_too_old(engines: &Engines) {
-    let mut harness = keeping(engines, Retention { days: 1, count: 1_000_000 });
+    let mut harness = keeping(engines, retention(1, 1_000_000));
     requests(&mut harness, 100);
     // One request an hour: a day has 24 of them.
     let kept = kept(&harness);
@@ -82,8 +87,7 @@ pub fn outcomes_are_removed_when_they_are_too_old(engines: &Engines) {
 pub fn the_newest_outcome_is_kept_and_numbers_continue_from_it(engines: &Engines) {
     let storage = engines.create();
     let engine = storage.open();
-    let options =
-        StoreOptions { retention: Retention { days: 1, count: 1 }, ..StoreOptions::default() };
+    let options = StoreOptions { retention: retention(1, 1), ..StoreOptions::default() };
     let mut harness = StoreHarness::open(Arc::clone(&engine), hourly(), options).unwrap();
     requests(&mut harness, 50);
     wait(harness.store.close()).unwrap();
@@ -93,7 +97,7 @@ pub fn the_newest_outcome_is_kept_and_numbers_continue_from_it(engines: &Engines
 }
 
 pub fn a_history_ends_where_its_past_was_pruned(engines: &Engines) {
-    let mut harness = keeping(engines, Retention { days: 3_650, count: 10 });
+    let mut harness = keeping(engines, retention(3_650, 10));
     requests(&mut harness, 100);
     let oldest = kept(&harness)[0];
     let history = harness.history(0);
@@ -101,7 +105,7 @@ pub fn a_history_ends_where_its_past_was_pruned(engines: &Engines) {
 }
 
 pub fn a_damaged_record_is_kept_and_does_not_keep_others(engines: &Engines) {
-    let mut harness = keeping(engines, Retention { days: 3_650, count: 10 });
+    let mut harness = keeping(engines, retention(3_650, 10));
     let _ = requests(&mut harness, 1);
     let damaged = [&b"DEMO01\0o"[..], &1u64.to_be_bytes()].concat();
     let write = |value| wait(harness.engine.apply(vec![Write { key: damaged.clone(), value }]));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use profile_protocol::{CompanyId, Email, IdentifierKind, Patch, Revision};
 
-use crate::{Caller, Claims, Intent, Rules, Timestamp};
+use crate::{Caller, Claims, Intent, Outcome, Profile, Rules, Timestamp};
 
 /// One request, ready to be decided.
 #[derive(Clone, Debug)]
@@ -29,6 +29,15 @@ pub struct Submission {
     pub patch: Patch,
     /// The company's rules.
     pub rules: Arc<Rules>,
+}
+
+/// A submission that was decided, with the profile that it concerns.
+#[derive(Clone, Debug)]
+pub struct SubmittedProfile {
+    /// The outcome.
+    pub outcome: Outcome,
+    /// The profile as the submission left it; `None` if the submission concerns no profile.
+    pub profile: Option<Profile>,
 }
 
 /// The input of a decision beside the request and the stored profiles.

@@ -5,13 +5,13 @@ use tokio::sync::oneshot;
 
 use crate::{
     DecisionContext, Delete, Effect, IdGenerator, ImportJob, Intent, MergeProfiles, Outcome,
-    ProfileRef, StoreError, Submission, Undo, Unmerged,
+    ProfileRef, StoreError, Submission, SubmittedProfile, Undo, Unmerged,
     batch::{Batch, Wants},
 };
 
 /// A request that waits to be committed.
 pub(crate) enum Job {
-    Submit(Box<Submission>, Ticket<Outcome>),
+    Submit(Box<Submission>, SubmissionTicket),
     Merge(Box<MergeProfiles>, Ticket<Outcome>),
     Delete(Box<Delete>, Ticket<Option<Outcome>>),
     Undo(Box<(Undo, Ticket<Unmerged>)>),
@@ -43,6 +43,47 @@ impl<T> Ticket<T> {
 
     fn fail(self, error: StoreError) {
         drop(self.caller.send(Err(error)));
+    }
+}
+
+/// What the caller of a submission is answered with.
+pub(crate) enum SubmissionTicket {
+    Outcome(Ticket<Outcome>),
+    /// The outcome, and the profile as the submission left it.
+    Profile(Ticket<SubmittedProfile>),
+}
+
+impl SubmissionTicket {
+    /// Keeps the result of a submission that was decided within this batch. Returns whether it is
+    /// to be stored.
+    fn decide(
+        &mut self,
+        batch: &Batch,
+        company: &CompanyId,
+        result: Result<Outcome, StoreError>,
+    ) -> bool {
+        let stored = result.is_ok();
+        match self {
+            SubmissionTicket::Outcome(ticket) => ticket.decide(result),
+            SubmissionTicket::Profile(ticket) => {
+                ticket.decide(result.and_then(|outcome| batch.submitted(company, outcome)));
+            }
+        }
+        stored
+    }
+
+    fn answer(self) {
+        match self {
+            SubmissionTicket::Outcome(ticket) => ticket.answer(),
+            SubmissionTicket::Profile(ticket) => ticket.answer(),
+        }
+    }
+
+    fn fail(self, error: StoreError) {
+        match self {
+            SubmissionTicket::Outcome(ticket) => ticket.fail(error),
+            SubmissionTicket::Profile(ticket) => ticket.fail(error),
+        }
     }
 }
 
@@ -136,9 +177,7 @@ impl Job {
         match self {
             Job::Submit(submission, ticket) => {
                 let result = ids.submit(batch, submission);
-                let stored = result.is_ok();
-                ticket.decide(result);
-                return stored;
+                return ticket.decide(batch, &submission.company, result);
             }
             Job::Merge(asked, ticket) => {
                 let context = ids.context(batch, &asked.company);
@@ -164,7 +203,8 @@ impl Job {
     /// Answers with what was decided.
     pub(crate) fn answer(self) {
         match self {
-            Job::Submit(_, ticket) | Job::Merge(_, ticket) => ticket.answer(),
+            Job::Submit(_, ticket) => ticket.answer(),
+            Job::Merge(_, ticket) => ticket.answer(),
             Job::Delete(_, ticket) => ticket.answer(),
             Job::Undo(undo) => undo.1.answer(),
             Job::KeepImport(_, _, ticket) => ticket.answer(),
@@ -174,7 +214,8 @@ impl Job {
     /// Answers that nothing of it was stored.
     pub(crate) fn fail(self, error: StoreError) {
         match self {
-            Job::Submit(_, ticket) | Job::Merge(_, ticket) => ticket.fail(error),
+            Job::Submit(_, ticket) => ticket.fail(error),
+            Job::Merge(_, ticket) => ticket.fail(error),
             Job::Delete(_, ticket) => ticket.fail(error),
             Job::Undo(undo) => undo.1.fail(error),
             Job::KeepImport(_, _, ticket) => ticket.fail(error),

@@ -335,7 +335,10 @@ mod tests {
     use super::*;
     use crate::{
         Claims, Delete, Intent, ProfileRef, Rules, Submission,
-        lane::{job::Ticket, pace::CompanyWork},
+        lane::{
+            job::{SubmissionTicket, Ticket},
+            pace::CompanyWork,
+        },
     };
 
     fn company(name: &str) -> CompanyId {
@@ -354,7 +357,7 @@ mod tests {
             patch: profile_protocol::Patch::default(),
             rules: Arc::new(Rules::default()),
         };
-        Job::Submit(Box::new(submission), Ticket::new().0)
+        Job::Submit(Box::new(submission), SubmissionTicket::Outcome(Ticket::new().0))
     }
 
     fn deletion(name: &str) -> Job {

@@ -74,7 +74,8 @@ pub(crate) fn name(key: &Key) -> &'static str {
             | ParsedKey::NewestOutcome(_)
             | ParsedKey::Outcomes(..)
             | ParsedKey::Profile(..)
-            | ParsedKey::ProfileOutcome(..),
+            | ParsedKey::ProfileOutcome(..)
+            | ParsedKey::TrustedTime,
         )
         | None => "entry of unknown form",
     }

@@ -52,10 +52,14 @@ pub(crate) enum KeyKind {
 /// is never empty.
 pub(crate) const FORMAT: &[u8] = b"\0format";
 
+/// The key of the newest time at which the wall clock was trusted. It belongs to no company, and
+/// follows the key of the format, so that a copy includes it.
+pub(crate) const TRUSTED_TIME: &[u8] = b"\0trusted time";
+
 /// The version of this layout.
 pub(crate) const FORMAT_VERSION: u8 = 6;
 
-/// Greater than the key of the format, and smaller than the keys of all companies.
+/// Greater than the keys of no company, and smaller than the keys of all companies.
 pub(crate) const BEFORE_COMPANIES: &[u8] = &[END + 1];
 
 /// Greater than the keys of this company, and smaller than the keys of the next one.
@@ -183,6 +187,7 @@ pub(crate) enum ParsedKey {
     Outcomes(CompanyId, u64),
     Profile(CompanyId, ProfileId),
     ProfileOutcome(CompanyId, ProfileId),
+    TrustedTime,
     Updated(CompanyId, Timestamp, ProfileId),
 }
 
@@ -190,6 +195,9 @@ pub(crate) enum ParsedKey {
 pub(crate) fn parse(key: &[u8]) -> Option<ParsedKey> {
     if key == FORMAT {
         return Some(ParsedKey::Format);
+    }
+    if key == TRUSTED_TIME {
+        return Some(ParsedKey::TrustedTime);
     }
     let end = key.iter().position(|&byte| byte == END)?;
     let (_, rest) = key.split_at_checked(end)?;
@@ -259,6 +267,7 @@ mod tests {
             (outcomes(&a, 9), ParsedKey::Outcomes(a.clone(), 9)),
             (identifier(&a, &email), ParsedKey::Identifier(a.clone(), email)),
             (FORMAT.to_vec(), ParsedKey::Format),
+            (TRUSTED_TIME.to_vec(), ParsedKey::TrustedTime),
         ];
         for (key, parsed) in cases {
             assert_eq!(parse(&key), Some(parsed));

@@ -15,6 +15,7 @@ mod outcome;
 mod outcome_segment;
 mod profile;
 mod profile_ref;
+mod trusted_time;
 
 pub(crate) use import::{decode_import, decode_import_body, encode_import, encode_import_body};
 pub(crate) use merge::{decode_merge, encode_merge};
@@ -28,6 +29,7 @@ pub(crate) use outcome_segment::{
 pub(crate) use profile::{
     decode_profile, decode_stored_profile, encode_profile, encode_stored_profile,
 };
+pub(crate) use trusted_time::{decode_trusted_time, encode_trusted_time};
 
 use profile_protocol::ProfileId;
 

@@ -102,6 +102,7 @@ impl StoreChecker<'_> {
         match key::parse(key) {
             None => self.breach(None, None, "a key of unknown form".to_owned()),
             Some(ParsedKey::Format) => {}
+            Some(ParsedKey::TrustedTime) => self.trusted_time(value),
             Some(ParsedKey::Profile(company, id)) => self.profile(&company, id, value).await?,
             Some(ParsedKey::Identifier(company, identifier)) => {
                 self.identifier(&company, &identifier, value).await?;
@@ -136,6 +137,12 @@ impl StoreChecker<'_> {
             }
         }
         Ok(())
+    }
+
+    fn trusted_time(&mut self, value: &Value) {
+        if let Err(error) = record::decode_trusted_time(value) {
+            self.breach(None, None, format!("the trusted time is damaged: {error}"));
+        }
     }
 
     /// Checks that an index entry matches its profile.

@@ -1,10 +1,16 @@
-//! Pruning: outcomes leave when there are too many or they are too old, each with the segment it
-//! was recorded in, when that segment's last does.
+//! Pruning: outcomes leave when there are too many or they are too old.
 //!
-//! It goes round the companies in small steps, so that no batch waits for long.
+//! Outcomes that are too old leave with the segment they were recorded in, when the segment's last
+//! is too old. Of a segment that is beyond the number to keep, those outcomes stay that are among
+//! the newest of a profile.
+//!
+//! Pruning goes round the companies in small steps, so that no batch waits for long.
 
-use profile_protocol::CompanyId;
+use std::collections::HashMap;
 
+use profile_protocol::{CompanyId, ProfileId};
+
+use super::retention::Retention;
 use crate::{
     Outcome, Timestamp,
     engine::{
@@ -12,35 +18,66 @@ use crate::{
     },
     layout::{
         key::{self, KeyKind, ParsedKey},
-        record,
+        record::{self, OutcomeSegment},
     },
     limits,
-    read::outcomes::newest_outcome,
+    read::{history, outcomes::newest_outcome},
+    sync::{AtomicU64, Ordering},
 };
 
-/// How long outcomes are kept, at least: those recorded together leave together.
-/// The newest of a company always stay: their numbers are how the next one is found.
+/// How many outcomes were removed since the store was opened.
+#[derive(Debug, Default)]
+pub(crate) struct PrunedOutcomes {
+    by_age: AtomicU64,
+    by_count: AtomicU64,
+}
+
+impl PrunedOutcomes {
+    pub(crate) fn by_age(&self) -> u64 {
+        self.by_age.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn by_count(&self) -> u64 {
+        self.by_count.load(Ordering::Relaxed)
+    }
+}
+
+/// Why outcomes of the company under way are removed. Each round looks for old ones first.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Retention {
-    /// Days an outcome is kept.
-    pub days: u64,
-    /// Outcomes kept of one company.
-    pub count: u64,
+enum Reason {
+    Age,
+    Count,
 }
 
-impl Default for Retention {
-    fn default() -> Retention {
-        Retention { days: limits::OUTCOME_DAYS, count: limits::OUTCOMES }
+/// How far the search for outcomes beyond the count got in one company.
+#[derive(Clone, Copy, Debug, Default)]
+struct CompanySearch {
+    /// Outcomes up to this number were looked at since the search began.
+    reached: u64,
+    /// The company's newest outcome when the search began.
+    began: u64,
+    /// Outcomes that the search has kept.
+    kept: u64,
+}
+
+impl CompanySearch {
+    /// The search to go on with: a new one if so many outcomes are new that kept ones may have
+    /// become too many of their profile.
+    fn next(self, newest: u64) -> CompanySearch {
+        if self.kept.max(limits::PRUNE_AGAIN) <= newest.saturating_sub(self.began) {
+            CompanySearch { began: newest, ..CompanySearch::default() }
+        } else {
+            self
+        }
     }
 }
 
-impl Retention {
-    fn expires(self, sequence: u64, newest: u64, at: Timestamp, now: Timestamp) -> bool {
-        const DAY_MILLIS: u64 = 24 * 60 * 60 * 1_000;
-        let age = now.millis().saturating_sub(at.millis());
-        sequence < newest
-            && (self.count <= newest - sequence || self.days.saturating_mul(DAY_MILLIS) < age)
-    }
+/// What one segment becomes.
+#[derive(Debug)]
+struct Removal {
+    segment: Key,
+    writes: Vec<Write>,
+    outcomes: u64,
 }
 
 /// How far pruning got.
@@ -52,95 +89,270 @@ pub(crate) struct Pruner {
     /// The company being pruned, or, if `finished`, the last that was.
     company: Option<CompanyId>,
     finished: bool,
+    reason: Reason,
     /// The last segment of that company that was looked at.
     after: Option<Key>,
+    /// Outcomes of that company that were removed in this round: by age, by count.
+    removed: [u64; 2],
+    searches: HashMap<CompanyId, CompanySearch>,
+    /// The oldest outcome of a profile that stays, for profiles of that company. It may have
+    /// become newer since.
+    oldest_kept: HashMap<ProfileId, u64>,
 }
 
 impl Pruner {
     pub(crate) fn new(retention: Retention, writer: u64) -> Pruner {
-        let next = BatchId { writer, number: 1 };
-        Pruner { retention, next, company: None, finished: true, after: None }
+        Pruner {
+            retention,
+            next: BatchId { writer, number: 1 },
+            company: None,
+            finished: true,
+            reason: Reason::Age,
+            after: None,
+            removed: [0; 2],
+            searches: HashMap::new(),
+            oldest_kept: HashMap::new(),
+        }
     }
 
-    /// Begins a new round, with the first company.
+    /// Begins a new round, with the first company, and forgets which outcomes were looked at.
     pub(crate) fn restart(&mut self) {
-        (self.company, self.finished, self.after) = (None, true, None);
+        (self.company, self.finished) = (None, true);
+        self.searches.clear();
     }
 
     /// Looks at outcome segments of one company, oldest first, and removes those that have
-    /// expired: `page` of them, or a few more. Returns whether the round goes on.
+    /// expired: `page` of them, or a few more. Without a time, none is too old. Returns whether the
+    /// round goes on.
     pub(crate) async fn step(
         &mut self,
         engine: &dyn Engine,
-        now: Timestamp,
+        now: Option<Timestamp>,
         page: usize,
+        pruned: &PrunedOutcomes,
     ) -> Result<bool, EngineError> {
         if self.finished {
             self.company = next_company(engine, self.company.as_ref()).await?;
-            self.after = None;
+            (self.reason, self.after, self.removed) = (Reason::Age, None, [0; 2]);
+            self.oldest_kept.clear();
         }
-        let Some(company) = self.company.clone() else { return Ok(false) };
-        let removals = self.expired(engine, &company, now, page).await?;
-        if !removals.is_empty() {
-            self.remove(engine, &company, removals).await?;
+        let Some(company) = self.company.clone() else {
+            self.finished = true;
+            return Ok(false);
+        };
+        self.finished = false;
+        match (self.reason, now) {
+            (Reason::Age, Some(now)) => self.step_by_age(engine, &company, now, page, pruned).await,
+            (Reason::Age, None) => Ok(self.reason = Reason::Count),
+            (Reason::Count, _) => self.step_by_count(engine, &company, page, pruned).await,
         }
+        .inspect_err(|_| self.finished = true)?;
         Ok(true)
     }
 
-    /// The removal of the next expired segments of this company.
-    async fn expired(
+    async fn step_by_age(
         &mut self,
         engine: &dyn Engine,
         company: &CompanyId,
         now: Timestamp,
         page: usize,
-    ) -> Result<Vec<Write>, EngineError> {
+        pruned: &PrunedOutcomes,
+    ) -> Result<(), EngineError> {
         let newest = newest_outcome(engine, company).await?.sequence;
         let (mut removals, mut looked_at) = (Vec::new(), 0);
-        while looked_at < page {
-            let (order, limit) = (Order::Ascending, limits::SEGMENTS_PRUNED);
-            let prefix = key::prefix(company, KeyKind::Outcomes);
-            let after = self.after.clone();
-            let entries = engine.scan(Scan { prefix, after, order, limit }).await?;
+        while looked_at < page && self.reason == Reason::Age {
+            let entries = segments(engine, company, self.after.clone()).await?;
             // One that stays, because it is damaged or from a clock that was ahead, keeps none of
             // those read with it.
-            let expired = |entry: &&(Key, Value)| self.has_expired(entry, newest, now);
-            let removal = |(key, _): &(Key, Value)| Write { key: key.clone(), value: None };
-            removals.extend(entries.iter().filter(expired).map(removal));
-            let read = entries.len();
-            looked_at += read;
-            self.after = entries.into_iter().next_back().map(|(key, _)| key);
-            let last_expired = removals.last().map(|write| &write.key) == self.after.as_ref();
-            self.finished = read < limit || !last_expired;
-            if self.finished {
-                break;
+            let before = removals.len();
+            removals.extend(entries.iter().filter_map(|entry| self.too_old(entry, newest, now)));
+            looked_at += entries.len();
+            let ends = entries.len() < limits::SEGMENTS_PRUNED;
+            self.after = entries.into_iter().next_back().map(|(key, _)| key).or(self.after.take());
+            let last: Option<&Removal> = removals.get(before..).and_then(<[Removal]>::last);
+            if ends || last.map(|removal| &removal.segment) != self.after.as_ref() {
+                (self.reason, self.after) = (Reason::Count, None);
             }
         }
-        Ok(removals)
+        let removed = self.remove(engine, company, removals).await?;
+        pruned.by_age.fetch_add(removed, Ordering::Relaxed);
+        self.removed[0] += removed;
+        Ok(())
     }
 
-    /// Removes segments. No caller was promised that they are gone, so this waits for no disk.
+    /// The removal of a whole segment whose last outcome is too old.
+    fn too_old(&self, (key, value): &(Key, Value), newest: u64, now: Timestamp) -> Option<Removal> {
+        let last = last_of(key).filter(|last| *last < newest)?;
+        let last_outcome = record::decode_outcome_in_segment(last, value, last).ok().flatten()?;
+        if !self.retention.is_too_old(last_outcome.at, now) {
+            return None;
+        }
+        // An unreadable segment is for an audit to find, not for pruning to hide.
+        let outcomes = record::decode_segment(last, value).ok()?.len() as u64;
+        Some(Removal { segment: key.clone(), writes: vec![removed(key)], outcomes })
+    }
+
+    async fn step_by_count(
+        &mut self,
+        engine: &dyn Engine,
+        company: &CompanyId,
+        page: usize,
+        pruned: &PrunedOutcomes,
+    ) -> Result<(), EngineError> {
+        let newest = newest_outcome(engine, company).await?.sequence;
+        let end = self.retention.beyond_count(newest);
+        let mut search = self.searches.get(company).copied().unwrap_or_default().next(newest);
+        let (mut removals, mut looked_at, mut done) = (Vec::new(), 0, false);
+        while looked_at < page && !done {
+            let after = Some(key::outcomes(company, search.reached));
+            let entries = segments(engine, company, after).await?;
+            done = entries.len() < limits::SEGMENTS_PRUNED;
+            for (key, value) in &entries {
+                let Some(last) = last_of(key).filter(|last| *last <= end) else {
+                    done = true;
+                    break;
+                };
+                search.reached = last;
+                // An unreadable segment is for an audit to find, not for pruning to hide.
+                let Ok(outcomes) = record::decode_segment(last, value) else { continue };
+                let (kept, reads) = self.kept(engine, company, &outcomes).await?;
+                looked_at += 1 + reads / limits::PRUNE_READS;
+                search.kept += kept.len() as u64;
+                removals.extend(shortened(company, key, &outcomes, &kept));
+            }
+        }
+        let removed = self.remove(engine, company, removals).await?;
+        pruned.by_count.fetch_add(removed, Ordering::Relaxed);
+        self.removed[1] += removed;
+        self.searches.insert(company.clone(), search);
+        if done {
+            self.finished = true;
+            self.report(company);
+        }
+        Ok(())
+    }
+
+    fn report(&self, company: &CompanyId) {
+        let [by_age, by_count] = self.removed;
+        if self.removed != [0; 2] {
+            tracing::info!(%company, by_age, by_count, "removed outcomes");
+        }
+    }
+
+    /// Those of these outcomes that are among the newest of a profile, and how many outcomes were
+    /// read to find that out.
+    async fn kept<'o>(
+        &mut self,
+        engine: &dyn Engine,
+        company: &CompanyId,
+        outcomes: &'o [Outcome],
+    ) -> Result<(Vec<&'o Outcome>, usize), EngineError> {
+        let (mut kept, mut reads) = (Vec::new(), 0);
+        if self.retention.per_profile == 0 {
+            return Ok((kept, reads));
+        }
+        for outcome in outcomes {
+            for id in history::concerned(outcome) {
+                let oldest = match self.oldest_kept.get(&id) {
+                    Some(oldest) => *oldest,
+                    None => {
+                        let (oldest, read) =
+                            history::oldest_kept(engine, company, id, self.retention.per_profile)
+                                .await?;
+                        reads += read;
+                        if limits::PRUNE_PROFILES <= self.oldest_kept.len() {
+                            self.oldest_kept.clear();
+                        }
+                        self.oldest_kept.insert(id, oldest);
+                        oldest
+                    }
+                };
+                if oldest <= outcome.sequence {
+                    kept.push(outcome);
+                    break;
+                }
+            }
+        }
+        Ok((kept, reads))
+    }
+
+    /// Removes outcomes, and returns how many. No caller was promised that they are gone, so this
+    /// waits for no disk.
     async fn remove(
         &mut self,
         engine: &dyn Engine,
         company: &CompanyId,
-        removals: Vec<Write>,
-    ) -> Result<(), EngineError> {
-        let session = engine.begin(key::place_of(company, engine.places())).await?;
+        mut removals: Vec<Removal>,
+    ) -> Result<u64, EngineError> {
+        if removals.is_empty() {
+            return Ok(0);
+        }
+        let mut session = engine.begin(key::place_of(company, engine.places())).await?;
+        // A segment that was removed meanwhile stays removed.
+        let keys = removals.iter().map(|removal| removal.segment.clone()).collect();
+        let mut present = session.read(keys).await?.into_iter().map(|value| value.is_some());
+        removals.retain(|_| present.next() == Some(true));
+        let outcomes = removals.iter().map(|removal| removal.outcomes).sum();
+        let writes = removals.into_iter().flat_map(|removal| removal.writes).collect();
         let id = self.next;
         self.next.number += 1;
-        session.commit(id, removals, Durability::Relaxed).await.map_err(|error| match error {
+        session.commit(id, writes, Durability::Relaxed).await.map_err(|error| match error {
             CommitError::Failed(error) | CommitError::InDoubt(error) => error,
-        })
+        })?;
+        Ok(outcomes)
     }
+}
 
-    fn has_expired(&self, (key, value): &(Key, Value), newest: u64, now: Timestamp) -> bool {
-        let Some(ParsedKey::Outcomes(_, last)) = key::parse(key) else { return false };
-        let newest_of_segment = record::decode_outcome_in_segment(last, value, last).ok().flatten();
-        let expires = |outcome: Outcome| self.retention.expires(last, newest, outcome.at, now);
-        // An unreadable segment is for an audit to find, not for pruning to hide.
-        newest_of_segment.is_some_and(expires) && record::decode_segment(last, value).is_ok()
+/// The next segments of a company.
+async fn segments(
+    engine: &dyn Engine,
+    company: &CompanyId,
+    after: Option<Key>,
+) -> Result<Vec<(Key, Value)>, EngineError> {
+    let prefix = key::prefix(company, KeyKind::Outcomes);
+    let (order, limit) = (Order::Ascending, limits::SEGMENTS_PRUNED);
+    engine.scan(Scan { prefix, after, order, limit }).await
+}
+
+fn last_of(key: &Key) -> Option<u64> {
+    let Some(ParsedKey::Outcomes(_, last)) = key::parse(key) else { return None };
+    Some(last)
+}
+
+fn removed(key: &Key) -> Write {
+    Write { key: key.clone(), value: None }
+}
+
+/// What a segment becomes of which only some outcomes are kept: a segment for each run of
+/// consecutive numbers.
+fn shortened(
+    company: &CompanyId,
+    segment: &Key,
+    all: &[Outcome],
+    kept: &[&Outcome],
+) -> Option<Removal> {
+    let outcomes = (all.len() - kept.len()) as u64;
+    if outcomes == 0 {
+        return None;
     }
+    let mut parts: Vec<OutcomeSegment> = Vec::new();
+    let mut open: Option<OutcomeSegment> = None;
+    for outcome in kept {
+        match &mut open {
+            Some(part) => parts.extend(part.add(outcome)),
+            None => open = Some(OutcomeSegment::from_outcome(outcome)),
+        }
+    }
+    parts.extend(open);
+    let part = |part: OutcomeSegment| Write {
+        key: key::outcomes(company, part.last()),
+        value: Some(part.into_record()),
+    };
+    let mut writes: Vec<Write> = parts.into_iter().map(part).collect();
+    if writes.last().is_none_or(|last| last.key != *segment) {
+        writes.push(removed(segment));
+    }
+    Some(Removal { segment: segment.clone(), writes, outcomes })
 }
 
 /// The first company after this one that has anything stored; `None` after the last, so that the
@@ -159,28 +371,13 @@ pub(crate) async fn next_company(
 mod tests {
     use super::*;
 
-    const DAY: u64 = 24 * 60 * 60 * 1_000;
-
-    fn expires(sequence: u64, age_millis: u64) -> bool {
-        let now = Timestamp::from_millis(1_000 * DAY);
-        let at = Timestamp::from_millis(1_000 * DAY - age_millis);
-        Retention { days: 7, count: 100 }.expires(sequence, 500, at, now)
-    }
-
     #[test]
-    fn a_record_leaves_when_too_many_follow_it() {
-        assert!(expires(400, 0));
-        assert!(!expires(401, 0));
-    }
-
-    #[test]
-    fn a_record_leaves_when_it_is_too_old() {
-        assert!(!expires(499, 7 * DAY));
-        assert!(expires(499, 7 * DAY + 1));
-    }
-
-    #[test]
-    fn the_newest_record_stays() {
-        assert!(!expires(500, 900 * DAY));
+    fn a_search_begins_again_when_as_many_outcomes_are_new_as_it_kept() {
+        let search = CompanySearch { reached: 7, began: 10_000, kept: 5_000 };
+        assert_eq!(search.next(14_999).reached, 7);
+        assert_eq!(search.next(15_000).reached, 0);
+        let few = CompanySearch { kept: 1, ..search };
+        assert_eq!(few.next(10_000 + limits::PRUNE_AGAIN - 1).reached, 7);
+        assert_eq!(few.next(10_000 + limits::PRUNE_AGAIN).reached, 0);
     }
 }

@@ -7,24 +7,26 @@ use tokio::{
     time::sleep,
 };
 
-use super::prune::Pruner;
-use crate::{engine::Durability, lane::StoreContext, limits, sync::Ordering};
+use super::{clock_watch::ClockWatch, prune::Pruner};
+use crate::{Timestamp, engine::Durability, lane::StoreContext, limits, sync::Ordering};
 
 const SYNC_EVERY: Duration = Duration::from_millis(limits::RELAXED_FLUSH_MS);
 const PRUNE_EVERY: Duration = Duration::from_millis(limits::PRUNE_EVERY_MS);
+const CLOCK_EVERY: Duration = Duration::from_millis(limits::CLOCK_EVERY_MS);
 const PRUNE_PAUSE: Duration = Duration::from_millis(limits::PRUNE_PAUSE_MS);
 
 /// Maintains the store until it is closed.
 pub(crate) async fn run(
     shared: Arc<StoreContext>,
     pruner: Arc<Mutex<Pruner>>,
+    writer: u64,
     mut closed: watch::Receiver<bool>,
 ) {
     tokio::select! {
         // A store that was dropped without a word is closed as well.
         _ = closed.wait_for(|closed| *closed) => {}
         () = sync_always(&shared) => {}
-        () = prune_always(&shared, &pruner) => {}
+        () = prune_always(&shared, &pruner, writer) => {}
     }
 }
 
@@ -48,24 +50,47 @@ async fn sync_always(shared: &StoreContext) {
     }
 }
 
-async fn prune_always(shared: &StoreContext, pruner: &Mutex<Pruner>) {
+async fn prune_always(shared: &StoreContext, pruner: &Mutex<Pruner>, writer: u64) {
+    let mut clock = loop {
+        match ClockWatch::begin(shared, writer).await {
+            Ok(clock) => break clock,
+            Err(error) => {
+                tracing::warn!(%error, "the newest stored time could not be read");
+                sleep(PRUNE_EVERY).await;
+            }
+        }
+    };
     loop {
-        sleep(if prune_step(shared, pruner).await { PRUNE_PAUSE } else { PRUNE_EVERY }).await;
+        let mut has_data = false;
+        while prune_step(shared, pruner, clock.observe(shared)).await {
+            has_data = true;
+            sleep(PRUNE_PAUSE).await;
+        }
+        let now = clock.observe(shared);
+        if shared.engine.is_writable()
+            && let Err(error) = clock.store(shared.engine.as_ref(), now, has_data).await
+        {
+            tracing::warn!(%error, "the trusted time could not be stored");
+        }
+        for _ in 0..limits::PRUNE_EVERY_MS / limits::CLOCK_EVERY_MS {
+            sleep(CLOCK_EVERY).await;
+            clock.observe(shared);
+        }
     }
 }
 
-/// Takes one step of pruning: at least as fast as outcomes are recorded. Returns whether the round
-/// goes on.
-async fn prune_step(shared: &StoreContext, pruner: &Mutex<Pruner>) -> bool {
+/// Takes one step of pruning: at least as fast as outcomes are recorded. Without a time, no outcome
+/// is too old. Returns whether the round goes on.
+async fn prune_step(shared: &StoreContext, pruner: &Mutex<Pruner>, now: Option<Timestamp>) -> bool {
     if !shared.engine.is_writable() {
         return false;
     }
     let recorded = shared.recorded.swap(0, Ordering::Relaxed);
     let page = limits::PRUNE_STEP.max(2 * recorded);
-    let now = shared.id_generator.now();
+    let engine = shared.engine.as_ref();
     let mut pruner = pruner.lock().await;
     let _wait = shared.disk_waits.begin();
-    match pruner.step(shared.engine.as_ref(), now, page).await {
+    match pruner.step(engine, now, page, &shared.pruned).await {
         Ok(goes_on) => goes_on,
         Err(error) => {
             tracing::warn!(%error, "expired outcomes could not be removed");

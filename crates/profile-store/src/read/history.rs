@@ -8,8 +8,9 @@ use std::collections::BinaryHeap;
 use profile_protocol::{CompanyId, ProfileId};
 
 use crate::{
-    ClaimResult, Outcome, Profile,
+    ClaimResult, Outcome, Profile, StoredProfile,
     engine::{Engine, EngineError},
+    layout::{key, record},
     read::outcomes,
     read::unflushed::Unflushed,
 };
@@ -48,7 +49,8 @@ pub(crate) async fn read(
             continue;
         }
         if let Some(outcome) = outcomes::outcome(engine, company, sequence).await? {
-            ahead.extend(earlier(&outcome, of).filter(|earlier| *earlier < sequence));
+            let earlier = earlier(&outcome, of.id, &of.absorbed);
+            ahead.extend(earlier.filter(|earlier| *earlier < sequence));
             if !unflushed.holds(company, sequence) {
                 outcomes.push(outcome);
             }
@@ -61,9 +63,79 @@ pub(crate) async fn read(
     Ok(History { outcomes, next })
 }
 
-/// The earlier outcomes that this one names, as far as they concern the profile. An outcome about
-/// several profiles may name some that belong to another person since a merge was undone.
-fn earlier<'o>(outcome: &'o Outcome, of: &'o Profile) -> impl Iterator<Item = u64> + 'o {
+/// The number of the oldest outcome of a profile that is among its `count` newest, and how many
+/// outcomes were read to find it. If the profile has fewer outcomes, all of them are; if it does
+/// not exist, none is.
+pub(crate) async fn oldest_kept(
+    engine: &dyn Engine,
+    company: &CompanyId,
+    id: ProfileId,
+    count: u64,
+) -> Result<(u64, usize), EngineError> {
+    let profile = match survivor(engine, company, id).await {
+        // What belongs to damaged data stays.
+        Err(EngineError::Damaged(_)) => return Ok((0, 1)),
+        profile => profile?,
+    };
+    let Some(profile) = profile else { return Ok((u64::MAX, 1)) };
+    let mut ahead: BinaryHeap<u64> = profile.last_outcome.into_iter().collect();
+    let (mut found, mut reads) = (0, 1);
+    while let Some(sequence) = ahead.pop() {
+        if ahead.peek() == Some(&sequence) {
+            continue;
+        }
+        reads += 1;
+        let outcome = match outcomes::outcome(engine, company, sequence).await {
+            Err(EngineError::Damaged(_)) => return Ok((0, reads)),
+            outcome => outcome?,
+        };
+        let Some(outcome) = outcome else { continue };
+        found += 1;
+        if found == count {
+            return Ok((sequence, reads));
+        }
+        let earlier = earlier(&outcome, profile.id, &profile.absorbed);
+        ahead.extend(earlier.filter(|earlier| *earlier < sequence));
+    }
+    Ok((0, reads))
+}
+
+/// The profile with this id, or into which the profile with this id was merged.
+async fn survivor(
+    engine: &dyn Engine,
+    company: &CompanyId,
+    id: ProfileId,
+) -> Result<Option<StoredProfile>, EngineError> {
+    let mut id = id;
+    // An alias leads to its survivor in one step.
+    for _ in 0..2 {
+        let keys = vec![
+            key::profile(company, id),
+            key::profile_outcome(company, id),
+            key::alias(company, id),
+        ];
+        let mut values = engine.read(keys).await?.into_iter();
+        let mut next = || values.next().flatten();
+        let (record, outcome, alias) = (next(), next(), next());
+        if let Some(record) = record {
+            let mut profile = record::decode_stored_profile(id, record)?;
+            if let Some(outcome) = outcome {
+                let newest = record::decode_profile_outcome(&outcome)?;
+                profile.last_outcome = profile.last_outcome.max(Some(newest));
+            }
+            return Ok(Some(profile));
+        }
+        match alias {
+            Some(alias) => id = record::decode_id(&alias)?,
+            None => return Ok(None),
+        }
+    }
+    Ok(None)
+}
+
+/// The profiles that an outcome is about: its survivor, and those that were merged into it or
+/// restored from it.
+pub(crate) fn concerned(outcome: &Outcome) -> Vec<ProfileId> {
     let mut parts: Vec<ProfileId> = outcome.survivor.into_iter().collect();
     for claim in &outcome.claims {
         if let ClaimResult::Absorbed(id) | ClaimResult::Restored(id) = claim.result
@@ -72,10 +144,21 @@ fn earlier<'o>(outcome: &'o Outcome, of: &'o Profile) -> impl Iterator<Item = u6
             parts.push(id);
         }
     }
+    parts
+}
+
+/// The earlier outcomes that this one names, as far as they concern the profile. An outcome about
+/// several profiles may name some that belong to another person since a merge was undone.
+fn earlier<'o>(
+    outcome: &'o Outcome,
+    id: ProfileId,
+    absorbed: &'o [ProfileId],
+) -> impl Iterator<Item = u64> + 'o {
+    let parts = concerned(outcome);
     let names_each_profile = parts.len() == outcome.previous.len();
     let theirs = move |place: usize| {
         let part = parts.get(place);
-        !names_each_profile || part.is_some_and(|id| *id == of.id || of.absorbed.contains(id))
+        !names_each_profile || part.is_some_and(|part| *part == id || absorbed.contains(part))
     };
     let places = outcome.previous.iter().copied().enumerate();
     places.filter(move |(place, _)| theirs(*place)).map(|(_, sequence)| sequence)

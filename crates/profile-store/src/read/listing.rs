@@ -315,7 +315,8 @@ impl PageReader<'_> {
             | ParsedKey::Merge(..)
             | ParsedKey::NewestOutcome(_)
             | ParsedKey::Outcomes(..)
-            | ParsedKey::ProfileOutcome(..) => return None,
+            | ParsedKey::ProfileOutcome(..)
+            | ParsedKey::TrustedTime => return None,
         };
         Some(Candidate { position, id, value })
     }

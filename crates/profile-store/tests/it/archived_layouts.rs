@@ -80,7 +80,7 @@ fn unpack(mut archive: &[u8], directory: &Path) {
 }
 
 fn open(engine: Arc<dyn Engine>) -> Store {
-    let retention = Retention { days: 1_000_000, count: u64::MAX };
+    let retention = Retention { days: 1_000_000, count: u64::MAX, ..Retention::default() };
     let options = StoreOptions { retention, ..StoreOptions::default() };
     wait(Store::open(engine, Arc::new(StoppedClock), options)).unwrap()
 }

@@ -1,5 +1,10 @@
 //! Creating, updating and importing one profile.
 
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
+
 use profile_protocol::ProfileId;
 use serde_json::{Value, json};
 
@@ -163,4 +168,36 @@ fn all_faults_of_a_body_are_reported_at_once() {
     let document = answer.json();
     let errors = document["errors"].as_array().unwrap();
     assert_eq!((answer.status, errors.len()), (400, 3));
+}
+
+#[test]
+fn what_is_stored_is_answered_as_stored_while_it_is_erased() {
+    const EACH: usize = 150;
+    let api = Api::new();
+    let attributes = json!({ "email": "ann@example.com" });
+    let delete = json!({ "data": { "type": "data-privacy-deletion-job", "attributes": {
+        "profile": { "data": { "type": "profile", "attributes": attributes } } } } });
+    let ended = AtomicBool::new(false);
+    let statuses = thread::scope(|scope| {
+        scope.spawn(|| {
+            while !ended.load(Ordering::Relaxed) {
+                api.post("/api/data-privacy-deletion-jobs", &delete);
+            }
+        });
+        let mut statuses = Vec::new();
+        for _ in 0..EACH {
+            for target in ["/api/profile-import", "/api/profiles"] {
+                let answer = api.post(target, &profile(&attributes));
+                if answer.status != 409 {
+                    assert!([200, 201].contains(&answer.status), "{answer:?}");
+                    let shown = &answer.json()["data"]["attributes"]["email"];
+                    assert_eq!(shown, "ann@example.com");
+                }
+                statuses.push(answer.status);
+            }
+        }
+        ended.store(true, Ordering::Relaxed);
+        statuses
+    });
+    assert!(statuses.contains(&201), "{statuses:?}");
 }
