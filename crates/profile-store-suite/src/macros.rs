@@ -222,6 +222,10 @@ macro_rules! engine_suite {
                 the_newest_outcome_is_kept_and_numbers_continue_from_it
                 a_history_ends_where_its_past_was_pruned
                 a_damaged_record_is_kept_and_does_not_keep_others
+                the_newest_outcomes_of_a_profile_outlive_a_flood_about_others
+                outcomes_of_a_deleted_profile_and_of_none_do_not_outlive_a_flood
+                outcomes_of_a_segment_that_are_kept_stay_where_others_of_it_are_removed
+                each_history_keeps_its_newest_outcomes_whatever_is_merged_undone_or_deleted
             }
             $crate::engine_suite_area! {
                 shared_engine:

@@ -5,6 +5,7 @@
 //! `HOSTILE_SEED` repeats a random run.
 
 mod body_budget;
+mod clocks;
 mod companies;
 mod crash_load;
 mod crashes;

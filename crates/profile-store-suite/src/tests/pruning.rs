@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use profile_store::{
-    Durability, Outcome, Retention, StoreOptions, engine::Write, limits::SEGMENT_BYTES,
+    Durability, Effect, Outcome, Retention, StoreOptions, engine::Write, limits::SEGMENT_BYTES,
 };
 
 use crate::{
     engines::Engines,
     harness::{StoreHarness, wait},
     notation::parse_request,
+    random::{SeededRandom, client_request, setting},
     simulated_ids::SimulatedIds,
 };
 
@@ -117,4 +118,103 @@ pub fn a_damaged_record_is_kept_and_does_not_keep_others(engines: &Engines) {
     let audit = harness.audit();
     assert_eq!(audit.breaches.len(), 1);
     assert!((10..=12).contains(&audit.outcomes), "{}", audit.outcomes);
+}
+
+/// Outcomes kept of each profile in the following tests, and of the company.
+const PER_PROFILE: usize = 3;
+const COUNT: u64 = 10;
+
+fn keeping_profiles(engines: &Engines) -> StoreHarness {
+    keeping(engines, Retention { days: 3_650, count: COUNT, per_profile: PER_PROFILE as u64 })
+}
+
+fn history(harness: &StoreHarness, number: usize) -> Vec<u64> {
+    harness.history(number).iter().map(|outcome| outcome.sequence).collect()
+}
+
+pub fn the_newest_outcomes_of_a_profile_outlive_a_flood_about_others(engines: &Engines) {
+    let mut harness = keeping_profiles(engines);
+    (0..8).for_each(|number| drop(harness.send(&format!("e:ann size={number}"))));
+    (0..50).for_each(|number| drop(harness.send(&format!("e:bob size={number}"))));
+    (0..50).for_each(|number| drop(harness.send(&format!("e:flood{number}"))));
+    let others = harness.created.len() as u64;
+    harness.prune();
+    assert_eq!(history(&harness, 0), [8, 7, 6]);
+    assert_eq!(history(&harness, 1), [58, 57, 56]);
+    assert_eq!(kept(&harness).len() as u64, 3 + 3 + (others - 2));
+    harness.assert_sound();
+    // Newer outcomes replace the older ones of the profile.
+    harness.send("e:ann size=8");
+    (50..100).for_each(|number| drop(harness.send(&format!("e:flood{number}"))));
+    harness.prune();
+    assert_eq!(history(&harness, 0), [109, 8, 7]);
+    harness.assert_sound();
+}
+
+pub fn outcomes_of_a_deleted_profile_and_of_none_do_not_outlive_a_flood(engines: &Engines) {
+    let mut harness = keeping_profiles(engines);
+    harness.send("e:ann");
+    harness.delete("e:ann").unwrap();
+    (0..50).for_each(|_| drop(harness.send("e:bob")));
+    harness.prune();
+    assert_eq!(kept(&harness), (43..=52).collect::<Vec<u64>>());
+    harness.assert_sound();
+}
+
+pub fn outcomes_of_a_segment_that_are_kept_stay_where_others_of_it_are_removed(engines: &Engines) {
+    let mut harness = keeping_profiles(engines);
+    let all = (0..90).map(|number| match number % 30 {
+        0 => parse_request(&format!("e:ann size={number}")),
+        _ => parse_request(&format!("e:bob size={number}")),
+    });
+    let answers = harness.submit_together(all.map(|one| harness.submission(&one)).collect());
+    let ann: Vec<u64> =
+        answers.iter().step_by(30).map(|one| one.as_ref().unwrap().sequence).collect();
+    (0..50).for_each(|number| drop(harness.send(&format!("e:cid size={number}"))));
+    harness.prune();
+    let left = kept(&harness);
+    assert!(ann.iter().all(|sequence| left.contains(sequence)), "{left:?}");
+    // Three each, and what is within the count.
+    assert_eq!(left.len() as u64, 2 * PER_PROFILE as u64 + COUNT);
+    assert!(left.is_sorted_by(|a, b| a < b));
+    harness.assert_sound();
+    // Reading goes on after any of them, kept or not.
+    for after in 0..140 {
+        let read = wait(harness.store.outcomes(&harness.company, after, 1_000)).unwrap();
+        let read = read.iter().map(|outcome| outcome.sequence);
+        assert!(read.eq(left.iter().copied().filter(|sequence| after < *sequence)));
+    }
+}
+
+pub fn each_history_keeps_its_newest_outcomes_whatever_is_merged_undone_or_deleted(
+    engines: &Engines,
+) {
+    let mut random = SeededRandom::new(setting("PRUNING_SEED", 7));
+    let mut harness = keeping_profiles(engines);
+    for round in 0..12 {
+        for _ in 0..25 {
+            let submission = harness.submission(&parse_request(&client_request(&mut random)));
+            if let Ok(outcome) = harness.submit(submission)
+                && outcome.effect == Effect::Created
+            {
+                harness.created.extend(outcome.survivor);
+            }
+        }
+        let profiles = harness.created.len();
+        drop(harness.merge(random.index(profiles), random.index(profiles)));
+        drop(harness.undo(random.index(profiles)));
+        drop(harness.delete(&format!("e:{}", random.below(16))));
+        let existing: Vec<usize> = (0..profiles).filter(|one| harness.exists(*one)).collect();
+        let before: Vec<Vec<u64>> =
+            existing.iter().map(|number| history(&harness, *number)).collect();
+        harness.prune();
+        for (number, before) in existing.iter().zip(before) {
+            let newest = before.get(..PER_PROFILE).unwrap_or(&before);
+            let after = history(&harness, *number);
+            assert!(after.starts_with(newest), "round {round}: {before:?} {after:?}");
+        }
+        let bound = COUNT + 1 + (PER_PROFILE * profiles) as u64;
+        assert!(kept(&harness).len() as u64 <= bound);
+        harness.assert_sound();
+    }
 }

@@ -182,7 +182,7 @@ impl<S: SimulatedStorage> Simulation<S> {
     /// A store that keeps few outcomes, so that comparing everything stays quick, and that may
     /// prune the others after every request.
     fn harness(&self, engine: Arc<dyn Engine>) -> Result<StoreHarness, OpenError> {
-        let retention = Retention { count: 40, ..Retention::default() };
+        let retention = Retention { count: 40, per_profile: 2, ..Retention::default() };
         let id_generator =
             SimulatedIds::after(self.restarts << 20).striding(2 * limits::PRUNE_EVERY_MS);
         let options = StoreOptions { retention, ..StoreOptions::default() };

@@ -67,6 +67,7 @@ pub(super) const ENDED_BY_FAULT: i32 = 97;
 
 /// Where things are in `struct control` of the library.
 const CONTROL_BYTES: u64 = 48;
+const CLOCK: u64 = 32;
 const CALLS: u64 = 40;
 
 /// What a test changes of a disk while the process runs.
@@ -128,6 +129,11 @@ impl WatchedDisk {
         if let Some((number, fault)) = fault {
             command.env("DISK_FAULT", format!("{number}:{}", fault.name()));
         }
+    }
+
+    /// Sets the wall clock of the process this many milliseconds ahead of the real one.
+    pub(super) fn set_clock(&self, ahead_ms: i64) {
+        self.control().write_all_at(&ahead_ms.to_ne_bytes(), CLOCK).unwrap();
     }
 
     /// How many calls the process has made that change a file.
