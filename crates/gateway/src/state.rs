@@ -81,8 +81,8 @@ impl GatewayState {
         self.exchange.load_full()
     }
 
-    /// The date in UTC by which a revision is in the future. A clock that is behind, or not set, does
-    /// not make revisions unavailable that this program knows or that were in use before.
+    /// The date in UTC by which a revision is in the future. A clock that is behind does not make
+    /// revisions unavailable that this program knows, or that were available before.
     pub(crate) fn revision_date(&self) -> Date {
         let stored = Duration::from_millis(self.store.newest_trusted_time().millis());
         self.clock.today().max(date_of(stored)).max(Revision::LATEST.date())

@@ -132,8 +132,8 @@ pub const PRUNE_STEP: usize = 8;
 /// [`PRUNE_STEP`].
 pub const PRUNE_READS: usize = 16;
 
-/// The maximum of profiles of which pruning remembers the oldest outcome that stays. Each takes 24
-/// bytes.
+/// The maximum of profiles of which a step of pruning remembers the oldest outcome that stays. Each
+/// takes some 40 bytes.
 pub const PRUNE_PROFILES: usize = 65_536;
 
 /// The minimum of new outcomes of a company between two searches for kept outcomes that have

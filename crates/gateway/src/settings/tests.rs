@@ -469,7 +469,7 @@ fn nothing_secret_is_in_a_log() {
 #[test]
 fn identity_rules_are_set_for_each_company() {
     let file = TemporaryFile::new(format!(
-        "exchange_keys = [\"{key}\"]\noutcomes = {{ days = 7 }}\n{}{}",
+        "exchange_keys = [\"{key}\"]\noutcomes = {{ days = 7, per_profile = 3 }}\n{}{}",
         with_company(
             "[company.identity]\nanonymous_ids = 5\nmerges = 0\nsentinels = [\"kiosk\"]\n"
         ),
@@ -481,7 +481,7 @@ fn identity_rules_are_set_for_each_company() {
     assert_eq!((rules("ABC123").anonymous_ids, rules("ABC123").merges), (5, 0));
     assert!(rules("ABC123").sentinels.contains("KIOSK"));
     assert_eq!(*rules("XYZ789"), profile_store::Rules::default());
-    assert_eq!(server.outcomes, Retention { days: 7, ..Retention::default() });
+    assert_eq!(server.outcomes, Retention { days: 7, per_profile: 3, ..Retention::default() });
 }
 
 #[test]

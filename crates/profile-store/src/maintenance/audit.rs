@@ -6,7 +6,7 @@ use profile_protocol::{CompanyId, IdentifierKind, ProfileId};
 
 use super::format::{FormatError, layout};
 use crate::{
-    Identifier, Profile,
+    Identifier, Outcome, Profile,
     engine::{Engine, EngineError, Key, Order, Scan, Value},
     layout::index,
     layout::key::{self, ParsedKey},
@@ -340,6 +340,9 @@ impl StoreChecker<'_> {
                     let fault = format!("the outcomes up to {last} overlap those up to {newest}");
                     self.breach(Some(company), None, fault);
                 }
+                for outcome in &outcomes {
+                    self.previous_outcomes(company, outcome);
+                }
             }
             Err(error) => {
                 let fault = format!("the outcomes up to {last} are damaged: {error}");
@@ -351,6 +354,15 @@ impl StoreChecker<'_> {
             self.breach(Some(company), None, fault);
         }
         self.newest = Some((company.clone(), last));
+    }
+
+    /// Checks that a history only leads back.
+    fn previous_outcomes(&mut self, company: &CompanyId, outcome: &Outcome) {
+        let number = outcome.sequence;
+        if outcome.previous.iter().any(|previous| number <= *previous) {
+            let fault = format!("the outcome {number} names a later one as earlier");
+            self.breach(Some(company), outcome.survivor, fault);
+        }
     }
 
     async fn import(

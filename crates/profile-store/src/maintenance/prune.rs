@@ -95,8 +95,7 @@ pub(crate) struct Pruner {
     /// Outcomes of that company that were removed in this round: by age, by count.
     removed: [u64; 2],
     searches: HashMap<CompanyId, CompanySearch>,
-    /// The oldest outcome of a profile that stays, for profiles of that company. It may have
-    /// become newer since.
+    /// The oldest outcome of a profile that stays, for the profiles that this step has looked at.
     oldest_kept: HashMap<ProfileId, u64>,
 }
 
@@ -134,8 +133,8 @@ impl Pruner {
         if self.finished {
             self.company = next_company(engine, self.company.as_ref()).await?;
             (self.reason, self.after, self.removed) = (Reason::Age, None, [0; 2]);
-            self.oldest_kept.clear();
         }
+        self.oldest_kept.clear();
         let Some(company) = self.company.clone() else {
             self.finished = true;
             return Ok(false);
@@ -213,10 +212,11 @@ impl Pruner {
                     break;
                 };
                 search.reached = last;
+                looked_at += 1;
                 // An unreadable segment is for an audit to find, not for pruning to hide.
                 let Ok(outcomes) = record::decode_segment(last, value) else { continue };
                 let (kept, reads) = self.kept(engine, company, &outcomes).await?;
-                looked_at += 1 + reads / limits::PRUNE_READS;
+                looked_at += reads / limits::PRUNE_READS;
                 search.kept += kept.len() as u64;
                 removals.extend(shortened(company, key, &outcomes, &kept));
             }

@@ -3,6 +3,8 @@
 
 use std::{thread, time::Duration};
 
+use gateway::clock::Clock;
+use profile_protocol::Date;
 use serde_json::{Value, json};
 
 use super::{Form, HostileRandom, Watch, figure, preload::WatchedDisk, report};
@@ -16,14 +18,13 @@ use crate::{
 const SECOND: i64 = 1_000;
 const DAY: i64 = 24 * 60 * 60 * SECOND;
 
-/// The newest release of the protocol that this program knows.
-const NEWEST_REVISION: &str = "2026-10-15";
-
 /// A gateway on a clock that is set from here, and all that it acknowledged.
 struct JumpingClock {
     home: Home,
     disk: WatchedDisk,
     acknowledged: usize,
+    /// A day that is in the future for a clock that is behind.
+    revision: String,
     /// The newest `updated` of the profile that every request changes.
     updated: String,
     jumps: usize,
@@ -38,7 +39,11 @@ impl JumpingClock {
             key("all", KEY, scopes)
         ));
         let disk = WatchedDisk::at(&home.data_dir())?;
-        Some(JumpingClock { home, disk, acknowledged: 0, updated: String::new(), jumps: 0 })
+        let today = Clock::start().unix_seconds() / (24 * 60 * 60);
+        // The stored time is some seconds old, and so may be of yesterday.
+        let revision = Date::from_unix_days(u32::try_from(today).unwrap() - 1).to_string();
+        let (acknowledged, updated, jumps) = (0, String::new(), 0);
+        Some(JumpingClock { home, disk, acknowledged, revision, updated, jumps })
     }
 
     fn serve(&self) -> Serving {
@@ -52,7 +57,7 @@ impl JumpingClock {
     fn send(&mut self, gateway: &Serving) {
         for _ in 0..2 {
             let request = RawRequest::email(&self.email(self.acknowledged));
-            gateway.send(&request.with("revision", NEWEST_REVISION)).assert_accepted();
+            gateway.send(&request.with("revision", &self.revision)).assert_accepted();
             self.acknowledged += 1;
         }
         let attributes = json!({ "email": self.email(0), "title": self.acknowledged.to_string() });
