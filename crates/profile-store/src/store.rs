@@ -153,7 +153,8 @@ impl Store {
         submission: Submission,
     ) -> Result<SubmittedProfile, StoreError> {
         let submission = Box::new(submission);
-        self.ask(|ticket| Job::Submit(submission, SubmissionTicket::Profile(ticket))).await
+        self.ask(|ticket| Job::Submit(submission, SubmissionTicket::Profile(Box::new(ticket))))
+            .await
     }
 
     /// As [`Store::submit`], for callers with many requests: waits for space in the queue, and
@@ -279,10 +280,10 @@ impl Store {
     /// this from time to time, and judges the clock before.
     pub async fn prune(&self) -> Result<(), EngineError> {
         let now = Some(self.shared.id_generator.now());
-        let (engine, pruned) = (self.shared.engine.as_ref(), &self.shared.pruned);
+        let (engine, counts) = (self.shared.engine.as_ref(), &self.shared.pruned);
         let mut pruner = self.pruner.lock().await;
         pruner.restart();
-        while pruner.step(engine, now, limits::PRUNE_STEP, pruned).await? {}
+        while pruner.step(engine, now, limits::PRUNE_STEP, counts).await? {}
         Ok(())
     }
 

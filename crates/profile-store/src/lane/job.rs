@@ -50,7 +50,7 @@ impl<T> Ticket<T> {
 pub(crate) enum SubmissionTicket {
     Outcome(Ticket<Outcome>),
     /// The outcome, and the profile as the submission left it.
-    Profile(Ticket<SubmittedProfile>),
+    Profile(Box<Ticket<SubmittedProfile>>),
 }
 
 impl SubmissionTicket {

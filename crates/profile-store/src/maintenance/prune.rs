@@ -142,7 +142,10 @@ impl Pruner {
         self.finished = false;
         match (self.reason, now) {
             (Reason::Age, Some(now)) => self.step_by_age(engine, &company, now, page, pruned).await,
-            (Reason::Age, None) => Ok(self.reason = Reason::Count),
+            (Reason::Age, None) => {
+                self.reason = Reason::Count;
+                Ok(())
+            }
             (Reason::Count, _) => self.step_by_count(engine, &company, page, pruned).await,
         }
         .inspect_err(|_| self.finished = true)?;
@@ -253,20 +256,8 @@ impl Pruner {
         }
         for outcome in outcomes {
             for id in history::concerned(outcome) {
-                let oldest = match self.oldest_kept.get(&id) {
-                    Some(oldest) => *oldest,
-                    None => {
-                        let (oldest, read) =
-                            history::oldest_kept(engine, company, id, self.retention.per_profile)
-                                .await?;
-                        reads += read;
-                        if limits::PRUNE_PROFILES <= self.oldest_kept.len() {
-                            self.oldest_kept.clear();
-                        }
-                        self.oldest_kept.insert(id, oldest);
-                        oldest
-                    }
-                };
+                let (oldest, read) = self.oldest_kept(engine, company, id).await?;
+                reads += read;
                 if oldest <= outcome.sequence {
                     kept.push(outcome);
                     break;
@@ -274,6 +265,25 @@ impl Pruner {
             }
         }
         Ok((kept, reads))
+    }
+
+    /// The oldest outcome of a profile that stays, and how many outcomes were read to find it.
+    async fn oldest_kept(
+        &mut self,
+        engine: &dyn Engine,
+        company: &CompanyId,
+        id: ProfileId,
+    ) -> Result<(u64, usize), EngineError> {
+        if let Some(oldest) = self.oldest_kept.get(&id) {
+            return Ok((*oldest, 0));
+        }
+        let count = self.retention.per_profile;
+        let (oldest, reads) = history::oldest_kept(engine, company, id, count).await?;
+        if limits::PRUNE_PROFILES <= self.oldest_kept.len() {
+            self.oldest_kept.clear();
+        }
+        self.oldest_kept.insert(id, oldest);
+        Ok((oldest, reads))
     }
 
     /// Removes outcomes, and returns how many. No caller was promised that they are gone, so this

@@ -56,11 +56,11 @@ impl JumpingClock {
     #[track_caller]
     fn send(&mut self, gateway: &Serving) {
         for _ in 0..2 {
-            let request = RawRequest::email(&self.email(self.acknowledged));
+            let request = RawRequest::email(&email(self.acknowledged));
             gateway.send(&request.with("revision", &self.revision)).assert_accepted();
             self.acknowledged += 1;
         }
-        let attributes = json!({ "email": self.email(0), "title": self.acknowledged.to_string() });
+        let attributes = json!({ "email": email(0), "title": self.acknowledged.to_string() });
         let body = json!({ "data": { "type": "profile", "attributes": attributes } });
         let answer = gateway.send(&asking("POST", "/api/profile-import").body(body.to_string()));
         assert_eq!(answer.status, 200, "{answer:?}");
@@ -69,10 +69,6 @@ impl JumpingClock {
         let updated = document["data"]["attributes"]["updated"].as_str().unwrap();
         assert!(self.updated.as_str() <= updated, "{} {updated}", self.updated);
         updated.clone_into(&mut self.updated);
-    }
-
-    fn email(&self, number: usize) -> String {
-        format!("person{number}@example.com")
     }
 
     /// Lets the clock of a running gateway be off for a while, and then right again.
@@ -97,7 +93,7 @@ impl JumpingClock {
     fn serve_off(&mut self, off: i64, killed: bool) {
         self.disk.set_clock(off);
         let gateway = self.serve();
-        let is_jump = DAY < off || off < -5 * 60 * SECOND;
+        let is_jump = !(-5 * 60 * SECOND..=DAY).contains(&off);
         wait_for_trust(&gateway, !is_jump);
         self.send(&gateway);
         // The first round of pruning begins at once.
@@ -124,10 +120,14 @@ impl JumpingClock {
         let outcomes = stored.outcomes("ABC123");
         assert_eq!(outcomes.len(), self.acknowledged.min(1_000));
         assert!(outcomes.is_sorted_by(|one, next| one.at <= next.at));
-        assert!(stored.by_email("ABC123", &self.email(0)).is_some());
+        assert!(stored.by_email("ABC123", &email(0)).is_some());
         drop(stored);
         super::wait_until_released(&self.home);
     }
+}
+
+fn email(number: usize) -> String {
+    format!("person{number}@example.com")
 }
 
 const BY_AGE: &str = r#"gateway_outcomes_removed_total{reason="age"}"#;
