@@ -31,6 +31,8 @@ macro_rules! engine_suite {
                 a_stale_index_entry_is_reported
                 a_damaged_record_of_any_kind_is_reported
                 a_key_of_unknown_form_is_reported
+                an_outcome_that_names_a_later_one_as_earlier_is_reported
+                a_damaged_trusted_time_is_reported
                 damage_beyond_the_limit_is_counted
                 a_store_longer_than_a_page_is_audited_to_its_end
                 damage_to_one_profile_affects_no_other

@@ -92,6 +92,21 @@ pub fn a_sound_store_has_nothing_wrong_and_everything_counted(engines: &Engines)
     assert_eq!(StoreHarness::new(engines).audit(), Audit::default());
 }
 
+pub fn an_outcome_that_names_a_later_one_as_earlier_is_reported(engines: &Engines) {
+    let outcomes = |last: u64| key(b'o', &last.to_be_bytes());
+    let faults =
+        found(engines, |harness| vec![write(outcomes(2), &value_at(&outcomes(4), harness))]);
+    let fault = "company DEMO01: profile #0: the outcome 2 names the outcome 2 as an earlier one";
+    assert_eq!(faults, [fault]);
+}
+
+pub fn a_damaged_trusted_time_is_reported(engines: &Engines) {
+    let faults = found(engines, |_| vec![write(b"\0trusted time".to_vec(), &[1])]);
+    assert_eq!(faults, ["the trusted time is damaged: the record ends too early"]);
+    // A readable one is no breach.
+    assert_eq!(found(engines, |_| vec![write(b"\0trusted time".to_vec(), &[1, 7])]), [""; 0]);
+}
+
 pub fn an_identifier_that_leads_to_another_profile_is_reported(engines: &Engines) {
     let faults = found(engines, |harness| vec![write(key(b'i', ANN), &bytes(harness.created[3]))]);
     assert_eq!(

@@ -359,8 +359,8 @@ impl StoreChecker<'_> {
     /// Checks that a history only leads back.
     fn previous_outcomes(&mut self, company: &CompanyId, outcome: &Outcome) {
         let number = outcome.sequence;
-        if outcome.previous.iter().any(|previous| number <= *previous) {
-            let fault = format!("the outcome {number} names a later one as earlier");
+        if let Some(later) = outcome.previous.iter().find(|previous| number <= **previous) {
+            let fault = format!("the outcome {number} names the outcome {later} as an earlier one");
             self.breach(Some(company), outcome.survivor, fault);
         }
     }
