@@ -17,13 +17,53 @@
 //! assert!(!id.allowed.contains(ProfileEndpoint::Create));
 //! ```
 
+mod names;
 mod profile;
 mod rules;
 mod server;
 
+pub(crate) use names::FieldName;
+pub use names::IdentifierField;
 pub use profile::{PROFILE, PROFILE_RESOURCE};
-pub use rules::{
-    BodyRule, Documentation, EndpointSet, FieldRule, IdentifierField, ListStep, ObjectRule,
-    ValueRule,
-};
+pub use rules::{BodyRule, Documentation, EndpointSet, FieldRule, ListStep, ObjectRule, ValueRule};
 pub use server::{BULK_IMPORT, DELETION, EXPLAIN, MERGE, UNMERGE};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Field;
+
+    /// The names of the fields of an object, and of the objects in it.
+    fn names(object: &ObjectRule) -> Vec<&'static str> {
+        let below = |field: &FieldRule| match field.value {
+            ValueRule::Resource(rule)
+            | ValueRule::ResourceWithOneIdentifier(rule)
+            | ValueRule::Resources { element: rule, .. }
+            | ValueRule::Object(rule)
+            | ValueRule::ClearableObject(rule)
+            | ValueRule::Properties(rule) => names(rule),
+            ValueRule::ResourceType(_)
+            | ValueRule::Identifier(_)
+            | ValueRule::SubjectIdentifier(_)
+            | ValueRule::FallbackExchangeToken
+            | ValueRule::Attribute(_)
+            | ValueRule::PropertyElements(_)
+            | ValueRule::PropertyNames
+            | ValueRule::SecondaryEmails(_)
+            | ValueRule::Choice(_)
+            | ValueRule::ProfileBody
+            | ValueRule::Ignored => Vec::new(),
+        };
+        object.fields.iter().flat_map(|field| [vec![field.name], below(field)].concat()).collect()
+    }
+
+    #[test]
+    fn every_name_that_code_may_use_is_in_the_grammar() {
+        let bodies = [&PROFILE, &MERGE, &UNMERGE, &DELETION, &EXPLAIN, &BULK_IMPORT];
+        let in_grammar: Vec<_> = bodies.iter().flat_map(|body| names(body.document)).collect();
+        let attributes = Field::ALL.into_iter().map(FieldName::Attribute);
+        for name in FieldName::STRUCTURAL.iter().copied().chain(attributes) {
+            assert!(in_grammar.contains(&name.as_str()), "{name:?}");
+        }
+    }
+}

@@ -61,7 +61,7 @@ impl FromStr for ClaimedId {
     }
 }
 
-/// The identifiers named in one place of a request, at most one of each kind.
+/// The identifiers that one section of a request names, at most one of each kind.
 #[expect(missing_docs, reason = "each field is the identifier of that name")]
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Identifiers {

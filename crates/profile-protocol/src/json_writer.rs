@@ -2,6 +2,11 @@
 
 use std::fmt::Write;
 
+/// A name that a member may have: one of the grammar, or one that a request holds.
+pub(crate) trait MemberName {
+    fn as_str(&self) -> &str;
+}
+
 /// Writes the members of one object.
 pub(crate) struct ObjectWriter<'o> {
     out: &'o mut String,
@@ -19,16 +24,20 @@ impl<'o> ObjectWriter<'o> {
     }
 
     /// Writes a member whose value is JSON already.
-    pub(crate) fn raw(&mut self, name: &str, json: &str) {
-        self.name(name).push_str(json);
+    pub(crate) fn raw(&mut self, name: impl MemberName, json: &str) {
+        self.name(name.as_str()).push_str(json);
     }
 
-    pub(crate) fn text(&mut self, name: &str, text: &str) {
-        write_text(text, self.name(name));
+    pub(crate) fn text(&mut self, name: impl MemberName, text: &str) {
+        write_text(text, self.name(name.as_str()));
     }
 
-    pub(crate) fn object(&mut self, name: &str, write: impl FnOnce(&mut ObjectWriter<'_>)) {
-        let mut object = ObjectWriter::open(self.name(name));
+    pub(crate) fn object(
+        &mut self,
+        name: impl MemberName,
+        write: impl FnOnce(&mut ObjectWriter<'_>),
+    ) {
+        let mut object = ObjectWriter::open(self.name(name.as_str()));
         write(&mut object);
         object.close();
     }
@@ -36,11 +45,11 @@ impl<'o> ObjectWriter<'o> {
     /// Writes an object, unless it has no member.
     pub(crate) fn object_unless_empty(
         &mut self,
-        name: &str,
+        name: impl MemberName,
         write: impl FnOnce(&mut ObjectWriter<'_>),
     ) {
         let (length, was_empty) = (self.out.len(), self.empty);
-        let mut object = ObjectWriter::open(self.name(name));
+        let mut object = ObjectWriter::open(self.name(name.as_str()));
         write(&mut object);
         let empty = object.empty;
         object.close();
@@ -50,8 +59,12 @@ impl<'o> ObjectWriter<'o> {
         }
     }
 
-    pub(crate) fn array(&mut self, name: &str, write: impl FnOnce(&mut ArrayWriter<'_>)) {
-        let out = self.name(name);
+    pub(crate) fn array(
+        &mut self,
+        name: impl MemberName,
+        write: impl FnOnce(&mut ArrayWriter<'_>),
+    ) {
+        let out = self.name(name.as_str());
         out.push('[');
         write(&mut ArrayWriter { out, empty: true });
         out.push(']');
@@ -131,6 +144,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    impl MemberName for &'static str {
+        fn as_str(&self) -> &str {
+            self
+        }
+    }
 
     #[test]
     fn an_empty_object_is_left_out_with_its_comma() {

@@ -1,10 +1,10 @@
-//! JSON pointers (RFC 6901) to the places of a body.
+//! JSON pointers (RFC 6901) into a body.
 
 use std::fmt::Write;
 
 use crate::limits;
 
-/// A place in a body that is being read. The pointer is only written out for a violation.
+/// A position in a body that is being read. The pointer is only written out for a violation.
 #[derive(Clone, Copy)]
 pub(crate) enum PointerPath<'p> {
     Root,
@@ -13,12 +13,12 @@ pub(crate) enum PointerPath<'p> {
 }
 
 impl<'p> PointerPath<'p> {
-    /// The place of the member `name` of the object here.
+    /// The position of the member `name` of the object here.
     pub(crate) const fn member(&'p self, name: &'p str) -> PointerPath<'p> {
         PointerPath::Member(self, name)
     }
 
-    /// The place of an element of the array here.
+    /// The position of an element of the array here.
     pub(crate) const fn element(&'p self, index: usize) -> PointerPath<'p> {
         PointerPath::Element(self, index)
     }

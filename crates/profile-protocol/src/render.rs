@@ -3,17 +3,47 @@
 use std::collections::HashSet;
 
 use crate::{
-    AnonymousId, Change, ClaimedId, Email, ExchangeToken, ExternalId, Field, Fields, Identifiers,
-    PhoneNumber, PropertyName, PropertyValue, Text,
+    AnonymousId, Change, ClaimedId, Email, ExchangeToken, ExternalId, Field, Fields,
+    IdentifierKind, Identifiers, PhoneNumber, PropertyName, PropertyValue, Text,
     endpoint::ProfileEndpoint,
-    grammar::IdentifierField,
-    json_writer::{ArrayWriter, ObjectWriter},
+    grammar::{FieldName, IdentifierField, PROFILE_RESOURCE},
+    json_writer::{ArrayWriter, MemberName, ObjectWriter},
     request::ProfileRequest,
     text::parse_coordinate,
 };
 
 /// The id in place of the id of another system, whose text a request does not keep.
 const FOREIGN_ID: &str = "foreign";
+
+impl MemberName for FieldName {
+    fn as_str(&self) -> &str {
+        FieldName::as_str(*self)
+    }
+}
+
+impl MemberName for IdentifierField {
+    fn as_str(&self) -> &str {
+        self.name()
+    }
+}
+
+impl MemberName for IdentifierKind {
+    fn as_str(&self) -> &str {
+        self.name()
+    }
+}
+
+impl MemberName for Field {
+    fn as_str(&self) -> &str {
+        self.name()
+    }
+}
+
+impl MemberName for &PropertyName {
+    fn as_str(&self) -> &str {
+        PropertyName::as_str(self)
+    }
+}
 
 impl ProfileRequest {
     /// The body, as JSON. If the endpoint accepts what the request says, it parses the body to an
@@ -25,21 +55,21 @@ impl ProfileRequest {
     pub fn to_json(&self, endpoint: ProfileEndpoint) -> String {
         let mut json = String::new();
         let mut document = ObjectWriter::open(&mut json);
-        document.object("data", |data| {
-            data.text("type", "profile");
+        document.object(FieldName::Data, |data| {
+            data.text(FieldName::Type, PROFILE_RESOURCE.resource);
             write_id(data, self.identifiers());
             let lists = PatchLists::from_request(self, endpoint);
-            data.object_unless_empty("attributes", |attributes| {
+            data.object_unless_empty(FieldName::Attributes, |attributes| {
                 write_attributes(attributes, self, &lists);
             });
-            data.object_unless_empty("meta", |meta| write_meta(meta, self, &lists));
+            data.object_unless_empty(FieldName::Meta, |meta| write_meta(meta, self, &lists));
         });
         document.close();
         json
     }
 }
 
-/// The lists of a patch of properties, divided among the two places that take them.
+/// The lists of a patch of properties, divided among the two members that take them.
 struct PatchLists<'r> {
     /// Those in `attributes.properties`.
     attributes: PatchSteps<'r>,
@@ -89,39 +119,45 @@ fn write_attributes(
     request: &ProfileRequest,
     lists: &PatchLists<'_>,
 ) {
-    for kind in request.cleared() {
-        attributes.raw(kind.name(), "null");
+    for &kind in request.cleared() {
+        attributes.raw(kind, "null");
     }
     write_contacts(attributes, request.identifiers());
     let patch = request.patch();
     write_fields(attributes, &patch.fields, |field| !field.is_location());
-    attributes.object_unless_empty("location", |location| {
+    attributes.object_unless_empty(FieldName::Location, |location| {
         write_fields(location, &patch.fields, Field::is_location);
     });
     if patch.properties.clear {
-        attributes.raw("properties", "null");
+        attributes.raw(FieldName::Properties, "null");
         return;
     }
-    attributes.object_unless_empty("properties", |properties| {
+    attributes.object_unless_empty(FieldName::Properties, |properties| {
         for (name, value) in &patch.properties.set {
-            properties.raw(name.as_str(), value.as_json());
+            properties.raw(name, value.as_json());
         }
-        write_steps(properties, &lists.attributes, ["$append", "$unappend", "$unset"]);
+        write_steps(
+            properties,
+            &lists.attributes,
+            [FieldName::DollarAppend, FieldName::DollarUnappend, FieldName::DollarUnset],
+        );
     });
 }
 
 fn write_meta(meta: &mut ObjectWriter<'_>, request: &ProfileRequest, lists: &PatchLists<'_>) {
-    meta.object_unless_empty("identifiers", |subject| {
+    meta.object_unless_empty(FieldName::Identifiers, |subject| {
         write_id(subject, request.subject());
         write_contacts(subject, request.subject());
     });
-    meta.object_unless_empty("patch_properties", |patch| {
-        write_steps(patch, &lists.meta, ["append", "unappend", "unset"]);
+    meta.object_unless_empty(FieldName::PatchProperties, |patch| {
+        write_steps(patch, &lists.meta, [FieldName::Append, FieldName::Unappend, FieldName::Unset]);
     });
     let emails = request.secondary_emails();
-    meta.object_unless_empty("patch_identifiers", |patch| {
-        patch.object_unless_empty("append", |append| write_emails(append, &emails.append));
-        patch.object_unless_empty("unappend", |unappend| write_emails(unappend, &emails.unappend));
+    meta.object_unless_empty(FieldName::PatchIdentifiers, |patch| {
+        patch.object_unless_empty(FieldName::Append, |append| write_emails(append, &emails.append));
+        patch.object_unless_empty(FieldName::Unappend, |unappend| {
+            write_emails(unappend, &emails.unappend)
+        });
     });
 }
 
@@ -129,9 +165,9 @@ fn write_id(object: &mut ObjectWriter<'_>, identifiers: &Identifiers) {
     match identifiers.id {
         None => {}
         Some(ClaimedId::Profile(id)) => {
-            object.text(IdentifierField::Id.name(), &id.to_string());
+            object.text(IdentifierField::Id, &id.to_string());
         }
-        Some(ClaimedId::Foreign) => object.text(IdentifierField::Id.name(), FOREIGN_ID),
+        Some(ClaimedId::Foreign) => object.text(IdentifierField::Id, FOREIGN_ID),
     }
 }
 
@@ -148,7 +184,7 @@ fn write_contacts(object: &mut ObjectWriter<'_>, identifiers: &Identifiers) {
     ];
     for (field, text) in texts {
         if let Some(text) = text {
-            object.text(field.name(), text);
+            object.text(field, text);
         }
     }
 }
@@ -161,9 +197,9 @@ fn write_fields(
     for (field, change) in fields.iter().filter(|&(field, _)| included(field)) {
         match change {
             Change::Keep => {}
-            Change::Clear => object.raw(field.name(), "null"),
-            Change::Set(text) if is_number(field, text) => object.raw(field.name(), text.as_str()),
-            Change::Set(text) => object.text(field.name(), text.as_str()),
+            Change::Clear => object.raw(field, "null"),
+            Change::Set(text) if is_number(field, text) => object.raw(field, text.as_str()),
+            Change::Set(text) => object.text(field, text.as_str()),
         }
     }
 }
@@ -177,12 +213,12 @@ fn is_number(field: Field, text: &Text) -> bool {
 fn write_steps(
     object: &mut ObjectWriter<'_>,
     steps: &PatchSteps<'_>,
-    [append, unappend, unset]: [&str; 3],
+    [append, unappend, unset]: [FieldName; 3],
 ) {
     for (name, lists) in [(append, steps.append), (unappend, steps.unappend)] {
         object.object_unless_empty(name, |object| {
             for (name, elements) in lists {
-                object.array(name.as_str(), |array| {
+                object.array(name, |array| {
                     elements.iter().for_each(|element| array.raw(element.as_json()));
                 });
             }
@@ -198,7 +234,7 @@ fn write_steps(
 
 fn write_emails(object: &mut ObjectWriter<'_>, emails: &[Email]) {
     if !emails.is_empty() {
-        object.array(IdentifierField::Email.name(), |array| {
+        object.array(IdentifierField::Email, |array| {
             emails.iter().for_each(|email| array.text(email.as_str()));
         });
     }

@@ -17,7 +17,7 @@ pub struct Violation {
     pub fault: Fault,
 }
 
-/// What can be wrong at one place of a request.
+/// What can be wrong with one value of a request.
 #[expect(missing_docs, reason = "each variant's message says what it means")]
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]

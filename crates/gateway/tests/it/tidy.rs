@@ -2,6 +2,7 @@
 //! code.
 
 mod architecture;
+mod field_names;
 mod imports;
 mod limits;
 mod manifests;

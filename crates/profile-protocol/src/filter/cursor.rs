@@ -1,4 +1,4 @@
-//! The words of a filter, each with its place.
+//! The words of a filter, each with its offset.
 
 use std::borrow::Cow;
 

@@ -13,7 +13,7 @@ pub struct InvalidFilter {
     pub fault: FilterFault,
 }
 
-/// What can be wrong at one place of a filter.
+/// What can be wrong at one offset of a filter.
 #[expect(missing_docs, reason = "each variant's message says what it means")]
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]

@@ -1,8 +1,8 @@
 //! The body of one profile.
 
-use super::rules::{
-    BodyRule, Documentation, EndpointSet, FieldRule, IdentifierField, ListStep, ObjectRule,
-    ValueRule,
+use super::{
+    names::{FieldName, IdentifierField},
+    rules::{BodyRule, Documentation, EndpointSet, FieldRule, ListStep, ObjectRule, ValueRule},
 };
 use crate::{
     attributes::Field,
@@ -21,18 +21,18 @@ const EXISTING: EndpointSet = LOOKING_UP.with(Update);
 pub static PROFILE: BodyRule = BodyRule { document: &DOCUMENT, max_bytes: limits::BODY_BYTES };
 
 static DOCUMENT: ObjectRule =
-    object(&[FieldRule::new("data", ValueRule::Resource(&PROFILE_RESOURCE)).required()]);
+    object(&[FieldRule::new(FieldName::Data, ValueRule::Resource(&PROFILE_RESOURCE)).required()]);
 
 /// The `data` of one profile, which is also an element of a bulk import.
 pub static PROFILE_RESOURCE: ObjectRule = object(&[
-    FieldRule::new("type", ValueRule::ResourceType(RESOURCE)).required(),
+    FieldRule::new(FieldName::Type, ValueRule::ResourceType(RESOURCE)).required(),
     identifier(IdentifierField::Id)
         .allowed_at(EXISTING)
         .required_at(EndpointSet::NONE.with(Update)),
-    FieldRule::new("attributes", ValueRule::Object(&ATTRIBUTES)),
-    FieldRule::new("meta", ValueRule::Object(&META)).allowed_at(EXISTING),
+    FieldRule::new(FieldName::Attributes, ValueRule::Object(&ATTRIBUTES)),
+    FieldRule::new(FieldName::Meta, ValueRule::Object(&META)).allowed_at(EXISTING),
     // Some browser clients send relationships, none of which concern a profile.
-    FieldRule::new("relationships", ValueRule::Ignored).documented(Documentation::Omitted),
+    FieldRule::new(FieldName::Relationships, ValueRule::Ignored).documented(Documentation::Omitted),
 ]);
 
 static ATTRIBUTES: ObjectRule = object(&[
@@ -47,8 +47,8 @@ static ATTRIBUTES: ObjectRule = object(&[
     attribute(Field::Title),
     attribute(Field::Image),
     attribute(Field::Locale),
-    FieldRule::new("location", ValueRule::ClearableObject(&LOCATION)),
-    FieldRule::new("properties", ValueRule::Properties(&PROPERTIES))
+    FieldRule::new(FieldName::Location, ValueRule::ClearableObject(&LOCATION)),
+    FieldRule::new(FieldName::Properties, ValueRule::Properties(&PROPERTIES))
         .described("`$append`, `$unappend` and `$unset` mean what they do in `patch_properties`."),
 ]);
 
@@ -66,16 +66,17 @@ static LOCATION: ObjectRule = object(&[
 ]);
 
 static PROPERTIES: ObjectRule = object(&[
-    FieldRule::new("$append", ValueRule::PropertyElements(ListStep::Append)),
-    FieldRule::new("$unappend", ValueRule::PropertyElements(ListStep::Unappend)),
-    FieldRule::new("$unset", ValueRule::PropertyNames),
-    FieldRule::new("$exchange_id", ValueRule::FallbackExchangeToken).allowed_at(LOOKING_UP),
+    FieldRule::new(FieldName::DollarAppend, ValueRule::PropertyElements(ListStep::Append)),
+    FieldRule::new(FieldName::DollarUnappend, ValueRule::PropertyElements(ListStep::Unappend)),
+    FieldRule::new(FieldName::DollarUnset, ValueRule::PropertyNames),
+    FieldRule::new(FieldName::DollarExchangeId, ValueRule::FallbackExchangeToken)
+        .allowed_at(LOOKING_UP),
 ]);
 
 static META: ObjectRule = object(&[
-    FieldRule::new("identifiers", ValueRule::Object(&SUBJECT)).allowed_at(LOOKING_UP),
-    FieldRule::new("patch_properties", ValueRule::Object(&PATCH_PROPERTIES)),
-    FieldRule::new("patch_identifiers", ValueRule::Object(&PATCH_IDENTIFIERS)),
+    FieldRule::new(FieldName::Identifiers, ValueRule::Object(&SUBJECT)).allowed_at(LOOKING_UP),
+    FieldRule::new(FieldName::PatchProperties, ValueRule::Object(&PATCH_PROPERTIES)),
+    FieldRule::new(FieldName::PatchIdentifiers, ValueRule::Object(&PATCH_IDENTIFIERS)),
 ]);
 
 static SUBJECT: ObjectRule = object(&[
@@ -88,34 +89,38 @@ static SUBJECT: ObjectRule = object(&[
 ]);
 
 static PATCH_PROPERTIES: ObjectRule = object(&[
-    FieldRule::new("append", ValueRule::PropertyElements(ListStep::Append)),
-    FieldRule::new("unappend", ValueRule::PropertyElements(ListStep::Unappend)),
-    FieldRule::new("unset", ValueRule::PropertyNames),
+    FieldRule::new(FieldName::Append, ValueRule::PropertyElements(ListStep::Append)),
+    FieldRule::new(FieldName::Unappend, ValueRule::PropertyElements(ListStep::Unappend)),
+    FieldRule::new(FieldName::Unset, ValueRule::PropertyNames),
 ]);
 
 static PATCH_IDENTIFIERS: ObjectRule = object(&[
-    FieldRule::new("append", ValueRule::Object(&APPENDED_IDENTIFIERS)),
-    FieldRule::new("unappend", ValueRule::Object(&UNAPPENDED_IDENTIFIERS)),
+    FieldRule::new(FieldName::Append, ValueRule::Object(&APPENDED_IDENTIFIERS)),
+    FieldRule::new(FieldName::Unappend, ValueRule::Object(&UNAPPENDED_IDENTIFIERS)),
 ]);
 
-static APPENDED_IDENTIFIERS: ObjectRule =
-    object(&[FieldRule::new("email", ValueRule::SecondaryEmails(ListStep::Append))]);
+static APPENDED_IDENTIFIERS: ObjectRule = object(&[FieldRule::new(
+    FieldName::Identifier(IdentifierField::Email),
+    ValueRule::SecondaryEmails(ListStep::Append),
+)]);
 
-static UNAPPENDED_IDENTIFIERS: ObjectRule =
-    object(&[FieldRule::new("email", ValueRule::SecondaryEmails(ListStep::Unappend))]);
+static UNAPPENDED_IDENTIFIERS: ObjectRule = object(&[FieldRule::new(
+    FieldName::Identifier(IdentifierField::Email),
+    ValueRule::SecondaryEmails(ListStep::Unappend),
+)]);
 
 const fn object(fields: &'static [FieldRule]) -> ObjectRule {
     ObjectRule { resource: RESOURCE, fields }
 }
 
 const fn identifier(field: IdentifierField) -> FieldRule {
-    FieldRule::new(field.name(), ValueRule::Identifier(field))
+    FieldRule::new(FieldName::Identifier(field), ValueRule::Identifier(field))
 }
 
 const fn subject(field: IdentifierField) -> FieldRule {
-    FieldRule::new(field.name(), ValueRule::SubjectIdentifier(field))
+    FieldRule::new(FieldName::Identifier(field), ValueRule::SubjectIdentifier(field))
 }
 
 const fn attribute(field: Field) -> FieldRule {
-    FieldRule::new(field.name(), ValueRule::Attribute(field))
+    FieldRule::new(FieldName::Attribute(field), ValueRule::Attribute(field))
 }

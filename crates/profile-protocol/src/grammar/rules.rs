@@ -1,6 +1,7 @@
 //! What the tables of the grammar consist of.
 
-use crate::{IdentifierKind, attributes::Field, endpoint::ProfileEndpoint, limits};
+use super::names::{FieldName, IdentifierField};
+use crate::{attributes::Field, endpoint::ProfileEndpoint};
 
 /// One request body: its outermost object and its greatest size.
 #[derive(Debug)]
@@ -62,9 +63,9 @@ pub enum Documentation {
 
 impl FieldRule {
     /// An optional field that every endpoint takes.
-    pub(super) const fn new(name: &'static str, value: ValueRule) -> FieldRule {
+    pub(super) const fn new(name: FieldName, value: ValueRule) -> FieldRule {
         FieldRule {
-            name,
+            name: name.as_str(),
             value,
             allowed: EndpointSet::ALL,
             required: EndpointSet::NONE,
@@ -150,60 +151,6 @@ pub enum ListStep {
     Append,
     /// The elements are removed.
     Unappend,
-}
-
-/// The fields that identify a profile.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum IdentifierField {
-    /// `id`: the profile id.
-    Id,
-    /// `_kx`: a token that stands for a profile id.
-    ExchangeToken,
-    /// `external_id`: the id in the company's own system.
-    ExternalId,
-    /// `email`: an email address.
-    Email,
-    /// `phone_number`: a phone number.
-    PhoneNumber,
-    /// `anonymous_id`: the id of a browser or device.
-    AnonymousId,
-}
-
-impl IdentifierField {
-    /// The name on the wire.
-    pub const fn name(self) -> &'static str {
-        match self {
-            IdentifierField::Id => "id",
-            IdentifierField::ExchangeToken => "_kx",
-            IdentifierField::ExternalId => "external_id",
-            IdentifierField::Email => "email",
-            IdentifierField::PhoneNumber => "phone_number",
-            IdentifierField::AnonymousId => "anonymous_id",
-        }
-    }
-
-    /// The length of the canonical text, in bytes.
-    pub const fn max_bytes(self) -> usize {
-        match self {
-            IdentifierField::Id => limits::ID_TEXT_BYTES,
-            IdentifierField::ExchangeToken => limits::EXCHANGE_TOKEN_BYTES,
-            IdentifierField::ExternalId | IdentifierField::AnonymousId => limits::OPAQUE_ID_BYTES,
-            IdentifierField::Email => limits::EMAIL_BYTES,
-            IdentifierField::PhoneNumber => "+".len() + limits::PHONE_DIGITS_MAX,
-        }
-    }
-
-    /// The kind of identifier that `null` removes, at the endpoints where `null` removes one.
-    pub const fn cleared_kind(self) -> Option<IdentifierKind> {
-        match self {
-            IdentifierField::Email => Some(IdentifierKind::Email),
-            IdentifierField::PhoneNumber => Some(IdentifierKind::PhoneNumber),
-            IdentifierField::ExternalId => Some(IdentifierKind::ExternalId),
-            IdentifierField::Id | IdentifierField::ExchangeToken | IdentifierField::AnonymousId => {
-                None
-            }
-        }
-    }
 }
 
 /// A set of the endpoints that take a profile. A body that only one endpoint takes has fields that

@@ -1,8 +1,9 @@
 //! The other bodies that servers send. Each belongs to one endpoint.
 
 use super::{
+    names::{FieldName, IdentifierField},
     profile::PROFILE_RESOURCE,
-    rules::{BodyRule, Documentation, FieldRule, IdentifierField, ObjectRule, ValueRule},
+    rules::{BodyRule, Documentation, FieldRule, ObjectRule, ValueRule},
 };
 use crate::limits;
 
@@ -21,20 +22,21 @@ pub static MERGE: BodyRule = body(&object(
         &[
             resource_type(MERGE_RESOURCE),
             identifier(IdentifierField::Id).required().described("The profile that is left."),
-            FieldRule::new("relationships", ValueRule::Object(&MERGE_RELATIONSHIPS)).required(),
+            FieldRule::new(FieldName::Relationships, ValueRule::Object(&MERGE_RELATIONSHIPS))
+                .required(),
         ],
     ))],
 ));
 
 static MERGE_RELATIONSHIPS: ObjectRule = object(
     MERGE_RESOURCE,
-    &[FieldRule::new("profiles", ValueRule::Object(&MERGE_SOURCES)).required()],
+    &[FieldRule::new(FieldName::Profiles, ValueRule::Object(&MERGE_SOURCES)).required()],
 );
 
 static MERGE_SOURCES: ObjectRule = object(
     MERGE_RESOURCE,
     &[FieldRule::new(
-        "data",
+        FieldName::Data,
         ValueRule::Resources {
             element: &object(
                 PROFILE,
@@ -55,14 +57,15 @@ pub static UNMERGE: BodyRule = body(&object(
         UNMERGE_RESOURCE,
         &[
             resource_type(UNMERGE_RESOURCE),
-            FieldRule::new("attributes", ValueRule::Object(&UNMERGE_ATTRIBUTES)).required(),
+            FieldRule::new(FieldName::Attributes, ValueRule::Object(&UNMERGE_ATTRIBUTES))
+                .required(),
         ],
     ))],
 ));
 
 static UNMERGE_ATTRIBUTES: ObjectRule = object(
     UNMERGE_RESOURCE,
-    &[FieldRule::new("profile_id", ValueRule::Identifier(IdentifierField::Id))
+    &[FieldRule::new(FieldName::ProfileId, ValueRule::Identifier(IdentifierField::Id))
         .required()
         .described("The profile that was merged into another.")],
 );
@@ -75,7 +78,8 @@ pub static DELETION: BodyRule = body(&object(
         DELETION_RESOURCE,
         &[
             resource_type(DELETION_RESOURCE),
-            FieldRule::new("attributes", ValueRule::Object(&DELETION_ATTRIBUTES)).required(),
+            FieldRule::new(FieldName::Attributes, ValueRule::Object(&DELETION_ATTRIBUTES))
+                .required(),
         ],
     ))],
 ));
@@ -84,9 +88,9 @@ pub static DELETION: BodyRule = body(&object(
 static DELETION_ATTRIBUTES: ObjectRule = object(
     DELETION_RESOURCE,
     &[
-        FieldRule::new("profile", ValueRule::Object(&DELETED_PROFILE))
+        FieldRule::new(FieldName::Profile, ValueRule::Object(&DELETED_PROFILE))
             .documented(Documentation::Required),
-        FieldRule::new("profile_id", ValueRule::Identifier(IdentifierField::Id))
+        FieldRule::new(FieldName::ProfileId, ValueRule::Identifier(IdentifierField::Id))
             .documented(Documentation::Omitted),
         identifier(IdentifierField::Email).documented(Documentation::Omitted),
         identifier(IdentifierField::PhoneNumber).documented(Documentation::Omitted),
@@ -95,7 +99,8 @@ static DELETION_ATTRIBUTES: ObjectRule = object(
 
 static DELETED_PROFILE: ObjectRule = object(
     DELETION_RESOURCE,
-    &[FieldRule::new("data", ValueRule::ResourceWithOneIdentifier(&DELETED_RESOURCE)).required()],
+    &[FieldRule::new(FieldName::Data, ValueRule::ResourceWithOneIdentifier(&DELETED_RESOURCE))
+        .required()],
 );
 
 static DELETED_RESOURCE: ObjectRule = object(
@@ -103,7 +108,7 @@ static DELETED_RESOURCE: ObjectRule = object(
     &[
         resource_type(PROFILE),
         identifier(IdentifierField::Id),
-        FieldRule::new("attributes", ValueRule::Object(&DELETED_ATTRIBUTES)),
+        FieldRule::new(FieldName::Attributes, ValueRule::Object(&DELETED_ATTRIBUTES)),
     ],
 );
 
@@ -119,7 +124,8 @@ pub static EXPLAIN: BodyRule = body(&object(
         EXPLAIN_RESOURCE,
         &[
             resource_type(EXPLAIN_RESOURCE),
-            FieldRule::new("attributes", ValueRule::Object(&EXPLAIN_ATTRIBUTES)).required(),
+            FieldRule::new(FieldName::Attributes, ValueRule::Object(&EXPLAIN_ATTRIBUTES))
+                .required(),
         ],
     ))],
 ));
@@ -127,8 +133,8 @@ pub static EXPLAIN: BodyRule = body(&object(
 static EXPLAIN_ATTRIBUTES: ObjectRule = object(
     EXPLAIN_RESOURCE,
     &[
-        FieldRule::new("scope", ValueRule::Choice(&["client", "server"])).required(),
-        FieldRule::new("body", ValueRule::ProfileBody).required(),
+        FieldRule::new(FieldName::Scope, ValueRule::Choice(&["client", "server"])).required(),
+        FieldRule::new(FieldName::Body, ValueRule::ProfileBody).required(),
     ],
 );
 
@@ -142,21 +148,23 @@ static BULK_IMPORT_DATA: ObjectRule = object(
     BULK_IMPORT_RESOURCE,
     &[
         resource_type(BULK_IMPORT_RESOURCE),
-        FieldRule::new("attributes", ValueRule::Object(&BULK_IMPORT_ATTRIBUTES)).required(),
+        FieldRule::new(FieldName::Attributes, ValueRule::Object(&BULK_IMPORT_ATTRIBUTES))
+            .required(),
         // The lists that the profiles are added to, of which this system has none.
-        FieldRule::new("relationships", ValueRule::Ignored).documented(Documentation::Omitted),
+        FieldRule::new(FieldName::Relationships, ValueRule::Ignored)
+            .documented(Documentation::Omitted),
     ],
 );
 
 static BULK_IMPORT_ATTRIBUTES: ObjectRule = object(
     BULK_IMPORT_RESOURCE,
-    &[FieldRule::new("profiles", ValueRule::Object(&BULK_IMPORT_PROFILES)).required()],
+    &[FieldRule::new(FieldName::Profiles, ValueRule::Object(&BULK_IMPORT_PROFILES)).required()],
 );
 
 static BULK_IMPORT_PROFILES: ObjectRule = object(
     BULK_IMPORT_RESOURCE,
     &[FieldRule::new(
-        "data",
+        FieldName::Data,
         ValueRule::Resources {
             element: &PROFILE_RESOURCE,
             min: 1,
@@ -178,13 +186,13 @@ const fn object(resource: &'static str, fields: &'static [FieldRule]) -> ObjectR
 }
 
 const fn data(resource: &'static ObjectRule) -> FieldRule {
-    FieldRule::new("data", ValueRule::Resource(resource)).required()
+    FieldRule::new(FieldName::Data, ValueRule::Resource(resource)).required()
 }
 
 const fn identifier(field: IdentifierField) -> FieldRule {
-    FieldRule::new(field.name(), ValueRule::Identifier(field))
+    FieldRule::new(FieldName::Identifier(field), ValueRule::Identifier(field))
 }
 
 const fn resource_type(resource: &'static str) -> FieldRule {
-    FieldRule::new("type", ValueRule::ResourceType(resource)).required()
+    FieldRule::new(FieldName::Type, ValueRule::ResourceType(resource)).required()
 }

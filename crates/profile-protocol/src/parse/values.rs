@@ -8,7 +8,7 @@ use crate::{
     Change, Email, ExchangeToken, Fault, Field, PropertyName, PropertyValue, Revision, Text,
     Violations,
     endpoint::ProfileEndpoint,
-    grammar::{FieldRule, IdentifierField, ListStep},
+    grammar::{FieldName, FieldRule, IdentifierField, ListStep},
     json::{self, Scalar},
     limits,
     pointer::PointerPath,
@@ -47,9 +47,9 @@ impl RequestParser {
     /// The request, or everything that is wrong with it.
     pub(super) fn finish(mut self) -> Result<ProfileRequest, Violations> {
         if limits::PROPERTIES < self.parts.patch.properties.set.len() {
-            let attributes = PointerPath::Root.member("data");
-            let attributes = attributes.member("attributes");
-            self.add(attributes.member("properties"), Fault::TooManyProperties);
+            let attributes = PointerPath::Root.member(FieldName::Data.as_str());
+            let attributes = attributes.member(FieldName::Attributes.as_str());
+            self.add(attributes.member(FieldName::Properties.as_str()), Fault::TooManyProperties);
         }
         if let Some(violations) = self.report.into_violations() {
             return Err(violations);
@@ -75,7 +75,7 @@ impl RequestParser {
             ProfileEndpoint::Create => Fault::NoIdentifierToCreate,
             ProfileEndpoint::Client | ProfileEndpoint::Import => Fault::NoIdentifier,
         };
-        self.add(at.member("attributes"), fault);
+        self.add(at.member(FieldName::Attributes.as_str()), fault);
     }
 
     pub(super) fn resource_type(

@@ -7,7 +7,7 @@ use serde::de::{DeserializeSeed, IgnoredAny, MapAccess};
 use super::values::{RequestParser, Section};
 use crate::{
     Fault,
-    grammar::{FieldRule, ListStep, ObjectRule, PROFILE, PROFILE_RESOURCE, ValueRule},
+    grammar::{FieldName, FieldRule, ListStep, ObjectRule, PROFILE, PROFILE_RESOURCE, ValueRule},
     json::{Members, Object, Shape},
     pointer::{PointerPath, shortened},
 };
@@ -33,7 +33,7 @@ pub(super) fn read_resource(
     text: &str,
 ) -> Result<(), serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let at = PointerPath::Root.member("data");
+    let at = PointerPath::Root.member(FieldName::Data.as_str());
     resource(parser, at, &PROFILE_RESOURCE, |fields| fields.deserialize(&mut deserializer))?;
     deserializer.end()
 }
@@ -144,7 +144,11 @@ fn value<'de, A: MapAccess<'de>>(
         }
         ValueRule::Object(rule) => drop(nullable_object(parser, at, rule, map)?),
         ValueRule::ClearableObject(rule) => clearable_object(parser, at, rule, map)?,
-        ValueRule::Properties(rule) => properties(parser, at, rule, map)?,
+        ValueRule::Properties(rule) => {
+            if named_members(parser, at, NamedMember::Property(rule), map)? == Shape::Null {
+                parser.clear_properties();
+            }
+        }
         ValueRule::Identifier(identifier) => {
             parser.attribute_identifier(at, field, identifier, map.next_value()?);
         }
@@ -155,7 +159,9 @@ fn value<'de, A: MapAccess<'de>>(
             parser.fallback_exchange_token(at, map.next_value()?);
         }
         ValueRule::Attribute(attribute) => parser.attribute(at, attribute, map.next_value()?),
-        ValueRule::PropertyElements(step) => property_elements(parser, at, step, map)?,
+        ValueRule::PropertyElements(step) => {
+            named_members(parser, at, NamedMember::Elements(step), map)?;
+        }
         ValueRule::PropertyNames => parser.property_names(at, map.next_value()?),
         ValueRule::SecondaryEmails(step) => parser.secondary_emails(at, step, map.next_value()?),
         // All but the first are in no profile.
@@ -184,52 +190,80 @@ fn clearable_object<'de, A: MapAccess<'de>>(
     Ok(())
 }
 
-fn properties<'de, A: MapAccess<'de>>(
-    parser: &mut RequestParser,
-    at: PointerPath<'_>,
-    rule: &'static ObjectRule,
-    map: &mut A,
-) -> Result<(), A::Error> {
-    let mut members = PropertyMembers { parser: &mut *parser, at, rule, names: Vec::new() };
-    let shape = map.next_value_seed(Object(&mut members))?;
-    let PropertyMembers { names, .. } = members;
-    match shape {
-        Shape::Object => report_duplicates(parser, at, names),
-        Shape::Null => parser.clear_properties(),
-        Shape::Other => not_an_object(parser, at),
-    }
-    Ok(())
+/// What the members of an object are that may have any name.
+#[derive(Clone, Copy)]
+enum NamedMember {
+    /// Custom properties. The names with a meaning of their own, which are the fields of this rule,
+    /// begin with a dollar sign.
+    Property(&'static ObjectRule),
+    /// Array properties, each with the elements to add or to remove.
+    Elements(ListStep),
 }
 
-struct PropertyMembers<'k, 'p, 'de> {
+/// Reads an object with members of any name, none of which may be given twice. It may be `null`
+/// instead.
+fn named_members<'de, A: MapAccess<'de>>(
+    parser: &mut RequestParser,
+    at: PointerPath<'_>,
+    kind: NamedMember,
+    map: &mut A,
+) -> Result<Shape, A::Error> {
+    let mut members = NamedMembers { parser: &mut *parser, at, kind, names: Vec::new() };
+    let shape = map.next_value_seed(Object(&mut members))?;
+    let NamedMembers { names, .. } = members;
+    match shape {
+        Shape::Object => report_duplicates(parser, at, names),
+        Shape::Null => {}
+        Shape::Other => not_an_object(parser, at),
+    }
+    Ok(shape)
+}
+
+struct NamedMembers<'k, 'p, 'de> {
     parser: &'k mut RequestParser,
     at: PointerPath<'p>,
-    /// The names with a meaning of their own. Each begins with a dollar sign.
-    rule: &'static ObjectRule,
+    kind: NamedMember,
     names: Vec<Cow<'de, str>>,
 }
 
-impl<'de> Members<'de> for PropertyMembers<'_, '_, 'de> {
+impl<'de> Members<'de> for NamedMembers<'_, '_, 'de> {
     fn member<A: MapAccess<'de>>(
         &mut self,
         name: Cow<'de, str>,
         map: &mut A,
     ) -> Result<(), A::Error> {
         let at = self.at.member(&name);
-        let field = if name.starts_with('$') { self.rule.field(&name) } else { None };
-        match field {
-            Some(field) if field.allowed.contains(self.parser.endpoint) => {
-                value(self.parser, at, field, map)?;
+        match self.kind {
+            NamedMember::Property(rule) => property(self.parser, at, rule, &name, map)?,
+            NamedMember::Elements(step) => {
+                self.parser.property_elements(at, step, &name, map.next_value()?);
             }
-            Some(_) => {
-                self.parser.add(at, unknown(&name, self.rule));
-                map.next_value::<IgnoredAny>()?;
-            }
-            None => self.parser.property(at, &name, map.next_value()?),
         }
         self.names.push(name);
         Ok(())
     }
+}
+
+/// Reads a custom property, or a field of this rule.
+fn property<'de, A: MapAccess<'de>>(
+    parser: &mut RequestParser,
+    at: PointerPath<'_>,
+    rule: &'static ObjectRule,
+    name: &str,
+    map: &mut A,
+) -> Result<(), A::Error> {
+    let field = if name.starts_with('$') { rule.field(name) } else { None };
+    match field {
+        Some(field) if field.allowed.contains(parser.endpoint) => {
+            return value(parser, at, field, map);
+        }
+        Some(_) => {
+            parser.add(at, unknown(name, rule));
+            map.next_value::<IgnoredAny>()?;
+        }
+        None => parser.property(at, name, map.next_value()?),
+    }
+    Ok(())
 }
 
 /// Reports each repeated name. Sorting takes n log n steps for any number of names.
@@ -246,42 +280,5 @@ fn report_duplicates(
             let name = shortened(first).to_owned();
             parser.add(at.member(first), Fault::Duplicate { name });
         }
-    }
-}
-
-fn property_elements<'de, A: MapAccess<'de>>(
-    parser: &mut RequestParser,
-    at: PointerPath<'_>,
-    step: ListStep,
-    map: &mut A,
-) -> Result<(), A::Error> {
-    let mut members = ElementMembers { parser: &mut *parser, step, at, names: Vec::new() };
-    let shape = map.next_value_seed(Object(&mut members))?;
-    let ElementMembers { names, .. } = members;
-    match shape {
-        Shape::Object => report_duplicates(parser, at, names),
-        Shape::Null => {}
-        Shape::Other => not_an_object(parser, at),
-    }
-    Ok(())
-}
-
-struct ElementMembers<'k, 'p, 'de> {
-    parser: &'k mut RequestParser,
-    step: ListStep,
-    at: PointerPath<'p>,
-    names: Vec<Cow<'de, str>>,
-}
-
-impl<'de> Members<'de> for ElementMembers<'_, '_, 'de> {
-    fn member<A: MapAccess<'de>>(
-        &mut self,
-        name: Cow<'de, str>,
-        map: &mut A,
-    ) -> Result<(), A::Error> {
-        let at = self.at.member(&name);
-        self.parser.property_elements(at, self.step, &name, map.next_value()?);
-        self.names.push(name);
-        Ok(())
     }
 }

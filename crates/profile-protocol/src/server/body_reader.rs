@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use crate::{
     Fault, Violation, Violations,
     body::body_text,
-    grammar::{BodyRule, FieldRule, ObjectRule, ValueRule},
+    grammar::{BodyRule, FieldName, FieldRule, ObjectRule, ValueRule},
     json::{self, Members, Scalar},
     pointer::{pointer, shortened},
     violation::Report,
@@ -24,7 +24,7 @@ pub(super) fn read<'a, T>(
     let mut reader = BodyReader { report: Report::default() };
     let result = reader
         .members(String::new(), rule.document, raw)
-        .and_then(|document| reader.object_in(&document, "data"))
+        .and_then(|document| reader.object_in(&document, FieldName::Data))
         .and_then(|data| read(&mut reader, &data));
     match (reader.report.into_violations(), result) {
         (None, Some(result)) => Ok(result),
@@ -51,9 +51,15 @@ pub(super) struct KnownObject<'a> {
 }
 
 impl<'a> KnownObject<'a> {
-    /// The member of that name. `null` counts as absent. The absence of a required member is
-    /// reported already.
-    pub(super) fn get(&self, name: &str) -> Option<RuledValue<'a>> {
+    /// The member of that name, which the rule must have. `null` counts as absent. The absence of a
+    /// required member is reported already.
+    pub(super) fn get(&self, name: impl Into<FieldName>) -> Option<RuledValue<'a>> {
+        let name = name.into().as_str();
+        debug_assert!(self.rule.field(name).is_some(), "the grammar has no {name} here");
+        self.member(name)
+    }
+
+    fn member(&self, name: &str) -> Option<RuledValue<'a>> {
         let &(field, raw) = self.members.iter().find(|(field, _)| field.name == name)?;
         let value = RuledValue { at: pointer(&self.at, name), rule: &field.value, raw };
         if value.is_null() { None } else { Some(value) }
@@ -87,7 +93,7 @@ impl BodyReader {
     pub(super) fn object_in<'a>(
         &mut self,
         object: &KnownObject<'a>,
-        name: &str,
+        name: impl Into<FieldName>,
     ) -> Option<KnownObject<'a>> {
         self.object(&object.get(name)?)
     }
@@ -131,7 +137,7 @@ impl BodyReader {
 
     /// Reports a required field that is absent, and a resource of another type.
     fn check(&mut self, object: &KnownObject<'_>, field: &'static FieldRule) {
-        let value = object.get(field.name);
+        let value = object.member(field.name);
         if value.is_none() && !field.required.is_empty() {
             let at = pointer(&object.at, field.name);
             self.report.add(at, Fault::Missing { name: field.name });
@@ -207,7 +213,11 @@ impl BodyReader {
     }
 
     /// Reads a member that is a string.
-    pub(super) fn parsed_in<T>(&mut self, object: &KnownObject<'_>, name: &str) -> Option<T>
+    pub(super) fn parsed_in<T>(
+        &mut self,
+        object: &KnownObject<'_>,
+        name: impl Into<FieldName>,
+    ) -> Option<T>
     where
         T: FromStr,
         T::Err: Into<Fault>,

@@ -3,7 +3,12 @@
 use std::num::NonZeroUsize;
 
 use super::body_reader::{self, BodyReader, KnownObject, RawElement};
-use crate::{Fault, ProfileRequest, Revision, Violation, Violations, grammar::BULK_IMPORT, limits};
+use crate::{
+    Fault, ProfileRequest, Revision, Violation, Violations,
+    grammar::{BULK_IMPORT, FieldName},
+    limits,
+    pointer::pointer,
+};
 
 /// A body of `POST /api/profile-bulk-import-jobs`: many profiles, in the order of the body, each
 /// valid or with its violations.
@@ -45,9 +50,9 @@ impl BulkImport {
 }
 
 fn elements<'a>(reader: &mut BodyReader, data: &KnownObject<'a>) -> Option<Vec<RawElement<'a>>> {
-    let attributes = reader.object_in(data, "attributes")?;
-    let profiles = reader.object_in(&attributes, "profiles")?;
-    reader.resources(&profiles.get("data")?)
+    let attributes = reader.object_in(data, FieldName::Attributes)?;
+    let profiles = reader.object_in(&attributes, FieldName::Profiles)?;
+    reader.resources(&profiles.get(FieldName::Data)?)
 }
 
 fn profile(element: &RawElement<'_>, revision: Revision) -> Result<ProfileRequest, Violations> {
@@ -57,5 +62,5 @@ fn profile(element: &RawElement<'_>, revision: Revision) -> Result<ProfileReques
         return Err(Violation { pointer: element.at.clone(), fault }.into());
     }
     ProfileRequest::parse_resource(text, revision)
-        .map_err(|violations| violations.moved("/data", &element.at))
+        .map_err(|violations| violations.moved(&pointer("", FieldName::Data.as_str()), &element.at))
 }

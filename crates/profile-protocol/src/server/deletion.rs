@@ -1,7 +1,10 @@
 //! Deletions of all data about a person.
 
 use super::body_reader::{self, BodyReader, KnownObject, RuledValue};
-use crate::{ClaimedId, Email, Fault, PhoneNumber, Violations, grammar::DELETION};
+use crate::{
+    ClaimedId, Email, Fault, PhoneNumber, Violations,
+    grammar::{DELETION, FieldName, IdentifierField},
+};
 
 /// A body of `POST /api/data-privacy-deletion-jobs`: the profile to delete.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -20,12 +23,12 @@ impl DeletionSubject {
     /// would have to guess which one is meant.
     pub fn parse(body: &[u8]) -> Result<DeletionSubject, Violations> {
         body_reader::read(body, &DELETION, |reader, data| {
-            let attributes = reader.object_in(data, "attributes")?;
-            let (id, nested) = match attributes.get("profile") {
+            let attributes = reader.object_in(data, FieldName::Attributes)?;
+            let (id, nested) = match attributes.get(FieldName::Profile) {
                 None => (None, None),
                 Some(profile) => nested_profile(reader, &profile)?,
             };
-            let ids = id.into_iter().chain(attributes.get("profile_id"));
+            let ids = id.into_iter().chain(attributes.get(FieldName::ProfileId));
             let mut subjects: Vec<Option<DeletionSubject>> =
                 ids.map(|value| reader.parsed(&value).map(DeletionSubject::Id)).collect();
             for object in nested.iter().chain([&attributes]) {
@@ -44,17 +47,18 @@ fn nested_profile<'a>(
     profile: &RuledValue<'a>,
 ) -> Option<NestedProfile<'a>> {
     let profile = reader.object(profile)?;
-    let data = reader.object_in(&profile, "data")?;
-    let attributes = match data.get("attributes") {
+    let data = reader.object_in(&profile, FieldName::Data)?;
+    let attributes = match data.get(FieldName::Attributes) {
         None => None,
         Some(attributes) => Some(reader.object(&attributes)?),
     };
-    Some((data.get("id"), attributes))
+    Some((data.get(IdentifierField::Id), attributes))
 }
 
 /// The email address and the phone number that are given here. An invalid one counts as given.
 fn contacts(reader: &mut BodyReader, object: &KnownObject<'_>) -> Vec<Option<DeletionSubject>> {
-    let (email, number) = (object.get("email"), object.get("phone_number"));
+    let (email, number) =
+        (object.get(IdentifierField::Email), object.get(IdentifierField::PhoneNumber));
     let email = email.map(|value| reader.parsed(&value).map(DeletionSubject::Email));
     let number = number.map(|value| reader.parsed(&value).map(DeletionSubject::PhoneNumber));
     email.into_iter().chain(number).collect()

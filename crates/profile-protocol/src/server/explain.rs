@@ -1,7 +1,10 @@
 //! Explanations of what a request would do.
 
 use super::body_reader::{self, BodyReader, KnownObject};
-use crate::{ProfileEndpoint, ProfileRequest, Revision, Violations, grammar::EXPLAIN};
+use crate::{
+    ProfileEndpoint, ProfileRequest, Revision, Violations,
+    grammar::{EXPLAIN, FieldName},
+};
 
 /// A body of `POST /api/profile-explain`: a request, and the endpoint it would be sent to.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -35,7 +38,7 @@ impl ProfileExplain {
     /// Parses a body. The error has every violation, of the document and of the request in it.
     pub fn parse(body: &[u8], revision: Revision) -> Result<ProfileExplain, Violations> {
         body_reader::read(body, &EXPLAIN, |reader, data| {
-            let attributes = reader.object_in(data, "attributes")?;
+            let attributes = reader.object_in(data, FieldName::Attributes)?;
             let scope = scope(reader, &attributes);
             // Without a scope, the request is still checked, as one of a client.
             let endpoint = scope.map_or(ProfileEndpoint::Client, ExplainedScope::endpoint);
@@ -46,7 +49,7 @@ impl ProfileExplain {
 }
 
 fn scope(reader: &mut BodyReader, attributes: &KnownObject<'_>) -> Option<ExplainedScope> {
-    let choice = reader.choice(&attributes.get("scope")?, "'client' or 'server'")?;
+    let choice = reader.choice(&attributes.get(FieldName::Scope)?, "'client' or 'server'")?;
     Some(if choice == "client" { ExplainedScope::Client } else { ExplainedScope::Server })
 }
 
@@ -56,7 +59,7 @@ fn request(
     endpoint: ProfileEndpoint,
     revision: Revision,
 ) -> Option<ProfileRequest> {
-    let body = attributes.get("body")?;
+    let body = attributes.get(FieldName::Body)?;
     ProfileRequest::parse_at(endpoint, body.raw.get().as_bytes(), revision)
         .map_err(|violations| reader.add_all(violations.moved("", &body.at)))
         .ok()

@@ -3,7 +3,7 @@
 use super::body_reader::{self, BodyReader, KnownObject};
 use crate::{
     ClaimedId, Violations,
-    grammar::{MERGE, UNMERGE},
+    grammar::{FieldName, IdentifierField, MERGE, UNMERGE},
 };
 
 /// A body of `POST /api/profile-merge`: a profile that remains, and another that is merged into it.
@@ -29,7 +29,7 @@ impl ProfileMerge {
     /// Parses a body. The error has every violation.
     pub fn parse(body: &[u8]) -> Result<ProfileMerge, Violations> {
         body_reader::read(body, &MERGE, |reader, data| {
-            let destination = reader.parsed_in(data, "id");
+            let destination = reader.parsed_in(data, IdentifierField::Id);
             let source = source(reader, data);
             Some(ProfileMerge { destination: destination?, source: source? })
         })
@@ -37,11 +37,11 @@ impl ProfileMerge {
 }
 
 fn source(reader: &mut BodyReader, data: &KnownObject<'_>) -> Option<ClaimedId> {
-    let relationships = reader.object_in(data, "relationships")?;
-    let profiles = reader.object_in(&relationships, "profiles")?;
-    let sources = reader.resources(&profiles.get("data")?)?;
+    let relationships = reader.object_in(data, FieldName::Relationships)?;
+    let profiles = reader.object_in(&relationships, FieldName::Profiles)?;
+    let sources = reader.resources(&profiles.get(FieldName::Data)?)?;
     let source = reader.element(sources.first()?)?;
-    reader.parsed_in(&source, "id")
+    reader.parsed_in(&source, IdentifierField::Id)
 }
 
 /// A body of `POST /api/profile-unmerge`: the profile whose merge is undone.
@@ -55,8 +55,8 @@ impl ProfileUnmerge {
     /// Parses a body. The error has every violation.
     pub fn parse(body: &[u8]) -> Result<ProfileUnmerge, Violations> {
         body_reader::read(body, &UNMERGE, |reader, data| {
-            let attributes = reader.object_in(data, "attributes")?;
-            Some(ProfileUnmerge { profile: reader.parsed_in(&attributes, "profile_id")? })
+            let attributes = reader.object_in(data, FieldName::Attributes)?;
+            Some(ProfileUnmerge { profile: reader.parsed_in(&attributes, FieldName::ProfileId)? })
         })
     }
 }

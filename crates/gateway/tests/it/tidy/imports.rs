@@ -17,7 +17,7 @@ fn module_of(file: &Path) -> Vec<String> {
 }
 
 /// The code without comments and without the modules of tests within it.
-fn code(text: &str) -> String {
+pub(super) fn code(text: &str) -> String {
     let product = text.split("\nmod tests {").next().unwrap();
     let lines = product.lines().filter(|line| !line.trim_start().starts_with("//"));
     lines.flat_map(|line| [line, "\n"]).collect()
