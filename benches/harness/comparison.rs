@@ -249,8 +249,8 @@ impl ComparedLoad {
             ComparedLoad::Companies => "new people, 200 companies".to_owned(),
             ComparedLoad::UpdateSmall => format!("updates, {small} profiles"),
             ComparedLoad::UpdateLarge => format!("updates, {large} profiles"),
-            ComparedLoad::SameSmall => format!("nothing new, {small} profiles"),
-            ComparedLoad::SameLarge => format!("nothing new, {large} profiles"),
+            ComparedLoad::SameSmall => format!("no change, {small} profiles"),
+            ComparedLoad::SameLarge => format!("no change, {large} profiles"),
             ComparedLoad::Mix => format!("80 % updates, 15 % new, 5 % merges, {large} profiles"),
             ComparedLoad::Hot => format!("one hot profile, {large} profiles"),
         }

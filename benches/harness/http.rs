@@ -24,7 +24,7 @@ const LOOP_UPDATES: &str = "sled loop, updates";
 const NEW: &str = "new profiles";
 const NEW_COMPANIES: &str = "new profiles, 200 companies";
 const UPDATES: &str = "updates";
-const SAME: &str = "nothing new said";
+const SAME: &str = "no change";
 const MIX: &str = "80 % updates, 15 % new, 5 % merges";
 const HOT: &str = "one hot profile";
 

@@ -37,7 +37,7 @@ pub(super) enum Cause {
     NoIdentifier,
     NoIdentifierToCreate,
     NotOneSubject,
-    OnlySentinels,
+    OnlyPlaceholders,
     Email,
     PhoneNumber,
     Identifier,
@@ -267,7 +267,7 @@ const TABLE: [RefusalRow; 53] = [
         "Content-Type",
         row(
             Cause::MediaType,
-            "`Content-Type` missing, another one, or several",
+            "`Content-Type` missing, unsupported, or several",
             MEDIA_TYPE,
             "The body must be application/json or application/vnd.api+json.",
             "/data",
@@ -277,7 +277,7 @@ const TABLE: [RefusalRow; 53] = [
         "Content-Encoding",
         row(
             Cause::ContentCoding,
-            "`Content-Encoding` another one, or several",
+            "`Content-Encoding` unsupported, or several",
             MEDIA_TYPE,
             "The body must be encoded as gzip, deflate, br or zstd, or not at all.",
             "/data",
@@ -371,7 +371,7 @@ const TABLE: [RefusalRow; 53] = [
         "/data/attributes",
     ),
     row(
-        Cause::OnlySentinels,
+        Cause::OnlyPlaceholders,
         "only placeholders such as `undefined` as identifiers",
         INVALID,
         "Every identifier is a placeholder such as `null` or `undefined`.",
@@ -387,7 +387,7 @@ const TABLE: [RefusalRow; 53] = [
     ),
     row(
         Cause::Identifier,
-        "another identifier empty, too long, or with control characters",
+        "any other identifier empty, too long, or with control characters",
         INVALID,
         "The identifier {what would be right}.",
         "{the value}",
@@ -492,8 +492,7 @@ const TABLE: [RefusalRow; 53] = [
     ),
     row(
         Cause::PropertiesTooLarge,
-        "the profile would have over 1,000 properties or 256 KiB of them; by what a client \
-         says, over 900 or 244 KiB",
+        "over 1,000 properties of the profile, or 256 KiB; from a client, over 900 or 244 KiB",
         INVALID,
         "The profile would exceed the limit on its properties; nothing was stored.",
         "/data/attributes/properties",
@@ -516,7 +515,7 @@ const TABLE: [RefusalRow; 53] = [
     ),
     unavailable(
         Cause::Overloaded,
-        "too many requests wait, or too many bytes of bodies",
+        "too many requests waiting, or too many bytes of bodies",
         "Too many requests are waiting to be stored.",
     ),
     unavailable(
