@@ -2,7 +2,6 @@
 
 use std::{
     future::ready,
-    num::NonZeroU32,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -14,11 +13,14 @@ use profile_store::{
     Durability, Engine,
     engine::{
         BatchId, BoxFuture, CommitError, EngineError, Key, MemoryEngine, Place, Scan, Session,
-        Value, Write,
+        Write,
     },
 };
 
-use crate::harness::contents;
+use crate::{
+    harness::contents,
+    wrapped_engine::{EngineHooks, ReadFuture, ScanFuture, WrappedEngine},
+};
 
 /// How an operation fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -43,11 +45,13 @@ pub enum FaultyOperation {
 
 /// An engine in memory that fails at one operation. A commit that is flushed is two operations, of
 /// which the second puts it on disk; a commit in doubt is one.
+pub type FaultyEngine = WrappedEngine<FaultyHooks>;
+
+/// What makes operations of a [`FaultyEngine`] fail.
 #[derive(Clone)]
-pub struct FaultyEngine(Arc<FaultyState>);
+pub struct FaultyHooks(Arc<FaultyState>);
 
 struct FaultyState {
-    live: MemoryEngine,
     flushed: Arc<MemoryEngine>,
     /// Batches that are applied and not flushed yet.
     unflushed: Mutex<Vec<Vec<Write>>>,
@@ -66,36 +70,37 @@ impl FaultyEngine {
 
     /// The same, with what a crash left of an earlier one.
     pub fn over(left: Arc<MemoryEngine>, fails_at: usize, fault: EngineFault) -> FaultyEngine {
-        FaultyEngine(Arc::new(FaultyState {
-            live: copied(left.as_ref()),
+        let inner = Arc::new(copied(left.as_ref()));
+        let hooks = FaultyHooks(Arc::new(FaultyState {
             flushed: left,
             unflushed: Mutex::default(),
             operations: AtomicUsize::new(0),
             fails_at,
             fault,
             failed: Mutex::default(),
-        }))
+        }));
+        FaultyEngine { inner, hooks }
     }
 
     /// The operations that failed.
     pub fn failed(&self) -> Vec<FaultyOperation> {
-        self.0.failed.lock().unwrap().clone()
+        self.hooks.0.failed.lock().unwrap().clone()
     }
 
     /// Whether a write failed.
     pub fn is_poisoned(&self) -> bool {
-        !self.0.fault.in_doubt && self.failed().contains(&FaultyOperation::Write)
+        !self.hooks.0.fault.in_doubt && self.failed().contains(&FaultyOperation::Write)
     }
 
     /// How many batches a crash may take away.
     pub fn unflushed(&self) -> usize {
-        self.0.unflushed.lock().unwrap().len()
+        self.hooks.0.unflushed.lock().unwrap().len()
     }
 
     /// What a crash leaves if only so many of the batches that were not flushed survive it.
     pub fn after_crash(&self, surviving: usize) -> Arc<MemoryEngine> {
-        let engine = copied(self.0.flushed.as_ref());
-        for batch in self.0.unflushed.lock().unwrap().iter().take(surviving) {
+        let engine = copied(self.hooks.0.flushed.as_ref());
+        for batch in self.hooks.0.unflushed.lock().unwrap().iter().take(surviving) {
             commit_to_memory(&engine, batch.clone());
         }
         Arc::new(engine)
@@ -103,7 +108,7 @@ impl FaultyEngine {
 
     /// Counts an operation. Returns whether it fails.
     fn fails(&self, operation: FaultyOperation) -> bool {
-        let FaultyState { operations, fails_at, fault, failed, .. } = self.0.as_ref();
+        let FaultyState { operations, fails_at, fault, failed, .. } = self.hooks.0.as_ref();
         let number = operations.fetch_add(1, Ordering::SeqCst);
         let fails = number == *fails_at || (fault.for_good && *fails_at < number);
         if fails {
@@ -120,20 +125,20 @@ impl FaultyEngine {
         if !self.fails(operation) {
             return Ok(carry_out());
         }
-        if self.0.fault.done {
+        if self.hooks.0.fault.done {
             carry_out();
         }
         Err(unplugged())
     }
 
     fn apply(&self, batch: BatchId, inner: Box<dyn Session>, writes: Vec<Write>) {
-        self.0.unflushed.lock().unwrap().push(writes.clone());
+        self.hooks.0.unflushed.lock().unwrap().push(writes.clone());
         wait_now(inner.commit(batch, writes, Durability::Flushed)).unwrap();
     }
 
     fn flush(&self) {
-        let batches = std::mem::take(&mut *self.0.unflushed.lock().unwrap());
-        batches.into_iter().for_each(|batch| commit_to_memory(&self.0.flushed, batch));
+        let batches = std::mem::take(&mut *self.hooks.0.unflushed.lock().unwrap());
+        batches.into_iter().for_each(|batch| commit_to_memory(&self.hooks.0.flushed, batch));
     }
 
     fn commit(
@@ -149,7 +154,7 @@ impl FaultyEngine {
                 self.flush();
             }
         };
-        if self.0.fault.in_doubt {
+        if self.hooks.0.fault.in_doubt {
             let both = || {
                 apply();
                 self.flush();
@@ -187,72 +192,64 @@ pub fn commit_to_memory(engine: &MemoryEngine, writes: Vec<Write>) {
     wait_now(session.commit(batch, writes, Durability::Flushed)).unwrap();
 }
 
-impl Engine for FaultyEngine {
-    fn places(&self) -> NonZeroU32 {
-        NonZeroU32::MIN
+impl EngineHooks for FaultyHooks {
+    fn read(engine: &FaultyEngine, keys: Vec<Key>) -> ReadFuture<'_> {
+        let read = || wait_now(engine.inner.read(keys)).unwrap();
+        Box::pin(ready(engine.attempt(FaultyOperation::Read, read)))
     }
 
-    fn begin(&self, place: Place) -> BoxFuture<'_, Result<Box<dyn Session>, EngineError>> {
-        Box::pin(async move {
-            let inner = self.0.live.begin(place).await?;
-            Ok(Box::new(FaultySession { inner, engine: self.clone() }) as Box<dyn Session>)
-        })
+    fn scan(engine: &FaultyEngine, scan: Scan) -> ScanFuture<'_> {
+        let scan = || wait_now(engine.inner.scan(scan)).unwrap();
+        Box::pin(ready(engine.attempt(FaultyOperation::Read, scan)))
     }
 
-    fn read(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<Vec<Option<Value>>, EngineError>> {
-        let read = || wait_now(self.0.live.read(keys)).unwrap();
-        Box::pin(ready(self.attempt(FaultyOperation::Read, read)))
-    }
-
-    fn scan(&self, scan: Scan) -> BoxFuture<'_, Result<Vec<(Key, Value)>, EngineError>> {
-        let scan = || wait_now(self.0.live.scan(scan)).unwrap();
-        Box::pin(ready(self.attempt(FaultyOperation::Read, scan)))
-    }
-
-    fn sync(&self) -> BoxFuture<'_, Result<(), EngineError>> {
-        if self.0.fault.in_doubt {
-            self.flush();
+    fn sync(engine: &FaultyEngine) -> BoxFuture<'_, Result<(), EngineError>> {
+        if engine.hooks.0.fault.in_doubt {
+            engine.flush();
             return Box::pin(ready(Ok(())));
         }
-        Box::pin(ready(self.attempt(FaultyOperation::Write, || self.flush())))
+        Box::pin(ready(engine.attempt(FaultyOperation::Write, || engine.flush())))
     }
 
-    fn bytes(&self) -> BoxFuture<'_, Result<u64, EngineError>> {
-        self.0.live.bytes()
+    fn is_writable(engine: &FaultyEngine) -> bool {
+        !engine.is_poisoned()
     }
 
-    fn is_writable(&self) -> bool {
-        !self.is_poisoned()
-    }
-}
-
-struct FaultySession {
-    inner: Box<dyn Session>,
-    engine: FaultyEngine,
-}
-
-impl Session for FaultySession {
-    fn read(&mut self, keys: Vec<Key>) -> BoxFuture<'_, Result<Vec<Option<Value>>, EngineError>> {
-        self.engine.read(keys)
+    fn session_read<'s>(
+        engine: &'s FaultyEngine,
+        session: &'s mut dyn Session,
+        keys: Vec<Key>,
+    ) -> ReadFuture<'s> {
+        let read = || wait_now(session.read(keys)).unwrap();
+        Box::pin(ready(engine.attempt(FaultyOperation::Read, read)))
     }
 
-    fn scan(&mut self, scan: Scan) -> BoxFuture<'_, Result<Vec<(Key, Value)>, EngineError>> {
-        self.engine.scan(scan)
+    fn session_scan<'s>(
+        engine: &'s FaultyEngine,
+        session: &'s mut dyn Session,
+        scan: Scan,
+    ) -> ScanFuture<'s> {
+        let scan = || wait_now(session.scan(scan)).unwrap();
+        Box::pin(ready(engine.attempt(FaultyOperation::Read, scan)))
     }
 
-    fn is_committed(&mut self, batch: BatchId) -> BoxFuture<'_, Result<bool, EngineError>> {
-        let asked = wait_now(self.inner.is_committed(batch));
-        Box::pin(ready(self.engine.attempt(FaultyOperation::Read, || asked.unwrap())))
+    fn is_committed<'s>(
+        engine: &'s FaultyEngine,
+        session: &'s mut dyn Session,
+        batch: BatchId,
+    ) -> BoxFuture<'s, Result<bool, EngineError>> {
+        let ask = || wait_now(session.is_committed(batch)).unwrap();
+        Box::pin(ready(engine.attempt(FaultyOperation::Read, ask)))
     }
 
     fn commit(
-        self: Box<Self>,
+        engine: FaultyEngine,
+        session: Box<dyn Session>,
         batch: BatchId,
         writes: Vec<Write>,
         durability: Durability,
     ) -> BoxFuture<'static, Result<(), CommitError>> {
-        let FaultySession { inner, engine } = *self;
-        Box::pin(ready(engine.commit(inner, batch, writes, durability)))
+        Box::pin(ready(engine.commit(session, batch, writes, durability)))
     }
 }
 

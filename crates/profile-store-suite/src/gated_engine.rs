@@ -1,30 +1,27 @@
 //! An engine whose reads and syncs can be held up, so that requests gather into one batch, and that
 //! counts what it does.
 
-use std::{
-    num::NonZeroU32,
-    sync::{
-        Arc, Mutex, MutexGuard,
-        atomic::{AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex, MutexGuard,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use profile_store::{
     Durability, Engine,
-    engine::{
-        BatchId, BoxFuture, CommitError, EngineError, Key, Place, Scan, Session, Value, Write,
-    },
+    engine::{BatchId, BoxFuture, CommitError, EngineError, Key, Place, Scan, Session, Write},
 };
 
+use crate::wrapped_engine::{EngineHooks, ReadFuture, ScanFuture, WrappedEngine};
+
 /// Another engine behind two gates: one for reads, one for syncs.
-#[derive(Clone)]
-pub struct GatedEngine {
-    inner: Arc<dyn Engine>,
-    gates: Arc<Gates>,
-}
+pub type GatedEngine = WrappedEngine<Gates>;
+
+/// The gates, and counts of what has passed them.
+#[derive(Clone, Default)]
+pub struct Gates(Arc<GateState>);
 
 #[derive(Default)]
-struct Gates {
+struct GateState {
     reads: Mutex<()>,
     syncs: Mutex<()>,
     commits: AtomicUsize,
@@ -35,32 +32,32 @@ struct Gates {
 impl GatedEngine {
     /// The same engine, behind open gates.
     pub fn new(inner: Arc<dyn Engine>) -> GatedEngine {
-        GatedEngine { inner, gates: Arc::default() }
+        GatedEngine { inner, hooks: Gates::default() }
     }
 
     /// Holds up every read until the guard is dropped.
     pub fn hold_reads(&self) -> MutexGuard<'_, ()> {
-        self.gates.reads.lock().unwrap()
+        self.hooks.0.reads.lock().unwrap()
     }
 
     /// Holds up every sync until the guard is dropped.
     pub fn hold_syncs(&self) -> MutexGuard<'_, ()> {
-        self.gates.syncs.lock().unwrap()
+        self.hooks.0.syncs.lock().unwrap()
     }
 
     /// How many batches were committed.
     pub fn commits(&self) -> usize {
-        self.gates.commits.load(Ordering::SeqCst)
+        self.hooks.0.commits.load(Ordering::SeqCst)
     }
 
     /// How often it was synced.
     pub fn syncs(&self) -> usize {
-        self.gates.synced.load(Ordering::SeqCst)
+        self.hooks.0.synced.load(Ordering::SeqCst)
     }
 
     /// How many keys and entries were read outside of sessions.
     pub fn entries_read(&self) -> usize {
-        self.gates.entries_read.load(Ordering::SeqCst)
+        self.hooks.0.entries_read.load(Ordering::SeqCst)
     }
 
     /// Changes what is stored without the store.
@@ -74,90 +71,61 @@ impl GatedEngine {
 
     async fn sync_gated(&self) -> Result<(), EngineError> {
         drop(self.hold_syncs());
-        self.gates.synced.fetch_add(1, Ordering::SeqCst);
+        self.hooks.0.synced.fetch_add(1, Ordering::SeqCst);
         self.inner.sync().await
     }
 
     fn count_read(&self, entries: usize) {
-        self.gates.entries_read.fetch_add(entries, Ordering::SeqCst);
+        self.hooks.0.entries_read.fetch_add(entries, Ordering::SeqCst);
     }
 }
 
-impl Engine for GatedEngine {
-    fn places(&self) -> NonZeroU32 {
-        self.inner.places()
-    }
-
-    fn begin(&self, place: Place) -> BoxFuture<'_, Result<Box<dyn Session>, EngineError>> {
+impl EngineHooks for Gates {
+    fn read(engine: &GatedEngine, keys: Vec<Key>) -> ReadFuture<'_> {
         Box::pin(async move {
-            let inner = self.inner.begin(place).await?;
-            Ok(Box::new(GatedSession { inner, engine: self.clone() }) as Box<dyn Session>)
+            drop(engine.hold_reads());
+            engine.count_read(keys.len());
+            engine.inner.read(keys).await
         })
     }
 
-    fn read(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<Vec<Option<Value>>, EngineError>> {
-        Box::pin(async {
-            drop(self.hold_reads());
-            self.count_read(keys.len());
-            self.inner.read(keys).await
-        })
-    }
-
-    fn scan(&self, scan: Scan) -> BoxFuture<'_, Result<Vec<(Key, Value)>, EngineError>> {
-        Box::pin(async {
-            let entries = self.inner.scan(scan).await?;
-            self.count_read(entries.len());
+    fn scan(engine: &GatedEngine, scan: Scan) -> ScanFuture<'_> {
+        Box::pin(async move {
+            let entries = engine.inner.scan(scan).await?;
+            engine.count_read(entries.len());
             Ok(entries)
         })
     }
 
-    fn sync(&self) -> BoxFuture<'_, Result<(), EngineError>> {
-        Box::pin(self.sync_gated())
+    fn sync(engine: &GatedEngine) -> BoxFuture<'_, Result<(), EngineError>> {
+        Box::pin(engine.sync_gated())
     }
 
-    fn bytes(&self) -> BoxFuture<'_, Result<u64, EngineError>> {
-        self.inner.bytes()
-    }
-
-    fn is_writable(&self) -> bool {
-        self.inner.is_writable()
-    }
-}
-
-struct GatedSession {
-    inner: Box<dyn Session>,
-    engine: GatedEngine,
-}
-
-impl Session for GatedSession {
-    fn read(&mut self, keys: Vec<Key>) -> BoxFuture<'_, Result<Vec<Option<Value>>, EngineError>> {
-        Box::pin(async {
-            drop(self.engine.hold_reads());
-            self.inner.read(keys).await
+    fn session_read<'s>(
+        engine: &'s GatedEngine,
+        session: &'s mut dyn Session,
+        keys: Vec<Key>,
+    ) -> ReadFuture<'s> {
+        Box::pin(async move {
+            drop(engine.hold_reads());
+            session.read(keys).await
         })
     }
 
-    fn scan(&mut self, scan: Scan) -> BoxFuture<'_, Result<Vec<(Key, Value)>, EngineError>> {
-        self.inner.scan(scan)
-    }
-
-    fn is_committed(&mut self, batch: BatchId) -> BoxFuture<'_, Result<bool, EngineError>> {
-        self.inner.is_committed(batch)
-    }
-
     fn commit(
-        self: Box<Self>,
+        engine: GatedEngine,
+        session: Box<dyn Session>,
         batch: BatchId,
         writes: Vec<Write>,
         durability: Durability,
     ) -> BoxFuture<'static, Result<(), CommitError>> {
         Box::pin(async move {
-            self.engine.gates.commits.fetch_add(1, Ordering::SeqCst);
-            self.inner.commit(batch, writes, Durability::Relaxed).await?;
+            engine.hooks.0.commits.fetch_add(1, Ordering::SeqCst);
+            session.commit(batch, writes, Durability::Relaxed).await?;
             match durability {
-                Durability::Flushed => self.engine.sync_gated().await.map_err(|error| {
+                Durability::Flushed => engine.sync_gated().await.map_err(|error| {
                     // What was committed is visible, so only an engine that stopped may say so.
-                    let doubt = self.engine.is_writable();
+                    let doubt = engine.is_writable();
                     if doubt { CommitError::InDoubt(error) } else { CommitError::Failed(error) }
                 }),
                 Durability::Relaxed => Ok(()),

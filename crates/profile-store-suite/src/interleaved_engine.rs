@@ -3,26 +3,26 @@
 
 use std::{
     future::poll_fn,
-    num::NonZeroU32,
     sync::{Arc, Mutex},
     task::Poll,
 };
 
 use profile_store::{
     Durability, Engine,
-    engine::{
-        BatchId, BoxFuture, CommitError, EngineError, Key, Place, Scan, Session, Value, Write,
-    },
+    engine::{BatchId, BoxFuture, CommitError, EngineError, Key, Place, Scan, Session, Write},
 };
 
-use crate::random::SeededRandom;
+use crate::{
+    random::SeededRandom,
+    wrapped_engine::{EngineHooks, ReadFuture, ScanFuture, WrappedEngine},
+};
 
 /// Another engine, interrupted before and after each operation.
+pub type InterleavedEngine = WrappedEngine<Interleaving>;
+
+/// Pauses around operations, and faults of some.
 #[derive(Clone)]
-pub struct InterleavedEngine {
-    inner: Arc<dyn Engine>,
-    faults: Arc<Mutex<FaultSource>>,
-}
+pub struct Interleaving(Arc<Mutex<FaultSource>>);
 
 struct FaultSource {
     random: SeededRandom,
@@ -57,21 +57,23 @@ impl InterleavedEngine {
     pub fn new(inner: Arc<dyn Engine>, seed: u64) -> InterleavedEngine {
         let counts = InterleavedFaults::default();
         let faults = FaultSource { random: SeededRandom::new(seed), counts };
-        InterleavedEngine { inner, faults: Arc::new(Mutex::new(faults)) }
+        InterleavedEngine { inner, hooks: Interleaving(Arc::new(Mutex::new(faults))) }
     }
 
     /// How many faults there were.
     pub fn faults(&self) -> InterleavedFaults {
-        self.faults.lock().unwrap().counts
+        self.hooks.0.lock().unwrap().counts
     }
+}
 
+impl Interleaving {
     /// Fails once in so many times.
     fn fail(
         &self,
         times: u64,
         count: impl FnOnce(&mut InterleavedFaults) -> &mut u64,
     ) -> Result<(), EngineError> {
-        let FaultSource { random, counts } = &mut *self.faults.lock().unwrap();
+        let FaultSource { random, counts } = &mut *self.0.lock().unwrap();
         if !random.once_in(times) {
             return Ok(());
         }
@@ -84,7 +86,7 @@ impl InterleavedEngine {
     }
 
     fn commit_end(&self) -> RandomEnd {
-        let FaultSource { random, counts } = &mut *self.faults.lock().unwrap();
+        let FaultSource { random, counts } = &mut *self.0.lock().unwrap();
         let (count, end) = match random.below(20) {
             0 => (&mut counts.in_doubt_done, RandomEnd::InDoubtDone),
             1 => (&mut counts.in_doubt_not_done, RandomEnd::InDoubtNotDone),
@@ -121,79 +123,74 @@ async fn interleaved<T>(operation: impl Future<Output = T>) -> T {
     output
 }
 
-impl Engine for InterleavedEngine {
-    fn places(&self) -> NonZeroU32 {
-        self.inner.places()
-    }
-
-    fn begin(&self, place: Place) -> BoxFuture<'_, Result<Box<dyn Session>, EngineError>> {
+impl EngineHooks for Interleaving {
+    fn begin(
+        engine: &InterleavedEngine,
+        place: Place,
+    ) -> BoxFuture<'_, Result<Box<dyn Session>, EngineError>> {
         Box::pin(interleaved(async move {
-            self.fail(100, |counts| &mut counts.begins)?;
-            let inner = self.inner.begin(place).await?;
-            Ok(Box::new(InterleavedSession { inner, engine: self.clone() }) as Box<dyn Session>)
+            engine.hooks.fail(100, |counts| &mut counts.begins)?;
+            engine.inner.begin(place).await
         }))
     }
 
-    fn read(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<Vec<Option<Value>>, EngineError>> {
-        Box::pin(interleaved(self.inner.read(keys)))
+    fn read(engine: &InterleavedEngine, keys: Vec<Key>) -> ReadFuture<'_> {
+        Box::pin(interleaved(engine.inner.read(keys)))
     }
 
-    fn scan(&self, scan: Scan) -> BoxFuture<'_, Result<Vec<(Key, Value)>, EngineError>> {
-        Box::pin(interleaved(self.inner.scan(scan)))
+    fn scan(engine: &InterleavedEngine, scan: Scan) -> ScanFuture<'_> {
+        Box::pin(interleaved(engine.inner.scan(scan)))
     }
 
-    fn sync(&self) -> BoxFuture<'_, Result<(), EngineError>> {
-        Box::pin(interleaved(self.inner.sync()))
+    fn sync(engine: &InterleavedEngine) -> BoxFuture<'_, Result<(), EngineError>> {
+        Box::pin(interleaved(engine.inner.sync()))
     }
 
-    fn bytes(&self) -> BoxFuture<'_, Result<u64, EngineError>> {
-        self.inner.bytes()
-    }
-
-    fn is_writable(&self) -> bool {
-        self.inner.is_writable()
-    }
-}
-
-struct InterleavedSession {
-    inner: Box<dyn Session>,
-    engine: InterleavedEngine,
-}
-
-impl Session for InterleavedSession {
-    fn read(&mut self, keys: Vec<Key>) -> BoxFuture<'_, Result<Vec<Option<Value>>, EngineError>> {
-        Box::pin(interleaved(async {
-            self.engine.fail_read()?;
-            self.inner.read(keys).await
-        }))
-    }
-
-    fn scan(&mut self, scan: Scan) -> BoxFuture<'_, Result<Vec<(Key, Value)>, EngineError>> {
-        Box::pin(interleaved(async {
-            self.engine.fail_read()?;
-            self.inner.scan(scan).await
-        }))
-    }
-
-    fn is_committed(&mut self, batch: BatchId) -> BoxFuture<'_, Result<bool, EngineError>> {
+    fn session_read<'s>(
+        engine: &'s InterleavedEngine,
+        session: &'s mut dyn Session,
+        keys: Vec<Key>,
+    ) -> ReadFuture<'s> {
         Box::pin(interleaved(async move {
-            self.engine.fail_read()?;
-            self.inner.is_committed(batch).await
+            engine.hooks.fail_read()?;
+            session.read(keys).await
+        }))
+    }
+
+    fn session_scan<'s>(
+        engine: &'s InterleavedEngine,
+        session: &'s mut dyn Session,
+        scan: Scan,
+    ) -> ScanFuture<'s> {
+        Box::pin(interleaved(async move {
+            engine.hooks.fail_read()?;
+            session.scan(scan).await
+        }))
+    }
+
+    fn is_committed<'s>(
+        engine: &'s InterleavedEngine,
+        session: &'s mut dyn Session,
+        batch: BatchId,
+    ) -> BoxFuture<'s, Result<bool, EngineError>> {
+        Box::pin(interleaved(async move {
+            engine.hooks.fail_read()?;
+            session.is_committed(batch).await
         }))
     }
 
     fn commit(
-        self: Box<Self>,
+        engine: InterleavedEngine,
+        session: Box<dyn Session>,
         batch: BatchId,
         writes: Vec<Write>,
         durability: Durability,
     ) -> BoxFuture<'static, Result<(), CommitError>> {
-        let InterleavedSession { inner, engine } = *self;
         Box::pin(interleaved(async move {
-            match engine.commit_end() {
-                RandomEnd::Confirmed => inner.commit(batch, writes, durability).await,
+            match engine.hooks.commit_end() {
+                RandomEnd::Confirmed => session.commit(batch, writes, durability).await,
                 RandomEnd::InDoubtDone => {
-                    inner.commit(batch, writes, durability).await?;
+                    session.commit(batch, writes, durability).await?;
                     Err(CommitError::InDoubt(lost()))
                 }
                 RandomEnd::InDoubtNotDone => Err(CommitError::InDoubt(lost())),

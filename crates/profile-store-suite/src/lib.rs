@@ -31,3 +31,4 @@ pub mod random;
 pub mod simulated_ids;
 pub mod tests;
 mod without_conflict;
+pub mod wrapped_engine;

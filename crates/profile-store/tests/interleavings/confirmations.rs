@@ -1,93 +1,36 @@
 //! An engine that notes which outcomes are confirmed.
 
-use std::{
-    num::NonZeroU32,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
 };
 
 use profile_store::{
-    Durability, Engine,
-    engine::{
-        BatchId, BoxFuture, CommitError, EngineError, Key, Place, Scan, Session, Value, Write,
-    },
+    Durability,
+    engine::{BatchId, BoxFuture, CommitError, Session, Write},
 };
-use profile_store_suite::interleaved_engine::InterleavedEngine;
+use profile_store_suite::wrapped_engine::{EngineHooks, WrappedEngine};
 
 use crate::lanes::COMPANIES;
 
-/// An engine that notes which outcomes of the first company its commits have confirmed.
-pub(crate) struct ConfirmingEngine {
-    pub(crate) inner: Arc<InterleavedEngine>,
-    pub(crate) confirmed: Arc<AtomicU64>,
-}
+/// Notes the newest outcome of the first company that a commit has confirmed.
+#[derive(Clone)]
+pub(crate) struct Confirmations(pub(crate) Arc<AtomicU64>);
 
-impl Engine for ConfirmingEngine {
-    fn places(&self) -> NonZeroU32 {
-        self.inner.places()
-    }
-
-    fn begin(&self, place: Place) -> BoxFuture<'_, Result<Box<dyn Session>, EngineError>> {
-        Box::pin(async move {
-            let inner = self.inner.begin(place).await?;
-            let confirmed = Arc::clone(&self.confirmed);
-            Ok(Box::new(ConfirmingSession { inner, confirmed }) as Box<dyn Session>)
-        })
-    }
-
-    fn read(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<Vec<Option<Value>>, EngineError>> {
-        self.inner.read(keys)
-    }
-
-    fn scan(&self, scan: Scan) -> BoxFuture<'_, Result<Vec<(Key, Value)>, EngineError>> {
-        self.inner.scan(scan)
-    }
-
-    fn sync(&self) -> BoxFuture<'_, Result<(), EngineError>> {
-        self.inner.sync()
-    }
-
-    fn bytes(&self) -> BoxFuture<'_, Result<u64, EngineError>> {
-        self.inner.bytes()
-    }
-
-    fn is_writable(&self) -> bool {
-        self.inner.is_writable()
-    }
-}
-
-struct ConfirmingSession {
-    inner: Box<dyn Session>,
-    confirmed: Arc<AtomicU64>,
-}
-
-impl Session for ConfirmingSession {
-    fn read(&mut self, keys: Vec<Key>) -> BoxFuture<'_, Result<Vec<Option<Value>>, EngineError>> {
-        self.inner.read(keys)
-    }
-
-    fn scan(&mut self, scan: Scan) -> BoxFuture<'_, Result<Vec<(Key, Value)>, EngineError>> {
-        self.inner.scan(scan)
-    }
-
-    fn is_committed(&mut self, batch: BatchId) -> BoxFuture<'_, Result<bool, EngineError>> {
-        self.inner.is_committed(batch)
-    }
-
+impl EngineHooks for Confirmations {
     fn commit(
-        self: Box<Self>,
+        engine: WrappedEngine<Self>,
+        session: Box<dyn Session>,
         batch: BatchId,
         writes: Vec<Write>,
         durability: Durability,
     ) -> BoxFuture<'static, Result<(), CommitError>> {
         Box::pin(async move {
             let newest = writes.iter().filter_map(|write| outcome_number(&write.key)).max();
-            let result = self.inner.commit(batch, writes, durability).await;
+            let result = session.commit(batch, writes, durability).await;
             // A commit in doubt is confirmed by the question about it, in this scenario at once.
             if !matches!(result, Err(CommitError::Failed(_))) {
-                self.confirmed.fetch_max(newest.unwrap_or(0), Ordering::SeqCst);
+                engine.hooks.0.fetch_max(newest.unwrap_or(0), Ordering::SeqCst);
             }
             result
         })

@@ -15,6 +15,7 @@ use profile_store::{
 };
 use profile_store_suite::{
     interleaved_engine::InterleavedEngine, notation::parse_request, simulated_ids::SimulatedIds,
+    wrapped_engine::WrappedEngine,
 };
 use shuttle::{
     Config, Runner,
@@ -23,7 +24,7 @@ use shuttle::{
     scheduler::{PctScheduler, RandomScheduler, Scheduler},
 };
 
-use crate::confirming_engine::ConfirmingEngine;
+use crate::confirmations::Confirmations;
 
 /// Schedules of each scenario and scheduler.
 const SCHEDULES: usize = 250;
@@ -282,7 +283,7 @@ fn a_reader_sees_no_outcome_before_its_commit_has_returned_and_none_disappears()
     check(|| async {
         let confirmed = Arc::new(AtomicU64::new(0));
         let inner = interleaved(&formatted().await);
-        let engine = ConfirmingEngine { inner, confirmed: Arc::clone(&confirmed) };
+        let engine = WrappedEngine { inner, hooks: Confirmations(Arc::clone(&confirmed)) };
         let scheduled = ScheduledStore::open(Arc::new(engine), 0).await;
         let calls: Vec<_> = (0..CALLERS).map(|caller| scheduled.call(caller)).collect();
         let mut seen: Vec<Outcome> = Vec::new();

@@ -8,6 +8,6 @@
 //!     cargo test -p profile-store --features model-check --test interleavings
 
 #[cfg(test)]
-mod confirming_engine;
+mod confirmations;
 #[cfg(test)]
 mod lanes;

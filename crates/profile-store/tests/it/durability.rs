@@ -1,7 +1,6 @@
 //! When a request counts as stored, and what readers see meanwhile.
 
 use std::{
-    num::NonZeroU32,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -12,19 +11,16 @@ use std::{
 
 use profile_store::{
     Durability, Engine, Outcome, StoreError, StoreOptions,
-    engine::{
-        BoxFuture, EmbeddedEngine, EmbeddedOptions, EngineError, Key, MemoryEngine, Place, Scan,
-        Session, Value,
-    },
+    engine::{EmbeddedEngine, EmbeddedOptions, EngineError, Key, MemoryEngine},
     limits::{BATCH_CLAIMS, RELAXED_FLUSH_MS},
 };
-
 use profile_store_suite::{
     engines::{Engines, open_sled},
     faulty_engine::copied,
     harness::{StoreHarness, wait},
     notation::{TestRequest, parse_request},
     simulated_ids::SimulatedIds,
+    wrapped_engine::{EngineHooks, ReadFuture, WrappedEngine},
 };
 
 fn opened(durability: Durability) -> StoreHarness {
@@ -175,42 +171,19 @@ fn a_closed_store_takes_no_more_and_holds_nothing_open() {
     }
 }
 
-/// Shows one state to its first reads, and another to all later ones.
+/// Shows one state to the first reads, and that of the engine inside to all later ones.
+#[derive(Clone)]
 struct Shifting {
-    first: MemoryEngine,
-    then: MemoryEngine,
-    reads: AtomicUsize,
+    first: Arc<MemoryEngine>,
+    reads: Arc<AtomicUsize>,
     shifts_after: usize,
 }
 
-impl Engine for Shifting {
-    fn places(&self) -> NonZeroU32 {
-        self.then.places()
-    }
-
-    fn begin(&self, place: Place) -> BoxFuture<'_, Result<Box<dyn Session>, EngineError>> {
-        self.then.begin(place)
-    }
-
-    fn read(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<Vec<Option<Value>>, EngineError>> {
-        let early = self.reads.fetch_add(1, Ordering::SeqCst) < self.shifts_after;
-        if early { self.first.read(keys) } else { self.then.read(keys) }
-    }
-
-    fn scan(&self, scan: Scan) -> BoxFuture<'_, Result<Vec<(Key, Value)>, EngineError>> {
-        self.then.scan(scan)
-    }
-
-    fn sync(&self) -> BoxFuture<'_, Result<(), EngineError>> {
-        self.then.sync()
-    }
-
-    fn bytes(&self) -> BoxFuture<'_, Result<u64, EngineError>> {
-        self.then.bytes()
-    }
-
-    fn is_writable(&self) -> bool {
-        self.then.is_writable()
+impl EngineHooks for Shifting {
+    fn read(engine: &WrappedEngine<Self>, keys: Vec<Key>) -> ReadFuture<'_> {
+        let Shifting { first, reads, shifts_after } = &engine.hooks;
+        let early = reads.fetch_add(1, Ordering::SeqCst) < *shifts_after;
+        if early { first.read(keys) } else { engine.inner.read(keys) }
     }
 }
 
@@ -225,9 +198,8 @@ fn shifting(
     after: &dyn Engine,
     shifts_after: usize,
 ) -> StoreHarness {
-    let (first, then) = (copied(before), copied(after));
-    let reads = AtomicUsize::new(0);
-    let engine = Shifting { first, then, reads, shifts_after };
+    let hooks = Shifting { first: Arc::new(copied(before)), reads: Arc::default(), shifts_after };
+    let engine = WrappedEngine { inner: Arc::new(copied(after)), hooks };
     StoreHarness { created: harness.created.clone(), ..StoreHarness::over(Arc::new(engine)) }
 }
 
