@@ -14,8 +14,8 @@ use profile_protocol::{
     AnonymousId, Identifiers, ProfileId, ProfileRequest, RequestParts, Revision,
 };
 use profile_store::{
-    Caller, Claims, DecisionContext, Intent, InvalidToken, Profile, ProfileIdentifiers, Sentinels,
-    Submission, Timestamp,
+    Caller, Claims, DecisionContext, Intent, InvalidToken, Placeholders, Profile,
+    ProfileIdentifiers, Submission, Timestamp,
 };
 
 /// The gateway's allocator. With another one, the benches would measure another program.
@@ -73,9 +73,12 @@ pub fn request(body: &str) -> ProfileRequest {
 
 /// The claims a body makes.
 pub fn claims(body: &str) -> Claims {
-    Claims::from_request(request(body).parts(), Caller::Client, &Sentinels::default(), |_token| {
-        Err(InvalidToken::Unsealed)
-    })
+    Claims::from_request(
+        request(body).parts(),
+        Caller::Client,
+        &Placeholders::default(),
+        |_token| Err(InvalidToken::Unsealed),
+    )
     .expect("the body has an identifier")
 }
 
@@ -101,7 +104,7 @@ pub fn submission(body: &str) -> Submission {
         cleared: Vec::new(),
         leaving_emails: Vec::new(),
         patch: request(body).into_parts().patch,
-        rules: Arc::default(),
+        settings: Arc::default(),
     }
 }
 

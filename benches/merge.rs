@@ -7,7 +7,7 @@ use benches::{
     submission, visitor,
 };
 use criterion::{BatchSize, Criterion};
-use profile_store::{Rules, StoredProfile, decide, merge};
+use profile_store::{IdentitySettings, StoredProfile, decide, merge};
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
@@ -29,13 +29,13 @@ fn merges(criterion: &mut Criterion) {
         ("1000_properties", half(0..500), half(500..1_000)),
         ("32_anonymous_ids", with_devices(0..32), with_devices(16..48)),
     ];
-    let rules = Rules::default();
+    let settings = IdentitySettings::default();
     let mut group = criterion.benchmark_group("merge");
     for (name, survivor, absorbed) in pairs {
         group.bench_function(name, |bencher| {
             bencher.iter_batched(
                 || (survivor.clone(), absorbed.clone()),
-                |(survivor, absorbed)| merge(survivor, absorbed, &rules),
+                |(survivor, absorbed)| merge(survivor, absorbed, &settings),
                 BatchSize::SmallInput,
             );
         });

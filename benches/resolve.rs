@@ -5,7 +5,7 @@ use std::hint::black_box;
 use benches::{FIRST_REVISION, SIGN_UP, claims, customer, profile, visitor};
 use criterion::Criterion;
 use profile_protocol::IdentifierKind;
-use profile_store::{Caller, Claim, Rules, StoredProfile, resolve};
+use profile_store::{Caller, Claim, IdentitySettings, StoredProfile, resolve};
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
@@ -32,10 +32,10 @@ fn measure(
     reached: &[Option<&StoredProfile>],
 ) {
     assert_eq!(claims.len(), reached.len(), "{name}: one profile, or none, for each claim");
-    let rules = Rules::default();
+    let settings = IdentitySettings::default();
     let mut group = criterion.benchmark_group("resolve");
     group.bench_function(name, |bencher| {
-        bencher.iter(|| resolve(black_box(claims), black_box(reached), Caller::Client, &rules));
+        bencher.iter(|| resolve(black_box(claims), black_box(reached), Caller::Client, &settings));
     });
     group.finish();
 }

@@ -4,7 +4,7 @@
 //! is sent later.
 
 use profile_protocol::{CompanyId, ProfileRequest, Revision};
-use profile_store::{Caller, Claims, Intent, InvalidToken, Rules, Submission};
+use profile_store::{Caller, Claims, IdentitySettings, Intent, InvalidToken, Submission};
 
 use crate::error::{ErrorContext, HarnessError};
 
@@ -60,10 +60,11 @@ pub(crate) fn submission(company: &CompanyId, body: &str) -> Result<Submission, 
     let request = ProfileRequest::parse(body.as_bytes(), revision).map_err(|violations| {
         HarnessError::new(format!("a generated body is refused: {violations}"))
     })?;
-    let rules = Rules::default();
+    let settings = IdentitySettings::default();
     let no_token = |_: &_| Err(InvalidToken::Unsealed);
-    let claims = Claims::from_request(request.parts(), Caller::Client, &rules.sentinels, no_token)
-        .while_doing("make claims of a generated body")?;
+    let claims =
+        Claims::from_request(request.parts(), Caller::Client, &settings.placeholders, no_token)
+            .while_doing("make claims of a generated body")?;
     Ok(Submission {
         company: company.clone(),
         caller: Caller::Client,
@@ -73,7 +74,7 @@ pub(crate) fn submission(company: &CompanyId, body: &str) -> Result<Submission, 
         cleared: Vec::new(),
         leaving_emails: Vec::new(),
         patch: request.into_parts().patch,
-        rules: std::sync::Arc::new(rules),
+        settings: std::sync::Arc::new(settings),
     })
 }
 

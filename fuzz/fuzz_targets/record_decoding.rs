@@ -13,7 +13,7 @@ use std::sync::Arc;
 use libfuzzer_sys::fuzz_target;
 use profile_protocol::ProfileId;
 use profile_store::{
-    Audit, Effect, Listing, Profile, Rejected, Retention, Rules, Sentinels, SortKey, Span,
+    Audit, Effect, Listing, Profile, Rejected, Retention, IdentitySettings, Placeholders, SortKey, Span,
     StoreError, StoreOptions,
     engine::{MemoryEngine, Order, Write},
     limits,
@@ -24,13 +24,13 @@ use profile_store_suite::{
     simulated_ids::SimulatedIds,
 };
 
-/// Rules under which no identifier leaves a profile.
-const NO_LIMITS: Rules = Rules {
+/// Settings under which no identifier leaves a profile.
+const NO_LIMITS: IdentitySettings = IdentitySettings {
     anonymous_ids: usize::MAX,
     secondary_emails: usize::MAX,
     merges: usize::MAX,
     protect: false,
-    sentinels: Sentinels { added: Vec::new(), removed: Vec::new() },
+    placeholders: Placeholders { added: Vec::new(), removed: Vec::new() },
 };
 
 /// The ids of which entries are read.
@@ -43,7 +43,7 @@ fuzz_target!(|input: &[u8]| {
     let options = StoreOptions { retention, ..StoreOptions::default() };
     let harness = StoreHarness::open(engine, SimulatedIds::new(), options);
     let mut harness =
-        StoreHarness { rules: Arc::new(NO_LIMITS), ..harness.expect("an empty store opens") };
+        StoreHarness { settings: Arc::new(NO_LIMITS), ..harness.expect("an empty store opens") };
     harness.created = (0..IDS).map(id).collect();
     let entries = entries(input, harness.company.as_str());
     wait(harness.engine.apply(entries)).expect("memory does not fail");

@@ -48,7 +48,7 @@ struct FuzzedRequest {
 
 fuzz_target!(|input: &[u8]| {
     let mut unstructured = Unstructured::new(input);
-    let mut harness = StoreHarness::with_rules(&Engines::in_memory(), SMALL_LIMITS);
+    let mut harness = StoreHarness::with_settings(&Engines::in_memory(), SMALL_LIMITS);
     let mut model = Some(IdentityModel::new(SMALL_LIMITS));
     for number in 1..=OPERATIONS {
         if unstructured.is_empty() {

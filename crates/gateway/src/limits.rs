@@ -224,7 +224,7 @@ pub const SECONDARY_EMAILS_RANGE: RangeInclusive<u64> = 0..=64;
 
 /// The placeholders that a company may add to the list, or remove from it. Each identifier is
 /// compared with all of them.
-pub const SENTINELS_PER_COMPANY: usize = 256;
+pub const PLACEHOLDERS_PER_COMPANY: usize = 256;
 
 /// The time for requests in flight to finish after a signal to stop.
 pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
@@ -249,7 +249,7 @@ pub const PAGE_DEFAULT: usize = 20;
 pub const SPARSE_FIELDS: usize = 200;
 
 /// The bulk imports that run at a time, at most one per company. An import of 5 MB takes up to 120
-/// MB while it runs, 24 times its size, and occupies [`IMPORT_ROWS_WAITING`] places of the queue.
+/// MB while it runs, 24 times its size, and occupies [`IMPORT_ROWS_WAITING`] entries of the queue.
 /// Two keep the store busy.
 pub const IMPORTS_AT_ONCE: usize = 2;
 
@@ -258,7 +258,7 @@ pub const IMPORTS_AT_ONCE: usize = 2;
 pub const IMPORT_WAIT: Duration = Duration::from_secs(20);
 
 /// The rows of one bulk import that wait for a commit at a time: as many as one flush takes, and a
-/// quarter of the company's queue, so that other requests find places in it.
+/// quarter of the company's queue, so that other requests fit into it.
 pub const IMPORT_ROWS_WAITING: usize = 256;
 
 /// The size from which a body is decompressed and parsed on a blocking thread. The requests of

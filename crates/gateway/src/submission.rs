@@ -52,11 +52,11 @@ fn new_submission(
 ) -> Result<Submission, Refusal> {
     let (ring, now) = (gateway.exchange(), gateway.clock.unix_seconds());
     let open = |token: &_| ring.open(&company.id, token, now);
-    let sentinels = &company.rules.sentinels;
+    let placeholders = &company.identity.placeholders;
     let claims = match signed {
-        Ok(()) => Claims::from_request(request.parts(), caller, sentinels, open),
+        Ok(()) => Claims::from_request(request.parts(), caller, placeholders, open),
         Err(reason) => {
-            Claims::from_unsigned_request(request.parts(), caller, sentinels, reason, open)
+            Claims::from_unsigned_request(request.parts(), caller, placeholders, reason, open)
         }
     };
     let RequestParts { revision, cleared, secondary_emails, patch, .. } = request.into_parts();
@@ -65,11 +65,11 @@ fn new_submission(
         caller,
         intent,
         revision,
-        claims: claims.map_err(Refusal::OnlySentinels)?,
+        claims: claims.map_err(Refusal::OnlyPlaceholders)?,
         leaving_emails: secondary_emails.unappend,
         cleared,
         patch,
-        rules: Arc::clone(&company.rules),
+        settings: Arc::clone(&company.identity),
     })
 }
 

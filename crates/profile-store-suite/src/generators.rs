@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use profile_store::{Rules, Sentinels};
+use profile_store::{IdentitySettings, Placeholders};
 use proptest::prelude::*;
 
 use crate::notation::{TestIntent, TestRequest};
 
 /// Limits small enough that short sequences meet them.
-pub const SMALL_LIMITS: Rules = Rules {
+pub const SMALL_LIMITS: IdentitySettings = IdentitySettings {
     anonymous_ids: 3,
     secondary_emails: 2,
     merges: 4,
-    sentinels: Sentinels { added: Vec::new(), removed: Vec::new() },
+    placeholders: Placeholders { added: Vec::new(), removed: Vec::new() },
     protect: false,
 };
 

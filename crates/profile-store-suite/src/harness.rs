@@ -11,8 +11,8 @@ use std::{
 
 use profile_protocol::{CompanyId, ProfileId, Revision};
 use profile_store::{
-    Audit, Background, ClaimResult, Delete, Durability, Effect, Engine, Ignored, InvalidToken,
-    MergeProfiles, OpenError, Outcome, Profile, Refused, Rejected, Rules, Store, StoreError,
+    Audit, Background, ClaimResult, Delete, Durability, Effect, Engine, IdentitySettings, Ignored,
+    InvalidToken, MergeProfiles, OpenError, Outcome, Profile, Refused, Rejected, Store, StoreError,
     StoreOptions, Submission, Undo, Unmerged, audit,
     engine::{Key, Order, Place, Scan, Value},
 };
@@ -63,8 +63,8 @@ pub struct StoreHarness {
     pub store: Store,
     /// The company of all requests.
     pub company: CompanyId,
-    /// The rules of that company.
-    pub rules: Arc<Rules>,
+    /// The identity settings of that company.
+    pub settings: Arc<IdentitySettings>,
     /// The profiles, in the order of their creation.
     pub created: Vec<ProfileId>,
     /// Where the engine keeps its data, if only this harness uses it.
@@ -77,9 +77,9 @@ impl StoreHarness {
         StoreHarness::create(engines, SimulatedIds::new(), StoreOptions::default()).unwrap()
     }
 
-    /// An empty store for companies with these rules.
-    pub fn with_rules(engines: &Engines, rules: Rules) -> StoreHarness {
-        StoreHarness { rules: Arc::new(rules), ..StoreHarness::new(engines) }
+    /// An empty store for companies with these settings.
+    pub fn with_settings(engines: &Engines, settings: IdentitySettings) -> StoreHarness {
+        StoreHarness { settings: Arc::new(settings), ..StoreHarness::new(engines) }
     }
 
     /// An empty store.
@@ -115,7 +115,7 @@ impl StoreHarness {
             engine,
             store,
             company: "DEMO01".parse().unwrap(),
-            rules: Arc::default(),
+            settings: Arc::default(),
             created: Vec::new(),
             storage: None,
         })
@@ -124,7 +124,7 @@ impl StoreHarness {
     /// A request, ready to be submitted.
     pub fn submission(&self, request: &TestRequest) -> Submission {
         let submission = request.submission(self.company.as_str(), &self.created);
-        Submission { rules: Arc::clone(&self.rules), ..submission }
+        Submission { settings: Arc::clone(&self.settings), ..submission }
     }
 
     /// Submits a request, and notes the profile that it created.
@@ -239,7 +239,7 @@ impl StoreHarness {
             company: self.company.clone(),
             destination: self.id(destination),
             source: self.id(source),
-            rules: Arc::clone(&self.rules),
+            settings: Arc::clone(&self.settings),
             revision: Revision::LATEST,
         };
         wait(self.store.merge(request))
@@ -274,7 +274,7 @@ impl StoreHarness {
         let undo = Undo {
             company: self.company.clone(),
             absorbed: self.id(number),
-            rules: Arc::clone(&self.rules),
+            settings: Arc::clone(&self.settings),
             revision: Revision::LATEST,
         };
         wait(self.store.undo(undo))
@@ -315,14 +315,14 @@ impl StoreHarness {
             ClaimResult::Released => "released".into(),
             ClaimResult::Refused(Refused::Protected) => "refused: protected".to_owned(),
             ClaimResult::Refused(Refused::Undone) => "undone".into(),
-            ClaimResult::Refused(Refused::Sentinel) => "placeholder".into(),
+            ClaimResult::Refused(Refused::Placeholder) => "placeholder".into(),
             ClaimResult::Refused(Refused::OwnsHigher(kind)) => format!("owns {}", letter(kind)),
             ClaimResult::Refused(Refused::HeldDifferently(kind)) => {
                 format!("differs in {}", letter(kind))
             }
             ClaimResult::Refused(Refused::MergeCap) => "capped".into(),
             ClaimResult::Refused(Refused::TooLarge) => "too large".into(),
-            ClaimResult::Ignored(Ignored::PlaceTaken) => "taken".into(),
+            ClaimResult::Ignored(Ignored::AnotherHeld) => "taken".into(),
             ClaimResult::Ignored(Ignored::UnknownId) => "unknown".into(),
             ClaimResult::Ignored(Ignored::ForeignId) => "foreign".into(),
             ClaimResult::Ignored(Ignored::ServerOnly) => "server only".into(),

@@ -210,7 +210,7 @@ macro_rules! engine_suite {
                 withheld_names_are_listed_up_to_a_limit
                 a_merge_prefers_the_companys_values_and_keeps_their_author
                 a_location_that_the_company_wrote_is_kept_whole
-                a_merge_is_undone_as_it_was_made_whatever_the_rules_are_by_then
+                a_merge_is_undone_as_it_was_made_whatever_the_settings_are_by_then
                 an_undo_keeps_the_author_of_values_written_since
                 no_client_changes_what_the_company_wrote
                 the_recorded_author_of_a_value_is_true

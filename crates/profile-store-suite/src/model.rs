@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use profile_store::Rules;
+use profile_store::IdentitySettings;
 
 use crate::notation::{TestIntent, TestRequest};
 
@@ -31,7 +31,7 @@ impl ModelProfile {
         listed || self.single.get(&claim.kind) == Some(&claim.text)
     }
 
-    /// Whether the place for this identifier holds another.
+    /// Whether the profile holds another identifier of this kind, of which it may hold one.
     fn differs(&self, claim: &ModelClaim) -> bool {
         self.single.get(&claim.kind).is_some_and(|identifiers| *identifiers != claim.text)
     }
@@ -65,7 +65,7 @@ impl ModelProfile {
 struct ModelClaim {
     kind: String,
     text: String,
-    place: ModelClaimSource,
+    source: ModelClaimSource,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -81,7 +81,7 @@ fn authority(kind: &str) -> usize {
 
 /// All profiles, and the survivors of those that were merged.
 pub struct IdentityModel {
-    rules: Rules,
+    settings: IdentitySettings,
     stored: BTreeMap<usize, ModelProfile>,
     survivors: BTreeMap<usize, usize>,
     /// All profiles that were deleted.
@@ -90,10 +90,10 @@ pub struct IdentityModel {
 }
 
 impl IdentityModel {
-    /// No profiles, under these rules.
-    pub fn new(rules: Rules) -> IdentityModel {
+    /// No profiles, under these settings.
+    pub fn new(settings: IdentitySettings) -> IdentityModel {
         let (stored, survivors, deleted) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-        IdentityModel { rules, stored, survivors, deleted, now: 0 }
+        IdentityModel { settings, stored, survivors, deleted, now: 0 }
     }
 
     /// How many profiles there have ever been.
@@ -157,8 +157,8 @@ impl IdentityModel {
         let promoted = promote(&mut profile, request, &claims);
         let (mut results, attached) =
             self.claim_by_claim(request, &claims, &reached, survivor, &mut profile);
-        if let Some((place, result)) = promoted {
-            results[place] = result;
+        if let Some((number, result)) = promoted {
+            results[number] = result;
         }
         if request.intent == TestIntent::Import
             && let Some(number) = first_refused(&results, &reached)
@@ -166,10 +166,10 @@ impl IdentityModel {
             return format!("duplicate {number}");
         }
         let released = self.rename(&mut profile, request, &claims);
-        for place in attached {
-            let joined = matches!(results[place].as_str(), "attached" | "replaced");
-            if joined && !profile.holds(&claims[place]) {
-                "taken".clone_into(&mut results[place]);
+        for number in attached {
+            let joined = matches!(results[number].as_str(), "attached" | "replaced");
+            if joined && !profile.holds(&claims[number]) {
+                "taken".clone_into(&mut results[number]);
             }
         }
         results.extend(dismissed);
@@ -223,7 +223,7 @@ impl IdentityModel {
             let goes = profile.single.get("e") == Some(&claim.text)
                 && cleared(request, claims, "e").is_some();
             if led_here
-                && claim.place == ModelClaimSource::Append
+                && claim.source == ModelClaimSource::Append
                 && (goes || !profile.holds(claim))
             {
                 // It led here as the primary address, which is replaced or cleared now.
@@ -273,8 +273,8 @@ impl IdentityModel {
         claims: &[ModelClaim],
     ) {
         unappend(profile, request, claims);
-        keep(&mut profile.devices, self.rules.anonymous_ids, claims, "a");
-        keep(&mut profile.further, self.rules.secondary_emails, claims, "e");
+        keep(&mut profile.devices, self.settings.anonymous_ids, claims, "a");
+        keep(&mut profile.further, self.settings.secondary_emails, claims, "e");
     }
 
     /// Stores this profile, and removes all that were merged into it.
@@ -290,12 +290,12 @@ impl IdentityModel {
     /// results of what is no claim.
     fn claims(&self, request: &TestRequest) -> (Vec<ModelClaim>, Vec<String>) {
         let (mut claims, mut dismissed) = (Vec::<ModelClaim>::new(), Vec::new());
-        let mut add = |kind: &str, text: String, place| {
+        let mut add = |kind: &str, text: String, source| {
             if claims.iter().all(|claim| (claim.kind.as_str(), &claim.text) != (kind, &text)) {
-                claims.push(ModelClaim { kind: kind.to_owned(), text, place });
+                claims.push(ModelClaim { kind: kind.to_owned(), text, source });
             }
         };
-        for (place, said) in [
+        for (source, said) in [
             (ModelClaimSource::Subject, &request.subject),
             (ModelClaimSource::Attributes, &request.attributes),
         ] {
@@ -304,8 +304,8 @@ impl IdentityModel {
                     match (kind, text.as_str()) {
                         ("id", "old") => dismissed.push("foreign".to_owned()),
                         ("kx", "expired") => dismissed.push("token expired".to_owned()),
-                        ("id" | "kx", text) => add("id", self.canonical_id(text), place),
-                        (kind, text) => add(kind, text.to_owned(), place),
+                        ("id" | "kx", text) => add("id", self.canonical_id(text), source),
+                        (kind, text) => add(kind, text.to_owned(), source),
                     }
                 }
             }
@@ -364,7 +364,7 @@ impl IdentityModel {
         }
         // Rule 7.
         let merged = survivor.absorbed.len() + 1 + other.absorbed.len();
-        (self.rules.merges < merged).then(|| "capped".to_owned())
+        (self.settings.merges < merged).then(|| "capped".to_owned())
     }
 }
 
@@ -377,8 +377,8 @@ fn first_refused(results: &[String], reached: &[Option<usize>]) -> Option<usize>
     pairs.find_map(|(result, reached)| reached.filter(|_| refused(result)))
 }
 
-/// An update makes a secondary address that it names the primary one: the place of
-/// the claim, and its result.
+/// An update makes a secondary address that it names the primary one. Returns the index of the
+/// claim, and its result.
 fn promote(
     profile: &mut ModelProfile,
     request: &TestRequest,
@@ -386,15 +386,15 @@ fn promote(
 ) -> Option<(usize, String)> {
     let TestIntent::Update(_) = request.intent else { return None };
     let named =
-        |claim: &ModelClaim| claim.kind == "e" && claim.place == ModelClaimSource::Attributes;
-    let place = claims.iter().position(named)?;
-    let text = &claims[place].text;
+        |claim: &ModelClaim| claim.kind == "e" && claim.source == ModelClaimSource::Attributes;
+    let number = claims.iter().position(named)?;
+    let text = &claims[number].text;
     if !profile.further.contains(text) {
         return None;
     }
     profile.further.retain(|further| further != text);
     let before = profile.single.insert("e".to_owned(), text.clone());
-    Some((place, if before.is_some() { "replaced" } else { "attached" }.to_owned()))
+    Some((number, if before.is_some() { "replaced" } else { "attached" }.to_owned()))
 }
 
 /// The answer to a request that would leave a profile without identifiers, unless it is carried
@@ -418,7 +418,7 @@ fn without_identifiers(
 /// The kind, if `null` takes away what is held of it: not if the request names one.
 fn cleared(request: &TestRequest, claims: &[ModelClaim], kind: &str) -> Option<String> {
     let named =
-        claims.iter().any(|claim| claim.kind == kind && claim.place != ModelClaimSource::Append);
+        claims.iter().any(|claim| claim.kind == kind && claim.source != ModelClaimSource::Append);
     let said = request.server && request.cleared.iter().any(|cleared| cleared == kind);
     (said && !named).then(|| kind.to_owned())
 }
@@ -430,7 +430,7 @@ fn is_device_of_another(
     claims: &[ModelClaim],
 ) -> bool {
     let differs = |claim: &ModelClaim| {
-        claim.place != ModelClaimSource::Append && profile.differs(claim) && !profile.holds(claim)
+        claim.source != ModelClaimSource::Append && profile.differs(claim) && !profile.holds(claim)
     };
     device.kind == "a" && claims.iter().any(differs)
 }
@@ -447,15 +447,15 @@ fn attach(
             profile.devices.push(claim.text.clone());
             "attached"
         }
-        _ if claim.place == ModelClaimSource::Append => {
+        _ if claim.source == ModelClaimSource::Append => {
             profile.further.push(claim.text.clone());
             "attached"
         }
         kind => {
             let attributes_say = claims
                 .iter()
-                .any(|other| other.kind == kind && other.place == ModelClaimSource::Attributes);
-            let overruled = claim.place == ModelClaimSource::Subject && attributes_say;
+                .any(|other| other.kind == kind && other.source == ModelClaimSource::Attributes);
+            let overruled = claim.source == ModelClaimSource::Subject && attributes_say;
             let taken = profile.differs(claim);
             if taken && (!server || overruled) {
                 return "taken";

@@ -26,7 +26,7 @@ use profile_protocol::{
     PhoneNumber, ProfileId, PropertyValue, RequestParts, Revision, SecondaryEmails,
 };
 use profile_store::{
-    Caller, Claims, Identifier, Intent, InvalidToken, Profile, ProfileIdentifiers, Sentinels,
+    Caller, Claims, Identifier, Intent, InvalidToken, Placeholders, Profile, ProfileIdentifiers,
     Submission,
 };
 
@@ -165,14 +165,17 @@ impl TestRequest {
             caller: self.caller(),
             intent: self.intent(created),
             revision: request.revision,
-            claims: Claims::from_request(&request, self.caller(), &Sentinels::default(), |token| {
-                open(token, created)
-            })
+            claims: Claims::from_request(
+                &request,
+                self.caller(),
+                &Placeholders::default(),
+                |token| open(token, created),
+            )
             .unwrap(),
             cleared: self.cleared(),
             leaving_emails: request.secondary_emails.unappend,
             patch: request.patch,
-            rules: Arc::default(),
+            settings: Arc::default(),
         }
     }
 }

@@ -70,7 +70,7 @@ every_variant!(results: ClaimResult {
 });
 
 every_variant!(refusals: Refused {
-    Refused::Sentinel => Just(Refused::Sentinel),
+    Refused::Placeholder => Just(Refused::Placeholder),
     Refused::OwnsHigher(_) => kinds().prop_map(Refused::OwnsHigher),
     Refused::HeldDifferently(_) => kinds().prop_map(Refused::HeldDifferently),
     Refused::Undone => Just(Refused::Undone),
@@ -80,7 +80,7 @@ every_variant!(refusals: Refused {
 });
 
 every_variant!(ignored: Ignored {
-    Ignored::PlaceTaken => Just(Ignored::PlaceTaken),
+    Ignored::AnotherHeld => Just(Ignored::AnotherHeld),
     Ignored::UnknownId => Just(Ignored::UnknownId),
     Ignored::ForeignId => Just(Ignored::ForeignId),
     Ignored::ServerOnly => Just(Ignored::ServerOnly),

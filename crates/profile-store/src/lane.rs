@@ -92,7 +92,7 @@ impl Lane {
         let session = self.begin().await;
         let mut jobs = self.queue.take();
         let result = match session {
-            Ok(session) => self.commit(session, &mut jobs).await,
+            Ok(session) => self.commit_with_retries(session, &mut jobs).await,
             Err(error) => Err(error),
         };
         drop(wait);
@@ -110,7 +110,7 @@ impl Lane {
     }
 
     /// Decides and commits these jobs. Those that do not fit go back to the queue.
-    async fn commit(
+    async fn commit_with_retries(
         &mut self,
         mut session: Box<dyn Session>,
         jobs: &mut Vec<Job>,

@@ -28,15 +28,15 @@ mod store;
 mod sync;
 
 pub use decide::{
-    claims::{Claims, OnlySentinels},
+    claims::{Claims, OnlyPlaceholders},
     decision::{Decision, DecisionError, decide},
     deletion::Delete,
+    identity_settings::IdentitySettings,
     intent::{Intent, Rejected},
     manual_merge::MergeProfiles,
     merge::merge,
+    placeholders::Placeholders,
     resolution::{Resolution, resolve},
-    rules::Rules,
-    sentinels::Sentinels,
     size::PropertiesTooLarge,
     submission::{DecisionContext, Submission, SubmittedProfile},
     undo::{Undo, Unmerged},

@@ -15,7 +15,7 @@ use super::{
 use crate::{http::refusal::Refusal, limits};
 
 const PATH: &str = "path";
-const PLACE: &str = "place";
+const POSITION: &str = "place";
 const SIZE: &str = "size";
 
 /// The page that a request asks for.
@@ -28,7 +28,7 @@ pub(super) struct Page {
     /// The largest number of items.
     pub(super) size: usize,
     /// Where the page begins. `None` for the first page.
-    pub(super) place: Option<Vec<u8>>,
+    pub(super) position: Option<Vec<u8>>,
 }
 
 impl Page {
@@ -45,7 +45,7 @@ impl Page {
                 filter: query.get(FILTER).map(str::to_owned),
                 sort: query.get(SORT).map(str::to_owned),
                 size: query.page_size()?,
-                place: None,
+                position: None,
             });
         };
         let begun = Page::decode(&cursor).ok_or(Refusal::Cursor)?;
@@ -67,15 +67,15 @@ impl Page {
         query: &Query<'_>,
         next: Option<&[u8]>,
     ) -> PageLinks {
-        let next = next.map(|place| {
-            let query = query.with_cursor(&self.cursor(place));
+        let next = next.map(|position| {
+            let query = query.with_cursor(&self.cursor(position));
             call.link(&format!("{}?{query}", call.request.path()))
         });
         PageLinks { this: call.own_link(), next, prev: None }
     }
 
     /// The cursor of the page of this list that begins at this position.
-    pub(super) fn cursor(&self, place: &[u8]) -> String {
+    pub(super) fn cursor(&self, position: &[u8]) -> String {
         let mut members = form_urlencoded::Serializer::new(String::new());
         members.append_pair(PATH, &self.path);
         for (name, value) in [(FILTER, &self.filter), (SORT, &self.sort)] {
@@ -84,7 +84,7 @@ impl Page {
             }
         }
         members.append_pair(SIZE, &self.size.to_string());
-        members.append_pair(PLACE, &BASE64_URL_SAFE_NO_PAD.encode(place));
+        members.append_pair(POSITION, &BASE64_URL_SAFE_NO_PAD.encode(position));
         BASE64_URL_SAFE_NO_PAD.encode(members.finish())
     }
 
@@ -98,7 +98,7 @@ impl Page {
             filter: members.remove(FILTER),
             sort: members.remove(SORT),
             size,
-            place: Some(decode(&members.remove(PLACE)?)?),
+            position: Some(decode(&members.remove(POSITION)?)?),
         })
     }
 }
@@ -129,7 +129,7 @@ mod tests {
         let again = page("/api/profiles", &format!("page[cursor]={}", begun())).unwrap();
         assert_eq!((again.sort.as_deref(), again.size), (Some("-id"), 7));
         assert_eq!(again.filter.as_deref(), Some("equals(id,'x')"));
-        assert_eq!(again.place, Some(vec![1, 2]));
+        assert_eq!(again.position, Some(vec![1, 2]));
     }
 
     #[test]

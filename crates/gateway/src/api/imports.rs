@@ -45,7 +45,7 @@ pub(super) async fn create(call: &Call<'_>, payload: &mut Payload) -> Result<Api
     Query::from_call(call, &[])?;
     call.take_longer();
     let body = call.body_of(BodyKind::Bulk, payload).await?;
-    // A parsed import takes many times the size of its body, and the queue must keep places for
+    // A parsed import takes many times the size of its body, and the queue must keep space for
     // other requests.
     let slot = call.gateway.import_slots.take(&call.company.id);
     let Ok(Some(slot)) = timeout(limits::IMPORT_WAIT, slot).await else {
@@ -102,8 +102,8 @@ pub(super) async fn list(call: &Call<'_>) -> Result<ApiResponse, Refusal> {
     let query = Query::from_call(call, &[FILTER, SORT, PAGE_CURSOR, PAGE_SIZE])?;
     let page = Page::from_query(call, &query)?;
     let (limit, order) = (page.size, order_of(&page)?);
-    let from = match &page.place {
-        Some(place) => Some(id_of(place).ok_or(Refusal::Cursor)?),
+    let from = match &page.position {
+        Some(position) => Some(id_of(position).ok_or(Refusal::Cursor)?),
         None => None,
     };
     let mut heads = Vec::new();
@@ -123,8 +123,8 @@ pub(super) async fn list(call: &Call<'_>) -> Result<ApiResponse, Refusal> {
     Ok(ApiResponse::with_document(StatusCode::OK, &Collection { data, links }))
 }
 
-fn id_of(place: &[u8]) -> Option<ProfileId> {
-    Some(ProfileId::from_bits(u128::from_be_bytes(place.try_into().ok()?)))
+fn id_of(position: &[u8]) -> Option<ProfileId> {
+    Some(ProfileId::from_bits(u128::from_be_bytes(position.try_into().ok()?)))
 }
 
 fn order_of(page: &Page) -> Result<Order, Refusal> {
@@ -242,8 +242,8 @@ struct PageSlice<'a, T> {
 
 impl<'a, T> PageSlice<'a, T> {
     fn from_page(page: &Page, all: &'a [T]) -> Result<PageSlice<'a, T>, Refusal> {
-        let start = match page.place.as_deref() {
-            Some(place) => u32::from_be_bytes(place.try_into().or(Err(Refusal::Cursor))?),
+        let start = match page.position.as_deref() {
+            Some(position) => u32::from_be_bytes(position.try_into().or(Err(Refusal::Cursor))?),
             None => 0,
         };
         let rest = all.get(start as usize..).unwrap_or_default();

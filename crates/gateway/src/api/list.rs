@@ -53,7 +53,7 @@ struct ListQuery {
     sort: SortKey,
     order: Order,
     size: usize,
-    place: Option<Vec<u8>>,
+    position: Option<Vec<u8>>,
 }
 
 impl ListQuery {
@@ -70,7 +70,7 @@ impl ListQuery {
             Some(sort) => sorting(sort)?,
             None => (natural_sort(&conditions), Order::Ascending),
         };
-        Ok(ListQuery { conditions, sort, order, size: page.size, place: page.place.clone() })
+        Ok(ListQuery { conditions, sort, order, size: page.size, position: page.position.clone() })
     }
 
     /// The time range that remains after every condition on it.
@@ -142,8 +142,8 @@ fn natural_sort(conditions: &[Condition]) -> SortKey {
 
 /// A page of all profiles of the company.
 async fn scanned_page(call: &Call<'_>, asked: &ListQuery) -> Result<ListedPage, Refusal> {
-    let from = |place| SortCursor::from_bytes(place, asked.sort, asked.order);
-    let from = asked.place.as_deref().map(from);
+    let from = |position| SortCursor::from_bytes(position, asked.sort, asked.order);
+    let from = asked.position.as_deref().map(from);
     let listing = Listing {
         company: call.company.id.clone(),
         sort: asked.sort,
@@ -230,10 +230,10 @@ async fn pointed_page(
     if asked.order == Order::Descending {
         found.reverse();
     }
-    if let Some(place) = &asked.place {
+    if let Some(position) = &asked.position {
         found.retain(|(key, _)| match asked.order {
-            Order::Ascending => place < key,
-            Order::Descending => key < place,
+            Order::Ascending => position < key,
+            Order::Descending => key < position,
         });
     }
     let more = asked.size < found.len();

@@ -27,7 +27,7 @@ pub(super) async fn merge(call: &Call<'_>, payload: &mut Payload) -> Result<ApiR
         company: call.company.id.clone(),
         destination: claimed(destination, DESTINATION)?,
         source: claimed(source, SOURCE)?,
-        rules: Arc::clone(&call.company.rules),
+        settings: Arc::clone(&call.company.identity),
         revision: call.revision,
     };
     let destination = merge.destination;
@@ -76,7 +76,7 @@ pub(super) async fn unmerge(
     let undo = Undo {
         company: call.company.id.clone(),
         absorbed: claimed(profile, "/data/attributes/profile_id")?,
-        rules: Arc::clone(&call.company.rules),
+        settings: Arc::clone(&call.company.identity),
         revision: call.revision,
     };
     let undone = call.gateway.store.undo(undo);

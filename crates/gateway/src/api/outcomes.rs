@@ -20,8 +20,8 @@ pub(super) async fn history(call: &Call<'_>) -> Result<ApiResponse, Refusal> {
     let query = Query::from_call(call, &[PAGE_CURSOR, PAGE_SIZE])?;
     let page = Page::from_query(call, &query)?;
     let profile = call.profile(call.id(PROFILE)?).await?;
-    let from = match &page.place {
-        Some(place) => numbers_from_position(place).ok_or(Refusal::Cursor)?,
+    let from = match &page.position {
+        Some(position) => numbers_from_position(position).ok_or(Refusal::Cursor)?,
         None => profile.last_outcome.into_iter().collect(),
     };
     let (from, limit) = (HistoryCursor { sequences: from }, page.size);
@@ -39,7 +39,7 @@ pub(super) async fn history(call: &Call<'_>) -> Result<ApiResponse, Refusal> {
 pub(super) async fn stream(call: &Call<'_>) -> Result<ApiResponse, Refusal> {
     let query = Query::from_call(call, &[PAGE_CURSOR, PAGE_SIZE])?;
     let page = Page::from_query(call, &query)?;
-    let position = page.place.as_deref().map(numbers_from_position);
+    let position = page.position.as_deref().map(numbers_from_position);
     let after = match position.as_ref().map(Option::as_deref) {
         None => 0,
         Some(Some([number])) => *number,
@@ -79,8 +79,8 @@ fn position_from_numbers(numbers: &[u64]) -> Vec<u8> {
 }
 
 /// The outcome numbers of a cursor. Numbers that were never assigned point to no outcome.
-fn numbers_from_position(place: &[u8]) -> Option<Vec<u64>> {
-    let (numbers, rest) = place.as_chunks();
+fn numbers_from_position(position: &[u8]) -> Option<Vec<u64>> {
+    let (numbers, rest) = position.as_chunks();
     rest.is_empty().then(|| numbers.iter().copied().map(u64::from_be_bytes).collect())
 }
 
@@ -238,7 +238,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_come_back_from_a_place_and_nothing_else_does() {
+    fn numbers_come_back_from_a_position_and_nothing_else_does() {
         assert_eq!(numbers_from_position(&position_from_numbers(&[7, 3])), Some(vec![7, 3]));
         assert_eq!(numbers_from_position(&[0; 7]), None);
     }

@@ -9,7 +9,7 @@ use profile_protocol::{
     EmptyObject, ErrorDocument, ErrorMeta, ErrorObject, ErrorSourceObject, InvalidRevision,
     UnavailableRevision, Violations,
 };
-use profile_store::{OnlySentinels, Rejected, StoreError, engine::EngineError};
+use profile_store::{OnlyPlaceholders, Rejected, StoreError, engine::EngineError};
 use uuid::Uuid;
 
 use self::table::{Cause, ErrorSource, RefusalRow, row_of, status_of};
@@ -79,7 +79,7 @@ pub enum Refusal {
     /// The body is invalid.
     Violations(Violations),
     /// Every identifier is a placeholder.
-    OnlySentinels(OnlySentinels),
+    OnlyPlaceholders(OnlyPlaceholders),
     /// The disk does not answer, and nothing of the request was stored.
     DiskHangs,
     /// The disk did not answer in time. The request may be stored or not.
@@ -247,7 +247,7 @@ impl Refusal {
             Refusal::TooSlow { .. } => Cause::TooSlow,
             Refusal::Unreadable => Cause::Unreadable,
             Refusal::Violations(_) => Cause::Syntax,
-            Refusal::OnlySentinels(_) => Cause::OnlySentinels,
+            Refusal::OnlyPlaceholders(_) => Cause::OnlyPlaceholders,
             Refusal::DiskHangs => Cause::DiskHangs,
             Refusal::ResultUnknown { .. } => Cause::ResultUnknown,
             Refusal::DiskFull => Cause::DiskFull,
@@ -295,7 +295,7 @@ impl Refusal {
             | Refusal::OtherProfile
             | Refusal::Unreadable
             | Refusal::Violations(_)
-            | Refusal::OnlySentinels(_)
+            | Refusal::OnlyPlaceholders(_)
             | Refusal::DiskHangs
             | Refusal::DiskFull
             | Refusal::Store(_) => row_of(self.cause()).detail.to_owned(),

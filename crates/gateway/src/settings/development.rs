@@ -39,7 +39,7 @@ impl Development {
             limits: limits::CLIENT_RATE_LIMIT,
             api_limits_factor: NonZeroU32::MIN,
             signed_identity: None,
-            rules: Arc::default(),
+            identity: Arc::default(),
             keys: Box::new([key]),
         };
         Ok((Development { company: id, private_key }, company))

@@ -17,7 +17,7 @@ pub(super) struct SettingsTable<'d> {
     at: usize,
     entries: DeTable<'d>,
     accepted: Vec<&'static str>,
-    place: String,
+    path: String,
 }
 
 impl<'d> SettingsTable<'d> {
@@ -26,7 +26,7 @@ impl<'d> SettingsTable<'d> {
         match DeTable::parse_recoverable(text) {
             (document, errors) if errors.is_empty() => {
                 let entries = document.into_inner();
-                Ok(SettingsTable { at: 0, entries, accepted: Vec::new(), place: String::new() })
+                Ok(SettingsTable { at: 0, entries, accepted: Vec::new(), path: String::new() })
             }
             // The rest of a malformed document would only produce misleading problems.
             (_, errors) => Err(errors),
@@ -35,9 +35,9 @@ impl<'d> SettingsTable<'d> {
 
     /// From here on, problems name this list element by its name instead of its index.
     pub(super) fn label(&mut self, name: impl Display) {
-        if let Some(bracket) = self.place.rfind('[') {
-            let list = self.place.split_at(bracket).0;
-            self.place = format!("{list}[{name}]");
+        if let Some(bracket) = self.path.rfind('[') {
+            let list = self.path.split_at(bracket).0;
+            self.path = format!("{list}[{name}]");
         }
     }
 
@@ -45,7 +45,7 @@ impl<'d> SettingsTable<'d> {
     pub(super) fn take(&mut self, name: &'static str) -> Option<SettingValue<'d>> {
         self.accepted.push(name);
         let value = self.entries.remove(name)?;
-        Some(SettingValue::new(self.place_of(name), value))
+        Some(SettingValue::new(self.path_of(name), value))
     }
 
     /// Takes a required setting.
@@ -56,7 +56,7 @@ impl<'d> SettingsTable<'d> {
     ) -> Option<SettingValue<'d>> {
         let field = self.take(name);
         if field.is_none() {
-            report.add(self.at, &self.place_of(name), "is missing");
+            report.add(self.at, &self.path_of(name), "is missing");
         }
         field
     }
@@ -65,19 +65,19 @@ impl<'d> SettingsTable<'d> {
     pub(super) fn finish(self, report: &mut ProblemReport) {
         let accepted = self.accepted.join(", ");
         for name in self.entries.keys() {
-            let place = self.place_of(name.get_ref());
+            let path = self.path_of(name.get_ref());
             report.add(
                 name.span().start,
-                &place,
+                &path,
                 format_args!("is unknown; expected one of {accepted}"),
             );
         }
     }
 
-    fn place_of(&self, name: &str) -> String {
-        match self.place.as_str() {
+    fn path_of(&self, name: &str) -> String {
+        match self.path.as_str() {
             "" => name.to_owned(),
-            place => format!("{place}.{name}"),
+            path => format!("{path}.{name}"),
         }
     }
 }
@@ -85,21 +85,21 @@ impl<'d> SettingsTable<'d> {
 /// The value of one setting.
 pub(super) struct SettingValue<'d> {
     at: usize,
-    place: String,
+    path: String,
     value: DeValue<'d>,
 }
 
 impl<'d> SettingValue<'d> {
-    fn new(place: String, value: Spanned<DeValue<'d>>) -> SettingValue<'d> {
-        SettingValue { at: value.span().start, place, value: value.into_inner() }
+    fn new(path: String, value: Spanned<DeValue<'d>>) -> SettingValue<'d> {
+        SettingValue { at: value.span().start, path, value: value.into_inner() }
     }
 
     pub(super) fn at(&self) -> usize {
         self.at
     }
 
-    pub(super) fn place(&self) -> &str {
-        &self.place
+    pub(super) fn path(&self) -> &str {
+        &self.path
     }
 
     /// The value as an integer in this range.
@@ -115,7 +115,7 @@ impl<'d> SettingValue<'d> {
         if number.is_none() {
             let (least, most) = (range.start(), range.end());
             let message = format_args!("must be a whole number from {least} to {most}");
-            report.add(self.at, &self.place, message);
+            report.add(self.at, &self.path, message);
         }
         number
     }
@@ -123,7 +123,7 @@ impl<'d> SettingValue<'d> {
     /// The value as a boolean.
     pub(super) fn boolean(self, report: &mut ProblemReport) -> Option<bool> {
         let DeValue::Boolean(so) = self.value else {
-            report.add(self.at, &self.place, "must be true or false");
+            report.add(self.at, &self.path, "must be true or false");
             return None;
         };
         Some(so)
@@ -143,11 +143,11 @@ impl<'d> SettingValue<'d> {
         report: &mut ProblemReport,
         read: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
-        let (at, place) = (self.at, self.place.clone());
+        let (at, path) = (self.at, self.path.clone());
         match read(&self.text(report)?) {
             Ok(value) => Some(value),
             Err(reason) => {
-                report.add(at, &place, reason);
+                report.add(at, &path, reason);
                 None
             }
         }
@@ -161,10 +161,10 @@ impl<'d> SettingValue<'d> {
     /// The value as a table.
     pub(super) fn table(self, report: &mut ProblemReport) -> Option<SettingsTable<'d>> {
         let DeValue::Table(entries) = self.value else {
-            report.add(self.at, &self.place, "must be a table");
+            report.add(self.at, &self.path, "must be a table");
             return None;
         };
-        Some(SettingsTable { at: self.at, entries, accepted: Vec::new(), place: self.place })
+        Some(SettingsTable { at: self.at, entries, accepted: Vec::new(), path: self.path })
     }
 
     /// The tables of an array: `[[name]]`.
@@ -175,19 +175,19 @@ impl<'d> SettingValue<'d> {
 
     fn list(self, otherwise: &str, report: &mut ProblemReport) -> Vec<SettingValue<'d>> {
         let DeValue::Array(elements) = self.value else {
-            report.add(self.at, &self.place, otherwise);
+            report.add(self.at, &self.path, otherwise);
             return Vec::new();
         };
-        let place = |index: usize| format!("{}[#{}]", self.place, index + 1);
+        let path = |index: usize| format!("{}[#{}]", self.path, index + 1);
         let elements = elements.into_iter().enumerate();
-        elements.map(|(index, value)| SettingValue::new(place(index), value)).collect()
+        elements.map(|(index, value)| SettingValue::new(path(index), value)).collect()
     }
 
     fn text(self, report: &mut ProblemReport) -> Option<DeString<'d>> {
         if let DeValue::String(text) = self.value {
             return Some(text);
         }
-        report.add(self.at, &self.place, "must be a string");
+        report.add(self.at, &self.path, "must be a string");
         None
     }
 }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use profile_protocol::CompanyId;
-use profile_store::{Retention, Rules, Sentinels};
+use profile_store::{IdentitySettings, Placeholders, Retention};
 
 use super::{
     Connections, DurabilitySetting,
@@ -96,10 +96,10 @@ fn one_to<T>(most: usize, field: SettingValue<'_>, report: &mut ProblemReport) -
 where
     T: FromStr<Err: Display>,
 {
-    let (at, place) = (field.at(), field.place().to_owned());
+    let (at, path) = (field.at(), field.path().to_owned());
     let elements = field.elements(report);
     if elements.is_empty() || most < elements.len() {
-        report.add(at, &place, format_args!("must have 1 to {most} entries"));
+        report.add(at, &path, format_args!("must have 1 to {most} entries"));
     }
     elements.into_iter().filter_map(|element| element.parse(report)).collect()
 }
@@ -142,10 +142,10 @@ impl<'r> CompanyReader<'r> {
         let Some(field) = file.require("company", self.report) else {
             return Companies::default();
         };
-        let (at, place) = (field.at(), field.place().to_owned());
+        let (at, path) = (field.at(), field.path().to_owned());
         let tables = self.bounded_tables(field, limits::COMPANIES);
         if tables.is_empty() {
-            self.report.add(at, &place, "must have at least one entry");
+            self.report.add(at, &path, "must have at least one entry");
         }
         tables.into_iter().filter_map(|table| self.company(table)).collect()
     }
@@ -153,7 +153,7 @@ impl<'r> CompanyReader<'r> {
     fn company(&mut self, mut table: SettingsTable<'_>) -> Option<Company> {
         let id = self.id(&mut table);
         let allowed_origins = table.take("allowed_origins").map(|field| self.origins(field));
-        let rules = table.take("identity").map(|field| self.rules(field)).unwrap_or_default();
+        let identity = table.take("identity").map(|field| self.identity(field)).unwrap_or_default();
         let protect = table.take("protect").and_then(|field| field.boolean(self.report));
         let signed_identity = table.take("signed_identity").map(|field| self.signatures(field));
         let rate_limit = table.take("limits").map(|field| self.limits(field));
@@ -163,7 +163,10 @@ impl<'r> CompanyReader<'r> {
         Some(Company {
             id: id?,
             allowed_origins,
-            rules: Arc::new(Rules { protect: protect.unwrap_or(rules.protect), ..rules }),
+            identity: Arc::new(IdentitySettings {
+                protect: protect.unwrap_or(identity.protect),
+                ..identity
+            }),
             limits: rate_limit.unwrap_or(limits::CLIENT_RATE_LIMIT),
             api_limits_factor: factor.unwrap_or(NonZeroU32::MIN),
             signed_identity,
@@ -173,34 +176,34 @@ impl<'r> CompanyReader<'r> {
 
     fn id(&mut self, table: &mut SettingsTable<'_>) -> Option<CompanyId> {
         let field = table.require("id", self.report)?;
-        let (at, place) = (field.at(), field.place().to_owned());
+        let (at, path) = (field.at(), field.path().to_owned());
         let id: CompanyId = field.parse(self.report)?;
         table.label(&id);
         if !self.ids.insert(id.clone()) {
-            self.report.add(at, &place, format_args!("must be unique, but {id} is taken"));
+            self.report.add(at, &path, format_args!("must be unique, but {id} is taken"));
         }
         Some(id)
     }
 
     fn origins(&mut self, field: SettingValue<'_>) -> Box<[Origin]> {
-        let (at, place) = (field.at(), field.place().to_owned());
+        let (at, path) = (field.at(), field.path().to_owned());
         let elements = field.elements(self.report);
         if limits::ORIGINS_PER_COMPANY < elements.len() {
-            self.report.add(at, &place, at_most(limits::ORIGINS_PER_COMPANY));
+            self.report.add(at, &path, at_most(limits::ORIGINS_PER_COMPANY));
         }
         elements.into_iter().filter_map(|element| element.parse(self.report)).collect()
     }
 
-    fn rules(&mut self, field: SettingValue<'_>) -> Rules {
+    fn identity(&mut self, field: SettingValue<'_>) -> IdentitySettings {
         let Some(mut table) = field.table(self.report) else {
-            return Rules::default();
+            return IdentitySettings::default();
         };
-        let standard = Rules::default();
+        let standard = IdentitySettings::default();
         let mut number = |name, range: &_, standard| {
             let number = table.take(name).and_then(|field| field.number(range, self.report));
             number.and_then(|number| usize::try_from(number).ok()).unwrap_or(standard)
         };
-        let rules = Rules {
+        let identity = IdentitySettings {
             anonymous_ids: number(
                 "anonymous_ids",
                 &limits::ANONYMOUS_IDS_RANGE,
@@ -212,22 +215,22 @@ impl<'r> CompanyReader<'r> {
                 standard.secondary_emails,
             ),
             merges: number("merges", &limits::MERGES_RANGE, standard.merges),
-            sentinels: Sentinels {
-                added: self.sentinels(table.take("sentinels")),
-                removed: self.sentinels(table.take("not_sentinels")),
+            placeholders: Placeholders {
+                added: self.placeholders(table.take("sentinels")),
+                removed: self.placeholders(table.take("not_sentinels")),
             },
             ..standard
         };
         table.finish(self.report);
-        rules
+        identity
     }
 
-    fn sentinels(&mut self, field: Option<SettingValue<'_>>) -> Vec<Box<str>> {
+    fn placeholders(&mut self, field: Option<SettingValue<'_>>) -> Vec<Box<str>> {
         let Some(field) = field else { return Vec::new() };
-        let (at, place) = (field.at(), field.place().to_owned());
+        let (at, path) = (field.at(), field.path().to_owned());
         let elements = field.elements(self.report);
-        if limits::SENTINELS_PER_COMPANY < elements.len() {
-            self.report.add(at, &place, at_most(limits::SENTINELS_PER_COMPANY));
+        if limits::PLACEHOLDERS_PER_COMPANY < elements.len() {
+            self.report.add(at, &path, at_most(limits::PLACEHOLDERS_PER_COMPANY));
         }
         let read =
             |field: SettingValue<'_>| field.read(self.report, |text| Ok::<_, &str>(text.into()));
@@ -292,10 +295,10 @@ impl<'r> CompanyReader<'r> {
         names: &mut BTreeSet<KeyName>,
     ) -> Option<KeyName> {
         let field = table.require("name", self.report)?;
-        let (at, place) = (field.at(), field.place().to_owned());
+        let (at, path) = (field.at(), field.path().to_owned());
         let name: KeyName = field.parse(self.report)?;
         if !names.insert(name.clone()) {
-            self.report.add(at, &place, format_args!("must be unique, but {name} is taken"));
+            self.report.add(at, &path, format_args!("must be unique, but {name} is taken"));
         }
         table.label(&name);
         Some(name)
@@ -303,12 +306,12 @@ impl<'r> CompanyReader<'r> {
 
     fn key_digest(&mut self, table: &mut SettingsTable<'_>) -> Option<KeyDigest> {
         let field = table.require("sha256", self.report)?;
-        let (at, place) = (field.at(), field.place().to_owned());
+        let (at, path) = (field.at(), field.path().to_owned());
         let digest = field.parse(self.report)?;
         let line = self.report.line(at);
         if let Some(first) = self.key_lines.insert(digest, line) {
             let message = format_args!("must be unique, but the key of line {first} has it");
-            self.report.add(at, &place, message);
+            self.report.add(at, &path, message);
         }
         Some(digest)
     }
@@ -317,10 +320,10 @@ impl<'r> CompanyReader<'r> {
         let Some(field) = table.require("scopes", self.report) else {
             return KeyScopes::default();
         };
-        let (at, place) = (field.at(), field.place().to_owned());
+        let (at, path) = (field.at(), field.path().to_owned());
         let elements = field.elements(self.report);
         if elements.is_empty() {
-            self.report.add(at, &place, "must name at least one scope");
+            self.report.add(at, &path, "must name at least one scope");
         }
         elements.into_iter().filter_map(|element| element.parse(self.report)).collect()
     }
@@ -331,10 +334,10 @@ impl<'r> CompanyReader<'r> {
         field: SettingValue<'d>,
         most: usize,
     ) -> Vec<SettingsTable<'d>> {
-        let (at, place) = (field.at(), field.place().to_owned());
+        let (at, path) = (field.at(), field.path().to_owned());
         let tables = field.tables(self.report);
         if most < tables.len() {
-            self.report.add(at, &place, at_most(most));
+            self.report.add(at, &path, at_most(most));
         }
         tables
     }

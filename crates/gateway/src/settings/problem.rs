@@ -1,4 +1,4 @@
-//! Problems of a configuration file, and their places.
+//! Problems of a configuration file, and where they are.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ pub struct Problem {
     /// The line, counted from 1, if there is one.
     pub line: Option<usize>,
     /// The setting, as in `company[ABC123].limits.burst`. Empty for the whole file.
-    pub place: String,
+    pub path: String,
     /// The requirement, as the rest of a sentence that starts with the setting. It never repeats
     /// the value, which may be a secret.
     pub message: String,
@@ -19,9 +19,9 @@ impl fmt::Display for Problem {
         if let Some(line) = self.line {
             write!(f, "line {line}: ")?;
         }
-        match self.place.as_str() {
+        match self.path.as_str() {
             "" => f.write_str(&self.message),
-            place => write!(f, "{place} {}", self.message),
+            path => write!(f, "{path} {}", self.message),
         }
     }
 }
@@ -65,9 +65,9 @@ impl ProblemReport {
     }
 
     /// Adds a problem at this byte of the file.
-    pub(super) fn add(&mut self, at: usize, place: &str, message: impl fmt::Display) {
+    pub(super) fn add(&mut self, at: usize, path: &str, message: impl fmt::Display) {
         let line = Some(self.line(at));
-        self.found.push(Problem { line, place: place.to_owned(), message: message.to_string() });
+        self.found.push(Problem { line, path: path.to_owned(), message: message.to_string() });
     }
 
     /// The value that was read, unless there are problems.
@@ -79,7 +79,7 @@ impl ProblemReport {
     pub(super) fn syntax(self, errors: &[toml::de::Error]) -> Problems {
         let problem = |error: &toml::de::Error| Problem {
             line: error.span().map(|span| self.line(span.start)),
-            place: String::new(),
+            path: String::new(),
             message: format!("not TOML: {}", error.message()),
         };
         Problems::new(errors.iter().map(problem).collect())

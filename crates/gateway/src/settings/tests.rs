@@ -115,7 +115,7 @@ fn a_whole_file_is_understood() {
 fn a_company_protects_what_it_wrote_only_if_it_says_so() {
     for (setting, expected) in [("", false), ("protect = false", false), ("protect = true", true)] {
         let file = ConfigurationFile::parse(&with_company(setting)).unwrap();
-        assert_eq!(file.companies.find("ABC123").unwrap().rules.protect, expected);
+        assert_eq!(file.companies.find("ABC123").unwrap().identity.protect, expected);
     }
     let text = with_company("protect = \"yes\"");
     refuses(&text, &["line 3: company[ABC123].protect must be true or false"]);
@@ -129,7 +129,7 @@ fn pages_have_to_sign_only_where_there_are_keys_for_it() {
         let signed = &file.companies.find("ABC123").unwrap().signed_identity;
         assert_eq!(signed.as_ref().map(|signed| signed.keys.len()), expected);
     }
-    let place = "line 3: company[ABC123].signed_identity";
+    let setting = "line 3: company[ABC123].signed_identity";
     let five = format!("keys = [{}]", format!("\"{DIGEST}\",").repeat(5));
     for (setting, faults) in [
         ("keys = []", &[".keys must have 1 to 4 entries"][..]),
@@ -143,16 +143,16 @@ fn pages_have_to_sign_only_where_there_are_keys_for_it() {
             ],
         ),
     ] {
-        let faults: Vec<String> = faults.iter().map(|fault| format!("{place}{fault}")).collect();
+        let faults: Vec<String> = faults.iter().map(|fault| format!("{setting}{fault}")).collect();
         let text = with_company(&format!("signed_identity = {{ {setting} }}"));
         assert_eq!(problems(&text), faults);
     }
     let faults = problems(&with_company("signed_identity = true"));
-    assert_eq!(faults, [format!("{place} must be a table")]);
+    assert_eq!(faults, [format!("{setting} must be a table")]);
 }
 
 #[test]
-fn every_problem_of_a_file_is_reported_with_its_place_and_line() {
+fn every_problem_of_a_file_is_reported_with_its_path_and_line() {
     refuses(
         r#"listen = "localhost:8080"
 cache_mib = 255
@@ -467,7 +467,7 @@ fn nothing_secret_is_in_a_log() {
 }
 
 #[test]
-fn identity_rules_are_set_for_each_company() {
+fn identity_settings_are_set_for_each_company() {
     let file = TemporaryFile::new(format!(
         "exchange_keys = [\"{key}\"]\noutcomes = {{ days = 7, per_profile = 3 }}\n{}{}",
         with_company(
@@ -477,15 +477,15 @@ fn identity_rules_are_set_for_each_company() {
         key = "0f".repeat(32),
     ));
     let Configuration { companies, server, .. } = file.configure(&[]).unwrap();
-    let rules = |id: &str| Arc::clone(&companies.find(id).unwrap().rules);
-    assert_eq!((rules("ABC123").anonymous_ids, rules("ABC123").merges), (5, 0));
-    assert!(rules("ABC123").sentinels.contains("KIOSK"));
-    assert_eq!(*rules("XYZ789"), profile_store::Rules::default());
+    let identity = |id: &str| Arc::clone(&companies.find(id).unwrap().identity);
+    assert_eq!((identity("ABC123").anonymous_ids, identity("ABC123").merges), (5, 0));
+    assert!(identity("ABC123").placeholders.contains("KIOSK"));
+    assert_eq!(*identity("XYZ789"), profile_store::IdentitySettings::default());
     assert_eq!(server.outcomes, Retention { days: 7, per_profile: 3, ..Retention::default() });
 }
 
 #[test]
-fn rules_out_of_range_are_reported() {
+fn identity_settings_out_of_range_are_reported() {
     refuses(
         &with_company("[company.identity]\nanonymous_ids = 0\nmerges = \"many\"\nrule = 8\n"),
         &[

@@ -4,7 +4,7 @@ use std::{collections::HashMap, fmt, num::NonZeroU32, str::FromStr, sync::Arc};
 
 use arc_swap::ArcSwap;
 use profile_protocol::CompanyId;
-use profile_store::Rules;
+use profile_store::IdentitySettings;
 
 use crate::{
     capacity::rate_limit::RateLimit,
@@ -21,8 +21,8 @@ pub struct Company {
     /// The origins whose pages may send profiles. `None` allows any origin. An empty list allows no
     /// page, only apps and servers.
     pub allowed_origins: Option<Box<[Origin]>>,
-    /// The identity rules of the company.
-    pub rules: Arc<Rules>,
+    /// The identity settings of the company.
+    pub identity: Arc<IdentitySettings>,
     /// The rate limit of the client endpoint.
     pub limits: RateLimit,
     /// The factor by which the rate limits of `/api` exceed those of the original.
@@ -206,7 +206,7 @@ mod tests {
             limits: limits::CLIENT_RATE_LIMIT,
             api_limits_factor: NonZeroU32::MIN,
             signed_identity: None,
-            rules: Arc::default(),
+            identity: Arc::default(),
             keys: keys.iter().map(key).collect(),
         }
     }

@@ -258,7 +258,7 @@ mod identifiers_of_a_profile {
         }
         let last = stored.outcomes("ABC123").pop().unwrap();
         let results: Vec<ClaimResult> = last.claims.iter().map(|claim| claim.result).collect();
-        let taken = ClaimResult::Ignored(Ignored::PlaceTaken);
+        let taken = ClaimResult::Ignored(Ignored::AnotherHeld);
         assert_eq!(results, [ClaimResult::Matched, taken, taken, taken]);
     }
 

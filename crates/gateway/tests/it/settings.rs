@@ -168,7 +168,7 @@ fn clients_and_operators_cannot_share_an_address() {
 }
 
 #[test]
-fn the_rules_of_identity_are_each_companys_own() {
+fn identity_settings_are_each_companys_own() {
     let home = Home::configured(
         "[[company]]\nid = \"KIOSK1\"\n[company.identity]\nsentinels = [\"kiosk-1\"]\n\
          not_sentinels = [\"0\"]\n[[company]]\nid = \"ABC123\"\n",

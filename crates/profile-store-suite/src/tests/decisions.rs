@@ -2,7 +2,7 @@
 //! is that of [`notation`](crate::notation). Profiles are in the order of their creation, separated
 //! by `|`.
 
-use profile_store::Rules;
+use profile_store::IdentitySettings;
 
 use crate::{
     engines::Engines,
@@ -13,12 +13,12 @@ use crate::{
 type Case = (&'static str, &'static str, &'static str, &'static str);
 
 fn decides(engines: &Engines, rows: &[Case]) {
-    decides_under(engines, &Rules::default(), rows);
+    decides_under(engines, &IdentitySettings::default(), rows);
 }
 
-fn decides_under(engines: &Engines, rules: &Rules, rows: &[Case]) {
+fn decides_under(engines: &Engines, settings: &IdentitySettings, rows: &[Case]) {
     for &(stored, request, decided, left) in rows {
-        let mut harness = StoreHarness::with_rules(engines, rules.clone());
+        let mut harness = StoreHarness::with_settings(engines, settings.clone());
         for profile in stored.split('|').map(str::trim).filter(|profile| !profile.is_empty()) {
             let told = harness.send(&format!("server {profile}"));
             assert!(told.starts_with("created"), "{stored}: {told}");
@@ -401,16 +401,16 @@ pub fn the_oldest_device_is_removed_from_a_full_list(engines: &Engines) {
 }
 
 pub fn a_device_that_the_request_claims_stays_in_a_full_list(engines: &Engines) {
-    let rules = Rules { anonymous_ids: 3, ..Rules::default() };
+    let settings = IdentitySettings { anonymous_ids: 3, ..IdentitySettings::default() };
     decides_under(
         engines,
-        &rules,
+        &settings,
         &[
             // The device belonged to the absorbed profile.
             ("@a:1 e:ann | a:4", "e:ann a:4", "updated 0: matched, absorbed 1", "e:ann a:4 a:1"),
         ],
     );
-    let mut harness = StoreHarness::with_rules(engines, rules.clone());
+    let mut harness = StoreHarness::with_settings(engines, settings.clone());
     harness.send("a:new name=Ann");
     for device in ["1", "2", "3"] {
         harness.send(&format!("e:ann a:{device}"));
@@ -426,10 +426,10 @@ pub fn a_device_that_the_request_claims_stays_in_a_full_list(engines: &Engines) 
 }
 
 pub fn at_the_limit_of_merges_merging_stops_and_updating_continues(engines: &Engines) {
-    let rules = Rules { merges: 1, ..Rules::default() };
+    let settings = IdentitySettings { merges: 1, ..IdentitySettings::default() };
     decides_under(
         engines,
-        &rules,
+        &settings,
         &[(
             "x:1 | e:ann | p:5",
             "x:1 e:ann p:5 a:tab name=Ann",
@@ -439,8 +439,10 @@ pub fn at_the_limit_of_merges_merging_stops_and_updating_continues(engines: &Eng
     );
     // The merges of the absorbed profile count, too.
     let later = || {
-        let mut harness =
-            StoreHarness::with_rules(engines, Rules { merges: 2, ..Rules::default() });
+        let mut harness = StoreHarness::with_settings(
+            engines,
+            IdentitySettings { merges: 2, ..IdentitySettings::default() },
+        );
         for words in ["x:1", "e:ann", "p:5", "a:tab", "e:ann p:5"] {
             harness.send(words);
         }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use profile_protocol::ProfileId;
-use profile_store::{ClaimResult, Effect, Identifier, Outcome, ProfileRef, Rules};
+use profile_store::{ClaimResult, Effect, Identifier, IdentitySettings, Outcome, ProfileRef};
 use proptest::prelude::*;
 
 use crate::generators::requests_with_intents;
@@ -158,7 +158,7 @@ fn pairs() -> impl Strategy<Value = TestRequest> {
     let names = ["id:0", "id:1", "id:2", "x:1", "x:2", "e:ann", "e:bob", "p:5", "p:6", "a:tab"];
     (prop::sample::subsequence(names.to_vec(), 1..=2), any::<bool>()).prop_map(
         |(mut names, known)| {
-            // There is one place for each kind.
+            // A request names one identifier of each kind.
             names.dedup_by_key(|name| name.as_bytes()[0]);
             let fact = if known { " name=Ann plan=gold" } else { "" };
             parse_request(&format!("{}{fact}", names.join(" ")))
@@ -302,8 +302,8 @@ fn forgets(mut harness: StoreHarness, steps: &[DeletionStep]) {
 
 pub fn nothing_of_a_deleted_profile_is_left(engines: &Engines) {
     engines.check(steps(), |steps| {
-        forgets(StoreHarness::with_rules(engines, SMALL_LIMITS), &steps);
-        forgets(StoreHarness::with_rules(engines, Rules::default()), &steps);
+        forgets(StoreHarness::with_settings(engines, SMALL_LIMITS), &steps);
+        forgets(StoreHarness::with_settings(engines, IdentitySettings::default()), &steps);
         Ok(())
     });
 }
@@ -311,7 +311,7 @@ pub fn nothing_of_a_deleted_profile_is_left(engines: &Engines) {
 pub fn the_store_decides_as_the_model_after_deletions(engines: &Engines) {
     engines.check(steps(), |steps| {
         let (mut harness, mut model) =
-            (StoreHarness::with_rules(engines, SMALL_LIMITS), IdentityModel::new(SMALL_LIMITS));
+            (StoreHarness::with_settings(engines, SMALL_LIMITS), IdentityModel::new(SMALL_LIMITS));
         for step in &steps {
             match step {
                 DeletionStep::Ask(request) => {

@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use profile_store::{ClaimResult, Effect, Identifier, Outcome, Profile, ProfileRef, Rules};
+use profile_store::{
+    ClaimResult, Effect, Identifier, IdentitySettings, Outcome, Profile, ProfileRef,
+};
 use proptest::prelude::*;
 
 use crate::generators::{SMALL_LIMITS, sequences};
@@ -52,7 +54,7 @@ fn is_loose(request: &TestRequest) -> bool {
 pub fn the_store_decides_as_the_model(engines: &Engines) {
     engines.check(sequences(), |sequence| {
         let (mut harness, mut model) =
-            (StoreHarness::with_rules(engines, SMALL_LIMITS), IdentityModel::new(SMALL_LIMITS));
+            (StoreHarness::with_settings(engines, SMALL_LIMITS), IdentityModel::new(SMALL_LIMITS));
         for request in &sequence {
             let outcome = harness.send_request(request);
             prop_assert_eq!(harness.describe(&outcome), model.decide(request), "{:?}", request);
@@ -72,7 +74,7 @@ pub fn the_store_decides_as_the_model(engines: &Engines) {
 
 pub fn each_identifier_leads_to_the_one_profile_that_holds_it(engines: &Engines) {
     engines.check(sequences(), |sequence| {
-        let mut harness = StoreHarness::with_rules(engines, SMALL_LIMITS);
+        let mut harness = StoreHarness::with_settings(engines, SMALL_LIMITS);
         for request in &sequence {
             harness.send_request(request);
         }
@@ -104,7 +106,7 @@ pub fn each_identifier_leads_to_the_one_profile_that_holds_it(engines: &Engines)
 
 pub fn no_client_loses_an_identifier_below_the_limits(engines: &Engines) {
     engines.check(sequences(), |sequence| {
-        let mut harness = StoreHarness::with_rules(engines, Rules::default());
+        let mut harness = StoreHarness::with_settings(engines, IdentitySettings::default());
         let mut taken_up = HashSet::new();
         for request in sequence.into_iter().map(|request| TestRequest { server: false, ..request })
         {
@@ -130,7 +132,8 @@ pub fn no_client_loses_an_identifier_below_the_limits(engines: &Engines) {
 
 pub fn absorbed_ids_resolve_in_one_hop(engines: &Engines) {
     engines.check(sequences(), |sequence| {
-        let mut harness = StoreHarness::with_rules(engines, Rules { merges: 100, ..SMALL_LIMITS });
+        let mut harness =
+            StoreHarness::with_settings(engines, IdentitySettings { merges: 100, ..SMALL_LIMITS });
         for request in &sequence {
             let before = profiles(&harness);
             let outcome = harness.send_request(request);
@@ -148,7 +151,7 @@ pub fn absorbed_ids_resolve_in_one_hop(engines: &Engines) {
 
 pub fn a_request_carried_out_twice_equals_it_carried_out_once(engines: &Engines) {
     engines.check(sequences(), |sequence| {
-        let mut harness = StoreHarness::with_rules(engines, SMALL_LIMITS);
+        let mut harness = StoreHarness::with_settings(engines, SMALL_LIMITS);
         for request in &sequence {
             let first = harness.send_request(request);
             if is_loose(request) && first.claims.iter().any(|claim| is_refused(claim.result)) {
@@ -173,7 +176,7 @@ pub fn a_request_carried_out_twice_equals_it_carried_out_once(engines: &Engines)
 
 pub fn the_result_of_a_claim_is_true(engines: &Engines) {
     engines.check(sequences(), |sequence| {
-        let mut harness = StoreHarness::with_rules(engines, SMALL_LIMITS);
+        let mut harness = StoreHarness::with_settings(engines, SMALL_LIMITS);
         for request in &sequence {
             let submission = harness.submission(request);
             let claims = submission.claims.clone();
@@ -200,7 +203,7 @@ pub fn the_result_of_a_claim_is_true(engines: &Engines) {
 
 pub fn companies_never_see_each_other(engines: &Engines) {
     engines.check((sequences(), prop::collection::vec(any::<bool>(), 20)), |(sequence, whose)| {
-        let mut both = StoreHarness::with_rules(engines, SMALL_LIMITS);
+        let mut both = StoreHarness::with_settings(engines, SMALL_LIMITS);
         let (mut known, mut alone) = ([Vec::new(), Vec::new()], [Vec::new(), Vec::new()]);
         // The one name begins with the other.
         let names = ["DEMO", "DEMO1"];
@@ -214,7 +217,7 @@ pub fn companies_never_see_each_other(engines: &Engines) {
         for company in [0, 1] {
             both.company = names[company].parse().unwrap();
             both.created.clone_from(&known[company]);
-            let mut separate = StoreHarness::with_rules(engines, SMALL_LIMITS);
+            let mut separate = StoreHarness::with_settings(engines, SMALL_LIMITS);
             for (request, outcome) in &alone[company] {
                 let told = both.describe(outcome);
                 let outcome = separate.send_request(request);
@@ -230,8 +233,8 @@ pub fn companies_never_see_each_other(engines: &Engines) {
 pub fn requests_of_one_batch_are_decided_as_if_one_by_one(engines: &Engines) {
     engines.check((sequences(), 0usize..20), |(sequence, split)| {
         let (mut together, mut separate) = (
-            StoreHarness::with_rules(engines, SMALL_LIMITS),
-            StoreHarness::with_rules(engines, SMALL_LIMITS),
+            StoreHarness::with_settings(engines, SMALL_LIMITS),
+            StoreHarness::with_settings(engines, SMALL_LIMITS),
         );
         let (before, batch) = sequence.split_at(split.min(sequence.len() - 1));
         for request in before {
@@ -269,7 +272,7 @@ pub fn requests_of_one_batch_are_decided_as_if_one_by_one(engines: &Engines) {
 
 pub fn without_refused_claims_identifiers_named_together_are_one_profile(engines: &Engines) {
     engines.check(without_conflict::sequences(), |sequence| {
-        let mut harness = StoreHarness::with_rules(engines, Rules::default());
+        let mut harness = StoreHarness::with_settings(engines, IdentitySettings::default());
         let mut has_refused_claims = false;
         for named in &sequence {
             let outcome = harness.send_request(&without_conflict::written(named, false));
@@ -292,7 +295,7 @@ pub fn requests_without_conflict_give_the_same_profiles_in_any_order(engines: &E
         |(sequence, shuffled)| {
             let mut partitions = Vec::new();
             for order in [&sequence, &shuffled] {
-                let mut harness = StoreHarness::with_rules(engines, Rules::default());
+                let mut harness = StoreHarness::with_settings(engines, IdentitySettings::default());
                 for named in order {
                     harness.send_request(&without_conflict::written(named, true));
                 }

@@ -125,7 +125,7 @@ fn live(harness: &mut StoreHarness, steps: &Steps) {
 fn coarse(engines: &Engines) -> StoreHarness {
     let options = StoreOptions::default();
     let harness = StoreHarness::create(engines, SimulatedIds::new().coarse(3), options).unwrap();
-    StoreHarness { rules: Arc::new(SMALL_LIMITS), ..harness }
+    StoreHarness { settings: Arc::new(SMALL_LIMITS), ..harness }
 }
 
 /// A profile without the number of its newest outcome, which every request changes.

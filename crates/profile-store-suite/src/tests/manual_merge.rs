@@ -1,7 +1,7 @@
 //! Manual merges: the company merges two profiles, and can undo it.
 
 use profile_protocol::limits::PROPERTIES;
-use profile_store::{Effect, PropertiesTooLarge, Rejected, Rules, StoreError};
+use profile_store::{Effect, IdentitySettings, PropertiesTooLarge, Rejected, StoreError};
 use proptest::prelude::*;
 
 use crate::generators::requests_with_intents;
@@ -46,11 +46,11 @@ pub fn no_identifier_prevents_a_manual_merge(engines: &Engines) {
 
 pub fn the_sources_primary_address_follows_the_destinations_secondary_ones(engines: &Engines) {
     let harness = people(engines, &["e:a1 +e:a2 +e:a3", "e:b1 +e:b2 +e:b3"]);
-    let mut harness = StoreHarness { rules: SMALL_LIMITS.into(), ..harness };
+    let mut harness = StoreHarness { settings: SMALL_LIMITS.into(), ..harness };
     let told = "updated 0: matched, absorbed 1, released, released, released";
     assert_eq!(merged(&harness), (told.into(), "e:a1 +e:a2 +e:a3".into()));
     harness.undo(1).unwrap();
-    harness.rules = Rules { secondary_emails: 3, ..SMALL_LIMITS }.into();
+    harness.settings = IdentitySettings { secondary_emails: 3, ..SMALL_LIMITS }.into();
     assert_eq!(merged(&harness).1, "e:a1 +e:b1 +e:a2 +e:a3");
 }
 
@@ -95,13 +95,13 @@ pub fn merging_a_profile_into_itself_changes_nothing(engines: &Engines) {
 pub fn a_refused_manual_merge_changes_nothing(engines: &Engines) {
     let mut harness = people(engines, &["x:1", "x:2", "x:3"]);
     harness.merge(1, 2).unwrap();
-    harness.rules = Rules { merges: 1, ..Rules::default() }.into();
+    harness.settings = IdentitySettings { merges: 1, ..IdentitySettings::default() }.into();
     let before = contents(harness.engine.as_ref());
     assert_eq!(harness.merge(0, 7), Err(StoreError::Rejected(Rejected::UnknownProfile)));
     assert_eq!(harness.merge(7, 0), Err(StoreError::Rejected(Rejected::UnknownProfile)));
     assert_eq!(harness.merge(0, 1), Err(StoreError::Rejected(Rejected::MergeCap)));
     assert_eq!(contents(harness.engine.as_ref()), before);
-    harness.rules = Rules { merges: 2, ..Rules::default() }.into();
+    harness.settings = IdentitySettings { merges: 2, ..IdentitySettings::default() }.into();
     assert!(harness.merge(0, 1).is_ok());
 }
 
@@ -168,7 +168,7 @@ fn all_profiles(harness: &StoreHarness) -> Vec<(String, u64)> {
 
 pub fn a_manual_merge_undone_at_once_restores_both_profiles(engines: &Engines) {
     engines.check((steps(), 0usize..4, 0usize..4), |(steps, destination, source)| {
-        let mut harness = StoreHarness::with_rules(engines, SMALL_LIMITS);
+        let mut harness = StoreHarness::with_settings(engines, SMALL_LIMITS);
         for words in ["x:8", "x:9"] {
             harness.send(words);
         }
@@ -223,7 +223,7 @@ pub fn manual_merges_undone_in_any_order_leave_nothing_behind(engines: &Engines)
 
 pub fn the_store_is_sound_after_any_manual_merges(engines: &Engines) {
     engines.check(steps(), |steps| {
-        let mut harness = StoreHarness::with_rules(engines, SMALL_LIMITS);
+        let mut harness = StoreHarness::with_settings(engines, SMALL_LIMITS);
         take(&mut harness, &steps);
         harness.assert_sound();
         for number in 0..harness.created.len() {

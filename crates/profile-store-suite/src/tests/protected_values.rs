@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use profile_protocol::{ChangedAttribute, Field, PropertyName, limits::PROPERTIES};
-use profile_store::{Effect, Outcome, Profile, Rules};
+use profile_store::{Effect, IdentitySettings, Outcome, Profile};
 use proptest::prelude::*;
 
 use crate::{
@@ -13,12 +13,12 @@ use crate::{
     notation::{TestRequest, parse_request},
 };
 
-fn protected() -> Rules {
-    Rules { protect: true, ..SMALL_LIMITS }
+fn protected() -> IdentitySettings {
+    IdentitySettings { protect: true, ..SMALL_LIMITS }
 }
 
 fn harness(engines: &Engines) -> StoreHarness {
-    StoreHarness::with_rules(engines, protected())
+    StoreHarness::with_settings(engines, protected())
 }
 
 /// The names of what was withheld.
@@ -100,7 +100,7 @@ pub fn the_author_of_a_value_is_recorded_before_protection_begins(engines: &Engi
     let mut harness = StoreHarness::new(engines);
     harness.send("server e:ann name=Ann city=Bonn plan=gold size=small");
     harness.send("e:ann city=Rome plan=free");
-    harness.rules = protected().into();
+    harness.settings = protected().into();
     let outcome =
         harness.send_request(&parse_request("e:ann name=Eve city=Oslo plan=none size=large"));
     assert_eq!(withheld(&outcome), ["first_name", "size"]);
@@ -147,14 +147,14 @@ pub fn a_location_that_the_company_wrote_is_kept_whole(engines: &Engines) {
     assert_eq!(harness.about(0), "x:1 e:ann p:5 city=Bonn zip=9");
 }
 
-pub fn a_merge_is_undone_as_it_was_made_whatever_the_rules_are_by_then(engines: &Engines) {
+pub fn a_merge_is_undone_as_it_was_made_whatever_the_settings_are_by_then(engines: &Engines) {
     for (then, now) in [(protected(), SMALL_LIMITS), (SMALL_LIMITS, protected())] {
-        let mut harness = StoreHarness::with_rules(engines, then);
+        let mut harness = StoreHarness::with_settings(engines, then);
         harness.send("x:1 name=Eve tz=There plan=free");
         harness.send("server e:ann name=Ann tz=Here plan=gold");
         let before = [harness.profile(0), harness.profile(1)];
         harness.send("x:1 e:ann");
-        harness.rules = now.into();
+        harness.settings = now.into();
         let unmerged = harness.undo(1).unwrap();
         assert!(unmerged.kept.is_empty());
         for (number, before) in before.into_iter().enumerate() {
@@ -228,7 +228,8 @@ pub fn no_client_changes_what_the_company_wrote(engines: &Engines) {
 /// The recorded author of a value is true, whether values are protected or not.
 pub fn the_recorded_author_of_a_value_is_true(engines: &Engines) {
     engines.check((sequences(), any::<bool>()), |(sequence, protect)| {
-        let mut harness = StoreHarness::with_rules(engines, Rules { protect, ..SMALL_LIMITS });
+        let mut harness =
+            StoreHarness::with_settings(engines, IdentitySettings { protect, ..SMALL_LIMITS });
         for request in &sequence {
             harness.send_request(request);
             for number in 0..harness.created.len() {

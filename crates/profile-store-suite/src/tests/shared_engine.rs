@@ -13,8 +13,8 @@ use std::{
 
 use profile_protocol::{ChangedAttribute, CompanyId, ProfileId, PropertyName, Revision};
 use profile_store::{
-    Background, ClaimResult, Effect, Engine, Outcome, Rejected, Rules, Store, StoreError,
-    StoreOptions, Submission, Undo, engine::BoxFuture,
+    Background, ClaimResult, Effect, Engine, IdentitySettings, Outcome, Rejected, Store,
+    StoreError, StoreOptions, Submission, Undo, engine::BoxFuture,
 };
 
 use crate::{
@@ -187,7 +187,7 @@ impl SharedEngineRun {
             let undo = Undo {
                 company: company.clone(),
                 absorbed,
-                rules: Arc::new(Rules::default()),
+                settings: Arc::new(IdentitySettings::default()),
                 revision: Revision::LATEST,
             };
             let answer = async move { store.undo(undo).await.map(|unmerged| unmerged.outcome) };

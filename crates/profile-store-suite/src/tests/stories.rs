@@ -114,9 +114,9 @@ pub fn a_form_that_always_sends_null_merges_no_profiles(engines: &Engines) {
     assert_eq!(harness.leads_to("x:null"), None);
     // Without an address there is nothing to decide.
     let missing = parse_request("x:null name=Cat").request(&harness.created);
-    let sentinels = &harness.rules.sentinels;
+    let placeholders = &harness.settings.placeholders;
     assert!(
-        Claims::from_request(&missing, Caller::Client, sentinels, |token| open(token, &[]))
+        Claims::from_request(&missing, Caller::Client, placeholders, |token| open(token, &[]))
             .is_err()
     );
     harness.assert_sound();

@@ -1,7 +1,7 @@
 //! Undoing merges: what comes back, what stays, and what does not happen again.
 
 use profile_protocol::{ChangedAttribute, IdentifierKind};
-use profile_store::{Profile, Rules, StoreError, Unmerged, engine::Write};
+use profile_store::{IdentitySettings, Profile, StoreError, Unmerged, engine::Write};
 use proptest::prelude::*;
 
 use crate::{
@@ -138,8 +138,10 @@ pub fn ids_that_led_to_a_restored_profile_lead_to_it_again(engines: &Engines) {
 }
 
 pub fn devices_that_left_a_full_list_come_back(engines: &Engines) {
-    let mut harness =
-        StoreHarness::with_rules(engines, Rules { anonymous_ids: 3, ..Rules::default() });
+    let mut harness = StoreHarness::with_settings(
+        engines,
+        IdentitySettings { anonymous_ids: 3, ..IdentitySettings::default() },
+    );
     for device in ["1", "2", "3"] {
         harness.send(&format!("e:ann a:{device}"));
     }
@@ -195,7 +197,10 @@ fn undone(harness: &mut StoreHarness, last: &TestRequest) {
 
 pub fn an_undo_after_any_merge_restores_both_profiles(engines: &Engines) {
     engines.check((sequences(), any::<bool>()), |(sequence, protect)| {
-        let mut harness = StoreHarness::with_rules(engines, Rules { protect, ..Rules::default() });
+        let mut harness = StoreHarness::with_settings(
+            engines,
+            IdentitySettings { protect, ..IdentitySettings::default() },
+        );
         for request in sequence {
             let claims = only_claims(request.clone());
             let outcome = wait(harness.store.explain(harness.submission(&claims))).unwrap();
@@ -300,7 +305,8 @@ pub fn merges_undone_in_any_order_leave_nothing_behind(engines: &Engines) {
             let before = all_profiles(&harness);
             let mut merged = Vec::new();
             for (request, protect) in merging.into_iter().map(only_claims).zip(protected) {
-                harness.rules = Rules { protect, ..Rules::default() }.into();
+                harness.settings =
+                    IdentitySettings { protect, ..IdentitySettings::default() }.into();
                 let submission = harness.submission(&request);
                 let outcome = wait(harness.store.explain(submission)).unwrap();
                 let told = outcome.claims.iter().map(|claim| claim.result.as_str());
@@ -329,7 +335,7 @@ pub fn the_store_is_sound_after_any_requests_and_undos(engines: &Engines) {
     engines.check(
         prop::collection::vec((sequences(), any::<prop::sample::Index>()), 1..6),
         |steps| {
-            let mut harness = StoreHarness::with_rules(engines, SMALL_LIMITS);
+            let mut harness = StoreHarness::with_settings(engines, SMALL_LIMITS);
             for (sequence, undone) in steps {
                 for request in &sequence {
                     harness.send_request(request);

@@ -36,7 +36,7 @@ impl Batch {
         asked: &Undo,
         context: DecisionContext,
     ) -> Result<Unmerged, StoreError> {
-        let Undo { company, absorbed, rules, revision } = asked;
+        let Undo { company, absorbed, settings, revision } = asked;
         let merge = self.merge_of(company, *absorbed)?.ok_or(StoreError::NotMerged)?;
         let later = self.later_merges(company, *absorbed)?;
         let survivor = self.stored.reach(company, &ProfileRef::Id(*absorbed))?;
@@ -46,7 +46,7 @@ impl Batch {
         let owner =
             |identifier: &Identifier| self.stored.target(&key::identifier(company, identifier));
         let Unmerge { mut survivor, mut restored, later, mut changed, kept, lost } =
-            unmerge(&merge, later, survivor, owner, rules, context.now);
+            unmerge(&merge, later, survivor, owner, settings, context.now);
         let previous = [survivor.last_outcome, restored.last_outcome];
         survivor.last_outcome = Some(context.sequence);
         restored.last_outcome = Some(context.sequence);

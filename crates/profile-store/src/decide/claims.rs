@@ -5,7 +5,7 @@ use profile_protocol::{
 };
 
 use crate::{
-    Identifier, Sentinels,
+    Identifier, Placeholders,
     model::claim::{Claim, ClaimSource, InvalidToken, ProfileRef, Unsigned},
     model::outcome::{Caller, ClaimOutcome, ClaimResult, Ignored, Refused},
 };
@@ -23,17 +23,17 @@ pub struct Claims {
 /// Every identifier of a request is a placeholder such as `undefined`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("every identifier is a placeholder such as `null` or `undefined`")]
-pub struct OnlySentinels;
+pub struct OnlyPlaceholders;
 
 impl Claims {
     /// Collects the claims of `request`. `open` returns the profile id inside an exchange token.
     pub fn from_request(
         request: &RequestParts,
         caller: Caller,
-        sentinels: &Sentinels,
+        placeholders: &Placeholders,
         open: impl Fn(&ExchangeToken) -> Result<ProfileId, InvalidToken>,
-    ) -> Result<Claims, OnlySentinels> {
-        Claims::collect(request, caller, sentinels, None, open)
+    ) -> Result<Claims, OnlyPlaceholders> {
+        Claims::collect(request, caller, placeholders, None, open)
     }
 
     /// Collects the claims of a request that lacks a valid signature. External ids, emails and
@@ -41,20 +41,20 @@ impl Claims {
     pub fn from_unsigned_request(
         request: &RequestParts,
         caller: Caller,
-        sentinels: &Sentinels,
+        placeholders: &Placeholders,
         reason: Unsigned,
         open: impl Fn(&ExchangeToken) -> Result<ProfileId, InvalidToken>,
-    ) -> Result<Claims, OnlySentinels> {
-        Claims::collect(request, caller, sentinels, Some(reason), open)
+    ) -> Result<Claims, OnlyPlaceholders> {
+        Claims::collect(request, caller, placeholders, Some(reason), open)
     }
 
     fn collect(
         request: &RequestParts,
         caller: Caller,
-        sentinels: &Sentinels,
+        placeholders: &Placeholders,
         unsigned: Option<Unsigned>,
         open: impl Fn(&ExchangeToken) -> Result<ProfileId, InvalidToken>,
-    ) -> Result<Claims, OnlySentinels> {
+    ) -> Result<Claims, OnlyPlaceholders> {
         let mut claims = Claims::default();
         for (identifiers, origin) in [
             (&request.subject, ClaimSource::Subject),
@@ -62,10 +62,10 @@ impl Claims {
         ] {
             claims.add_id(identifiers.id.as_ref(), origin);
             claims.add_token(identifiers.exchange_token.as_ref().map(&open), origin);
-            claims.add_identifiers(identifiers, origin, sentinels, unsigned);
+            claims.add_identifiers(identifiers, origin, placeholders, unsigned);
         }
         claims.add_secondary_emails(&request.secondary_emails, caller);
-        if claims.has_only_sentinels() { Err(OnlySentinels) } else { Ok(claims) }
+        if claims.has_only_placeholders() { Err(OnlyPlaceholders) } else { Ok(claims) }
     }
 
     /// The claims, in lookup order.
@@ -83,10 +83,10 @@ impl Claims {
         self.made.iter().filter_map(|claim| claim.target.identifier())
     }
 
-    fn has_only_sentinels(&self) -> bool {
-        let is_sentinel =
-            |outcome: &ClaimOutcome| outcome.result == ClaimResult::Refused(Refused::Sentinel);
-        self.made.is_empty() && self.dismissed.iter().all(is_sentinel)
+    fn has_only_placeholders(&self) -> bool {
+        let is_placeholder =
+            |outcome: &ClaimOutcome| outcome.result == ClaimResult::Refused(Refused::Placeholder);
+        self.made.is_empty() && self.dismissed.iter().all(is_placeholder)
     }
 
     fn add_id(&mut self, id: Option<&ClaimedId>, origin: ClaimSource) {
@@ -111,7 +111,7 @@ impl Claims {
         &mut self,
         identifiers: &Identifiers,
         origin: ClaimSource,
-        sentinels: &Sentinels,
+        placeholders: &Placeholders,
         unsigned: Option<Unsigned>,
     ) {
         let Identifiers {
@@ -129,7 +129,7 @@ impl Claims {
             anonymous_id.clone().map(Identifier::AnonymousId),
         ];
         for identifier in by_authority.into_iter().flatten() {
-            self.add_identifier(identifier, origin, sentinels, unsigned);
+            self.add_identifier(identifier, origin, placeholders, unsigned);
         }
     }
 
@@ -137,12 +137,12 @@ impl Claims {
         &mut self,
         identifier: Identifier,
         origin: ClaimSource,
-        sentinels: &Sentinels,
+        placeholders: &Placeholders,
         unsigned: Option<Unsigned>,
     ) {
         let kind = identifier.kind();
-        if sentinels.contains(identifier.as_str()) {
-            self.dismiss(kind, origin, ClaimResult::Refused(Refused::Sentinel));
+        if placeholders.contains(identifier.as_str()) {
+            self.dismiss(kind, origin, ClaimResult::Refused(Refused::Placeholder));
             return;
         }
         match unsigned {

@@ -45,16 +45,16 @@ pub fn decide(
     reached: &[Option<&StoredProfile>],
     context: DecisionContext,
 ) -> Result<Decision, DecisionError> {
-    let Submission { claims, caller, rules, intent, .. } = submission;
+    let Submission { claims, caller, settings, intent, .. } = submission;
     intent.admits(claims.made(), reached)?;
     let Resolution { survivor: before, absorbed, mut results } =
-        resolve(claims.made(), reached, *caller, rules);
+        resolve(claims.made(), reached, *caller, settings);
     intent.accepts(reached, &results)?;
 
     let start = before.cloned().unwrap_or_else(|| new_profile(context));
     let previous = previous_outcomes(&start, &absorbed);
     let links = |id| links_to(id, claims, &results);
-    let (mut profile, merges) = merge_all(start, &absorbed, links, rules.protect, context)?;
+    let (mut profile, merges) = merge_all(start, &absorbed, links, settings.protect, context)?;
     let removed = update_identifiers(&mut profile.identifiers, submission, &mut results);
     let claims = claim_outcomes(submission, &results, removed);
     if before.is_none() && profile.identifiers.highest().is_none() {
@@ -150,11 +150,11 @@ fn write_patch(
     profile: &mut StoredProfile,
     submission: &Submission,
 ) -> Result<Written, DecisionError> {
-    let Submission { patch, caller, rules, .. } = submission;
+    let Submission { patch, caller, settings, .. } = submission;
     let fits = |profile: &StoredProfile| fit_together(iter::once(profile));
     // What the profile had matters only where that is more than a client may write.
     let large_before = (!fits(profile)).then(|| profile.clone());
-    let written = write(profile, patch, *caller, rules.protect)?;
+    let written = write(profile, patch, *caller, settings.protect)?;
     if written.changed.is_empty() || fits(profile) {
         return Ok(written);
     }

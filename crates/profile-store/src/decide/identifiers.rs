@@ -14,7 +14,7 @@ pub(super) fn update_identifiers(
     submission: &Submission,
     results: &mut [ClaimResult],
 ) -> Vec<ClaimOutcome> {
-    let Submission { claims, rules, intent, .. } = submission;
+    let Submission { claims, settings, intent, .. } = submission;
     let removed = clear(identifiers, submission);
     // A primary address that is replaced may be claimed as a secondary one, so the primary address
     // is decided before the secondary ones.
@@ -24,7 +24,7 @@ pub(super) fn update_identifiers(
     }
     attach_all(identifiers, claims, results);
     remove_emails(identifiers, submission);
-    limit_lists(identifiers, claims, rules);
+    limit_lists(identifiers, claims, settings);
     reconcile(results, claims, identifiers);
     removed
 }
@@ -148,7 +148,7 @@ fn reconcile(results: &mut [ClaimResult], claims: &Claims, identifiers: &Profile
             (&claim.target, *result)
             && !identifiers.holds(identifier)
         {
-            *result = ClaimResult::Ignored(Ignored::PlaceTaken);
+            *result = ClaimResult::Ignored(Ignored::AnotherHeld);
         }
     }
 }

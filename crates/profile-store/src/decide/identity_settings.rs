@@ -1,12 +1,12 @@
-//! Rules: what a company may configure about the identity of profiles.
+//! What a company may configure about the identity of profiles.
 
 use profile_protocol::limits::SECONDARY_EMAILS;
 
-use crate::{Sentinels, limits};
+use crate::{Placeholders, limits};
 
-/// The identity rules of one company.
+/// The identity settings of one company.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Rules {
+pub struct IdentitySettings {
     /// The maximum number of anonymous ids of a profile. The oldest is removed first.
     pub anonymous_ids: usize,
     /// The maximum number of secondary email addresses of a profile. The oldest is removed first.
@@ -15,32 +15,32 @@ pub struct Rules {
     /// continue.
     pub merges: usize,
     /// The values that identify no profile.
-    pub sentinels: Sentinels,
+    pub placeholders: Placeholders,
     /// Whether values that the company itself wrote are protected from clients. Clients then only
     /// fill gaps, and the company's values take precedence in merges.
     pub protect: bool,
 }
 
-impl Rules {
-    /// The rules of a merge that truncates no list: lists are truncated once, after all merges.
-    pub(crate) const fn without_limits(protect: bool) -> Rules {
-        Rules {
+impl IdentitySettings {
+    /// The settings of a merge that truncates no list: lists are truncated once, after all merges.
+    pub(crate) const fn without_limits(protect: bool) -> IdentitySettings {
+        IdentitySettings {
             anonymous_ids: usize::MAX,
             secondary_emails: usize::MAX,
             merges: usize::MAX,
-            sentinels: Sentinels { added: Vec::new(), removed: Vec::new() },
+            placeholders: Placeholders { added: Vec::new(), removed: Vec::new() },
             protect,
         }
     }
 }
 
-impl Default for Rules {
-    fn default() -> Rules {
-        Rules {
+impl Default for IdentitySettings {
+    fn default() -> IdentitySettings {
+        IdentitySettings {
             anonymous_ids: limits::ANONYMOUS_IDS,
             secondary_emails: SECONDARY_EMAILS,
             merges: limits::MERGES,
-            sentinels: Sentinels::default(),
+            placeholders: Placeholders::default(),
             protect: false,
         }
     }

@@ -5,24 +5,30 @@ use std::{
     collections::{HashMap, HashSet},
 };
 
-use crate::{Claims, Identifier, ProfileIdentifiers, Rules};
+use crate::{Claims, Identifier, IdentitySettings, ProfileIdentifiers};
 
 /// Truncates the lists of anonymous ids and secondary addresses to their limits.
 ///
 /// The oldest entry is removed first. Entries that the request claims stay, since they are in use
 /// now. If the request claims more than the limit, the last claims are removed.
-pub(super) fn limit_lists(identifiers: &mut ProfileIdentifiers, claims: &Claims, rules: &Rules) {
+pub(super) fn limit_lists(
+    identifiers: &mut ProfileIdentifiers,
+    claims: &Claims,
+    settings: &IdentitySettings,
+) {
     let ProfileIdentifiers { anonymous_ids, secondary_emails, .. } = identifiers;
-    if anonymous_ids.len() <= rules.anonymous_ids
-        && secondary_emails.len() <= rules.secondary_emails
+    if anonymous_ids.len() <= settings.anonymous_ids
+        && secondary_emails.len() <= settings.secondary_emails
     {
         return;
     }
     // A request may claim thousands of addresses, so the claims are read once.
     let ranks: HashMap<&Identifier, usize> = claims.identifiers().zip(0..).collect();
     let rank = |identifier| ranks.get(&identifier).copied();
-    keep(anonymous_ids, rules.anonymous_ids, |id| rank(Identifier::AnonymousId(id.clone())));
-    keep(secondary_emails, rules.secondary_emails, |email| rank(Identifier::Email(email.clone())));
+    keep(anonymous_ids, settings.anonymous_ids, |id| rank(Identifier::AnonymousId(id.clone())));
+    keep(secondary_emails, settings.secondary_emails, |email| {
+        rank(Identifier::Email(email.clone()))
+    });
 }
 
 /// Keeps the entries of lowest rank, then the newest of those without a rank.

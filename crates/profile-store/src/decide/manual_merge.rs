@@ -6,7 +6,7 @@ use profile_protocol::{CompanyId, IdentifierKind, ProfileId, Revision};
 
 use crate::{
     Caller, ClaimOutcome, ClaimResult, ClaimSource, Decision, DecisionContext, DecisionError,
-    Effect, Merge, Outcome, Profile, ProfileRef, PropertiesTooLarge, Rejected, Rules,
+    Effect, IdentitySettings, Merge, Outcome, Profile, ProfileRef, PropertiesTooLarge, Rejected,
     StoredProfile, decide::empty_outcome::empty_outcome, merge,
 };
 
@@ -20,15 +20,15 @@ pub struct MergeProfiles {
     pub destination: ProfileId,
     /// The profile to merge into the survivor.
     pub source: ProfileId,
-    /// The company's rules.
-    pub rules: Arc<Rules>,
+    /// The identity settings of the company.
+    pub settings: Arc<IdentitySettings>,
     /// The API revision of the request.
     pub revision: Revision,
 }
 
 /// Decides a manual merge. If both profiles have a primary address, the source's becomes a
-/// secondary address. Other identifiers of the source for which there is no place are removed
-/// until the merge is undone.
+/// secondary address. Other identifiers of the source are removed until the merge is undone if the
+/// destination holds as many of their kind as it may.
 pub(crate) fn merge_manually(
     request: &MergeProfiles,
     destination: &StoredProfile,
@@ -39,7 +39,7 @@ pub(crate) fn merge_manually(
         return Ok(already_merged(request, destination, context));
     }
     let merges = destination.absorbed.len() + 1 + source.absorbed.len();
-    if request.rules.merges < merges {
+    if request.settings.merges < merges {
         return Err(Rejected::MergeCap.into());
     }
     let (destination, source) = (destination.clone().decode()?, source.clone().decode()?);
@@ -56,7 +56,7 @@ pub(crate) fn merge_manually(
         survivor: destination,
         links: vec![ProfileRef::Id(source.id)],
         absorbed: source,
-        protect: request.rules.protect,
+        protect: request.settings.protect,
     };
     Ok(Decision { outcome, profile: Some(profile.into()), merges: vec![merge] })
 }
@@ -73,7 +73,7 @@ fn merged(
         let email = source.identifiers.email.take();
         source.identifiers.secondary_emails.extend(email);
     }
-    let mut profile = merge(destination.clone(), source, &request.rules);
+    let mut profile = merge(destination.clone(), source, &request.settings);
     if !profile.attributes.properties.fit() {
         return Err(PropertiesTooLarge.into());
     }

@@ -2,7 +2,7 @@
 
 mod attributes;
 
-use crate::{Profile, ProfileIdentifiers, Rules, limits};
+use crate::{IdentitySettings, Profile, ProfileIdentifiers, limits};
 
 use attributes::merge_attributes;
 
@@ -12,16 +12,16 @@ use attributes::merge_attributes;
 /// rest of the location is taken as a whole from the profile that has more of it, or from the
 /// survivor if both have as much: a mixture of two addresses is no address.
 ///
-/// Where the company protects its values ([`Rules::protect`]), each of them takes precedence over
-/// a value that a client wrote, whichever profile has it. A location with a value of the company
-/// then stands whatever else is filled, the survivor's if both have one, and the values that the
-/// company wrote to the other location are added to it.
+/// Where the company protects its values ([`IdentitySettings::protect`]), each of them takes
+/// precedence over a value that a client wrote, whichever profile has it. A location with a value
+/// of the company is then kept whatever else is filled, the survivor's if both have one, and the
+/// values that the company wrote to the other location are added to it.
 ///
 /// The merge obeys three laws that the store relies on. *Identity*: absorbing a profile without
 /// identifiers and attributes changes neither. *Idempotence*: absorbing a profile again changes
 /// nothing more. *Associativity*: three profiles may be merged in any grouping. It is not
 /// commutative: [`resolve`](crate::resolve) decides which profile survives.
-pub fn merge(survivor: Profile, absorbed: Profile, rules: &Rules) -> Profile {
+pub fn merge(survivor: Profile, absorbed: Profile, settings: &IdentitySettings) -> Profile {
     let Profile {
         id,
         created,
@@ -36,14 +36,14 @@ pub fn merge(survivor: Profile, absorbed: Profile, rules: &Rules) -> Profile {
     let (attributes, authored) = merge_attributes(
         (attributes, authored),
         (absorbed.attributes, absorbed.authored),
-        rules.protect,
+        settings.protect,
     );
     let aliases = std::iter::once(absorbed.id).chain(absorbed.absorbed);
     Profile {
         id,
         created: created.min(absorbed.created),
         updated,
-        identifiers: merge_identifiers(identifiers, absorbed.identifiers, rules),
+        identifiers: merge_identifiers(identifiers, absorbed.identifiers, settings),
         attributes,
         authored,
         absorbed: append_new(ids, aliases),
@@ -66,7 +66,7 @@ fn append_new<T: PartialEq>(mut list: Vec<T>, items: impl Iterator<Item = T>) ->
 fn merge_identifiers(
     survivor: ProfileIdentifiers,
     absorbed: ProfileIdentifiers,
-    rules: &Rules,
+    settings: &IdentitySettings,
 ) -> ProfileIdentifiers {
     let ProfileIdentifiers { external_id, email, phone_number, anonymous_ids, secondary_emails } =
         survivor;
@@ -74,9 +74,9 @@ fn merge_identifiers(
         external_id: external_id.or(absorbed.external_id),
         email: email.or(absorbed.email),
         phone_number: phone_number.or(absorbed.phone_number),
-        anonymous_ids: newest(rules.anonymous_ids, absorbed.anonymous_ids, anonymous_ids),
+        anonymous_ids: newest(settings.anonymous_ids, absorbed.anonymous_ids, anonymous_ids),
         secondary_emails: newest(
-            rules.secondary_emails,
+            settings.secondary_emails,
             absorbed.secondary_emails,
             secondary_emails,
         ),
@@ -97,7 +97,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Authored, Sentinels, Timestamp, arbitrary::profiles};
+    use crate::{Authored, Placeholders, Timestamp, arbitrary::profiles};
 
     #[test]
     fn the_oldest_entry_is_removed_from_a_full_list() {
@@ -107,11 +107,11 @@ mod tests {
     }
 
     /// Limits that three profiles often exceed.
-    const TIGHT: Rules = Rules {
+    const TIGHT: IdentitySettings = IdentitySettings {
         anonymous_ids: 3,
         secondary_emails: 2,
         merges: 4,
-        sentinels: Sentinels { added: Vec::new(), removed: Vec::new() },
+        placeholders: Placeholders { added: Vec::new(), removed: Vec::new() },
         protect: false,
     };
 
@@ -134,7 +134,7 @@ mod tests {
         fn absorbing_an_empty_profile_only_adds_its_id(ours in stored(), id in any::<u128>(), protect in any::<bool>()) {
             let id = ProfileId::from_bits(id);
             let empty = Profile::new(id, Timestamp::from_millis(u64::MAX));
-            let merged = merge(ours.clone(), empty, &Rules { protect, ..TIGHT });
+            let merged = merge(ours.clone(), empty, &IdentitySettings { protect, ..TIGHT });
             let mut expected = ours;
             expected.absorbed.push(id);
             prop_assert_eq!(merged, expected);
@@ -142,16 +142,16 @@ mod tests {
 
         #[test]
         fn absorbing_again_changes_nothing_more(ours in stored(), theirs in stored(), protect in any::<bool>()) {
-            let rules = Rules { protect, ..TIGHT };
-            let once = merge(ours, theirs.clone(), &rules);
-            prop_assert_eq!(merge(once.clone(), theirs, &rules), once);
+            let settings = IdentitySettings { protect, ..TIGHT };
+            let once = merge(ours, theirs.clone(), &settings);
+            prop_assert_eq!(merge(once.clone(), theirs, &settings), once);
         }
 
         #[test]
         fn three_profiles_may_be_merged_in_either_grouping(a in stored(), b in stored(), c in stored(), protect in any::<bool>()) {
-            let rules = Rules { protect, ..TIGHT };
-            let left = merge(merge(a.clone(), b.clone(), &rules), c.clone(), &rules);
-            let right = merge(a, merge(b, c, &rules), &rules);
+            let settings = IdentitySettings { protect, ..TIGHT };
+            let left = merge(merge(a.clone(), b.clone(), &settings), c.clone(), &settings);
+            let right = merge(a, merge(b, c, &settings), &settings);
             prop_assert_eq!(left, right);
         }
 
@@ -168,7 +168,7 @@ mod tests {
             ours in stored(),
             theirs in stored(),
         ) {
-            let merged = merge(ours.clone(), theirs.clone(), &Rules { protect: true, ..TIGHT });
+            let merged = merge(ours.clone(), theirs.clone(), &IdentitySettings { protect: true, ..TIGHT });
             for field in Field::ALL {
                 let authors = [&ours, &theirs].map(|profile| profile.authored.field(field));
                 prop_assert_eq!(merged.authored.field(field), authors.contains(&true));

@@ -3,8 +3,8 @@
 use profile_protocol::ProfileId;
 
 use crate::{
-    ClaimResult, Claims, DecisionContext, Merge, ProfileRef, Rules, StoredProfile, merge,
-    model::encoded_properties::DamagedProperty,
+    ClaimResult, Claims, DecisionContext, IdentitySettings, Merge, ProfileRef, StoredProfile,
+    merge, model::encoded_properties::DamagedProperty,
 };
 
 /// Merges the absorbed profiles into the survivor, in order.
@@ -18,13 +18,13 @@ pub(super) fn merge_all(
     if absorbed.is_empty() {
         return Ok((survivor, Vec::new()));
     }
-    let rules = Rules::without_limits(protect);
+    let settings = IdentitySettings::without_limits(protect);
     let mut survivor = survivor.decode()?;
     let mut merges = Vec::new();
     for absorbed in absorbed.iter().copied().cloned() {
         let absorbed = absorbed.decode()?;
         let before = survivor.clone();
-        survivor = merge(survivor, absorbed.clone(), &rules);
+        survivor = merge(survivor, absorbed.clone(), &settings);
         merges.push(Merge {
             sequence: context.sequence,
             at: context.now,

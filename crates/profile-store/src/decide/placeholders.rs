@@ -1,8 +1,8 @@
-//! Sentinels: placeholders that programs send in place of a missing identifier. They never
+//! Placeholders: values that programs send in place of a missing identifier. They never
 //! identify a profile, since all senders of one placeholder would share that profile.
 
 /// The placeholders without quotes and brackets, in lower case.
-const SENTINELS: [&str; 21] = [
+const PLACEHOLDERS: [&str; 21] = [
     "-",
     "-1",
     "anonymous",
@@ -28,19 +28,19 @@ const SENTINELS: [&str; 21] = [
 
 /// A company's changes to the list of placeholders.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Sentinels {
+pub struct Placeholders {
     /// Further placeholders, such as the id of a kiosk. Case, quotes and brackets do not matter.
     pub added: Vec<Box<str>>,
     /// Placeholders that identify a profile of this company.
     pub removed: Vec<Box<str>>,
 }
 
-impl Sentinels {
+impl Placeholders {
     /// Whether this text is a placeholder.
     pub fn contains(&self, text: &str) -> bool {
         let bare = bare(text);
         let listed = |list: &[Box<str>]| list.iter().any(|one| one.eq_ignore_ascii_case(bare));
-        listed(&self.added) || (is_sentinel(bare) && !listed(&self.removed))
+        listed(&self.added) || (is_placeholder(bare) && !listed(&self.removed))
     }
 }
 
@@ -50,9 +50,10 @@ fn bare(text: &str) -> &str {
     text.trim_matches(wrapping)
 }
 
-fn is_sentinel(bare: &str) -> bool {
+fn is_placeholder(bare: &str) -> bool {
     let is_zero_or_empty = bare.bytes().all(|byte| matches!(byte, b'0' | b'-' | b'.' | b'+'));
-    is_zero_or_empty || SENTINELS.iter().any(|sentinel| sentinel.eq_ignore_ascii_case(bare))
+    is_zero_or_empty
+        || PLACEHOLDERS.iter().any(|placeholder| placeholder.eq_ignore_ascii_case(bare))
 }
 
 #[cfg(test)]
@@ -89,7 +90,7 @@ mod tests {
             "<null>",
             "{{email}}",
         ] {
-            assert!(Sentinels::default().contains(text), "{text}");
+            assert!(Placeholders::default().contains(text), "{text}");
         }
     }
 
@@ -98,16 +99,17 @@ mod tests {
         for text in
             ["1", "10", "-2", "a", "nullable", "guest-17", "00000000-0000-0000-0000-000000000001"]
         {
-            assert!(!Sentinels::default().contains(text), "{text}");
+            assert!(!Placeholders::default().contains(text), "{text}");
         }
     }
 
     #[test]
     fn a_company_adds_and_removes_placeholders() {
-        let sentinels = Sentinels { added: vec!["kiosk-1".into()], removed: vec!["0".into()] };
-        assert!(sentinels.contains("\"KIOSK-1\""));
-        assert!(sentinels.contains("null"));
-        assert!(sentinels.contains("00"));
-        assert!(!sentinels.contains("0"));
+        let placeholders =
+            Placeholders { added: vec!["kiosk-1".into()], removed: vec!["0".into()] };
+        assert!(placeholders.contains("\"KIOSK-1\""));
+        assert!(placeholders.contains("null"));
+        assert!(placeholders.contains("00"));
+        assert!(!placeholders.contains("0"));
     }
 }

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use profile_protocol::{Field, IdentifierKind};
 
 use crate::{
-    Caller, Claim, ClaimResult, ClaimSource, Ignored, ProfileRef, Refused, Rules, StoredProfile,
+    Caller, Claim, ClaimResult, ClaimSource, IdentitySettings, Ignored, ProfileRef, Refused,
+    StoredProfile,
     decide::{
         single_identifiers::SingleIdentifiers,
         size::{PropertySizes, fit_together},
@@ -31,10 +32,10 @@ pub fn resolve<'a>(
     claims: &'a [Claim],
     reached: &[Option<&'a StoredProfile>],
     caller: Caller,
-    rules: &'a Rules,
+    settings: &'a IdentitySettings,
 ) -> Resolution<'a> {
     let survivor = survivor(claims, reached);
-    let mut resolver = Resolver::new(claims, survivor, caller, rules);
+    let mut resolver = Resolver::new(claims, survivor, caller, settings);
     let pairs = claims.iter().zip(reached);
     let mut results: Vec<ClaimResult> =
         pairs.map(|(claim, profile)| resolver.result(claim, *profile)).collect();
@@ -115,7 +116,7 @@ fn properties_contradict(survivor: &StoredProfile, absorbed: &StoredProfile) -> 
 struct Resolver<'a> {
     claims: &'a [Claim],
     caller: Caller,
-    rules: &'a Rules,
+    settings: &'a IdentitySettings,
     survivor: Option<&'a StoredProfile>,
     /// The single identifiers that the survivor will hold.
     identifiers: SingleIdentifiers<'a>,
@@ -132,7 +133,7 @@ impl<'a> Resolver<'a> {
         claims: &'a [Claim],
         survivor: Option<&'a StoredProfile>,
         caller: Caller,
-        rules: &'a Rules,
+        settings: &'a IdentitySettings,
     ) -> Resolver<'a> {
         let identifiers = match survivor {
             Some(survivor) => SingleIdentifiers::from_profile(&survivor.identifiers),
@@ -140,7 +141,7 @@ impl<'a> Resolver<'a> {
         };
         let merged = survivor.map_or(0, |survivor| survivor.absorbed.len());
         let (sizes, absorbed) = (None, Vec::new());
-        Resolver { claims, caller, rules, survivor, identifiers, merged, sizes, absorbed }
+        Resolver { claims, caller, settings, survivor, identifiers, merged, sizes, absorbed }
     }
 
     fn result(&mut self, claim: &'a Claim, reached: Option<&'a StoredProfile>) -> ClaimResult {
@@ -158,7 +159,7 @@ impl<'a> Resolver<'a> {
 
     /// Merges another profile into the survivor, unless a rule refuses that.
     fn merge(&mut self, claim: &Claim, profile: &'a StoredProfile) -> ClaimResult {
-        if let Some(reason) = self.refusal(claim, profile) {
+        if let Some(reason) = self.reason_against_merge(claim, profile) {
             return ClaimResult::Refused(reason);
         }
         self.identifiers.fill_from(&SingleIdentifiers::from_profile(&profile.identifiers));
@@ -172,7 +173,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// The first rule that refuses the merge of another profile.
-    fn refusal(&self, claim: &Claim, profile: &'a StoredProfile) -> Option<Refused> {
+    fn reason_against_merge(&self, claim: &Claim, profile: &'a StoredProfile) -> Option<Refused> {
         owned_above(claim, profile)
             .map(Refused::OwnsHigher)
             .or_else(|| self.is_undone(claim, profile).then_some(Refused::Undone))
@@ -195,14 +196,14 @@ impl<'a> Resolver<'a> {
     /// Whether a client's merge would lose a protected value of the company.
     fn is_protected(&self, profile: &StoredProfile) -> bool {
         let mut merged = self.survivor.iter().chain(&self.absorbed);
-        self.rules.protect
+        self.settings.protect
             && self.caller == Caller::Client
             && merged.any(|other| company_contradicts(other, profile))
     }
 
     /// Whether the survivor would exceed the limit of merges.
     fn exceeds_merges(&self, profile: &StoredProfile) -> bool {
-        self.rules.merges < self.merged + merges_of(profile)
+        self.settings.merges < self.merged + merges_of(profile)
     }
 
     /// Whether the caller may not give the survivor the properties of both. The properties of one
@@ -249,7 +250,7 @@ impl<'a> Resolver<'a> {
         }
         let replaces = self.identifiers.hold_another(identifier);
         if replaces && !self.may_replace(claim) {
-            return ClaimResult::Ignored(Ignored::PlaceTaken);
+            return ClaimResult::Ignored(Ignored::AnotherHeld);
         }
         self.identifiers.set(identifier);
         if replaces { ClaimResult::Replaced } else { ClaimResult::Attached }

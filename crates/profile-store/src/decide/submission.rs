@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use profile_protocol::{CompanyId, Email, IdentifierKind, Patch, Revision};
 
-use crate::{Caller, Claims, Intent, Outcome, Profile, Rules, Timestamp};
+use crate::{Caller, Claims, Intent, Outcome, Profile, IdentitySettings, Timestamp};
 
 /// One request, ready to be decided.
 #[derive(Clone, Debug)]
@@ -27,8 +27,8 @@ pub struct Submission {
     pub leaving_emails: Vec<Email>,
     /// The changes of attributes.
     pub patch: Patch,
-    /// The company's rules.
-    pub rules: Arc<Rules>,
+    /// The identity settings of the company.
+    pub settings: Arc<IdentitySettings>,
 }
 
 /// A submission that was decided, with the profile that it concerns.

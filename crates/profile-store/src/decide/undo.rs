@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use profile_protocol::{ChangedAttribute, CompanyId, IdentifierKind, ProfileId, Revision};
 
-use crate::{Outcome, Profile, Rules};
+use crate::{IdentitySettings, Outcome, Profile};
 
 /// The command to undo a merge.
 #[derive(Clone, Debug)]
@@ -13,8 +13,8 @@ pub struct Undo {
     pub company: CompanyId,
     /// The profile that was merged into another.
     pub absorbed: ProfileId,
-    /// The company's rules.
-    pub rules: Arc<Rules>,
+    /// The identity settings of the company.
+    pub settings: Arc<IdentitySettings>,
     /// The API revision of the request.
     pub revision: Revision,
 }

@@ -6,7 +6,7 @@ mod identifiers;
 use profile_protocol::{ChangedAttribute, IdentifierKind, ProfileId};
 
 use crate::{
-    DoNotMerge, Identifier, Merge, Profile, ProfileRef, Rules, Timestamp,
+    DoNotMerge, Identifier, IdentitySettings, Merge, Profile, ProfileRef, Timestamp,
     decide::merge::{merge, newest},
     limits,
 };
@@ -44,7 +44,7 @@ pub fn unmerge(
     mut later: Vec<Merge>,
     living: Profile,
     owner: impl Fn(&Identifier) -> Option<ProfileId>,
-    rules: &Rules,
+    settings: &IdentitySettings,
     now: Timestamp,
 ) -> Unmerge {
     let (mut restored, lost) = restore(merge, &living, &owner);
@@ -54,7 +54,7 @@ pub fn unmerge(
     let mut with = merged(merge);
     let merged_identifiers = with.identifiers.clone();
     let lists =
-        ListsAtMerge { before: &merge.survivor.identifiers, after: &merged_identifiers, rules };
+        ListsAtMerge { before: &merge.survivor.identifiers, after: &merged_identifiers, settings };
     let mut without = merge.survivor.clone();
     for next in &mut later {
         let with_next = merged(next);
@@ -100,8 +100,8 @@ fn finds(profile: &Profile, link: &ProfileRef) -> bool {
 
 /// The result of a merge before its lists were truncated.
 fn merged(recorded: &Merge) -> Profile {
-    let rules = Rules::without_limits(recorded.protect);
-    merge(recorded.survivor.clone(), recorded.absorbed.clone(), &rules)
+    let settings = IdentitySettings::without_limits(recorded.protect);
+    merge(recorded.survivor.clone(), recorded.absorbed.clone(), &settings)
 }
 
 /// The profile of a later merge that had absorbed the restored profile.
@@ -141,13 +141,13 @@ fn split_values(profile: &mut Profile, with: &Profile, without: &Profile) -> Spl
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ProfileIdentifiers, Sentinels};
+    use crate::{Placeholders, ProfileIdentifiers};
 
-    const RULES: Rules = Rules {
+    const RULES: IdentitySettings = IdentitySettings {
         anonymous_ids: 3,
         secondary_emails: 2,
         merges: 4,
-        sentinels: Sentinels { added: Vec::new(), removed: Vec::new() },
+        placeholders: Placeholders { added: Vec::new(), removed: Vec::new() },
         protect: false,
     };
 

@@ -334,7 +334,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        Claims, Delete, Intent, ProfileRef, Rules, Submission,
+        Claims, Delete, Intent, ProfileRef, IdentitySettings, Submission,
         lane::{
             job::{SubmissionTicket, Ticket},
             pace::CompanyWork,
@@ -355,7 +355,7 @@ mod tests {
             cleared: Vec::new(),
             leaving_emails: Vec::new(),
             patch: profile_protocol::Patch::default(),
-            rules: Arc::new(Rules::default()),
+            settings: Arc::new(IdentitySettings::default()),
         };
         Job::Submit(Box::new(submission), SubmissionTicket::Outcome(Ticket::new().0))
     }

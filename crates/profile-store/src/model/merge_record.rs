@@ -16,6 +16,6 @@ pub struct Merge {
     /// The targets of the claims that led to the merge.
     pub links: Vec<ProfileRef>,
     /// Whether the company protected its values at the time: see
-    /// [`Rules::protect`](crate::Rules::protect).
+    /// [`IdentitySettings::protect`](crate::IdentitySettings::protect).
     pub protect: bool,
 }

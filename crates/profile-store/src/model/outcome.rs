@@ -115,7 +115,7 @@ impl ClaimResult {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Refused {
     /// The value is a placeholder such as `undefined`.
-    Sentinel,
+    Placeholder,
     /// The other profile holds an identifier of this kind, which has higher authority than the
     /// claim.
     OwnsHigher(IdentifierKind),
@@ -134,7 +134,7 @@ pub enum Refused {
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Refused::Sentinel => f.write_str("placeholder"),
+            Refused::Placeholder => f.write_str("placeholder"),
             Refused::OwnsHigher(kind) => write!(f, "owns its own {kind}"),
             Refused::HeldDifferently(kind) => write!(f, "holds another {kind}"),
             Refused::Undone => f.write_str("undone before"),
@@ -149,7 +149,7 @@ impl fmt::Display for Refused {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Ignored {
     /// The survivor holds another identifier of this kind, or its list is full.
-    PlaceTaken,
+    AnotherHeld,
     /// No profile has, or had, this id.
     UnknownId,
     /// The id has a form that this system never generates.
@@ -165,7 +165,7 @@ pub enum Ignored {
 impl fmt::Display for Ignored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Ignored::PlaceTaken => f.write_str("place taken"),
+            Ignored::AnotherHeld => f.write_str("place taken"),
             Ignored::UnknownId => f.write_str("unknown id"),
             Ignored::ForeignId => f.write_str("id of another system"),
             Ignored::ServerOnly => f.write_str("for the company itself"),

@@ -113,8 +113,8 @@ fn undo_all(store: &Store) {
             assert_eq!(page.next, None);
             let merged = page.profiles.iter().find_map(|profile| profile.absorbed.last());
             let Some(&absorbed) = merged else { break };
-            let (company, rules) = (company.clone(), Arc::default());
-            let undo = Undo { company, absorbed, rules, revision: Revision::LATEST };
+            let (company, settings) = (company.clone(), Arc::default());
+            let undo = Undo { company, absorbed, settings, revision: Revision::LATEST };
             wait(store.undo(undo)).unwrap();
         }
     }

@@ -9,8 +9,8 @@ use profile_protocol::{
 };
 use profile_store::{
     Caller, Claim, ClaimOutcome, ClaimResult, Claims, DecisionContext, DecisionError, DoNotMerge,
-    Effect, Identifier, Intent, InvalidToken, Profile, ProfileIdentifiers, ProfileRef, Rejected,
-    Sentinels, StoredProfile, Submission, Timestamp, Unsigned, decide,
+    Effect, Identifier, Intent, InvalidToken, Placeholders, Profile, ProfileIdentifiers,
+    ProfileRef, Rejected, StoredProfile, Submission, Timestamp, Unsigned, decide,
 };
 
 const DOCUMENT: &str = include_str!("../../../../docs/IDENTITY.md");
@@ -27,12 +27,16 @@ struct TableRow<'d> {
 
 impl TableRow<'_> {
     fn claims(&self, request: &RequestParts, caller: Caller) -> Claims {
-        let sentinels = Sentinels::default();
+        let placeholders = Placeholders::default();
         let claims = match self.sender {
-            "unsigned" => {
-                Claims::from_unsigned_request(request, caller, &sentinels, Unsigned::Missing, open)
-            }
-            _ => Claims::from_request(request, caller, &sentinels, open),
+            "unsigned" => Claims::from_unsigned_request(
+                request,
+                caller,
+                &placeholders,
+                Unsigned::Missing,
+                open,
+            ),
+            _ => Claims::from_request(request, caller, &placeholders, open),
         };
         claims.unwrap()
     }
@@ -227,7 +231,7 @@ fn carry_out(row: &TableRow<'_>, caller: Caller, intent: Intent) {
         cleared: cleared(row.request),
         leaving_emails: request.secondary_emails.unappend,
         patch: request.patch,
-        rules: Arc::default(),
+        settings: Arc::default(),
     };
     let profiles_before: Vec<StoredProfile> = stored.iter().cloned().map(Into::into).collect();
     let found_by = |claim: &Claim| {

@@ -256,7 +256,7 @@ fn claim(ClaimOutcome { kind: of, origin: source, result }: &ClaimOutcome) -> St
 
 fn refused(reason: Refused) -> String {
     match reason {
-        Refused::Sentinel => "sentinel".to_owned(),
+        Refused::Placeholder => "sentinel".to_owned(),
         Refused::OwnsHigher(of) => format!("owns_higher {}", kind(of)),
         Refused::HeldDifferently(of) => format!("held_differently {}", kind(of)),
         Refused::Undone => "undone".to_owned(),
@@ -268,7 +268,7 @@ fn refused(reason: Refused) -> String {
 
 fn ignored(reason: Ignored) -> &'static str {
     match reason {
-        Ignored::PlaceTaken => "place_taken",
+        Ignored::AnotherHeld => "place_taken",
         Ignored::UnknownId => "unknown_id",
         Ignored::ForeignId => "foreign_id",
         Ignored::ServerOnly => "server_only",

@@ -105,10 +105,10 @@ impl ImportTally {
 }
 
 fn errors(row: u32, refusal: &Refusal) -> impl Iterator<Item = ImportError> {
-    let place = format!("/data/attributes/profiles/data/{row}");
+    let row_at = format!("/data/attributes/profiles/data/{row}");
     refusal.document().errors.into_iter().map(move |error| {
         let pointer = match error.source.pointer.strip_prefix("/data") {
-            Some(rest) if !error.source.pointer.starts_with(&place) => format!("{place}{rest}"),
+            Some(rest) if !error.source.pointer.starts_with(&row_at) => format!("{row_at}{rest}"),
             Some(_) | None => error.source.pointer,
         };
         let (code, title) = (error.code.to_owned(), error.title.to_owned());

@@ -36,6 +36,6 @@ fn beside_an_address_merge_no_profiles() {
         assert_eq!(identifiers(&profile), [address]);
     }
     for outcome in stored.outcomes("ABC123") {
-        assert_eq!(outcome.claims[1].result, ClaimResult::Refused(Refused::Sentinel));
+        assert_eq!(outcome.claims[1].result, ClaimResult::Refused(Refused::Placeholder));
     }
 }

@@ -1,4 +1,4 @@
-//! The rules of identity that each company sets for itself.
+//! The identity settings of each company.
 
 use super::*;
 

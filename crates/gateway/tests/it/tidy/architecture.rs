@@ -63,6 +63,17 @@ fn the_code_map_has_a_place_for_every_source_file_and_names_no_other() {
     assert_none(&wrong);
 }
 
+#[test]
+fn every_file_to_look_into_exists() {
+    let document = fs::read_to_string(root().join(DOCUMENT)).unwrap();
+    let rows = rows(below(&document, "## Where things happen"));
+    let files: Vec<&str> = rows.iter().flat_map(|row| quoted(row[1])).collect();
+    assert!(10 < files.len(), "the files are looked for where they are not");
+    let within = files.into_iter().filter(|file| file.contains('/'));
+    let absent = within.filter(|file| !root().join("crates").join(file).is_file());
+    assert_none(&absent.map(str::to_owned).collect::<Vec<_>>());
+}
+
 /// What is wrong with the cell that says by what an invariant is held.
 fn unheld(cell: &str, sources: &[(PathBuf, String)], lints: &str) -> Vec<String> {
     let declared = |name: &str| {

@@ -1,6 +1,6 @@
 //! Undo of a merge: the identifiers of the two profiles.
 
-use crate::{Identifier, ProfileIdentifiers, Rules, decide::merge::newest};
+use crate::{Identifier, IdentitySettings, ProfileIdentifiers, decide::merge::newest};
 
 /// The survivor's identifiers just before and just after the merge, and the limits of its lists.
 #[derive(Clone, Copy)]
@@ -8,7 +8,7 @@ pub(super) struct ListsAtMerge<'a> {
     pub(super) before: &'a ProfileIdentifiers,
     /// The merged identifiers before the lists were truncated.
     pub(super) after: &'a ProfileIdentifiers,
-    pub(super) rules: &'a Rules,
+    pub(super) settings: &'a IdentitySettings,
 }
 
 /// Removes the absorbed profile's identifiers from the survivor, and restores the entries that
@@ -42,16 +42,16 @@ fn restore_removed(
     lists: ListsAtMerge<'_>,
     has_no_owner: impl Fn(&Identifier) -> bool,
 ) {
-    let ListsAtMerge { before, after, rules } = lists;
+    let ListsAtMerge { before, after, settings } = lists;
     let mut available = before.clone();
     retain(&mut available, has_no_owner);
-    if rules.anonymous_ids < after.anonymous_ids.len() {
+    if settings.anonymous_ids < after.anonymous_ids.len() {
         let (own, available) = (&mut survivor.anonymous_ids, &available.anonymous_ids);
-        restore_entries(own, &before.anonymous_ids, available, rules.anonymous_ids);
+        restore_entries(own, &before.anonymous_ids, available, settings.anonymous_ids);
     }
-    if rules.secondary_emails < after.secondary_emails.len() {
+    if settings.secondary_emails < after.secondary_emails.len() {
         let (own, available) = (&mut survivor.secondary_emails, &available.secondary_emails);
-        restore_entries(own, &before.secondary_emails, available, rules.secondary_emails);
+        restore_entries(own, &before.secondary_emails, available, settings.secondary_emails);
     }
 }
 

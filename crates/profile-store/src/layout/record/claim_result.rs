@@ -15,14 +15,14 @@ const REPLACED: u8 = 2;
 const ABSORBED: u8 = 3;
 const RESTORED: u8 = 4;
 const RELEASED: u8 = 5;
-const REFUSED_SENTINEL: u8 = 16;
+const REFUSED_PLACEHOLDER: u8 = 16;
 const REFUSED_OWNS_HIGHER: u8 = 17;
 const REFUSED_HELD_DIFFERENTLY: u8 = 18;
 const REFUSED_MERGE_CAP: u8 = 19;
 const REFUSED_TOO_LARGE: u8 = 20;
 const REFUSED_UNDONE: u8 = 21;
 const REFUSED_PROTECTED: u8 = 22;
-const IGNORED_PLACE_TAKEN: u8 = 32;
+const IGNORED_ANOTHER_HELD: u8 = 32;
 const IGNORED_UNKNOWN_ID: u8 = 33;
 const IGNORED_FOREIGN_ID: u8 = 34;
 const IGNORED_SERVER_ONLY: u8 = 35;
@@ -54,7 +54,7 @@ pub(super) fn encode_result(writer: &mut RecordWriter, result: ClaimResult) {
 
 fn encode_refused(writer: &mut RecordWriter, reason: Refused) {
     match reason {
-        Refused::Sentinel => writer.byte(REFUSED_SENTINEL),
+        Refused::Placeholder => writer.byte(REFUSED_PLACEHOLDER),
         Refused::OwnsHigher(kind) => {
             writer.byte(REFUSED_OWNS_HIGHER);
             writer.byte(kind_number(kind));
@@ -72,7 +72,7 @@ fn encode_refused(writer: &mut RecordWriter, reason: Refused) {
 
 const fn ignored_tag(reason: Ignored) -> u8 {
     match reason {
-        Ignored::PlaceTaken => IGNORED_PLACE_TAKEN,
+        Ignored::AnotherHeld => IGNORED_ANOTHER_HELD,
         Ignored::UnknownId => IGNORED_UNKNOWN_ID,
         Ignored::ForeignId => IGNORED_FOREIGN_ID,
         Ignored::ServerOnly => IGNORED_SERVER_ONLY,
@@ -93,7 +93,7 @@ pub(super) fn decode_result(reader: &mut RecordReader<'_>) -> Result<ClaimResult
         ABSORBED => ClaimResult::Absorbed(reader.id()?),
         RESTORED => ClaimResult::Restored(reader.id()?),
         RELEASED => ClaimResult::Released,
-        REFUSED_SENTINEL => ClaimResult::Refused(Refused::Sentinel),
+        REFUSED_PLACEHOLDER => ClaimResult::Refused(Refused::Placeholder),
         REFUSED_OWNS_HIGHER => ClaimResult::Refused(Refused::OwnsHigher(decode_kind(reader)?)),
         REFUSED_HELD_DIFFERENTLY => {
             ClaimResult::Refused(Refused::HeldDifferently(decode_kind(reader)?))
@@ -108,7 +108,7 @@ pub(super) fn decode_result(reader: &mut RecordReader<'_>) -> Result<ClaimResult
 
 fn ignored(tag: u8) -> Result<Ignored, InvalidRecord> {
     match tag {
-        IGNORED_PLACE_TAKEN => Ok(Ignored::PlaceTaken),
+        IGNORED_ANOTHER_HELD => Ok(Ignored::AnotherHeld),
         IGNORED_UNKNOWN_ID => Ok(Ignored::UnknownId),
         IGNORED_FOREIGN_ID => Ok(Ignored::ForeignId),
         IGNORED_SERVER_ONLY => Ok(Ignored::ServerOnly),
