@@ -1,4 +1,4 @@
-//! An engine around another one. It passes each call on, except for the calls that its hooks change.
+//! An engine around another one. Hooks change some of its calls, and the others are passed on.
 
 use std::{num::NonZeroU32, sync::Arc};
 

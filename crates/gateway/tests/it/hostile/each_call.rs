@@ -1,11 +1,11 @@
-//! A process that ends, or whose disk fails, at any one of the calls by which it changes a file: the
-//! next start has all that was acknowledged, and `verify` agrees.
+//! A process that ends, or whose disk fails, at any one of the calls by which it changes a file.
+//! The next start has all that was acknowledged, and `verify` agrees.
 
 use std::process::Command;
 
 use super::{
     Form, HostileRandom, UNLIMITED, copy_directory, figure,
-    preload::{ENDED_BY_FAULT, Fault, WatchedDisk},
+    preload::{CallFault, ENDED_BY_FAULT, WatchedDisk},
     report,
 };
 use crate::{
@@ -78,7 +78,7 @@ fn act(
     disk: &WatchedDisk,
     action: Action,
     acknowledged: usize,
-    fault: Option<(u64, Fault)>,
+    fault: Option<(u64, CallFault)>,
 ) -> (usize, bool) {
     let mut command = match action {
         Action::Serve => home.serve_command(),
@@ -170,7 +170,7 @@ fn a_process_that_ends_or_fails_at_any_call_to_the_disk_loses_nothing() {
             let Some(disk) = WatchedDisk::at(&home.data_dir()) else { return };
             act(&home, &disk, action, acknowledged, None);
             let calls = disk.calls();
-            for kind in Fault::ALL {
+            for kind in CallFault::ALL {
                 for point in points(calls, form.pick(6, 400), &mut random) {
                     let home = fresh();
                     let disk = WatchedDisk::at(&home.data_dir()).unwrap();

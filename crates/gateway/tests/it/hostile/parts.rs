@@ -1,5 +1,5 @@
-//! A data directory that was put together wrongly: a file that is cut off, emptied, missing, or that
-//! of another copy or another store. The gateway has all that was acknowledged, or refuses the
+//! A data directory that was put together wrongly: a file that is cut off, emptied or missing, or
+//! comes from another copy or another store. The gateway has all that was acknowledged, or refuses the
 //! directory and names the file; `verify` says the same as `serve`.
 
 use std::{
@@ -66,20 +66,24 @@ impl Copies {
 
 /// What is done to one file or directory.
 #[derive(Clone, Debug)]
-enum Change {
+enum PartChange {
     Remove,
     CutTo(u64),
     Replace(PathBuf),
 }
 
 /// Every change to every part of a store that is to be tried.
-fn changes(copies: &Copies, lengths: usize, random: &mut HostileRandom) -> Vec<(PathBuf, Change)> {
+fn changes(
+    copies: &Copies,
+    lengths: usize,
+    random: &mut HostileRandom,
+) -> Vec<(PathBuf, PartChange)> {
     let mut changes = Vec::new();
     for part in parts(&copies.whole, Path::new("")) {
-        changes.push((part.clone(), Change::Remove));
+        changes.push((part.clone(), PartChange::Remove));
         for from in [&copies.older, &copies.other] {
             if from.join(&part).exists() {
-                changes.push((part.clone(), Change::Replace(from.join(&part))));
+                changes.push((part.clone(), PartChange::Replace(from.join(&part))));
             }
         }
         let path = copies.whole.join(&part);
@@ -88,7 +92,7 @@ fn changes(copies: &Copies, lengths: usize, random: &mut HostileRandom) -> Vec<(
             let mut cuts = vec![0, 1, length / 2, length.saturating_sub(1)];
             cuts.extend((0..lengths).map(|_| random.next() % length.max(1)));
             let shorter = cuts.into_iter().filter(|cut| *cut < length);
-            changes.extend(shorter.map(|cut| (part.clone(), Change::CutTo(cut))));
+            changes.extend(shorter.map(|cut| (part.clone(), PartChange::CutTo(cut))));
         }
     }
     changes
@@ -108,17 +112,17 @@ fn parts(root: &Path, below: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn change(path: &Path, change: &Change) {
+fn change(path: &Path, change: &PartChange) {
     match change {
-        Change::CutTo(length) => {
+        PartChange::CutTo(length) => {
             fs::File::options().write(true).open(path).unwrap().set_len(*length).unwrap();
         }
-        Change::Remove => remove(path),
-        Change::Replace(with) if with.is_dir() => {
+        PartChange::Remove => remove(path),
+        PartChange::Replace(with) if with.is_dir() => {
             remove(path);
             copy_directory(with, path);
         }
-        Change::Replace(with) => drop(fs::copy(with, path).unwrap()),
+        PartChange::Replace(with) => drop(fs::copy(with, path).unwrap()),
     }
 }
 

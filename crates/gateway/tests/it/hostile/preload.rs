@@ -34,7 +34,7 @@ fn compile() -> Result<PathBuf, String> {
 
 /// What happens at one call that changes a file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Fault {
+pub(super) enum CallFault {
     /// The process ends before the call.
     Kill,
     /// The process ends after the call; of a write only the first half is done.
@@ -47,17 +47,22 @@ pub(super) enum Fault {
     Short,
 }
 
-impl Fault {
-    pub(super) const ALL: [Fault; 5] =
-        [Fault::Kill, Fault::KillHalf, Fault::Error, Fault::NoSpace, Fault::Short];
+impl CallFault {
+    pub(super) const ALL: [CallFault; 5] = [
+        CallFault::Kill,
+        CallFault::KillHalf,
+        CallFault::Error,
+        CallFault::NoSpace,
+        CallFault::Short,
+    ];
 
     fn name(self) -> &'static str {
         match self {
-            Fault::Kill => "kill",
-            Fault::KillHalf => "kill-half",
-            Fault::Error => "error",
-            Fault::NoSpace => "no-space",
-            Fault::Short => "short",
+            CallFault::Kill => "kill",
+            CallFault::KillHalf => "kill-half",
+            CallFault::Error => "error",
+            CallFault::NoSpace => "no-space",
+            CallFault::Short => "short",
         }
     }
 }
@@ -119,7 +124,7 @@ impl WatchedDisk {
     }
 
     /// Puts the library before the C library of a command.
-    pub(super) fn watch(&self, command: &mut Command, fault: Option<(u64, Fault)>) {
+    pub(super) fn watch(&self, command: &mut Command, fault: Option<(u64, CallFault)>) {
         self.control().write_all_at(&0_u64.to_ne_bytes(), CALLS).unwrap();
         command.env("LD_PRELOAD", &self.library).env("DISK_ROOT", &self.root);
         command.env("DISK_CONTROL", &self.control);
