@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 /// A name that a member may have: one of the grammar, or one that a request holds.
-pub(crate) trait MemberName {
+pub(crate) trait MemberName: Copy {
     fn as_str(&self) -> &str;
 }
 

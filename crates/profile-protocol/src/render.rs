@@ -156,7 +156,7 @@ fn write_meta(meta: &mut ObjectWriter<'_>, request: &ProfileRequest, lists: &Pat
     meta.object_unless_empty(FieldName::PatchIdentifiers, |patch| {
         patch.object_unless_empty(FieldName::Append, |append| write_emails(append, &emails.append));
         patch.object_unless_empty(FieldName::Unappend, |unappend| {
-            write_emails(unappend, &emails.unappend)
+            write_emails(unappend, &emails.unappend);
         });
     });
 }

@@ -51,11 +51,11 @@ fn named_by_strings(code: &str, names: &BTreeSet<&str>) -> Vec<String> {
 #[test]
 fn a_field_that_is_named_by_a_string_is_noticed() {
     let names = BTreeSet::from(["attributes", "data"]);
-    let named = |code: &str| named_by_strings(code, &names);
-    assert_eq!(named(r#"x.get("data"), "none", "attributes")"#), ["data", "attributes"]);
-    assert_eq!(named(r#"let at = "/data/attributes";"#), ["/data/attributes"]);
-    assert_eq!(named(r#"at.member("atributes")"#), ["atributes"]);
-    assert_eq!(named(r#"f("the data", "", "/other"); pointer("", name)"#), [] as [String; 0]);
+    let found = |code: &str| named_by_strings(code, &names);
+    assert_eq!(found(r#"x.get("data"), "none", "attributes")"#), ["data", "attributes"]);
+    assert_eq!(found(r#"let at = "/data/attributes";"#), ["/data/attributes"]);
+    assert_eq!(found(r#"at.member("atributes")"#), ["atributes"]);
+    assert_eq!(found(r#"f("the data", "", "/other"); pointer("", name)"#), [] as [String; 0]);
 }
 
 #[test]
@@ -73,8 +73,8 @@ fn the_protocol_names_fields_by_the_enums_of_its_grammar() {
         (!is_of_names).then_some((within, text))
     });
     let found = files.flat_map(|(path, text)| {
-        let named = named_by_strings(&code(&text), &names).into_iter();
-        named.map(|name| format!("{}: {name:?}", path.display())).collect::<Vec<_>>()
+        let wrong = named_by_strings(&code(&text), &names).into_iter();
+        wrong.map(|name| format!("{}: {name:?}", path.display())).collect::<Vec<_>>()
     });
     assert_none(&found.collect::<Vec<_>>());
 }
