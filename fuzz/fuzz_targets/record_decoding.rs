@@ -13,8 +13,8 @@ use std::sync::Arc;
 use libfuzzer_sys::fuzz_target;
 use profile_protocol::ProfileId;
 use profile_store::{
-    Audit, Effect, Listing, Profile, Rejected, Retention, IdentitySettings, Placeholders, SortKey, Span,
-    StoreError, StoreOptions,
+    Audit, Effect, IdentitySettings, Listing, Placeholders, Profile, Rejected, Retention, SortKey,
+    Span, StoreError, StoreOptions,
     engine::{MemoryEngine, Order, Write},
     limits,
 };

@@ -129,7 +129,7 @@ fn pages_have_to_sign_only_where_there_are_keys_for_it() {
         let signed = &file.companies.find("ABC123").unwrap().signed_identity;
         assert_eq!(signed.as_ref().map(|signed| signed.keys.len()), expected);
     }
-    let setting = "line 3: company[ABC123].signed_identity";
+    let table = "line 3: company[ABC123].signed_identity";
     let five = format!("keys = [{}]", format!("\"{DIGEST}\",").repeat(5));
     for (setting, faults) in [
         ("keys = []", &[".keys must have 1 to 4 entries"][..]),
@@ -143,12 +143,12 @@ fn pages_have_to_sign_only_where_there_are_keys_for_it() {
             ],
         ),
     ] {
-        let faults: Vec<String> = faults.iter().map(|fault| format!("{setting}{fault}")).collect();
+        let faults: Vec<String> = faults.iter().map(|fault| format!("{table}{fault}")).collect();
         let text = with_company(&format!("signed_identity = {{ {setting} }}"));
         assert_eq!(problems(&text), faults);
     }
     let faults = problems(&with_company("signed_identity = true"));
-    assert_eq!(faults, [format!("{setting} must be a table")]);
+    assert_eq!(faults, [format!("{table} must be a table")]);
 }
 
 #[test]
