@@ -1,6 +1,6 @@
 //! A data directory that was put together wrongly: a file that is cut off, emptied or missing, or
-//! comes from another copy or another store. The gateway has all that was acknowledged, or refuses the
-//! directory and names the file; `verify` says the same as `serve`.
+//! comes from another copy or another store. The gateway has all that was acknowledged, or refuses
+//! the directory and names the file; `verify` says the same as `serve`.
 
 use std::{
     fs,
