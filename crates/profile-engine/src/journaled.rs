@@ -69,7 +69,7 @@ pub(crate) use self::{
     mark::{JournalEnd, Mark, StoreId},
     progress::Pace,
     session::JournaledEngine,
-    table::{Change, Table},
+    table::{Table, TableChange},
 };
 
 /// Whether the directory of this name within `directory` holds a journal.

@@ -14,7 +14,7 @@ use redb::{
 
 use crate::{
     EngineError, Key, Order, Scan, Value,
-    journaled::{Change, Mark, Table},
+    journaled::{Mark, Table, TableChange},
     scratch_backend::ScratchBackend,
     stepwise_backend::StepwiseBackend,
 };
@@ -126,7 +126,7 @@ impl Table for RedbTable {
         }
     }
 
-    fn put(&self, changes: &[Change<'_>]) -> Result<(), EngineError> {
+    fn put(&self, changes: &[TableChange<'_>]) -> Result<(), EngineError> {
         let mut current = self.transaction();
         let transaction = match &mut *current {
             Some(transaction) => transaction,

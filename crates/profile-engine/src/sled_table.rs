@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use crate::{
     EngineError, Key, Order, Scan, Value,
-    journaled::{Change, Mark, Table},
+    journaled::{Mark, Table, TableChange},
     limits,
 };
 
@@ -149,7 +149,7 @@ impl Table for SledTable {
         }
     }
 
-    fn put(&self, changes: &[Change<'_>]) -> Result<(), EngineError> {
+    fn put(&self, changes: &[TableChange<'_>]) -> Result<(), EngineError> {
         let mut bytes = 0;
         for &(key, value) in changes {
             let before = match value {

@@ -74,7 +74,7 @@ struct OpenApiText {
 impl OpenApiText {
     fn generate() -> OpenApiText {
         let json = document();
-        let digest = base16ct::lower::encode_string(&Sha256::digest(&json)[..16]);
+        let digest = base16ct::lower::encode_string(&Sha256::digest(&json));
         let tag = HeaderValue::from_str(&format!("\"{digest}\"")).expect("digits are a header");
         OpenApiText { json: Bytes::from(json), tag }
     }

@@ -1,7 +1,8 @@
 //! The checkpointer: puts closed memtables into the table, and retires their files of the journal.
 
 use super::{
-    Core, failure::FailedStep, journal, memtable::change_bytes, progress::Closed, table::Change,
+    Core, failure::FailedStep, journal, memtable::change_bytes, progress::Closed,
+    table::TableChange,
 };
 use crate::{EngineError, Key, Value, limits};
 
@@ -49,7 +50,7 @@ impl Core {
 /// The next changes, of at least [`limits::PROGRESS_BYTES`] or the rest of them, and their bytes.
 fn next_chunk<'m>(
     changes: &mut impl Iterator<Item = (&'m Key, &'m Option<Value>)>,
-) -> (Vec<Change<'m>>, usize) {
+) -> (Vec<TableChange<'m>>, usize) {
     let (mut chunk, mut bytes) = (Vec::new(), 0);
     for (key, value) in changes {
         bytes += change_bytes(key.len(), value.as_deref());

@@ -130,7 +130,7 @@ impl Table for ModelTable {
         Ok(keys.map(|key| (key.clone(), state.live[key].clone())).collect())
     }
 
-    fn put(&self, changes: &[Change<'_>]) -> Result<(), EngineError> {
+    fn put(&self, changes: &[TableChange<'_>]) -> Result<(), EngineError> {
         changes.iter().try_for_each(|&(key, value)| {
             self.operate(|state| {
                 state.puts.push(key.clone());

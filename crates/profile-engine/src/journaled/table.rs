@@ -4,7 +4,7 @@ use super::mark::Mark;
 use crate::{EngineError, Key, Scan, Value};
 
 /// A key and its new value, or `None` to remove the key.
-pub(crate) type Change<'a> = (&'a Key, Option<&'a Value>);
+pub(crate) type TableChange<'a> = (&'a Key, Option<&'a Value>);
 
 /// Keys and values that are changed a chunk at a time. A change that was not flushed may be lost
 /// in a crash or not, each change on its own, but never half of a change.
@@ -16,7 +16,7 @@ pub(crate) trait Table: Send + Sync + 'static {
     fn scan(&self, scan: &Scan) -> Result<Vec<(Key, Value)>, EngineError>;
 
     /// Puts some changes into the table. Their keys are in order.
-    fn put(&self, changes: &[Change<'_>]) -> Result<(), EngineError>;
+    fn put(&self, changes: &[TableChange<'_>]) -> Result<(), EngineError>;
 
     /// Notes `mark`. Returns once it survives a crash, and with it every change made before.
     /// Readers find all of them by then.

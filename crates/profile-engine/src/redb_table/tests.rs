@@ -65,7 +65,7 @@ fn mark(checkpointed: u64) -> Mark {
 }
 
 fn put(table: &RedbTable, changes: &Changes) -> Result<(), EngineError> {
-    let changes: Vec<Change<'_>> =
+    let changes: Vec<TableChange<'_>> =
         changes.iter().map(|(key, value)| (key, value.as_ref())).collect();
     table.put(&changes)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use profile_protocol::{CompanyId, Email, IdentifierKind, Patch, Revision};
 
-use crate::{Caller, Claims, Intent, Outcome, Profile, IdentitySettings, Timestamp};
+use crate::{Caller, Claims, IdentitySettings, Intent, Outcome, Profile, Timestamp};
 
 /// One request, ready to be decided.
 #[derive(Clone, Debug)]

@@ -334,7 +334,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        Claims, Delete, Intent, ProfileRef, IdentitySettings, Submission,
+        Claims, Delete, IdentitySettings, Intent, ProfileRef, Submission,
         lane::{
             job::{SubmissionTicket, Ticket},
             pace::CompanyWork,

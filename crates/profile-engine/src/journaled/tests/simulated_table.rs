@@ -168,7 +168,7 @@ impl Table for SimulatedTable {
         Ok(found)
     }
 
-    fn put(&self, changes: &[Change<'_>]) -> Result<(), EngineError> {
+    fn put(&self, changes: &[TableChange<'_>]) -> Result<(), EngineError> {
         changes.iter().try_for_each(|&(key, value)| {
             self.operate(|state| {
                 let (key, value) = (key.clone(), value.cloned());
