@@ -66,7 +66,10 @@ fn the_protocol_crate_needs_neither_a_system_nor_a_runtime() {
 #[test]
 fn only_the_embedded_engine_names_its_database() {
     let databases: [(&str, &[&str]); 2] = [
-        ("redb", &["redb_table.rs", "redb_table/tests.rs", "scratch_backend.rs"]),
+        (
+            "redb",
+            &["redb_table.rs", "redb_table/tests.rs", "scratch_backend.rs", "stepwise_backend.rs"],
+        ),
         ("sled", &["sled_table.rs"]),
     ];
     for (database, files) in databases {
