@@ -171,6 +171,8 @@ impl Metrics {
         let commit = COMMIT_SECONDS.register(&mut registry, commit);
         let commit_batches = COMMIT_BATCHES.register(&mut registry, Counter::default());
         let commit_queue_depth = COMMIT_QUEUE_DEPTH.register(&mut registry, Gauge::default());
+        let disk_wait = DISK_WAIT_SECONDS.register(&mut registry, Gauge::default());
+        let disk_free_bytes = DISK_FREE_BYTES.register(&mut registry, Gauge::default());
         let store_bytes = STORE_BYTES.register(&mut registry, Gauge::default());
         let pruned = PRUNED.register(&mut registry, Family::<PruneReasonLabel, Counter>::default());
         let pruned = |reason| pruned.get_or_create_owned(&PruneReasonLabel { reason });
@@ -188,8 +190,8 @@ impl Metrics {
             pruned_by_count: pruned(PruneReason::Count),
             store_bytes,
             clock_trusted: CLOCK_TRUSTED.register(&mut registry, Gauge::default()),
-            disk_wait: DISK_WAIT_SECONDS.register(&mut registry, Gauge::default()),
-            disk_free_bytes: DISK_FREE_BYTES.register(&mut registry, Gauge::default()),
+            disk_wait,
+            disk_free_bytes,
             registry,
         }
     }
