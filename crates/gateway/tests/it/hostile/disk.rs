@@ -180,8 +180,9 @@ fn files_that_may_grow_no_more_are_like_a_full_disk() {
     let mut limited = home.command(&[]);
     limited = {
         let mut shell = Command::new("sh");
-        // In blocks of 512 bytes. The signal that comes with the error would end it.
-        shell.args(["-c", "trap '' XFSZ; ulimit -f 8192; exec \"$0\" \"$@\""]);
+        // In blocks of 512 bytes; a file of the journal begins with 4 MiB. The signal that comes
+        // with the error would end the gateway.
+        shell.args(["-c", "trap '' XFSZ; ulimit -f 16384; exec \"$0\" \"$@\""]);
         shell.arg(limited.get_program()).args(serve.get_args()).current_dir(home.directory());
         shell
     };

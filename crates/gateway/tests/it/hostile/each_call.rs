@@ -171,7 +171,7 @@ fn a_process_that_ends_or_fails_at_any_call_to_the_disk_loses_nothing() {
             act(&home, &disk, action, acknowledged, None);
             let calls = disk.calls();
             for kind in CallFault::ALL {
-                for point in points(calls, form.pick(6, 400), &mut random) {
+                for point in points(calls, form.pick(1, 60), &mut random) {
                     let home = fresh();
                     let disk = WatchedDisk::at(&home.data_dir()).unwrap();
                     let at = Some((point, kind));

@@ -178,7 +178,7 @@ fn a_directory_that_is_put_together_wrongly_is_served_whole_or_refused_by_name()
     let (mut faults, mut tried) = (Vec::new(), 0);
     for is_killed in [false, true] {
         let copies = Copies::new(is_killed);
-        for (part, what) in changes(&copies, form.pick(1, 60), &mut random) {
+        for (part, what) in changes(&copies, form.pick(1, 20), &mut random) {
             let home = Home::configured(UNLIMITED);
             copy_directory(&copies.whole, &home.data_dir());
             change(&home.data_dir().join(&part), &what);

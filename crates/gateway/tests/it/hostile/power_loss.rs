@@ -34,7 +34,7 @@ const PADDING: usize = 6_000;
 fn recorded_life(home: &Home, record: &Path, random: &mut HostileRandom) -> Option<Vec<Sent>> {
     let disk = WatchedDisk::at(&home.data_dir())?.recorded_in(record.to_owned());
     let (numbers, mut all) = (AtomicUsize::new(0), Vec::new());
-    for requests in Form::asked().pick([3_000, 3_000, 200], [30_000, 20_000, 10_000]) {
+    for requests in Form::asked().pick([3_000, 1_000, 100], [8_000, 6_000, 2_000]) {
         let mut command = home.serve_command();
         disk.watch(&mut command, None);
         let gateway = Serving::start(command);
@@ -90,7 +90,7 @@ fn survives_a_loss_of_power(model: DiskModel) {
     let recording = Recording::read(&record);
     let mut disk = ReplayedDisk::new(&recording, model);
     let mut faults = Vec::new();
-    let moments = moments(&recording, form.pick(30, 500), &mut random);
+    let moments = moments(&recording, form.pick(6, 500), &mut random);
     for (number, moment) in moments.iter().enumerate() {
         disk.advance_to(*moment);
         let image = image_directory(home.directory(), number);
