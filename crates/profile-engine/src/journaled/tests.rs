@@ -27,7 +27,7 @@ use std::{
 use proptest::{collection::vec, prelude::*, sample::Index};
 use tempfile::TempDir;
 
-use self::log::logged;
+use self::log::{listen, logged};
 use self::simulated_table::{HOLD_LIMIT, How, SimulatedTable, TableFault, apply_change, expected};
 use super::*;
 use crate::{BoxFuture, Key, Value};

@@ -11,6 +11,7 @@ struct Setup {
 
 impl Setup {
     fn new() -> Setup {
+        listen();
         Setup { disk: SimulatedDisk::new(), table: SimulatedTable::default() }
     }
 

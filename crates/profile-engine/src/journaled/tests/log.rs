@@ -1,6 +1,6 @@
 //! What an operation logs.
 
-use std::io::Write as _;
+use std::{io::Write as _, sync::Once};
 
 use tracing::{
     Event, Metadata, Subscriber,
@@ -12,10 +12,19 @@ use super::*;
 
 /// The events of an operation on this thread, each in one line.
 pub(super) fn logged(operation: impl FnOnce()) -> String {
+    listen();
     let log = Log::default();
     tracing::subscriber::with_default(log.clone(), operation);
     let lines = log.0.lock().unwrap().clone();
     String::from_utf8(lines).unwrap()
+}
+
+/// Lets events be recorded. The first thread that reaches an event decides whether any subscriber
+/// listens to it, and a subscriber that is added at that moment may miss the event for ever. So one
+/// subscriber listens from the start.
+pub(super) fn listen() {
+    static LISTENING: Once = Once::new();
+    LISTENING.call_once(|| tracing::subscriber::set_global_default(Log::default()).unwrap());
 }
 
 /// Writes each event in one line.
