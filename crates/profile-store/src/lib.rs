@@ -51,13 +51,16 @@ pub use layout::{
 };
 pub use maintenance::{
     audit::{Audit, Breach, audit},
+    company_deletion::{DeleteCompanyError, delete_company},
     copy::{Copied, CopyError, copy},
     format::FormatError,
     retention::Retention,
+    stored_companies::{StoredCompanies, stored_companies},
 };
 pub use model::{
     authored::Authored,
     claim::{Claim, ClaimSource, InvalidToken, ProfileRef, Unsigned},
+    deleted_company::DeletedCompany,
     encoded_properties::DamagedProperty,
     identifiers::{Identifier, ProfileIdentifiers},
     import_job::{ImportBody, ImportError, ImportHead, ImportJob},

@@ -213,3 +213,11 @@ pub const BREACHES: usize = 100;
 
 /// The number of companies that are migrated to a new layout between two log lines.
 pub const MIGRATION_REPORT: u64 = 100;
+
+/// The number of entries that one step of the deletion of a company removes. A step is one commit,
+/// and reads as much as a step of a copy.
+pub const DELETE_STEP: usize = 256;
+
+/// The maximum of companies that are listed as stored but not configured. Further companies are
+/// only counted. The list is one line of the log.
+pub const COMPANIES_LISTED: usize = 20;

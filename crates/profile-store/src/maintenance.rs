@@ -1,11 +1,13 @@
-//! Work on a whole store: pruning, audits and copies.
+//! Work on a whole store or a whole company: pruning, audits, copies and deletion.
 
 pub(crate) mod audit;
 pub(crate) mod clock_status;
 pub(crate) mod clock_trust;
 pub(crate) mod clock_watch;
+pub(crate) mod company_deletion;
 pub(crate) mod copy;
 pub(crate) mod format;
 pub(crate) mod prune;
 pub(crate) mod retention;
 pub(crate) mod schedule;
+pub(crate) mod stored_companies;

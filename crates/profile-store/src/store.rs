@@ -26,9 +26,11 @@ use crate::{
     limits,
     maintenance::{
         clock_status::ClockStatus,
+        company_deletion::{self, DeleteCompanyError},
         format::{self, FormatError},
         prune::{PrunedOutcomes, Pruner},
         schedule,
+        stored_companies::{StoredCompanies, stored_companies},
     },
     read::{history, listing, outcomes},
     sync::{AtomicU64, AtomicUsize, Ordering},
@@ -75,6 +77,9 @@ pub enum OpenError {
     /// The layout of the data cannot be used, or not be migrated.
     #[error(transparent)]
     Format(#[from] FormatError),
+    /// A deletion of a company that was begun cannot be finished.
+    #[error("the deletion of a company cannot be finished")]
+    Deletion(#[from] DeleteCompanyError),
     /// There is no entropy to name this store's batches by.
     #[error(transparent)]
     Entropy(#[from] NoEntropy),
@@ -84,8 +89,8 @@ pub enum OpenError {
 }
 
 impl Store {
-    /// Opens the store that lies in `engine`, migrates it if an earlier version wrote it, and
-    /// starts a thread for each lane and one for maintenance.
+    /// Opens the store that lies in `engine`, migrates it if an earlier version wrote it, finishes
+    /// deletions of companies that were begun, and starts a thread for each lane and one for maintenance.
     pub async fn open(
         engine: Arc<dyn Engine>,
         id_generator: Arc<dyn IdGenerator>,
@@ -108,6 +113,7 @@ impl Store {
     ) -> Result<(Store, Background), OpenError> {
         let [lane_writer, maintenance_writer] = writers(id_generator.as_ref())?;
         format::open(engine.as_ref(), maintenance_writer).await?;
+        company_deletion::finish_begun(engine.as_ref(), id_generator.as_ref()).await?;
         let shared = Arc::new(StoreContext {
             id_generator,
             durability: options.durability,
@@ -311,6 +317,14 @@ impl Store {
     /// Bytes taken up on disk.
     pub async fn bytes(&self) -> Result<u64, EngineError> {
         self.shared.engine.bytes().await
+    }
+
+    /// The companies with data in this store that `is_wanted` accepts.
+    pub async fn companies(
+        &self,
+        is_wanted: impl Fn(&CompanyId) -> bool,
+    ) -> Result<StoredCompanies, EngineError> {
+        stored_companies(self.shared.engine.as_ref(), is_wanted).await
     }
 
     /// The profile with this id, or into which the profile with this id was merged.

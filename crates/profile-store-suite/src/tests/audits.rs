@@ -85,6 +85,7 @@ pub fn a_sound_store_has_nothing_wrong_and_everything_counted(engines: &Engines)
         outcomes: 6,
         merges: 2,
         imports: 0,
+        deletions: Vec::new(),
         breaches: Vec::new(),
         breaches_unlisted: 0,
     };

@@ -59,6 +59,10 @@ pub(crate) const TRUSTED_TIME: &[u8] = b"\0trusted time";
 /// The version of this layout.
 pub(crate) const FORMAT_VERSION: u8 = 6;
 
+/// The common prefix of the keys of companies whose deletion was begun. Such a key belongs to no
+/// company, either, and is greater than the key of the format, so that a copy has it.
+pub(crate) const COMPANY_DELETIONS: &[u8] = b"\0remove-company\0";
+
 /// Greater than the keys of no company, and smaller than the keys of all companies.
 pub(crate) const BEFORE_COMPANIES: &[u8] = &[END + 1];
 
@@ -85,6 +89,18 @@ fn under(company: &CompanyId, kind: KeyKind, rest: usize) -> Key {
     let mut key = Vec::with_capacity(name.len() + 2 + rest);
     key.extend_from_slice(name);
     key.extend_from_slice(&[END, kind as u8]);
+    key
+}
+
+/// The key of the deletion of a company that was begun.
+pub(crate) fn company_deletion(company: &CompanyId) -> Key {
+    [COMPANY_DELETIONS, company.as_str().as_bytes()].concat()
+}
+
+/// The common prefix of all keys of one company.
+pub(crate) fn company_prefix(company: &CompanyId) -> Key {
+    let mut key = company.as_str().as_bytes().to_vec();
+    key.push(END);
     key
 }
 
@@ -176,6 +192,7 @@ pub(crate) fn email_prefix(company: &CompanyId) -> Key {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum ParsedKey {
     Alias(CompanyId, ProfileId),
+    CompanyDeletion(CompanyId),
     Created(CompanyId, Timestamp, ProfileId),
     Format,
     Identifier(CompanyId, Identifier),
@@ -198,6 +215,10 @@ pub(crate) fn parse(key: &[u8]) -> Option<ParsedKey> {
     }
     if key == TRUSTED_TIME {
         return Some(ParsedKey::TrustedTime);
+    }
+    if let Some(company) = key.strip_prefix(COMPANY_DELETIONS) {
+        let company = std::str::from_utf8(company).ok()?.parse().ok()?;
+        return Some(ParsedKey::CompanyDeletion(company));
     }
     let end = key.iter().position(|&byte| byte == END)?;
     let (_, rest) = key.split_at_checked(end)?;
@@ -268,6 +289,7 @@ mod tests {
             (identifier(&a, &email), ParsedKey::Identifier(a.clone(), email)),
             (FORMAT.to_vec(), ParsedKey::Format),
             (TRUSTED_TIME.to_vec(), ParsedKey::TrustedTime),
+            (company_deletion(&a), ParsedKey::CompanyDeletion(a.clone())),
         ];
         for (key, parsed) in cases {
             assert_eq!(parse(&key), Some(parsed));
@@ -286,7 +308,12 @@ mod tests {
     fn the_keys_of_a_company_precede_those_of_the_next_company() {
         let (short, long) = (company("ABC"), company("ABC1"));
         let last = [prefix(&short, KeyKind::Profile), vec![0xff; 20]].concat();
+        assert!(
+            FORMAT < COMPANY_DELETIONS && company_deletion(&long).as_slice() < BEFORE_COMPANIES
+        );
         assert!(BEFORE_COMPANIES < last.as_slice());
+        assert!(last.starts_with(&company_prefix(&short)));
+        assert!(!prefix(&long, KeyKind::Profile).starts_with(&company_prefix(&short)));
         assert!(last < past(&short));
         assert!(past(&short) < prefix(&long, KeyKind::Alias));
         assert_eq!(company_of(&last), Some(short));
@@ -307,9 +334,17 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_not_parsed() {
-        for key in
-            [&b""[..], b"ABC", b"ABC\0", b"ABC\0p", b"ABC\0z1", b"ABC\0u1", b"A-C\0a", b"\0\0"]
-        {
+        for key in [
+            &b""[..],
+            b"ABC",
+            b"ABC\0",
+            b"ABC\0p",
+            b"ABC\0z1",
+            b"ABC\0u1",
+            b"A-C\0a",
+            b"\0\0",
+            b"\0remove-company\0",
+        ] {
             assert_eq!(parse(key), None, "{key:?}");
         }
         assert_eq!(parse(b"ABC\0ieA@Example.com"), None);

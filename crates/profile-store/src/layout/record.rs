@@ -7,6 +7,7 @@
 
 mod bytes;
 mod claim_result;
+mod deleted_company;
 mod field_number;
 mod import;
 mod merge;
@@ -17,6 +18,7 @@ mod profile;
 mod profile_ref;
 mod trusted_time;
 
+pub(crate) use deleted_company::{decode_deleted_company, encode_deleted_company};
 pub(crate) use import::{decode_import, decode_import_body, encode_import, encode_import_body};
 pub(crate) use merge::{decode_merge, encode_merge};
 pub(crate) use newest_outcome::{

@@ -29,6 +29,9 @@ pub struct Audit {
     pub merges: u64,
     /// The number of bulk imports.
     pub imports: u64,
+    /// The companies whose deletion was begun. Their entries are neither counted nor checked:
+    /// the deletion is finished when the store is opened.
+    pub deletions: Vec<CompanyId>,
     /// The breaches: at most [`limits::BREACHES`] of them.
     pub breaches: Vec<Breach>,
     /// The number of further breaches.
@@ -99,10 +102,15 @@ struct StoreChecker<'e> {
 
 impl StoreChecker<'_> {
     async fn entry(&mut self, key: &Key, value: &Value) -> Result<(), EngineError> {
+        // The keys of deletions precede those of companies.
+        if key::company_of(key).is_some_and(|company| self.audit.deletions.contains(&company)) {
+            return Ok(());
+        }
         match key::parse(key) {
             None => self.breach(None, None, "a key of unknown form".to_owned()),
             Some(ParsedKey::Format) => {}
             Some(ParsedKey::TrustedTime) => self.trusted_time(value),
+            Some(ParsedKey::CompanyDeletion(company)) => self.deletion(company, value),
             Some(ParsedKey::Profile(company, id)) => self.profile(&company, id, value).await?,
             Some(ParsedKey::Identifier(company, identifier)) => {
                 self.identifier(&company, &identifier, value).await?;
@@ -143,6 +151,14 @@ impl StoreChecker<'_> {
         if let Err(error) = record::decode_trusted_time(value) {
             self.breach(None, None, format!("the trusted time is damaged: {error}"));
         }
+    }
+
+    fn deletion(&mut self, company: CompanyId, value: &Value) {
+        if let Err(error) = record::decode_deleted_company(value) {
+            let fault = format!("the record of its deletion is damaged: {error}");
+            self.breach(Some(&company), None, fault);
+        }
+        self.audit.deletions.push(company);
     }
 
     /// Checks that an index entry matches its profile.

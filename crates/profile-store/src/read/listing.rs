@@ -316,7 +316,8 @@ impl PageReader<'_> {
             | ParsedKey::NewestOutcome(_)
             | ParsedKey::Outcomes(..)
             | ParsedKey::ProfileOutcome(..)
-            | ParsedKey::TrustedTime => return None,
+            | ParsedKey::TrustedTime
+            | ParsedKey::CompanyDeletion(_) => return None,
         };
         Some(Candidate { position, id, value })
     }

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod archived_layouts;
 #[cfg(test)]
+mod company_deletion;
+#[cfg(test)]
 mod copy;
 #[cfg(test)]
 mod durability;
@@ -17,6 +19,8 @@ mod in_doubt;
 mod layouts;
 #[cfg(test)]
 mod store_dump;
+#[cfg(test)]
+mod stored_companies;
 
 #[cfg(test)]
 use profile_store_suite::{engine_suite, engines::Engines};

@@ -181,9 +181,11 @@ fn audited(lines: &mut String, audit: &Audit) {
         outcomes,
         merges,
         imports,
+        deletions,
         breaches,
         breaches_unlisted,
     } = audit;
+    assert!(deletions.is_empty());
     assert!(breaches.is_empty() && *breaches_unlisted == 0, "{breaches:?}");
     writeln!(
         lines,

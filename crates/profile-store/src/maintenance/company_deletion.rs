@@ -1,0 +1,208 @@
+//! The deletion of a company: every entry of it, in bounded steps.
+//!
+//! The first commit stores a marker, which is no entry of the company. Each step removes some
+//! entries and adds their counts to those in the marker. The last commit removes the marker. A
+//! deletion that was cut off leaves the marker. The next process finishes it, and its receipt
+//! counts what both have removed.
+
+use profile_protocol::CompanyId;
+
+use super::format::{self, FormatError, Layout};
+use crate::{
+    IdGenerator, NoEntropy,
+    engine::{
+        BatchId, CommitError, Durability, Engine, EngineError, Key, Order, Scan, Value, Write,
+    },
+    layout::{
+        key::{self, ParsedKey},
+        record,
+    },
+    limits,
+    model::deleted_company::DeletedCompany,
+};
+
+/// Why a company was not deleted, or not as a whole.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeleteCompanyError {
+    /// There is no entropy to name the batches by.
+    #[error(transparent)]
+    Entropy(#[from] NoEntropy),
+    /// The engine failed, or the layout of the data cannot be used.
+    #[error(transparent)]
+    Format(#[from] FormatError),
+}
+
+impl From<EngineError> for DeleteCompanyError {
+    fn from(error: EngineError) -> DeleteCompanyError {
+        DeleteCompanyError::Format(error.into())
+    }
+}
+
+/// Deletes a company: every entry of it, and nothing else. Nothing may write to the company
+/// meanwhile. The deletion is on disk when this returns. `None` if the engine has no data of the
+/// company, and no deletion of it was begun.
+///
+/// A deletion that ended early is continued by the next call, or finished when a store is opened.
+/// The result counts what all of them have removed.
+pub async fn delete_company(
+    engine: &dyn Engine,
+    company: &CompanyId,
+    id_generator: &dyn IdGenerator,
+) -> Result<Option<DeletedCompany>, DeleteCompanyError> {
+    let writer = writer(id_generator)?;
+    if format::layout(engine).await? == Layout::Empty {
+        return Ok(None);
+    }
+    format::open(engine, writer).await?;
+    let is_stored = !page(engine, company, None, 1).await?.is_empty();
+    if !is_stored && begun(engine, company).await?.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(Deletion::resume(engine, company, writer).await?.run().await?))
+}
+
+/// Finishes the deletions that were begun.
+pub(crate) async fn finish_begun(
+    engine: &dyn Engine,
+    id_generator: &dyn IdGenerator,
+) -> Result<(), DeleteCompanyError> {
+    while let Some(company) = first_begun(engine).await? {
+        tracing::warn!(%company, "finishing a deletion of this company that was cut off");
+        let writer = writer(id_generator)?;
+        let deleted = Deletion::resume(engine, &company, writer).await?.run().await?;
+        tracing::info!(%company, %deleted, "deleted the company");
+    }
+    Ok(())
+}
+
+fn writer(id_generator: &dyn IdGenerator) -> Result<u64, NoEntropy> {
+    let [a, b, c, d, e, f, g, h, ..] = id_generator.entropy()?.to_be_bytes();
+    Ok(u64::from_be_bytes([a, b, c, d, e, f, g, h]))
+}
+
+async fn first_begun(engine: &dyn Engine) -> Result<Option<CompanyId>, EngineError> {
+    let prefix = key::COMPANY_DELETIONS.to_vec();
+    let markers = engine.scan(Scan { prefix, after: None, order: Order::Ascending, limit: 1 });
+    let markers = markers.await?;
+    let Some((marker, _)) = markers.first() else { return Ok(None) };
+    let Some(ParsedKey::CompanyDeletion(company)) = key::parse(marker) else {
+        return Err(EngineError::Damaged("a key of a deletion names no company".to_owned()));
+    };
+    Ok(Some(company))
+}
+
+/// The counts of a deletion that was begun.
+async fn begun(
+    engine: &dyn Engine,
+    company: &CompanyId,
+) -> Result<Option<DeletedCompany>, EngineError> {
+    let values = engine.read(vec![key::company_deletion(company)]).await?;
+    let Some(marker) = values.into_iter().next().flatten() else { return Ok(None) };
+    Ok(Some(record::decode_deleted_company(&marker)?))
+}
+
+async fn page(
+    engine: &dyn Engine,
+    company: &CompanyId,
+    after: Option<Key>,
+    limit: usize,
+) -> Result<Vec<(Key, Value)>, EngineError> {
+    let prefix = key::company_prefix(company);
+    engine.scan(Scan { prefix, after, order: Order::Ascending, limit }).await
+}
+
+struct Deletion<'a> {
+    engine: &'a dyn Engine,
+    company: &'a CompanyId,
+    next: BatchId,
+    removed: DeletedCompany,
+}
+
+impl<'a> Deletion<'a> {
+    /// A deletion that goes on where the one before ended.
+    async fn resume(
+        engine: &'a dyn Engine,
+        company: &'a CompanyId,
+        writer: u64,
+    ) -> Result<Deletion<'a>, EngineError> {
+        let removed = begun(engine, company).await?.unwrap_or(DeletedCompany::NOTHING);
+        // A migration of the layout may have used the first numbers.
+        let next = BatchId { writer, number: 1 << 32 };
+        Ok(Deletion { engine, company, next, removed })
+    }
+
+    async fn run(mut self) -> Result<DeletedCompany, EngineError> {
+        self.commit(vec![self.marker()], Durability::Flushed).await?;
+        let mut after = None;
+        loop {
+            let entries =
+                page(self.engine, self.company, after.clone(), limits::DELETE_STEP).await?;
+            match entries.last() {
+                // One pass from the first key on has found nothing.
+                None if after.is_none() => break,
+                None => after = None,
+                Some((last, _)) => {
+                    after = Some(last.clone());
+                    self.remove(entries).await?;
+                }
+            }
+        }
+        let marker = Write { key: key::company_deletion(self.company), value: None };
+        self.commit(vec![marker], Durability::Flushed).await?;
+        Ok(self.removed)
+    }
+
+    /// Removes some entries, and counts them in the marker. A crash undoes the newest steps first.
+    async fn remove(&mut self, entries: Vec<(Key, Value)>) -> Result<(), EngineError> {
+        entries.iter().for_each(|(key, value)| count(&mut self.removed, key, value));
+        let removals = entries.into_iter().map(|(key, _)| Write { key, value: None });
+        let writes = removals.chain([self.marker()]).collect();
+        self.commit(writes, Durability::Relaxed).await
+    }
+
+    fn marker(&self) -> Write {
+        let value = Some(record::encode_deleted_company(&self.removed));
+        Write { key: key::company_deletion(self.company), value }
+    }
+
+    async fn commit(
+        &mut self,
+        writes: Vec<Write>,
+        durability: Durability,
+    ) -> Result<(), EngineError> {
+        let id = self.next;
+        self.next.number += 1;
+        let place = key::place_of(self.company, self.engine.places());
+        let session = self.engine.begin(place).await?;
+        session.commit(id, writes, durability).await.map_err(|error| match error {
+            CommitError::Failed(error) | CommitError::InDoubt(error) => error,
+        })
+    }
+}
+
+fn count(removed: &mut DeletedCompany, key: &[u8], value: &[u8]) {
+    removed.entries += 1;
+    match key::parse(key) {
+        Some(ParsedKey::Profile(..)) => removed.profiles += 1,
+        Some(ParsedKey::Identifier(..)) => removed.identifiers += 1,
+        Some(ParsedKey::Import(..)) => removed.imports += 1,
+        Some(ParsedKey::Merge(..)) => removed.merges += 1,
+        Some(ParsedKey::Outcomes(_, last)) => match record::decode_segment(last, value) {
+            Ok(outcomes) => removed.outcomes += outcomes.len() as u64,
+            Err(_) => removed.unreadable += 1,
+        },
+        Some(
+            ParsedKey::Alias(..)
+            | ParsedKey::CompanyDeletion(_)
+            | ParsedKey::Created(..)
+            | ParsedKey::Format
+            | ParsedKey::ImportBody(..)
+            | ParsedKey::NewestOutcome(_)
+            | ParsedKey::NoEmail(..)
+            | ParsedKey::ProfileOutcome(..)
+            | ParsedKey::Updated(..),
+        ) => {}
+        None => removed.unreadable += 1,
+    }
+}
