@@ -7,12 +7,13 @@ use clap::Parser;
 use gateway::{
     ops::{
         compaction::{self, Compacted},
-        core_files, verify,
+        company_deletion::{self, DeletionError},
+        core_files, unconfigured, verify,
     },
     server,
     settings::{
-        CheckArguments, CommandLine, CompactArguments, GatewayCommand, IssuedKey, KeyArguments,
-        ServeArguments, VerifyArguments, chain,
+        CheckArguments, CommandLine, CompactArguments, Configuration, DeleteCompanyArguments,
+        GatewayCommand, IssuedKey, KeyArguments, ServeArguments, Summary, VerifyArguments, chain,
     },
     telemetry,
 };
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
     match arguments.command {
         GatewayCommand::Check(arguments) => check(&arguments),
         GatewayCommand::Compact(arguments) => compact(&arguments),
+        GatewayCommand::DeleteCompany(arguments) => delete_company(&arguments),
         GatewayCommand::Key(arguments) => key(&arguments),
         GatewayCommand::Serve(arguments) => serve(arguments),
         GatewayCommand::Verify(arguments) => verify(&arguments),
@@ -48,8 +50,44 @@ fn serve(arguments: ServeArguments) -> ExitCode {
 
 fn check(arguments: &CheckArguments) -> ExitCode {
     match arguments.check() {
-        Ok(summary) => {
+        Ok(configuration) => {
+            let summary = Summary::from(&configuration.companies);
             println!("{} is valid ({summary})", arguments.config.display());
+            print_unconfigured(&configuration);
+            ExitCode::SUCCESS
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+/// Prints which companies have data and are not configured.
+fn print_unconfigured(configuration: &Configuration) {
+    let directory = &configuration.server.data_dir;
+    let searching = unconfigured::search(directory, &configuration.companies);
+    let path = directory.display();
+    match actix_web::rt::System::new().block_on(searching) {
+        Ok(None) => {}
+        Ok(Some(companies)) => {
+            println!("{path} has data of companies that are not configured: {companies}");
+            println!("`gateway delete-company` deletes the data of one company");
+        }
+        Err(reason) => println!(
+            "{path} was not searched for companies that are not configured: {}",
+            chain(&reason)
+        ),
+    }
+}
+
+fn delete_company(arguments: &DeleteCompanyArguments) -> ExitCode {
+    let DeleteCompanyArguments { company, confirm, data_dir } = arguments;
+    let confirmed = company_deletion::confirm(company, confirm.as_ref());
+    let deleted = confirmed.map_err(DeletionError::from).and_then(|()| {
+        let deleting = company_deletion::delete_company(data_dir, company);
+        actix_web::rt::System::new().block_on(deleting)
+    });
+    match deleted {
+        Ok(receipt) => {
+            println!("deleted company {company}: {receipt}");
             ExitCode::SUCCESS
         }
         Err(error) => failed(&error),
@@ -67,8 +105,9 @@ fn key(arguments: &KeyArguments) -> ExitCode {
 }
 
 fn compact(arguments: &CompactArguments) -> ExitCode {
-    let CompactArguments { data_dir, into } = arguments;
-    let compacted = actix_web::rt::System::new().block_on(compaction::compact(data_dir, into));
+    let CompactArguments { data_dir, into, table } = arguments;
+    let compacting = compaction::compact(data_dir, into, table.unwrap_or_default().into());
+    let compacted = actix_web::rt::System::new().block_on(compacting);
     match compacted {
         Ok(Compacted { entries, before, after }) => {
             println!("entries: {entries}, bytes before: {before}, bytes after: {after}");
@@ -89,6 +128,9 @@ fn verify(arguments: &VerifyArguments) -> ExitCode {
         "profiles: {profiles}, identifiers: {identifiers}, aliases: {aliases}, \
          outcomes: {outcomes}, merges: {merges}"
     );
+    for company in &audit.deletions {
+        println!("company {company}: a deletion was begun; the next start finishes it");
+    }
     breaches.iter().for_each(|breach| println!("breach: {breach}"));
     match breaches.len() as u64 + audit.breaches_unlisted {
         0 => {

@@ -2,7 +2,9 @@
 
 pub mod admin;
 pub mod compaction;
+pub mod company_deletion;
 pub mod core_files;
+pub mod unconfigured;
 pub mod verify;
 
 pub(crate) mod data_directory;

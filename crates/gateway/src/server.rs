@@ -20,8 +20,8 @@ use tokio::signal::unix::{SignalKind, signal};
 pub use self::routes::routes;
 use self::signals::Signals;
 use crate::{
-    ops::{data_directory, disk_watch},
-    settings::{DurabilitySetting, ServeArguments, ServerSettings, SettingsError},
+    ops::{data_directory, disk_watch, unconfigured},
+    settings::{DurabilitySetting, ServeArguments, ServerSettings, SettingsError, TableSetting},
     state::GatewayState,
 };
 
@@ -97,6 +97,7 @@ pub async fn serve(
     if let Some(introduction) = introduction {
         announce(&introduction);
     }
+    unconfigured::report(&gateway);
 
     signals.obey(&arguments, &settings, &gateway).await;
     stop(handles).await;
@@ -142,8 +143,16 @@ async fn open_store(server: &ServerSettings) -> Result<(Store, Arc<EmbeddedEngin
     };
     let failed = |source| ServeError::Store { path, source };
     let options = StoreOptions { durability, retention: server.outcomes };
-    let sled = EmbeddedOptions { cache_bytes: server.cache_bytes, ..EmbeddedOptions::default() };
-    let engine = EmbeddedEngine::open(&server.data_dir, sled).map_err(OpenError::Engine);
+    let embedded = EmbeddedOptions {
+        cache_bytes: server.cache_bytes,
+        table: server.table.into(),
+        ..EmbeddedOptions::default()
+    };
+    let kept = data_directory::table_in(&server.data_dir);
+    let engine = EmbeddedEngine::open(&server.data_dir, embedded).map_err(OpenError::Engine);
+    if let (Ok(Some(kept)), Ok(_)) = (kept, &engine) {
+        report_other_table(kept.into(), server.table);
+    }
     match engine {
         Ok(engine) => {
             let id_generator = Arc::new(SystemIdGenerator::default());
@@ -153,5 +162,16 @@ async fn open_store(server: &ServerSettings) -> Result<(Store, Arc<EmbeddedEngin
             Ok((store, engine))
         }
         Err(error) => Err(failed(error)),
+    }
+}
+
+/// Says that the setting does not change the table of an existing directory.
+fn report_other_table(kept: TableSetting, setting: TableSetting) {
+    if kept != setting {
+        tracing::warn!(
+            table = %kept,
+            %setting,
+            "the data directory keeps its kind of table; `gateway compact` copies it into the other",
+        );
     }
 }

@@ -12,6 +12,7 @@ mod durability;
 mod file;
 mod issued_key;
 mod problem;
+mod table;
 
 use std::{
     error::Error,
@@ -26,8 +27,8 @@ use profile_store::{NoEntropy, Retention};
 use self::file::ConfigurationFile;
 pub use self::{
     arguments::{
-        CheckArguments, CommandLine, CompactArguments, GatewayCommand, KeyArguments,
-        ServeArguments, VerifyArguments,
+        CheckArguments, CommandLine, CompactArguments, DeleteCompanyArguments, GatewayCommand,
+        KeyArguments, ServeArguments, VerifyArguments,
     },
     connections::Connections,
     development::Development,
@@ -35,6 +36,7 @@ pub use self::{
     durability::{DurabilitySetting, InvalidDurability},
     issued_key::IssuedKey,
     problem::{Problem, Problems},
+    table::{InvalidTable, TableSetting},
 };
 use crate::{
     client::exchange_token::{ExchangeKey, KeyRing},
@@ -83,6 +85,8 @@ pub struct ServerSettings {
     pub listen: SocketAddr,
     /// The retention of outcomes.
     pub outcomes: Retention,
+    /// The kind of table of a new data directory.
+    pub table: TableSetting,
     /// The number of worker threads. `None`: one per processor.
     pub workers: Option<usize>,
 }
@@ -128,6 +132,7 @@ impl ServeArguments {
         let cache_mib = self.cache_mib.or(file.and_then(|file| file.cache_mib));
         let data_dir = self.data_dir.clone().or(file.and_then(|file| file.data_dir.clone()));
         let durability = self.durability.or(file.and_then(|file| file.durability));
+        let table = self.table.or(file.and_then(|file| file.table));
         let workers = self.workers.or(file.and_then(|file| file.workers));
         Ok(ServerSettings {
             admin_listen,
@@ -138,6 +143,7 @@ impl ServeArguments {
             durability: durability.unwrap_or_default(),
             listen,
             outcomes: file.map(|file| file.outcomes).unwrap_or_default(),
+            table: table.unwrap_or_default(),
             workers: workers.and_then(|workers| workers.try_into().ok()),
         })
     }
@@ -164,14 +170,10 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
 }
 
 impl CheckArguments {
-    /// Validates the configuration file and summarizes it.
-    pub fn check(&self) -> Result<Summary, SettingsError> {
-        let arguments = ServeArguments { config: Some(self.config.clone()), ..Default::default() };
-        let companies = arguments.configure()?.companies;
-        Ok(Summary {
-            companies: companies.len(),
-            keys: companies.iter().map(|company| company.keys.len()).sum(),
-        })
+    /// Validates the configuration file.
+    pub fn check(&self) -> Result<Configuration, SettingsError> {
+        let (config, data_dir) = (Some(self.config.clone()), self.data_dir.clone());
+        ServeArguments { config, data_dir, ..Default::default() }.configure()
     }
 }
 
@@ -182,6 +184,15 @@ pub struct Summary {
     pub companies: usize,
     /// The number of private keys of all companies.
     pub keys: usize,
+}
+
+impl From<&Companies> for Summary {
+    fn from(companies: &Companies) -> Summary {
+        Summary {
+            companies: companies.len(),
+            keys: companies.iter().map(|company| company.keys.len()).sum(),
+        }
+    }
 }
 
 impl fmt::Display for Summary {

@@ -64,6 +64,15 @@ impl EmbeddedEngine {
         ReadOnlyEngine::open(table, opened, JOURNAL)
     }
 
+    /// The kind of the table in `directory`, if there is one.
+    pub fn table_in(directory: &Path) -> Result<Option<TableKind>, EngineError> {
+        match File::open(directory) {
+            Ok(opened) => table_files::kind_in(&opened),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(EngineError::Io(error)),
+        }
+    }
+
     /// Whether `directory` holds a database, or a part of one.
     pub fn is_in(directory: &Path) -> Result<bool, EngineError> {
         match File::open(directory) {

@@ -8,7 +8,7 @@ use std::{
 
 use profile_store::{
     CopyError,
-    engine::{EmbeddedEngine, EmbeddedOptions, Engine, EngineError},
+    engine::{EmbeddedEngine, EmbeddedOptions, Engine, EngineError, TableKind},
 };
 
 use crate::{
@@ -27,10 +27,16 @@ pub struct Compacted {
     pub after: u64,
 }
 
-/// Copies the store in `directory` into the new directory `into`. No other process may serve the
+/// Copies the store in `directory` into the new directory `into`, where its table is of this kind,
+/// whatever kind it is of in `directory`. No other process may serve the
 /// store meanwhile. The copy is on disk when this returns.
-pub async fn compact(directory: &Path, into: &Path) -> Result<Compacted, CompactError> {
+pub async fn compact(
+    directory: &Path,
+    into: &Path,
+    table: TableKind,
+) -> Result<Compacted, CompactError> {
     let options = EmbeddedOptions {
+        table,
         cache_bytes: limits::COMPACTION_CACHE_BYTES,
         ..EmbeddedOptions::default()
     };

@@ -7,7 +7,9 @@ use std::{
     path::Path,
 };
 
-use profile_store::engine::{EmbeddedEngine, EmbeddedOptions, EngineError, ReadOnlyEngine};
+use profile_store::engine::{
+    EmbeddedEngine, EmbeddedOptions, EngineError, ReadOnlyEngine, TableKind,
+};
 
 /// Why a store that should exist could not be opened or read.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +51,11 @@ pub(crate) fn open_read_only(directory: &Path) -> Result<ReadOnlyEngine, DataDir
     require_store(directory)?;
     let EmbeddedOptions { cache_bytes, .. } = EmbeddedOptions::default();
     Ok(EmbeddedEngine::open_read_only(directory, cache_bytes)?)
+}
+
+/// The kind of the table in `directory`, if there is one.
+pub(crate) fn table_in(directory: &Path) -> Result<Option<TableKind>, EngineError> {
+    EmbeddedEngine::table_in(directory)
 }
 
 fn require_store(directory: &Path) -> Result<(), DataDirectoryError> {

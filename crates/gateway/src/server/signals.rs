@@ -2,9 +2,11 @@
 
 use std::io;
 
+use actix_web::web::Data;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
+    ops::unconfigured,
     settings::{self, Configuration, ServeArguments, ServerSettings},
     state::GatewayState,
 };
@@ -30,7 +32,7 @@ impl Signals {
         mut self,
         arguments: &ServeArguments,
         server: &ServerSettings,
-        gateway: &GatewayState,
+        gateway: &Data<GatewayState>,
     ) {
         loop {
             tokio::select! {
@@ -44,7 +46,7 @@ impl Signals {
 
 /// Applies the current configuration file. An invalid file is rejected as a whole, and the previous
 /// configuration stays in force.
-fn reload(arguments: &ServeArguments, server: &ServerSettings, gateway: &GatewayState) {
+fn reload(arguments: &ServeArguments, server: &ServerSettings, gateway: &Data<GatewayState>) {
     if arguments.config.is_none() {
         tracing::warn!("no configuration file to reload");
         return;
@@ -58,6 +60,7 @@ fn reload(arguments: &ServeArguments, server: &ServerSettings, gateway: &Gateway
             let companies = companies.len();
             gateway.reload(configuration);
             tracing::info!(companies, "reloaded the configuration");
+            unconfigured::report(gateway);
         }
         Err(error) => {
             tracing::error!(error = %settings::chain(&error), "the configuration was not reloaded");

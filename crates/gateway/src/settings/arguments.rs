@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Args, Parser, Subcommand};
 use profile_protocol::CompanyId;
 
-use super::DurabilitySetting;
+use super::{DurabilitySetting, TableSetting};
 use crate::{
     limits,
     tenants::{directory::KeyName, scope::KeyScope},
@@ -26,10 +26,13 @@ pub struct CommandLine {
 /// The commands of the program.
 #[derive(Debug, Subcommand)]
 pub enum GatewayCommand {
-    /// Check a configuration file; exit 1 if it is invalid.
+    /// Check a configuration file, and name companies that have data and are not in it; exit 1 if
+    /// it is invalid.
     Check(CheckArguments),
     /// Copy a store that is not being served into a new directory, without deleted data.
     Compact(CompactArguments),
+    /// Delete all data of one company from a store that is not being served.
+    DeleteCompany(DeleteCompanyArguments),
     /// Print a new private key and the configuration lines for it.
     Key(KeyArguments),
     /// Serve until stopped by a signal.
@@ -44,6 +47,9 @@ pub struct CheckArguments {
     /// The configuration file.
     #[arg(long, env = "GATEWAY_CONFIG", value_name = "FILE")]
     pub config: PathBuf,
+    /// The data directory [default: that of the configuration file].
+    #[arg(long, env = "GATEWAY_DATA_DIR", value_name = "DIRECTORY")]
+    pub data_dir: Option<PathBuf>,
 }
 
 /// The arguments of `gateway compact`.
@@ -55,6 +61,23 @@ pub struct CompactArguments {
     /// The directory for the copy; it must be empty or not exist.
     #[arg(long, env = "GATEWAY_INTO", value_name = "DIRECTORY")]
     pub into: PathBuf,
+    /// The kind of table of the copy [default: redb].
+    #[arg(long, env = "GATEWAY_TABLE", value_enum)]
+    pub table: Option<TableSetting>,
+}
+
+/// The arguments of `gateway delete-company`.
+#[derive(Debug, Args)]
+pub struct DeleteCompanyArguments {
+    /// The company whose data are deleted.
+    #[arg(long, env = "GATEWAY_COMPANY", value_name = "ID")]
+    pub company: CompanyId,
+    /// The id of the company once more. Without it, the command asks for the id on the terminal.
+    #[arg(long, env = "GATEWAY_CONFIRM", value_name = "ID")]
+    pub confirm: Option<CompanyId>,
+    /// The data directory.
+    #[arg(long, env = "GATEWAY_DATA_DIR", value_name = "DIRECTORY")]
+    pub data_dir: PathBuf,
 }
 
 /// The arguments of `gateway key`.
@@ -112,6 +135,9 @@ pub struct ServeArguments {
     #[arg(long, env = "GATEWAY_SERVER_FREE_MIB", value_name = "MIB",
         value_parser = clap::value_parser!(u64).range(limits::FREE_MIB_RANGE))]
     pub server_free_mib: Option<u64>,
+    /// The kind of table of a new data directory [default: redb].
+    #[arg(long, env = "GATEWAY_TABLE", value_enum)]
+    pub table: Option<TableSetting>,
     /// The number of worker threads [default: one per processor].
     #[arg(long, env = "GATEWAY_WORKERS", value_name = "THREADS",
         value_parser = clap::value_parser!(u64).range(limits::WORKERS_RANGE))]

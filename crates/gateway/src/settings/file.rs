@@ -14,7 +14,7 @@ use profile_protocol::CompanyId;
 use profile_store::{IdentitySettings, Placeholders, Retention};
 
 use super::{
-    Connections, DurabilitySetting,
+    Connections, DurabilitySetting, TableSetting,
     disk::DiskFields,
     document::{SettingValue, SettingsTable},
     problem::{ProblemReport, Problems},
@@ -44,6 +44,7 @@ pub(super) struct ConfigurationFile {
     pub(super) exchange_keys: Vec<ExchangeKey>,
     pub(super) listen: Option<SocketAddr>,
     pub(super) outcomes: Retention,
+    pub(super) table: Option<TableSetting>,
     pub(super) workers: Option<u64>,
 }
 
@@ -81,6 +82,7 @@ impl ConfigurationFile {
                 .unwrap_or_default(),
             listen: take("listen").and_then(|field| address(field, report)),
             outcomes: take("outcomes").map(|field| retention(field, report)).unwrap_or_default(),
+            table: take("table").and_then(|field| field.parse(report)),
             workers: take("workers").and_then(|field| field.number(&limits::WORKERS_RANGE, report)),
         }
     }

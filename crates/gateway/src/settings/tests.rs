@@ -176,7 +176,7 @@ secret = 1
             "line 2: cache_mib must be a whole number from 256 to 65536",
             "line 3: wrokers is unknown; expected one of company, disk_wait_seconds, \
              client_free_mib, server_free_mib, admin_listen, cache_mib, connections, data_dir, \
-             durability, exchange_keys, listen, outcomes, workers",
+             durability, exchange_keys, listen, outcomes, table, workers",
             "line 4: exchange_keys[#1] must be 64 hexadecimal digits, as `openssl rand -hex 32` \
              prints",
             "line 6: company[#1].id must consist of ASCII letters, digits and underscores",
@@ -330,6 +330,7 @@ fn arguments_win_over_the_file_and_the_file_over_defaults() {
         durability: DurabilitySetting::Flushed,
         listen: "0.0.0.0:2".parse().unwrap(),
         outcomes: Retention::default(),
+        table: TableSetting::Redb,
         workers: Some(3),
     };
     assert_eq!(server, expected);
@@ -406,11 +407,13 @@ fn a_file_larger_than_any_configuration_is_refused() {
 #[test]
 fn checking_counts_what_is_configured_or_says_what_is_wrong() {
     let file = TemporaryFile::new(with_company(""));
-    let summary = CheckArguments { config: file.path.clone() }.check().unwrap();
+    let check =
+        |file: &TemporaryFile| CheckArguments { config: file.path.clone(), data_dir: None }.check();
+    let summary = Summary::from(&check(&file).unwrap().companies);
     assert_eq!(summary.to_string(), "companies: 1, keys: 0");
 
     let file = TemporaryFile::new(with_company("lmits = {}"));
-    let error = CheckArguments { config: file.path.clone() }.check().unwrap_err();
+    let error = check(&file).unwrap_err();
     let expected = "is not a valid configuration:\n  line 3: company[ABC123].lmits is unknown; \
                     expected one of id, allowed_origins, identity, protect, signed_identity, limits, \
                     api_limits_factor, key";

@@ -86,7 +86,8 @@ fn create_redb(directory: &File, cache_bytes: u64) -> Result<RedbTable, EngineEr
     Ok(table)
 }
 
-fn kind_in(directory: &File) -> Result<Option<TableKind>, EngineError> {
+/// The kind of the table in a directory, if there is one.
+pub(super) fn kind_in(directory: &File) -> Result<Option<TableKind>, EngineError> {
     match (exists(directory, redb_table::FILE)?, exists(directory, sled_table::LOG)?) {
         (true, true) => {
             let (redb, sled) = (redb_table::FILE, sled_table::LOG);

@@ -201,6 +201,7 @@ fn count(removed: &mut DeletedCompany, key: &[u8], value: &[u8]) {
             | ParsedKey::NewestOutcome(_)
             | ParsedKey::NoEmail(..)
             | ParsedKey::ProfileOutcome(..)
+            | ParsedKey::TrustedTime
             | ParsedKey::Updated(..),
         ) => {}
         None => removed.unreadable += 1,
