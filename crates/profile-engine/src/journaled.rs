@@ -117,7 +117,8 @@ impl Journaled {
     ) -> Result<Journaled, EngineError> {
         let (mark, mut memtables) = (known_mark(&*table, &*disk)?, Memtables::default());
         let found = |batch| memtables.open.apply(batch);
-        let journal = Journal::open(Arc::clone(&disk), mark.as_ref(), pace.journal_step(), found)?;
+        let (name, step) = (table.name(), pace.journal_step());
+        let journal = Journal::open(Arc::clone(&disk), name, mark.as_ref(), step, found)?;
         let closed = Closed { generation: journal.generation() - 1, memtable: memtables.close() };
         // A process that ends again and again before its first checkpoint leaves more each time.
         let is_much = 2 * pace.memtable_bytes < closed.memtable.bytes();

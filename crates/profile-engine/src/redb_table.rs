@@ -106,6 +106,10 @@ fn snapshot(db: &Database) -> Result<Snapshot, EngineError> {
 }
 
 impl Table for RedbTable {
+    fn name(&self) -> &'static str {
+        FILE
+    }
+
     fn get(&self, key: &[u8]) -> Result<Option<Value>, EngineError> {
         let snapshot = self.snapshot();
         let value = ReadableTable::get(&*snapshot, key).map_err(failed)?;

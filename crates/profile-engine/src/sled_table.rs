@@ -133,6 +133,10 @@ fn copy_files(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 impl Table for SledTable {
+    fn name(&self) -> &'static str {
+        LOG
+    }
+
     fn get(&self, key: &[u8]) -> Result<Option<Value>, EngineError> {
         Ok(self.tree.get(key).map_err(failed)?.map(|value| value.to_vec()))
     }

@@ -7,10 +7,12 @@
 mod body_budget;
 mod clocks;
 mod companies;
+mod company_deletion;
 mod crash_load;
 mod crashes;
 mod disk;
 mod each_call;
+mod other_user;
 mod overload;
 mod parts;
 mod poison;

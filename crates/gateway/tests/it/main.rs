@@ -14,6 +14,8 @@ mod compaction;
 #[cfg(test)]
 mod cors;
 #[cfg(test)]
+mod delete_company;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod identity;
@@ -34,6 +36,10 @@ mod settings;
 #[cfg(test)]
 mod stored;
 #[cfg(test)]
+mod table_kind;
+#[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod unconfigured;
 #[cfg(test)]
 mod wire;

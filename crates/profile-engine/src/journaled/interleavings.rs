@@ -114,6 +114,10 @@ impl ModelTable {
 }
 
 impl Table for ModelTable {
+    fn name(&self) -> &'static str {
+        "table"
+    }
+
     fn get(&self, key: &[u8]) -> Result<Option<Value>, EngineError> {
         self.pause();
         Ok(self.state().live.get(key).cloned())

@@ -59,26 +59,29 @@ pub(super) struct Journal {
     record: Vec<u8>,
 }
 
-/// Passes the batches of a journal to `found`, oldest first, and changes nothing.
+/// Passes the batches of the journal of the table with this name to `found`, oldest first, and
+/// changes nothing.
 pub(super) fn read(
     disk: &dyn Disk,
+    table: &str,
     mark: Option<&Mark>,
     mut found: impl FnMut(Vec<Write>),
 ) -> Result<(), EngineError> {
-    recover(disk, mark, &mut found).map(drop)
+    recover(disk, table, mark, &mut found).map(drop)
 }
 
 impl Journal {
-    /// Opens the journal of a table with this mark, passes its batches to `found`, oldest first,
+    /// Opens the journal of the table with this name and this mark, passes its batches to `found`, oldest first,
     /// and begins a new generation. Files grow by `step` bytes, which are whole pages.
     pub(super) fn open(
         disk: Arc<dyn Disk>,
+        table: &str,
         mark: Option<&Mark>,
         step: u64,
         mut found: impl FnMut(Vec<Write>),
     ) -> Result<Journal, EngineError> {
         disk.create().map_err(EngineError::Io)?;
-        let files = recover(&*disk, mark, &mut found)?;
+        let files = recover(&*disk, table, mark, &mut found)?;
         Journal::continuing(disk, mark, step, &files).map_err(EngineError::Io)
     }
 

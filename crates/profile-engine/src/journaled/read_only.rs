@@ -27,7 +27,8 @@ impl ReadOnlyEngine {
     ) -> Result<ReadOnlyEngine, EngineError> {
         let disk = Directory::within(directory, name);
         let (mark, mut memtables) = (known_mark(&*table, &disk)?, Memtables::default());
-        journal::read(&disk, mark.as_ref(), |batch| memtables.open.apply(batch))?;
+        let found = |batch| memtables.open.apply(batch);
+        journal::read(&disk, table.name(), mark.as_ref(), found)?;
         let bytes = table.bytes()? + disk.bytes().map_err(EngineError::Io)?;
         Ok(ReadOnlyEngine { view: Arc::new(ReadView::new(table, memtables)), bytes })
     }

@@ -9,6 +9,9 @@ pub(crate) type TableChange<'a> = (&'a Key, Option<&'a Value>);
 /// Keys and values that are changed a chunk at a time. A change that was not flushed may be lost
 /// in a crash or not, each change on its own, but never half of a change.
 pub(crate) trait Table: Send + Sync + 'static {
+    /// The name of its file, by which errors call it.
+    fn name(&self) -> &'static str;
+
     /// The value of a key. Changes may be found before they are flushed.
     fn get(&self, key: &[u8]) -> Result<Option<Value>, EngineError>;
 

@@ -42,9 +42,11 @@ pub(super) struct TornTail {
     pub(super) is_torn: bool,
 }
 
-/// Passes the batches of the journal to `found`, oldest first.
+/// Passes the batches of the journal to `found`, oldest first. Errors call the table by the name
+/// `table`.
 pub(super) fn recover(
     disk: &dyn Disk,
+    table: &str,
     mark: Option<&Mark>,
     found: &mut impl FnMut(Vec<Write>),
 ) -> Result<Vec<RecoveredFile>, EngineError> {
@@ -53,7 +55,7 @@ pub(super) fn recover(
         // What is in the table already is left from a checkpoint that was cut off.
         Some(mark) => {
             present.retain(|generation| mark.checkpointed < *generation);
-            read_marked(disk, mark, &present, found)?
+            read_marked(disk, table, mark, &present, found)?
         }
         None => read_unmarked(disk, &present, found)?,
     };
@@ -76,6 +78,7 @@ fn log_torn_tail(file: &RecoveredFile) {
 /// Reads the generations after the one that the table has checkpointed.
 fn read_marked(
     disk: &dyn Disk,
+    table: &str,
     mark: &Mark,
     present: &[u64],
     found: &mut impl FnMut(Vec<Write>),
@@ -84,7 +87,7 @@ fn read_marked(
     let last = present.last().copied().unwrap_or(mark.checkpointed + 1);
     for generation in mark.checkpointed + 1..=last {
         if !present.contains(&generation) {
-            return Err(damaged(generation, "is missing"));
+            return Err(mismatched(generation, "is missing", table));
         }
         let bytes = read_file(disk, generation)?;
         let previous = files.last();
@@ -93,15 +96,18 @@ fn read_marked(
             if generation == last && previous.is_some_and(|previous| !previous.has_ended) {
                 break;
             }
-            return Err(damaged(generation, reason));
+            return Err(match reason {
+                WrongFile::Damaged(what) => damaged(generation, what),
+                WrongFile::Mismatched(what) => mismatched(generation, what, table),
+            });
         }
         let before = previous.map(|previous| previous.records);
         let file = read_records(bytes, generation, PAGE, before, found)?;
-        check_end(&file, previous, mark)?;
+        check_end(&file, previous, table, mark)?;
         files.push(file);
     }
     match missing_after(files.last(), mark) {
-        Some(generation) => Err(damaged(generation, "is missing")),
+        Some(generation) => Err(mismatched(generation, "is missing", table)),
         None => Ok(files),
     }
 }
@@ -146,16 +152,26 @@ fn read_file(disk: &dyn Disk, generation: u64) -> Result<Vec<u8>, EngineError> {
     disk.read(&file_name(generation)).map_err(EngineError::Io)
 }
 
-fn check_header(bytes: &[u8], mark: &Mark, generation: u64) -> Result<(), &'static str> {
-    let header = FileHeader::newest(bytes).ok_or("has lost its first page")?;
+/// Why a file is not the one that the table expects.
+enum WrongFile {
+    /// A part of it is missing.
+    Damaged(&'static str),
+    /// It may be whole, and belong to another table or another copy of this one.
+    Mismatched(&'static str),
+}
+
+fn check_header(bytes: &[u8], mark: &Mark, generation: u64) -> Result<(), WrongFile> {
+    let Some(header) = FileHeader::newest(bytes) else {
+        return Err(WrongFile::Damaged("has lost its first page"));
+    };
     if header.store != mark.store {
-        return Err("belongs to another store");
+        return Err(WrongFile::Mismatched("belongs to another store"));
     }
     if header.generation != generation {
-        return Err("has the content of an older file");
+        return Err(WrongFile::Mismatched("has the content of an older file"));
     }
     if (bytes.len() as u64) < header.length {
-        return Err("was cut off");
+        return Err(WrongFile::Damaged("was cut off"));
     }
     Ok(())
 }
@@ -164,6 +180,7 @@ fn check_header(bytes: &[u8], mark: &Mark, generation: u64) -> Result<(), &'stat
 fn check_end(
     file: &RecoveredFile,
     previous: Option<&RecoveredFile>,
+    table: &str,
     mark: &Mark,
 ) -> Result<(), EngineError> {
     if let Some(previous) = previous.filter(|previous| !previous.has_ended)
@@ -175,7 +192,8 @@ fn check_end(
         Some(JournalEnd { generation, records })
             if generation == file.generation && records != file.records =>
         {
-            Err(damaged(generation, "is not the file that was there when the store was closed"))
+            let what = "is not the file that was there when the store was closed";
+            Err(mismatched(generation, what, table))
         }
         _ => Ok(()),
     }
@@ -234,6 +252,15 @@ fn torn_tail(bytes: &[u8], generation: u64, number: u32) -> Result<TornTail, Eng
 
 pub(super) fn damaged(generation: u64, what: &str) -> EngineError {
     EngineError::Damaged(format!("journal/{} {what}", file_name(generation)))
+}
+
+/// The error for a file that does not match the table, although either of them may be whole.
+fn mismatched(generation: u64, what: &str, table: &str) -> EngineError {
+    let what = format!(
+        "{what}: {table} and the journal are not of one copy of the data directory; restore both \
+         from one copy"
+    );
+    damaged(generation, &what)
 }
 
 fn damaged_record(generation: u64, number: u32) -> EngineError {

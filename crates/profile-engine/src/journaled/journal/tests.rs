@@ -22,6 +22,9 @@ use crate::journaled::{disk::Directory, simulated_disk::SimulatedDisk};
 /// The generation of the records of these tests, unless they say otherwise.
 const OURS: u64 = 7;
 
+/// How errors call the table.
+const TABLE: &str = "table";
+
 /// Bytes by which files grow.
 const STEP: u64 = 1 << 20;
 
@@ -98,7 +101,7 @@ impl TestJournal {
     fn try_open(&self) -> Result<(Journal, Vec<Vec<Write>>), EngineError> {
         let mut batches = Vec::new();
         let found = |batch| batches.push(batch);
-        let journal = Journal::open(self.disk(), self.mark.as_ref(), STEP, found)?;
+        let journal = Journal::open(self.disk(), TABLE, self.mark.as_ref(), STEP, found)?;
         Ok((journal, batches))
     }
 
@@ -457,13 +460,13 @@ fn a_batch_that_could_not_be_written_leaves_nothing_behind() {
 fn recovered_records_are_on_disk_before_anything_else_is_written() {
     // The process before ended before its sync, while the system went on.
     let disk = SimulatedDisk::new();
-    let mut open = Journal::open(Arc::new(disk.clone()), None, STEP, drop).unwrap();
+    let mut open = Journal::open(Arc::new(disk.clone()), TABLE, None, STEP, drop).unwrap();
     let mark = Mark { store: open.store(), checkpointed: 0, closed: None };
     append(&mut open, &numbered(0)).unwrap();
     drop(open);
     let count = |disk: SimulatedDisk| {
         let mut found = 0;
-        Journal::open(Arc::new(disk), Some(&mark), STEP, |_| found += 1).unwrap();
+        Journal::open(Arc::new(disk), TABLE, Some(&mark), STEP, |_| found += 1).unwrap();
         found
     };
     assert_eq!(count(disk.crashed()), 0);

@@ -152,6 +152,10 @@ impl SimulatedTable {
 }
 
 impl Table for SimulatedTable {
+    fn name(&self) -> &'static str {
+        "table"
+    }
+
     fn get(&self, key: &[u8]) -> Result<Option<Value>, EngineError> {
         let value = self.state().live.get(key).cloned();
         self.interrupt();

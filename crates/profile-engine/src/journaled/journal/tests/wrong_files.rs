@@ -43,6 +43,23 @@ fn a_journal_that_is_missing_is_damage() {
 }
 
 #[test]
+fn a_table_of_another_copy_is_named_beside_the_file_that_it_expects() {
+    let mut journal = four_generations();
+    let mark = journal.mark.unwrap();
+    let older = Mark { checkpointed: 0, ..mark };
+    let newer = Mark { checkpointed: 4, ..mark };
+    let closed = Mark { closed: Some(JournalEnd { generation: 5, records: 1 }), ..mark };
+    let other = Mark { store: StoreId::random(), ..mark };
+    for mark in [older, newer, closed, other] {
+        journal.mark = Some(mark);
+        let opened = journal.try_open().map(|(_, batches)| batches.len());
+        let Err(EngineError::Damaged(reason)) = opened else { panic!("{opened:?}") };
+        assert!(reason.starts_with("journal/0000000000000"), "{reason}");
+        assert!(reason.contains("table and the journal are not of one copy"), "{reason}");
+    }
+}
+
+#[test]
 fn a_journal_whose_table_is_missing_is_damage() {
     let mut journal = four_generations();
     journal.mark = None;

@@ -1,0 +1,160 @@
+//! `gateway delete-company`: asks twice, deletes all data of one company, and prints a receipt.
+
+use std::{
+    fs,
+    io::Write,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use crate::{
+    serving::{Finished, Home, Serving, finish},
+    stored::StoredProfiles,
+    wire::RawRequest,
+};
+
+const COMPANIES: &str = "[[company]]\nid = \"ABC123\"\n[[company]]\nid = \"ABC1234\"\n";
+const SURNAME: &str = "Featherstonehaugh";
+
+fn send(gateway: &Serving, company: &str, people: usize) {
+    let mut connection = gateway.connect();
+    for number in 0..people {
+        let body = format!(
+            r#"{{"data":{{"type":"profile","attributes":{{"email":"person{number}@{company}.com",
+               "external_id":"x{number}","last_name":"{SURNAME} of {company}"}}}}}}"#
+        );
+        connection.exchange(&RawRequest::profile(body).of(company)).assert_accepted();
+    }
+}
+
+/// A stopped gateway with data of two companies.
+fn two_companies() -> Home {
+    let home = Home::configured(COMPANIES);
+    let gateway = home.serve();
+    send(&gateway, "ABC123", 30);
+    send(&gateway, "ABC1234", 20);
+    gateway.stop().assert_exit(0);
+    home
+}
+
+fn command(home: &Home, company: &str) -> Command {
+    let mut command = home.command(&["delete-company", "--company", company, "--data-dir"]);
+    command.arg(home.data_dir());
+    command
+}
+
+fn delete(home: &Home, company: &str) -> Finished {
+    finish(command(home, company).args(["--confirm", company]))
+}
+
+/// Whether a text lies anywhere in the files of a directory.
+fn lies_in(directory: &Path, text: &str) -> bool {
+    fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).any(|path| {
+        if path.is_dir() {
+            return lies_in(&path, text);
+        }
+        fs::read(&path).unwrap().windows(text.len()).any(|window| window == text.as_bytes())
+    })
+}
+
+fn profiles(home: &Home, company: &str, people: usize) -> usize {
+    let stored = StoredProfiles::open(home);
+    let email = |number: usize| format!("person{number}@{}.com", company.to_lowercase());
+    (0..people).filter(|number| stored.by_email(company, &email(*number)).is_some()).count()
+}
+
+#[test]
+fn a_deleted_company_is_gone_with_a_receipt_and_the_others_are_served_as_before() {
+    let home = two_companies();
+    let deleted = delete(&home, "ABC123");
+    deleted.assert_exit(0);
+    deleted.assert_output(
+        "deleted company ABC123: profiles: 30, identifiers: 60, outcomes: 30, imports: 0, \
+         merges: 0, entries: ",
+    );
+    let verified = home.verify();
+    verified.assert_exit(0);
+    verified.assert_output("profiles: 20, identifiers: 40, ");
+    let again = delete(&home, "ABC123");
+    again.assert_exit(1);
+    let data_dir = home.data_dir();
+    again.assert_output(&format!("there is no data of company ABC123 in {}", data_dir.display()));
+    assert_eq!(profiles(&home, "ABC123", 30), 0);
+    assert_eq!(profiles(&home, "ABC1234", 20), 20);
+    let gateway = home.serve();
+    send(&gateway, "ABC123", 1);
+    gateway.stop().assert_exit(0);
+    assert_eq!(StoredProfiles::open(&home).outcomes("ABC123")[0].sequence, 1);
+}
+
+#[test]
+fn a_compacted_copy_has_no_byte_of_a_deleted_company() {
+    let home = two_companies();
+    assert!(lies_in(&home.data_dir(), "@abc123.com"));
+    delete(&home, "ABC123").assert_exit(0);
+    let into = home.directory().join("compacted");
+    let mut compact = home.command(&["compact", "--data-dir"]);
+    finish(compact.arg(home.data_dir()).arg("--into").arg(&into)).assert_exit(0);
+    assert!(lies_in(&into, &format!("{SURNAME} of ABC1234")));
+    assert!(!lies_in(&into, "@abc123.com"));
+    assert!(lies_in(&into, "@abc1234.com"));
+}
+
+#[test]
+fn nothing_is_deleted_without_the_id_a_second_time() {
+    let home = two_companies();
+    let other = finish(command(&home, "ABC123").args(["--confirm", "ABC1234"]));
+    other.assert_exit(1);
+    other.assert_output("the second id is not ABC123; nothing was deleted");
+    let silent = finish(&mut command(&home, "ABC123"));
+    silent.assert_exit(1);
+    silent.assert_output("add --confirm ABC123");
+    assert_eq!(profiles(&home, "ABC123", 30), 30);
+}
+
+#[test]
+fn the_id_is_asked_for_on_a_terminal() {
+    let home = two_companies();
+    for (typed, code) in [("ABC1234", 1), ("yes", 1), ("", 1), ("ABC123", 0)] {
+        let Some(finished) = on_terminal(&command(&home, "ABC123"), typed) else {
+            eprintln!("\nNOT CHECKED: the question on a terminal: there is no script(1)");
+            return;
+        };
+        finished.assert_exit(code);
+        finished.assert_output("This deletes all data of company ABC123, and cannot be undone.");
+    }
+    assert_eq!(profiles(&home, "ABC123", 30), 0);
+    assert_eq!(profiles(&home, "ABC1234", 20), 20);
+}
+
+/// Runs a command on a terminal and types a line. `None` without the program that has terminals.
+fn on_terminal(command: &Command, typed: &str) -> Option<Finished> {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let words: Vec<String> = words.map(|word| format!("'{}'", word.display())).collect();
+    let mut script = Command::new("script");
+    script.args(["--quiet", "--return", "--command", &words.join(" "), "/dev/null"]);
+    script.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut process = script.spawn().ok()?;
+    let mut input = process.stdin.take().unwrap();
+    writeln!(input, "{typed}").unwrap();
+    let output = process.wait_with_output().unwrap();
+    drop(input);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    Some(Finished { status: output.status, output: text })
+}
+
+#[test]
+fn a_store_that_is_served_or_missing_is_refused() {
+    let home = Home::configured(COMPANIES);
+    let missing = delete(&home, "ABC123");
+    missing.assert_exit(1);
+    missing.assert_output(&format!("there is no store in {}", home.data_dir().display()));
+    assert!(!home.data_dir().exists());
+    let gateway = home.serve();
+    send(&gateway, "ABC123", 2);
+    let busy = delete(&home, "ABC123");
+    busy.assert_exit(1);
+    busy.assert_output("another process is using this data directory");
+    gateway.stop().assert_exit(0);
+    assert_eq!(profiles(&home, "ABC123", 2), 2);
+}
