@@ -90,7 +90,8 @@ pub enum OpenError {
 
 impl Store {
     /// Opens the store that lies in `engine`, migrates it if an earlier version wrote it, finishes
-    /// deletions of companies that were begun, and starts a thread for each lane and one for maintenance.
+    /// deletions of companies that were begun, and starts a thread for each lane and one for
+    /// maintenance.
     pub async fn open(
         engine: Arc<dyn Engine>,
         id_generator: Arc<dyn IdGenerator>,

@@ -57,10 +57,13 @@ fn lies_in(directory: &Path, text: &str) -> bool {
     })
 }
 
-fn profiles(home: &Home, company: &str, people: usize) -> usize {
+/// How many profiles the store has of each company. The store stays in use for a little longer.
+fn profiles(home: &Home) -> [usize; 2] {
     let stored = StoredProfiles::open(home);
-    let email = |number: usize| format!("person{number}@{}.com", company.to_lowercase());
-    (0..people).filter(|number| stored.by_email(company, &email(*number)).is_some()).count()
+    ["ABC123", "ABC1234"].map(|company| {
+        let email = |number| format!("person{number}@{}.com", company.to_lowercase());
+        (0..30).filter(|number: &usize| stored.by_email(company, &email(*number)).is_some()).count()
+    })
 }
 
 #[test]
@@ -79,12 +82,20 @@ fn a_deleted_company_is_gone_with_a_receipt_and_the_others_are_served_as_before(
     again.assert_exit(1);
     let data_dir = home.data_dir();
     again.assert_output(&format!("there is no data of company ABC123 in {}", data_dir.display()));
-    assert_eq!(profiles(&home, "ABC123", 30), 0);
-    assert_eq!(profiles(&home, "ABC1234", 20), 20);
+    assert_eq!(profiles(&home), [0, 20]);
+}
+
+#[test]
+fn a_company_that_is_configured_again_after_its_deletion_begins_anew() {
+    let home = two_companies();
+    delete(&home, "ABC123").assert_exit(0);
     let gateway = home.serve();
     send(&gateway, "ABC123", 1);
     gateway.stop().assert_exit(0);
-    assert_eq!(StoredProfiles::open(&home).outcomes("ABC123")[0].sequence, 1);
+    let stored = StoredProfiles::open(&home);
+    let sequences: Vec<u64> = stored.outcomes("ABC123").iter().map(|it| it.sequence).collect();
+    assert_eq!(sequences, [1]);
+    assert_eq!(stored.outcomes("ABC1234").len(), 20);
 }
 
 #[test]
@@ -109,7 +120,7 @@ fn nothing_is_deleted_without_the_id_a_second_time() {
     let silent = finish(&mut command(&home, "ABC123"));
     silent.assert_exit(1);
     silent.assert_output("add --confirm ABC123");
-    assert_eq!(profiles(&home, "ABC123", 30), 30);
+    assert_eq!(profiles(&home), [30, 20]);
 }
 
 #[test]
@@ -123,8 +134,7 @@ fn the_id_is_asked_for_on_a_terminal() {
         finished.assert_exit(code);
         finished.assert_output("This deletes all data of company ABC123, and cannot be undone.");
     }
-    assert_eq!(profiles(&home, "ABC123", 30), 0);
-    assert_eq!(profiles(&home, "ABC1234", 20), 20);
+    assert_eq!(profiles(&home), [0, 20]);
 }
 
 /// Runs a command on a terminal and types a line. `None` without the program that has terminals.
@@ -156,5 +166,5 @@ fn a_store_that_is_served_or_missing_is_refused() {
     busy.assert_exit(1);
     busy.assert_output("another process is using this data directory");
     gateway.stop().assert_exit(0);
-    assert_eq!(profiles(&home, "ABC123", 2), 2);
+    assert_eq!(profiles(&home), [2, 0]);
 }

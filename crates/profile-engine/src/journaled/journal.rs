@@ -71,8 +71,9 @@ pub(super) fn read(
 }
 
 impl Journal {
-    /// Opens the journal of the table with this name and this mark, passes its batches to `found`, oldest first,
-    /// and begins a new generation. Files grow by `step` bytes, which are whole pages.
+    /// Opens the journal of the table with this name and this mark, passes its batches to `found`,
+    /// oldest first, and begins a new generation. Files grow by `step` bytes, which are whole
+    /// pages.
     pub(super) fn open(
         disk: Arc<dyn Disk>,
         table: &str,

@@ -56,9 +56,13 @@ fn delete(home: &Home, fault: Option<(&WatchedDisk, Option<(u64, Fault)>)>) -> F
     finish(&mut command)
 }
 
-fn stored(home: &Home, company: &str, people: usize) -> usize {
+/// How many profiles there are of the company that was deleted, and of the other one.
+fn stored(home: &Home) -> (usize, usize) {
     let stored = StoredProfiles::open(home);
-    (0..people).filter(|number| stored.by_email(company, &email(*number)).is_some()).count()
+    let count = |company: &str, people: usize| {
+        (0..people).filter(|number| stored.by_email(company, &email(*number)).is_some()).count()
+    };
+    (count("ABC123", DELETED), count("ABC1234", KEPT))
 }
 
 /// What is wrong after a deletion that a fault has met, if anything, and whether it was begun.
@@ -74,9 +78,9 @@ fn fault_of(home: &Home, receipt: &str, first: &Finished) -> (Option<String>, bo
         if !is_done && !again.output.contains(receipt) {
             return Some(format!("another receipt: {}", again.output));
         }
-        let left = (stored(home, "ABC123", DELETED), stored(home, "ABC1234", KEPT));
         let verified = home.verify();
         let is_sound = verified.status.code() == Some(0);
+        let left = stored(home);
         (left != (0, KEPT) || !is_sound).then(|| format!("{left:?} left: {}", verified.output))
     };
     (fault(), is_begun)
