@@ -10,7 +10,8 @@ use crate::{
 const MESSAGE: &str = "data of companies that are not configured";
 
 fn companies(ids: &[&str]) -> String {
-    ids.iter().map(|id| format!("[[company]]\nid = \"{id}\"\n")).collect()
+    let table = |id: &&str| format!("[[company]]\nid = \"{id}\"\n");
+    ids.iter().map(table).collect::<Vec<String>>().concat()
 }
 
 fn send(gateway: &Serving, ids: &[&str]) {

@@ -77,8 +77,8 @@ pub(crate) async fn finish_begun(
 }
 
 fn writer(id_generator: &dyn IdGenerator) -> Result<u64, NoEntropy> {
-    let [a, b, c, d, e, f, g, h, ..] = id_generator.entropy()?.to_be_bytes();
-    Ok(u64::from_be_bytes([a, b, c, d, e, f, g, h]))
+    let bytes = id_generator.entropy()?.to_be_bytes();
+    Ok(bytes.iter().take(size_of::<u64>()).fold(0, |number, byte| number << 8 | u64::from(*byte)))
 }
 
 async fn first_begun(engine: &dyn Engine) -> Result<Option<CompanyId>, EngineError> {

@@ -2,6 +2,8 @@
 //! changes a file: the store opens and is sound, no other company is touched, and the next run
 //! finishes the deletion.
 
+use std::process::Command;
+
 use super::{
     Form, HostileRandom, UNLIMITED, copy_directory, figure,
     preload::{Fault, WatchedDisk},
@@ -18,6 +20,9 @@ const DELETED: usize = 250;
 
 /// Profiles of the other company.
 const KEPT: usize = 20;
+
+/// Calls by which a process closes the store, some of which may be more.
+const CLOSING: u64 = 4;
 
 const OTHER: &str =
     "[[company]]\nid = \"ABC1234\"\nlimits = { burst = 1000000, steady = 1000000 }\n";
@@ -47,13 +52,26 @@ fn two_companies(is_killed: bool) -> Home {
     home
 }
 
-fn delete(home: &Home, fault: Option<(&WatchedDisk, Option<(u64, Fault)>)>) -> Finished {
-    let mut command = home.command(&["delete-company", "--company", "ABC123"]);
-    command.args(["--confirm", "ABC123", "--data-dir"]).arg(home.data_dir());
-    if let Some((disk, fault)) = fault {
-        disk.watch(&mut command, fault);
-    }
+fn command(home: &Home, company: &str) -> Command {
+    let mut command = home.command(&["delete-company", "--company", company]);
+    command.args(["--confirm", company, "--data-dir"]).arg(home.data_dir());
+    command
+}
+
+/// Runs the command on a disk that fails as told.
+fn delete_on(disk: &WatchedDisk, mut command: Command, fault: Option<(u64, Fault)>) -> Finished {
+    disk.watch(&mut command, fault);
     finish(&mut command)
+}
+
+/// Calls at which the disk fails: half of them any, half of them while entries are removed.
+fn points(opening: u64, calls: u64, most: usize, random: &mut HostileRandom) -> Vec<u64> {
+    assert!(opening < calls, "{opening} of {calls} calls");
+    let point = |number| {
+        let first = if number % 2 == 0 { 1 } else { opening };
+        first + random.next() % (calls - first + 1)
+    };
+    (0..most).map(point).collect()
 }
 
 /// How many profiles there are of the company that was deleted, and of the other one.
@@ -73,7 +91,7 @@ fn fault_of(home: &Home, receipt: &str, first: &Finished) -> (Option<String>, bo
         if first.output.contains("panicked") || verified.status.code() != Some(0) {
             return Some(format!("{}{}", first.output, verified.output));
         }
-        let again = delete(home, None);
+        let again = finish(&mut command(home, "ABC123"));
         let is_done = again.output.contains("there is no data of company ABC123");
         if !is_done && !again.output.contains(receipt) {
             return Some(format!("another receipt: {}", again.output));
@@ -100,15 +118,20 @@ fn a_deletion_that_ends_or_fails_at_any_call_to_the_disk_is_finished_by_the_next
         };
         let home = fresh();
         let Some(disk) = WatchedDisk::at(&home.data_dir()) else { return };
-        let whole = delete(&home, Some((&disk, None)));
+        // A company without data: the store is opened, read and closed.
+        delete_on(&disk, command(&home, "NONE01"), None).assert_exit(1);
+        let opening = disk.calls().saturating_sub(CLOSING);
+        let home = fresh();
+        let disk = WatchedDisk::at(&home.data_dir()).unwrap();
+        let whole = delete_on(&disk, command(&home, "ABC123"), None);
         whole.assert_exit(0);
         let receipt = whole.output.lines().find(|line| line.contains("deleted")).unwrap();
         let calls = disk.calls();
         for kind in Fault::ALL {
-            for _ in 0..form.pick(4, 200) {
-                let (home, point) = (fresh(), 1 + random.next() % calls);
+            for point in points(opening, calls, form.pick(4, 200), &mut random) {
+                let home = fresh();
                 let disk = WatchedDisk::at(&home.data_dir()).unwrap();
-                let first = delete(&home, Some((&disk, Some((point, kind)))));
+                let first = delete_on(&disk, command(&home, "ABC123"), Some((point, kind)));
                 let (fault, is_begun) = fault_of(&home, receipt, &first);
                 (tried, begun) = (tried + 1, begun + usize::from(is_begun));
                 if let Some(fault) = fault {
@@ -122,5 +145,6 @@ fn a_deletion_that_ends_or_fails_at_any_call_to_the_disk_is_finished_by_the_next
     figure("deletions_that_were_cut_off", tried);
     figure("deletions_that_were_not_finished", faults.len());
     report("company_deletion", format_args!("{tried} points, {begun} in the middle"));
+    assert!(0 < begun, "no deletion was cut off in the middle");
     assert!(faults.is_empty(), "{} of {tried}: {faults:#?}", faults.len());
 }
