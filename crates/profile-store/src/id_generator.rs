@@ -103,6 +103,14 @@ impl fmt::Debug for SystemIdGenerator {
     }
 }
 
+/// Two numbers that name the writers of batches, such as those of lanes and those of maintenance.
+pub(crate) fn writers(id_generator: &dyn IdGenerator) -> Result<[u64; 2], NoEntropy> {
+    let entropy = id_generator.entropy()?.to_be_bytes();
+    let (high, low) = entropy.split_at(size_of::<u64>());
+    let number = |half: &[u8]| half.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
+    Ok([number(high), number(low)])
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;

@@ -15,7 +15,7 @@ use crate::{
     Outcome, Profile, ProfilePage, Retention, StoreError, Submission, SubmittedProfile, Timestamp,
     Undo, Unmerged,
     engine::{BoxFuture, Durability, Engine, EngineError, Key, Place, Value, dedicate_thread},
-    id_generator::profile_id,
+    id_generator::{profile_id, writers},
     lane::{
         Lane, StoreContext,
         disk_waits::DiskWaits,
@@ -457,14 +457,6 @@ impl Drop for Store {
     fn drop(&mut self) {
         self.stop();
     }
-}
-
-/// The writers that name the batches of lanes, and those of maintenance.
-fn writers(id_generator: &dyn IdGenerator) -> Result<[u64; 2], NoEntropy> {
-    let entropy = id_generator.entropy()?.to_be_bytes();
-    let (high, low) = entropy.split_at(size_of::<u64>());
-    let number = |half: &[u8]| half.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
-    Ok([number(high), number(low)])
 }
 
 /// The same work, and a receiver that learns when it is over.

@@ -13,6 +13,7 @@ use crate::{
     engine::{
         BatchId, CommitError, Durability, Engine, EngineError, Key, Order, Scan, Value, Write,
     },
+    id_generator::writers,
     layout::{
         key::{self, ParsedKey},
         record,
@@ -50,7 +51,7 @@ pub async fn delete_company(
     company: &CompanyId,
     id_generator: &dyn IdGenerator,
 ) -> Result<Option<DeletedCompany>, DeleteCompanyError> {
-    let writer = writer(id_generator)?;
+    let [writer, _] = writers(id_generator)?;
     if format::layout(engine).await? == Layout::Empty {
         return Ok(None);
     }
@@ -69,16 +70,11 @@ pub(crate) async fn finish_begun(
 ) -> Result<(), DeleteCompanyError> {
     while let Some(company) = first_begun(engine).await? {
         tracing::warn!(%company, "finishing a deletion of this company that was cut off");
-        let writer = writer(id_generator)?;
+        let [writer, _] = writers(id_generator)?;
         let deleted = Deletion::resume(engine, &company, writer).await?.run().await?;
         tracing::info!(%company, %deleted, "deleted the company");
     }
     Ok(())
-}
-
-fn writer(id_generator: &dyn IdGenerator) -> Result<u64, NoEntropy> {
-    let bytes = id_generator.entropy()?.to_be_bytes();
-    Ok(bytes.iter().take(size_of::<u64>()).fold(0, |number, byte| number << 8 | u64::from(*byte)))
 }
 
 async fn first_begun(engine: &dyn Engine) -> Result<Option<CompanyId>, EngineError> {
