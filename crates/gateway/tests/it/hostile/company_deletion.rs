@@ -6,7 +6,7 @@ use std::process::Command;
 
 use super::{
     Form, HostileRandom, UNLIMITED, copy_directory, figure,
-    preload::{Fault, WatchedDisk},
+    preload::{CallFault, WatchedDisk},
     report,
 };
 use crate::{
@@ -59,7 +59,11 @@ fn command(home: &Home, company: &str) -> Command {
 }
 
 /// Runs the command on a disk that fails as told.
-fn delete_on(disk: &WatchedDisk, mut command: Command, fault: Option<(u64, Fault)>) -> Finished {
+fn delete_on(
+    disk: &WatchedDisk,
+    mut command: Command,
+    fault: Option<(u64, CallFault)>,
+) -> Finished {
     disk.watch(&mut command, fault);
     finish(&mut command)
 }
@@ -127,7 +131,7 @@ fn a_deletion_that_ends_or_fails_at_any_call_to_the_disk_is_finished_by_the_next
         whole.assert_exit(0);
         let receipt = whole.output.lines().find(|line| line.contains("deleted")).unwrap();
         let calls = disk.calls();
-        for kind in Fault::ALL {
+        for kind in CallFault::ALL {
             for point in points(opening, calls, form.pick(4, 200), &mut random) {
                 let home = fresh();
                 let disk = WatchedDisk::at(&home.data_dir()).unwrap();
