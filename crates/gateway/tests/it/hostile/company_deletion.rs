@@ -132,7 +132,7 @@ fn a_deletion_that_ends_or_fails_at_any_call_to_the_disk_is_finished_by_the_next
         let receipt = whole.output.lines().find(|line| line.contains("deleted")).unwrap();
         let calls = disk.calls();
         for kind in CallFault::ALL {
-            for point in points(opening, calls, form.pick(4, 200), &mut random) {
+            for point in points(opening, calls, form.pick(2, 200), &mut random) {
                 let home = fresh();
                 let disk = WatchedDisk::at(&home.data_dir()).unwrap();
                 let first = delete_on(&disk, command(&home, "ABC123"), Some((point, kind)));
