@@ -149,6 +149,7 @@ fn a_deletion_that_ends_or_fails_at_any_call_to_the_disk_is_finished_by_the_next
     figure("deletions_that_were_cut_off", tried);
     figure("deletions_that_were_not_finished", faults.len());
     report("company_deletion", format_args!("{tried} points, {begun} in the middle"));
-    assert!(0 < begun, "no deletion was cut off in the middle");
+    // The few points of the short form may all lie elsewhere.
+    assert!(form == Form::Short || 0 < begun, "no deletion was cut off in the middle");
     assert!(faults.is_empty(), "{} of {tried}: {faults:#?}", faults.len());
 }
