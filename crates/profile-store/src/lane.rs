@@ -35,7 +35,7 @@ pub(crate) struct StoreContext {
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) id_generator: Arc<dyn IdGenerator>,
     pub(crate) durability: Durability,
-    /// How long the lanes and the maintenance have been waiting for the engine.
+    /// How long the lanes and the relaxed sync have been waiting for the engine.
     pub(crate) disk_waits: DiskWaits,
     /// Outcomes that are applied and not on disk yet.
     pub(crate) unflushed: Unflushed,
@@ -86,8 +86,6 @@ impl Lane {
 
     /// Commits one batch of what waits.
     async fn serve(&mut self) {
-        let shared = Arc::clone(&self.shared);
-        let wait = shared.disk_waits.begin();
         // Held before jobs are taken, so that all that arrives meanwhile is in the batch.
         let session = self.begin().await;
         let mut jobs = self.queue.take();
@@ -95,7 +93,6 @@ impl Lane {
             Ok(session) => self.commit_with_retries(session, &mut jobs).await,
             Err(error) => Err(error),
         };
-        drop(wait);
         match result {
             Ok(()) => jobs.into_iter().for_each(Job::answer),
             Err(error) => jobs.into_iter().for_each(|job| job.fail(error)),
@@ -106,7 +103,8 @@ impl Lane {
         if !self.shared.engine.is_writable() {
             return Err(StoreError::Poisoned);
         }
-        self.shared.engine.begin(self.place).await.map_err(|error| unreadable(&error))
+        let begun = self.shared.engine.begin(self.place);
+        self.shared.disk_waits.during(begun).await.map_err(|error| unreadable(&error))
     }
 
     /// Decides and commits these jobs. Those that do not fit go back to the queue.
@@ -128,7 +126,8 @@ impl Lane {
     async fn attempt(&mut self, mut session: Box<dyn Session>, jobs: &mut Vec<Job>) -> Attempt {
         let began = Instant::now();
         let mut batch = Batch::new(jobs.iter().map(Job::wants));
-        if let Err(error) = load(&mut Source::Session(session.as_mut()), &mut batch).await {
+        let mut source = Source::Session(session.as_mut(), &self.shared.disk_waits);
+        if let Err(error) = load(&mut source, &mut batch).await {
             return Attempt::Failed(unreadable(&error));
         }
         self.queue.give_back(jobs.split_off(batch.ready()));
@@ -163,7 +162,8 @@ impl Lane {
     ) -> Attempt {
         let id = self.next;
         self.next.number += 1;
-        let result = session.commit(id, writes, self.shared.durability).await;
+        let committed = session.commit(id, writes, self.shared.durability);
+        let result = self.shared.disk_waits.during(committed).await;
         match self.confirm(id, result).await {
             Ok(true) => {
                 self.committed(outcomes);
@@ -207,7 +207,8 @@ impl Lane {
             Err(CommitError::InDoubt(error)) => {
                 tracing::warn!(%error, "a commit was not confirmed; asking the engine about it");
                 let mut session = self.begin().await?;
-                session.is_committed(id).await.map_err(|error| unreadable(&error))
+                let answer = self.shared.disk_waits.during(session.is_committed(id)).await;
+                answer.map_err(|error| unreadable(&error))
             }
         }
     }
@@ -240,7 +241,8 @@ fn work_of<'j>(
 
 /// What a batch reads from: a session, or committed data.
 pub(crate) enum Source<'a> {
-    Session(&'a mut dyn Session),
+    /// Its waits are noted.
+    Session(&'a mut dyn Session, &'a DiskWaits),
     Committed(&'a dyn Engine),
 }
 
@@ -249,11 +251,11 @@ pub(crate) async fn load(source: &mut Source<'_>, batch: &mut Batch) -> Result<(
     while let Some(needs) = batch.needs() {
         match needs {
             Needs::Keys(keys) => batch.feed(match source {
-                Source::Session(session) => session.read(keys).await?,
+                Source::Session(session, waits) => waits.during(session.read(keys)).await?,
                 Source::Committed(engine) => engine.read(keys).await?,
             }),
             Needs::Scan(scan) => batch.feed_scan(match source {
-                Source::Session(session) => session.scan(scan).await?,
+                Source::Session(session, waits) => waits.during(session.scan(scan)).await?,
                 Source::Committed(engine) => engine.scan(scan).await?,
             }),
         }

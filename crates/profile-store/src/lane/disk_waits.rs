@@ -1,4 +1,4 @@
-//! How long lanes and the maintenance have been waiting for the engine.
+//! How long lanes and the relaxed sync have been waiting for the engine.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -8,8 +8,8 @@ use std::{
 // The clock of the runtime.
 use tokio::time::Instant;
 
-/// The waits that have begun and not ended. There is at most one for each lane, and one for each
-/// task of the maintenance.
+/// The waits that have begun and not ended. There is at most one for each lane, and one for the
+/// sync of relaxed durability.
 #[derive(Default)]
 pub(crate) struct DiskWaits {
     state: Mutex<WaitList>,
@@ -28,12 +28,20 @@ impl DiskWaits {
     }
 
     /// Notes a wait, which ends when the guard is dropped.
-    pub(crate) fn begin(&self) -> DiskWaitGuard<'_> {
+    fn begin(&self) -> DiskWaitGuard<'_> {
         let mut state = self.state();
         let number = state.next;
         state.next += 1;
         state.waits.push((number, Instant::now()));
         DiskWaitGuard { waits: self, number }
+    }
+
+    /// Notes a wait for this answer of the engine.
+    pub(crate) async fn during<T>(&self, answer: impl Future<Output = T>) -> T {
+        let wait = self.begin();
+        let answer = answer.await;
+        drop(wait);
+        answer
     }
 
     /// The age of the oldest wait; zero if there is none.
@@ -44,7 +52,7 @@ impl DiskWaits {
 }
 
 /// See [`DiskWaits::begin`].
-pub(crate) struct DiskWaitGuard<'a> {
+struct DiskWaitGuard<'a> {
     waits: &'a DiskWaits,
     number: u64,
 }

@@ -38,10 +38,7 @@ async fn sync_always(shared: &StoreContext) {
     loop {
         sleep(SYNC_EVERY).await;
         if shared.unflushed.begin_sync() {
-            let wait = shared.disk_waits.begin();
-            let synced = shared.engine.sync().await;
-            drop(wait);
-            match synced {
+            match shared.disk_waits.during(shared.engine.sync()).await {
                 Ok(()) => shared.unflushed.end_sync(),
                 // The engine refuses all that follows, and says so to every caller.
                 Err(_) => return std::future::pending().await,
@@ -89,7 +86,6 @@ async fn prune_step(shared: &StoreContext, pruner: &Mutex<Pruner>, now: Option<T
     let page = limits::PRUNE_STEP.max(2 * recorded);
     let engine = shared.engine.as_ref();
     let mut pruner = pruner.lock().await;
-    let _wait = shared.disk_waits.begin();
     match pruner.step(engine, now, page, &shared.pruned).await {
         Ok(goes_on) => goes_on,
         Err(error) => {
