@@ -143,9 +143,8 @@ fn points(calls: u64, most: u64, random: &mut HostileRandom) -> Vec<u64> {
     if calls <= most {
         return (1..=calls).collect();
     }
-    let step = calls / most;
-    let first = random.next() % step;
-    (0..most).map(|number| 1 + first + number * step).collect()
+    let first = random.next() % calls;
+    (0..most).map(|number| 1 + (first + number * calls) / most).collect()
 }
 
 #[test]
