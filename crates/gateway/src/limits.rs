@@ -106,13 +106,20 @@ pub const DISK_SPACE_EVERY: Duration = Duration::from_millis(500);
 pub const CLIENT_FREE_MIB: u64 = 512;
 
 /// The default free disk space below which all writes but erasures are refused, in MiB. What was
-/// accepted needs up to 120 MiB for the files of the journal, and a checkpoint of 36 MiB writes up
-/// to three times as much to the table before it frees the old pages.
+/// accepted needs up to 120 MiB for the files of the journal. A checkpoint adds up to 36 MiB of new
+/// data to the table, and 24 MiB for the copies of pages in its last transactions.
 pub const SERVER_FREE_MIB: u64 = 256;
 
 /// The configurable free disk space in MiB. Zero refuses nothing. Above 16 TiB a typing error is
 /// likelier than the disk.
 pub const FREE_MIB_RANGE: RangeInclusive<u64> = 0..=16 * 1024 * 1024;
+
+/// The default disk space that is reserved, in MiB: what a start after a crash and one checkpoint
+/// write, as at [`SERVER_FREE_MIB`]. The rest is for erasures.
+pub const RESERVE_MIB: u64 = 128;
+
+/// The configurable reserve in MiB. Zero reserves nothing. More than 16 GiB serve no purpose.
+pub const RESERVE_MIB_RANGE: RangeInclusive<u64> = 0..=16 * 1024;
 
 /// The part of a mark that must be free above it until requests are accepted again.
 pub const DISK_MARGIN_DIVISOR: u64 = 8;

@@ -139,6 +139,7 @@ pub struct Metrics {
     commit_batches: Counter,
     commit_queue_depth: Gauge<u64, AtomicU64>,
     disk_free_bytes: Gauge<u64, AtomicU64>,
+    disk_reserved_bytes: Gauge<u64, AtomicU64>,
     disk_wait: Gauge<f64, AtomicU64>,
     effects: [(ProfileEffect, Counter); ProfileEffect::ALL.len()],
     failed: Counter,
@@ -173,6 +174,7 @@ impl Metrics {
         let commit_queue_depth = COMMIT_QUEUE_DEPTH.register(&mut registry, Gauge::default());
         let disk_wait = DISK_WAIT_SECONDS.register(&mut registry, Gauge::default());
         let disk_free_bytes = DISK_FREE_BYTES.register(&mut registry, Gauge::default());
+        let disk_reserved_bytes = DISK_RESERVED_BYTES.register(&mut registry, Gauge::default());
         let store_bytes = STORE_BYTES.register(&mut registry, Gauge::default());
         let pruned = PRUNED.register(&mut registry, Family::<PruneReasonLabel, Counter>::default());
         let pruned = |reason| pruned.get_or_create_owned(&PruneReasonLabel { reason });
@@ -192,6 +194,7 @@ impl Metrics {
             clock_trusted: CLOCK_TRUSTED.register(&mut registry, Gauge::default()),
             disk_wait,
             disk_free_bytes,
+            disk_reserved_bytes,
             registry,
         }
     }
@@ -254,6 +257,11 @@ impl Metrics {
     /// Sets the free disk space.
     pub fn set_disk_free_bytes(&self, bytes: u64) {
         self.disk_free_bytes.set(bytes);
+    }
+
+    /// Sets the disk space that is reserved.
+    pub fn set_disk_reserved_bytes(&self, bytes: u64) {
+        self.disk_reserved_bytes.set(bytes);
     }
 
     /// Sets the disk usage of the store.
@@ -373,6 +381,7 @@ pub const CATALOGUE: &[MetricEntry] = &[
     COMMIT_QUEUE_DEPTH,
     DISK_WAIT_SECONDS,
     DISK_FREE_BYTES,
+    DISK_RESERVED_BYTES,
     STORE_BYTES,
     PRUNED,
     CLOCK_TRUSTED,
@@ -460,6 +469,13 @@ const DISK_FREE_BYTES: MetricEntry = MetricEntry {
     kind: MetricKind::Gauge,
     labels: "",
     help: "Free space on the file system of the data directory, in bytes.",
+};
+
+const DISK_RESERVED_BYTES: MetricEntry = MetricEntry {
+    name: "gateway_disk_reserved_bytes",
+    kind: MetricKind::Gauge,
+    labels: "",
+    help: "Disk space that is reserved for a start and for erasures, in bytes.",
 };
 
 const STORE_BYTES: MetricEntry = MetricEntry {

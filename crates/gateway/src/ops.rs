@@ -8,5 +8,6 @@ pub mod unconfigured;
 pub mod verify;
 
 pub(crate) mod data_directory;
+pub(crate) mod disk_reserve;
 pub(crate) mod disk_watch;
 pub(crate) mod open_files;

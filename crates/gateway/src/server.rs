@@ -20,7 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 pub use self::routes::routes;
 use self::signals::Signals;
 use crate::{
-    ops::{data_directory, disk_watch, unconfigured},
+    ops::{data_directory, disk_reserve::DiskReserve, disk_watch, unconfigured},
     settings::{DurabilitySetting, ServeArguments, ServerSettings, SettingsError, TableSetting},
     state::GatewayState,
 };
@@ -80,11 +80,13 @@ pub async fn serve(
     // Opening a store after a crash may take a while. A SIGHUP in that time must not end the
     // process.
     let reload = signal(SignalKind::hangup())?;
+    let reserve = open_reserve(&settings)?;
     let (store, engine) = open_store(&settings).await?;
     let introduction = configuration.development.as_ref();
     let introduction = introduction.map(|development| development.announcement(addresses.0));
     let gateway = Data::new(GatewayState::new(configuration, store));
-    let watch = disk_watch::start(&gateway, &settings.data_dir)?;
+    let watch =
+        disk_watch::start(&gateway, &settings.data_dir, reserve, settings.disk.reserve_bytes)?;
 
     // From here on signals are handled. An operator who reads "serving" may send one at once.
     let signals = Signals::install(reload)?;
@@ -132,11 +134,21 @@ fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
     TcpListener::bind(address).map_err(|source| ServeError::Listen { address, source })
 }
 
+/// Creates the data directory if it is missing, and opens its reserve.
+fn open_reserve(server: &ServerSettings) -> Result<DiskReserve, ServeError> {
+    let path = server.data_dir.display().to_string();
+    if let Err(source) = data_directory::create_private(&server.data_dir) {
+        return Err(ServeError::DataDirectory { path, source });
+    }
+    DiskReserve::open(&server.data_dir).map_err(|error| {
+        let source = OpenError::Engine(EngineError::Io(error));
+        ServeError::Store { path, source }
+    })
+}
+
 /// The store, and its engine, which is closed after it.
 async fn open_store(server: &ServerSettings) -> Result<(Store, Arc<EmbeddedEngine>), ServeError> {
     let path = server.data_dir.display().to_string();
-    data_directory::create_private(&server.data_dir)
-        .map_err(|source| ServeError::DataDirectory { path: path.clone(), source })?;
     let durability = match server.durability {
         DurabilitySetting::Flushed => Durability::Flushed,
         DurabilitySetting::Relaxed => Durability::Relaxed,

@@ -61,6 +61,12 @@ impl SpaceLevel {
 }
 
 impl DiskMarks {
+    /// The free bytes from which on every level below [`SpaceLevel::Enough`] is left.
+    pub(crate) fn level_end(self) -> u64 {
+        let mark = self.client_bytes.max(self.server_bytes);
+        mark.saturating_add(mark / limits::DISK_MARGIN_DIVISOR)
+    }
+
     /// The level at this many free bytes after a level before. A level is left only when an eighth
     /// more than its mark is free, so that a file system around a mark does not alternate.
     pub fn level(self, before: SpaceLevel, free: u64) -> SpaceLevel {
@@ -90,6 +96,7 @@ pub(crate) struct SpaceChange {
 pub(crate) struct DiskSpace {
     marks: DiskMarks,
     free: AtomicU64,
+    reserved: AtomicU64,
     level: AtomicU8,
     changing: Mutex<()>,
 }
@@ -100,6 +107,7 @@ impl DiskSpace {
         DiskSpace {
             marks,
             free: AtomicU64::new(0),
+            reserved: AtomicU64::new(0),
             level: AtomicU8::new(SpaceLevel::Enough as u8),
             changing: Mutex::new(()),
         }
@@ -117,6 +125,20 @@ impl DiskSpace {
         self.free.store(free, Ordering::Relaxed);
         self.level.store(to as u8, Ordering::Relaxed);
         (from != to).then_some(SpaceChange { from, to })
+    }
+
+    pub(crate) fn marks(&self) -> DiskMarks {
+        self.marks
+    }
+
+    /// Notes how many bytes are reserved.
+    pub(crate) fn note_reserved(&self, bytes: u64) {
+        self.reserved.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes that are reserved.
+    pub(crate) fn reserved(&self) -> u64 {
+        self.reserved.load(Ordering::Relaxed)
     }
 
     pub(crate) fn level(&self) -> SpaceLevel {

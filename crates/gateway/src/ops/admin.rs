@@ -53,6 +53,7 @@ async fn metrics(gateway: Data<GatewayState>) -> impl Responder {
     gateway.metrics.set_commit_batches(gateway.store.batches());
     gateway.metrics.set_disk_wait(gateway.store.oldest_disk_wait());
     gateway.metrics.set_disk_free_bytes(gateway.disk_space.free());
+    gateway.metrics.set_disk_reserved_bytes(gateway.disk_space.reserved());
     let (by_age, by_count) = (gateway.store.pruned_by_age(), gateway.store.pruned_by_count());
     gateway.metrics.set_pruned(by_age, by_count);
     gateway.metrics.set_clock_trusted(gateway.store.trusts_clock());

@@ -47,8 +47,8 @@ pub async fn compact(
         return Err(CompactError::NotEmpty { path: into.display().to_string() });
     }
     let to = EmbeddedEngine::open(into, options)?;
-    let copied = profile_store::copy(&from, &to).await?;
-    let (before, after) = (from.bytes().await?, to.bytes().await?);
+    let copied = profile_store::copy(&from.engine, &to).await?;
+    let (before, after) = (from.engine.bytes().await?, to.bytes().await?);
     to.close()?;
     drop(to);
     // The new directory entries must survive a crash, too.

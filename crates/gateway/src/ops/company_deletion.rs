@@ -96,11 +96,11 @@ pub async fn delete_company(
         cache_bytes: limits::COMPACTION_CACHE_BYTES,
         ..EmbeddedOptions::default()
     };
-    let engine = data_directory::open_existing(directory, options)?;
+    let store = data_directory::open_existing(directory, options)?;
     let id_generator = SystemIdGenerator::default();
-    let deleted = profile_store::delete_company(&engine, company, &id_generator).await;
+    let deleted = profile_store::delete_company(&store.engine, company, &id_generator).await;
     let deleted = deleted.map_err(DeletionError::Failed)?;
-    engine.sync().await?;
+    store.engine.sync().await?;
     deleted.ok_or_else(|| DeletionError::NoData {
         company: company.clone(),
         path: directory.display().to_string(),

@@ -11,6 +11,8 @@ use profile_store::engine::{
     EmbeddedEngine, EmbeddedOptions, EngineError, ReadOnlyEngine, TableKind,
 };
 
+use super::disk_reserve::DiskReserve;
+
 /// Why a store that should exist could not be opened or read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -37,13 +39,23 @@ pub(crate) fn create_private(directory: &Path) -> io::Result<()> {
     File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
 }
 
+/// A store of a data directory that no gateway serves, and the reserve of the directory.
+#[derive(Debug)]
+pub(crate) struct OpenedStore {
+    pub(crate) engine: EmbeddedEngine,
+    /// Held, so that no other process changes it meanwhile.
+    _reserve: DiskReserve,
+}
+
 /// Opens the store in `directory`. Fails if the directory holds no store; never creates one.
 pub(crate) fn open_existing(
     directory: &Path,
     options: EmbeddedOptions,
-) -> Result<EmbeddedEngine, DataDirectoryError> {
+) -> Result<OpenedStore, DataDirectoryError> {
     require_store(directory)?;
-    Ok(EmbeddedEngine::open(directory, options)?)
+    let reserve = DiskReserve::open(directory).map_err(EngineError::Io)?;
+    let engine = EmbeddedEngine::open(directory, options)?;
+    Ok(OpenedStore { engine, _reserve: reserve })
 }
 
 /// Opens the store in `directory` for reading, and changes nothing in it.

@@ -11,19 +11,18 @@ use std::{
     thread,
 };
 
-use actix_web::{
-    rt::{self, task::JoinHandle, time::interval},
-    web::Data,
-};
-use rustix::fs::fstatvfs;
-
 use crate::{
     capacity::{
         disk_space::{SpaceChange, SpaceLevel},
         disk_wait::{WaitEpisode, WaitEvent},
     },
     limits,
+    ops::disk_reserve::{self, DiskReserve},
     state::GatewayState,
+};
+use actix_web::{
+    rt::{self, task::JoinHandle, time::interval},
+    web::Data,
 };
 
 /// Watches until it is dropped.
@@ -39,8 +38,14 @@ impl Drop for DiskWatch {
     }
 }
 
-/// Measures the free space once, and then watches it and the waits.
-pub(crate) fn start(gateway: &Data<GatewayState>, directory: &Path) -> io::Result<DiskWatch> {
+/// Measures the free space once, and then watches it and the waits. Keeps `wanted` bytes in reserve
+/// as far as the free space permits.
+pub(crate) fn start(
+    gateway: &Data<GatewayState>,
+    directory: &Path,
+    mut reserve: DiskReserve,
+    wanted: u64,
+) -> io::Result<DiskWatch> {
     let directory = File::open(directory)?;
     measure(gateway, &directory);
     let (stop, stopped) = mpsc::channel::<()>();
@@ -48,9 +53,15 @@ pub(crate) fn start(gateway: &Data<GatewayState>, directory: &Path) -> io::Resul
     let measured = Weak::clone(&watched);
     // A thread of its own: the call may hang with the disk. It is not waited for.
     thread::Builder::new().name("disk-space".into()).spawn(move || {
-        while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(limits::DISK_SPACE_EVERY) {
-            let Some(gateway) = measured.upgrade() else { return };
+        while let Some(gateway) = measured.upgrade() {
             measure(&gateway, &directory);
+            reserve.adjust(wanted, gateway.disk_space.free(), gateway.disk_space.marks());
+            gateway.disk_space.note_reserved(reserve.bytes());
+            drop(gateway);
+            match stopped.recv_timeout(limits::DISK_SPACE_EVERY) {
+                Err(RecvTimeoutError::Timeout) => {}
+                Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
+            }
         }
     })?;
     let waits = rt::spawn(watch_waits(watched));
@@ -58,8 +69,8 @@ pub(crate) fn start(gateway: &Data<GatewayState>, directory: &Path) -> io::Resul
 }
 
 fn measure(gateway: &GatewayState, directory: &File) {
-    match fstatvfs(directory) {
-        Ok(found) => note_free(gateway, found.f_frsize.saturating_mul(found.f_bavail)),
+    match disk_reserve::free_bytes(directory) {
+        Ok(free) => note_free(gateway, free),
         Err(error) => tracing::warn!(%error, "the free disk space could not be read"),
     }
 }

@@ -131,6 +131,10 @@ pub struct ServeArguments {
     /// The address for clients [default: 127.0.0.1:8080].
     #[arg(long, env = "GATEWAY_LISTEN", value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
+    /// The disk space reserved for a start and for erasures, in MiB [default: 128].
+    #[arg(long, env = "GATEWAY_RESERVE_MIB", value_name = "MIB",
+        value_parser = clap::value_parser!(u64).range(limits::RESERVE_MIB_RANGE))]
+    pub reserve_mib: Option<u64>,
     /// The free disk space below which all writes but erasures are refused, in MiB [default: 256].
     #[arg(long, env = "GATEWAY_SERVER_FREE_MIB", value_name = "MIB",
         value_parser = clap::value_parser!(u64).range(limits::FREE_MIB_RANGE))]

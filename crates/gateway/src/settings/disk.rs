@@ -15,6 +15,8 @@ pub struct DiskSettings {
     pub wait_limit: Duration,
     /// The free space below which requests are refused.
     pub marks: DiskMarks,
+    /// The bytes that are reserved for a start and for erasures.
+    pub reserve_bytes: u64,
 }
 
 /// What a configuration file has of the settings about the disk.
@@ -23,6 +25,7 @@ pub(super) struct DiskFields {
     wait_seconds: Option<u64>,
     client_free_mib: Option<u64>,
     server_free_mib: Option<u64>,
+    reserve_mib: Option<u64>,
 }
 
 impl DiskFields {
@@ -33,6 +36,7 @@ impl DiskFields {
             wait_seconds: number("disk_wait_seconds", &limits::TIMEOUT_SECONDS_RANGE),
             client_free_mib: number("client_free_mib", &limits::FREE_MIB_RANGE),
             server_free_mib: number("server_free_mib", &limits::FREE_MIB_RANGE),
+            reserve_mib: number("reserve_mib", &limits::RESERVE_MIB_RANGE),
         }
     }
 }
@@ -45,12 +49,14 @@ impl DiskSettings {
         let bytes = |mib: Option<u64>, standard| mib.map_or(standard, |mib| mib * MIB);
         let client = arguments.client_free_mib.or(file.client_free_mib);
         let server = arguments.server_free_mib.or(file.server_free_mib);
+        let reserve_mib = arguments.reserve_mib.or(file.reserve_mib);
         DiskSettings {
             wait_limit: wait_seconds.map_or(limits::DISK_WAIT, Duration::from_secs),
             marks: DiskMarks {
                 client_bytes: bytes(client, standard.client_bytes),
                 server_bytes: bytes(server, standard.server_bytes),
             },
+            reserve_bytes: reserve_mib.unwrap_or(limits::RESERVE_MIB) * MIB,
         }
     }
 }

@@ -175,8 +175,8 @@ secret = 1
             "line 1: listen must be an address and a port, as in 127.0.0.1:8080",
             "line 2: cache_mib must be a whole number from 256 to 65536",
             "line 3: wrokers is unknown; expected one of company, disk_wait_seconds, \
-             client_free_mib, server_free_mib, admin_listen, cache_mib, connections, data_dir, \
-             durability, exchange_keys, listen, outcomes, table, workers",
+             client_free_mib, server_free_mib, reserve_mib, admin_listen, cache_mib, connections, \
+             data_dir, durability, exchange_keys, listen, outcomes, table, workers",
             "line 4: exchange_keys[#1] must be 64 hexadecimal digits, as `openssl rand -hex 32` \
              prints",
             "line 6: company[#1].id must consist of ASCII letters, digits and underscores",
@@ -326,6 +326,7 @@ fn arguments_win_over_the_file_and_the_file_over_defaults() {
         disk: DiskSettings {
             wait_limit: Duration::from_secs(7),
             marks: DiskMarks { client_bytes: 600 << 20, server_bytes: 256 << 20 },
+            reserve_bytes: 128 << 20,
         },
         durability: DurabilitySetting::Flushed,
         listen: "0.0.0.0:2".parse().unwrap(),

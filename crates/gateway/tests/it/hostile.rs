@@ -197,6 +197,9 @@ fn copy_directory(from: &Path, to: &Path) {
     }
 }
 
+/// A reserve that is allocated and copied fast.
+const SMALL_RESERVE: &str = "reserve_mib = 1\n";
+
 /// Settings that let a gateway write until the disk is full.
 const NO_MARKS: &str = "client_free_mib = 0\nserver_free_mib = 0\n";
 

@@ -53,7 +53,10 @@ impl Home {
     /// Writes another configuration into the file.
     pub(crate) fn configure(&self, companies: &str) {
         // Small, since many of these run at once.
-        let settings = "cache_mib = 256\nworkers = 2\n";
+        let mut settings = String::from("cache_mib = 256\nworkers = 2\n");
+        if !companies.contains("reserve_mib") {
+            settings.push_str("reserve_mib = 0\n");
+        }
         fs::write(self.config(), format!("{settings}{companies}")).unwrap();
     }
 

@@ -33,22 +33,22 @@ fn all_problems_of_a_file_are_reported_at_once_with_their_lines() {
     );
     let checked = finish(home.command(&["check", "--config"]).arg(home.config()));
     checked.assert_exit(1);
-    // The first two lines of the file are those of every home.
+    // The first three lines of the file are those of every home.
     for output in [
-        "line 3: durability must be",
-        "line 4: colour",
-        "line 6: company[#1].id",
-        "line 7: company[#1].limits.burst",
-        "line 10: company[XYZ789].allowed_origins[#1]",
-        "line 13: company[XYZ789].key[backend].sha256",
-        "line 14: company[XYZ789].key[backend].scopes[#1]",
+        "line 4: durability must be",
+        "line 5: colour",
+        "line 7: company[#1].id",
+        "line 8: company[#1].limits.burst",
+        "line 11: company[XYZ789].allowed_origins[#1]",
+        "line 14: company[XYZ789].key[backend].sha256",
+        "line 15: company[XYZ789].key[backend].scopes[#1]",
     ] {
         checked.assert_output(output);
     }
     assert!(!checked.output.contains("pk_0123456789"), "a secret is repeated: {}", checked.output);
     let served = finish(&mut home.serve_command());
     served.assert_exit(1);
-    served.assert_output("line 14: ");
+    served.assert_output("line 15: ");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::process::Command;
 
 use super::{
-    Form, HostileRandom, UNLIMITED, copy_directory, figure,
+    Form, HostileRandom, SMALL_RESERVE, UNLIMITED, copy_directory, figure,
     preload::{CallFault, ENDED_BY_FAULT, WatchedDisk},
     report,
 };
@@ -57,7 +57,7 @@ fn send_some(gateway: &Serving, from: usize) -> usize {
 
 /// A store in which this many requests were acknowledged.
 fn begin(beginning: Beginning) -> (Home, usize) {
-    let home = Home::configured(UNLIMITED);
+    let home = Home::configured(&format!("{SMALL_RESERVE}{UNLIMITED}"));
     if beginning == Beginning::Nothing {
         return (home, 0);
     }
@@ -159,7 +159,7 @@ fn a_process_that_ends_or_fails_at_any_call_to_the_disk_loses_nothing() {
                 continue;
             }
             let fresh = || {
-                let home = Home::configured(UNLIMITED);
+                let home = Home::configured(&format!("{SMALL_RESERVE}{UNLIMITED}"));
                 if original.data_dir().exists() {
                     copy_directory(&original.data_dir(), &home.data_dir());
                 }

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Form, HostileRandom, UNLIMITED, copy_directory, figure, report};
+use super::{Form, HostileRandom, SMALL_RESERVE, UNLIMITED, copy_directory, figure, report};
 use crate::{
     serving::{Home, Serving},
     stored::StoredProfiles,
@@ -43,7 +43,8 @@ struct Copies {
 impl Copies {
     /// Copies of a store whose process was stopped or killed.
     fn new(is_killed: bool) -> Copies {
-        let [home, other] = [(); 2].map(|()| Home::configured(UNLIMITED));
+        let [home, other] =
+            [(); 2].map(|()| Home::configured(&format!("{SMALL_RESERVE}{UNLIMITED}")));
         let older = home.directory().join("older");
         let gateway = home.serve();
         send(&gateway, 0..OLDER);

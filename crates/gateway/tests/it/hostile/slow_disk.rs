@@ -2,6 +2,7 @@
 //! lost, and service again without a restart.
 
 use std::{
+    process::Command,
     sync::{
         Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -19,7 +20,7 @@ use super::{
 };
 use crate::{
     api::{KEY, asking, key},
-    serving::{Home, Serving},
+    serving::{Home, Serving, finish},
     stored::StoredProfiles,
     wire::{RawRequest, RawResponse, TEST_TIMEOUT},
 };
@@ -311,4 +312,50 @@ fn a_disk_that_fills_up_stops_writes_before_it_is_full_and_is_used_again_once_th
         load.assert_kept(&home);
         drop(small);
     }
+}
+
+fn delete_company(home: &Home) -> Command {
+    let mut command = home.command(&["delete-company", "--company", "ABC123"]);
+    command.args(["--confirm", "ABC123", "--data-dir"]).arg(home.data_dir());
+    command
+}
+
+#[test]
+fn a_store_whose_disk_other_programs_filled_to_the_last_byte_starts_and_erases() {
+    const RESERVE_MIB: u64 = 12;
+    let marks = "client_free_mib = 30\nserver_free_mib = 20\n";
+    let home = impatient_home(&format!("{marks}reserve_mib = {RESERVE_MIB}\n"));
+    let Some(small) = Small::mount(&home.data_dir(), 96) else { return };
+    let is_reserved =
+        |gateway: &Serving| gateway.meter("gateway_disk_reserved_bytes") == RESERVE_MIB << 20;
+    let gateway = home.serve();
+    let load = SlowLoad::default();
+    (0..20).for_each(|_| load.send_one(&gateway));
+    assert_eq!(create(&gateway, 2_000_000).status, 201);
+    wait_until("space is reserved", || is_reserved(&gateway));
+    gateway.kill();
+    wait_until_released(&home);
+
+    let ballast = small.fill(0);
+    let gateway = home.serve();
+    gateway.logged("the reserved disk space was given back");
+    assert_refused(&send(&gateway, 1_000_000), FULL);
+    assert_refused(&create(&gateway, 2_000_001), FULL);
+    assert_eq!(erase(&gateway, 2_000_000).status, 202);
+    assert_eq!(list(&gateway).status, 200);
+
+    std::fs::remove_file(ballast).unwrap();
+    wait_until("ready", || is_ready(&gateway));
+    wait_until("space is reserved again", || is_reserved(&gateway));
+    load.send_one(&gateway);
+    gateway.kill();
+    wait_until_released(&home);
+
+    let ballast = small.fill(0);
+    home.verify().assert_exit(0);
+    finish(&mut delete_company(&home)).assert_exit(0);
+    std::fs::remove_file(ballast).unwrap();
+    assert!(StoredProfiles::open(&home).by_email("ABC123", &email(0)).is_none());
+    figure("slow_disk_full_disks", 1);
+    drop(small);
 }
