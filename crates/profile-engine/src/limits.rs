@@ -40,6 +40,14 @@ pub const AHEAD_DIVISOR: usize = 4;
 /// milliseconds of work, for which a commit may have to wait.
 pub const PROGRESS_BYTES: usize = 64 * 1_024;
 
+/// Changes in one transaction of redb. Each may replace a page of 4 KiB, and the space of the old
+/// pages is free only after the transaction: so a checkpoint makes the file grow by tens of MiB,
+/// however many changes it has.
+pub const TRANSACTION_CHANGES: usize = 2_048;
+
+/// Bytes of keys and values in one transaction of redb, for the same reason.
+pub const TRANSACTION_BYTES: usize = 4 * 1_024 * 1_024;
+
 /// Bytes that redb writes to its file between two syncs of it. A sync of the journal waits behind
 /// one that is running. A checkpoint writes tens of MiB, whose sync at once takes a tenth of a
 /// second; so much takes a few milliseconds.

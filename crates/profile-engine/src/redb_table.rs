@@ -15,6 +15,7 @@ use redb::{
 use crate::{
     EngineError, Key, Order, Scan, Value,
     journaled::{Mark, Table, TableChange},
+    limits,
     scratch_backend::ScratchBackend,
     stepwise_backend::StepwiseBackend,
 };
@@ -36,12 +37,44 @@ type Snapshot = Arc<ReadOnlyTable<&'static [u8], &'static [u8]>>;
 
 /// One file, which is changed by whole transactions.
 pub(crate) struct RedbTable {
-    /// What was put and not flushed.
-    transaction: Mutex<Option<WriteTransaction>>,
-    /// What readers see: what the last flush has left.
+    /// What was put and is in no committed transaction.
+    pending: Mutex<Option<PendingChanges>>,
+    /// What readers see: what the last committed transaction has left.
     snapshot: RwLock<Snapshot>,
     db: Database,
     file: File,
+}
+
+/// A transaction, and how much was changed in it.
+struct PendingChanges {
+    transaction: WriteTransaction,
+    changes: usize,
+    bytes: usize,
+}
+
+impl PendingChanges {
+    fn begin(db: &Database) -> Result<PendingChanges, EngineError> {
+        let transaction = db.begin_write().map_err(failed)?;
+        Ok(PendingChanges { transaction, changes: 0, bytes: 0 })
+    }
+
+    fn put(&mut self, changes: &[TableChange<'_>]) -> Result<(), EngineError> {
+        let mut entries = self.transaction.open_table(ENTRIES).map_err(failed)?;
+        for &(key, value) in changes {
+            match value {
+                Some(value) => drop(entries.insert(&key[..], &value[..]).map_err(failed)?),
+                None => drop(entries.remove(&key[..]).map_err(failed)?),
+            }
+            self.changes += 1;
+            self.bytes += key.len() + value.map_or(0, Vec::len);
+        }
+        Ok(())
+    }
+
+    /// Whether the transaction is to be committed before more is put.
+    fn is_full(&self) -> bool {
+        limits::TRANSACTION_CHANGES <= self.changes || limits::TRANSACTION_BYTES <= self.bytes
+    }
 }
 
 impl RedbTable {
@@ -80,15 +113,26 @@ impl RedbTable {
         transaction.open_table(MARKS).map_err(failed)?;
         transaction.commit().map_err(failed)?;
         let snapshot = RwLock::new(snapshot(&db)?);
-        Ok(RedbTable { transaction: Mutex::new(None), snapshot, db, file })
+        Ok(RedbTable { pending: Mutex::new(None), snapshot, db, file })
     }
 
     fn snapshot(&self) -> Snapshot {
         self.snapshot.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn transaction(&self) -> MutexGuard<'_, Option<WriteTransaction>> {
-        self.transaction.lock().unwrap_or_else(PoisonError::into_inner)
+    fn pending(&self) -> MutexGuard<'_, Option<PendingChanges>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Commits, and lets readers see the result. The pages that the transaction replaced can be
+    /// used again from the next one on, unless a reader still has them.
+    fn commit(&self, mut transaction: WriteTransaction) -> Result<(), EngineError> {
+        // The next start need not read the whole file, whatever ends this process.
+        transaction.set_quick_repair(true);
+        transaction.commit().map_err(failed)?;
+        let next = snapshot(&self.db)?;
+        *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = next;
+        Ok(())
     }
 }
 
@@ -131,40 +175,28 @@ impl Table for RedbTable {
     }
 
     fn put(&self, changes: &[TableChange<'_>]) -> Result<(), EngineError> {
-        let mut current = self.transaction();
-        let transaction = match &mut *current {
-            Some(transaction) => transaction,
-            none => none.insert(self.db.begin_write().map_err(failed)?),
+        let mut current = self.pending();
+        let mut pending = match current.take() {
+            Some(pending) => pending,
+            None => PendingChanges::begin(&self.db)?,
         };
-        let mut entries = transaction.open_table(ENTRIES).map_err(failed)?;
-        for &(key, value) in changes {
-            match value {
-                Some(value) => {
-                    entries.insert(key.as_slice(), value.as_slice()).map_err(failed)?;
-                }
-
-                None => {
-                    entries.remove(key.as_slice()).map_err(failed)?;
-                }
-            }
+        pending.put(changes)?;
+        if pending.is_full() {
+            return self.commit(pending.transaction);
         }
+        *current = Some(pending);
         Ok(())
     }
 
     fn flush(&self, mark: &Mark) -> Result<(), EngineError> {
-        let mut transaction = match self.transaction().take() {
-            Some(transaction) => transaction,
-            None => self.db.begin_write().map_err(failed)?,
+        let pending = match self.pending().take() {
+            Some(pending) => pending,
+            None => PendingChanges::begin(&self.db)?,
         };
-        let mut marks = transaction.open_table(MARKS).map_err(failed)?;
+        let mut marks = pending.transaction.open_table(MARKS).map_err(failed)?;
         marks.insert(MARK, mark.encode().as_slice()).map_err(failed)?;
         drop(marks);
-        // The next start need not read the whole file, whatever ends this process.
-        transaction.set_quick_repair(true);
-        transaction.commit().map_err(failed)?;
-        let next = snapshot(&self.db)?;
-        *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = next;
-        Ok(())
+        self.commit(pending.transaction)
     }
 
     fn mark(&self) -> Result<Option<Mark>, EngineError> {

@@ -322,3 +322,50 @@ fn a_file_that_was_cut_off_is_damaged_or_has_its_content_and_is_no_panic() {
         }
     }
 }
+
+/// Puts the changes as a checkpoint does.
+fn put_in_chunks(table: &RedbTable, changes: &Changes) {
+    let changes: Vec<TableChange<'_>> =
+        changes.iter().map(|(key, value)| (key, value.as_ref())).collect();
+    changes.chunks(100).for_each(|chunk| table.put(chunk).unwrap());
+}
+
+/// This many entries of 1 kB with every `step`th number.
+fn entries(numbers: u32, step: usize, byte: u8) -> Changes {
+    let numbered = |number: u32| (number.to_be_bytes().to_vec(), Some(vec![byte; 1_000]));
+    (0..numbers).step_by(step).map(numbered).collect()
+}
+
+#[test]
+fn changes_of_every_page_grow_the_file_by_few_transactions_and_not_by_every_page() {
+    use std::os::unix::fs::MetadataExt;
+
+    let directory = TableDirectory::new();
+    let table = directory.create();
+    put_in_chunks(&table, &entries(40_000, 1, 1));
+    table.flush(&mark(1)).unwrap();
+    let on_disk = || fs::metadata(directory.path()).unwrap().blocks() * 512;
+    let before = on_disk();
+    put_in_chunks(&table, &entries(40_000, 2, 2));
+    table.flush(&mark(2)).unwrap();
+    let grown = on_disk().saturating_sub(before);
+    let transaction = limits::TRANSACTION_CHANGES as u64 * 4_096;
+    assert!(grown <= 3 * transaction, "{before} bytes, and then {grown} more");
+}
+
+#[test]
+fn a_process_that_ends_between_the_transactions_of_a_checkpoint_leaves_whole_changes_and_the_mark()
+{
+    let mut directory = TableDirectory::new();
+    let table = directory.create();
+    put_in_chunks(&table, &entries(6_000, 1, 1));
+    table.flush(&mark(1)).unwrap();
+    put_in_chunks(&table, &entries(6_000, 1, 2));
+    directory.killed();
+    let left = directory.open();
+    assert_eq!(left.mark().unwrap(), Some(mark(1)));
+    let found = scan_all(&left).unwrap();
+    let with = |byte: u8| found.values().filter(|value| **value == vec![byte; 1_000]).count();
+    assert_eq!(with(1) + with(2), 6_000);
+    assert!(0 < with(1) && 0 < with(2), "{} of the changes are there", with(2));
+}
