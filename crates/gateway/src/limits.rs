@@ -94,6 +94,12 @@ pub const CONFIGURATION_BYTES: u64 = 64 * 1024 * 1024;
 /// The default time that a commit may wait for the disk. A busy disk answers within a second.
 pub const DISK_WAIT: Duration = Duration::from_secs(5);
 
+/// The time from which a commit that waits for the disk counts as slow: requests that have waited
+/// for [`DISK_WAIT`], behind one commit or several, are refused then. A busy disk answers sooner,
+/// so that a wait for a processor or for the requests of others is seldom taken for this one. It is
+/// the shortest [`DISK_WAIT`] that can be configured.
+pub const SLOW_COMMIT: Duration = Duration::from_secs(1);
+
 /// How often the age of the oldest commit is looked at for the log. Requests look for themselves.
 pub const DISK_WAIT_EVERY: Duration = Duration::from_millis(200);
 

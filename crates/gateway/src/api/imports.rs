@@ -59,7 +59,7 @@ pub(super) async fn create(call: &Call<'_>, payload: &mut Payload) -> Result<Api
         drop(slot);
         done
     });
-    let done = disk_wait::answered(call.gateway, done).await?;
+    let done = disk_wait::import_answered(call.gateway, done).await?;
     let head = done.unwrap_or(Err(Refusal::Store(StoreError::Unavailable)))?;
     call.gateway.metrics.served();
     Ok(about(call, StatusCode::ACCEPTED, &head))

@@ -87,6 +87,16 @@ pub enum Refusal {
         /// The time that a commit may wait.
         seconds: u64,
     },
+    /// The store did not answer in time, whatever the reason. The request may be stored or not.
+    ResultOverdue {
+        /// The time that the request may wait.
+        seconds: u64,
+    },
+    /// Stored data was not read in time, whatever the reason.
+    ReadOverdue {
+        /// The time that a read may take.
+        seconds: u64,
+    },
     /// Too little disk space is free.
     DiskFull,
     /// The store refused the request.
@@ -161,7 +171,11 @@ impl Refusal {
             Some(*retry_after_seconds)
         } else if let Refusal::Store(error) = self {
             retry_after_store_error(*error)
-        } else if let Refusal::DiskHangs | Refusal::ResultUnknown { .. } = self {
+        } else if let Refusal::DiskHangs
+        | Refusal::ResultUnknown { .. }
+        | Refusal::ResultOverdue { .. }
+        | Refusal::ReadOverdue { .. } = self
+        {
             Some(5)
         } else if let Refusal::DiskFull = self {
             Some(limits::DISK_FULL_RETRY_SECONDS)
@@ -250,6 +264,8 @@ impl Refusal {
             Refusal::OnlyPlaceholders(_) => Cause::OnlyPlaceholders,
             Refusal::DiskHangs => Cause::DiskHangs,
             Refusal::ResultUnknown { .. } => Cause::ResultUnknown,
+            Refusal::ResultOverdue { .. } => Cause::ResultOverdue,
+            Refusal::ReadOverdue { .. } => Cause::ReadOverdue,
             Refusal::DiskFull => Cause::DiskFull,
             Refusal::Store(error) => cause_of_store_error(*error),
         }
@@ -275,7 +291,10 @@ impl Refusal {
             Refusal::TooLarge { bytes } => {
                 row_of(Cause::TooLarge).detail.replace("{bytes}", &bytes.to_string())
             }
-            Refusal::TooSlow { seconds } | Refusal::ResultUnknown { seconds } => {
+            Refusal::TooSlow { seconds }
+            | Refusal::ResultUnknown { seconds }
+            | Refusal::ResultOverdue { seconds }
+            | Refusal::ReadOverdue { seconds } => {
                 row_of(self.cause()).detail.replace("{seconds}", &seconds.to_string())
             }
             Refusal::RevisionMalformed(reason) => format!("The revision {reason}."),

@@ -58,6 +58,8 @@ pub(super) enum Cause {
     PropertiesTooLarge,
     DiskHangs,
     ResultUnknown,
+    ResultOverdue,
+    ReadOverdue,
     DiskFull,
     Overloaded,
     Unavailable,
@@ -140,7 +142,7 @@ const fn parameter(name: &'static str, row: RefusalRow) -> RefusalRow {
 }
 
 /// The table, in the order of the checks.
-const TABLE: [RefusalRow; 53] = [
+const TABLE: [RefusalRow; 55] = [
     row(Cause::UnknownPath, "any other path", NOT_FOUND, "This path does not exist.", "/data"),
     row(
         Cause::Method,
@@ -507,6 +509,18 @@ const TABLE: [RefusalRow; 53] = [
         "the same, and the request is being stored already",
         "The disk did not answer within {seconds} seconds. The request may have been stored or \
          not; the same request may be sent again.",
+    ),
+    unavailable(
+        Cause::ResultOverdue,
+        "the request is being stored, and has waited for `answer_seconds`; or for \
+         `disk_wait_seconds`, and a commit has been waiting for the disk for a second",
+        "The store did not answer within {seconds} seconds. The request may have been stored or \
+         not; the same request may be sent again.",
+    ),
+    unavailable(
+        Cause::ReadOverdue,
+        "`/api`: stored data was not read within `disk_wait_seconds`",
+        "The stored data was not read within {seconds} seconds.",
     ),
     unavailable(
         Cause::DiskFull,

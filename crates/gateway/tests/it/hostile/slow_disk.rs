@@ -209,6 +209,46 @@ fn a_disk_of_any_slowness_loses_nothing() {
 }
 
 #[test]
+fn a_request_behind_several_slow_commits_is_answered_as_soon_as_behind_one_that_hangs() {
+    const LIMIT: Duration = Duration::from_secs(3);
+    let home = Home::configured(&format!(
+        "disk_wait_seconds = 3\n{UNLIMITED}api_limits_factor = 100\n{}",
+        all_scopes()
+    ));
+    let Some(disk) = WatchedDisk::at(&home.data_dir()) else { return };
+    let mut command = home.serve_command();
+    disk.watch(&mut command, None);
+    let gateway = Serving::start(command);
+    let numbers = 0..6;
+    numbers.clone().for_each(|number| send(&gateway, number).assert_accepted());
+    // None of them is a wait over the limit.
+    disk.set(DiskSwitch::SyncDelay, 2_000);
+    let watch = Watch::start();
+    // An erasure is a commit of its own.
+    let answers: Vec<_> = thread::scope(|scope| {
+        let erase = |number| (erase(&gateway, number), watch.elapsed());
+        let erasing: Vec<_> =
+            numbers.clone().map(|number| scope.spawn(move || erase(number))).collect();
+        erasing.into_iter().map(|erased| erased.join().unwrap()).collect()
+    });
+    disk.set(DiskSwitch::SyncDelay, 0);
+    let (erased, refused): (Vec<_>, Vec<_>) =
+        answers.iter().partition(|(answer, _)| answer.status == 202);
+    assert!(!erased.is_empty() && 2 <= refused.len(), "{answers:?}");
+    for (answer, waited) in refused {
+        assert_refused(answer, "did not answer within 3 seconds");
+        assert_refused(answer, "may have been stored or not");
+        assert!((LIMIT..2 * LIMIT + LIMIT / 2).contains(waited), "{waited:?}");
+    }
+    // What was refused while it was queued is carried out all the same.
+    wait_until("all are erased", || list(&gateway).json()["data"] == serde_json::json!([]));
+    let finished = gateway.stop();
+    finished.assert_exit(0);
+    assert!(!finished.output.contains("the disk does not answer"), "{}", finished.output);
+    wait_until_released(&home);
+}
+
+#[test]
 fn a_sync_that_fails_at_the_stop_is_an_error_and_no_panic_and_loses_nothing() {
     const INPUT_OUTPUT_ERROR: u64 = 5;
     let home = impatient_home("");

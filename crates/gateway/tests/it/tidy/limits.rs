@@ -244,6 +244,11 @@ fn of_the_rest() -> Vec<LimitRow> {
         ("companies", vec![count(ours::COMPANIES)]),
         ("commit that waits for the disk", vec![time(ours::DISK_WAIT)]),
         (
+            "request that waits to be stored",
+            [ours::DISK_WAIT, ours::SLOW_COMMIT, ours::ANSWER_TIMEOUT].map(time).to_vec(),
+        ),
+        ("read of stored data", vec![time(ours::DISK_WAIT)]),
+        (
             "free disk space",
             vec![
                 format!("{} MiB for clients", ours::CLIENT_FREE_MIB),
