@@ -15,7 +15,11 @@ use super::{
     outcomes::OutcomeResource,
     query::Query,
 };
-use crate::{capacity::body_budget::BodyPermit, http::refusal::Refusal, submission};
+use crate::{
+    capacity::{body_budget::BodyPermit, disk_wait},
+    http::refusal::Refusal,
+    submission,
+};
 
 /// `POST /api/profile-explain`
 pub(super) async fn explain(
@@ -56,13 +60,15 @@ async fn explained(
         }
     };
     let explaining = Data::clone(gateway);
-    // A client that disconnects cancels neither the queued explanation nor its permit.
+    // A client that disconnects, or is refused, cancels neither the queued explanation nor its
+    // permit.
     let outcome = actix_web::rt::spawn(async move {
         let outcome = explaining.store.explain(submission).await;
         drop(permit);
         outcome
     });
-    outcome.await.unwrap_or(Err(StoreError::Unavailable)).map_err(Refusal::Store)
+    let outcome = disk_wait::read(gateway, outcome).await?;
+    outcome.unwrap_or(Err(StoreError::Unavailable)).map_err(Refusal::Store)
 }
 
 /// What a request would do.

@@ -19,6 +19,7 @@ mod poison;
 mod power_loss;
 mod preload;
 mod slow_disk;
+mod slow_reads;
 mod timing;
 
 use std::{
