@@ -574,10 +574,13 @@ mod of_what_a_body_says {
 }
 
 /// Rows that take a store in trouble, or ten seconds, which other tests spend.
-const ELSEWHERE: [&str; 6] = [
+const ELSEWHERE: [&str; 8] = [
     "The disk does not answer. Nothing of the request was stored.",
     "The disk did not answer within {seconds} seconds. The request may have been stored or not; \
      the same request may be sent again.",
+    "The store did not answer within {seconds} seconds. The request may have been stored or not; \
+     the same request may be sent again.",
+    "The stored data was not read within {seconds} seconds.",
     "Too little disk space is free. Nothing of the request was stored.",
     "The body must arrive within {seconds} seconds.",
     "Too many requests are waiting to be stored.",
