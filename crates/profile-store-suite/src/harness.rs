@@ -24,6 +24,31 @@ use crate::{
     simulated_ids::SimulatedIds,
 };
 
+/// Requests after which a profile has absorbed two others, and another one has absorbed none.
+pub const TWO_MERGES: [&str; 6] = [
+    "x:customer e:ann p:5 name=Annabel",
+    "a:tablet city=Bonn",
+    "a:pad",
+    "e:ann a:tablet",
+    "e:ann a:pad",
+    "e:bob a:laptop",
+];
+
+/// What an audit counts of a company that has sent [`TWO_MERGES`].
+pub fn audit_of_two_merges() -> Audit {
+    Audit {
+        profiles: 2,
+        identifiers: 7,
+        aliases: 2,
+        outcomes: 6,
+        merges: 2,
+        imports: 0,
+        deletions: Vec::new(),
+        breaches: Vec::new(),
+        breaches_unlisted: 0,
+    }
+}
+
 /// Runs a future to its end on this thread.
 pub fn wait<F: Future>(future: F) -> F::Output {
     thread_local! {

@@ -40,6 +40,15 @@ macro_rules! engine_suite {
                 a_layout_that_cannot_be_opened_is_reported_as_it_is_when_a_store_opens
             }
             $crate::engine_suite_area! {
+                company_deletion:
+                a_deleted_company_is_gone_and_counted_and_no_other_is_touched
+                a_company_without_data_is_not_deleted_and_nothing_is_written
+                a_deletion_that_is_cut_off_at_any_commit_is_finished_at_the_next_open
+                damaged_entries_are_deleted_and_counted_as_unreadable
+                a_deletion_that_names_no_company_is_damage
+                whatever_was_sent_a_deletion_removes_one_company_and_leaves_every_other_sound
+            }
+            $crate::engine_suite_area! {
                 decisions:
                 a_request_that_finds_no_profile_creates_one_with_all_claimed_identifiers
                 an_identifier_matches_the_profile_that_holds_it
@@ -306,6 +315,7 @@ mod tests {
     /// The areas, and the source of each.
     const AREAS: &[(&str, &str)] = &[
         ("audits", include_str!("tests/audits.rs")),
+        ("company_deletion", include_str!("tests/company_deletion.rs")),
         ("decisions", include_str!("tests/decisions.rs")),
         ("deletion", include_str!("tests/deletion.rs")),
         ("engine", include_str!("tests/engine.rs")),

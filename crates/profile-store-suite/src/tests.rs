@@ -3,6 +3,7 @@
 #![allow(missing_docs, reason = "the name of a test is its documentation")]
 
 pub mod audits;
+pub mod company_deletion;
 pub mod decisions;
 pub mod deletion;
 pub mod engine;

@@ -12,7 +12,7 @@ use profile_store::{
 use crate::{
     engines::Engines,
     gated_engine::GatedEngine,
-    harness::{StoreHarness, contents, wait},
+    harness::{StoreHarness, TWO_MERGES, audit_of_two_merges, contents, wait},
     notation::{identifier, parse_request},
     simulated_ids::{EPOCH, SimulatedIds},
 };
@@ -45,16 +45,7 @@ const NO_PROFILE: ProfileId = ProfileId::from_bits(99);
 /// A profile that absorbed two others, and one that absorbed none.
 fn sound(engines: &Engines) -> StoreHarness {
     let mut harness = StoreHarness::new(engines);
-    for words in [
-        "x:customer e:ann p:5 name=Annabel",
-        "a:tablet city=Bonn",
-        "a:pad",
-        "e:ann a:tablet",
-        "e:ann a:pad",
-        "e:bob a:laptop",
-    ] {
-        harness.send(words);
-    }
+    TWO_MERGES.iter().for_each(|words| drop(harness.send(words)));
     harness
 }
 
@@ -78,18 +69,7 @@ fn found(engines: &Engines, damage: impl FnOnce(&StoreHarness) -> Vec<Write>) ->
 }
 
 pub fn a_sound_store_has_nothing_wrong_and_everything_counted(engines: &Engines) {
-    let expected = Audit {
-        profiles: 2,
-        identifiers: 7,
-        aliases: 2,
-        outcomes: 6,
-        merges: 2,
-        imports: 0,
-        deletions: Vec::new(),
-        breaches: Vec::new(),
-        breaches_unlisted: 0,
-    };
-    assert_eq!(sound(engines).audit(), expected);
+    assert_eq!(sound(engines).audit(), audit_of_two_merges());
     assert_eq!(StoreHarness::new(engines).audit(), Audit::default());
 }
 
