@@ -50,6 +50,7 @@ mod error;
 mod journaled;
 pub mod limits;
 mod memory;
+mod open_file;
 mod place;
 mod range;
 mod redb_table;

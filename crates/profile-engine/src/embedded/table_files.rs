@@ -7,7 +7,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, Mode, OFlags, openat, renameat, statat},
+    fs::{AtFlags, OFlags, renameat, statat},
     io::Errno,
 };
 
@@ -15,6 +15,7 @@ use super::options::{EmbeddedOptions, TableKind};
 use crate::{
     EngineError,
     journaled::{Table, has_journal},
+    open_file::open_file,
     redb_table::{self, RedbTable},
     sled_table::{self, SledTable},
 };
@@ -43,7 +44,8 @@ pub(super) fn open(
     }
     Ok(match (found, found.unwrap_or(options.table)) {
         (Some(_), TableKind::Redb) => {
-            let file = open_file(directory, redb_table::FILE, OFlags::RDWR)?;
+            let file =
+                open_file(directory, redb_table::FILE, OFlags::RDWR).map_err(EngineError::Io)?;
             Box::new(RedbTable::open(file, options.cache_bytes)?)
         }
         (None, TableKind::Redb) => Box::new(create_redb(directory, options.cache_bytes)?),
@@ -59,12 +61,14 @@ pub(super) fn open_read_only(
 ) -> Result<Box<dyn Table>, EngineError> {
     Ok(match kind_in(directory)? {
         Some(TableKind::Redb) => {
-            let file = open_file(directory, redb_table::FILE, OFlags::RDONLY)?;
+            let file =
+                open_file(directory, redb_table::FILE, OFlags::RDONLY).map_err(EngineError::Io)?;
             locked(file.try_lock_shared())?;
             Box::new(RedbTable::open_read_only(file, cache_bytes)?)
         }
         Some(TableKind::Sled) => {
-            let log = open_file(directory, sled_table::LOG, OFlags::RDONLY)?;
+            let log =
+                open_file(directory, sled_table::LOG, OFlags::RDONLY).map_err(EngineError::Io)?;
             locked(log.try_lock_shared())?;
             Box::new(SledTable::open_copy(path, cache_bytes)?)
         }
@@ -74,7 +78,8 @@ pub(super) fn open_read_only(
 
 /// Creates a table under another name, and gives it its own when it is whole.
 fn create_redb(directory: &File, cache_bytes: u64) -> Result<RedbTable, EngineError> {
-    let file = open_file(directory, UNFINISHED, OFlags::RDWR | OFlags::CREATE)?;
+    let file = open_file(directory, UNFINISHED, OFlags::RDWR | OFlags::CREATE);
+    let file = file.map_err(EngineError::Io)?;
     locked(file.try_lock())?;
     // Another process may have created one since this one looked for it.
     if exists(directory, redb_table::FILE)? {
@@ -116,11 +121,6 @@ fn exists(directory: &File, name: &str) -> Result<bool, EngineError> {
         Err(Errno::NOENT) => Ok(false),
         Err(error) => Err(io_error(error)),
     }
-}
-
-fn open_file(directory: &File, name: &str, flags: OFlags) -> Result<File, EngineError> {
-    let opened = openat(directory, name, flags | OFlags::CLOEXEC, Mode::from_raw_mode(0o600));
-    opened.map(File::from).map_err(io_error)
 }
 
 fn locked(lock: Result<(), TryLockError>) -> Result<(), EngineError> {

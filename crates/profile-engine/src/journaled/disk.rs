@@ -8,9 +8,11 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, Dir, Mode, OFlags, mkdirat, openat, renameat, statat},
+    fs::{AtFlags, Dir, Mode, OFlags, mkdirat, renameat, statat},
     io::Errno,
 };
+
+use crate::open_file::open_file;
 
 /// What a file grows by at a time.
 static ZEROS: [u8; 64 * 1_024] = [0; 64 * 1_024];
@@ -75,14 +77,8 @@ impl Directory {
         if let Some(handle) = self.handle.get() {
             return Ok(handle);
         }
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let opened = openat(&self.parent, self.name, flags, Mode::empty())?;
-        Ok(self.handle.get_or_init(|| File::from(opened)))
-    }
-
-    fn open_file(&self, name: &str, flags: OFlags) -> io::Result<File> {
-        let mode = Mode::from_raw_mode(0o600);
-        Ok(File::from(openat(self.handle()?, name, flags | OFlags::CLOEXEC, mode)?))
+        let opened = open_file(&self.parent, self.name, OFlags::RDONLY | OFlags::DIRECTORY)?;
+        Ok(self.handle.get_or_init(|| opened))
     }
 }
 
@@ -124,12 +120,12 @@ impl Disk for Directory {
 
     fn read(&self, name: &str) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        self.open_file(name, OFlags::RDONLY)?.read_to_end(&mut bytes)?;
+        open_file(self.handle()?, name, OFlags::RDONLY)?.read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 
     fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(Arc::new(self.open_file(name, OFlags::WRONLY | OFlags::CREATE)?))
+        Ok(Arc::new(open_file(self.handle()?, name, OFlags::WRONLY | OFlags::CREATE)?))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
