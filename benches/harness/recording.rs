@@ -3,18 +3,15 @@
 use std::{
     future::ready,
     mem,
-    num::NonZeroU32,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use profile_store::{
     Durability, Retention,
-    engine::{
-        BatchId, BoxFuture, CommitError, Engine, EngineError, Key, MemoryEngine, Place, Scan,
-        Session, Value, Write,
-    },
+    engine::{BatchId, BoxFuture, CommitError, Engine, Key, MemoryEngine, Session, Write},
 };
+use profile_store_suite::wrapped_engine::{EngineHooks, ReadFuture, WrappedEngine};
 
 use crate::{
     error::{ErrorContext, HarnessError},
@@ -32,82 +29,57 @@ pub(crate) struct RecordedBatches {
 
 /// An engine that reads from another one, and records writes instead of making them. It never reads
 /// what it recorded, so no person may be sent twice.
-#[derive(Clone)]
-struct RecordingEngine {
-    read: Arc<dyn Engine>,
+type RecordingEngine = WrappedEngine<RecordingHooks>;
+
+#[derive(Clone, Default)]
+struct RecordingHooks {
     recorded: Arc<Mutex<Vec<Write>>>,
     gate: Arc<Mutex<()>>,
 }
 
-impl RecordingEngine {
-    fn new(read: Arc<dyn Engine>) -> RecordingEngine {
-        RecordingEngine { read, recorded: Arc::default(), gate: Arc::default() }
-    }
-
+impl RecordingHooks {
     /// Delays every read until the guard is dropped, so that requests wait for each other and form
     /// one batch.
     fn delay_reads(&self) -> MutexGuard<'_, ()> {
         self.gate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn recorded(&self) -> MutexGuard<'_, Vec<Write>> {
+        self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn take(&self) -> Vec<Write> {
-        mem::take(&mut *self.recorded.lock().unwrap_or_else(PoisonError::into_inner))
+        mem::take(&mut *self.recorded())
     }
 }
 
-impl Engine for RecordingEngine {
-    fn places(&self) -> NonZeroU32 {
-        NonZeroU32::MIN
-    }
-
-    fn begin(&self, _place: Place) -> BoxFuture<'_, Result<Box<dyn Session>, EngineError>> {
-        Box::pin(ready(Ok(Box::new(self.clone()) as Box<dyn Session>)))
-    }
-
-    fn read(&self, keys: Vec<Key>) -> BoxFuture<'_, Result<Vec<Option<Value>>, EngineError>> {
+impl EngineHooks for RecordingHooks {
+    fn read(engine: &RecordingEngine, keys: Vec<Key>) -> ReadFuture<'_> {
         Box::pin(async {
-            drop(self.delay_reads());
-            self.read.read(keys).await
+            drop(engine.hooks.delay_reads());
+            engine.inner.read(keys).await
         })
     }
 
-    fn scan(&self, scan: Scan) -> BoxFuture<'_, Result<Vec<(Key, Value)>, EngineError>> {
-        self.read.scan(scan)
-    }
-
-    fn sync(&self) -> BoxFuture<'_, Result<(), EngineError>> {
-        Box::pin(ready(Ok(())))
-    }
-
-    fn bytes(&self) -> BoxFuture<'_, Result<u64, EngineError>> {
-        self.read.bytes()
-    }
-
-    fn is_writable(&self) -> bool {
-        true
-    }
-}
-
-impl Session for RecordingEngine {
-    fn read(&mut self, keys: Vec<Key>) -> BoxFuture<'_, Result<Vec<Option<Value>>, EngineError>> {
-        Engine::read(self, keys)
-    }
-
-    fn scan(&mut self, scan: Scan) -> BoxFuture<'_, Result<Vec<(Key, Value)>, EngineError>> {
-        self.read.scan(scan)
-    }
-
-    fn is_committed(&mut self, _batch: BatchId) -> BoxFuture<'_, Result<bool, EngineError>> {
-        Box::pin(ready(Ok(true)))
+    fn session_read<'s>(
+        engine: &'s RecordingEngine,
+        session: &'s mut dyn Session,
+        keys: Vec<Key>,
+    ) -> ReadFuture<'s> {
+        Box::pin(async {
+            drop(engine.hooks.delay_reads());
+            session.read(keys).await
+        })
     }
 
     fn commit(
-        self: Box<Self>,
+        engine: RecordingEngine,
+        _session: Box<dyn Session>,
         _batch: BatchId,
         writes: Vec<Write>,
         _durability: Durability,
     ) -> BoxFuture<'static, Result<(), CommitError>> {
-        self.recorded.lock().unwrap_or_else(PoisonError::into_inner).extend(writes);
+        engine.hooks.recorded().extend(writes);
         Box::pin(ready(Ok(())))
     }
 }
@@ -135,7 +107,7 @@ pub(crate) fn updates(
     let numbers =
         (0..whole(count, together)).map(|number| shuffled(round * count + number, stored));
     let bodies = numbers.map(|number| people::customer(number, VERSION + 1 + round));
-    record(seed::open_sled(data)?, bodies, together)
+    record(seed::open_embedded(data)?, bodies, together)
 }
 
 /// The largest number of requests that fills whole batches.
@@ -160,8 +132,9 @@ fn record(
 ) -> Result<RecordedBatches, HarnessError> {
     let runtime = seed::runtime()?;
     let company = people::first_company()?;
-    let recording = RecordingEngine::new(read);
-    let engine: Arc<dyn Engine> = Arc::new(recording.clone());
+    let recording = RecordingHooks::default();
+    let engine = RecordingEngine { inner: read, hooks: recording.clone() };
+    let engine: Arc<dyn Engine> = Arc::new(engine);
     let store = runtime.block_on(seed::open(engine, Durability::Relaxed, KEEP_ALL))?;
     // A new store writes its layout version before any request.
     drop(recording.take());

@@ -38,7 +38,7 @@ fn fill(data: &Path, bodies: impl Iterator<Item = String>) -> Result<Duration, H
     let company = people::first_company()?;
     let runtime = runtime()?;
     let store =
-        runtime.block_on(open(open_sled(data)?, Durability::Relaxed, Retention::default()))?;
+        runtime.block_on(open(open_embedded(data)?, Durability::Relaxed, Retention::default()))?;
     let submissions = bodies.map(|body| people::submission(&company, &body));
     runtime.block_on(pour(&store, submissions, limits::SEED_WINDOW))?;
     runtime.block_on(store.close()).while_doing("close the filled store")?;
@@ -99,7 +99,7 @@ pub(crate) async fn open(
 }
 
 /// The engine in this directory, with as much cache as the gateway has.
-pub(crate) fn open_sled(data: &Path) -> Result<Arc<dyn Engine>, HarnessError> {
+pub(crate) fn open_embedded(data: &Path) -> Result<Arc<dyn Engine>, HarnessError> {
     fs::create_dir_all(data).while_doing(format_args!("create {}", data.display()))?;
     scratch::await_unlocked(data)?;
     let cache_bytes = limits::CACHE_MIB * 1_024 * 1_024;

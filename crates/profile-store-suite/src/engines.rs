@@ -42,7 +42,7 @@ impl Engines {
         Engines::new(|| MemoryStorage(Arc::default()))
     }
 
-    /// Sled engines in directories of their own.
+    /// Embedded engines in directories of their own, with tables of the default kind.
     pub fn on_disk() -> Engines {
         Engines::new(|| DiskStorage(tempfile::tempdir().unwrap())).with_cases(12)
     }
@@ -88,18 +88,19 @@ impl EngineStorage for MemoryStorage {
     }
 }
 
-/// A directory with a sled engine.
+/// A directory with an embedded engine.
 struct DiskStorage(TempDir);
 
 impl EngineStorage for DiskStorage {
     fn open(&self) -> Arc<dyn Engine> {
-        Arc::new(open_sled(self.0.path()))
+        Arc::new(open_embedded(self.0.path()))
     }
 }
 
-/// Opens the sled engine in a directory. After an engine was dropped, sled's own threads may keep
-/// the directory locked for a moment.
-pub fn open_sled(directory: &Path) -> EmbeddedEngine {
+/// Opens the embedded engine in a directory, and creates it with a table of the default kind. After
+/// an engine with a table in sled was dropped, sled's own threads may keep the directory locked for
+/// some milliseconds.
+pub fn open_embedded(directory: &Path) -> EmbeddedEngine {
     let options = EmbeddedOptions {
         cache_bytes: 8 * 1024 * 1024,
         memtable_bytes: 8 * 1024,

@@ -17,7 +17,7 @@ use profile_store::{
     Engine, IdGenerator, Listing, NoEntropy, Retention, SortKey, Span, Store, StoreOptions,
     Timestamp, Undo, engine::Order,
 };
-use profile_store_suite::{engines::open_sled, harness::wait};
+use profile_store_suite::{engines::open_embedded, harness::wait};
 use tempfile::TempDir;
 
 use crate::store_dump::dump;
@@ -87,7 +87,7 @@ fn open(engine: Arc<dyn Engine>) -> Store {
 
 /// What the store in a directory shows, after `change`.
 fn shown(directory: &Path, change: impl FnOnce(&Store)) -> String {
-    let engine: Arc<dyn Engine> = Arc::new(open_sled(directory));
+    let engine: Arc<dyn Engine> = Arc::new(open_embedded(directory));
     let store = open(Arc::clone(&engine));
     change(&store);
     let shown = wait(dump(&store, engine.as_ref(), &COMPANIES));

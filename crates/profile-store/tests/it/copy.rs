@@ -8,7 +8,7 @@ use profile_store::{
 };
 
 use profile_store_suite::{
-    engines::{Engines, open_sled},
+    engines::{Engines, open_embedded},
     faulty_engine::{EngineFault, FaultyEngine, commit_to_memory},
     harness::{StoreHarness, contents, wait},
     simulated_ids::SimulatedIds,
@@ -37,7 +37,7 @@ fn a_copy_holds_what_the_store_does() {
     let bytes = all.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
     let directory = tempfile::tempdir().unwrap();
     let engines: [Arc<dyn Engine>; 2] =
-        [Arc::new(MemoryEngine::new()), Arc::new(open_sled(directory.path()))];
+        [Arc::new(MemoryEngine::new()), Arc::new(open_embedded(directory.path()))];
     for engine in engines {
         let copied = wait(copy(harness.engine.as_ref(), engine.as_ref())).unwrap();
         assert_eq!(copied, Copied { entries: all.len() as u64, bytes: bytes as u64 });

@@ -15,7 +15,7 @@ use profile_store::{
     limits::{BATCH_CLAIMS, RELAXED_FLUSH_MS},
 };
 use profile_store_suite::{
-    engines::{Engines, open_sled},
+    engines::{Engines, open_embedded},
     faulty_engine::copied,
     harness::{StoreHarness, wait},
     notation::{TestRequest, parse_request},
@@ -157,7 +157,7 @@ fn a_closed_store_takes_no_more_and_holds_nothing_open() {
         ..EmbeddedOptions::default()
     };
     for round in 0..5 {
-        let engine = Arc::new(open_sled(directory.path()));
+        let engine = Arc::new(open_embedded(directory.path()));
         let mut harness = StoreHarness::resumed(engine, SimulatedIds::after(round * 1_000));
         harness.send_request(&parse_request("e:ann"));
         let busy = EmbeddedEngine::open(directory.path(), options);

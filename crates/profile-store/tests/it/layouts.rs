@@ -18,7 +18,7 @@ use profile_store::{
 use tempfile::TempDir;
 
 use profile_store_suite::{
-    engines::open_sled,
+    engines::open_embedded,
     faulty_engine::{EngineFault, FaultyEngine, commit_to_memory},
     harness::{StoreHarness, contents, wait},
     simulated_ids::SimulatedIds,
@@ -116,7 +116,7 @@ fn shown(harness: &StoreHarness) -> String {
 fn opens(layout: &str, name: &str, expected: &str) {
     let expected = fs::read_to_string(golden(layout, expected)).unwrap();
     let directory = copied(layout, name);
-    let mut harness = opened(Arc::new(open_sled(directory.path())));
+    let mut harness = opened(Arc::new(open_embedded(directory.path())));
     assert_eq!(shown(&harness), expected, "{layout} {name}");
     harness.assert_sound();
     let newest = harness.outcomes().last().map_or(0, |outcome| outcome.sequence);
@@ -128,7 +128,7 @@ fn opens(layout: &str, name: &str, expected: &str) {
     wait(harness.store.close()).unwrap();
     drop(harness);
     // And once more, with nothing left to migrate.
-    opened(Arc::new(open_sled(directory.path()))).assert_sound();
+    opened(Arc::new(open_embedded(directory.path()))).assert_sound();
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn a_directory_whose_process_was_killed_opens_in_every_layout() {
 fn a_directory_without_profiles_opens_in_every_layout() {
     for layout in LAYOUTS {
         let directory = copied(layout, "empty");
-        let mut harness = opened(Arc::new(open_sled(directory.path())));
+        let mut harness = opened(Arc::new(open_embedded(directory.path())));
         assert_eq!(harness.created, []);
         assert_eq!(harness.send("e:ann"), "created 0: attached");
         harness.assert_sound();
@@ -156,7 +156,7 @@ fn a_directory_without_profiles_opens_in_every_layout() {
 fn in_memory(layout: &str, name: &str) -> MemoryEngine {
     let directory = copied(layout, name);
     let engine = MemoryEngine::new();
-    let entries = contents(&open_sled(directory.path())).into_iter();
+    let entries = contents(&open_embedded(directory.path())).into_iter();
     let writes = entries.map(|(key, value)| Write { key, value: Some(value) });
     commit_to_memory(&engine, writes.collect());
     engine

@@ -28,4 +28,4 @@ use profile_store_suite::{engine_suite, engines::Engines};
 #[cfg(test)]
 engine_suite!(memory, Engines::in_memory());
 #[cfg(test)]
-engine_suite!(sled, Engines::on_disk());
+engine_suite!(redb, Engines::on_disk());
