@@ -118,3 +118,7 @@ impl fmt::Debug for EmbeddedEngine {
         f.write_str("EmbeddedEngine(…)")
     }
 }
+
+#[cfg(test)]
+#[cfg(not(feature = "model-check"))]
+mod tests;

@@ -119,7 +119,11 @@ impl Journaled {
         let found = |batch| memtables.open.apply(batch);
         let (name, step) = (table.name(), pace.journal_step());
         let journal = Journal::open(Arc::clone(&disk), name, mark.as_ref(), step, found)?;
-        let closed = Closed { generation: journal.generation() - 1, memtable: memtables.close() };
+        let closed = Closed {
+            generation: journal.generation() - 1,
+            journal_end: journal.end_before(),
+            memtable: memtables.close(),
+        };
         // A process that ends again and again before its first checkpoint leaves more each time.
         let is_much = 2 * pace.memtable_bytes < closed.memtable.bytes();
         let core = Arc::new(Core {
@@ -267,7 +271,8 @@ impl Core {
         self.checked(FailedStep::BeginFile, journal.begin_next())?;
         self.group_commit.note_file(journal.file());
         let memtable = self.view.memtables_mut().close();
-        self.progress.close(Closed { generation, memtable });
+        let journal_end = journal.end_before();
+        self.progress.close(Closed { generation, journal_end, memtable });
         Ok(())
     }
 

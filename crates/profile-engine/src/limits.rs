@@ -48,10 +48,10 @@ pub const TRANSACTION_CHANGES: usize = 2_048;
 /// Bytes of keys and values in one transaction of redb, for the same reason.
 pub const TRANSACTION_BYTES: usize = 4 * 1_024 * 1_024;
 
-/// Bytes that redb writes to its file between two syncs of it. A sync of the journal waits behind
-/// one that is running. A checkpoint writes tens of MiB, whose sync at once takes a tenth of a
-/// second; so much takes a few milliseconds.
-pub const TABLE_STEP_BYTES: usize = 512 * 1_024;
+/// Bytes that a checkpoint writes to the file of redb, or to one of the journal that it retires,
+/// between two syncs of it. A sync of the journal waits behind one that is running. A checkpoint
+/// writes tens of MiB, whose sync at once takes a tenth of a second; so much takes a few milliseconds.
+pub const CHECKPOINT_STEP_BYTES: usize = 512 * 1_024;
 
 /// Bytes of changes that are put into sled between two flushes of it. Small flushes keep a sync of
 /// the journal from waiting behind a large one.

@@ -12,7 +12,7 @@ use crate::limits;
 
 /// A file. A commit of redb writes many pages and then syncs them at once, and a sync of the
 /// journal would wait for all of them. So this backend syncs after every
-/// [`limits::TABLE_STEP_BYTES`] that it wrote.
+/// [`limits::CHECKPOINT_STEP_BYTES`] that it wrote.
 #[derive(Debug)]
 pub(crate) struct StepwiseBackend {
     file: FileBackend,
@@ -47,7 +47,7 @@ impl StorageBackend for StepwiseBackend {
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.file.write(offset, data)?;
         let unflushed = self.unflushed.fetch_add(data.len(), Ordering::Relaxed) + data.len();
-        if unflushed < limits::TABLE_STEP_BYTES { Ok(()) } else { self.sync_data() }
+        if unflushed < limits::CHECKPOINT_STEP_BYTES { Ok(()) } else { self.sync_data() }
     }
 
     fn close(&self) -> io::Result<()> {

@@ -1,11 +1,11 @@
 //! Compaction: what operators do when what was deleted is to be gone from the disk,
 //! too.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use std::{fs, os::unix::fs::PermissionsExt};
 
 use crate::{
     serving::{Finished, Home, finish},
-    stored::{StoredProfiles, stored},
+    stored::{StoredProfiles, lies_in, stored},
     wire::RawRequest,
 };
 
@@ -31,18 +31,6 @@ fn email(number: usize) -> String {
 
 fn title(round: usize) -> String {
     format!("Keeper of round {round}.")
-}
-
-/// Whether a text lies anywhere in the files of a directory.
-fn lies_in(directory: &Path, text: &str) -> bool {
-    let mut entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    entries.any(|path| {
-        if path.is_dir() {
-            return lies_in(&path, text);
-        }
-        let bytes = fs::read(&path).unwrap();
-        bytes.windows(text.len()).any(|window| window == text.as_bytes())
-    })
 }
 
 /// A store in which every profile was updated many times.

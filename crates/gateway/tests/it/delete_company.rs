@@ -1,15 +1,13 @@
 //! `gateway delete-company`: asks twice, deletes all data of one company, and prints a receipt.
 
 use std::{
-    fs,
     io::Write,
-    path::Path,
     process::{Command, Stdio},
 };
 
 use crate::{
     serving::{Finished, Home, Serving, finish},
-    stored::StoredProfiles,
+    stored::{StoredProfiles, lies_in},
     wire::RawRequest,
 };
 
@@ -45,16 +43,6 @@ fn command(home: &Home, company: &str) -> Command {
 
 fn delete(home: &Home, company: &str) -> Finished {
     finish(command(home, company).args(["--confirm", company]))
-}
-
-/// Whether a text lies anywhere in the files of a directory.
-fn lies_in(directory: &Path, text: &str) -> bool {
-    fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).any(|path| {
-        if path.is_dir() {
-            return lies_in(&path, text);
-        }
-        fs::read(&path).unwrap().windows(text.len()).any(|window| window == text.as_bytes())
-    })
 }
 
 /// How many profiles the store has of each company. The store stays in use for a little longer.

@@ -16,6 +16,8 @@ mod cors;
 #[cfg(test)]
 mod delete_company;
 #[cfg(test)]
+mod deleted_bytes;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod identity;

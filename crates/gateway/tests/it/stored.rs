@@ -1,6 +1,6 @@
 //! What a gateway left in its store, read without it.
 
-use std::{path::Path, sync::Arc};
+use std::{fs, path::Path, sync::Arc};
 
 use profile_protocol::Field;
 use profile_store::{
@@ -82,6 +82,16 @@ pub(crate) fn stored(home: &Home, gateway: Serving, profiles: usize) -> StoredPr
     verified.assert_output(&format!("profiles: {profiles}, "));
     verified.assert_output("every invariant holds");
     StoredProfiles::open(home)
+}
+
+/// Whether a text lies anywhere in the files of a directory.
+pub(crate) fn lies_in(directory: &Path, text: &str) -> bool {
+    fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).any(|path| {
+        if path.is_dir() {
+            return lies_in(&path, text);
+        }
+        fs::read(&path).unwrap().windows(text.len()).any(|window| window == text.as_bytes())
+    })
 }
 
 /// An attribute of a profile, or nothing.

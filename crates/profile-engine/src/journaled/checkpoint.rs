@@ -24,7 +24,7 @@ impl Core {
     /// stop.
     pub(super) fn checkpoint(
         &self,
-        Closed { generation, memtable }: &Closed,
+        Closed { generation, journal_end, memtable }: &Closed,
     ) -> Result<(), EngineError> {
         let mut changes = memtable.iter().peekable();
         let mut put = 0;
@@ -38,7 +38,9 @@ impl Core {
         }
         self.view.table.flush(&self.mark(*generation, None))?;
         *self.checkpointed() = *generation;
-        journal::retire(&*self.disk, *generation).map_err(EngineError::Io)?;
+        let retired =
+            journal::retire(&*self.disk, *generation, *journal_end, self.progress.journal_step());
+        retired.map_err(EngineError::Io)?;
         let dropped = self.view.memtables_mut().closed.take();
         self.progress.finish();
         // Freeing many entries takes long enough to be done outside of the lock.

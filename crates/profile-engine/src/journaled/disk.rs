@@ -53,6 +53,9 @@ pub(super) trait DiskFile: Send + Sync + 'static {
     /// would wait until the file system has written the new blocks of other files.
     fn grow(&self, bytes: u64) -> io::Result<()>;
 
+    /// Makes a longer file this long.
+    fn cut(&self, bytes: u64) -> io::Result<()>;
+
     /// Returns once all that was written before survives a crash.
     fn sync_data(&self) -> io::Result<()>;
 
@@ -156,6 +159,10 @@ impl DiskFile for File {
             written += zeros.len() as u64;
         }
         Ok(())
+    }
+
+    fn cut(&self, bytes: u64) -> io::Result<()> {
+        if bytes < self.metadata()?.len() { self.set_len(bytes) } else { Ok(()) }
     }
 
     fn sync_data(&self) -> io::Result<()> {

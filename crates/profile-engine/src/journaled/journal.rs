@@ -47,6 +47,8 @@ pub(super) struct Journal {
     step: u64,
     /// How many records the generation before has.
     before: u32,
+    /// Where the last batch of that generation ends in its file.
+    end_before: u64,
     /// Where the next record goes.
     end: u64,
     /// How many records the file has.
@@ -107,6 +109,8 @@ impl Journal {
             header,
             step,
             before: last.map_or(0, |last| last.records),
+            // A file that was not read has nothing that is still needed.
+            end_before: last.map_or(PAGE as u64, |last| last.kept.len() as u64),
             end: PAGE as u64,
             records: 0,
             synced: 0,
@@ -121,6 +125,11 @@ impl Journal {
 
     pub(super) fn store(&self) -> StoreId {
         self.header.store
+    }
+
+    /// Where the last batch of the generation before ends in its file.
+    pub(super) fn end_before(&self) -> u64 {
+        self.end_before
     }
 
     /// The file that receives the records of this generation.
@@ -187,7 +196,7 @@ impl Journal {
         self.file.write_all_at(&encode_end(self.head()), self.end)?;
         self.file.sync_all()?;
         self.earlier = self.position();
-        self.before = self.records;
+        (self.before, self.end_before) = (self.records, self.end);
         (self.file, self.header) = (file, header);
         (self.end, self.records, self.synced) = (PAGE as u64, 0, 0);
         Ok(())

@@ -21,6 +21,8 @@ use crate::{
 #[derive(Clone)]
 pub(super) struct Closed {
     pub(super) generation: u64,
+    /// Where the last batch of the generation ends in its file.
+    pub(super) journal_end: u64,
     pub(super) memtable: Arc<Memtable>,
 }
 
@@ -113,6 +115,11 @@ impl CheckpointProgress {
             state = self.wait_for_change(state).ok_or_else(stalled)?;
         }
         Ok(())
+    }
+
+    /// Bytes by which a file of the journal grows.
+    pub(super) fn journal_step(&self) -> u64 {
+        self.pace.journal_step()
     }
 
     /// Notes the size of the open memtable. Returns whether it is to be closed.

@@ -215,6 +215,13 @@ impl DiskFile for SimulatedFile {
         Ok(())
     }
 
+    fn cut(&self, bytes: u64) -> io::Result<()> {
+        self.disk.pause();
+        let mut state = self.disk.state();
+        state.files[self.number].live.truncate(usize::try_from(bytes).unwrap());
+        Ok(())
+    }
+
     fn sync_data(&self) -> io::Result<()> {
         self.disk.sync(self.number)
     }

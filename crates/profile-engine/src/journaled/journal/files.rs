@@ -3,9 +3,12 @@
 use std::{io, sync::Arc};
 
 use super::header::{FileHeader, PAGE};
-use crate::journaled::{
-    disk::{Disk, DiskFile},
-    mark::StoreId,
+use crate::{
+    journaled::{
+        disk::{Disk, DiskFile},
+        mark::StoreId,
+    },
+    limits,
 };
 
 /// The extension of the journal's files.
@@ -51,11 +54,29 @@ pub(super) fn begin(
 }
 
 /// Removes the files up to that of this generation, oldest first: a newer file must not be missing
-/// while an older one exists. The last is kept, to be overwritten.
-pub(crate) fn retire(disk: &dyn Disk, generation: u64) -> io::Result<()> {
+/// while an older one exists. The last is kept, to be overwritten, with nothing behind its `end`.
+pub(crate) fn retire(disk: &dyn Disk, generation: u64, end: u64, step: u64) -> io::Result<()> {
     for old in generations(disk)?.into_iter().filter(|of| *of <= generation) {
+        if old == generation {
+            clear_behind(&*disk.open(&file_name(old))?, end, step)?;
+        }
         disk.rename(&file_name(old), SPARE)?;
         disk.sync_names()?;
+    }
+    Ok(())
+}
+
+/// Puts zeros behind the last record, up to the next of the lengths that a file grows to. What was
+/// there is left from a longer generation, and would stay for as long as later ones are shorter.
+fn clear_behind(file: &dyn DiskFile, end: u64, step: u64) -> io::Result<()> {
+    let records = end.saturating_sub(PAGE as u64);
+    let length = file.len()?.min(PAGE as u64 + records.next_multiple_of(step).max(step));
+    let mut cleared = end.min(length);
+    file.cut(cleared)?;
+    while cleared < length {
+        cleared = length.min(cleared + limits::CHECKPOINT_STEP_BYTES as u64);
+        file.grow(cleared)?;
+        file.sync_all()?;
     }
     Ok(())
 }

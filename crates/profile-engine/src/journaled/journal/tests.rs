@@ -116,7 +116,9 @@ impl TestJournal {
     /// Notes that the table has all changes up to a generation, and retires their files.
     fn checkpoint(&mut self, generation: u64) {
         self.mark.as_mut().unwrap().checkpointed = generation;
-        retire(&*self.disk(), generation).unwrap();
+        // Everything in the file is kept, whatever left it there.
+        let end = fs::metadata(self.file(generation)).map_or(0, |file| file.len());
+        retire(&*self.disk(), generation, end, STEP).unwrap();
     }
 
     #[track_caller]
@@ -564,12 +566,35 @@ fn the_oldest_generations_are_retired_first() {
     // The second cannot be retired.
     fs::remove_file(journal.file(2)).unwrap();
     fs::create_dir(journal.file(2)).unwrap();
-    retire(&*disk, 3).unwrap_err();
+    retire(&*disk, 3, PAGE as u64, STEP).unwrap_err();
     assert_eq!(generations(&*disk).unwrap(), [2, 3, 4]);
     fs::remove_dir(journal.file(2)).unwrap();
-    retire(&*disk, 3).unwrap();
+    retire(&*disk, 3, PAGE as u64, STEP).unwrap();
     assert_eq!(generations(&*disk).unwrap(), [4]);
     assert!(journal.path(SPARE).exists());
+}
+
+#[test]
+fn a_retired_file_has_nothing_behind_its_last_batch() {
+    let mut journal = TestJournal::new();
+    let (mut open, _) = journal.open();
+    let long = vec![put(b"key", &vec![7; 2 * STEP as usize])];
+    append(&mut open, &long).unwrap();
+    begin_next(&mut open);
+    journal.checkpoint(1);
+    begin_next(&mut open);
+    append(&mut open, &numbered(1)).unwrap();
+    begin_next(&mut open);
+    let written_over = fs::read(journal.file(3)).unwrap();
+    assert!(written_over.len() > 2 * STEP as usize && written_over.ends_with(&[0, 0]));
+    assert!(written_over.windows(9).any(|bytes| bytes == [7; 9]), "the old batch is there");
+    let end = open.end_before();
+    retire(&*journal.disk(), 3, end, STEP).unwrap();
+    let retired = fs::read(journal.path(SPARE)).unwrap();
+    assert_eq!(retired.len() as u64, PAGE as u64 + STEP);
+    let (kept, behind) = retired.split_at(usize::try_from(end).unwrap());
+    assert!(kept == &written_over[..kept.len()] && kept.ends_with(&record(3, 0, 0, &numbered(1))));
+    assert!(behind.iter().all(|byte| *byte == 0));
 }
 
 #[test]
@@ -580,7 +605,7 @@ fn other_files_are_left_alone() {
         fs::write(journal.path(other), b"other").unwrap();
     }
     assert_eq!(journal.open().1, Vec::<Vec<Write>>::new());
-    retire(&*journal.disk(), 1).unwrap();
+    retire(&*journal.disk(), 1, PAGE as u64, STEP).unwrap();
     for other in others {
         assert_eq!(fs::read(journal.path(other)).unwrap(), b"other");
     }
