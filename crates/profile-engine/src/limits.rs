@@ -50,7 +50,8 @@ pub const TRANSACTION_BYTES: usize = 4 * 1_024 * 1_024;
 
 /// Bytes that a checkpoint writes to the file of redb, or to one of the journal that it retires,
 /// between two syncs of it. A sync of the journal waits behind one that is running. A checkpoint
-/// writes tens of MiB, whose sync at once takes a tenth of a second; so much takes a few milliseconds.
+/// writes tens of MiB, whose sync at once takes a tenth of a second; so much takes a few
+/// milliseconds.
 pub const CHECKPOINT_STEP_BYTES: usize = 512 * 1_024;
 
 /// Bytes of changes that are put into sled between two flushes of it. Small flushes keep a sync of
