@@ -9,7 +9,7 @@ use std::{
     thread,
 };
 
-use profile_protocol::{CompanyId, ProfileId, Revision};
+use profile_protocol::{ChangedAttribute, CompanyId, ProfileId, Revision};
 use profile_store::{
     Audit, Background, ClaimResult, Delete, Durability, Effect, Engine, IdentitySettings, Ignored,
     InvalidToken, MergeProfiles, OpenError, Outcome, Profile, Refused, Rejected, Store, StoreError,
@@ -398,4 +398,13 @@ impl StoreHarness {
         let Audit { breaches, .. } = self.audit();
         assert!(breaches.is_empty(), "{breaches:?}");
     }
+}
+
+/// The names of the attributes that a request did not change.
+pub fn withheld(outcome: &Outcome) -> Vec<String> {
+    let name = |attribute: &ChangedAttribute| match attribute {
+        ChangedAttribute::Field(field) => field.name().to_owned(),
+        ChangedAttribute::Property(name) => name.as_str().to_owned(),
+    };
+    outcome.withheld.iter().map(name).collect()
 }

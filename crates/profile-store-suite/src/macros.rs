@@ -197,7 +197,7 @@ macro_rules! engine_suite {
             }
             $crate::engine_suite_area! {
                 property_limits:
-                a_request_with_too_many_properties_is_refused_whole
+                a_request_of_the_company_with_too_many_properties_is_refused_whole
                 clients_cannot_use_the_property_count_reserved_for_the_company
                 clients_can_change_and_remove_properties_of_a_full_profile
                 profiles_that_together_have_too_many_properties_are_not_merged

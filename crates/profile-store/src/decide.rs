@@ -2,6 +2,7 @@
 //! Nothing here reads, writes, waits or looks at a clock.
 
 pub(crate) mod claims;
+mod client_limit;
 pub(crate) mod decision;
 pub(crate) mod deletion;
 pub(crate) mod empty_outcome;

@@ -437,6 +437,31 @@ fn answers_do_not_tell_what_was_done() {
 }
 
 #[test]
+fn an_answer_about_a_full_profile_is_that_about_a_stranger() {
+    let home = home();
+    let gateway = home.serve();
+    let with_properties = |email: &str, prefix: &str, count: usize| {
+        let names = (0..count).map(|number| format!(r#""{prefix}{number}":1"#));
+        let properties = names.collect::<Vec<_>>().join(",");
+        about(&format!(r#""email":"{email}","properties":{{{properties}}}"#))
+    };
+    accept(&gateway, &[with_properties("ann@example.com", "p", 900)]);
+    let stranger = gateway.send(&with_properties("bob@example.com", "q", 900)).timeless();
+    assert!(stranger.starts_with("HTTP/1.1 202"), "{stranger}");
+    for count in [900, 1] {
+        let full = gateway.send(&with_properties("ann@example.com", "q", count)).timeless();
+        assert_eq!(full, stranger);
+    }
+    let stored = stored(&home, gateway, 2);
+    let outcomes = stored.outcomes("ABC123");
+    let withheld = |number: usize| {
+        let outcome = &outcomes[number];
+        outcome.withheld.len() + outcome.withheld_unlisted
+    };
+    assert_eq!([0, 1, 2, 3].map(withheld), [0, 0, 900, 1]);
+}
+
+#[test]
 fn answers_to_pages_differ_in_nothing_but_the_token() {
     let home = home();
     let gateway = home.serve();

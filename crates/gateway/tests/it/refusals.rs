@@ -554,19 +554,6 @@ mod of_what_a_body_says {
         assert_only_stores_the_next(&home, gateway, 0);
     }
 
-    #[test]
-    fn more_properties_than_clients_may_fill_a_profile_with() {
-        let home = Home::new();
-        let gateway = home.serve();
-        gateway.send(&attributes(&with_properties(0..900))).assert_accepted();
-        let answer = gateway.send(&attributes(&with_properties(899..901)));
-        expect![[r#"
-            400 application/vnd.api+json
-            "status":400,"code":"invalid","title":"Invalid input.","detail":"The profile would exceed the limit on its properties; nothing was stored.","source":{"pointer":"/data/attributes/properties"},"links":{},"meta":{}}
-        "#]].assert_eq(&shown(&answer));
-        assert_only_stores_the_next(&home, gateway, 1);
-    }
-
     fn with_properties(numbers: std::ops::Range<u32>) -> String {
         let properties: Vec<String> = numbers.map(|number| format!(r#""p{number}":1"#)).collect();
         format!(r#"{{"email":"a@example.com","properties":{{{}}}}}"#, properties.join(","))

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use profile_protocol::{ChangedAttribute, Field, PropertyName, limits::PROPERTIES};
+use profile_protocol::{Field, PropertyName, limits::PROPERTIES};
 use profile_store::{Effect, IdentitySettings, Outcome, Profile};
 use proptest::prelude::*;
 
 use crate::{
     engines::Engines,
     generators::{SMALL_LIMITS, requests},
-    harness::StoreHarness,
+    harness::{StoreHarness, withheld},
     notation::{TestRequest, parse_request},
 };
 
@@ -19,15 +19,6 @@ fn protected() -> IdentitySettings {
 
 fn harness(engines: &Engines) -> StoreHarness {
     StoreHarness::with_settings(engines, protected())
-}
-
-/// The names of what was withheld.
-fn withheld(outcome: &Outcome) -> Vec<String> {
-    let name = |attribute: &ChangedAttribute| match attribute {
-        ChangedAttribute::Field(field) => field.name().to_owned(),
-        ChangedAttribute::Property(name) => name.as_str().to_owned(),
-    };
-    outcome.withheld.iter().map(name).collect()
 }
 
 pub fn a_client_fills_gaps_and_changes_nothing_that_the_company_wrote(engines: &Engines) {

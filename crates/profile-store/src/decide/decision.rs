@@ -1,7 +1,5 @@
 //! The decision on one request, step by step.
 
-use std::iter;
-
 use crate::{
     ClaimOutcome, ClaimResult, DecisionContext, Effect, Intent, Merge, Outcome, Profile, Rejected,
     Resolution, StoredProfile, Submission,
@@ -10,7 +8,7 @@ use crate::{
         identifiers::update_identifiers,
         merge_all::{links_to, merge_all},
         patch::{Written, write},
-        size::{PropertiesTooLarge, PropertySizes, fit_together},
+        size::{PropertiesTooLarge, fits},
     },
     id_generator::profile_id,
     model::encoded_properties::DamagedProperty,
@@ -145,24 +143,15 @@ fn loses_last_identifier(
     may_remove && after.identifiers.highest().is_none() && before.identifiers.highest().is_some()
 }
 
-/// Applies the patch, unless the profile would exceed the caller's limit of properties.
+/// Applies the patch, unless the profile would exceed the limit of properties. A client's patch
+/// leaves out what would exceed it, so only the company's is refused.
 fn write_patch(
     profile: &mut StoredProfile,
     submission: &Submission,
 ) -> Result<Written, DecisionError> {
     let Submission { patch, caller, settings, .. } = submission;
-    let fits = |profile: &StoredProfile| fit_together(iter::once(profile));
-    // What the profile had matters only where that is more than a client may write.
-    let large_before = (!fits(profile)).then(|| profile.clone());
     let written = write(profile, patch, *caller, settings.protect)?;
     if written.changed.is_empty() || fits(profile) {
-        return Ok(written);
-    }
-    let before = match &large_before {
-        Some(before) => PropertySizes::from_profile(before),
-        None => PropertySizes::none(),
-    };
-    if before.may_become(&PropertySizes::from_profile(profile), *caller) {
         Ok(written)
     } else {
         Err(Rejected::from(PropertiesTooLarge).into())

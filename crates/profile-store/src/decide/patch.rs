@@ -2,6 +2,7 @@
 
 use profile_protocol::{Attributes, Change, ChangedAttribute, Patch, PropertiesPatch};
 
+use super::client_limit;
 use crate::{Authored, Caller, StoredProfile, model::encoded_properties::DamagedProperty};
 
 /// The names of the attributes that a patch concerns.
@@ -9,11 +10,13 @@ use crate::{Authored, Caller, StoredProfile, model::encoded_properties::DamagedP
 pub(super) struct Written {
     /// The attributes that changed.
     pub(super) changed: Vec<ChangedAttribute>,
-    /// The attributes that did not change because the company protects them.
+    /// The attributes that did not change because the company protects them, or because the
+    /// profile has no space for the change of a client.
     pub(super) withheld: Vec<ChangedAttribute>,
 }
 
 /// Applies a patch to a profile. With `protect`, a client changes no value that the company wrote.
+/// A client adds no more properties than clients may fill a profile with.
 ///
 /// The author of a value is the caller that wrote it last. The company becomes the author of
 /// every value that it sets, even if the value is the same. A client that sets the same value
@@ -31,8 +34,7 @@ pub(super) fn write(
     };
     Ok(match caller {
         Caller::Server => write_by_company(attributes, authored, patch),
-        Caller::Client if protect => write_unprotected(attributes, authored, patch),
-        Caller::Client => write_by_client(attributes, authored, patch),
+        Caller::Client => write_by_client(attributes, authored, patch, protect),
     })
 }
 
@@ -48,21 +50,44 @@ fn write_by_company(
     Written { changed, withheld: Vec::new() }
 }
 
-fn write_by_client(attributes: &mut Attributes, authored: &mut Authored, patch: &Patch) -> Written {
-    let changed = patch.clone().apply(attributes);
-    changed.iter().for_each(|attribute| authored.put(attribute, false));
-    Written { changed, withheld: Vec::new() }
+/// Applies the whole patch, and then restores what a client may not change: with `protect`, the
+/// values that the company wrote; and what the profile has no space for. So no kind of change can
+/// bypass that.
+fn write_by_client(
+    attributes: &mut Attributes,
+    authored: &mut Authored,
+    patch: &Patch,
+    protect: bool,
+) -> Written {
+    let is_limited = protect || client_limit::may_exceed(&attributes.properties, &patch.properties);
+    let before = is_limited.then(|| attributes.clone());
+    let mut written = Written { changed: patch.clone().apply(attributes), withheld: Vec::new() };
+    if let Some(before) = before {
+        written.withhold(attributes, &before, |attribute| protect && authored.has(attribute));
+    }
+    written.changed.iter().for_each(|attribute| authored.put(attribute, false));
+    written
 }
 
-/// Applies the whole patch, then restores the values that the company wrote. So no kind of change
-/// can bypass the protection.
-fn write_unprotected(attributes: &mut Attributes, authored: &Authored, patch: &Patch) -> Written {
-    let before = attributes.clone();
-    let changed = patch.clone().apply(attributes);
-    let (withheld, changed): (Vec<_>, Vec<_>) =
-        changed.into_iter().partition(|attribute| authored.has(attribute));
-    withheld.iter().for_each(|attribute| restore(attributes, &before, attribute));
-    Written { changed, withheld }
+impl Written {
+    fn withhold(
+        &mut self,
+        attributes: &mut Attributes,
+        before: &Attributes,
+        is_protected: impl Fn(&ChangedAttribute) -> bool,
+    ) {
+        self.withheld = self.changed.extract_if(.., |attribute| is_protected(attribute)).collect();
+        self.withheld.iter().for_each(|attribute| restore(attributes, before, attribute));
+        let names = self.changed.iter().filter_map(|attribute| match attribute {
+            ChangedAttribute::Property(name) => Some(name),
+            ChangedAttribute::Field(_) => None,
+        });
+        let left_out =
+            client_limit::leave_out(&mut attributes.properties, &before.properties, names);
+        let left_out: Vec<_> = left_out.into_iter().map(ChangedAttribute::Property).collect();
+        self.changed.retain(|attribute| !left_out.contains(attribute));
+        self.withheld.extend(left_out);
+    }
 }
 
 /// The attributes that a patch sets.
@@ -80,16 +105,14 @@ fn has_value(attributes: &Attributes, attribute: &ChangedAttribute) -> bool {
     }
 }
 
-/// Restores the value that an attribute had before. The company wrote it, so it had one.
+/// Restores the value that an attribute had before, or that it had none.
 fn restore(attributes: &mut Attributes, before: &Attributes, attribute: &ChangedAttribute) {
     match attribute {
         ChangedAttribute::Field(field) => {
             attributes.fields[*field].clone_from(&before.fields[*field]);
         }
         ChangedAttribute::Property(name) => {
-            if let Some(value) = before.properties.value(name) {
-                attributes.properties.set(name.clone(), value.clone());
-            }
+            client_limit::restore(&mut attributes.properties, &before.properties, name);
         }
     }
 }

@@ -14,6 +14,11 @@ use crate::{
 #[error("the profile would have more properties than one may keep")]
 pub struct PropertiesTooLarge;
 
+/// Whether a profile has no more properties than one may have.
+pub(crate) fn fits(profile: &StoredProfile) -> bool {
+    profile.property_count() <= PROPERTIES && profile.property_bytes() <= PROPERTIES_BYTES
+}
+
 /// Whether the properties of all profiles fit into one profile for every caller, even if all
 /// names differ. This is nearly always so, and it is decided without looking at names.
 pub(crate) fn fit_together<'a>(mut profiles: impl Iterator<Item = &'a StoredProfile>) -> bool {

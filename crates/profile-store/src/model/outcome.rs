@@ -209,8 +209,8 @@ pub struct Outcome {
     pub changed: Vec<ChangedAttribute>,
     /// The number of further attributes that changed.
     pub changed_unlisted: usize,
-    /// The attributes that a client did not change because the company protects them: at most
-    /// [`limits::CHANGED_NAMES`] of them.
+    /// The attributes that a client did not change because the company protects them, or because
+    /// the profile has no space for clients: at most [`limits::CHANGED_NAMES`] of them.
     ///
     /// [`limits::CHANGED_NAMES`]: crate::limits::CHANGED_NAMES
     pub withheld: Vec<ChangedAttribute>,

@@ -494,7 +494,7 @@ const TABLE: [RefusalRow; 55] = [
     ),
     row(
         Cause::PropertiesTooLarge,
-        "over 1,000 properties of the profile, or 256 KiB; from a client, over 900 or 244 KiB",
+        "`/api`: over 1,000 properties of the profile, or 256 KiB",
         INVALID,
         "The profile would exceed the limit on its properties; nothing was stored.",
         "/data/attributes/properties",

@@ -167,6 +167,25 @@ fn of_a_profile_too_large_for_an_import() {
 }
 
 #[test]
+fn of_more_properties_than_a_profile_may_have() {
+    let api = Api::new();
+    let import = |prefix: &str| {
+        let names = (0..600).map(|number| (format!("{prefix}{number}"), json!(1)));
+        let properties: Value = names.collect::<serde_json::Map<_, _>>().into();
+        let attributes = json!({ "email": "ann@example.com", "properties": properties });
+        api.post("/api/profile-import", &profile(&attributes))
+    };
+    assert_eq!(import("p").status, 201);
+    says(
+        &import("q"),
+        expect![[r#"
+        400 application/vnd.api+json
+        "status":400,"code":"invalid","title":"Invalid input.","detail":"The profile would exceed the limit on its properties; nothing was stored.","source":{"pointer":"/data/attributes/properties"},"links":{},"meta":{}}
+    "#]],
+    );
+}
+
+#[test]
 fn of_one_merge_too_many() {
     let api = Api::new();
     let ann = api.create(&json!({ "email": "ann@example.com" }));
