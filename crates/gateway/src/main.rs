@@ -128,6 +128,10 @@ fn verify(arguments: &VerifyArguments) -> ExitCode {
         "profiles: {profiles}, identifiers: {identifiers}, aliases: {aliases}, \
          outcomes: {outcomes}, merges: {merges}"
     );
+    if let Some(layout) = audit.layout {
+        let migrated = if audit.has_older_layout() { "; the next start migrates it" } else { "" };
+        println!("layout: {layout}{migrated}");
+    }
     for company in &audit.deletions {
         println!("company {company}: a deletion was begun; the next start finishes it");
     }

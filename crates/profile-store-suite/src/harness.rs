@@ -37,6 +37,7 @@ pub const TWO_MERGES: [&str; 6] = [
 /// What an audit counts of a company that has sent [`TWO_MERGES`].
 pub fn audit_of_two_merges() -> Audit {
     Audit {
+        layout: Some(6),
         profiles: 2,
         identifiers: 7,
         aliases: 2,

@@ -17,6 +17,7 @@
     reason = "all of this crate is test code: a test that fails panics"
 )]
 
+pub mod archived_store;
 pub mod engines;
 pub mod expected_identities;
 pub mod faulty_engine;

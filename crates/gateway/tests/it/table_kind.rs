@@ -59,7 +59,7 @@ fn a_kind_that_does_not_exist_is_refused() {
     let home = configured("fjall");
     let checked = finish(home.command(&["check", "--config"]).arg(home.config()));
     checked.assert_exit(1);
-    checked.assert_output(r#"line 3: table must be "redb" or "sled""#);
+    checked.assert_output(r#"line 4: table must be "redb" or "sled""#);
 }
 
 #[test]

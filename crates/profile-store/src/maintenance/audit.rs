@@ -4,7 +4,7 @@ use std::fmt;
 
 use profile_protocol::{CompanyId, IdentifierKind, ProfileId};
 
-use super::format::{FormatError, layout};
+use super::format::{FormatError, Layout, layout};
 use crate::{
     Identifier, Outcome, Profile,
     engine::{Engine, EngineError, Key, Order, Scan, Value},
@@ -17,6 +17,8 @@ use crate::{
 /// The counts and findings of an audit.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Audit {
+    /// The version of the layout of the data. `None`: this version cannot open it.
+    pub layout: Option<u8>,
     /// The number of profiles.
     pub profiles: u64,
     /// The number of identifiers.
@@ -36,6 +38,13 @@ pub struct Audit {
     pub breaches: Vec<Breach>,
     /// The number of further breaches.
     pub breaches_unlisted: u64,
+}
+
+impl Audit {
+    /// Whether the data has an older layout, which the next start migrates.
+    pub fn has_older_layout(&self) -> bool {
+        self.layout.is_some_and(|layout| layout < key::FORMAT_VERSION)
+    }
 }
 
 /// One promise that a store does not keep.
@@ -70,8 +79,13 @@ impl fmt::Display for Breach {
 /// - Every record can be decoded.
 /// - The data has a layout that this version can open.
 pub async fn audit(engine: &dyn Engine) -> Result<Audit, EngineError> {
-    let mut checker =
-        StoreChecker { engine, audit: Audit::default(), newest: None, promised: None };
+    let mut checker = StoreChecker {
+        engine,
+        audit: Audit::default(),
+        layout: Layout::Current,
+        newest: None,
+        promised: None,
+    };
     checker.layout().await?;
     let mut scan = Scan {
         prefix: Vec::new(),
@@ -92,6 +106,7 @@ pub async fn audit(engine: &dyn Engine) -> Result<Audit, EngineError> {
 struct StoreChecker<'e> {
     engine: &'e dyn Engine,
     audit: Audit,
+    layout: Layout,
     /// The company whose outcomes were read last, and the number of the newest. The keys of a
     /// company's outcomes precede those of its profiles.
     newest: Option<(CompanyId, u64)>,
@@ -138,7 +153,10 @@ impl StoreChecker<'_> {
     /// Checks that the data has a layout that this version can open.
     async fn layout(&mut self) -> Result<(), EngineError> {
         match layout(self.engine).await {
-            Ok(_) => {}
+            Ok(layout) => {
+                self.audit.layout = Some(layout.version());
+                self.layout = layout;
+            }
             Err(FormatError::Engine(error)) => return Err(error),
             Err(error @ (FormatError::NotAStore | FormatError::Unknown { .. })) => {
                 self.breach(None, None, error.to_string());
@@ -365,7 +383,8 @@ impl StoreChecker<'_> {
                 self.breach(Some(company), None, fault);
             }
         }
-        if self.promised_of(company) < last {
+        // The key of the newest outcome came with the current layout.
+        if self.layout.is_current_for(company) && self.promised_of(company) < last {
             let fault = format!("the outcome {last} is newer than its newest outcome");
             self.breach(Some(company), None, fault);
         }

@@ -50,6 +50,26 @@ pub(crate) enum Layout {
     Migrating(Option<CompanyId>),
 }
 
+impl Layout {
+    /// The version, which is the earlier one until all companies are migrated.
+    pub(crate) fn version(&self) -> u8 {
+        match self {
+            Layout::Empty | Layout::Current => FORMAT_VERSION,
+            Layout::Migrating(_) => LAYOUT_5,
+        }
+    }
+
+    /// Whether the data of a company is in the current layout.
+    pub(crate) fn is_current_for(&self, company: &CompanyId) -> bool {
+        match self {
+            Layout::Empty | Layout::Current => true,
+            // In the order of keys.
+            Layout::Migrating(Some(last)) => company.as_str() <= last.as_str(),
+            Layout::Migrating(None) => false,
+        }
+    }
+}
+
 /// Makes sure that the data has the current layout: writes it into an empty engine, and migrates
 /// data of an earlier version.
 pub(crate) async fn open(engine: &dyn Engine, writer: u64) -> Result<(), FormatError> {

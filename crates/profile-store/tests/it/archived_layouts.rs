@@ -6,18 +6,14 @@
 //! [`dump`](crate::store_dump) wrote over that release, and `expected-after-undo.txt` the same
 //! after every merge was undone.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{fs, path::Path, sync::Arc};
 
 use profile_protocol::{CompanyId, Revision};
 use profile_store::{
     Engine, IdGenerator, Listing, NoEntropy, Retention, SortKey, Span, Store, StoreOptions,
     Timestamp, Undo, engine::Order,
 };
-use profile_store_suite::{engines::open_embedded, harness::wait};
+use profile_store_suite::{archived_store, engines::open_embedded, harness::wait};
 use tempfile::TempDir;
 
 use crate::store_dump::dump;
@@ -38,45 +34,15 @@ impl IdGenerator for StoppedClock {
     }
 }
 
-fn archive(name: &str, file: &str) -> PathBuf {
-    let archives = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/layout-5-archives");
-    archives.join(name).join(file)
-}
-
 fn expected(name: &str, file: &str) -> String {
-    fs::read_to_string(archive(name, file)).unwrap()
+    fs::read_to_string(archived_store::file(name, file)).unwrap()
 }
 
 /// A directory with the contents of an archive.
 fn unpacked(name: &str) -> TempDir {
-    let packed = fs::read(archive(name, "data.tar.zst")).unwrap();
-    let mut archive = Vec::with_capacity(8 << 20);
-    zstd_safe::decompress(&mut archive, &packed).unwrap();
     let directory = tempfile::tempdir().unwrap();
-    unpack(&archive, directory.path());
+    archived_store::unpack(name, directory.path());
     directory
-}
-
-/// Unpacks an archive of the ustar format, with names of up to 100 bytes.
-fn unpack(mut archive: &[u8], directory: &Path) {
-    const BLOCK: usize = 512;
-    while let Some((header, rest)) = archive.split_at_checked(BLOCK) {
-        let text = |range: std::ops::Range<usize>| {
-            let field = header[range].split(|byte| *byte == 0).next().unwrap();
-            std::str::from_utf8(field).unwrap().trim()
-        };
-        let path = directory.join(text(0..100));
-        if text(0..100).is_empty() {
-            return;
-        }
-        let size = usize::from_str_radix(text(124..136), 8).unwrap();
-        match header[156] {
-            b'5' => fs::create_dir_all(path).unwrap(),
-            b'0' => fs::write(path, &rest[..size]).unwrap(),
-            other => panic!("an entry of type {other}"),
-        }
-        archive = &rest[size.next_multiple_of(BLOCK)..];
-    }
 }
 
 fn open(engine: Arc<dyn Engine>) -> Store {

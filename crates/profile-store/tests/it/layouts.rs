@@ -174,7 +174,12 @@ fn a_migration_that_fails_or_crashes_at_any_operation_goes_on_at_the_next_start(
             let failed =
                 StoreHarness::open(Arc::new(engine.clone()), ids, StoreOptions::default()).is_err();
             for surviving in 0..3 {
-                let harness = opened(engine.after_crash(surviving));
+                let left = engine.after_crash(surviving);
+                let audit = wait(profile_store::audit(left.as_ref())).unwrap();
+                assert_eq!(audit.breaches, [], "after operation {fails_at}");
+                assert!(matches!(audit.layout, Some(5 | 6)), "{audit:?}");
+                assert_eq!(audit.has_older_layout(), audit.layout == Some(5));
+                let harness = opened(left);
                 harness.assert_sound();
                 assert_eq!(shown(&harness), expected, "after operation {fails_at}");
             }

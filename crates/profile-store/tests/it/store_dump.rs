@@ -175,6 +175,7 @@ async fn imports(lines: &mut String, store: &Store, company: &CompanyId) {
 
 fn audited(lines: &mut String, audit: &Audit) {
     let Audit {
+        layout,
         profiles,
         identifiers,
         aliases,
@@ -185,6 +186,7 @@ fn audited(lines: &mut String, audit: &Audit) {
         breaches,
         breaches_unlisted,
     } = audit;
+    assert_eq!(*layout, Some(6));
     assert!(deletions.is_empty());
     assert!(breaches.is_empty() && *breaches_unlisted == 0, "{breaches:?}");
     writeln!(
