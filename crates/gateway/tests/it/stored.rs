@@ -50,6 +50,12 @@ impl StoredProfiles {
         self.runtime.block_on(self.store.close()).unwrap();
     }
 
+    /// Closes the store. Its files do not change afterwards.
+    pub(crate) fn close(self) {
+        self.runtime.block_on(self.store.close()).unwrap();
+        self.engine.close().unwrap();
+    }
+
     /// What `gateway verify` counts.
     pub(crate) fn audit(&self) -> Audit {
         self.runtime.block_on(audit(self.engine.as_ref())).unwrap()

@@ -57,6 +57,7 @@ fn fault(image: &Path, acknowledged: &[Sent]) -> Option<String> {
     let checked = catch_unwind(AssertUnwindSafe(|| {
         let [lost, torn] = missing(&stored, acknowledged);
         let breaches = stored.audit().breaches.len();
+        stored.close();
         (lost.len() + torn.len() + breaches > 0)
             .then(|| format!("{} lost, {} torn, {breaches} breaches", lost.len(), torn.len()))
     }));
