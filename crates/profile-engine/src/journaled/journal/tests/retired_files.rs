@@ -23,7 +23,8 @@ fn the_oldest_generations_are_retired_first() {
 fn a_retired_file_has_nothing_behind_its_last_batch() {
     let mut journal = TestJournal::new();
     let (mut open, _) = journal.open();
-    let long = vec![put(b"key", &vec![7; 2 * STEP as usize])];
+    let two_steps = usize::try_from(2 * STEP).unwrap();
+    let long = vec![put(b"key", &vec![7; two_steps])];
     append(&mut open, &long).unwrap();
     begin_next(&mut open);
     journal.checkpoint(1);
@@ -31,7 +32,7 @@ fn a_retired_file_has_nothing_behind_its_last_batch() {
     append(&mut open, &numbered(1)).unwrap();
     begin_next(&mut open);
     let written_over = fs::read(journal.file(3)).unwrap();
-    assert!(written_over.len() > 2 * STEP as usize && written_over.ends_with(&[0, 0]));
+    assert!(two_steps < written_over.len() && written_over.ends_with(&[0, 0]));
     assert!(written_over.windows(9).any(|bytes| bytes == [7; 9]), "the old batch is there");
     let end = open.end_before();
     retire(&*journal.disk(), 3, end, STEP).unwrap();
