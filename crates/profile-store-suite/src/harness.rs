@@ -34,10 +34,13 @@ pub const TWO_MERGES: [&str; 6] = [
     "e:bob a:laptop",
 ];
 
+/// The version of the layout that a store writes.
+pub const LAYOUT: u8 = 6;
+
 /// What an audit counts of a company that has sent [`TWO_MERGES`].
 pub fn audit_of_two_merges() -> Audit {
     Audit {
-        layout: Some(6),
+        layout: Some(LAYOUT),
         profiles: 2,
         identifiers: 7,
         aliases: 2,

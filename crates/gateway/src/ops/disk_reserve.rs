@@ -30,13 +30,18 @@ enum ReserveStep {
 /// requests be refused, nor leads to its release.
 fn next_step(held: u64, wanted: u64, free: u64, marks: DiskMarks) -> ReserveStep {
     let rest = marks.level_end().max(wanted);
-    if held > wanted || (held > 0 && free < held) {
+    if held > wanted || is_needed(held, free) {
         ReserveStep::Release
     } else if held < wanted && free >= rest.saturating_add(wanted - held) {
         ReserveStep::Allocate
     } else {
         ReserveStep::Keep
     }
+}
+
+/// Whether a reserve of `held` bytes has to be given back at so many free bytes.
+fn is_needed(held: u64, free: u64) -> bool {
+    free < held
 }
 
 /// The reserve of a data directory. Only one process at a time has it.
@@ -87,7 +92,7 @@ impl DiskReserve {
 
     fn release_if_needed(&mut self) {
         let (held, free) = (self.bytes(), free_bytes(&self.directory).unwrap_or(u64::MAX));
-        if free < held {
+        if is_needed(held, free) {
             self.release(free);
         }
     }

@@ -11,6 +11,11 @@ use std::{
     thread,
 };
 
+use actix_web::{
+    rt::{self, task::JoinHandle, time::interval},
+    web::Data,
+};
+
 use crate::{
     capacity::{
         disk_space::{SpaceChange, SpaceLevel},
@@ -19,10 +24,6 @@ use crate::{
     limits,
     ops::disk_reserve::{self, DiskReserve},
     state::GatewayState,
-};
-use actix_web::{
-    rt::{self, task::JoinHandle, time::interval},
-    web::Data,
 };
 
 /// Watches until it is dropped.

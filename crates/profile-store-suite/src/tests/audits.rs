@@ -12,7 +12,7 @@ use profile_store::{
 use crate::{
     engines::Engines,
     gated_engine::GatedEngine,
-    harness::{StoreHarness, TWO_MERGES, audit_of_two_merges, contents, wait},
+    harness::{LAYOUT, StoreHarness, TWO_MERGES, audit_of_two_merges, contents, wait},
     notation::{identifier, parse_request},
     simulated_ids::{EPOCH, SimulatedIds},
 };
@@ -70,7 +70,7 @@ fn found(engines: &Engines, damage: impl FnOnce(&StoreHarness) -> Vec<Write>) ->
 
 pub fn a_sound_store_has_nothing_wrong_and_everything_counted(engines: &Engines) {
     assert_eq!(sound(engines).audit(), audit_of_two_merges());
-    let empty = Audit { layout: Some(6), ..Audit::default() };
+    let empty = Audit { layout: Some(LAYOUT), ..Audit::default() };
     assert_eq!(StoreHarness::new(engines).audit(), empty);
 }
 

@@ -128,18 +128,18 @@ pub fn assert_resumable(
 }
 
 pub fn a_deleted_company_is_gone_and_counted_and_no_other_is_touched(engines: &Engines) {
-    const MORE: u64 = 300;
-    let harness = companies(engines, 300);
+    const MORE: usize = 300;
+    let harness = companies(engines, MORE);
     let engine = Arc::clone(&harness.engine);
     let before = contents(engine.as_ref());
     let receipt = delete(engine.as_ref()).unwrap();
     assert_deleted(engine.as_ref(), &before);
     assert_eq!(harness.audit().breaches, []);
-    let merged = audit_of_two_merges();
+    let (merged, more) = (audit_of_two_merges(), MORE as u64);
     let stored = DeletedCompany {
-        profiles: merged.profiles + MORE,
-        identifiers: merged.identifiers + MORE,
-        outcomes: merged.outcomes + MORE,
+        profiles: merged.profiles + more,
+        identifiers: merged.identifiers + more,
+        outcomes: merged.outcomes + more,
         merges: merged.merges,
         imports: merged.imports,
         entries: (before.len() - others(&before).len()) as u64,

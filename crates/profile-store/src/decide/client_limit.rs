@@ -1,6 +1,8 @@
 //! What the request of a client may add to the properties of a profile. What does not fit is left
 //! out, and the rest is stored: a refusal would tell the client that the profile exists.
 
+use std::collections::HashSet;
+
 use profile_protocol::{Properties, PropertiesPatch, PropertyName, PropertyValue};
 
 use crate::limits::{CLIENT_PROPERTIES, CLIENT_PROPERTIES_BYTES};
@@ -29,19 +31,19 @@ pub(super) fn leave_out<'a>(
     properties: &mut Properties,
     before: &Properties,
     changed: impl Iterator<Item = &'a PropertyName>,
-) -> Vec<PropertyName> {
+) -> HashSet<PropertyName> {
     let grown: Vec<Growth<'a>> =
         changed.filter_map(|name| Growth::between(before, properties, name)).collect();
     let mut count = properties.len() - grown.iter().filter(|growth| growth.is_new).count();
     let mut bytes = properties.bytes() - grown.iter().map(|growth| growth.bytes).sum::<usize>();
-    let mut left_out = Vec::new();
+    let mut left_out = HashSet::new();
     for Growth { name, is_new, bytes: more } in grown {
         let is_named = !is_new || count < CLIENT_PROPERTIES;
         if is_named && bytes + more <= CLIENT_PROPERTIES_BYTES {
             (count, bytes) = (count + usize::from(is_new), bytes + more);
         } else {
             restore(properties, before, name);
-            left_out.push(name.clone());
+            left_out.insert(name.clone());
         }
     }
     left_out
@@ -95,7 +97,7 @@ mod tests {
     }
 
     /// Applies a patch as a client does. Returns the names that were left out.
-    fn apply(properties: &mut Properties, patch: &PropertiesPatch) -> Vec<PropertyName> {
+    fn apply(properties: &mut Properties, patch: &PropertiesPatch) -> HashSet<PropertyName> {
         let before = properties.clone();
         let mut attributes = Attributes { properties: before.clone(), ..Attributes::default() };
         let patch = Patch { properties: patch.clone(), ..Patch::default() };

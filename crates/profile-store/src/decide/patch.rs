@@ -84,9 +84,11 @@ impl Written {
         });
         let left_out =
             client_limit::leave_out(&mut attributes.properties, &before.properties, names);
-        let left_out: Vec<_> = left_out.into_iter().map(ChangedAttribute::Property).collect();
-        self.changed.retain(|attribute| !left_out.contains(attribute));
-        self.withheld.extend(left_out);
+        let is_left_out = |attribute: &ChangedAttribute| match attribute {
+            ChangedAttribute::Property(name) => left_out.contains(name),
+            ChangedAttribute::Field(_) => false,
+        };
+        self.withheld.extend(self.changed.extract_if(.., |attribute| is_left_out(attribute)));
     }
 }
 

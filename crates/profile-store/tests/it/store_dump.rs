@@ -9,6 +9,7 @@ use profile_store::{
     Ignored, ImportBody, ImportError, ImportHead, InvalidToken, Listing, Outcome, Profile, Refused,
     SortCursor, SortKey, Span, Store, Timestamp, Unsigned, audit, engine::Order,
 };
+use profile_store_suite::harness::LAYOUT;
 
 /// Profiles in a page of a list, and outcomes in a page of a history: few, so that cursors are
 /// used.
@@ -186,7 +187,7 @@ fn audited(lines: &mut String, audit: &Audit) {
         breaches,
         breaches_unlisted,
     } = audit;
-    assert_eq!(*layout, Some(6));
+    assert_eq!(*layout, Some(LAYOUT));
     assert!(deletions.is_empty());
     assert!(breaches.is_empty() && *breaches_unlisted == 0, "{breaches:?}");
     writeln!(

@@ -52,7 +52,8 @@ fn two_companies(is_killed: bool) -> Home {
     home
 }
 
-fn command(home: &Home, company: &str) -> Command {
+/// `gateway delete-company`, confirmed.
+pub(super) fn command(home: &Home, company: &str) -> Command {
     let mut command = home.command(&["delete-company", "--company", company]);
     command.args(["--confirm", company, "--data-dir"]).arg(home.data_dir());
     command

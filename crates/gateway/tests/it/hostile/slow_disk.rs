@@ -2,7 +2,6 @@
 //! lost, and service again without a restart.
 
 use std::{
-    process::Command,
     sync::{
         Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -12,7 +11,7 @@ use std::{
 };
 
 use super::{
-    Form, UNLIMITED, Watch,
+    Form, UNLIMITED, Watch, company_deletion,
     disk::Small,
     figure,
     preload::{DiskSwitch, WatchedDisk},
@@ -354,12 +353,6 @@ fn a_disk_that_fills_up_stops_writes_before_it_is_full_and_is_used_again_once_th
     }
 }
 
-fn delete_company(home: &Home) -> Command {
-    let mut command = home.command(&["delete-company", "--company", "ABC123"]);
-    command.args(["--confirm", "ABC123", "--data-dir"]).arg(home.data_dir());
-    command
-}
-
 #[test]
 fn a_store_whose_disk_other_programs_filled_to_the_last_byte_starts_and_erases() {
     const RESERVE_MIB: u64 = 12;
@@ -393,7 +386,7 @@ fn a_store_whose_disk_other_programs_filled_to_the_last_byte_starts_and_erases()
 
     let ballast = small.fill(0);
     home.verify().assert_exit(0);
-    finish(&mut delete_company(&home)).assert_exit(0);
+    finish(&mut company_deletion::command(&home, "ABC123")).assert_exit(0);
     std::fs::remove_file(ballast).unwrap();
     assert!(StoredProfiles::open(&home).by_email("ABC123", &email(0)).is_none());
     figure("slow_disk_full_disks", 1);
