@@ -293,7 +293,7 @@ mod tests {
             }
             other => panic!("{other:?}"),
         };
-        assert_eq!(loads(&["--against", "old"]).len(), 8);
+        assert_eq!(loads(&["--against", "old"]).len(), 10);
         let named = loads(&["--against", "old", "--loads", "new,same-large"]);
         assert_eq!(named, [ComparedLoad::New, ComparedLoad::SameLarge]);
     }

@@ -38,6 +38,8 @@ enum ComparedStore {
     Empty,
     Small,
     Large,
+    /// People with a profile of 8 KB.
+    Rich,
 }
 
 /// Measures all rounds.
@@ -77,7 +79,7 @@ struct ComparisonRuns<'a> {
 impl ComparisonRuns<'_> {
     /// Fills the stores that loads need.
     fn fill(&self) -> Result<(), HarnessError> {
-        for store in [ComparedStore::Small, ComparedStore::Large] {
+        for store in [ComparedStore::Small, ComparedStore::Large, ComparedStore::Rich] {
             if !self.options.loads.iter().any(|load| load.store() == store) {
                 continue;
             }
@@ -85,7 +87,13 @@ impl ComparisonRuns<'_> {
                 progress::print(&format!("  filling the {store:?} store of {side:?}"));
                 let data = self.data(side, store);
                 let gateway = self.program(side).start(&data, ConfiguredLimits::Raised)?;
-                preload::people(gateway.address, 0..self.profiles(store))?;
+                let numbers = 0..self.profiles(store);
+                match store {
+                    ComparedStore::Rich => preload::rich_people(gateway.address, numbers)?,
+                    ComparedStore::Empty | ComparedStore::Small | ComparedStore::Large => {
+                        preload::people(gateway.address, numbers)?;
+                    }
+                }
                 if store == ComparedStore::Large && self.options.loads.contains(&ComparedLoad::Mix)
                 {
                     let visitors = 2 * self.options.rounds * limits::VISITORS_PER_RUN;
@@ -113,6 +121,7 @@ impl ComparisonRuns<'_> {
             ComparedStore::Empty => 0,
             ComparedStore::Small => self.options.profiles / 10,
             ComparedStore::Large => self.options.profiles,
+            ComparedStore::Rich => self.options.profiles / 100,
         }
     }
 
@@ -215,7 +224,10 @@ impl ComparedLoad {
     fn store(self) -> ComparedStore {
         match self {
             ComparedLoad::New | ComparedLoad::Companies => ComparedStore::Empty,
-            ComparedLoad::UpdateSmall | ComparedLoad::SameSmall => ComparedStore::Small,
+            ComparedLoad::UpdateSmall | ComparedLoad::SameSmall | ComparedLoad::PageViewSmall => {
+                ComparedStore::Small
+            }
+            ComparedLoad::PageViewRich => ComparedStore::Rich,
             ComparedLoad::UpdateLarge
             | ComparedLoad::SameLarge
             | ComparedLoad::Mix
@@ -228,6 +240,7 @@ impl ComparedLoad {
             ComparedLoad::New | ComparedLoad::Companies => LoadKind::New,
             ComparedLoad::UpdateSmall | ComparedLoad::UpdateLarge => LoadKind::Update,
             ComparedLoad::SameSmall | ComparedLoad::SameLarge => LoadKind::Same,
+            ComparedLoad::PageViewSmall | ComparedLoad::PageViewRich => LoadKind::PageView,
             ComparedLoad::Mix => LoadKind::Mix,
             ComparedLoad::Hot => LoadKind::Hot,
         }
@@ -238,12 +251,19 @@ impl ComparedLoad {
     }
 
     fn at_least(self) -> f64 {
-        if self.kind() == LoadKind::Same { SAME_AT_LEAST } else { AT_LEAST }
+        match self.kind() {
+            LoadKind::Same | LoadKind::PageView => SAME_AT_LEAST,
+            LoadKind::New
+            | LoadKind::Update
+            | LoadKind::Hot
+            | LoadKind::Mix
+            | LoadKind::NewAndUpdate => AT_LEAST,
+        }
     }
 
     /// In words, with the number of profiles that are stored.
     fn describe(self, large: u64) -> String {
-        let (small, large) = (count(large / 10), count(large));
+        let (rich, small, large) = (count(large / 100), count(large / 10), count(large));
         match self {
             ComparedLoad::New => "new people".to_owned(),
             ComparedLoad::Companies => "new people, 200 companies".to_owned(),
@@ -251,6 +271,8 @@ impl ComparedLoad {
             ComparedLoad::UpdateLarge => format!("updates, {large} profiles"),
             ComparedLoad::SameSmall => format!("no change, {small} profiles"),
             ComparedLoad::SameLarge => format!("no change, {large} profiles"),
+            ComparedLoad::PageViewSmall => format!("identifiers only, {small} profiles"),
+            ComparedLoad::PageViewRich => format!("identifiers only, {rich} profiles of 8 KB"),
             ComparedLoad::Mix => format!("80 % updates, 15 % new, 5 % merges, {large} profiles"),
             ComparedLoad::Hot => format!("one hot profile, {large} profiles"),
         }

@@ -74,7 +74,7 @@ fn check(kind: LoadKind, requests: u64, counters: GatewayCounters) -> Result<(),
         LoadKind::New => (created, 99),
         LoadKind::Update | LoadKind::Hot => (updated, 99),
         LoadKind::NewAndUpdate => (created + updated, 99),
-        LoadKind::Same => (unchanged, 99),
+        LoadKind::Same | LoadKind::PageView => (unchanged, 99),
         // A twentieth; but a fast machine may use up all visitors, and the choice is random.
         LoadKind::Mix => (merged, 2),
     };

@@ -109,6 +109,9 @@ pub(crate) const WARM_UP_SECONDS: u64 = 1;
 /// How long an attack lasts before the neighbour is measured.
 pub(crate) const ATTACK_LEAD: Duration = Duration::from_millis(500);
 
+/// Bytes of the property that a rich profile has beside those of every customer.
+pub(crate) const RICH_PROPERTY_BYTES: usize = 8_000;
+
 /// Properties of a large profile. A client may fill a profile up to 900.
 pub(crate) const LARGE_PROPERTIES: usize = 880;
 

@@ -28,7 +28,7 @@ local function template(body, placeholders)
     return head .. length .. "\r\n\r\n" .. body
 end
 
-local customer, sign_up, stored, companies, stride, next_new, next_visitor
+local customer, sign_up, identifiers, stored, companies, stride, next_new, next_visitor
 
 local function new()
     local number = next_new
@@ -47,6 +47,12 @@ end
 local function same()
     local id = scatter(math.random(math.floor(stored * 0.9), stored - 1))
     return string.format(customer, 0, id, id, 1000000)
+end
+
+-- Names anyone who is stored.
+local function page_view()
+    local id = scatter(math.random(0, stored - 1))
+    return string.format(identifiers, 0, id, id)
 end
 
 local function hot()
@@ -74,19 +80,21 @@ local function new_and_update()
 end
 
 local kinds = {
-    new = new, update = update, same = same, hot = hot, mix = mix, new_and_update = new_and_update,
+    new = new, update = update, same = same, page_view = page_view, hot = hot, mix = mix,
+    new_and_update = new_and_update,
 }
 
 -- In each thread, before it sends anything.
 function init(arguments)
     customer = template(arguments[2], { 0, 0, 1000000 })
     sign_up = template(arguments[3], { 0, 0 })
-    stored = tonumber(arguments[4])
-    companies = tonumber(arguments[5])
-    stride = tonumber(arguments[6])
-    next_new = tonumber(arguments[7]) + thread_number
-    next_visitor = tonumber(arguments[8]) + thread_number
-    math.randomseed(tonumber(arguments[7]) + thread_number)
+    identifiers = template(arguments[4], { 0, 0 })
+    stored = tonumber(arguments[5])
+    companies = tonumber(arguments[6])
+    stride = tonumber(arguments[7])
+    next_new = tonumber(arguments[8]) + thread_number
+    next_visitor = tonumber(arguments[9]) + thread_number
+    math.randomseed(tonumber(arguments[8]) + thread_number)
     request = kinds[arguments[1]]
 end
 

@@ -97,6 +97,10 @@ pub(crate) enum ComparedLoad {
     SameSmall,
     /// Requests that change nothing, in the large store
     SameLarge,
+    /// Only the identifiers of people, in the small store
+    PageViewSmall,
+    /// Only the identifiers of people with a profile of 8 KB
+    PageViewRich,
     /// 80 % updates, 15 % new people, 5 % merges, in the large store
     Mix,
     /// Updates of one profile, in the large store

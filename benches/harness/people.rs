@@ -6,11 +6,18 @@
 use profile_protocol::{CompanyId, ProfileRequest, Revision};
 use profile_store::{Caller, Claims, IdentitySettings, Intent, InvalidToken, Submission};
 
-use crate::error::{ErrorContext, HarnessError};
+use crate::{
+    error::{ErrorContext, HarnessError},
+    limits,
+};
 
 /// What a browser or an app sends about a customer with an address and a device: some 700 bytes.
 /// Its placeholders are the customer, twice, and the version.
 pub(crate) const CUSTOMER: &str = r#"{"data":{"type":"profile","attributes":{"email":"sarah.%09d@example.com","anonymous_id":"3f2504e0-4f89-41d3-9a0c-305%09d","first_name":"Sarah","last_name":"Mason","organization":"Example Outfitters","title":"Regional Manager","image":"https://images.example.com/profiles/63f64a2b-c6bf-40c7-b81f-bed08162edbe.png","locale":"en-US","location":{"address1":"89 E 42nd St","address2":"1st floor","city":"New York","country":"United States","latitude":40.752726,"longitude":-73.977229,"region":"NY","zip":"10017","timezone":"America/New_York"},"properties":{"plan":"gold","visits":%07d,"tags":["spring","sale","clearance"],"landing_page":"/collections/spring-sale","opted_in":true}}}}"#;
+
+/// What a page sends that knows who its visitor is, and has nothing to say of them. Its placeholder
+/// is the customer, twice.
+pub(crate) const PAGE_VIEW: &str = r#"{"data":{"type":"profile","attributes":{"email":"sarah.%09d@example.com","anonymous_id":"3f2504e0-4f89-41d3-9a0c-305%09d"}}}"#;
 
 /// What an app sends when it is first opened. Its placeholder is the visitor.
 pub(crate) const VISITOR: &str = r#"{"data":{"type":"profile","attributes":{"anonymous_id":"7c9e6679-7425-40de-944b-e07%09d","properties":{"landing_page":"/collections/spring-sale"}}}}"#;
@@ -47,6 +54,17 @@ pub(crate) fn scatter(number: u64) -> u64 {
 pub(crate) fn customer(number: u64, version: u64) -> String {
     let id = format!("{:09}", scatter(number));
     CUSTOMER.replace("%09d", &id).replace("%07d", &version.to_string())
+}
+
+/// The body about this customer with a property of [`limits::RICH_PROPERTY_BYTES`].
+pub(crate) fn rich_customer(number: u64) -> String {
+    let history = "/collections/sale "
+        .chars()
+        .cycle()
+        .take(limits::RICH_PROPERTY_BYTES)
+        .collect::<String>();
+    let properties = format!(r#""properties":{{"history":"{history}","#);
+    customer(number, VERSION).replace(r#""properties":{"#, &properties)
 }
 
 /// The body about this visitor.
@@ -100,7 +118,8 @@ mod tests {
     fn every_body_is_accepted_and_as_long_as_real_ones() {
         let company = first_company().unwrap();
         let sign_up = SIGN_UP.replace("%09d", "000000001");
-        for body in [customer(1, VERSION), visitor(1), sign_up] {
+        let page_view = PAGE_VIEW.replace("%09d", "000000001");
+        for body in [customer(1, VERSION), rich_customer(1), visitor(1), sign_up, page_view] {
             submission(&company, &body).unwrap();
         }
         let length = customer(1, VERSION).len();

@@ -22,6 +22,12 @@ pub(crate) fn people(to: SocketAddr, numbers: Range<u64>) -> Result<(), HarnessE
     fill("people", to, numbers.map(|number| to_company(0, &people::customer(number, VERSION))))
 }
 
+/// Stores these people of the first company, each with a property of 8 KB.
+pub(crate) fn rich_people(to: SocketAddr, numbers: Range<u64>) -> Result<(), HarnessError> {
+    let bodies = numbers.map(people::rich_customer);
+    fill("people with 8 KB each", to, bodies.map(|body| to_company(0, &body)))
+}
+
 /// Stores these visitors, who have no identifier but a device.
 pub(crate) fn visitors(to: SocketAddr, numbers: Range<u64>) -> Result<(), HarnessError> {
     fill("visitors", to, numbers.map(|number| to_company(0, &people::visitor(number))))

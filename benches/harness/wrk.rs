@@ -28,6 +28,8 @@ pub(crate) enum LoadKind {
     Update,
     /// Exactly what is stored of stored people.
     Same,
+    /// The identifiers of stored people, and nothing else.
+    PageView,
     /// Changed values of one person.
     Hot,
     /// 80 % updates, 15 % new people, 5 % visitors who are merged into stored people.
@@ -43,6 +45,7 @@ impl LoadKind {
             LoadKind::New => "new",
             LoadKind::Update => "update",
             LoadKind::Same => "same",
+            LoadKind::PageView => "page_view",
             LoadKind::Hot => "hot",
             LoadKind::Mix => "mix",
             LoadKind::NewAndUpdate => "new_and_update",
@@ -116,6 +119,7 @@ pub(crate) fn run_with_failures(
         load.kind.as_str(),
         people::CUSTOMER,
         people::SIGN_UP,
+        people::PAGE_VIEW,
     ]);
     let first_new = limits::SEEDED + load.number * limits::NEW_PER_RUN;
     let first_visitor = load.number * limits::VISITORS_PER_RUN;
