@@ -58,11 +58,8 @@ pub(crate) fn customer(number: u64, version: u64) -> String {
 
 /// The body about this customer with a property of [`limits::RICH_PROPERTY_BYTES`].
 pub(crate) fn rich_customer(number: u64) -> String {
-    let history = "/collections/sale "
-        .chars()
-        .cycle()
-        .take(limits::RICH_PROPERTY_BYTES)
-        .collect::<String>();
+    let history =
+        "/collections/sale ".chars().cycle().take(limits::RICH_PROPERTY_BYTES).collect::<String>();
     let properties = format!(r#""properties":{{"history":"{history}","#);
     customer(number, VERSION).replace(r#""properties":{"#, &properties)
 }

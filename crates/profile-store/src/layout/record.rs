@@ -29,7 +29,8 @@ pub(crate) use outcome_segment::{
     OutcomeSegment, decode_outcome_in_segment, decode_segment, decode_segment_after,
 };
 pub(crate) use profile::{
-    decode_profile, decode_stored_profile, encode_profile, encode_stored_profile,
+    decode_last_outcome, decode_profile, decode_stored_profile, encode_profile,
+    encode_stored_profile,
 };
 pub(crate) use trusted_time::{decode_trusted_time, encode_trusted_time};
 

@@ -6,7 +6,7 @@
 //!
 //! Pruning goes round the companies in small steps, so that no batch waits for long.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use profile_protocol::{CompanyId, ProfileId};
 
@@ -254,31 +254,57 @@ impl Pruner {
         if self.retention.per_profile == 0 {
             return Ok((kept, reads));
         }
+        let newest = self.newest(engine, company, outcomes).await?;
+        reads += newest.len();
         for outcome in outcomes {
-            for id in history::concerned(outcome) {
-                let (oldest, read) = self.oldest_kept(engine, company, id).await?;
-                reads += read;
-                if oldest <= outcome.sequence {
-                    kept.push(outcome);
+            let sequence = outcome.sequence;
+            let ids = history::concerned(outcome);
+            let mut stays = ids.iter().any(|id| newest.get(id) == Some(&Some(sequence)));
+            for id in ids {
+                if stays {
                     break;
                 }
+                let (oldest, read) = self.oldest_kept(engine, company, id, sequence).await?;
+                reads += read;
+                stays = oldest <= sequence;
+            }
+            if stays {
+                kept.push(outcome);
             }
         }
         Ok((kept, reads))
     }
 
-    /// The oldest outcome of a profile that stays, and how many outcomes were read to find it.
+    /// The newest outcomes of the profiles that these outcomes concern. Most profiles have few
+    /// outcomes: this finds in one read for all of them that an outcome is the newest.
+    async fn newest(
+        &self,
+        engine: &dyn Engine,
+        company: &CompanyId,
+        outcomes: &[Outcome],
+    ) -> Result<HashMap<ProfileId, Option<u64>>, EngineError> {
+        let ids: HashSet<ProfileId> = outcomes.iter().flat_map(history::concerned).collect();
+        let is_open = |id: &ProfileId| !self.oldest_kept.contains_key(id);
+        let ids: Vec<ProfileId> = ids.into_iter().filter(is_open).collect();
+        let newest = history::newest_of_each(engine, company, &ids).await?;
+        Ok(ids.into_iter().zip(newest).collect())
+    }
+
+    /// The oldest outcome of a profile that stays, if it is not older than `down_to`, and how many
+    /// outcomes were read to find it. Outcomes are looked at oldest first, so older ones are not
+    /// asked for.
     async fn oldest_kept(
         &mut self,
         engine: &dyn Engine,
         company: &CompanyId,
         id: ProfileId,
+        down_to: u64,
     ) -> Result<(u64, usize), EngineError> {
         if let Some(oldest) = self.oldest_kept.get(&id) {
             return Ok((*oldest, 0));
         }
         let count = self.retention.per_profile;
-        let (oldest, reads) = history::oldest_kept(engine, company, id, count).await?;
+        let (oldest, reads) = history::oldest_kept(engine, company, id, count, down_to).await?;
         if limits::PRUNE_PROFILES <= self.oldest_kept.len() {
             self.oldest_kept.clear();
         }

@@ -10,7 +10,11 @@ use profile_protocol::{CompanyId, ProfileId};
 use crate::{
     ClaimResult, Outcome, Profile, StoredProfile,
     engine::{Engine, EngineError},
-    layout::{key, record},
+    layout::{
+        key,
+        record::{self, InvalidRecord},
+    },
+    limits,
     read::outcomes,
     read::unflushed::Unflushed,
 };
@@ -63,14 +67,40 @@ pub(crate) async fn read(
     Ok(History { outcomes, next })
 }
 
+/// The newest outcome of each of these profiles, in their order. There is none for a profile that
+/// was deleted, is merged into another one, or cannot be read.
+pub(crate) async fn newest_of_each(
+    engine: &dyn Engine,
+    company: &CompanyId,
+    ids: &[ProfileId],
+) -> Result<Vec<Option<u64>>, EngineError> {
+    let keys = |id: &ProfileId| [key::profile(company, *id), key::profile_outcome(company, *id)];
+    let mut newest = Vec::with_capacity(ids.len());
+    // Each may be a large record.
+    for ids in ids.chunks(limits::BATCH_READ) {
+        let values = engine.read(ids.iter().flat_map(keys).collect()).await?;
+        newest.extend(values.chunks_exact(2).map(|values| match values {
+            [Some(record), outcome] => newest_in(record, outcome.as_deref()).unwrap_or(None),
+            _ => None,
+        }));
+    }
+    Ok(newest)
+}
+
+fn newest_in(record: &[u8], outcome: Option<&[u8]>) -> Result<Option<u64>, InvalidRecord> {
+    let linked = outcome.map(record::decode_profile_outcome).transpose()?;
+    Ok(record::decode_last_outcome(record)?.max(linked))
+}
+
 /// The number of the oldest outcome of a profile that is among its `count` newest, and how many
-/// outcomes were read to find it. If the profile has fewer outcomes, all of them are; if it does
-/// not exist, none is.
+/// outcomes were read to find it. If that is older than `down_to`, the search ends there and
+/// returns `down_to`; if the profile does not exist, none is among them.
 pub(crate) async fn oldest_kept(
     engine: &dyn Engine,
     company: &CompanyId,
     id: ProfileId,
     count: u64,
+    down_to: u64,
 ) -> Result<(u64, usize), EngineError> {
     let profile = match survivor(engine, company, id).await {
         // What belongs to damaged data stays.
@@ -81,6 +111,9 @@ pub(crate) async fn oldest_kept(
     let mut ahead: BinaryHeap<u64> = profile.last_outcome.into_iter().collect();
     let (mut found, mut reads) = (0, 1);
     while let Some(sequence) = ahead.pop() {
+        if sequence <= down_to {
+            break;
+        }
         if ahead.peek() == Some(&sequence) {
             continue;
         }
@@ -97,7 +130,7 @@ pub(crate) async fn oldest_kept(
         let earlier = earlier(&outcome, profile.id, &profile.absorbed);
         ahead.extend(earlier.filter(|earlier| *earlier < sequence));
     }
-    Ok((0, reads))
+    Ok((down_to, reads))
 }
 
 /// The profile with this id, or into which the profile with this id was merged.

@@ -148,15 +148,31 @@ pub(crate) fn decode_stored_profile(
     Ok(StoredProfile::with_encoded(profile, EncodedProperties::new(record, properties)))
 }
 
+/// The newest outcome of a profile that its record names. Nothing else is decoded.
+pub(crate) fn decode_last_outcome(record: &[u8]) -> Result<Option<u64>, InvalidRecord> {
+    let mut reader = RecordReader::new(record, VERSION)?;
+    decode_head(&mut reader).map(|(_, last_outcome)| last_outcome)
+}
+
+/// The time of creation and of the last change, and the number of the newest outcome.
+fn decode_head(
+    reader: &mut RecordReader<'_>,
+) -> Result<([Timestamp; 2], Option<u64>), InvalidRecord> {
+    let created = Timestamp::from_millis(reader.number()?);
+    let updated = Timestamp::from_millis(reader.number()?);
+    let last_outcome = Some(reader.number()?).filter(|&sequence| sequence != 0);
+    Ok(([created, updated], last_outcome))
+}
+
 /// The profile without its properties, and the positions of these.
 fn decode_parts(
     id: ProfileId,
     record: &[u8],
 ) -> Result<(Profile, Vec<EncodedProperty>), InvalidRecord> {
     let mut reader = RecordReader::new(record, VERSION)?;
-    let mut profile = Profile::new(id, Timestamp::from_millis(reader.number()?));
-    profile.updated = Timestamp::from_millis(reader.number()?);
-    profile.last_outcome = Some(reader.number()?).filter(|&sequence| sequence != 0);
+    let ([created, updated], last_outcome) = decode_head(&mut reader)?;
+    let mut profile = Profile::new(id, created);
+    (profile.updated, profile.last_outcome) = (updated, last_outcome);
     let mut properties = Vec::with_capacity(expected_properties(record));
     while !reader.is_empty() {
         match reader.byte()? {
