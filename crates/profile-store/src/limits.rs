@@ -123,10 +123,12 @@ pub const SEGMENTS_READ: usize = 16;
 /// The number of outcome segments read at a time to find expired ones. Usually none has expired.
 pub const SEGMENTS_PRUNED: usize = 8;
 
-/// The minimum of outcome segments that one step of pruning reads; a step reads twice as many as
-/// the previous batch wrote if that is more. A step runs between two batches and must be short in
-/// comparison. A step of 128 segments took 15 ms where they had to be read from the disk.
+/// The minimum of outcome segments that one step of pruning looks at. A step looks at twice as many
+/// as were recorded since the last one, if that is more, so that pruning keeps up.
 pub const PRUNE_STEP: usize = 8;
+
+/// The maximum of the same. What a step removes is one commit, which other commits wait for.
+pub const MAX_PRUNE_STEP: usize = 128;
 
 /// The number of outcomes read to find the newest of a profile that count as one segment in
 /// [`PRUNE_STEP`].
@@ -162,8 +164,17 @@ pub const TRUSTED_TIME_MS: u64 = 60 * 60 * 1_000;
 /// The time between two rounds of pruning, in milliseconds.
 pub const PRUNE_EVERY_MS: u64 = 60_000;
 
-/// The time between two steps of a round while the store is idle, in milliseconds.
+/// The minimum of the time between two steps of a round, in milliseconds.
 pub const PRUNE_PAUSE_MS: u64 = 10;
+
+/// How many times as long as a step took pruning pauses after it, so that it uses a tenth of one
+/// processor. Without the pause it used a quarter of what all requests did, where most profiles
+/// have few outcomes and so most of these stay.
+pub const PRUNE_PAUSE_FACTOR: u32 = 9;
+
+/// The maximum of that pause, in milliseconds: a disk that stalls once does not stop pruning for
+/// long.
+pub const MAX_PRUNE_PAUSE_MS: u64 = 1_000;
 
 /// The maximum of outcomes in one page of a profile's history.
 pub const HISTORY_PAGE: usize = 100;

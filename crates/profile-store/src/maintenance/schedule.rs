@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::{Mutex, watch},
-    time::sleep,
+    time::{Instant, sleep},
 };
 
 use super::{clock_watch::ClockWatch, prune::Pruner};
@@ -14,6 +14,7 @@ const SYNC_EVERY: Duration = Duration::from_millis(limits::RELAXED_FLUSH_MS);
 const PRUNE_EVERY: Duration = Duration::from_millis(limits::PRUNE_EVERY_MS);
 const CLOCK_EVERY: Duration = Duration::from_millis(limits::CLOCK_EVERY_MS);
 const PRUNE_PAUSE: Duration = Duration::from_millis(limits::PRUNE_PAUSE_MS);
+const MAX_PRUNE_PAUSE: Duration = Duration::from_millis(limits::MAX_PRUNE_PAUSE_MS);
 
 /// Maintains the store until it is closed.
 pub(crate) async fn run(
@@ -59,9 +60,11 @@ async fn prune_always(shared: &StoreContext, pruner: &Mutex<Pruner>, writer: u64
     };
     loop {
         let mut has_data = false;
+        let mut began = Instant::now();
         while prune_step(shared, pruner, clock.observe(shared)).await {
             has_data = true;
-            sleep(PRUNE_PAUSE).await;
+            sleep(prune_pause(began.elapsed())).await;
+            began = Instant::now();
         }
         let now = clock.observe(shared);
         if shared.engine.is_writable()
@@ -76,14 +79,19 @@ async fn prune_always(shared: &StoreContext, pruner: &Mutex<Pruner>, writer: u64
     }
 }
 
-/// Takes one step of pruning: at least as fast as outcomes are recorded. Without a time, no outcome
-/// is too old. Returns whether the round goes on.
+/// How long pruning pauses after a step that took this long, so that requests keep the processors.
+fn prune_pause(took: Duration) -> Duration {
+    (took * limits::PRUNE_PAUSE_FACTOR).clamp(PRUNE_PAUSE, MAX_PRUNE_PAUSE)
+}
+
+/// Takes one step of pruning, the larger the more outcomes were recorded since the last one.
+/// Without a time, no outcome is too old. Returns whether the round goes on.
 async fn prune_step(shared: &StoreContext, pruner: &Mutex<Pruner>, now: Option<Timestamp>) -> bool {
     if !shared.engine.is_writable() {
         return false;
     }
     let recorded = shared.recorded.swap(0, Ordering::Relaxed);
-    let page = limits::PRUNE_STEP.max(2 * recorded);
+    let page = (2 * recorded).clamp(limits::PRUNE_STEP, limits::MAX_PRUNE_STEP);
     let engine = shared.engine.as_ref();
     let mut pruner = pruner.lock().await;
     match pruner.step(engine, now, page, &shared.pruned).await {
