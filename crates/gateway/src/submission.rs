@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actix_web::{http::header::HeaderMap, web::Data};
+use actix_web::{http::header::HeaderMap, rt::task::JoinHandle, web::Data};
 use profile_protocol::{CompanyId, ProfileRequest, RequestParts};
 use profile_store::{
     Caller, Claims, Effect, Intent, Outcome, StoreError, Submission, SubmittedProfile, Unsigned,
@@ -15,6 +15,9 @@ use crate::{
     state::GatewayState,
     tenants::directory::Company,
 };
+
+/// The task that stores a submission.
+type Storing<T> = JoinHandle<Result<T, StoreError>>;
 
 /// The submission for a request with a private key.
 pub(crate) fn from_server(
@@ -75,45 +78,54 @@ fn new_submission(
 
 /// Stores the submission. An outcome means that the change is stored. The permit is kept until
 /// then.
-pub(crate) async fn store(
+///
+/// The submission goes into its task at once: it is large, and the future that waits is moved
+/// several times.
+pub(crate) fn store(
     gateway: &Data<GatewayState>,
     submission: Submission,
     permit: BodyPermit,
-) -> Result<Outcome, Refusal> {
+) -> impl Future<Output = Result<Outcome, Refusal>> {
     let (storing, company) = (Data::clone(gateway), submission.company.clone());
-    let storing = async move { storing.store.submit(submission).await };
-    let outcome = stored(gateway, permit, storing).await?;
-    count(gateway, &company, &outcome);
-    Ok(outcome)
+    let storing = spawn(permit, async move { storing.store.submit(submission).await });
+    async move {
+        let outcome = stored(gateway, storing).await?;
+        count(gateway, &company, &outcome);
+        Ok(outcome)
+    }
 }
 
 /// Stores the submission, and returns the profile as the submission left it.
-pub(crate) async fn store_for_profile(
+pub(crate) fn store_for_profile(
     gateway: &Data<GatewayState>,
     submission: Submission,
     permit: BodyPermit,
-) -> Result<SubmittedProfile, Refusal> {
+) -> impl Future<Output = Result<SubmittedProfile, Refusal>> {
     let (storing, company) = (Data::clone(gateway), submission.company.clone());
-    let storing = async move { storing.store.submit_for_profile(submission).await };
-    let submitted = stored(gateway, permit, storing).await?;
-    count(gateway, &company, &submitted.outcome);
-    Ok(submitted)
+    let storing = spawn(permit, async move { storing.store.submit_for_profile(submission).await });
+    async move {
+        let submitted = stored(gateway, storing).await?;
+        count(gateway, &company, &submitted.outcome);
+        Ok(submitted)
+    }
 }
 
-/// Waits for a submission to be stored. A client that disconnects cancels neither the submission
-/// nor its permit.
-async fn stored<T: 'static>(
-    gateway: &GatewayState,
+/// Begins to store. A client that disconnects cancels neither the submission nor its permit.
+fn spawn<T: 'static>(
     permit: BodyPermit,
     storing: impl Future<Output = Result<T, StoreError>> + 'static,
-) -> Result<T, Refusal> {
-    let committing = gateway.clock.elapsed();
-    let answer = actix_web::rt::spawn(async move {
+) -> Storing<T> {
+    actix_web::rt::spawn(async move {
         let answer = storing.await;
         drop(permit);
         answer
-    });
-    let answer = disk_wait::answered(gateway, answer).await;
+    })
+}
+
+/// Waits for a submission to be stored.
+async fn stored<T>(gateway: &GatewayState, storing: Storing<T>) -> Result<T, Refusal> {
+    let committing = gateway.clock.elapsed();
+    let answer = disk_wait::answered(gateway, storing).await;
     gateway.metrics.committed(gateway.clock.elapsed().saturating_sub(committing));
     answer?.unwrap_or(Err(StoreError::Unavailable)).map_err(Refusal::Store)
 }

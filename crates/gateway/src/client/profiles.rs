@@ -128,3 +128,21 @@ fn preflight(
     }
     Ok(reply.preflight(request.headers().get(header::ACCESS_CONTROL_REQUEST_HEADERS)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_future<F, Answer>(_: F) -> usize
+    where
+        F: Fn(HttpRequest, Payload, Data<GatewayState>) -> Answer,
+    {
+        size_of::<Answer>()
+    }
+
+    #[test]
+    fn the_future_of_a_request_is_small_because_it_is_moved_several_times() {
+        let size = size_of_future(client_profiles);
+        assert!(size <= 2_048, "{size}");
+    }
+}
