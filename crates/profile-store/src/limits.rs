@@ -56,13 +56,13 @@ pub const TURN_BYTES: usize = 128 * 1_024;
 pub const USUAL_BYTES: usize = 16 * 1_024;
 
 /// How many times as long as its expensive requests took a company waits after them while other
-/// companies are served, so that they occupy a lane for a quarter of the time.
-pub const PAUSE_FACTOR: u32 = 3;
+/// companies are served, so that they occupy a lane for a sixth of the time.
+pub const PAUSE_FACTOR: u32 = 5;
 
 /// The same for rows of a bulk import, after which their import waits. Reading a row, and its part
 /// of the checkpoint, take longer than the lane does. So an import stores some thousands of rows in
 /// a second while other companies are served.
-pub const IMPORT_PAUSE_FACTOR: u32 = 8;
+pub const IMPORT_PAUSE_FACTOR: u32 = 16;
 
 /// Bytes beyond [`USUAL_BYTES`] that a company's requests write in a second while other companies
 /// are served. Each is written to the journal, and two to three times to sled, which all companies

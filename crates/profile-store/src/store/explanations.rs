@@ -18,7 +18,7 @@ use crate::{
 impl Store {
     /// What [`Store::submit`] would answer to this request now. Nothing is stored. A company's
     /// requests are explained one after the other. While requests are stored, those that wait to
-    /// be explained get a quarter of the time.
+    /// be explained get a sixth of the time.
     pub async fn explain(&self, submission: Submission) -> Result<Outcome, StoreError> {
         if self.is_closed() {
             return Err(StoreError::Closed);
