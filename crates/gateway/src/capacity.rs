@@ -2,6 +2,7 @@
 //!
 //! The numbers stand in [`crate::limits`]; the files here enforce them.
 
+pub mod client_network;
 pub mod disk_space;
 pub mod rate_limit;
 pub mod rate_limiter;
