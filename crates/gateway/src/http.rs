@@ -1,5 +1,7 @@
 //! HTTP: the checks before a body is read, bodies, and what every answer carries.
 
+pub mod cidr;
+pub mod client_address;
 pub mod cors;
 pub mod encoding;
 pub mod refusal;

@@ -1,6 +1,6 @@
 //! Every bound of the gateway, with its reason.
 
-use std::{ops::RangeInclusive, time::Duration};
+use std::{num::NonZeroU32, ops::RangeInclusive, time::Duration};
 
 use crate::capacity::rate_limit::RateLimit;
 
@@ -55,6 +55,40 @@ pub const IMPORT_BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The default rate limit of the client endpoint, as the original documents it.
 pub const CLIENT_RATE_LIMIT: RateLimit = RateLimit::constant(350, 3_500);
+
+/// The part of a company's burst that one client network has by default: 50 requests of 350 in one
+/// second. A page sends one or two requests when it is opened, so the pupils of a school behind one
+/// address may open a page at the same time. Seven networks together may exhaust the burst.
+pub const NETWORK_BURST_DIVISOR: NonZeroU32 = NonZeroU32::new(7).expect("seven is not zero");
+
+/// The part of a company's steady limit that one client network has by default: 700 requests of
+/// 3,500 in one minute. That is a page a minute for each of several hundred pupils.
+pub const NETWORK_STEADY_DIVISOR: NonZeroU32 = NonZeroU32::new(5).expect("five is not zero");
+
+/// The rate limit of one client network on requests that concern no configured company. No client
+/// has a reason to send any, and a page with a wrong address sends as many as it would otherwise.
+pub const NO_COMPANY_RATE_LIMIT: RateLimit = RateLimit::constant(50, 700);
+
+/// The client networks that are counted exactly, each at each company that it sends requests to. A
+/// network is counted for a minute, so these are 1,900 new ones a second. 1,792 networks are as
+/// many as fill a hash table of 2,048 entries, so all of them take 16 MiB.
+pub const COUNTED_NETWORKS: usize = 1_792 * NETWORK_SHARDS;
+
+/// The windows that networks share once [`COUNTED_NETWORKS`] are counted. They take 4 MiB. At the
+/// default limits 640,000 requests in each second exhaust all of them, which is far more than a
+/// gateway serves.
+pub const SHARED_NETWORK_WINDOWS: usize = 1_024 * NETWORK_SHARDS;
+
+/// The locks over the windows of client networks: more than a machine has processors, so that
+/// requests seldom wait for one another.
+pub const NETWORK_SHARDS: usize = 64;
+
+/// The blocks of addresses of trusted proxies. The largest providers publish about two hundred.
+pub const TRUSTED_PROXIES: usize = 256;
+
+/// The addresses of one request that are looked at in a header of proxies: more than a request
+/// passes proxies. Each is compared with all of [`TRUSTED_PROXIES`].
+pub const FORWARDED_HOPS: usize = 32;
 
 /// The rate limit of `/openapi.json` over all callers, who need no key: 36 MB in a minute.
 pub const OPENAPI_RATE_LIMIT: RateLimit = RateLimit::constant(20, 300);

@@ -417,7 +417,8 @@ const REFUSALS: MetricEntry = MetricEntry {
     name: "gateway_refusals_total",
     kind: MetricKind::Counter,
     labels: "{code}",
-    help: "Requests refused or failed, by error code.",
+    help: "Requests refused or failed, by error code. `network_throttled` is the code of those that \
+           exceeded the limit of a client network.",
 };
 
 const PROFILES: MetricEntry = MetricEntry {

@@ -40,6 +40,7 @@ pub use self::{
 };
 use crate::{
     client::exchange_token::{ExchangeKey, KeyRing},
+    http::{cidr::Cidr, client_address::TrustedProxies},
     limits,
     tenants::directory::Companies,
 };
@@ -64,6 +65,8 @@ pub struct Configuration {
     pub exchange: KeyRing,
     /// The settings of the server.
     pub server: ServerSettings,
+    /// The proxies that may report the addresses of clients.
+    pub trusted_proxies: TrustedProxies,
 }
 
 /// The settings of the server. Changing any of them requires a restart.
@@ -101,9 +104,16 @@ impl ServeArguments {
             Some(path) => {
                 let file = read(path)?;
                 let server = self.server(Some(&file))?;
-                let ConfigurationFile { companies, exchange_keys, .. } = file;
+                let ConfigurationFile { companies, exchange_keys, trusted_proxies, .. } = file;
                 let exchange = key_ring(exchange_keys)?;
-                Ok(Configuration { companies, development: None, exchange, server })
+                let trusted_proxies = self.trusted_proxies(trusted_proxies);
+                Ok(Configuration {
+                    companies,
+                    development: None,
+                    exchange,
+                    server,
+                    trusted_proxies,
+                })
             }
             None => self.configure_development(),
         }
@@ -119,7 +129,13 @@ impl ServeArguments {
         let (development, company) = Development::generate()?;
         let companies = Companies::from_iter([company]);
         let exchange = key_ring(Vec::new())?;
-        Ok(Configuration { companies, development: Some(development), exchange, server })
+        let development = Some(development);
+        let trusted_proxies = self.trusted_proxies(Vec::new());
+        Ok(Configuration { companies, development, exchange, server, trusted_proxies })
+    }
+
+    fn trusted_proxies(&self, of_file: Vec<Cidr>) -> TrustedProxies {
+        self.trusted_proxies.clone().unwrap_or(of_file).into()
     }
 
     fn server(&self, file: Option<&ConfigurationFile>) -> Result<ServerSettings, SettingsError> {

@@ -2,19 +2,19 @@
 
 use std::{sync::Arc, time::Duration};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use profile_protocol::{CompanyId, Date, Revision};
 use profile_store::Store;
 
 use crate::{
     capacity::{
         body_budget::BodyBudget, company_slots::CompanySlots, disk_space::DiskSpace,
-        rate_limiter::RateLimiter,
+        network_limiter::NetworkLimiter, rate_limiter::RateLimiter,
     },
     client::exchange_token::KeyRing,
     clock::{Clock, date_of},
     endpoints::Endpoint,
-    http::refusal,
+    http::{client_address::TrustedProxies, refusal},
     limits,
     metrics::Metrics,
     settings::{Configuration, Connections},
@@ -46,17 +46,21 @@ pub struct GatewayState {
     pub metrics: Metrics,
     /// The rate-limit windows of each company at the client endpoint.
     pub client_rate_limiter: RateLimiter,
+    /// The rate-limit windows of each client network at the client endpoint.
+    pub network_limiter: NetworkLimiter,
     /// The memory budget for request bodies.
     pub(crate) body_budget: BodyBudget,
     /// The profile store.
     pub store: Store,
     exchange: ArcSwap<KeyRing>,
+    trusted_proxies: ArcSwap<TrustedProxies>,
 }
 
 impl GatewayState {
     /// Creates the state from a configuration and an open store.
     pub fn new(configuration: Configuration, store: Store) -> GatewayState {
-        let Configuration { companies, exchange, development: _, server } = configuration;
+        let Configuration { companies, exchange, development: _, server, trusted_proxies } =
+            configuration;
         let body_budget = BodyBudget::for_companies(companies.len());
         GatewayState {
             api_rate_limiter: RateLimiter::default(),
@@ -70,15 +74,22 @@ impl GatewayState {
             companies: CompanyDirectory::new(companies),
             metrics: Metrics::new(&refusal::codes()),
             client_rate_limiter: RateLimiter::default(),
+            network_limiter: NetworkLimiter::default(),
             body_budget,
             store,
             exchange: ArcSwap::from_pointee(exchange),
+            trusted_proxies: ArcSwap::from_pointee(trusted_proxies),
         }
     }
 
     /// The keys that seal and open exchange tokens.
     pub fn exchange(&self) -> Arc<KeyRing> {
         self.exchange.load_full()
+    }
+
+    /// The proxies that may report the addresses of clients.
+    pub(crate) fn trusted_proxies(&self) -> Guard<Arc<TrustedProxies>> {
+        self.trusted_proxies.load()
     }
 
     /// The date in UTC by which a revision is in the future. A clock that is behind does not make
@@ -90,8 +101,10 @@ impl GatewayState {
 
     /// Applies a new configuration. Settings of the server itself need a restart.
     pub fn reload(&self, configuration: Configuration) {
-        let Configuration { companies, exchange, development: _, server: _ } = configuration;
+        let Configuration { companies, exchange, development: _, server: _, trusted_proxies } =
+            configuration;
         self.exchange.store(Arc::new(exchange));
+        self.trusted_proxies.store(Arc::new(trusted_proxies));
         self.companies.replace(companies);
         let current = self.companies.current();
         let is_served = |company: &CompanyId| current.find(company.as_str()).is_some();

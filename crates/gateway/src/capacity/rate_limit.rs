@@ -28,4 +28,13 @@ impl RateLimit {
             steady: self.steady.saturating_mul(factor),
         }
     }
+
+    /// This limit divided by a number for each window, rounded up.
+    #[must_use]
+    pub fn divided(self, burst: NonZeroU32, steady: NonZeroU32) -> RateLimit {
+        let part = |whole: NonZeroU32, divisor: NonZeroU32| {
+            NonZeroU32::new(whole.get().div_ceil(divisor.get())).unwrap_or(NonZeroU32::MIN)
+        };
+        RateLimit { burst: part(self.burst, burst), steady: part(self.steady, steady) }
+    }
 }

@@ -55,6 +55,13 @@ impl<K: Clone + Eq + Hash> RateLimiter<K> {
         }
     }
 
+    /// The decision about a request of `key` now, without charging it. An admitted request would
+    /// find this rate-limit status.
+    pub fn peek(&self, key: &K, limits: RateLimit, now: Duration) -> RateLimitDecision {
+        let windows = self.charged.get(key).map(|windows| *windows);
+        windows.unwrap_or_default().peek(limits, now)
+    }
+
     /// Forgets keys that are no longer configured, so that reloads do not grow the map.
     pub fn retain(&self, is_configured: impl Fn(&K) -> bool) {
         self.charged.retain(|key, _| is_configured(key));
@@ -73,25 +80,62 @@ impl<K: Eq + Hash> Default for RateLimiter<K> {
 }
 
 /// The two windows of one key.
-#[derive(Debug, Default)]
-struct Windows {
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Windows {
     burst: Window,
     latest: Duration,
     steady: Window,
 }
 
 impl Windows {
-    fn charge(&mut self, limits: RateLimit, now: Duration) -> RateLimitDecision {
-        self.latest = self.latest.max(now);
-        let now = self.latest;
-        let burst = self.burst.at(now, limits::BURST_WINDOW);
-        let steady = self.steady.at(now, limits::STEADY_WINDOW);
-        let burst_wait = burst.wait(limits.burst, now, limits::BURST_WINDOW);
-        let wait = burst_wait.max(steady.wait(limits.steady, now, limits::STEADY_WINDOW));
+    /// Charges one request to both windows or to neither.
+    pub(super) fn charge(&mut self, limits: RateLimit, now: Duration) -> RateLimitDecision {
+        *self = self.at(now);
+        let wait = self.wait(limits);
         if wait.is_zero() {
-            self.burst = burst.with_one_more();
-            self.steady = steady.with_one_more();
-            RateLimitDecision::Admitted(self.steady.status(limits.steady, now))
+            self.burst = self.burst.with_one_more();
+            self.steady = self.steady.with_one_more();
+        }
+        self.decision(limits, wait)
+    }
+
+    /// Whether both windows are over, so that nothing of them counts any more.
+    pub(super) fn are_over(&self, now: Duration) -> bool {
+        let Windows { burst, steady, .. } = self.at(now);
+        burst.used == 0 && steady.used == 0
+    }
+
+    /// A time by which both windows are over, unless the steady window is opened again. The last
+    /// burst window began before the end of the steady window.
+    pub(super) fn end(&self) -> Duration {
+        let steady = self.steady.opened.saturating_add(limits::STEADY_WINDOW);
+        steady.saturating_add(limits::BURST_WINDOW)
+    }
+
+    fn peek(self, limits: RateLimit, now: Duration) -> RateLimitDecision {
+        let windows = self.at(now);
+        windows.decision(limits, windows.wait(limits))
+    }
+
+    /// The windows of a request at `now`, which are new ones where the old ones are over.
+    fn at(self, now: Duration) -> Windows {
+        let latest = self.latest.max(now);
+        Windows {
+            burst: self.burst.at(latest, limits::BURST_WINDOW),
+            latest,
+            steady: self.steady.at(latest, limits::STEADY_WINDOW),
+        }
+    }
+
+    /// The time until both windows admit a request.
+    fn wait(&self, limits: RateLimit) -> Duration {
+        let burst = self.burst.wait(limits.burst, self.latest, limits::BURST_WINDOW);
+        burst.max(self.steady.wait(limits.steady, self.latest, limits::STEADY_WINDOW))
+    }
+
+    fn decision(&self, limits: RateLimit, wait: Duration) -> RateLimitDecision {
+        if wait.is_zero() {
+            RateLimitDecision::Admitted(self.steady.status(limits.steady, self.latest))
         } else {
             RateLimitDecision::Throttled { retry_after_seconds: seconds_rounded_up(wait) }
         }
@@ -242,6 +286,22 @@ mod tests {
     }
 
     #[test]
+    fn a_peek_charges_nothing_and_says_what_a_charge_would_find() {
+        let limiter = RateLimiter::<CompanyId>::default();
+        let peek = |milliseconds| {
+            let now = Duration::from_millis(milliseconds);
+            limiter.peek(&company("ABC123"), limits(1, 2), now)
+        };
+        assert_eq!([peek(0), peek(0)], [admitted(2, 2, 60); 2]);
+        assert_eq!(charge(&limiter, limits(1, 2), 0), admitted(2, 1, 60));
+        assert_eq!(peek(0), throttled(1));
+        assert_eq!(peek(1_000), admitted(2, 1, 59));
+        assert_eq!(charge(&limiter, limits(1, 2), 1_000), admitted(2, 0, 59));
+        assert_eq!(peek(2_000), throttled(58));
+        assert_eq!(peek(60_000), admitted(2, 2, 60));
+    }
+
+    #[test]
     fn companies_do_not_share_windows() {
         let limiter = RateLimiter::<CompanyId>::default();
         charge(&limiter, limits(1, 1), 0);
@@ -317,8 +377,11 @@ mod tests {
                 now += pause;
                 let limits = limits(burst, steady);
                 let expected = model.decide(limits, now);
+                let at = Duration::from_millis(now);
+                let peeked = limiter.peek(&company("ABC123"), limits, at);
                 let decision = charge(&limiter, limits, now);
                 prop_assert_eq!(matches!(decision, RateLimitDecision::Admitted(_)), expected);
+                prop_assert_eq!(matches!(peeked, RateLimitDecision::Admitted(_)), expected);
             }
         }
 

@@ -41,7 +41,10 @@ pub(crate) async fn client_profiles(
     let answer = match *request.method() {
         Method::POST => upsert(&request, &mut payload, &gateway, &mut reply).await,
         Method::OPTIONS => preflight(&request, &gateway, &mut reply),
-        _ => Err(Refusal::Method { allowed: METHODS.to_owned() }),
+        _ => {
+            let refusal = Refusal::Method { allowed: METHODS.to_owned() };
+            Err(admission::without_company(&request, &gateway, refusal))
+        }
     };
     match answer {
         Ok(answer) => answer,
@@ -58,7 +61,8 @@ pub(crate) async fn unknown_path(
     let media_type = admission::answer_media_type(request.headers(), &gateway);
     let reply =
         ResponseContext { cors: Cors::from_request(&request), media_type, rate_limit_status: None };
-    error_response(&request, payload, &gateway, &reply, &Refusal::UnknownPath).await
+    let refusal = admission::without_company(&request, &gateway, Refusal::UnknownPath);
+    error_response(&request, payload, &gateway, &reply, &refusal).await
 }
 
 /// The order of these lines is the order of checks that docs/PROTOCOL.md promises.
@@ -69,9 +73,13 @@ async fn upsert(
     reply: &mut ResponseContext,
 ) -> Result<HttpResponse, Refusal> {
     let headers = request.headers();
-    let company = admission::company(request, gateway)?;
+    let company = admission::company(request, gateway)
+        .map_err(|refusal| admission::without_company(request, gateway, refusal))?;
+    // A request of a page that is not allowed is charged to the network as well.
+    let charged = admission::charge_network(request, &company, gateway);
     reply.cors = Cors::for_company(request, &company).inspect_err(|_| reply.cors = Cors::Closed)?;
-    reply.rate_limit_status = Some(admission::charge(&company, gateway)?);
+    charged?;
+    reply.rate_limit_status = Some(admission::uncharged(&company, gateway)?);
     let revision = admission::revision(headers, gateway)?;
     admission::media_type(headers)?;
     let encoding = admission::content_encoding(headers)?;
@@ -82,6 +90,8 @@ async fn upsert(
     let parse = timed_parse(gateway, revision);
     let (parsed, permit) = body.parse(gateway, &company.id, parse).await?;
     let submission = submission::from_client(gateway, &company, headers, parsed)?;
+    // Only what could be stored is charged to the company, so nothing else spends its limit.
+    reply.rate_limit_status = Some(admission::charge(&company, gateway)?);
     let outcome = submission::store(gateway, submission, permit).await?;
 
     let onsite = headers.get("x-klaviyo-onsite").is_some_and(|value| value == "1");

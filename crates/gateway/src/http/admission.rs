@@ -9,11 +9,16 @@ use actix_web::{
 use profile_protocol::{RequestedRevision, Revision};
 
 use crate::{
-    capacity::rate_limiter::{RateLimitDecision, RateLimitStatus},
+    capacity::{
+        client_network::ClientNetwork,
+        rate_limiter::{RateLimitDecision, RateLimitStatus},
+    },
     http::{
+        client_address::client_address,
         encoding::ContentEncoding,
         refusal::{InvalidCompany, Refusal},
     },
+    limits,
     state::GatewayState,
     tenants::directory::Company,
 };
@@ -38,6 +43,55 @@ fn company_id(query: &str) -> Result<Cow<'_, str>, InvalidCompany> {
         (Some(id), None) => Ok(id),
         (Some(_), Some(_)) => Err(InvalidCompany::Repeated),
     }
+}
+
+/// The network of the client that sent the request.
+fn client_network(request: &HttpRequest, gateway: &GatewayState) -> ClientNetwork {
+    let peer = request.peer_addr().map(|peer| peer.ip());
+    client_address(peer, request.headers(), &gateway.trusted_proxies()).into()
+}
+
+/// Charges the request to both rate-limit windows that its client network has at the company.
+pub(crate) fn charge_network(
+    request: &HttpRequest,
+    company: &Company,
+    gateway: &GatewayState,
+) -> Result<(), Refusal> {
+    let network = client_network(request, gateway);
+    let (company, limits) = (Some(&company.id), company.network_limits);
+    let now = gateway.clock.elapsed();
+    admitted_network(gateway.network_limiter.charge(network, company, limits, now))
+}
+
+/// Charges a request that concerns no company, for the reason of `refusal`, to its client network.
+/// The refusal is that of the network if one of its windows is exhausted.
+pub(crate) fn without_company(
+    request: &HttpRequest,
+    gateway: &GatewayState,
+    refusal: Refusal,
+) -> Refusal {
+    let network = client_network(request, gateway);
+    let (limits, now) = (limits::NO_COMPANY_RATE_LIMIT, gateway.clock.elapsed());
+    let charged = admitted_network(gateway.network_limiter.charge(network, None, limits, now));
+    charged.err().unwrap_or(refusal)
+}
+
+fn admitted_network(decision: RateLimitDecision) -> Result<(), Refusal> {
+    match decision {
+        RateLimitDecision::Admitted(_) => Ok(()),
+        RateLimitDecision::Throttled { retry_after_seconds } => {
+            Err(Refusal::NetworkThrottled { retry_after_seconds })
+        }
+    }
+}
+
+/// The rate-limit status of the company, unless a window is exhausted. Charges nothing.
+pub(crate) fn uncharged(
+    company: &Company,
+    gateway: &GatewayState,
+) -> Result<RateLimitStatus, Refusal> {
+    let now = gateway.clock.elapsed();
+    admitted(gateway.client_rate_limiter.peek(&company.id, company.limits, now))
 }
 
 /// Charges the request to both rate-limit windows of the company.

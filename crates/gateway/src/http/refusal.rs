@@ -12,7 +12,7 @@ use profile_protocol::{
 use profile_store::{OnlyPlaceholders, Rejected, StoreError, engine::EngineError};
 use uuid::Uuid;
 
-use self::table::{Cause, ErrorSource, RefusalRow, row_of, status_of};
+use self::table::{Cause, ErrorSource, NETWORK_THROTTLED, RefusalRow, row_of, status_of};
 pub use self::table::{codes, table_markdown};
 use crate::{capacity::body_budget::BodyBudgetExhausted, limits, tenants::scope::KeyScope};
 
@@ -36,6 +36,11 @@ pub enum Refusal {
     Company(InvalidCompany),
     /// The company does not allow the origin.
     Origin,
+    /// A rate-limit window of the client network is exhausted.
+    NetworkThrottled {
+        /// Seconds after which a request is admitted.
+        retry_after_seconds: u64,
+    },
     /// A rate-limit window of the company is exhausted.
     Throttled {
         /// Seconds after which a request is admitted.
@@ -156,10 +161,13 @@ impl Refusal {
         }
     }
 
-    /// The code that counts the refusal: that of its first error.
+    /// The code that counts the refusal: that of its first error, unless it is the limit of a
+    /// client network, which is counted apart from that of a company.
     pub fn code(&self) -> &'static str {
         if let Refusal::Violations(violations) = self {
             violations.class().code()
+        } else if let Refusal::NetworkThrottled { .. } = self {
+            NETWORK_THROTTLED
         } else {
             row_of(self.cause()).code
         }
@@ -167,7 +175,9 @@ impl Refusal {
 
     /// Seconds until a retry may succeed, if it may.
     pub fn retry_after_seconds(&self) -> Option<u64> {
-        if let Refusal::Throttled { retry_after_seconds } = self {
+        if let Refusal::Throttled { retry_after_seconds }
+        | Refusal::NetworkThrottled { retry_after_seconds } = self
+        {
             Some(*retry_after_seconds)
         } else if let Refusal::Store(error) = self {
             retry_after_store_error(*error)
@@ -250,6 +260,7 @@ impl Refusal {
             Refusal::OtherProfile => Cause::OtherProfile,
             Refusal::Company(_) => Cause::Company,
             Refusal::Origin => Cause::Origin,
+            Refusal::NetworkThrottled { .. } => Cause::NetworkThrottled,
             Refusal::Throttled { .. } => Cause::Throttled,
             Refusal::RevisionMissing => Cause::RevisionMissing,
             Refusal::RevisionMalformed(_) => Cause::RevisionMalformed,
@@ -273,9 +284,11 @@ impl Refusal {
 
     fn detail(&self) -> String {
         match self {
-            Refusal::Throttled { retry_after_seconds: seconds } => {
+            Refusal::Throttled { retry_after_seconds: seconds }
+            | Refusal::NetworkThrottled { retry_after_seconds: seconds } => {
                 let plural = if *seconds == 1 { "" } else { "s" };
-                format!("Request was throttled. Expected available in {seconds} second{plural}.")
+                let wait = format!("{seconds} second{plural}");
+                row_of(self.cause()).detail.replace("{seconds} second(s)", &wait)
             }
             Refusal::Method { allowed } => {
                 row_of(Cause::Method).detail.replace("{methods}", &sentence(allowed))
@@ -396,5 +409,10 @@ mod tests {
         let detail = |retry_after_seconds| Refusal::Throttled { retry_after_seconds }.detail();
         assert_eq!(detail(1), "Request was throttled. Expected available in 1 second.");
         assert_eq!(detail(17), "Request was throttled. Expected available in 17 seconds.");
+        let of_network = Refusal::NetworkThrottled { retry_after_seconds: 1 }.detail();
+        assert_eq!(
+            of_network,
+            "Too many requests from this network. Expected available in 1 second."
+        );
     }
 }

@@ -7,6 +7,7 @@ use profile_protocol::CompanyId;
 
 use super::{DurabilitySetting, TableSetting};
 use crate::{
+    http::cidr::Cidr,
     limits,
     tenants::{directory::KeyName, scope::KeyScope},
 };
@@ -142,6 +143,15 @@ pub struct ServeArguments {
     /// The kind of table of a new data directory [default: redb].
     #[arg(long, env = "GATEWAY_TABLE", value_enum)]
     pub table: Option<TableSetting>,
+    /// The proxies that may report the addresses of clients, as blocks of addresses [default: none].
+    #[arg(
+        long,
+        env = "GATEWAY_TRUSTED_PROXIES",
+        value_delimiter = ',',
+        value_name = "BLOCKS",
+        num_args = 1
+    )]
+    pub trusted_proxies: Option<Vec<Cidr>>,
     /// The number of worker threads [default: one per processor].
     #[arg(long, env = "GATEWAY_WORKERS", value_name = "THREADS",
         value_parser = clap::value_parser!(u64).range(limits::WORKERS_RANGE))]

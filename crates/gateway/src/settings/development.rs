@@ -6,6 +6,7 @@ use profile_protocol::CompanyId;
 use profile_store::NoEntropy;
 
 use crate::{
+    capacity::network_limiter::default_network_limits,
     limits,
     tenants::{
         directory::{Company, CompanyKey},
@@ -37,6 +38,7 @@ impl Development {
             id: id.clone(),
             allowed_origins: None,
             limits: limits::CLIENT_RATE_LIMIT,
+            network_limits: default_network_limits(limits::CLIENT_RATE_LIMIT),
             api_limits_factor: NonZeroU32::MIN,
             signed_identity: None,
             identity: Arc::default(),

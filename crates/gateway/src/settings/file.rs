@@ -20,8 +20,9 @@ use super::{
     problem::{ProblemReport, Problems},
 };
 use crate::{
-    capacity::rate_limit::RateLimit,
+    capacity::{network_limiter::default_network_limits, rate_limit::RateLimit},
     client::{exchange_token::ExchangeKey, signed_identity::SignedIdentity},
+    http::cidr::Cidr,
     limits,
     tenants::{
         directory::{Companies, Company, CompanyKey, KeyName},
@@ -45,6 +46,7 @@ pub(super) struct ConfigurationFile {
     pub(super) listen: Option<SocketAddr>,
     pub(super) outcomes: Retention,
     pub(super) table: Option<TableSetting>,
+    pub(super) trusted_proxies: Vec<Cidr>,
     pub(super) workers: Option<u64>,
 }
 
@@ -83,6 +85,9 @@ impl ConfigurationFile {
             listen: take("listen").and_then(|field| address(field, report)),
             outcomes: take("outcomes").map(|field| retention(field, report)).unwrap_or_default(),
             table: take("table").and_then(|field| field.parse(report)),
+            trusted_proxies: take("trusted_proxies")
+                .map(|field| up_to(limits::TRUSTED_PROXIES, field, report))
+                .unwrap_or_default(),
             workers: take("workers").and_then(|field| field.number(&limits::WORKERS_RANGE, report)),
         }
     }
@@ -102,6 +107,19 @@ where
     let elements = field.elements(report);
     if elements.is_empty() || most < elements.len() {
         report.add(at, &path, format_args!("must have 1 to {most} entries"));
+    }
+    elements.into_iter().filter_map(|element| element.parse(report)).collect()
+}
+
+/// The elements of a list that has at most `most`.
+fn up_to<T>(most: usize, field: SettingValue<'_>, report: &mut ProblemReport) -> Vec<T>
+where
+    T: FromStr<Err: Display>,
+{
+    let (at, path) = (field.at(), field.path().to_owned());
+    let elements = field.elements(report);
+    if most < elements.len() {
+        report.add(at, &path, at_most(most));
     }
     elements.into_iter().filter_map(|element| element.parse(report)).collect()
 }
@@ -158,7 +176,10 @@ impl<'r> CompanyReader<'r> {
         let identity = table.take("identity").map(|field| self.identity(field)).unwrap_or_default();
         let protect = table.take("protect").and_then(|field| field.boolean(self.report));
         let signed_identity = table.take("signed_identity").map(|field| self.signatures(field));
-        let rate_limit = table.take("limits").map(|field| self.limits(field));
+        let rate_limit = table.take("limits");
+        let rate_limit = self.limits(rate_limit, limits::CLIENT_RATE_LIMIT);
+        let of_network = table.take("network_limits");
+        let network_limits = self.limits(of_network, default_network_limits(rate_limit));
         let factor = table.take("api_limits_factor").and_then(|field| self.factor(field));
         let keys = table.take("key").map(|field| self.keys(field)).unwrap_or_default();
         table.finish(self.report);
@@ -169,7 +190,8 @@ impl<'r> CompanyReader<'r> {
                 protect: protect.unwrap_or(identity.protect),
                 ..identity
             }),
-            limits: rate_limit.unwrap_or(limits::CLIENT_RATE_LIMIT),
+            limits: rate_limit,
+            network_limits,
             api_limits_factor: factor.unwrap_or(NonZeroU32::MIN),
             signed_identity,
             keys,
@@ -188,12 +210,7 @@ impl<'r> CompanyReader<'r> {
     }
 
     fn origins(&mut self, field: SettingValue<'_>) -> Box<[Origin]> {
-        let (at, path) = (field.at(), field.path().to_owned());
-        let elements = field.elements(self.report);
-        if limits::ORIGINS_PER_COMPANY < elements.len() {
-            self.report.add(at, &path, at_most(limits::ORIGINS_PER_COMPANY));
-        }
-        elements.into_iter().filter_map(|element| element.parse(self.report)).collect()
+        up_to(limits::ORIGINS_PER_COMPANY, field, self.report).into()
     }
 
     fn identity(&mut self, field: SettingValue<'_>) -> IdentitySettings {
@@ -250,11 +267,10 @@ impl<'r> CompanyReader<'r> {
         SignedIdentity { keys: keys.into() }
     }
 
-    fn limits(&mut self, field: SettingValue<'_>) -> RateLimit {
-        let Some(mut table) = field.table(self.report) else {
-            return limits::CLIENT_RATE_LIMIT;
+    fn limits(&mut self, field: Option<SettingValue<'_>>, standard: RateLimit) -> RateLimit {
+        let Some(mut table) = field.and_then(|field| field.table(self.report)) else {
+            return standard;
         };
-        let standard = limits::CLIENT_RATE_LIMIT;
         let limits = RateLimit {
             burst: self.requests(table.take("burst")).unwrap_or(standard.burst),
             steady: self.requests(table.take("steady")).unwrap_or(standard.steady),

@@ -176,7 +176,7 @@ secret = 1
             "line 2: cache_mib must be a whole number from 256 to 65536",
             "line 3: wrokers is unknown; expected one of company, disk_wait_seconds, \
              client_free_mib, server_free_mib, reserve_mib, admin_listen, cache_mib, connections, \
-             data_dir, durability, exchange_keys, listen, outcomes, table, workers",
+             data_dir, durability, exchange_keys, listen, outcomes, table, trusted_proxies, workers",
             "line 4: exchange_keys[#1] must be 64 hexadecimal digits, as `openssl rand -hex 32` \
              prints",
             "line 6: company[#1].id must consist of ASCII letters, digits and underscores",
@@ -220,6 +220,65 @@ fn what_is_said_of_connections_is_read_and_bounded() {
             "line 1: connections.idle is unknown; expected one of most, head_seconds, body_seconds, \
              import_seconds, answer_seconds, idle_seconds",
         ],
+    );
+}
+
+#[test]
+fn a_network_has_a_part_of_the_limits_of_its_company_unless_it_has_its_own() {
+    let limits = |setting: &str| {
+        let file = ConfigurationFile::parse(&with_company(setting)).unwrap();
+        let limits = file.companies.find("ABC123").unwrap().network_limits;
+        (limits.burst.get(), limits.steady.get())
+    };
+    assert_eq!(limits(""), (50, 700));
+    assert_eq!(limits("limits = { burst = 70, steady = 60 }"), (10, 12));
+    assert_eq!(limits("network_limits = { burst = 9 }"), (9, 700));
+    assert_eq!(limits("limits = { burst = 7 }\nnetwork_limits = { steady = 8 }"), (1, 8));
+    refuses(
+        &with_company("network_limits = { burst = 0, hourly = 9 }"),
+        &[
+            "line 3: company[ABC123].network_limits.burst must be a whole number from 1 to 1000000",
+            "line 3: company[ABC123].network_limits.hourly is unknown; expected one of burst, steady",
+        ],
+    );
+}
+
+#[test]
+fn trusted_proxies_are_blocks_of_addresses_in_the_file_or_in_an_argument() {
+    let file = TemporaryFile::new(format!(
+        "trusted_proxies = [\"10.0.0.0/8\", \"::1\"]\n{}",
+        with_company("")
+    ));
+    let trusted = |blocks: &[&str]| {
+        let blocks: Vec<Cidr> = blocks.iter().map(|block| block.parse().unwrap()).collect();
+        TrustedProxies::from(blocks)
+    };
+    let of = |arguments: &[&str]| file.configure(arguments).unwrap().trusted_proxies;
+    assert_eq!(of(&[]), trusted(&["10.0.0.0/8", "::1/128"]));
+    let of_argument = of(&["--trusted-proxies", "192.0.2.0/24,2001:db8::/32"]);
+    assert_eq!(of_argument, trusted(&["192.0.2.0/24", "2001:db8::/32"]));
+    let without = TemporaryFile::new(with_company(""));
+    assert_eq!(without.configure(&[]).unwrap().trusted_proxies, TrustedProxies::default());
+    let wrong = ["gateway", "serve", "--trusted-proxies", "10.0.0.1/8"];
+    assert!(CommandLine::try_parse_from(wrong).is_err());
+    refuses(
+        &format!(
+            "trusted_proxies = [\"10.0.0.1/8\", \"10.0.0.0/33\",\n\"proxy\", 7]\n{}",
+            with_company("")
+        ),
+        &[
+            "line 1: trusted_proxies[#1] must have no bits set after the prefix, as 10.0.0.0/8 has \
+             none",
+            "line 1: trusted_proxies[#2] must have a prefix of 0 to 32 bits",
+            "line 2: trusted_proxies[#3] must be a block of addresses, as in 10.0.0.0/8 or \
+             2001:db8::/32",
+            "line 2: trusted_proxies[#4] must be a string",
+        ],
+    );
+    let many = vec!["\"::1\""; limits::TRUSTED_PROXIES + 1].join(",");
+    refuses(
+        &format!("trusted_proxies = [{many}]\n{}", with_company("")),
+        &["line 1: trusted_proxies must have at most 256 entries"],
     );
 }
 
@@ -417,7 +476,7 @@ fn checking_counts_what_is_configured_or_says_what_is_wrong() {
     let error = check(&file).unwrap_err();
     let expected = "is not a valid configuration:\n  line 3: company[ABC123].lmits is unknown; \
                     expected one of id, allowed_origins, identity, protect, signed_identity, limits, \
-                    api_limits_factor, key";
+                    network_limits, api_limits_factor, key";
     assert!(error.to_string().ends_with(expected), "{error}");
 }
 

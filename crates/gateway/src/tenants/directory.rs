@@ -25,6 +25,8 @@ pub struct Company {
     pub identity: Arc<IdentitySettings>,
     /// The rate limit of the client endpoint.
     pub limits: RateLimit,
+    /// The rate limit of one client network at the client endpoint.
+    pub network_limits: RateLimit,
     /// The factor by which the rate limits of `/api` exceed those of the original.
     pub api_limits_factor: NonZeroU32,
     /// The keys of signed identity. `None`: pages may send unsigned identifiers.
@@ -192,7 +194,7 @@ impl CompanyDirectory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tenants::scope::KeyScope;
+    use crate::{capacity::network_limiter::default_network_limits, tenants::scope::KeyScope};
 
     fn company(id: &str, keys: &[&str]) -> Company {
         let key = |text: &&str| CompanyKey {
@@ -204,6 +206,7 @@ mod tests {
             id: id.parse().unwrap(),
             allowed_origins: None,
             limits: limits::CLIENT_RATE_LIMIT,
+            network_limits: default_network_limits(limits::CLIENT_RATE_LIMIT),
             api_limits_factor: NonZeroU32::MIN,
             signed_identity: None,
             identity: Arc::default(),

@@ -1,9 +1,11 @@
 //! The table of refusals, as docs/PROTOCOL.md shows it.
 
-use std::fmt::Write;
+mod markdown;
 
 use actix_web::http::StatusCode;
 use profile_protocol::{ErrorClass, limits::VIOLATIONS};
+
+pub use self::markdown::table_markdown;
 
 /// The causes of refusals. Each has a row of the table.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -14,6 +16,7 @@ pub(super) enum Cause {
     Origin,
     NotAuthenticated,
     AuthenticationFailed,
+    NetworkThrottled,
     Throttled,
     Scope,
     RevisionMissing,
@@ -142,7 +145,7 @@ const fn parameter(name: &'static str, row: RefusalRow) -> RefusalRow {
 }
 
 /// The table, in the order of the checks.
-const TABLE: [RefusalRow; 55] = [
+const TABLE: [RefusalRow; 56] = [
     row(Cause::UnknownPath, "any other path", NOT_FOUND, "This path does not exist.", "/data"),
     row(
         Cause::Method,
@@ -190,6 +193,13 @@ const TABLE: [RefusalRow; 55] = [
             "The private key is not configured here.",
             "/data",
         ),
+    ),
+    row(
+        Cause::NetworkThrottled,
+        "a rate-limit window of the client's network is exhausted",
+        THROTTLED,
+        "Too many requests from this network. Expected available in {seconds} second(s).",
+        "/data",
     ),
     row(
         Cause::Throttled,
@@ -559,34 +569,16 @@ pub(super) fn row_of(cause: Cause) -> &'static RefusalRow {
     &ROWS[cause as usize]
 }
 
-/// All codes, without duplicates.
+/// The code that counts requests refused by the limit of a client network. Clients get `throttled`.
+pub(super) const NETWORK_THROTTLED: &str = "network_throttled";
+
+/// All codes that count refusals, without duplicates.
 pub fn codes() -> Vec<&'static str> {
     let mut codes: Vec<&str> = TABLE.iter().map(|row| row.code).collect();
+    codes.push(NETWORK_THROTTLED);
     codes.sort_unstable();
     codes.dedup();
     codes
-}
-
-/// The table as docs/PROTOCOL.md shows it.
-pub fn table_markdown() -> String {
-    let mut table = "| when | status | code | title | detail | pointer | also in `source` |\n\
-                     |---|---|---|---|---|---|---|\n"
-        .to_owned();
-    for row in &TABLE {
-        let source = match row.source {
-            Some(ErrorSource::Header(name)) => format!("`header`: `{name}`"),
-            Some(ErrorSource::Parameter(name)) => format!("`parameter`: `{name}`"),
-            None => String::new(),
-        };
-        let RefusalRow { when, status, code, title, detail, pointer, .. } = row;
-        let status = status.as_u16();
-        // Writing to a string cannot fail.
-        let _ = writeln!(
-            table,
-            "| {when} | {status} | `{code}` | {title} | {detail} | `\"{pointer}\"` | {source} |"
-        );
-    }
-    table
 }
 
 #[cfg(test)]

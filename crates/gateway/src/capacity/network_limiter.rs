@@ -1,0 +1,178 @@
+//! The rate limiter of client networks: exact for a bounded number of networks, approximate beyond.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    hash::{BuildHasher, RandomState},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use profile_protocol::CompanyId;
+
+use super::{
+    client_network::ClientNetwork,
+    rate_limit::RateLimit,
+    rate_limiter::{RateLimitDecision, Windows},
+};
+use crate::limits;
+
+/// The rate limit of one client network at a company with this limit, unless the settings name
+/// another one. It grows with the limit of the company.
+pub fn default_network_limits(company: RateLimit) -> RateLimit {
+    company.divided(limits::NETWORK_BURST_DIVISOR, limits::NETWORK_STEADY_DIVISOR)
+}
+
+/// The usage of the two windows of each client network at each company.
+///
+/// The windows of a network at a company are counted exactly while there is space for them. A
+/// network that comes while all space is taken by windows that are not over shares windows with
+/// the other networks that have the same hash. There are so many of these that the requests of a
+/// whole gateway exhaust few, so networks that were counted before stay as they are, and nearly all
+/// others are served. Memory stays within a fixed bound, whatever the number of networks.
+#[derive(Debug)]
+pub struct NetworkLimiter {
+    hashers: [RandomState; 2],
+    shards: Box<[Mutex<NetworkShard>]>,
+}
+
+impl NetworkLimiter {
+    /// Creates a limiter that counts this many networks in each of its shards exactly, and all
+    /// others of the shard in this many shared windows.
+    fn new(shards: usize, exact: usize, shared: usize) -> NetworkLimiter {
+        let shard = |_| Mutex::new(NetworkShard::new(exact, shared));
+        NetworkLimiter {
+            hashers: [RandomState::new(), RandomState::new()],
+            shards: (0..shards.max(1)).map(shard).collect(),
+        }
+    }
+
+    /// Decides about one request of `network` to `company`. `None` is for requests that concern no
+    /// configured company. `now` is the time since the process started. A `now` before an earlier
+    /// one counts as that earlier one.
+    pub fn charge(
+        &self,
+        network: ClientNetwork,
+        company: Option<&CompanyId>,
+        limits: RateLimit,
+        now: Duration,
+    ) -> RateLimitDecision {
+        let key = self.key(network, company);
+        self.shard(key).charge(key, limits, now)
+    }
+
+    /// How many networks are counted exactly now, at each company.
+    pub fn counted(&self) -> usize {
+        self.shards.iter().map(|shard| lock(shard).counted.len()).sum()
+    }
+
+    /// A name for a network at a company that no client can predict. Two of them are the same with
+    /// a probability of one in 2^128.
+    fn key(&self, network: ClientNetwork, company: Option<&CompanyId>) -> u128 {
+        let [upper, lower] = &self.hashers;
+        let [upper, lower] = [upper, lower].map(|hasher| hasher.hash_one((network, company)));
+        u128::from(upper) << 64 | u128::from(lower)
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "there is at least one shard")]
+    fn shard(&self, key: u128) -> MutexGuard<'_, NetworkShard> {
+        lock(&self.shards[index(key, self.shards.len())])
+    }
+}
+
+impl Default for NetworkLimiter {
+    fn default() -> NetworkLimiter {
+        let of_shard = |all: usize| all / limits::NETWORK_SHARDS;
+        NetworkLimiter::new(
+            limits::NETWORK_SHARDS,
+            of_shard(limits::COUNTED_NETWORKS),
+            of_shard(limits::SHARED_NETWORK_WINDOWS),
+        )
+    }
+}
+
+/// A number below `length` that depends on the key.
+fn index(key: u128, length: usize) -> usize {
+    usize::try_from(key % length.max(1) as u128).unwrap_or_default()
+}
+
+fn lock(shard: &Mutex<NetworkShard>) -> MutexGuard<'_, NetworkShard> {
+    // Whatever a panic interrupted, windows are whole.
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The networks of some hashes.
+#[derive(Debug)]
+struct NetworkShard {
+    counted: HashMap<u128, Windows>,
+    /// When the windows of each counted network are over, in that order. A network whose windows
+    /// were opened again meanwhile is put at the end.
+    ends: VecDeque<(Duration, u128)>,
+    /// The most networks that are counted.
+    exact: usize,
+    latest: Duration,
+    /// Empty until the first network has to share windows.
+    shared: Vec<Windows>,
+    shared_windows: usize,
+}
+
+impl NetworkShard {
+    fn new(exact: usize, shared_windows: usize) -> NetworkShard {
+        NetworkShard {
+            counted: HashMap::new(),
+            ends: VecDeque::new(),
+            exact,
+            latest: Duration::ZERO,
+            shared: Vec::new(),
+            shared_windows,
+        }
+    }
+
+    fn charge(&mut self, key: u128, limits: RateLimit, now: Duration) -> RateLimitDecision {
+        self.latest = self.latest.max(now);
+        let now = self.latest;
+        self.drop_windows_that_are_over(now);
+        if let Some(windows) = self.counted.get_mut(&key) {
+            return windows.charge(limits, now);
+        }
+        if self.exact <= self.counted.len() {
+            return self.shared(key).charge(limits, now);
+        }
+        let mut windows = Windows::default();
+        let decision = windows.charge(limits, now);
+        self.ends.push_back((windows.end(), key));
+        self.counted.insert(key, windows);
+        decision
+    }
+
+    /// Each pass of the loop undoes one insertion, or follows a steady window that was opened
+    /// again, so the loop costs as much as the requests before it.
+    fn drop_windows_that_are_over(&mut self, now: Duration) {
+        for _ in 0..self.ends.len() {
+            match self.ends.front() {
+                Some((end, _)) if *end <= now => {}
+                Some(_) | None => return,
+            }
+            let Some((_, key)) = self.ends.pop_front() else { return };
+            match self.counted.get(&key) {
+                Some(windows) if !windows.are_over(now) => {
+                    self.ends.push_back((windows.end(), key));
+                }
+                Some(_) | None => drop(self.counted.remove(&key)),
+            }
+        }
+    }
+
+    /// The windows that this network shares with others.
+    #[expect(clippy::indexing_slicing, reason = "there is at least one")]
+    fn shared(&mut self, key: u128) -> &mut Windows {
+        if self.shared.is_empty() {
+            self.shared = vec![Windows::default(); self.shared_windows.max(1)];
+        }
+        // The lower half of the key chose the shard.
+        let index = index(key >> 64, self.shared.len());
+        &mut self.shared[index]
+    }
+}
+
+#[cfg(test)]
+mod tests;

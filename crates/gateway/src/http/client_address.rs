@@ -1,0 +1,142 @@
+//! The address of a client, which trusted proxies report in headers.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+use crate::{http::cidr::Cidr, limits};
+
+/// The proxies whose reports about the addresses of clients are believed.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct TrustedProxies {
+    blocks: Box<[Cidr]>,
+}
+
+impl TrustedProxies {
+    /// Whether a proxy is trusted.
+    fn contains(&self, address: IpAddr) -> bool {
+        self.blocks.iter().any(|block| block.contains(address))
+    }
+}
+
+impl From<Vec<Cidr>> for TrustedProxies {
+    fn from(blocks: Vec<Cidr>) -> TrustedProxies {
+        TrustedProxies { blocks: blocks.into() }
+    }
+}
+
+/// The address to which requests without an address of a peer are counted. It is that of no client.
+const NO_ADDRESS: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+
+/// The address of the client that sent a request.
+///
+/// It is the address of the peer, unless the peer is a trusted proxy. Then it is the rightmost
+/// address in the header of the proxies, `Forwarded` or `X-Forwarded-For`, that is not a trusted
+/// proxy itself. Each proxy adds the address of its own peer on the right, so an address left of
+/// it can be invented by that peer. An element that is no address ends the search, and the proxy
+/// that added it counts as the client. If both headers are present, a client may have sent one of
+/// them: unless both lead to the same address, the peer counts as the client.
+pub fn client_address(
+    peer: Option<IpAddr>,
+    headers: &HeaderMap,
+    trusted: &TrustedProxies,
+) -> IpAddr {
+    let Some(peer) = peer else { return NO_ADDRESS };
+    if !trusted.contains(peer) {
+        return peer;
+    }
+    let by_forwarded = headers
+        .contains_key(header::FORWARDED)
+        .then(|| first_untrusted(peer, elements(headers, &header::FORWARDED, node_of), trusted));
+    let by_x_forwarded_for = headers.contains_key(X_FORWARDED_FOR).then(|| {
+        first_untrusted(peer, elements(headers, &X_FORWARDED_FOR, |element| Some(element)), trusted)
+    });
+    match (by_forwarded, by_x_forwarded_for) {
+        (None, None) => peer,
+        (Some(address), None) | (None, Some(address)) => address,
+        (Some(one), Some(other)) if one == other => one,
+        (Some(_), Some(_)) => peer,
+    }
+}
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// The first address that is not a trusted proxy, or the last trusted proxy before the addresses
+/// end.
+fn first_untrusted(
+    peer: IpAddr,
+    forwarded: impl Iterator<Item = Option<IpAddr>>,
+    trusted: &TrustedProxies,
+) -> IpAddr {
+    let mut client = peer;
+    for address in forwarded.take(limits::FORWARDED_HOPS) {
+        let Some(address) = address else { return client };
+        client = address;
+        if !trusted.contains(address) {
+            return client;
+        }
+    }
+    client
+}
+
+/// The addresses of a header from right to left, over all its lines. `node` finds the part of an
+/// element that has the address. `None` is an element without an address.
+fn elements<'h>(
+    headers: &'h HeaderMap,
+    name: &'h HeaderName,
+    node: impl Fn(&'h str) -> Option<&'h str> + 'h,
+) -> impl Iterator<Item = Option<IpAddr>> + 'h {
+    let mut lines: Vec<&HeaderValue> = headers.get_all(name).collect();
+    lines.reverse();
+    let elements = lines.into_iter().flat_map(|line| {
+        // A line that is not text is one element without an address.
+        let text = line.to_str().unwrap_or("");
+        text.rsplit(',').map(str::trim)
+    });
+    elements.map(move |element| address(node(element)?))
+}
+
+/// The value of the parameter `for` of an element of `Forwarded`, without quotation marks. `None`
+/// if anything about the element is malformed: a value that was split at a comma has half of its
+/// quotation marks, so nothing within it passes for an element.
+fn node_of(element: &str) -> Option<&str> {
+    let mut node = None;
+    for pair in element.split(';') {
+        let (name, value) = pair.trim().split_once('=')?;
+        let value = unquoted(value)?;
+        if !is_token(name) || (is_for(name) && node.replace(value).is_some()) {
+            return None;
+        }
+    }
+    node
+}
+
+fn is_for(name: &str) -> bool {
+    name.eq_ignore_ascii_case("for")
+}
+
+/// The text of a token or of a quoted string. No address needs an escape.
+fn unquoted(value: &str) -> Option<&str> {
+    if is_token(value) {
+        return Some(value);
+    }
+    let inner = value.strip_prefix('"')?.strip_suffix('"')?;
+    (!inner.contains(['"', '\\'])).then_some(inner)
+}
+
+fn is_token(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(allowed)
+}
+
+/// An address with or without a port: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]`
+/// or `[2001:db8::1]:80`.
+fn address(text: &str) -> Option<IpAddr> {
+    let in_brackets = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok().map(IpAddr::V6);
+    let address = text.parse().ok().or_else(in_brackets);
+    let with_port = || text.parse::<SocketAddr>().ok().map(|address| address.ip());
+    address.or_else(with_port).map(|address| address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests;
