@@ -20,6 +20,7 @@ mod power_loss;
 mod preload;
 mod slow_disk;
 mod slow_reads;
+mod strangers;
 mod timing;
 
 use std::{
@@ -206,4 +207,5 @@ const NO_MARKS: &str = "client_free_mib = 0\nserver_free_mib = 0\n";
 
 /// One company that may send without end.
 const UNLIMITED: &str = "[[company]]\nid = \"ABC123\"\n\
-                         limits = { burst = 1000000, steady = 1000000 }\n";
+                         limits = { burst = 1000000, steady = 1000000 }\n\
+                         network_limits = { burst = 1000000, steady = 1000000 }\n";

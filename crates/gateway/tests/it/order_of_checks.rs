@@ -80,12 +80,35 @@ fn a_method_is_refused_before_the_company_is_looked_at() {
 fn an_exhausted_window_is_reported_before_the_request_is_read() {
     let gateway = Home::new();
     let gateway = gateway.serve();
-    // A request that fails a later check is charged all the same.
-    let answer = gateway.send(&all_wrong().of("ONCE01"));
-    assert_eq!(details(&answer).len(), 1);
-    assert_eq!(answer.status, 400);
+    // A request that fails a later check is not charged.
+    for _ in 0..2 {
+        let answer = gateway.send(&all_wrong().of("ONCE01"));
+        assert_eq!(details(&answer).len(), 1);
+        assert_eq!(answer.status, 400);
+    }
+    gateway.send(&RawRequest::email("sarah.mason@klaviyo-demo.com").of("ONCE01")).assert_accepted();
     let answer = gateway.send(&all_wrong().of("ONCE01"));
     assert_eq!(answer.status, 429);
+}
+
+#[test]
+fn the_windows_of_a_network_come_after_the_origin_and_before_those_of_the_company() {
+    let home = Home::configured(
+        "[[company]]\nid = \"ONCE01\"\nlimits = { burst = 1, steady = 1 }\n\
+         network_limits = { burst = 2, steady = 2 }\nallowed_origins = []\n",
+    );
+    let gateway = home.serve();
+    let good = RawRequest::email("sarah.mason@klaviyo-demo.com").of("ONCE01");
+    let detail = |request: &RawRequest| {
+        let detail = details(&gateway.send(request)).remove(0);
+        detail.split(" Expected").next().unwrap().to_owned()
+    };
+    gateway.send(&good).assert_accepted();
+    assert_eq!(detail(&all_wrong().without("Origin").of("ONCE01")), "Request was throttled.");
+    let of_network = "Too many requests from this network.";
+    assert_eq!(detail(&all_wrong().without("Origin").of("ONCE01")), of_network);
+    let denied = "Pages of this origin may not send profiles for this company.";
+    assert_eq!(detail(&all_wrong().of("ONCE01")), denied);
 }
 
 #[test]

@@ -84,7 +84,8 @@ impl Drop for StopOnDrop<'_> {
 }
 
 const UNLIMITED: &str = "[[company]]\nid = \"ABC123\"\n\
-                         limits = { burst = 1000000, steady = 1000000 }\n";
+                         limits = { burst = 1000000, steady = 1000000 }\n\
+                         network_limits = { burst = 1000000, steady = 1000000 }\n";
 
 /// A request whose body the gateway waits for, and that body.
 fn in_flight(gateway: &Serving) -> (Connection, Vec<u8>) {

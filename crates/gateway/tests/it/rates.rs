@@ -1,6 +1,6 @@
 //! Rate limits: each company gets the promised rate, and `Retry-After` is correct.
 
-use std::{thread, time::Duration};
+use std::{net::Ipv4Addr, thread, time::Duration};
 
 use crate::{
     serving::{Home, Serving},
@@ -21,47 +21,59 @@ fn number(answer: &RawResponse, name: &str) -> u64 {
     value.parse().unwrap()
 }
 
-/// Sends requests to a company at once, on one connection: first some that are
-/// stored, then some that are refused, for which nothing is written.
-fn burst(gateway: &Serving, company: &str, stored: usize, refused: usize) -> Vec<RawResponse> {
-    let mut bytes = good(company).bytes().repeat(stored);
-    bytes.extend(good(company).with("revision", "soon").bytes().repeat(refused));
+/// Sends requests to a company at once, on one connection.
+fn burst(gateway: &Serving, requests: &[RawRequest]) -> Vec<RawResponse> {
     let mut connection = gateway.connect();
-    assert!(connection.send(bytes));
-    (0..stored + refused).map(|_| connection.receive()).collect()
+    assert!(connection.send(requests.iter().flat_map(RawRequest::bytes).collect::<Vec<u8>>()));
+    requests.iter().map(|_| connection.receive()).collect()
+}
+
+/// The same from some threads at once, each of which sends all of the requests.
+fn bursts(gateway: &Serving, threads: usize, requests: &[RawRequest]) -> Vec<RawResponse> {
+    thread::scope(|scope| {
+        let threads: Vec<_> =
+            (0..threads).map(|_| scope.spawn(|| burst(gateway, requests))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+/// A company with these limits, to which one network may send as much as all together.
+fn company(id: &str, burst: u32, steady: u32) -> String {
+    let limits = format!("limits = {{ burst = {burst}, steady = {steady} }}\n");
+    format!(
+        "[[company]]\nid = \"{id}\"\n{limits}network_limits = {{ burst = 1000, steady = 10000 }}\n"
+    )
 }
 
 #[test]
 fn the_351st_request_of_a_second_is_the_only_one_refused_and_told_when_to_return() {
     let companies = ["RATE01", "RATE02", "RATE03", "RATE04", "RATE05"];
-    let entry = |id: &&str| format!("[[company]]\nid = \"{id}\"\n");
-    let home = Home::configured(&companies.iter().map(entry).collect::<String>());
+    let configured = companies.map(|id| company(id, 350, 3_500)).concat();
+    let home = Home::configured(&format!("durability = \"relaxed\"\n{configured}"));
     let gateway = home.serve();
-    let throttled = |answer: &&RawResponse| answer.status == 429;
     // On a machine so slow that the second is over before the last request, there
     // is nothing to see, and the next company is tried.
     let seen = companies.into_iter().find_map(|company| {
-        let answers = burst(&gateway, company, 5, 346);
-        answers.iter().any(|answer| throttled(&answer)).then_some((company, answers))
+        let answers = bursts(&gateway, 7, &vec![good(company); 50]);
+        let last = gateway.send(&good(company));
+        (last.status == 429).then_some((company, answers, last))
     });
-    let (company, answers) = seen.expect("351 requests within a second");
-    let (refused, others): (Vec<&RawResponse>, Vec<&RawResponse>) =
-        answers.iter().partition(throttled);
-    let [refused] = refused[..] else { panic!("{} were refused", refused.len()) };
-    assert_eq!(answers.last().unwrap().status, 429);
-
+    let (company, answers, refused) = seen.expect("351 requests within a second");
     assert_eq!(refused.json()["errors"][0]["code"], "throttled");
     assert!(!RATE_LIMIT_HEADERS.iter().any(|name| refused.has(name)), "{refused:?}");
-    let seconds = number(refused, "Retry-After");
+    let seconds = number(&refused, "Retry-After");
     assert_eq!(seconds, 1);
 
-    for (number_sent, answer) in (1..).zip(others) {
-        assert_eq!(answer.status, if number_sent <= 5 { 202 } else { 400 });
+    let mut remaining: Vec<u64> = Vec::new();
+    for answer in &answers {
+        answer.assert_accepted();
         assert!(!answer.has("Retry-After"));
         assert_eq!(number(answer, "Ratelimit-Limit"), 3_500);
-        assert_eq!(number(answer, "Ratelimit-Remaining"), 3_500 - number_sent);
+        remaining.push(number(answer, "Ratelimit-Remaining"));
         assert!((1..=60).contains(&number(answer, "Ratelimit-Reset")), "{answer:?}");
     }
+    remaining.sort_unstable();
+    assert_eq!(remaining, (3_150..3_500).collect::<Vec<u64>>());
 
     thread::sleep(Duration::from_secs(seconds));
     let answer = gateway.send(&good(company));
@@ -72,10 +84,8 @@ fn the_351st_request_of_a_second_is_the_only_one_refused_and_told_when_to_return
 
 #[test]
 fn a_used_up_steady_window_refuses_until_it_ends_whatever_is_left_of_the_burst() {
-    let home = Home::configured(
-        "[[company]]\nid = \"FEW001\"\nlimits = { burst = 100, steady = 3 }\n\
-         [[company]]\nid = \"OTHER1\"\n",
-    );
+    let home =
+        Home::configured(&format!("{}[[company]]\nid = \"OTHER1\"\n", company("FEW001", 100, 3)));
     let gateway = home.serve();
     let answers: Vec<RawResponse> = (0..3).map(|_| gateway.send(&good("FEW001"))).collect();
     let remaining: Vec<u64> =
@@ -99,19 +109,148 @@ fn a_used_up_steady_window_refuses_until_it_ends_whatever_is_left_of_the_burst()
 }
 
 #[test]
-fn threads_together_get_no_more_than_the_limit() {
-    let home =
-        Home::configured("[[company]]\nid = \"FEW001\"\nlimits = { burst = 50, steady = 50 }\n");
+fn threads_together_get_no_more_than_the_limit_whatever_they_send_beside() {
+    let home = Home::configured(&company("FEW001", 50, 50));
     let gateway = home.serve();
-    let accepted = || {
-        let answers = burst(&gateway, "FEW001", 25, 0);
-        answers.iter().filter(|answer| answer.status == 202).count()
-    };
-    let accepted: usize = thread::scope(|scope| {
-        let threads: Vec<_> = (0..4).map(|_| scope.spawn(accepted)).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
-    });
-    assert_eq!(accepted, 50);
+    let kinds = [good("FEW001"), RawRequest::profile("{").of("FEW001"), good("UNKNOWN")];
+    let requests: Vec<RawRequest> = kinds.iter().cycle().take(75).cloned().collect();
+    let answers = bursts(&gateway, 4, &requests);
+    assert_eq!(answers.iter().filter(|answer| answer.status == 202).count(), 50);
+}
+
+#[test]
+fn what_is_refused_spends_nothing_of_the_company() {
+    let home = Home::configured(&company("FEW001", 2, 2));
+    let gateway = home.serve();
+    let good = || good("FEW001");
+    let identifiers = |id| format!(r#"{{"data":{{"type":"profile","attributes":{{{id}}}}}}}"#);
+    for request in [
+        RawRequest::bare().of("FEW001"),
+        good().body("{"),
+        good().body(identifiers(r#""email":"blobemail""#)),
+        good().body(identifiers(r#""external_id":"undefined""#)),
+        good().without("revision"),
+        good().with("Content-Type", "text/plain"),
+        good().with("Content-Encoding", "compress"),
+        good().with("Content-Length", "200000"),
+    ] {
+        let answer = gateway.send(&request);
+        assert!((400..=415).contains(&answer.status), "{answer:?}");
+        assert_eq!(number(&answer, "Ratelimit-Limit"), 2);
+        assert_eq!(number(&answer, "Ratelimit-Remaining"), 2);
+        assert_eq!(number(&answer, "Ratelimit-Reset"), 60);
+    }
+    for remaining in [1, 0] {
+        let answer = gateway.send(&good());
+        answer.assert_accepted();
+        assert_eq!(number(&answer, "Ratelimit-Remaining"), remaining);
+    }
+    // Now nothing is read of any request.
+    for request in [good(), RawRequest::bare().of("FEW001"), good().without("revision")] {
+        assert_eq!(gateway.send(&request).status, 429);
+    }
+}
+
+#[test]
+fn a_request_whose_window_is_exhausted_while_its_body_arrives_is_refused() {
+    let home = Home::configured(&company("ONCE01", 1, 1));
+    let gateway = home.serve();
+    let request = good("ONCE01").with("Expect", "100-continue");
+    let (head, whole) = (request.head(), request.bytes());
+    let mut slow = gateway.connect();
+    assert!(slow.send(&head));
+    assert_eq!(slow.receive().status, 100);
+    gateway.send(&good("ONCE01")).assert_accepted();
+    assert!(slow.send(&whole[head.len()..]));
+    let answer = slow.receive();
+    assert_eq!(answer.status, 429);
+    assert!(!RATE_LIMIT_HEADERS.iter().any(|name| answer.has(name)), "{answer:?}");
+}
+
+/// The detail of the only error, without the number of seconds.
+fn detail(answer: &RawResponse) -> String {
+    let detail = answer.json()["errors"][0]["detail"].as_str().unwrap().to_owned();
+    detail.split(" Expected").next().unwrap().to_owned()
+}
+
+const OF_NETWORK: &str = "Too many requests from this network.";
+
+/// Another address than that of all other requests.
+const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+
+#[test]
+fn a_network_that_sends_too_much_is_refused_and_its_company_serves_all_others() {
+    let home = Home::configured(
+        "[[company]]\nid = \"ABC123\"\nnetwork_limits = { burst = 3, steady = 3 }\n\
+         [[company]]\nid = \"OTHER1\"\n",
+    );
+    let gateway = home.serve();
+    for request in
+        [RawRequest::bare(), RawRequest::profile("{"), good("ABC123").without("revision")]
+    {
+        assert!([400, 415].contains(&gateway.send(&request).status));
+    }
+    let refused = gateway.send(&good("ABC123"));
+    assert_eq!((refused.status, detail(&refused).as_str()), (429, OF_NETWORK));
+    assert_eq!(refused.json()["errors"][0]["code"], "throttled");
+    assert!((1..=60).contains(&number(&refused, "Retry-After")));
+    assert!(!RATE_LIMIT_HEADERS.iter().any(|name| refused.has(name)), "{refused:?}");
+
+    gateway.send(&good("OTHER1")).assert_accepted();
+    let answer = gateway.connect_from(ELSEWHERE).exchange(&good("ABC123"));
+    answer.assert_accepted();
+    assert_eq!(number(&answer, "Ratelimit-Remaining"), 3_499);
+    assert_eq!(gateway.meter(r#"gateway_refusals_total{code="network_throttled"}"#), 1);
+    assert_eq!(gateway.meter(r#"gateway_refusals_total{code="throttled"}"#), 0);
+}
+
+#[test]
+fn what_concerns_no_company_is_charged_to_its_network_alone() {
+    let home = Home::new();
+    let gateway = home.serve();
+    let kinds = [
+        good("UNKNOWN"),
+        good("ABC123").to("/nowhere"),
+        RawRequest::new("PUT", "/client/profiles?company_id=ABC123"),
+    ];
+    let requests: Vec<RawRequest> = kinds.iter().cycle().take(3_000).cloned().collect();
+    let answers = burst(&gateway, &requests);
+    let refused: Vec<&RawResponse> = answers.iter().filter(|answer| answer.status == 429).collect();
+    assert!(refused.iter().all(|answer| detail(answer) == OF_NETWORK));
+    // 50 in a second, and 700 in a minute.
+    let others = answers.len() - refused.len();
+    assert!((50..=700).contains(&others), "{others}");
+    let others = gateway.connect_from(ELSEWHERE).exchange(&good("ABC123").to("/nowhere"));
+    assert_eq!(others.status, 404);
+    gateway.send(&good("ABC123")).assert_accepted();
+}
+
+#[test]
+fn a_trusted_proxy_reports_the_addresses_of_clients_until_a_reload_trusts_it_no_more() {
+    let company = "[[company]]\nid = \"ABC123\"\nnetwork_limits = { burst = 2, steady = 2 }\n";
+    let home = Home::configured(&format!("trusted_proxies = [\"127.0.0.1/32\"]\n{company}"));
+    let gateway = home.serve();
+    let from = |client: &str| good("ABC123").with("X-Forwarded-For", client);
+    for client in ["192.0.2.1", "192.0.2.2", "2001:db8::1", "198.51.100.1, 192.0.2.3"] {
+        let statuses = [(); 3].map(|()| gateway.send(&from(client)).status);
+        assert_eq!(statuses, [202, 202, 429], "{client}");
+    }
+    let forwarded = good("ABC123").with("Forwarded", "for=\"[2001:db8::2]\";proto=https");
+    assert_eq!(gateway.send(&forwarded.clone().of("ABC123")).status, 429, "the same /64");
+    // What is left of the client's address is of the client's own making.
+    assert_eq!(gateway.send(&from("198.51.100.9, 192.0.2.1")).status, 429);
+    // A proxy that is not trusted reports what it likes.
+    let mut elsewhere = gateway.connect_from(ELSEWHERE);
+    let statuses = ["192.0.2.7", "192.0.2.8", "192.0.2.9"]
+        .map(|client| elsewhere.exchange(&from(client)).status);
+    assert_eq!(statuses, [202, 202, 429]);
+
+    home.configure(company);
+    gateway.signal("HUP");
+    gateway.logged("reloaded the configuration");
+    let statuses =
+        ["192.0.2.10", "192.0.2.11", "192.0.2.12"].map(|client| gateway.send(&from(client)).status);
+    assert_eq!(statuses, [202, 202, 429]);
 }
 
 #[test]

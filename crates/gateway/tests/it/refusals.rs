@@ -1,6 +1,8 @@
 //! Every row of the table of refusals that a client can meet: what it is answered,
 //! byte for byte but for the ids, and that nothing is stored.
 
+mod rate_limits;
+
 use expect_test::{Expect, expect};
 
 use crate::{
@@ -149,24 +151,6 @@ mod of_the_way_a_request_is_made {
             "status":403,"code":"permission_denied","title":"Permission denied.","detail":"Pages of this origin may not send profiles for this company.","source":{"pointer":"/data","header":"Origin"},"links":{},"meta":{}}
         "#]],
         );
-    }
-
-    #[test]
-    fn a_window_used_up() {
-        let home = Home::new();
-        let gateway = home.serve();
-        gateway.send(&good().of("ONCE01")).assert_accepted();
-        let shown = shown(&gateway.send(&good().of("ONCE01")));
-        let window = |second: u32| shown.contains(&format!("Retry-After: {second}\n"));
-        let second = (1..=60).find(|second| window(*second)).expect("a wait within the window");
-        let seconds = if second == 1 { "1 second" } else { &format!("{second} seconds") };
-        let shown = shown.replace(&format!("Retry-After: {second}"), "Retry-After: N");
-        expect![[r#"
-            429 application/vnd.api+json
-            Retry-After: N
-            "status":429,"code":"throttled","title":"Request was throttled.","detail":"Request was throttled. Expected available in N seconds.","source":{"pointer":"/data"},"links":{},"meta":{}}
-        "#]].assert_eq(&shown.replace(seconds, "N seconds"));
-        assert_only_stores_the_next(&home, gateway, 1);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Read},
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::{Arc, Condvar, Mutex},
@@ -16,11 +16,12 @@ use tempfile::TempDir;
 
 use crate::wire::{self, Connection, RawRequest, RawResponse, TEST_TIMEOUT};
 
-/// Three companies: one that anything may be sent for, one with a list of origins,
-/// and one that may send a single request.
+/// Three companies: one that anything may be sent for, one with a list of origins, and one that may
+/// send a single request. One address may send as much as all together.
 const COMPANIES: &str = r#"
 [[company]]
 id = "ABC123"
+network_limits = { burst = 350, steady = 3500 }
 
 [[company]]
 id = "SHOP01"
@@ -29,6 +30,7 @@ allowed_origins = ["https://shop.example"]
 [[company]]
 id = "ONCE01"
 limits = { burst = 1, steady = 1 }
+network_limits = { burst = 350, steady = 3500 }
 "#;
 
 /// A directory with a configuration file and, once the gateway ran there, a store.
@@ -178,6 +180,11 @@ impl Serving {
         Connection::open(self.clients)
     }
 
+    /// A connection to the client listener from this address of the loopback network.
+    pub(crate) fn connect_from(&self, source: Ipv4Addr) -> Connection {
+        Connection::open_from(source, self.clients)
+    }
+
     /// What the admin listener answers to a GET.
     pub(crate) fn ask(&self, path: &str) -> RawResponse {
         wire::exchange(self.admin, &RawRequest::new("GET", path))
@@ -279,7 +286,7 @@ pub(crate) fn finish(command: &mut Command) -> Finished {
     Finished { status, output }
 }
 
-const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// What a process wrote so far, line by line.
 #[derive(Debug, Default)]

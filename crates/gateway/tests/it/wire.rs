@@ -6,9 +6,11 @@
 
 use std::{
     io::{self, ErrorKind, Read, Write},
-    net::{Shutdown, SocketAddr, TcpStream},
+    net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream},
     time::Duration,
 };
+
+use actix_web::rt::{System, net::TcpSocket};
 
 /// How long the other side may be silent before a test fails. Far longer than
 /// anything takes, because machines that run tests can be slow.
@@ -173,13 +175,28 @@ impl Connection {
         Connection::try_open(address).unwrap()
     }
 
+    /// A connection from this address.
+    pub(crate) fn open_from(source: Ipv4Addr, address: SocketAddr) -> Connection {
+        let connect = async {
+            let socket = TcpSocket::new_v4()?;
+            socket.bind(SocketAddr::new(source.into(), 0))?;
+            socket.connect(address).await?.into_std()
+        };
+        let stream = System::new().block_on(connect).unwrap();
+        stream.set_nonblocking(false).unwrap();
+        Connection::new(stream)
+    }
+
     /// A connection, unless nothing listens at the address.
     pub(crate) fn try_open(address: SocketAddr) -> io::Result<Connection> {
-        let stream = TcpStream::connect_timeout(&address, TEST_TIMEOUT)?;
+        Ok(Connection::new(TcpStream::connect_timeout(&address, TEST_TIMEOUT)?))
+    }
+
+    fn new(stream: TcpStream) -> Connection {
         stream.set_read_timeout(Some(TEST_TIMEOUT)).unwrap();
         stream.set_write_timeout(Some(TEST_TIMEOUT)).unwrap();
         stream.set_nodelay(true).unwrap();
-        Ok(Connection { stream, unread: Vec::new() })
+        Connection { stream, unread: Vec::new() }
     }
 
     /// Sends bytes. False if the other side has closed.

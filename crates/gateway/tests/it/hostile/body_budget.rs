@@ -16,7 +16,7 @@ use crate::{
 fn home() -> Home {
     let company = |id| {
         let limits = "limits = { burst = 10000, steady = 10000 }";
-        format!("[[company]]\nid = \"{id}\"\n{limits}\n")
+        format!("[[company]]\nid = \"{id}\"\n{limits}\nnetwork_{limits}\n")
     };
     let companies = ["FLOOD1", "FLOOD2", "FLOOD3", "ABC123"].map(company).concat();
     let key = key("backend", KEY, r#""profiles:read", "profiles:write""#);

@@ -31,6 +31,13 @@ fn unknown(random: &mut HostileRandom) -> String {
     format!("{:016x}{:016x}", random.next(), random.next())
 }
 
+/// Asserts that a request is refused because of its company, or because its network has sent too
+/// many of them.
+#[track_caller]
+fn assert_refused(status: u16) {
+    assert!([400, 429].contains(&status), "{status}");
+}
+
 fn report_growth(means: &str, count: usize, grown: u64, later: u64) {
     figure("unknown_companies", count);
     figure("unknown_companies_grown_kib", grown);
@@ -48,10 +55,10 @@ fn unconfigured_companies_leave_no_trace_in_memory() {
     let mut random =
         |_| RawRequest::email("sarah.mason@klaviyo-demo.com").of(&unknown(&mut random));
     // What the connection and the workers need, they have after these.
-    pour(&mut connection, (0..5_000).map(&mut random), |status| assert_eq!(status, 400));
+    pour(&mut connection, (0..5_000).map(&mut random), assert_refused);
     let before = memory_kib(&gateway, "VmRSS:");
     let mut grown_by = |count: usize| {
-        pour(&mut connection, (0..count).map(&mut random), |status| assert_eq!(status, 400));
+        pour(&mut connection, (0..count).map(&mut random), assert_refused);
         memory_kib(&gateway, "VmRSS:").saturating_sub(before)
     };
     let first = grown_by(FIRST);
@@ -67,11 +74,11 @@ const THREADS: usize = 2;
 /// The routes of the gateway without sockets, each thread with its own and one
 /// gateway behind them all.
 #[derive(Clone)]
-struct Mounted(Data<GatewayState>);
+pub(super) struct Mounted(pub(super) Data<GatewayState>);
 
 impl Mounted {
-    fn new() -> Mounted {
-        let home = Home::configured(UNLIMITED);
+    pub(super) fn new(companies: &str) -> Mounted {
+        let home = Home::configured(companies);
         let arguments = ServeArguments { config: Some(home.config()), ..ServeArguments::default() };
         let configuration = arguments.configure().unwrap();
         let engine = Arc::new(MemoryEngine::new());
@@ -89,7 +96,7 @@ impl Mounted {
             for _ in 0..count {
                 let request = TestRequest::post().uri(&format!("{ADDRESS}{}", unknown(random)));
                 let answer = call_service(&service, request.to_request()).await;
-                assert_eq!(answer.status(), 400);
+                assert_refused(answer.status().as_u16());
             }
         });
     }
@@ -115,7 +122,7 @@ fn unconfigured_companies_are_neither_found_nor_charged() {
     let form = Form::asked();
     let count = form.pick(2 * FIRST, 20_000_000);
     let mut random = HostileRandom::seeded("companies");
-    let mounted = Mounted::new();
+    let mounted = Mounted::new(UNLIMITED);
     mounted.ask(1_000, &mut random);
     let (before, kept) = (own_memory_kib(), mounted.kept());
     mounted.ask_from_threads(FIRST, &mut random);
@@ -130,6 +137,6 @@ fn unconfigured_companies_are_neither_found_nor_charged() {
     assert!(form == Form::Short || little, "{grown} KiB, {later} after the first");
 }
 
-fn own_memory_kib() -> u64 {
+pub(super) fn own_memory_kib() -> u64 {
     status_kib("self", "VmRSS:")
 }

@@ -475,7 +475,7 @@ fn hundreds_of_requests_sent_at_once_are_answered_one_by_one() {
     let gateway = home.serve();
     let kinds = [
         (RawRequest::email("sarah.mason@klaviyo-demo.com"), 202),
-        (RawRequest::new("GET", "/nowhere"), 404),
+        (RawRequest::profile("{}").with("Content-Type", "text/plain"), 415),
         (RawRequest::profile("{"), 400),
     ];
     let (answered, served, slowest) = while_served(&gateway, || {

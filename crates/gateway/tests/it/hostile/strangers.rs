@@ -1,0 +1,186 @@
+//! Strangers who send what is no request: they spend the limit of their own network, and nothing of
+//! the company that they name.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    thread,
+    time::Duration,
+};
+
+use actix_web::{
+    App,
+    rt::System,
+    test::{TestRequest, call_service, init_service},
+};
+use gateway::{capacity::network_limiter::default_network_limits, limits, server};
+
+use super::{
+    Form, HostileRandom,
+    companies::{Mounted, own_memory_kib},
+    figure, report,
+};
+use crate::{
+    serving::{Home, Serving},
+    wire::RawRequest,
+};
+
+/// One company with all the default limits.
+const SHOP: &str = "[[company]]\nid = \"ABC123\"\n";
+
+/// Connections that send what is no request.
+const STRANGERS: usize = 2;
+
+/// Requests that a stranger sends before it reads the answers.
+const AT_ONCE: usize = 50;
+
+/// The address of all strangers. Each honest visitor has another one.
+const STRANGER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
+
+/// The address of an honest visitor.
+fn visitor(number: usize) -> Ipv4Addr {
+    let [.., third, fourth] = u32::try_from(number).unwrap().to_be_bytes();
+    Ipv4Addr::new(127, 1, third, fourth)
+}
+
+/// Sends the same as fast as it is answered, until `over`. Returns how many were answered.
+fn send_until(gateway: &Serving, over: &AtomicBool, requests: &[RawRequest]) -> u64 {
+    let mut connection = gateway.connect_from(STRANGER);
+    let bytes: Vec<u8> =
+        requests.iter().cycle().take(AT_ONCE).flat_map(RawRequest::bytes).collect();
+    let mut answered = 0;
+    while !over.load(Ordering::Relaxed) {
+        assert!(connection.send(&bytes));
+        for _ in 0..AT_ONCE {
+            let status = connection.receive().status;
+            assert!([400, 404, 405, 415, 429].contains(&status), "{status}");
+            answered += 1;
+        }
+    }
+    answered
+}
+
+/// Lets visitors come one after the other, each from an address of its own, while strangers send.
+/// Returns how many of them were served.
+fn visitors_served_beside(requests: &[RawRequest], visitors: usize) -> usize {
+    let home = Home::configured(SHOP);
+    let gateway = home.serve();
+    let (over, junk) = (AtomicBool::new(false), AtomicU64::new(0));
+    let served = thread::scope(|scope| {
+        for _ in 0..STRANGERS {
+            scope.spawn(|| {
+                let answered = send_until(&gateway, &over, requests);
+                junk.fetch_add(answered, Ordering::Relaxed);
+            });
+        }
+        let visit = |number| {
+            let request = RawRequest::email(&format!("visitor{number}@example.com"));
+            let status = gateway.connect_from(visitor(number)).exchange(&request).status;
+            thread::sleep(Duration::from_millis(20));
+            status == 202
+        };
+        let served = (0..visitors).filter(|number| visit(*number)).count();
+        over.store(true, Ordering::Relaxed);
+        served
+    });
+    let junk = junk.load(Ordering::Relaxed);
+    figure("honest_visitors", visitors);
+    figure("honest_visitors_not_served", visitors - served);
+    report(
+        "strangers",
+        format_args!("{served} of {visitors} visitors served beside {junk} requests of strangers"),
+    );
+    served
+}
+
+#[test]
+fn visitors_are_served_while_two_connections_send_empty_requests() {
+    let visitors = Form::asked().pick(140, 2_000);
+    let served = visitors_served_beside(&[RawRequest::bare()], visitors);
+    assert!(visitors * 95 <= served * 100, "{served} of {visitors}");
+}
+
+#[test]
+fn visitors_are_served_while_two_connections_send_all_that_is_refused() {
+    let visitors = Form::asked().pick(100, 2_000);
+    let junk = [
+        RawRequest::bare(),
+        RawRequest::profile("{"),
+        RawRequest::profile(r#"{"data":{"type":"profile","attributes":{"email":"no"}}}"#),
+        RawRequest::email("a@example.com").with("Content-Type", "text/plain"),
+        RawRequest::email("a@example.com").with("revision", "soon"),
+        RawRequest::email("a@example.com").of("UNKNOWN"),
+        RawRequest::email("a@example.com").to("/nowhere"),
+        RawRequest::new("PUT", "/client/profiles?company_id=ABC123"),
+    ];
+    let served = visitors_served_beside(&junk, visitors);
+    assert!(visitors * 95 <= served * 100, "{served} of {visitors}");
+}
+
+/// Sends a request of each of these addresses without sockets. Returns how many were accepted.
+fn accepted(mounted: &Mounted, addresses: impl Iterator<Item = IpAddr>) -> usize {
+    System::new().block_on(async {
+        let app = App::new().app_data(mounted.0.clone()).configure(server::routes);
+        let service = init_service(app).await;
+        let mut accepted = 0;
+        for address in addresses {
+            let request = TestRequest::post()
+                .uri("/client/profiles?company_id=ABC123")
+                .peer_addr(SocketAddr::new(address, 4_711))
+                .insert_header(("content-type", "application/json"))
+                .insert_header(("revision", "2026-07-15"))
+                .set_payload(RawRequest::email("honest@example.com").body_text());
+            let answer = call_service(&service, request.to_request()).await;
+            accepted += usize::from(answer.status() == 202);
+        }
+        accepted
+    })
+}
+
+/// An address of IPv4 or IPv6.
+fn any_address(random: &mut HostileRandom) -> IpAddr {
+    let bits = random.next();
+    match bits.to_be_bytes() {
+        [a, b, c, d, ..] if bits % 2 == 0 => IpAddr::from([a, b, c, d]),
+        _ => IpAddr::from((u128::from(bits) << 64).to_be_bytes()),
+    }
+}
+
+/// How much memory may grow, whatever the number of networks: what the reasons of the limits give,
+/// and a little for the rest.
+const GROWTH_KIB: u64 = (16 + 4 + 4) * 1024;
+
+#[test]
+fn networks_without_number_take_a_bounded_memory_and_visitors_are_served() {
+    let form = Form::asked();
+    let count = form.pick(200_000, 20_000_000);
+    let mut random = HostileRandom::seeded("strangers");
+    let mounted = Mounted::new(SHOP);
+    let company = "ABC123".parse().unwrap();
+    let visitors = || (0..100).map(|number| IpAddr::V4(visitor(number)));
+    assert_eq!(accepted(&mounted, visitors()), 100);
+    let before = own_memory_kib();
+    let gateway = &mounted.0;
+    let network_limits = default_network_limits(limits::CLIENT_RATE_LIMIT);
+    let mut most_counted = 0;
+    for number in 0..count {
+        let (network, now) = (any_address(&mut random).into(), gateway.clock.elapsed());
+        // What a request is charged before anything else of it is looked at.
+        let _ = gateway.network_limiter.charge(network, Some(&company), network_limits, now);
+        if number % 10_000 == 0 {
+            most_counted = most_counted.max(gateway.network_limiter.counted());
+        }
+    }
+    let grown = own_memory_kib().saturating_sub(before);
+    figure("client_networks", count);
+    figure("client_networks_grown_kib", grown);
+    report("strangers", format_args!("{count} networks: memory grown by {grown} KiB"));
+    assert!(most_counted <= limits::COUNTED_NETWORKS, "{most_counted}");
+    // Those counted before, and others.
+    assert_eq!(accepted(&mounted, visitors()), 100);
+    let others = (1_000..1_100).map(|number| IpAddr::V4(visitor(number)));
+    let others = accepted(&mounted, others);
+    assert!(95 <= others, "{others} of 100");
+    // Other tests run in this process, but not beside those of the long form.
+    assert!(form == Form::Short || grown < GROWTH_KIB, "{grown} KiB");
+}
