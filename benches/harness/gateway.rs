@@ -30,6 +30,10 @@ sha256 = \"eefaf7d96159fe08472df98509936f9a4cfaa83b78ea224a3c762f32e8305ebc\"
 scopes = [\"profiles:read\", \"profiles:write\"]
 ";
 
+/// The limits of the network of this machine, from which all requests come: the highest that can be
+/// configured, so that the limits of companies are the ones that count.
+const NETWORK_LIMITS: &str = "network_limits = { burst = 1000000, steady = 1000000 }\n";
+
 /// The rate limits that a gateway is started with.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum ConfiguredLimits {
@@ -78,12 +82,29 @@ impl GatewayProgram {
                 "there is no gateway at {path}: start the harness with benches/run"
             )));
         }
+        let program = GatewayProgram { path, directory: directory.to_owned() };
         for limits in [ConfiguredLimits::Raised, ConfiguredLimits::DefaultForAttacker] {
-            let path = directory.join(limits.file_name());
-            fs::write(path, limits.configuration())
-                .while_doing("write the gateway's configuration")?;
+            program.configure(limits)?;
         }
-        Ok(GatewayProgram { path, directory: directory.to_owned() })
+        Ok(program)
+    }
+
+    /// Writes a configuration. Builds without limits of client networks are measured as well, so
+    /// the file has the setting only if the build accepts it.
+    fn configure(&self, limits: ConfiguredLimits) -> Result<(), HarnessError> {
+        let file = self.directory.join(limits.file_name());
+        let write = |configuration| {
+            fs::write(&file, configuration).while_doing("write the gateway's configuration")
+        };
+        write(limits.configuration(NETWORK_LIMITS))?;
+        let mut check = Command::new(&self.path);
+        check.arg("check").arg("--config").arg(&file);
+        // Outside of this directory the command might find the data of another gateway.
+        let checked = check.current_dir(&self.directory).output();
+        if checked.while_doing("run gateway check")?.status.success() {
+            return Ok(());
+        }
+        write(limits.configuration(""))
     }
 
     /// Starts it on this directory, and waits until requests can be stored.
@@ -137,11 +158,11 @@ impl ConfiguredLimits {
         }
     }
 
-    fn configuration(self) -> String {
-        (0..limits::COMPANIES).map(|number| self.company(number)).collect()
+    fn configuration(self, network_limits: &str) -> String {
+        (0..limits::COMPANIES).map(|number| self.company(number, network_limits)).collect()
     }
 
-    fn company(self, number: u64) -> String {
+    fn company(self, number: u64, network_limits: &str) -> String {
         let (id, limit) = (people::company(number), limits::REQUESTS);
         let is_attacker = number == people::ATTACKER;
         let limits = match self {
@@ -151,7 +172,7 @@ impl ConfiguredLimits {
             }
         };
         let key = if is_attacker { ATTACKER_KEY } else { "" };
-        format!("[[company]]\nid = \"{id}\"\n{limits}{key}\n")
+        format!("[[company]]\nid = \"{id}\"\n{limits}{network_limits}{key}\n")
     }
 }
 
@@ -204,10 +225,17 @@ mod tests {
 
     #[test]
     fn only_the_attacker_has_default_limits_and_a_key() {
-        let attacker = ConfiguredLimits::DefaultForAttacker.company(people::ATTACKER);
+        let attacker = ConfiguredLimits::DefaultForAttacker.company(people::ATTACKER, "");
         assert!(!attacker.contains("limits") && attacker.contains("[[company.key]]"));
-        let victim = ConfiguredLimits::DefaultForAttacker.company(0);
+        let victim = ConfiguredLimits::DefaultForAttacker.company(0, "");
         assert!(victim.contains("limits") && !victim.contains("[[company.key]]"));
-        assert!(ConfiguredLimits::Raised.company(people::ATTACKER).contains("limits"));
+        assert!(ConfiguredLimits::Raised.company(people::ATTACKER, "").contains("limits"));
+    }
+
+    #[test]
+    fn the_limits_of_networks_are_those_of_no_company() {
+        let attacker =
+            ConfiguredLimits::DefaultForAttacker.company(people::ATTACKER, NETWORK_LIMITS);
+        assert!(attacker.contains(NETWORK_LIMITS) && !attacker.contains("\nlimits"));
     }
 }
