@@ -71,7 +71,8 @@ pub const NO_COMPANY_RATE_LIMIT: RateLimit = RateLimit::constant(50, 700);
 
 /// The client networks that are counted exactly, each at each company that it sends requests to. A
 /// network is counted for a minute, so these are 1,900 new ones a second. 1,792 networks are as
-/// many as fill a hash table of 2,048 entries, so all of them take 16 MiB.
+/// many as a hash table of 4,096 entries has space for while they come and go. All of them take
+/// 25 MiB.
 pub const COUNTED_NETWORKS: usize = 1_792 * NETWORK_SHARDS;
 
 /// The windows that networks share once [`COUNTED_NETWORKS`] are counted. They take 4 MiB. At the

@@ -1,6 +1,9 @@
 //! The state that all requests share.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use arc_swap::{ArcSwap, Guard};
 use profile_protocol::{CompanyId, Date, Revision};
@@ -48,6 +51,8 @@ pub struct GatewayState {
     pub client_rate_limiter: RateLimiter,
     /// The rate-limit windows of each client network at the client endpoint.
     pub network_limiter: NetworkLimiter,
+    /// Whether the log says that a proxy may have to be trusted.
+    pub(crate) proxy_was_reported: AtomicBool,
     /// The memory budget for request bodies.
     pub(crate) body_budget: BodyBudget,
     /// The profile store.
@@ -75,6 +80,7 @@ impl GatewayState {
             metrics: Metrics::new(&refusal::codes()),
             client_rate_limiter: RateLimiter::default(),
             network_limiter: NetworkLimiter::default(),
+            proxy_was_reported: AtomicBool::new(false),
             body_budget,
             store,
             exchange: ArcSwap::from_pointee(exchange),

@@ -1,6 +1,10 @@
 //! Admission: the checks before the body of a request is read, in order.
 
-use std::{borrow::Cow, str::FromStr, sync::Arc};
+use std::{
+    borrow::Cow,
+    str::FromStr,
+    sync::{Arc, atomic::Ordering},
+};
 
 use actix_web::{
     HttpRequest,
@@ -14,7 +18,7 @@ use crate::{
         rate_limiter::{RateLimitDecision, RateLimitStatus},
     },
     http::{
-        client_address::client_address,
+        client_address::{client_address, reports_address},
         encoding::ContentEncoding,
         refusal::{InvalidCompany, Refusal},
     },
@@ -60,7 +64,8 @@ pub(crate) fn charge_network(
     let network = client_network(request, gateway);
     let (company, limits) = (Some(&company.id), company.network_limits);
     let now = gateway.clock.elapsed();
-    admitted_network(gateway.network_limiter.charge(network, company, limits, now))
+    let decision = gateway.network_limiter.charge(network, company, limits, now);
+    admitted_network(request, gateway, decision)
 }
 
 /// Charges a request that concerns no company, for the reason of `refusal`, to its client network.
@@ -72,16 +77,32 @@ pub(crate) fn without_company(
 ) -> Refusal {
     let network = client_network(request, gateway);
     let (limits, now) = (limits::NO_COMPANY_RATE_LIMIT, gateway.clock.elapsed());
-    let charged = admitted_network(gateway.network_limiter.charge(network, None, limits, now));
-    charged.err().unwrap_or(refusal)
+    let decision = gateway.network_limiter.charge(network, None, limits, now);
+    admitted_network(request, gateway, decision).err().unwrap_or(refusal)
 }
 
-fn admitted_network(decision: RateLimitDecision) -> Result<(), Refusal> {
+fn admitted_network(
+    request: &HttpRequest,
+    gateway: &GatewayState,
+    decision: RateLimitDecision,
+) -> Result<(), Refusal> {
     match decision {
         RateLimitDecision::Admitted(_) => Ok(()),
         RateLimitDecision::Throttled { retry_after_seconds } => {
+            report_proxy(request, gateway);
             Err(Refusal::NetworkThrottled { retry_after_seconds })
         }
+    }
+}
+
+/// Logs, once, that all clients of a proxy may count as one. Any client can cause that line.
+fn report_proxy(request: &HttpRequest, gateway: &GatewayState) {
+    let is_suspected = gateway.trusted_proxies().is_empty() && reports_address(request.headers());
+    if is_suspected && !gateway.proxy_was_reported.swap(true, Ordering::Relaxed) {
+        tracing::warn!(
+            "a client network exceeded its limit, and its request came through a proxy; if the \
+             proxy is yours, name it in trusted_proxies"
+        );
     }
 }
 

@@ -13,6 +13,11 @@ pub struct TrustedProxies {
 }
 
 impl TrustedProxies {
+    /// Whether no proxy is trusted.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.blocks.is_empty()
+    }
+
     /// Whether a proxy is trusted.
     fn contains(&self, address: IpAddr) -> bool {
         self.blocks.iter().any(|block| block.contains(address))
@@ -60,6 +65,11 @@ pub fn client_address(
 }
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// Whether a header reports the address of a client, believed or not.
+pub(crate) fn reports_address(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::FORWARDED) || headers.contains_key(X_FORWARDED_FOR)
+}
 
 /// The first address that is not a trusted proxy, or the last trusted proxy before the addresses
 /// end.

@@ -251,6 +251,11 @@ fn a_trusted_proxy_reports_the_addresses_of_clients_until_a_reload_trusts_it_no_
     let statuses =
         ["192.0.2.10", "192.0.2.11", "192.0.2.12"].map(|client| gateway.send(&from(client)).status);
     assert_eq!(statuses, [202, 202, 429]);
+    // Now nothing says that the proxy is one, but what it sends.
+    gateway.logged("if the proxy is yours, name it in trusted_proxies");
+    assert_eq!(gateway.send(&from("192.0.2.13")).status, 429);
+    let finished = gateway.stop();
+    assert_eq!(finished.output.matches("name it in trusted_proxies").count(), 1);
 }
 
 #[test]

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use gateway::{capacity::rate_limit::RateLimit, limits as ours, settings::Connections};
+use gateway::{
+    capacity::{network_limiter::default_network_limits, rate_limit::RateLimit},
+    limits as ours,
+    settings::Connections,
+};
 use profile_protocol::limits as protocol;
 use profile_store::{engine::limits as engine, limits as store};
 
@@ -43,6 +47,14 @@ fn budget(most: usize) -> Vec<String> {
 /// The same for bodies, by their size.
 fn body_budget(most: usize) -> Vec<String> {
     [budget(most), vec![bytes(ours::BODY_FREE_BYTES)]].concat()
+}
+
+/// The two windows of a rate limit.
+fn windows(limits: RateLimit) -> Vec<String> {
+    vec![
+        format!("{} in {}", limits.burst, time(ours::BURST_WINDOW)),
+        format!("{} in {}", limits.steady, time(ours::STEADY_WINDOW)),
+    ]
 }
 
 fn of_requests() -> Vec<LimitRow> {
@@ -108,6 +120,32 @@ fn of_requests() -> Vec<LimitRow> {
             vec![format!("{} addresses", protocol::PATCHED_EMAILS)],
         ),
         ("faults reported for one request", vec![count(protocol::VIOLATIONS)]),
+    ]
+}
+
+fn of_networks() -> Vec<LimitRow> {
+    let parts = format!(
+        "1/{} and 1/{} of `limits` (`network_limits`)",
+        ours::NETWORK_BURST_DIVISOR,
+        ours::NETWORK_STEADY_DIVISOR
+    );
+    let of_network = windows(default_network_limits(ours::CLIENT_RATE_LIMIT));
+    vec![
+        ("requests of one client network to", [of_network, vec![parts]].concat()),
+        ("requests of one client network that", windows(ours::NO_COMPANY_RATE_LIMIT)),
+        (
+            "client networks that are counted",
+            vec![
+                count(ours::COUNTED_NETWORKS),
+                format!("counted for {}", time(ours::STEADY_WINDOW)),
+                format!("share {} counts", count(ours::SHARED_NETWORK_WINDOWS)),
+            ],
+        ),
+        (
+            "blocks of trusted proxies",
+            vec![format!("{} (`trusted_proxies`)", count(ours::TRUSTED_PROXIES))],
+        ),
+        ("addresses in a header of trusted proxies", vec![count(ours::FORWARDED_HOPS)]),
     ]
 }
 
@@ -304,7 +342,8 @@ fn the_documented_limits_are_those_of_the_code() {
     let documented = section("docs/OPERATIONS.md", "limits");
     let rows: Vec<&str> = documented.lines().skip(2).collect();
     let promised =
-        [of_requests(), of_connections(), of_bodies(), of_profiles(), of_the_rest()].concat();
+        [of_requests(), of_networks(), of_connections(), of_bodies(), of_profiles(), of_the_rest()]
+            .concat();
     let wrong = promised.iter().filter_map(|(start, values)| {
         let begins = |row: &&&str| row.strip_prefix("| ").is_some_and(|row| row.starts_with(start));
         let Some(row) = rows.iter().find(begins) else { return Some(format!("no row {start}")) };
