@@ -6,7 +6,12 @@
 //! documented kind and always the same.
 #![no_main]
 
-use std::{fs, sync::Arc};
+use std::{
+    cell::Cell,
+    fs,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use actix_web::{App, http::Uri, rt::System, test, web::Data};
 use gateway::{server, settings::ServeArguments, state::GatewayState};
@@ -108,10 +113,16 @@ fn serve() -> Box<dyn Fn(&str) -> u16> {
         let gateway = Data::new(GatewayState::new(configuration, store.expect("an empty store")));
         test::init_service(App::new().app_data(gateway).configure(server::routes)).await
     });
+    // Each request comes from another address, so that no client network is throttled.
+    let requests = Cell::new(0_u32);
     Box::new(move |uri| {
+        requests.set(requests.get().wrapping_add(1));
+        let peer = SocketAddr::new(IpAddr::from(requests.get().to_be_bytes()), 80);
         system.block_on(async {
-            let request =
-                test::TestRequest::post().uri(uri).insert_header(("revision", "2024-10-15"));
+            let request = test::TestRequest::post()
+                .uri(uri)
+                .peer_addr(peer)
+                .insert_header(("revision", "2024-10-15"));
             let response = test::call_service(&service, request.to_request()).await;
             let status = response.status().as_u16();
             let body = test::read_body(response).await;

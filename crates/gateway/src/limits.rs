@@ -76,7 +76,7 @@ pub const NO_COMPANY_RATE_LIMIT: RateLimit = RateLimit::constant(50, 700);
 pub const COUNTED_NETWORKS: usize = 1_792 * NETWORK_SHARDS;
 
 /// The windows that networks share once [`COUNTED_NETWORKS`] are counted. They take 4 MiB. At the
-/// default limits 640,000 requests in each second exhaust all of them, which is far more than a
+/// default limits 760,000 requests in each second exhaust all of them, which is far more than a
 /// gateway serves.
 pub const SHARED_NETWORK_WINDOWS: usize = 1_024 * NETWORK_SHARDS;
 

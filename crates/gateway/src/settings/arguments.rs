@@ -143,7 +143,7 @@ pub struct ServeArguments {
     /// The kind of table of a new data directory [default: redb].
     #[arg(long, env = "GATEWAY_TABLE", value_enum)]
     pub table: Option<TableSetting>,
-    /// The proxies that may report the addresses of clients, as blocks of addresses [default: none].
+    /// The blocks of addresses of proxies that may report those of clients [default: none].
     #[arg(
         long,
         env = "GATEWAY_TRUSTED_PROXIES",
