@@ -48,7 +48,8 @@ impl Api {
     fn set(settings: &str) -> Api {
         let all = r#""profiles:read", "profiles:write", "data-privacy:write""#;
         let home = Home::configured(&format!(
-            "[[company]]\nid = \"ABC123\"\napi_limits_factor = 100\n{settings}\n{}{}\n[[company]]\nid = \"XYZ789\"\n{}",
+            "[[company]]\nid = \"ABC123\"\napi_limits_factor = 100\n\
+             network_limits = {{ burst = 350, steady = 3500 }}\n{settings}\n{}{}\n[[company]]\nid = \"XYZ789\"\n{}",
             key("all", KEY, all),
             key("reader", READER, r#""profiles:read""#),
             key("stranger", STRANGER, all),

@@ -46,7 +46,7 @@ fn send_others(gateway: &Serving) {
 fn erased(table: &str) -> Home {
     let home = Home::configured(&format!(
         "table = \"{table}\"\n[[company]]\nid = \"ABC123\"\napi_limits_factor = 100\n{}\n\
-         [[company]]\nid = \"{OTHER}\"\n",
+         [[company]]\nid = \"{OTHER}\"\nnetwork_limits = {{ burst = 350, steady = 3500 }}\n",
         key("all", KEY, r#""profiles:read", "profiles:write", "data-privacy:write""#),
     ));
     let gateway = home.serve();
