@@ -39,10 +39,10 @@ impl NetworkLimiter {
     /// Creates a limiter that counts this many networks in each of its shards exactly, and all
     /// others of the shard in this many shared windows.
     fn new(shards: usize, exact: usize, shared: usize) -> NetworkLimiter {
-        let shard = |_| Mutex::new(NetworkShard::new(exact, shared));
+        let empty = |_| Mutex::new(NetworkShard::new(exact, shared));
         NetworkLimiter {
             hashers: [RandomState::new(), RandomState::new()],
-            shards: (0..shards.max(1)).map(shard).collect(),
+            shards: (0..shards.max(1)).map(empty).collect(),
         }
     }
 

@@ -50,17 +50,14 @@ pub fn client_address(
     if !trusted.contains(peer) {
         return peer;
     }
-    let by_forwarded = headers
-        .contains_key(header::FORWARDED)
-        .then(|| first_untrusted(peer, elements(headers, &header::FORWARDED, node_of), trusted));
-    let by_x_forwarded_for = headers.contains_key(X_FORWARDED_FOR).then(|| {
-        first_untrusted(peer, elements(headers, &X_FORWARDED_FOR, |element| Some(element)), trusted)
-    });
-    match (by_forwarded, by_x_forwarded_for) {
-        (None, None) => peer,
+    let reported = |name: &HeaderName, read: fn(&str) -> Option<IpAddr>| {
+        let addresses = || elements(headers, name, read);
+        headers.contains_key(name).then(|| first_untrusted(peer, addresses(), trusted))
+    };
+    match (reported(&header::FORWARDED, forwarded_address), reported(&X_FORWARDED_FOR, address)) {
         (Some(address), None) | (None, Some(address)) => address,
         (Some(one), Some(other)) if one == other => one,
-        (Some(_), Some(_)) => peer,
+        (Some(_), Some(_)) | (None, None) => peer,
     }
 }
 
@@ -89,12 +86,12 @@ fn first_untrusted(
     client
 }
 
-/// The addresses of a header from right to left, over all its lines. `node` finds the part of an
-/// element that has the address. `None` is an element without an address.
+/// The addresses of a header from right to left, over all its lines. `read` reads one element.
+/// `None` is an element without an address.
 fn elements<'h>(
     headers: &'h HeaderMap,
     name: &'h HeaderName,
-    node: impl Fn(&'h str) -> Option<&'h str> + 'h,
+    read: fn(&str) -> Option<IpAddr>,
 ) -> impl Iterator<Item = Option<IpAddr>> + 'h {
     let mut lines: Vec<&HeaderValue> = headers.get_all(name).collect();
     lines.reverse();
@@ -103,7 +100,12 @@ fn elements<'h>(
         let text = line.to_str().unwrap_or("");
         text.rsplit(',').map(str::trim)
     });
-    elements.map(move |element| address(node(element)?))
+    elements.map(read)
+}
+
+/// The address in an element of `Forwarded`.
+fn forwarded_address(element: &str) -> Option<IpAddr> {
+    address(node_of(element)?)
 }
 
 /// The value of the parameter `for` of an element of `Forwarded`, without quotation marks. `None`

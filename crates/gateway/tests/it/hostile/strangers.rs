@@ -35,7 +35,7 @@ const STRANGERS: usize = 2;
 const AT_ONCE: usize = 50;
 
 /// The address of all strangers. Each honest visitor has another one.
-const STRANGER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
+const STRANGER: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
 /// The address of an honest visitor.
 fn visitor(number: usize) -> Ipv4Addr {
@@ -141,7 +141,7 @@ fn accepted(mounted: &Mounted, addresses: impl Iterator<Item = IpAddr>) -> usize
 fn any_address(random: &mut HostileRandom) -> IpAddr {
     let bits = random.next();
     match bits.to_be_bytes() {
-        [a, b, c, d, ..] if bits % 2 == 0 => IpAddr::from([a, b, c, d]),
+        [a, b, c, d, ..] if bits.is_multiple_of(2) => IpAddr::from([a, b, c, d]),
         _ => IpAddr::from((u128::from(bits) << 64).to_be_bytes()),
     }
 }
@@ -167,7 +167,7 @@ fn networks_without_number_take_a_bounded_memory_and_visitors_are_served() {
         let (network, now) = (any_address(&mut random).into(), gateway.clock.elapsed());
         // What a request is charged before anything else of it is looked at.
         let _ = gateway.network_limiter.charge(network, Some(&company), network_limits, now);
-        if number % 10_000 == 0 {
+        if number.is_multiple_of(10_000) {
             most_counted = most_counted.max(gateway.network_limiter.counted());
         }
     }
