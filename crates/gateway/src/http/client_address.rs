@@ -1,6 +1,6 @@
 //! The address of a client, which trusted proxies report in headers.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
@@ -31,7 +31,7 @@ impl From<Vec<Cidr>> for TrustedProxies {
 }
 
 /// The address to which requests without an address of a peer are counted. It is that of no client.
-const NO_ADDRESS: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+const NO_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// The address of the client that sent a request.
 ///

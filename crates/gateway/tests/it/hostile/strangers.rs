@@ -153,7 +153,7 @@ const GROWTH_KIB: u64 = (25 + 4 + 4) * 1024;
 #[test]
 fn networks_without_number_take_a_bounded_memory_and_visitors_are_served() {
     let form = Form::asked();
-    let count = form.pick(200_000, 20_000_000);
+    let count = form.pick(200_000_u32, 20_000_000);
     let mut random = HostileRandom::seeded("strangers");
     let mounted = Mounted::new(SHOP);
     let company = "ABC123".parse().unwrap();
