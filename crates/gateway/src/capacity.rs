@@ -10,4 +10,6 @@ pub mod rate_limiter;
 
 pub(crate) mod body_budget;
 pub(crate) mod company_slots;
+pub(crate) mod connection_table;
 pub(crate) mod disk_wait;
+pub(crate) mod open_connection;

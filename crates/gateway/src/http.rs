@@ -8,6 +8,7 @@ pub mod refusal;
 pub mod response;
 
 pub(crate) mod admission;
+pub(crate) mod admitted_stream;
 pub(crate) mod auth;
 pub(crate) mod body;
 pub(crate) mod deadline;

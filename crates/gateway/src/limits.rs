@@ -32,6 +32,22 @@ pub const COMPANY_PORTIONS: usize = 4;
 /// The connections to the admin listener. Operators need few, and only they can reach its address.
 pub const ADMIN_CONNECTIONS: usize = 32;
 
+/// The connections of one network to the admin listener: half of all, so that a program with slow
+/// requests leaves the other half to health checks from elsewhere.
+pub const ADMIN_NETWORK_CONNECTIONS: usize = ADMIN_CONNECTIONS / 2;
+
+/// The files of the admin listener: [`ADMIN_CONNECTIONS`], and as many that are being closed, and as
+/// many that are being accepted.
+pub const ADMIN_FILES: usize = 3 * ADMIN_CONNECTIONS;
+
+/// The client connections that were accepted and are not admitted or refused yet. Further ones wait
+/// in the queue of the system until a worker has time for these.
+pub const ARRIVING_CONNECTIONS: usize = 128;
+
+/// The client connections that were closed to admit others, and whose worker has not closed their
+/// file yet. A worker admits 128 connections before it looks at others.
+pub const CLOSING_CONNECTIONS: usize = 256;
+
 /// The bytes of client bodies that may be arriving at a time, over all connections, without the
 /// first [`BODY_FREE_BYTES`] of each. A slow sender can occupy them for [`BODY_TIMEOUT`]. A quarter
 /// of them is 170 of the largest bodies.
@@ -114,9 +130,21 @@ pub const COMPANIES: usize = 100_000;
 /// once and in order, so a larger cache would hold entries that are not read again.
 pub const COMPACTION_CACHE_BYTES: u64 = 128 * 1024 * 1024;
 
-/// The default number of client connections: more than ten thousand idle ones. Further connections
-/// wait to be accepted.
+/// The default number of client connections: more than ten thousand idle ones. For a further one,
+/// an idle one is closed.
 pub const CONNECTIONS: usize = 16_384;
+
+/// How often closed connections are looked at for the log.
+pub const CONNECTIONS_EVERY: Duration = Duration::from_millis(500);
+
+/// The time without a closed connection after which the log says that no more are closed. A flood
+/// that pauses for less is one flood.
+pub const CONNECTIONS_QUIET: Duration = Duration::from_secs(10);
+
+/// The default number of client connections of one network. A browser or an app keeps one, and idle
+/// ones are closed for new ones, so an office or a school behind one address gets along with it. It
+/// takes 32 networks to fill [`CONNECTIONS`] with slow requests.
+pub const NETWORK_CONNECTIONS: usize = 512;
 
 /// The configurable number of client connections. Above a million a typing error is likelier than
 /// the machine.
@@ -256,9 +284,10 @@ pub const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(24);
 /// the list.
 pub const PREFLIGHT_HEADERS_BYTES: usize = 1_024;
 
-/// The files a process needs open besides client connections: the store's, the listeners, the
-/// runtime's, a configuration file to reload, and the admin connections.
-pub const OTHER_FILES: usize = 64 + ADMIN_CONNECTIONS;
+/// The files a process needs open besides admitted client connections: the store's, the listeners,
+/// the runtime's, a configuration file to reload, the admin connections, and the client connections
+/// that are being accepted or closed.
+pub const OTHER_FILES: usize = 64 + ADMIN_FILES + ARRIVING_CONNECTIONS + CLOSING_CONNECTIONS;
 
 /// The files that each worker has open besides its connections: its event queue, a pipe to wake it,
 /// and those of its runtime.

@@ -22,6 +22,8 @@ use prometheus_client::{
     registry::{Metric, Registry},
 };
 
+use crate::capacity::connection_table::ConnectionCounts;
+
 /// The effect of a request on its profile.
 #[expect(missing_docs, reason = "each variant is the name of its effect")]
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -119,6 +121,29 @@ struct PruneReasonLabel {
     reason: PruneReason,
 }
 
+/// Why connections were closed.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+enum CloseReason {
+    Full,
+    Idle,
+    Network,
+}
+
+impl EncodeLabelValue for CloseReason {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        encoder.write_str(match self {
+            CloseReason::Full => "full",
+            CloseReason::Idle => "idle",
+            CloseReason::Network => "network",
+        })
+    }
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct CloseReasonLabel {
+    reason: CloseReason,
+}
+
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct VersionLabel {
     version: &'static str,
@@ -138,6 +163,10 @@ pub struct Metrics {
     commit: Histogram,
     commit_batches: Counter,
     commit_queue_depth: Gauge<u64, AtomicU64>,
+    connections: Gauge<u64, AtomicU64>,
+    connections_closed_full: Counter,
+    connections_closed_idle: Counter,
+    connections_closed_network: Counter,
     disk_free_bytes: Gauge<u64, AtomicU64>,
     disk_reserved_bytes: Gauge<u64, AtomicU64>,
     disk_wait: Gauge<f64, AtomicU64>,
@@ -164,6 +193,10 @@ impl Metrics {
         BUILD_INFO.add(&mut registry, info);
         let requests = REQUESTS.register(&mut registry, Family::<OutcomeLabel, Counter>::default());
         let requests = |outcome| requests.get_or_create_owned(&OutcomeLabel { outcome });
+        let connections = CONNECTIONS.register(&mut registry, Gauge::default());
+        let closed = Family::<CloseReasonLabel, Counter>::default();
+        let closed = CONNECTIONS_CLOSED.register(&mut registry, closed);
+        let closed = |reason| closed.get_or_create_owned(&CloseReasonLabel { reason });
         // Each bucket doubles the previous one: 1 µs to 8 ms, and 100 µs to 1.6 s.
         let parse = Histogram::new(exponential_buckets(1e-6, 2.0, 14));
         let commit = Histogram::new(exponential_buckets(1e-4, 2.0, 15));
@@ -188,6 +221,10 @@ impl Metrics {
             commit,
             commit_batches,
             commit_queue_depth,
+            connections,
+            connections_closed_full: closed(CloseReason::Full),
+            connections_closed_idle: closed(CloseReason::Idle),
+            connections_closed_network: closed(CloseReason::Network),
             pruned_by_age: pruned(PruneReason::Age),
             pruned_by_count: pruned(PruneReason::Count),
             store_bytes,
@@ -247,6 +284,19 @@ impl Metrics {
     /// Sets the number of requests that wait for a commit.
     pub fn set_commit_queue_depth(&self, requests: u64) {
         self.commit_queue_depth.set(requests);
+    }
+
+    /// Sets the number of open client connections, and of those that were closed to admit others or
+    /// refused. The latter never decrease.
+    pub(crate) fn set_connections(&self, counts: ConnectionCounts) {
+        self.connections.set(counts.open as u64);
+        for (counter, count) in [
+            (&self.connections_closed_full, counts.refused_full),
+            (&self.connections_closed_idle, counts.closed_idle),
+            (&self.connections_closed_network, counts.refused_network),
+        ] {
+            counter.inner().fetch_max(count, Ordering::Relaxed);
+        }
     }
 
     /// Sets the age of the oldest commit that waits for the disk.
@@ -373,6 +423,8 @@ impl MetricKind {
 pub const CATALOGUE: &[MetricEntry] = &[
     BUILD_INFO,
     REQUESTS,
+    CONNECTIONS,
+    CONNECTIONS_CLOSED,
     REFUSALS,
     PROFILES,
     PARSE_SECONDS,
@@ -411,6 +463,22 @@ const REQUESTS: MetricEntry = MetricEntry {
     labels: "{outcome}",
     help: "Requests by outcome: accepted, refused because of the request, or failed because of \
            the gateway.",
+};
+
+const CONNECTIONS: MetricEntry = MetricEntry {
+    name: "gateway_connections",
+    kind: MetricKind::Gauge,
+    labels: "",
+    help: "Open connections of clients.",
+};
+
+const CONNECTIONS_CLOSED: MetricEntry = MetricEntry {
+    name: "gateway_connections_closed_total",
+    kind: MetricKind::Counter,
+    labels: "{reason}",
+    help: "Connections of clients closed by reason: idle, to admit a new one; network, a new one \
+           whose network has too many with a request in progress; or full, a new one while all \
+           others have a request in progress.",
 };
 
 const REFUSALS: MetricEntry = MetricEntry {

@@ -7,6 +7,7 @@ pub mod core_files;
 pub mod unconfigured;
 pub mod verify;
 
+pub(crate) mod connection_watch;
 pub(crate) mod data_directory;
 pub(crate) mod disk_reserve;
 pub(crate) mod disk_watch;

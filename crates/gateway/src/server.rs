@@ -20,7 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 pub use self::routes::routes;
 use self::signals::Signals;
 use crate::{
-    ops::{data_directory, disk_reserve::DiskReserve, disk_watch, unconfigured},
+    ops::{connection_watch, data_directory, disk_reserve::DiskReserve, disk_watch, unconfigured},
     settings::{DurabilitySetting, ServeArguments, ServerSettings, SettingsError, TableSetting},
     state::GatewayState,
 };
@@ -88,6 +88,8 @@ pub async fn serve(
     let watch =
         disk_watch::start(&gateway, &settings.data_dir, reserve, settings.disk.reserve_bytes)?;
 
+    let connection_watch = connection_watch::start(&gateway);
+
     // From here on signals are handled. An operator who reads "serving" may send one at once.
     let signals = Signals::install(reload)?;
     let clients = listeners::client_server(&settings, clients, &gateway)?;
@@ -104,7 +106,7 @@ pub async fn serve(
     signals.obey(&arguments, &settings, &gateway).await;
     stop(handles).await;
     running.await.map_err(io::Error::other)??;
-    drop(watch);
+    drop((watch, connection_watch));
     close(gateway, engine).await
 }
 

@@ -11,8 +11,12 @@ use profile_store::Store;
 
 use crate::{
     capacity::{
-        body_budget::BodyBudget, company_slots::CompanySlots, disk_space::DiskSpace,
-        network_limiter::NetworkLimiter, rate_limiter::RateLimiter,
+        body_budget::BodyBudget,
+        company_slots::CompanySlots,
+        connection_table::{ConnectionLimits, ConnectionTable, is_proxy_on_this_machine},
+        disk_space::DiskSpace,
+        network_limiter::NetworkLimiter,
+        rate_limiter::RateLimiter,
     },
     client::exchange_token::KeyRing,
     clock::{Clock, date_of},
@@ -27,8 +31,12 @@ use crate::{
 /// The state that all requests share. There is one per process.
 #[derive(Debug)]
 pub struct GatewayState {
+    /// The connections of the admin listener.
+    pub(crate) admin_connections: Arc<ConnectionTable>,
     /// The rate-limit windows of each company at each endpoint of `/api`.
     pub(crate) api_rate_limiter: RateLimiter<(CompanyId, Endpoint)>,
+    /// The connections of the client listener.
+    pub(crate) client_connections: Arc<ConnectionTable>,
     /// The limits on client connections.
     pub(crate) connections: Connections,
     /// The clocks.
@@ -68,6 +76,8 @@ impl GatewayState {
             configuration;
         let body_budget = BodyBudget::for_companies(companies.len());
         GatewayState {
+            admin_connections: Arc::new(admin_connections()),
+            client_connections: Arc::new(client_connections(server.connections)),
             api_rate_limiter: RateLimiter::default(),
             connections: server.connections,
             clock: Clock::start(),
@@ -120,4 +130,24 @@ impl GatewayState {
         self.large_body_slots.retain(is_served);
         self.body_budget.set_companies(current.len());
     }
+}
+
+/// The table of client connections. Reverse proxies are exempt from the limit of one network.
+fn client_connections(connections: Connections) -> ConnectionTable {
+    let limits = ConnectionLimits {
+        most: connections.most,
+        per_network: connections.per_network,
+        closing: limits::CLOSING_CONNECTIONS,
+    };
+    ConnectionTable::new(limits, is_proxy_on_this_machine)
+}
+
+/// The table of admin connections. Operators use few, so no network is exempt.
+fn admin_connections() -> ConnectionTable {
+    let limits = ConnectionLimits {
+        most: limits::ADMIN_CONNECTIONS,
+        per_network: limits::ADMIN_NETWORK_CONNECTIONS,
+        closing: limits::ADMIN_CONNECTIONS,
+    };
+    ConnectionTable::new(limits, |_| false)
 }

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// The response to a refused request. Reads the rest of its body, so that the connection can be
-/// reused.
+/// reused, or the client reads the response before the connection closes.
 pub(crate) async fn error_response(
     request: &HttpRequest,
     mut payload: Payload,
@@ -24,7 +24,7 @@ pub(crate) async fn error_response(
         gateway.metrics.refused(code);
         tracing::debug!(code, status = status.as_u16(), "refused a request");
     }
-    if !refusal.closes() {
+    if !refusal.leaves_body_unread() {
         body::discard(request.headers(), &mut payload).await;
     }
     body::unread(reply.refused(refusal), payload)

@@ -194,9 +194,15 @@ impl Refusal {
         }
     }
 
-    /// Whether the connection closes after the response, because the rest of the body is not read.
-    pub fn closes(&self) -> bool {
+    /// Whether the rest of the body is not read.
+    pub fn leaves_body_unread(&self) -> bool {
         matches!(self, Refusal::TooLarge { .. } | Refusal::TooSlow { .. } | Refusal::Unreadable)
+    }
+
+    /// Whether the connection closes after the response: because the rest of the body is not read,
+    /// or because only a scanner or a flood sends such requests, which cost no key and no rate.
+    pub fn closes(&self) -> bool {
+        self.leaves_body_unread() || matches!(self, Refusal::UnknownPath | Refusal::Method { .. })
     }
 
     /// The error document, with at least one error.

@@ -49,6 +49,7 @@ fn unready(gateway: &GatewayState) -> Option<&'static str> {
 /// This listener has a thread of its own, so the store may block it while it asks the file system
 /// for its size.
 async fn metrics(gateway: Data<GatewayState>) -> impl Responder {
+    gateway.metrics.set_connections(gateway.client_connections.counts());
     gateway.metrics.set_commit_queue_depth(gateway.store.queue_depth() as u64);
     gateway.metrics.set_commit_batches(gateway.store.batches());
     gateway.metrics.set_disk_wait(gateway.store.oldest_disk_wait());

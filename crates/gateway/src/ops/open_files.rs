@@ -7,8 +7,7 @@ use crate::limits;
 /// The number of connections that this process can have, at most `wanted`, after raising its limit
 /// on open files.
 ///
-/// With more connections, accepting one would fail, and so would opening any other file. With
-/// fewer, connections wait to be accepted.
+/// With more connections, accepting one would fail, and so would opening any other file.
 pub(crate) fn connections(wanted: usize, workers: usize) -> usize {
     let allowed = raised(getrlimit(Resource::Nofile));
     let allowed = allowed.and_then(|files| usize::try_from(files).ok()).unwrap_or(usize::MAX);

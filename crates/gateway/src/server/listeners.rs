@@ -1,25 +1,54 @@
 //! The two listeners: one for clients, one for operators.
 
-use std::{future::ready, io, net::TcpListener, thread};
+use std::{
+    future::{Ready, ready},
+    io,
+    net::TcpListener,
+    sync::Arc,
+    thread,
+    time::Duration,
+};
 
-use actix_http::HttpService;
+use actix_http::{HttpService, Request, error::DispatchError};
 use actix_server::ServerBuilder;
-use actix_service::{ServiceFactoryExt, fn_service, map_config};
+use actix_service::{Service, ServiceFactoryExt, apply_fn_factory, fn_service, map_config};
 use actix_web::{
-    App, HttpServer,
+    App,
     dev::{AppConfig, Server},
     rt::net::TcpStream,
-    web::Data,
+    web::{Data, ServiceConfig},
 };
 
 use super::routes::routes;
 use crate::{
-    http::deadline::{DeadlineStream, RequestDeadline},
+    capacity::{
+        client_network::ClientNetwork,
+        connection_table::ConnectionTable,
+        open_connection::{ConnectionActivity, OpenConnection},
+    },
+    http::{
+        admitted_stream::AdmittedStream,
+        deadline::{DeadlineStream, RequestDeadline},
+    },
     limits,
     ops::{admin, open_files},
     settings::{Connections, ServerSettings},
     state::GatewayState,
 };
+
+/// A connection of a listener.
+type ListenerStream = AdmittedStream<DeadlineStream<TcpStream>>;
+
+/// What the connections of a listener are subject to.
+#[derive(Clone)]
+struct Listening {
+    name: &'static str,
+    connections: Arc<ConnectionTable>,
+    deadline: RequestDeadline,
+    head_timeout: Duration,
+    keep_alive: Duration,
+    routes: fn(&mut ServiceConfig),
+}
 
 /// The server behind the client listener.
 pub(super) fn client_server(
@@ -27,55 +56,33 @@ pub(super) fn client_server(
     listener: TcpListener,
     gateway: &Data<GatewayState>,
 ) -> io::Result<Server> {
-    let connections = settings.connections;
     let workers = match settings.workers {
         Some(workers) => workers,
         None => thread::available_parallelism()?.get(),
     };
+    let connections = settings.connections;
     let most = open_files::connections(connections.most, workers);
+    gateway.client_connections.set_most(most);
+    // The table closes connections before a worker stops accepting. The bound of the workers is for
+    // connections that are not in the table yet, or not any more.
+    let accepted = most + limits::CLOSING_CONNECTIONS + limits::ARRIVING_CONNECTIONS;
     let builder = Server::build()
         .workers(workers)
-        .max_concurrent_connections((most / workers).max(1))
+        .max_concurrent_connections(accepted.div_ceil(workers))
         .shutdown_timeout(limits::SHUTDOWN_TIMEOUT.as_secs())
         .disable_signals();
-    Ok(listen(builder, listener, connections, gateway.clone())?.run())
-}
-
-/// Builds the layers of a client connection: the stream with its deadline, then HTTP/1.1 with its
-/// timeouts, then the routes.
-fn listen(
-    builder: ServerBuilder,
-    listener: TcpListener,
-    connections: Connections,
-    gateway: Data<GatewayState>,
-) -> io::Result<ServerBuilder> {
-    let deadline = RequestDeadline {
-        usual: connections.request_deadline(),
-        granted: connections.import_deadline(),
+    let listening = Listening {
+        name: "clients",
+        connections: Arc::clone(&gateway.client_connections),
+        deadline: RequestDeadline {
+            usual: connections.request_deadline(),
+            granted: connections.import_deadline(),
+        },
+        head_timeout: connections.head_timeout,
+        keep_alive: connections.keep_alive,
+        routes,
     };
-    let stopping = builder.graceful_shutdown_signal();
-    builder.listen("clients", listener, move || {
-        let (app, stopping) = (App::new().app_data(gateway.clone()), stopping.clone());
-        let http = HttpService::build()
-            .graceful_shutdown_signal(move || {
-                let stopping = stopping.clone();
-                async move { stopping.notified().await }
-            })
-            .client_request_timeout(connections.head_timeout)
-            .client_disconnect_timeout(limits::DISCONNECT_TIMEOUT)
-            .keep_alive(connections.keep_alive)
-            .on_connect_ext(|stream: &DeadlineStream<TcpStream>, data| {
-                data.insert(stream.extension());
-            })
-            .h1(map_config(app.configure(routes), |()| AppConfig::default()));
-        fn_service(move |stream: TcpStream| {
-            // Responses are small, and the client waits for each one.
-            let _ = stream.set_nodelay(true);
-            let peer = stream.peer_addr().ok();
-            ready(Ok((DeadlineStream::new(stream, deadline), peer)))
-        })
-        .and_then(http)
-    })
+    Ok(listen(builder, listener, listening, gateway.clone())?.run())
 }
 
 /// The server behind the admin listener.
@@ -83,13 +90,77 @@ pub(super) fn admin_server(
     listener: TcpListener,
     gateway: &Data<GatewayState>,
 ) -> io::Result<Server> {
-    let shared = gateway.clone();
-    let http =
-        HttpServer::new(move || App::new().app_data(shared.clone()).configure(admin::routes));
-    let http = http
-        .client_request_timeout(limits::HEAD_TIMEOUT)
-        .client_disconnect_timeout(limits::DISCONNECT_TIMEOUT)
-        .keep_alive(limits::KEEP_ALIVE)
-        .max_connections(limits::ADMIN_CONNECTIONS);
-    Ok(http.workers(1).disable_signals().listen(listener)?.run())
+    let builder = Server::build()
+        .workers(1)
+        .max_concurrent_connections(limits::ADMIN_FILES)
+        .disable_signals();
+    let deadline = Connections::default().request_deadline();
+    let listening = Listening {
+        name: "admin",
+        connections: Arc::clone(&gateway.admin_connections),
+        deadline: RequestDeadline { usual: deadline, granted: deadline },
+        head_timeout: limits::HEAD_TIMEOUT,
+        keep_alive: limits::KEEP_ALIVE,
+        routes: admin::routes,
+    };
+    Ok(listen(builder, listener, listening, gateway.clone())?.run())
+}
+
+/// Builds the layers of a connection: its entry in the table and its deadline, then HTTP/1.1 with
+/// its timeouts, then the routes.
+fn listen(
+    builder: ServerBuilder,
+    listener: TcpListener,
+    listening: Listening,
+    gateway: Data<GatewayState>,
+) -> io::Result<ServerBuilder> {
+    let stopping = builder.graceful_shutdown_signal();
+    builder.listen(listening.name, listener, move || {
+        let stopping = stopping.clone();
+        let app = App::new().app_data(gateway.clone()).configure(listening.routes);
+        let app = map_config(app, |()| AppConfig::default());
+        let http = HttpService::build()
+            .graceful_shutdown_signal(move || {
+                let stopping = stopping.clone();
+                async move { stopping.notified().await }
+            })
+            .client_request_timeout(listening.head_timeout)
+            .client_disconnect_timeout(limits::DISCONNECT_TIMEOUT)
+            .keep_alive(listening.keep_alive)
+            .on_connect_ext(|stream: &ListenerStream, data| {
+                data.insert(stream.stream().extension());
+                data.insert(stream.connection().activity());
+            })
+            .h1(apply_fn_factory(app, |request: Request, app| {
+                let activity = request.conn_data::<ConnectionActivity>();
+                let in_progress = activity.and_then(ConnectionActivity::begin);
+                let response = app.call(request);
+                async move {
+                    let response = response.await;
+                    drop(in_progress);
+                    response
+                }
+            }));
+        let listening = listening.clone();
+        fn_service(move |stream| admit(stream, &listening)).and_then(http)
+    })
+}
+
+/// Adds a connection to the table. A refused connection is closed.
+fn admit(
+    stream: TcpStream,
+    listening: &Listening,
+) -> Ready<Result<(ListenerStream, Option<std::net::SocketAddr>), DispatchError>> {
+    // A connection without an address has ended already.
+    let admitted = stream.peer_addr().and_then(|peer| {
+        let network = ClientNetwork::from(peer.ip());
+        let connection = OpenConnection::admit(&listening.connections, network);
+        Ok((connection.or(Err(io::ErrorKind::ConnectionRefused))?, peer))
+    });
+    ready(admitted.map_err(DispatchError::Io).map(|(connection, peer)| {
+        // Responses are small, and the client waits for each one.
+        let _ = stream.set_nodelay(true);
+        let stream = DeadlineStream::new(stream, listening.deadline);
+        (AdmittedStream::new(stream, connection), Some(peer))
+    }))
 }

@@ -13,6 +13,8 @@ use crate::limits;
 pub struct Connections {
     /// Client connections at a time, over all workers.
     pub most: usize,
+    /// Client connections of one network at a time, unless the network is exempt.
+    pub per_network: usize,
     /// The time for the head of a request to arrive.
     pub head_timeout: Duration,
     /// The time for a body to arrive after its head.
@@ -29,6 +31,7 @@ impl Default for Connections {
     fn default() -> Connections {
         Connections {
             most: limits::CONNECTIONS,
+            per_network: limits::NETWORK_CONNECTIONS,
             head_timeout: limits::HEAD_TIMEOUT,
             body_timeout: limits::BODY_TIMEOUT,
             import_timeout: limits::IMPORT_BODY_TIMEOUT,
@@ -56,10 +59,9 @@ impl Connections {
     pub(super) fn read(field: SettingValue<'_>, report: &mut ProblemReport) -> Connections {
         let standard = Connections::default();
         let Some(mut table) = field.table(report) else { return standard };
-        let most = table.take("most");
-        let most = most.and_then(|field| field.number(&limits::CONNECTIONS_RANGE, report));
         let read = Connections {
-            most: most.and_then(|most| most.try_into().ok()).unwrap_or(standard.most),
+            most: count(&mut table, "most", standard.most, report),
+            per_network: count(&mut table, "per_network", standard.per_network, report),
             head_timeout: seconds(&mut table, "head_seconds", standard.head_timeout, report),
             body_timeout: seconds(&mut table, "body_seconds", standard.body_timeout, report),
             import_timeout: seconds(&mut table, "import_seconds", standard.import_timeout, report),
@@ -69,6 +71,17 @@ impl Connections {
         table.finish(report);
         read
     }
+}
+
+fn count(
+    table: &mut SettingsTable<'_>,
+    name: &'static str,
+    standard: usize,
+    report: &mut ProblemReport,
+) -> usize {
+    let field = table.take(name);
+    let count = field.and_then(|field| field.number(&limits::CONNECTIONS_RANGE, report));
+    count.and_then(|count| count.try_into().ok()).unwrap_or(standard)
 }
 
 fn seconds(

@@ -200,11 +200,12 @@ secret = 1
 #[test]
 fn what_is_said_of_connections_is_read_and_bounded() {
     let file = ConfigurationFile::parse(&format!(
-        "connections = {{ most = 100, body_seconds = 40 }}\n{}",
+        "connections = {{ most = 100, per_network = 9, body_seconds = 40 }}\n{}",
         with_company("")
     ));
     let standard = Connections::default();
-    let expected = Connections { most: 100, body_timeout: Duration::from_secs(40), ..standard };
+    let body_timeout = Duration::from_secs(40);
+    let expected = Connections { most: 100, per_network: 9, body_timeout, ..standard };
     assert_eq!(file.unwrap().connections, expected);
     // The longest possible request, and the longest bulk import, which is not shorter.
     assert_eq!(standard.request_deadline(), Duration::from_secs(5 + 10 + 30));
@@ -213,12 +214,16 @@ fn what_is_said_of_connections_is_read_and_bounded() {
     assert_eq!(expected.import_deadline(), Duration::from_secs(5 + 40 + 30));
     assert_eq!(ConfigurationFile::parse(&with_company("")).unwrap().connections, standard);
     refuses(
-        &format!("connections = {{ most = 0, head_seconds = 0, idle = 1 }}\n{}", with_company("")),
+        &format!(
+            "connections = {{ most = 0, per_network = 0, head_seconds = 0, idle = 1 }}\n{}",
+            with_company("")
+        ),
         &[
             "line 1: connections.most must be a whole number from 1 to 1000000",
+            "line 1: connections.per_network must be a whole number from 1 to 1000000",
             "line 1: connections.head_seconds must be a whole number from 1 to 3600",
-            "line 1: connections.idle is unknown; expected one of most, head_seconds, body_seconds, \
-             import_seconds, answer_seconds, idle_seconds",
+            "line 1: connections.idle is unknown; expected one of most, per_network, \
+             head_seconds, body_seconds, import_seconds, answer_seconds, idle_seconds",
         ],
     );
 }
