@@ -216,7 +216,6 @@ fn a_refusal_leaves_the_connection_to_the_next_request() {
     connection.exchange(&good().of("ONCE01")).assert_accepted();
     let large = profile("sarah.mason@klaviyo-demo.com", BODY_BYTES);
     for (request, status) in [
-        (good().to("/nowhere"), 404),
         (good().of("UNKNOWN"), 400),
         (good().of("SHOP01").with("Origin", "https://evil.example"), 403),
         (good().of("ONCE01"), 429),
@@ -230,6 +229,26 @@ fn a_refusal_leaves_the_connection_to_the_next_request() {
         assert!(!answer.has("Connection"), "{answer:?}");
     }
     connection.exchange(&good()).assert_accepted();
+}
+
+#[test]
+fn a_request_for_a_path_or_a_method_that_does_not_exist_is_answered_and_closes_the_connection() {
+    let gateway = Home::new();
+    let gateway = gateway.serve();
+    let large = profile("sarah.mason@klaviyo-demo.com", BODY_BYTES);
+    for (request, status) in [
+        (RawRequest::new("GET", "/x"), 404),
+        (RawRequest::profile(&large).to("/nowhere"), 404),
+        (RawRequest::new("GET", "/client/profiles?company_id=ABC123"), 405),
+        (RawRequest::new("PATCH", "/client/profiles?company_id=ABC123").body(large), 405),
+        (RawRequest::new("DELETE", "/api/profiles"), 405),
+    ] {
+        let mut connection = gateway.connect();
+        let answer = connection.exchange(&request);
+        assert_eq!(answer.status, status);
+        assert_eq!(answer.header("Connection"), Some("close"), "{answer:?}");
+        assert!(connection.ends());
+    }
 }
 
 #[test]

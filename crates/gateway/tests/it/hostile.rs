@@ -8,6 +8,7 @@ mod body_budget;
 mod clocks;
 mod companies;
 mod company_deletion;
+mod connection_floods;
 mod crash_load;
 mod crashes;
 mod disk;

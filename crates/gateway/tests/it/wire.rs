@@ -184,15 +184,16 @@ impl Connection {
         };
         let stream = System::new().block_on(connect).unwrap();
         stream.set_nonblocking(false).unwrap();
-        Connection::new(stream)
+        Connection::over(stream)
     }
 
     /// A connection, unless nothing listens at the address.
     pub(crate) fn try_open(address: SocketAddr) -> io::Result<Connection> {
-        Ok(Connection::new(TcpStream::connect_timeout(&address, TEST_TIMEOUT)?))
+        Ok(Connection::over(TcpStream::connect_timeout(&address, TEST_TIMEOUT)?))
     }
 
-    fn new(stream: TcpStream) -> Connection {
+    /// A connection over a connected stream.
+    pub(crate) fn over(stream: TcpStream) -> Connection {
         stream.set_read_timeout(Some(TEST_TIMEOUT)).unwrap();
         stream.set_write_timeout(Some(TEST_TIMEOUT)).unwrap();
         stream.set_nodelay(true).unwrap();

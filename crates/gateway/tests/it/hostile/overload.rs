@@ -429,7 +429,8 @@ fn a_client_that_does_not_read_its_answers_is_cut_off() {
         "connections = {{ head_seconds = 1, body_seconds = 1, import_seconds = 1, answer_seconds = 1 }}\n{UNLIMITED}"
     ));
     let gateway = home.serve();
-    let refused = RawRequest::new("GET", "/nowhere").bytes().repeat(100);
+    // The connection does not close after this refusal.
+    let refused = RawRequest::bare().of("UNKNOWN").bytes().repeat(100);
     let mut greedy = TcpStream::connect(gateway.clients).unwrap();
     greedy.set_nonblocking(true).unwrap();
     let watch = Watch::start();

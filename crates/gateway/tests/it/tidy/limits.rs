@@ -160,7 +160,17 @@ fn of_connections() -> Vec<LimitRow> {
                 format!("less {others} and {} a worker", ours::FILES_PER_WORKER),
             ],
         ),
-        ("connections to the admin listener", vec![count(ours::ADMIN_CONNECTIONS)]),
+        (
+            "connections of one client network",
+            vec![format!("{} (`per_network`)", count(standard.per_network))],
+        ),
+        (
+            "connections to the admin listener",
+            vec![
+                count(ours::ADMIN_CONNECTIONS),
+                format!("{} of one network", count(ours::ADMIN_NETWORK_CONNECTIONS)),
+            ],
+        ),
         ("idle connection", vec![format!("{} (`idle_seconds`)", time(standard.keep_alive))]),
         ("first head", vec![format!("{} to arrive (`head_seconds`)", time(standard.head_timeout))]),
         ("head of a request", vec![]),
@@ -358,6 +368,7 @@ fn the_documented_limits_are_those_of_the_code() {
 fn the_standard_configuration_is_documented_as_it_is() {
     let Connections {
         most,
+        per_network,
         head_timeout,
         body_timeout,
         import_timeout,
@@ -368,8 +379,8 @@ fn the_standard_configuration_is_documented_as_it_is() {
         [head_timeout, body_timeout, import_timeout, answer_timeout, keep_alive]
             .map(|time| time.as_secs());
     let line = format!(
-        "connections = {{ most = {most}, head_seconds = {head}, body_seconds = {body}, \
-         import_seconds = {import}, answer_seconds = {answer}, idle_seconds = {idle} }}"
+        "connections = {{ most = {most}, per_network = {per_network}, head_seconds = {head}, \
+         body_seconds = {body}, import_seconds = {import}, answer_seconds = {answer}, idle_seconds = {idle} }}"
     );
     let text = std::fs::read_to_string(super::root().join("docs/OPERATIONS.md")).unwrap();
     assert!(text.contains(&line), "{line}");
