@@ -36,8 +36,8 @@ pub const ADMIN_CONNECTIONS: usize = 32;
 /// requests leaves the other half to health checks from elsewhere.
 pub const ADMIN_NETWORK_CONNECTIONS: usize = ADMIN_CONNECTIONS / 2;
 
-/// The files of the admin listener: [`ADMIN_CONNECTIONS`], and as many that are being closed, and as
-/// many that are being accepted.
+/// The files of the admin listener: [`ADMIN_CONNECTIONS`], and as many that are being closed, and
+/// as many that are being accepted.
 pub const ADMIN_FILES: usize = 3 * ADMIN_CONNECTIONS;
 
 /// The client connections that were accepted and are not admitted or refused yet. Further ones wait

@@ -24,8 +24,8 @@ use crate::capacity::client_network::ClientNetwork;
 /// Whether a network is exempt from the limit on connections of one network.
 type IsExempt = Box<dyn Fn(ClientNetwork) -> bool + Send + Sync>;
 
-/// Whether connections of this network are those of a reverse proxy on this machine: 127.0.0.1 or
-/// ::1. Each of them carries requests of many clients.
+/// Whether connections of this network are those of a reverse proxy on this machine: `127.0.0.1` or
+/// `::1`. Each of them carries requests of many clients.
 pub(crate) fn is_proxy_on_this_machine(network: ClientNetwork) -> bool {
     // The network of ::1. Its other addresses belong to no machine.
     let loopback = [ClientNetwork::V4(Ipv4Addr::LOCALHOST), ClientNetwork::V6(0)];
@@ -110,9 +110,8 @@ impl ConnectionTable {
     /// The network with the most connections, and their number. Looks at every network.
     pub(crate) fn largest_network(&self) -> Option<(ClientNetwork, usize)> {
         let entries = self.lock();
-        let sizes = entries.networks.iter().map(|(network, connections)| (network, connections));
-        let largest = sizes.max_by_key(|(network, connections)| (connections.open, **network));
-        largest.map(|(network, connections)| (*network, connections.open))
+        let sizes = entries.networks.iter().map(|(network, own)| (own.open, *network));
+        sizes.max().map(|(open, network)| (network, open))
     }
 
     /// Admits a new connection, which is idle. Closes an idle one if necessary.

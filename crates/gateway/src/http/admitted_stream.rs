@@ -14,8 +14,8 @@ use crate::capacity::open_connection::{OpenConnection, RequestInProgress};
 /// A stream with its connection in the table.
 ///
 /// A request is in progress from its first byte until its response is written. Later requests that
-/// arrive in the same read are noted by their handlers. A connection that the table has closed reads
-/// as ended: requests that were read before are still answered.
+/// arrive in the same read are noted by their handlers. A connection that the table has closed
+/// reads as ended: requests that were read before are still answered.
 #[derive(Debug)]
 pub(crate) struct AdmittedStream<S> {
     // Dropped before the entry, so a removed connection has no file.
@@ -185,13 +185,13 @@ mod tests {
     #[test]
     fn a_request_that_arrives_after_the_connection_was_closed_is_not_read() {
         run(|mut theirs, mut ours, table| async move {
-            let _other = another(&table).unwrap();
+            let other = another(&table).unwrap();
             theirs.write_all(b"question").await.unwrap();
             assert_eq!(ours.read(&mut [0; 64]).await.unwrap(), 0);
             // It counts as being closed until its file is.
             assert_eq!(table.counts().open, 1);
             drop(ours);
-            drop(_other);
+            drop(other);
             assert_eq!(table.counts().open, 0);
         });
     }

@@ -1,6 +1,10 @@
 //! Watches both listeners for connections that are closed to admit others, and says so in the log.
 
-use std::{sync::Weak, time::Duration};
+use std::{
+    mem,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use actix_web::{
     rt::{self, task::JoinHandle, time::interval},
@@ -23,7 +27,7 @@ impl Drop for ConnectionWatch {
 }
 
 pub(crate) fn start(gateway: &Data<GatewayState>) -> ConnectionWatch {
-    let gateway = std::sync::Arc::downgrade(&Data::clone(gateway).into_inner());
+    let gateway = Arc::downgrade(&Data::clone(gateway).into_inner());
     ConnectionWatch(rt::spawn(watch(gateway)))
 }
 
@@ -99,7 +103,7 @@ struct CurrentEpisode {
 impl CloseEpisode {
     /// Notes the counts of the table. They are compared with those of the last call.
     fn note(&mut self, now: Duration, counts: ConnectionCounts) -> Option<CloseEvent> {
-        let before = std::mem::replace(&mut self.counts, counts);
+        let before = mem::replace(&mut self.counts, counts);
         let has_closed = before.closed() < counts.closed();
         match &mut self.current {
             None if has_closed => {

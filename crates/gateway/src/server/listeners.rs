@@ -3,7 +3,7 @@
 use std::{
     future::{Ready, ready},
     io,
-    net::TcpListener,
+    net::{SocketAddr, TcpListener},
     sync::Arc,
     thread,
     time::Duration,
@@ -150,7 +150,7 @@ fn listen(
 fn admit(
     stream: TcpStream,
     listening: &Listening,
-) -> Ready<Result<(ListenerStream, Option<std::net::SocketAddr>), DispatchError>> {
+) -> Ready<Result<(ListenerStream, Option<SocketAddr>), DispatchError>> {
     // A connection without an address has ended already.
     let admitted = stream.peer_addr().and_then(|peer| {
         let network = ClientNetwork::from(peer.ip());

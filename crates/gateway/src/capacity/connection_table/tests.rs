@@ -1,3 +1,5 @@
+//! Tests the table against a model that looks at all connections, and under floods.
+
 use std::{
     net::IpAddr,
     sync::Arc,
@@ -15,19 +17,19 @@ const NETWORKS: u64 = 5;
 const LIMITS: ConnectionLimits = ConnectionLimits { most: 6, per_network: 3, closing: 2 };
 
 #[derive(Clone, Copy, Debug)]
-enum Operation {
+enum TableOperation {
     Open(u64),
     Begin(usize),
     End(usize),
     Remove(usize),
 }
 
-fn operation() -> impl Strategy<Value = Operation> {
+fn operation() -> impl Strategy<Value = TableOperation> {
     prop_oneof![
-        4 => (0..NETWORKS).prop_map(Operation::Open),
-        2 => (0..20_usize).prop_map(Operation::Begin),
-        2 => (0..20_usize).prop_map(Operation::End),
-        1 => (0..20_usize).prop_map(Operation::Remove),
+        4 => (0..NETWORKS).prop_map(TableOperation::Open),
+        2 => (0..20_usize).prop_map(TableOperation::Begin),
+        2 => (0..20_usize).prop_map(TableOperation::End),
+        1 => (0..20_usize).prop_map(TableOperation::Remove),
     ]
 }
 
@@ -105,10 +107,10 @@ impl TableModel {
         Ok(())
     }
 
-    fn apply(&mut self, operation: Operation) {
+    fn apply(&mut self, operation: TableOperation) {
         self.step += 1;
         match operation {
-            Operation::Open(network) => {
+            TableOperation::Open(network) => {
                 let expected = self.expect_open(network);
                 let opened = OpenConnection::admit(&self.table, ClientNetwork::V6(network));
                 assert_eq!(opened.as_ref().map(|_| ()).map_err(|refused| *refused), expected);
@@ -120,22 +122,22 @@ impl TableModel {
                     is_closed: false,
                 }));
             }
-            Operation::Begin(index) => {
+            TableOperation::Begin(index) => {
                 let Some(one) = self.connections.get_mut(index) else { return };
                 let request = one.connection.begin();
                 assert_eq!(request.is_none(), one.is_closed);
                 one.requests.extend(request);
             }
-            Operation::End(index) => {
+            TableOperation::End(index) => {
                 let Some(one) = self.connections.get_mut(index) else { return };
                 if one.requests.pop().is_some() && one.requests.is_empty() {
                     one.idle_since = self.step;
                 }
             }
-            Operation::Remove(index) if index < self.connections.len() => {
+            TableOperation::Remove(index) if index < self.connections.len() => {
                 self.connections.swap_remove(index);
             }
-            Operation::Remove(_) => {}
+            TableOperation::Remove(_) => {}
         }
     }
 
