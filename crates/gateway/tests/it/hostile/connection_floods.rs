@@ -201,10 +201,10 @@ fn in_progress(
         assert!(connection.send(bytes));
         (connection, rest)
     };
-    let begun = (0..count).map(begin).collect();
+    let connections = (0..count).map(begin).collect();
     // Until the gateway has read them.
     thread::sleep(Duration::from_millis(500));
-    begun
+    connections
 }
 
 #[test]
