@@ -45,8 +45,17 @@ pub const ADMIN_FILES: usize = 3 * ADMIN_CONNECTIONS;
 pub const ARRIVING_CONNECTIONS: usize = 128;
 
 /// The client connections that were closed to admit others, and whose worker has not closed their
-/// file yet. A worker admits 128 connections before it looks at others.
+/// file yet. A worker admits 128 connections before it looks at others. With many connections there
+/// may be more: one for each [`CLOSING_DIVISOR`].
 pub const CLOSING_CONNECTIONS: usize = 256;
+
+/// The client connections for each one that is being closed.
+pub const CLOSING_DIVISOR: usize = 16;
+
+/// The connections that wait in the queue of the system until they are accepted: as many as Linux
+/// allows by default. With the 128 of the standard library, a client that connects while others
+/// open thousands tries again a second later.
+pub const BACKLOG: u32 = 4_096;
 
 /// The bytes of client bodies that may be arriving at a time, over all connections, without the
 /// first [`BODY_FREE_BYTES`] of each. A slow sender can occupy them for [`BODY_TIMEOUT`]. A quarter
@@ -286,8 +295,8 @@ pub const PREFLIGHT_HEADERS_BYTES: usize = 1_024;
 
 /// The files a process needs open besides admitted client connections: the store's, the listeners,
 /// the runtime's, a configuration file to reload, the admin connections, and the client connections
-/// that are being accepted or closed.
-pub const OTHER_FILES: usize = 64 + ADMIN_FILES + ARRIVING_CONNECTIONS + CLOSING_CONNECTIONS;
+/// that are being accepted.
+pub const OTHER_FILES: usize = 64 + ADMIN_FILES + ARRIVING_CONNECTIONS;
 
 /// The files that each worker has open besides its connections: its event queue, a pipe to wake it,
 /// and those of its runtime.

@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
 };
 
-use actix_web::{dev::ServerHandle, web::Data};
+use actix_web::{dev::ServerHandle, rt::net::TcpSocket, web::Data};
 use profile_store::{
     Durability, OpenError, Store, StoreError, StoreOptions, SystemIdGenerator,
     engine::{EmbeddedEngine, EmbeddedOptions, Engine, EngineError},
@@ -20,6 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 pub use self::routes::routes;
 use self::signals::Signals;
 use crate::{
+    limits,
     ops::{connection_watch, data_directory, disk_reserve::DiskReserve, disk_watch, unconfigured},
     settings::{DurabilitySetting, ServeArguments, ServerSettings, SettingsError, TableSetting},
     state::GatewayState,
@@ -132,8 +133,19 @@ async fn close(gateway: Data<GatewayState>, engine: Arc<EmbeddedEngine>) -> Resu
     Ok(())
 }
 
+/// Listens with a longer queue than that of the standard library.
 fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(address).map_err(|source| ServeError::Listen { address, source })
+    let listen = || {
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        // A restart does not wait for the last connections of the previous process.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(limits::BACKLOG)?.into_std()
+    };
+    listen().map_err(|source| ServeError::Listen { address, source })
 }
 
 /// Creates the data directory if it is missing, and opens its reserve.

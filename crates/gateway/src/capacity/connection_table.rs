@@ -97,9 +97,10 @@ impl ConnectionTable {
         ConnectionTable { is_exempt: Box::new(is_exempt), entries }
     }
 
-    /// Lowers or raises the number of open connections. Open ones stay.
-    pub(crate) fn set_most(&self, most: usize) {
-        self.lock().limits.most = most;
+    /// Lowers or raises the number of open connections, and of those being closed. Open ones stay.
+    pub(crate) fn set_most(&self, most: usize, closing: usize) {
+        let mut entries = self.lock();
+        entries.limits = ConnectionLimits { most, closing, ..entries.limits };
     }
 
     pub(crate) fn counts(&self) -> ConnectionCounts {

@@ -62,10 +62,11 @@ pub(super) fn client_server(
     };
     let connections = settings.connections;
     let most = open_files::connections(connections.most, workers);
-    gateway.client_connections.set_most(most);
+    let closing = open_files::closing(most);
+    gateway.client_connections.set_most(most, closing);
     // The table closes connections before a worker stops accepting. The bound of the workers is for
     // connections that are not in the table yet, or not any more.
-    let accepted = most + limits::CLOSING_CONNECTIONS + limits::ARRIVING_CONNECTIONS;
+    let accepted = most + closing + limits::ARRIVING_CONNECTIONS;
     let builder = Server::build()
         .workers(workers)
         .max_concurrent_connections(accepted.div_ceil(workers))

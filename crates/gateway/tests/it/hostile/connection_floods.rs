@@ -143,19 +143,20 @@ fn serves_among_idle_connections(
     });
     let closed =
         |reason| gateway.meter(&format!("gateway_connections_closed_total{{reason=\"{reason}\"}}"));
-    let (idle, refused) = (closed("idle"), closed("full") + closed("network"));
+    let (idle, refused, full) = (closed("idle"), closed("network"), closed("full"));
     let (served, p99) = (took.len(), took[(took.len() * 99 / 100).min(took.len() - 1)]);
     report(
         test,
         format_args!(
             "{count} connections, of which {kept} fit: {idle} idle ones closed, {refused} new ones \
-             refused; {served} honest requests served, 99 of 100 within {p99:.1?}, the slowest in \
-             {:.0?}",
+             of their network refused; {served} honest requests served, 99 of 100 within \
+             {p99:.1?}, the slowest in {:.0?}",
             took[served - 1]
         ),
     );
-    assert!((count - kept) as u64 <= idle, "{idle}");
-    assert_eq!(refused, 0);
+    // An attacker that connects faster than its connections are closed is refused.
+    assert!((count - kept) as u64 <= idle + refused, "{idle}");
+    assert_eq!(full, 0);
     assert!(p99 < HONEST_P99, "{p99:?}");
     gateway.logged(ENDED);
     let finished = gateway.stop();

@@ -158,6 +158,7 @@ fn of_connections() -> Vec<LimitRow> {
             vec![
                 format!("{} (`most`)", count(standard.most)),
                 format!("less {others} and {} a worker", ours::FILES_PER_WORKER),
+                format!("less {} or", ours::CLOSING_CONNECTIONS),
             ],
         ),
         (
