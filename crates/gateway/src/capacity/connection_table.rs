@@ -18,6 +18,7 @@ use std::{
 };
 
 use futures_util::task::AtomicWaker;
+use tokio::sync::Notify;
 
 use crate::capacity::client_network::ClientNetwork;
 
@@ -43,9 +44,12 @@ pub(crate) struct ConnectionLimits {
     pub(crate) closing: usize,
 }
 
-/// Why a new connection is closed.
+/// Why a new connection is not admitted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum ConnectionRefused {
+    /// An idle connection has to be closed, and as many are being closed as may be. Another attempt
+    /// succeeds or fails once one of them has ended.
+    Closing,
     /// Its network has as many connections as one network may have, and none of them is idle.
     Network,
     /// There are as many connections as there may be, and none of them is idle.
@@ -86,6 +90,8 @@ impl ConnectionCounts {
 pub(crate) struct ConnectionTable {
     is_exempt: IsExempt,
     entries: Mutex<ConnectionEntries>,
+    /// Wakes an attempt that failed with [`ConnectionRefused::Closing`].
+    ended: Notify,
 }
 
 impl ConnectionTable {
@@ -94,7 +100,7 @@ impl ConnectionTable {
         is_exempt: impl Fn(ClientNetwork) -> bool + Send + Sync + 'static,
     ) -> ConnectionTable {
         let entries = Mutex::new(ConnectionEntries::new(limits));
-        ConnectionTable { is_exempt: Box::new(is_exempt), entries }
+        ConnectionTable { is_exempt: Box::new(is_exempt), entries, ended: Notify::new() }
     }
 
     /// Lowers or raises the number of open connections, and of those being closed. Open ones stay.
@@ -143,6 +149,20 @@ impl ConnectionTable {
     /// Notes that a connection has ended.
     pub(super) fn remove(&self, network: ClientNetwork, admitted: &Admitted) {
         self.lock().remove(network, admitted);
+        if admitted.switch.is_closed() {
+            self.ended.notify_one();
+        }
+    }
+
+    /// Waits until a connection that was being closed has ended. An attempt that waited wakes the
+    /// next one by [`ConnectionTable::pass_on`], because it may not have closed another connection.
+    pub(super) async fn wait_for_end(&self) {
+        self.ended.notified().await;
+    }
+
+    /// Wakes the next attempt that waits.
+    pub(super) fn pass_on(&self) {
+        self.ended.notify_one();
     }
 
     fn lock(&self) -> MutexGuard<'_, ConnectionEntries> {
@@ -262,10 +282,11 @@ impl ConnectionEntries {
     ) -> Result<(Admitted, Option<Arc<CloseSwitch>>), ConnectionRefused> {
         let own = self.networks.get(&network).map_or(0, |own| own.open);
         let closed = if !is_exempt && self.limits.per_network <= own {
-            Some(self.close_idlest(network).ok_or_else(|| self.refuse_network())?)
+            let closed = self.close_idlest(Some(network))?;
+            Some(closed.ok_or_else(|| self.refuse_network())?)
         } else if self.limits.most <= self.open {
             let first = self.ranks.last_key_value().map(|(_, network)| *network);
-            let closed = first.and_then(|first| self.close_idlest(first));
+            let closed = self.close_idlest(first)?;
             Some(closed.ok_or_else(|| self.refuse_full())?)
         } else {
             None
@@ -288,16 +309,22 @@ impl ConnectionEntries {
         ConnectionRefused::Full
     }
 
-    /// Closes the idlest connection of a network, unless too many others are being closed.
-    fn close_idlest(&mut self, network: ClientNetwork) -> Option<Arc<CloseSwitch>> {
+    /// Closes the idlest connection of a network, if it has an idle one.
+    fn close_idlest(
+        &mut self,
+        network: Option<ClientNetwork>,
+    ) -> Result<Option<Arc<CloseSwitch>>, ConnectionRefused> {
+        let own = network.and_then(|network| self.networks.get(&network));
+        let (Some(network), true) = (network, own.is_some_and(|own| !own.idle.is_empty())) else {
+            return Ok(None);
+        };
         if self.limits.closing <= self.closing {
-            return None;
+            return Err(ConnectionRefused::Closing);
         }
-        let closed = self.change(network, NetworkConnections::close_idlest).flatten()?;
         self.open -= 1;
         self.closing += 1;
         self.counts.closed_idle += 1;
-        Some(closed)
+        Ok(self.change(network, NetworkConnections::close_idlest).flatten())
     }
 
     fn enter_idle(&mut self, network: ClientNetwork, admitted: &mut Admitted) {

@@ -19,6 +19,26 @@ pub(crate) struct OpenConnection {
 }
 
 impl OpenConnection {
+    /// Adds a connection to the table. Waits for a connection that is being closed, if necessary.
+    pub(crate) async fn admit_in_turn(
+        table: &Arc<ConnectionTable>,
+        network: ClientNetwork,
+    ) -> Result<OpenConnection, ConnectionRefused> {
+        let mut has_waited = false;
+        loop {
+            match OpenConnection::admit(table, network) {
+                Err(ConnectionRefused::Closing) => table.wait_for_end().await,
+                result @ (Ok(_) | Err(ConnectionRefused::Full | ConnectionRefused::Network)) => {
+                    if has_waited {
+                        table.pass_on();
+                    }
+                    return result;
+                }
+            }
+            has_waited = true;
+        }
+    }
+
     /// Adds a connection to the table.
     pub(crate) fn admit(
         table: &Arc<ConnectionTable>,
@@ -109,6 +129,8 @@ impl Drop for RequestInProgress {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
     use crate::capacity::connection_table::ConnectionLimits;
 
@@ -150,5 +172,25 @@ mod tests {
         drop(request);
         let _other = admit(&table, 2);
         assert_eq!(table.counts().open, 1);
+    }
+
+    #[test]
+    fn new_connections_wait_while_as_many_are_being_closed_as_may_be() {
+        let limits = ConnectionLimits { most: 2, per_network: 2, closing: 1 };
+        let table = Arc::new(ConnectionTable::new(limits, |_| false));
+        let (first, second) = (admit(&table, 1), admit(&table, 2));
+        let third = admit(&table, 3);
+        assert!(is_closed(&first));
+        let mut waiting = [4, 5].map(|number| {
+            Box::pin(OpenConnection::admit_in_turn(&table, ClientNetwork::V6(number)))
+        });
+        assert!(waiting.iter_mut().all(|next| next.now_or_never().is_none()));
+        drop(first);
+        let [fourth, fifth] = &mut waiting;
+        let fourth = fourth.now_or_never().unwrap().unwrap();
+        assert!(is_closed(&second) && fifth.now_or_never().is_none());
+        // Neither ends by being closed, so the fifth one is woken by the end of the second.
+        drop((third, fourth, second));
+        assert!(fifth.now_or_never().unwrap().is_ok());
     }
 }

@@ -1,7 +1,6 @@
 //! The two listeners: one for clients, one for operators.
 
 use std::{
-    future::{Ready, ready},
     io,
     net::{SocketAddr, TcpListener},
     sync::Arc,
@@ -143,25 +142,23 @@ fn listen(
                 }
             }));
         let listening = listening.clone();
-        fn_service(move |stream| admit(stream, &listening)).and_then(http)
+        fn_service(move |stream| admit(stream, listening.clone())).and_then(http)
     })
 }
 
 /// Adds a connection to the table. A refused connection is closed.
-fn admit(
+async fn admit(
     stream: TcpStream,
-    listening: &Listening,
-) -> Ready<Result<(ListenerStream, Option<SocketAddr>), DispatchError>> {
+    listening: Listening,
+) -> Result<(ListenerStream, Option<SocketAddr>), DispatchError> {
     // A connection without an address has ended already.
-    let admitted = stream.peer_addr().and_then(|peer| {
-        let network = ClientNetwork::from(peer.ip());
-        let connection = OpenConnection::admit(&listening.connections, network);
-        Ok((connection.or(Err(io::ErrorKind::ConnectionRefused))?, peer))
-    });
-    ready(admitted.map_err(DispatchError::Io).map(|(connection, peer)| {
-        // Responses are small, and the client waits for each one.
-        let _ = stream.set_nodelay(true);
-        let stream = DeadlineStream::new(stream, listening.deadline);
-        (AdmittedStream::new(stream, connection), Some(peer))
-    }))
+    let peer = stream.peer_addr().map_err(DispatchError::Io)?;
+    let network = ClientNetwork::from(peer.ip());
+    let admitted = OpenConnection::admit_in_turn(&listening.connections, network).await;
+    let refused = |_| DispatchError::Io(io::ErrorKind::ConnectionRefused.into());
+    let connection = admitted.map_err(refused)?;
+    // Responses are small, and the client waits for each one.
+    let _ = stream.set_nodelay(true);
+    let stream = DeadlineStream::new(stream, listening.deadline);
+    Ok((AdmittedStream::new(stream, connection), Some(peer)))
 }

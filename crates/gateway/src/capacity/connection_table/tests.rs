@@ -79,9 +79,6 @@ impl TableModel {
 
     /// The connection to close, of those that are idle.
     fn idlest(&self, of: impl Fn(&ModelConnection) -> bool) -> Option<usize> {
-        if LIMITS.closing <= self.connections.len() - self.open() {
-            return None;
-        }
         let candidates = self.connections.iter().enumerate();
         let idle = candidates.filter(|(_, one)| one.is_idle() && of(one));
         let first = idle.max_by_key(|(_, one)| {
@@ -102,6 +99,9 @@ impl TableModel {
         } else {
             return Ok(());
         };
+        if LIMITS.closing <= self.connections.len() - self.open() {
+            return Err(ConnectionRefused::Closing);
+        }
         self.connections[closed].is_closed = true;
         self.counts.closed_idle += 1;
         Ok(())

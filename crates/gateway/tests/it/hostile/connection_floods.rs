@@ -2,7 +2,8 @@
 //! metrics and the log say what happened.
 
 use std::{
-    io::{ErrorKind, Read, Write},
+    cell::Cell,
+    io::{self, ErrorKind, Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpStream},
     sync::atomic::{AtomicBool, Ordering},
     thread,
@@ -31,19 +32,27 @@ const BEGAN: &str = "there are too many connections";
 const ENDED: &str = "no more connections are closed";
 
 /// Connects from chosen addresses of the loopback network.
-struct Connector(Runtime);
+struct Connector {
+    runtime: Runtime,
+    /// Ports are chosen here: the system chooses slowly once half of them are taken.
+    port: Cell<u16>,
+}
 
 impl Connector {
     fn new() -> Connector {
-        Connector(Runtime::new().unwrap())
+        Connector { runtime: Runtime::new().unwrap(), port: Cell::new(10_000) }
     }
 
     fn connect(&self, from: Ipv4Addr, to: SocketAddr) -> TcpStream {
-        let stream = self.0.block_on(async {
-            let socket = TcpSocket::new_v4().unwrap();
-            socket.bind((from, 0).into()).unwrap();
-            socket.connect(to).await.unwrap().into_std().unwrap()
-        });
+        let taken = [ErrorKind::AddrInUse, ErrorKind::AddrNotAvailable];
+        let stream = loop {
+            let port = self.port.get();
+            self.port.set(port.checked_add(1).unwrap_or(10_000));
+            match self.runtime.block_on(connect_from((from, port).into(), to)) {
+                Ok(stream) => break stream,
+                Err(error) => assert!(taken.contains(&error.kind()), "{error}"),
+            }
+        };
         stream.set_nonblocking(false).unwrap();
         stream
     }
@@ -51,6 +60,13 @@ impl Connector {
     fn open(&self, from: Ipv4Addr, to: SocketAddr) -> Connection {
         Connection::over(self.connect(from, to))
     }
+}
+
+async fn connect_from(from: SocketAddr, to: SocketAddr) -> io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(from)?;
+    socket.connect(to).await?.into_std()
 }
 
 /// One of the addresses of a flood from many.
@@ -143,20 +159,19 @@ fn serves_among_idle_connections(
     });
     let closed =
         |reason| gateway.meter(&format!("gateway_connections_closed_total{{reason=\"{reason}\"}}"));
-    let (idle, refused, full) = (closed("idle"), closed("network"), closed("full"));
+    let (idle, refused) = (closed("idle"), closed("full") + closed("network"));
     let (served, p99) = (took.len(), took[(took.len() * 99 / 100).min(took.len() - 1)]);
     report(
         test,
         format_args!(
             "{count} connections, of which {kept} fit: {idle} idle ones closed, {refused} new ones \
-             of their network refused; {served} honest requests served, 99 of 100 within \
+             refused; {served} honest requests served, 99 of 100 within \
              {p99:.1?}, the slowest in {:.0?}",
             took[served - 1]
         ),
     );
-    // An attacker that connects faster than its connections are closed is refused.
-    assert!((count - kept) as u64 <= idle + refused, "{idle}");
-    assert_eq!(full, 0);
+    assert!((count - kept) as u64 <= idle, "{idle}");
+    assert_eq!(refused, 0);
     assert!(p99 < HONEST_P99, "{p99:?}");
     gateway.logged(ENDED);
     let finished = gateway.stop();
