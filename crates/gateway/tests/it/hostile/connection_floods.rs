@@ -15,7 +15,7 @@ use actix_web::rt::{Runtime, net::TcpSocket};
 use super::{Form, UNLIMITED, Watch, connections, report};
 use crate::{
     serving::{Home, Serving},
-    wire::{self, Connection, RawRequest},
+    wire::{self, Connection, RawRequest, TEST_TIMEOUT},
 };
 
 /// The address of the honest client.
@@ -202,7 +202,8 @@ fn idle_connections_from_many_addresses_keep_no_other_client_from_being_served()
     serves_among_idle_connections(test, &flooding, from, "127.1.");
 }
 
-/// Connections on which a request is in progress: its head has arrived, and half of its body.
+/// Connections on which a request is in progress: the gateway has read its head, and the body is
+/// still to come.
 fn in_progress(
     connector: &Connector,
     gateway: &Serving,
@@ -211,16 +212,15 @@ fn in_progress(
 ) -> Vec<(Connection, Vec<u8>)> {
     let begin = |number| {
         let request = RawRequest::email(&format!("busy{number}@example.com"));
+        let request = request.with("Expect", "100-continue");
         let (mut bytes, head) = (request.bytes(), request.head().len());
-        let rest = bytes.split_off(head + 10);
+        let body = bytes.split_off(head);
         let mut connection = connector.open(from(number), gateway.clients);
         assert!(connection.send(bytes));
-        (connection, rest)
+        assert_eq!(connection.receive().status, 100);
+        (connection, body)
     };
-    let connections = (0..count).map(begin).collect();
-    // Until the gateway has read them.
-    thread::sleep(Duration::from_millis(500));
-    connections
+    (0..count).map(begin).collect()
 }
 
 #[test]
@@ -256,6 +256,10 @@ fn a_network_has_no_more_connections_than_one_may_have() {
     let (gateway, connector) = (home.serve(), Connector::new());
     let mut idle: Vec<Connection> =
         (0..3).map(|_| connector.open(ATTACKER, gateway.clients)).collect();
+    let watch = Watch::start();
+    while gateway.meter("gateway_connections") < 3 {
+        assert!(watch.elapsed() < TEST_TIMEOUT, "they are not admitted");
+    }
     // Those that are idle are closed for new ones of the same network.
     let busy = in_progress(&connector, &gateway, |_| ATTACKER, 5);
     assert!(idle.iter_mut().all(Connection::ends));
