@@ -28,10 +28,27 @@ pub use profile::{PROFILE, PROFILE_RESOURCE};
 pub use rules::{BodyRule, Documentation, EndpointSet, FieldRule, ListStep, ObjectRule, ValueRule};
 pub use server::{BULK_IMPORT, DELETION, EXPLAIN, MERGE, UNMERGE};
 
+use crate::Field;
+
+/// Whether a field of some body has this name. Any other name in a body, such as that of a
+/// property, is the caller's own.
+///
+/// ```
+/// use profile_protocol::grammar::is_field_name;
+///
+/// assert!(is_field_name("first_name"));
+/// assert!(!is_field_name("sarah@example.com"));
+/// ```
+pub fn is_field_name(name: &str) -> bool {
+    let structural = FieldName::STRUCTURAL.iter().map(|field| field.as_str());
+    let identifiers = IdentifierField::ALL.into_iter().map(IdentifierField::name);
+    let attributes = Field::ALL.into_iter().map(Field::name);
+    structural.chain(identifiers).chain(attributes).any(|field| field == name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Field;
 
     /// The names of the fields of an object, and of the objects in it.
     fn names(object: &ObjectRule) -> Vec<&'static str> {
@@ -65,5 +82,7 @@ mod tests {
         for name in FieldName::STRUCTURAL.iter().copied().chain(attributes) {
             assert!(in_grammar.contains(&name.as_str()), "{name:?}");
         }
+        assert!(in_grammar.iter().all(|name| is_field_name(name)), "{in_grammar:?}");
+        assert!(!is_field_name("favourite_colour") && !is_field_name(""));
     }
 }

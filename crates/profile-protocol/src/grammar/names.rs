@@ -16,7 +16,6 @@ macro_rules! field_names {
 
         impl FieldName {
             /// The names that belong neither to an identifier nor to an attribute.
-            #[cfg(test)]
             pub(super) const STRUCTURAL: &'static [FieldName] = &[$(FieldName::$variant,)*];
 
             /// The name on the wire.
@@ -80,6 +79,16 @@ pub enum IdentifierField {
 }
 
 impl IdentifierField {
+    /// All fields that identify a profile.
+    pub(super) const ALL: [IdentifierField; 6] = [
+        IdentifierField::Id,
+        IdentifierField::ExchangeToken,
+        IdentifierField::ExternalId,
+        IdentifierField::Email,
+        IdentifierField::PhoneNumber,
+        IdentifierField::AnonymousId,
+    ];
+
     /// The name on the wire.
     pub const fn name(self) -> &'static str {
         match self {
