@@ -100,6 +100,7 @@ pub fn submission(body: &str) -> Submission {
         caller: Caller::Client,
         intent: Intent::Upsert,
         revision: Revision::LATEST,
+        request_id: None,
         claims: claims(body),
         cleared: Vec::new(),
         leaving_emails: Vec::new(),

@@ -18,6 +18,8 @@ mod query;
 mod resource;
 mod time;
 
+use std::sync::Arc;
+
 use actix_web::{
     HttpRequest, HttpResponse,
     http::Method,
@@ -29,6 +31,7 @@ use crate::{
     capacity::disk_wait::{self, StoreUse},
     endpoints::{ENDPOINTS, Endpoint, EndpointRow},
     http::{
+        access_log::{self, AccessEntry},
         admission, auth,
         cors::Cors,
         error_response::error_response,
@@ -56,17 +59,15 @@ async fn serve(
     mut payload: Payload,
     gateway: Data<GatewayState>,
 ) -> HttpResponse {
-    let mut reply = ResponseContext {
-        // A page must not hold a private key, so CORS stays closed.
-        cors: Cors::Closed,
-        media_type: admission::answer_media_type(request.headers(), &gateway),
-        rate_limit_status: None,
-    };
+    let media_type = admission::answer_media_type(request.headers(), &gateway);
+    // A page must not hold a private key, so CORS stays closed.
+    let mut reply = ResponseContext::new(&request, &gateway, Cors::Closed, media_type);
+    let entry = AccessEntry::begin(&request, &gateway, &reply);
     let response = match answer(&request, &mut payload, &gateway, &mut reply).await {
         Ok(answer) => reply.answered(answer.status, answer.body),
         Err(refusal) => error_response(&request, payload, &gateway, &reply, &refusal).await,
     };
-    without_body_for_head(&request, response)
+    access_log::answered(entry, &reply, without_body_for_head(&request, response))
 }
 
 /// The order of these lines is the order of checks that docs/API.md promises.
@@ -78,6 +79,7 @@ async fn answer(
 ) -> Result<ApiResponse, Refusal> {
     let row = row_of(request)?;
     let principal = auth::principal(request.headers(), gateway)?;
+    reply.company = Some(Arc::clone(&principal.company));
     auth::require(&principal, row.scope)?;
     let company = &principal.company.id;
     let charged = gateway.api_rate_limiter.charge(
@@ -88,7 +90,8 @@ async fn answer(
     reply.rate_limit_status = Some(admission::admitted(charged)?);
     let revision = admission::revision(request.headers(), gateway)?;
     disk_wait::admit(gateway, store_use(row.endpoint))?;
-    let call = Call { request, gateway, company: principal.company, revision };
+    let request_id = &reply.trace.request_id;
+    let call = Call { request, gateway, company: principal.company, revision, request_id };
     dispatch(row.endpoint, &call, payload).await
 }
 

@@ -13,3 +13,4 @@ pub(crate) mod company_slots;
 pub(crate) mod connection_table;
 pub(crate) mod disk_wait;
 pub(crate) mod open_connection;
+pub(crate) mod refusal_lines;

@@ -7,6 +7,7 @@ pub mod encoding;
 pub mod refusal;
 pub mod response;
 
+pub(crate) mod access_log;
 pub(crate) mod admission;
 pub(crate) mod admitted_stream;
 pub(crate) mod auth;
@@ -14,3 +15,7 @@ pub(crate) mod body;
 pub(crate) mod deadline;
 pub(crate) mod error_response;
 pub(crate) mod large_body;
+pub(crate) mod log_text;
+pub(crate) mod refusal_log;
+pub(crate) mod request_trace;
+pub(crate) mod trace_context;

@@ -302,6 +302,31 @@ pub const OTHER_FILES: usize = 64 + ADMIN_FILES + ARRIVING_CONNECTIONS;
 /// and those of its runtime.
 pub const FILES_PER_WORKER: usize = 8;
 
+/// The default number of log lines about refused requests of one company in a second: enough to see
+/// every refusal of a shop on an ordinary day, and 5 KB a second of a flood.
+pub const REFUSAL_LINES: u32 = 10;
+
+/// The configurable number of such lines. Zero logs none, and says how many there would have been.
+pub const REFUSAL_LINES_RANGE: RangeInclusive<u64> = 0..=10_000;
+
+/// The companies whose log lines about refused requests are counted apart in one second. The others
+/// share one count, so a flood in the names of all companies does not fill the memory or the disk.
+pub const COMPANIES_WITH_LINES: usize = 1_024;
+
+/// How often the log says how many lines about refused requests were left out: once for each second
+/// of the count.
+pub const LEFT_OUT_EVERY: Duration = Duration::from_secs(1);
+
+/// The errors of one refused request whose pointers and ids are logged. A request may have a
+/// hundred errors, and the first ones are enough to find it.
+pub const LOGGED_ERRORS: usize = 10;
+
+/// The length of a user agent in the log, in bytes before it is escaped. Browsers send 80 to 150.
+pub const LOGGED_USER_AGENT_BYTES: usize = 200;
+
+/// The parts of a path in the log. No endpoint has more than five.
+pub const LOGGED_PATH_PARTS: usize = 8;
+
 /// The configurable rate limit. Above a million per window the limit protects nothing.
 pub const REQUESTS_RANGE: RangeInclusive<u64> = 1..=1_000_000;
 

@@ -15,7 +15,7 @@ use gateway::{
         CheckArguments, CommandLine, CompactArguments, Configuration, DeleteCompanyArguments,
         GatewayCommand, IssuedKey, KeyArguments, ServeArguments, Summary, VerifyArguments, chain,
     },
-    telemetry,
+    telemetry::{self, LogControl},
 };
 use mimalloc::MiMalloc;
 use profile_store::Audit;
@@ -24,27 +24,30 @@ use profile_store::Audit;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
-    let arguments = CommandLine::parse();
+    let CommandLine { command, log: filter } = CommandLine::parse();
     // Core dumps are disabled before any secret is read.
     if let Err(error) = core_files::forbid() {
         return failed(&error);
     }
-    if let Err(error) = telemetry::init(&arguments.log) {
-        return failed(&error);
-    }
-    match arguments.command {
+    let log = match telemetry::init(&filter.clone().unwrap_or_default()) {
+        Ok(log) => log,
+        Err(error) => return failed(&error),
+    };
+    match command {
         GatewayCommand::Check(arguments) => check(&arguments),
         GatewayCommand::Compact(arguments) => compact(&arguments),
         GatewayCommand::DeleteCompany(arguments) => delete_company(&arguments),
         GatewayCommand::Key(arguments) => key(&arguments),
-        GatewayCommand::Serve(arguments) => serve(arguments),
+        GatewayCommand::Serve(arguments) => {
+            serve(ServeArguments { log: filter, ..arguments }, &log)
+        }
         GatewayCommand::Verify(arguments) => verify(&arguments),
     }
 }
 
-fn serve(arguments: ServeArguments) -> ExitCode {
+fn serve(arguments: ServeArguments, log: &LogControl) -> ExitCode {
     let announce = |introduction: &str| println!("{introduction}");
-    let served = actix_web::rt::System::new().block_on(server::serve(arguments, announce));
+    let served = actix_web::rt::System::new().block_on(server::serve(arguments, log, announce));
     served.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
 }
 

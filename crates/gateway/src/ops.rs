@@ -12,3 +12,4 @@ pub(crate) mod data_directory;
 pub(crate) mod disk_reserve;
 pub(crate) mod disk_watch;
 pub(crate) mod open_files;
+pub(crate) mod refusal_watch;

@@ -20,10 +20,15 @@ use tokio::signal::unix::{SignalKind, signal};
 pub use self::routes::routes;
 use self::signals::Signals;
 use crate::{
+    http::refusal_log,
     limits,
-    ops::{connection_watch, data_directory, disk_reserve::DiskReserve, disk_watch, unconfigured},
+    ops::{
+        connection_watch, data_directory, disk_reserve::DiskReserve, disk_watch, refusal_watch,
+        unconfigured,
+    },
     settings::{DurabilitySetting, ServeArguments, ServerSettings, SettingsError, TableSetting},
     state::GatewayState,
+    telemetry::LogControl,
 };
 
 /// Why the server did not start, or did not stop cleanly.
@@ -72,10 +77,12 @@ pub enum ServeError {
 /// text to show to the operator.
 pub async fn serve(
     arguments: ServeArguments,
+    log: &LogControl,
     announce: impl FnOnce(&str),
 ) -> Result<(), ServeError> {
     let configuration = arguments.configure()?;
     let settings = configuration.server.clone();
+    log.apply(&configuration.log.filter, configuration.log.access_log);
     let (clients, admin) = (listen(settings.listen)?, listen(settings.admin_listen)?);
     let addresses = (clients.local_addr()?, admin.local_addr()?);
     // Opening a store after a crash may take a while. A SIGHUP in that time must not end the
@@ -90,6 +97,7 @@ pub async fn serve(
         disk_watch::start(&gateway, &settings.data_dir, reserve, settings.disk.reserve_bytes)?;
 
     let connection_watch = connection_watch::start(&gateway);
+    let refusal_watch = refusal_watch::start(&gateway);
 
     // From here on signals are handled. An operator who reads "serving" may send one at once.
     let signals = Signals::install(reload)?;
@@ -104,10 +112,11 @@ pub async fn serve(
     }
     unconfigured::report(&gateway);
 
-    signals.obey(&arguments, &settings, &gateway).await;
+    signals.obey(&arguments, &settings, &gateway, log).await;
     stop(handles).await;
     running.await.map_err(io::Error::other)??;
-    drop((watch, connection_watch));
+    drop((watch, connection_watch, refusal_watch));
+    refusal_log::report_all_left_out(&gateway.refusal_lines.take_all_left_out());
     close(gateway, engine).await
 }
 

@@ -11,6 +11,7 @@ mod document;
 mod durability;
 mod file;
 mod issued_key;
+mod log;
 mod problem;
 mod table;
 
@@ -24,7 +25,6 @@ use std::{
 
 use profile_store::{NoEntropy, Retention};
 
-use self::file::ConfigurationFile;
 pub use self::{
     arguments::{
         CheckArguments, CommandLine, CompactArguments, DeleteCompanyArguments, GatewayCommand,
@@ -35,9 +35,11 @@ pub use self::{
     disk::DiskSettings,
     durability::{DurabilitySetting, InvalidDurability},
     issued_key::IssuedKey,
+    log::LogSettings,
     problem::{Problem, Problems},
     table::{InvalidTable, TableSetting},
 };
+use self::{file::ConfigurationFile, log::LogFileFields};
 use crate::{
     client::exchange_token::{ExchangeKey, KeyRing},
     http::{cidr::Cidr, client_address::TrustedProxies},
@@ -63,6 +65,8 @@ pub struct Configuration {
     pub development: Option<Development>,
     /// The keys that seal and open exchange tokens.
     pub exchange: KeyRing,
+    /// The settings about the log.
+    pub log: LogSettings,
     /// The settings of the server.
     pub server: ServerSettings,
     /// The proxies that may report the addresses of clients.
@@ -104,13 +108,14 @@ impl ServeArguments {
             Some(path) => {
                 let file = read(path)?;
                 let server = self.server(Some(&file))?;
-                let ConfigurationFile { companies, exchange_keys, trusted_proxies, .. } = file;
+                let ConfigurationFile { companies, exchange_keys, log, trusted_proxies, .. } = file;
                 let exchange = key_ring(exchange_keys)?;
                 let trusted_proxies = self.trusted_proxies(trusted_proxies);
                 Ok(Configuration {
                     companies,
                     development: None,
                     exchange,
+                    log: LogSettings::new(self, log),
                     server,
                     trusted_proxies,
                 })
@@ -131,7 +136,8 @@ impl ServeArguments {
         let exchange = key_ring(Vec::new())?;
         let development = Some(development);
         let trusted_proxies = self.trusted_proxies(Vec::new());
-        Ok(Configuration { companies, development, exchange, server, trusted_proxies })
+        let log = LogSettings::new(self, LogFileFields::default());
+        Ok(Configuration { companies, development, exchange, log, server, trusted_proxies })
     }
 
     fn trusted_proxies(&self, of_file: Vec<Cidr>) -> TrustedProxies {

@@ -17,11 +17,12 @@ use crate::{
         disk_space::DiskSpace,
         network_limiter::NetworkLimiter,
         rate_limiter::RateLimiter,
+        refusal_lines::RefusalLines,
     },
     client::exchange_token::KeyRing,
     clock::{Clock, date_of},
     endpoints::Endpoint,
-    http::{client_address::TrustedProxies, refusal},
+    http::{client_address::TrustedProxies, refusal, trace_context::TraceIdGenerator},
     limits,
     metrics::Metrics,
     settings::{Configuration, Connections},
@@ -63,8 +64,12 @@ pub struct GatewayState {
     pub(crate) proxy_was_reported: AtomicBool,
     /// The memory budget for request bodies.
     pub(crate) body_budget: BodyBudget,
+    /// The log lines about refused requests.
+    pub(crate) refusal_lines: RefusalLines,
     /// The profile store.
     pub store: Store,
+    /// The ids of requests and traces that callers do not name.
+    pub(crate) trace_ids: TraceIdGenerator,
     exchange: ArcSwap<KeyRing>,
     trusted_proxies: ArcSwap<TrustedProxies>,
 }
@@ -72,7 +77,7 @@ pub struct GatewayState {
 impl GatewayState {
     /// Creates the state from a configuration and an open store.
     pub fn new(configuration: Configuration, store: Store) -> GatewayState {
-        let Configuration { companies, exchange, development: _, server, trusted_proxies } =
+        let Configuration { companies, exchange, development: _, log, server, trusted_proxies } =
             configuration;
         let body_budget = BodyBudget::for_companies(companies.len());
         GatewayState {
@@ -92,7 +97,9 @@ impl GatewayState {
             network_limiter: NetworkLimiter::default(),
             proxy_was_reported: AtomicBool::new(false),
             body_budget,
+            refusal_lines: RefusalLines::new(log.refusal_lines),
             store,
+            trace_ids: TraceIdGenerator::default(),
             exchange: ArcSwap::from_pointee(exchange),
             trusted_proxies: ArcSwap::from_pointee(trusted_proxies),
         }
@@ -117,8 +124,9 @@ impl GatewayState {
 
     /// Applies a new configuration. Settings of the server itself need a restart.
     pub fn reload(&self, configuration: Configuration) {
-        let Configuration { companies, exchange, development: _, server: _, trusted_proxies } =
+        let Configuration { companies, exchange, development: _, log, server: _, trusted_proxies } =
             configuration;
+        self.refusal_lines.set_per_second(log.refusal_lines);
         self.exchange.store(Arc::new(exchange));
         self.trusted_proxies.store(Arc::new(trusted_proxies));
         self.companies.replace(companies);

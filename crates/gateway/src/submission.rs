@@ -68,6 +68,7 @@ fn new_submission(
         caller,
         intent,
         revision,
+        request_id: None,
         claims: claims.map_err(Refusal::OnlyPlaceholders)?,
         leaving_emails: secondary_emails.unappend,
         cleared,
@@ -132,7 +133,12 @@ async fn stored<T>(gateway: &GatewayState, storing: Storing<T>) -> Result<T, Ref
 
 fn count(gateway: &GatewayState, company: &CompanyId, outcome: &Outcome) {
     gateway.metrics.accepted(effect(outcome));
-    tracing::debug!(%company, effect = outcome.effect.as_str(), "stored a request");
+    tracing::debug!(
+        %company,
+        effect = outcome.effect.as_str(),
+        request_id = outcome.request_id.as_ref().map(tracing::field::display),
+        "stored a request"
+    );
 }
 
 pub(crate) fn effect(outcome: &Outcome) -> metrics::ProfileEffect {

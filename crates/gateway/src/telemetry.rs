@@ -1,46 +1,119 @@
-//! Logging: the destination and the format of log lines.
+//! Logging: the destination and the format of log lines, and which of them are written.
 
-use std::io::{self, IsTerminal};
+use std::{
+    fmt,
+    io::{self, IsTerminal},
+    str::FromStr,
+    sync::{Mutex, PoisonError},
+};
 
 use tracing::Subscriber;
 use tracing_subscriber::{
     EnvFilter,
     filter::LevelFilter,
     fmt::MakeWriter,
+    reload,
     util::{SubscriberInitExt, TryInitError},
 };
 
-/// Writes log lines that pass `filter` to standard error: readable text on a terminal, one JSON
-/// object per line otherwise.
-///
-/// A filter is a level, or a list such as `warn,gateway=debug`. A bare word that is not a level is
-/// an error: it would enable one target of that name and disable all others.
-pub fn init(filter: &str) -> Result<(), TelemetryError> {
-    let format = if io::stderr().is_terminal() { LogFormat::Human } else { LogFormat::Json };
-    subscriber(filter, format, io::stderr)?.try_init()?;
-    Ok(())
-}
+/// The target of the lines about refused requests.
+pub const REFUSALS: &str = "gateway::refusals";
 
-/// Why logging could not be set up.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TelemetryError {
-    /// Logging is already set up.
-    #[error("logging is already set up")]
-    AlreadySetUp(#[from] TryInitError),
-    /// The filter is invalid.
-    #[error(transparent)]
-    Filter(#[from] InvalidLogFilter),
-}
-
-/// The text is not a log filter.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("the log filter must be a level, or a list as in warn,gateway=debug")]
-pub struct InvalidLogFilter;
+/// The target of the access log.
+pub const ACCESS: &str = "gateway::access";
 
 /// The target at which the HTTP library logs each connection that sends malformed HTTP, as an
 /// error. Any client can cause such lines without end, and the operator cannot prevent them.
 const BROKEN_HTTP: &str = "actix_http::h1::dispatcher";
+
+/// Writes log lines that pass `filter` to standard error: readable text on a terminal, one JSON
+/// object per line otherwise. The access log is off.
+pub fn init(filter: &LogFilter) -> Result<LogControl, TryInitError> {
+    let format = if io::stderr().is_terminal() { LogFormat::Human } else { LogFormat::Json };
+    let (subscriber, control) = subscriber(filter, format, io::stderr);
+    subscriber.try_init()?;
+    Ok(control)
+}
+
+/// Which log lines are written: a level, or a list such as `warn,gateway=debug`. The default is
+/// `info`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct LogFilter {
+    // Invariant: a list of directives that `EnvFilter` can parse.
+    text: Box<str>,
+}
+
+impl Default for LogFilter {
+    fn default() -> LogFilter {
+        LogFilter { text: "info".into() }
+    }
+}
+
+impl fmt::Display for LogFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// A bare word that is not a level is an error: it would enable one target of that name and disable
+/// all others.
+impl FromStr for LogFilter {
+    type Err = InvalidLogFilter;
+
+    fn from_str(text: &str) -> Result<LogFilter, InvalidLogFilter> {
+        let meaningful = |part: &str| part.contains('=') || part.parse::<LevelFilter>().is_ok();
+        let is_valid = text.split(',').all(|part| meaningful(part.trim()))
+            && EnvFilter::builder().parse(text).is_ok();
+        if is_valid { Ok(LogFilter { text: text.into() }) } else { Err(InvalidLogFilter) }
+    }
+}
+
+/// The text is not a [`LogFilter`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("must be a level, or a list as in warn,gateway=debug")]
+pub struct InvalidLogFilter;
+
+/// What changes the log while the process runs.
+pub struct LogControl {
+    current: Mutex<(LogFilter, bool)>,
+    replace: Box<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>,
+}
+
+impl LogControl {
+    fn new<S: 'static>(filter: &LogFilter, handle: reload::Handle<EnvFilter, S>) -> LogControl {
+        let replace = Box::new(move |filter| handle.reload(filter));
+        LogControl { current: Mutex::new((filter.clone(), false)), replace }
+    }
+
+    /// Replaces the filter, and switches the access log on or off. A change is logged by the
+    /// filter before it.
+    pub fn apply(&self, filter: &LogFilter, access_log: bool) {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = (filter.clone(), access_log);
+        if *current == new {
+            return;
+        }
+        tracing::info!(log = %filter, access_log, "changing what is logged");
+        match (self.replace)(env_filter(filter, access_log)) {
+            Ok(()) => *current = new,
+            Err(error) => tracing::error!(%error, "what is logged could not be changed"),
+        }
+    }
+}
+
+impl fmt::Debug for LogControl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogControl").field("current", &self.current).finish_non_exhaustive()
+    }
+}
+
+/// The directives of these settings. Those of single targets come first, so a filter that names the
+/// target wins.
+fn env_filter(filter: &LogFilter, access_log: bool) -> EnvFilter {
+    let access = if access_log { "info" } else { "off" };
+    let directives = format!("{BROKEN_HTTP}=off,{ACCESS}={access},{filter}");
+    EnvFilter::builder().parse_lossy(directives)
+}
 
 #[derive(Clone, Copy, Debug)]
 enum LogFormat {
@@ -49,43 +122,55 @@ enum LogFormat {
 }
 
 fn subscriber<W>(
-    filter: &str,
+    filter: &LogFilter,
     format: LogFormat,
     writer: W,
-) -> Result<Box<dyn Subscriber + Send + Sync>, InvalidLogFilter>
+) -> (Box<dyn Subscriber + Send + Sync>, LogControl)
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let meaningful = |part: &str| part.contains('=') || part.parse::<LevelFilter>().is_ok();
-    if !filter.split(',').all(|part| meaningful(part.trim())) {
-        return Err(InvalidLogFilter);
+    let builder = tracing_subscriber::fmt().with_writer(writer);
+    let initial = env_filter(filter, false);
+    match format {
+        LogFormat::Human => {
+            let builder = builder.with_env_filter(initial).with_filter_reloading();
+            let control = LogControl::new(filter, builder.reload_handle());
+            (Box::new(builder.finish()), control)
+        }
+        LogFormat::Json => {
+            let builder = builder.json().flatten_event(true);
+            let builder = builder.with_env_filter(initial).with_filter_reloading();
+            let control = LogControl::new(filter, builder.reload_handle());
+            (Box::new(builder.finish()), control)
+        }
     }
-    // The target's own directive comes first, so that a filter that names the target wins.
-    let filter = EnvFilter::builder().parse(format!("{BROKEN_HTTP}=off,{filter}"));
-    let filter = filter.or(Err(InvalidLogFilter))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
-    Ok(match format {
-        LogFormat::Human => Box::new(builder.finish()),
-        LogFormat::Json => Box::new(builder.json().flatten_event(true).finish()),
-    })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::sync::Arc;
 
     use super::*;
 
-    /// The messages logged under a filter, from one line each of error, info and debug.
+    /// The messages logged under a filter, from one line each of error, info and debug, and one of
+    /// the access log.
     fn logged(filter: &str, format: LogFormat) -> String {
+        logged_after(filter, format, |_| {})
+    }
+
+    /// The same, after a change of the log.
+    fn logged_after(filter: &str, format: LogFormat, change: impl FnOnce(&LogControl)) -> String {
         let written = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&written);
         let writer = move || Sink(Arc::clone(&sink));
-        tracing::subscriber::with_default(subscriber(filter, format, writer).unwrap(), || {
+        let (subscriber, control) = subscriber(&filter.parse().unwrap(), format, writer);
+        tracing::subscriber::with_default(subscriber, || {
+            change(&control);
             tracing::error!(status = 503, "flush failed");
             tracing::info!("listening");
             tracing::debug!("parsed");
             tracing::error!(target: "actix_http::h1::dispatcher", "stream error");
+            tracing::info!(target: ACCESS, "answered");
         });
         let written = written.lock().unwrap().clone();
         String::from_utf8(written).unwrap()
@@ -120,6 +205,37 @@ mod tests {
     }
 
     #[test]
+    fn the_access_log_is_written_where_it_is_on_whatever_the_level() {
+        assert!(!logged("trace", LogFormat::Human).contains("answered"));
+        assert!(logged("off,gateway::access=info", LogFormat::Human).contains("answered"));
+        for format in [LogFormat::Human, LogFormat::Json] {
+            let error = "error".parse().unwrap();
+            let on = logged_after("error", format, |control| control.apply(&error, true));
+            assert!(on.contains("answered") && on.lines().count() == 2, "{on}");
+            let off = logged_after("error", format, |control| {
+                control.apply(&error, true);
+                control.apply(&error, false);
+            });
+            assert!(!off.contains("answered"), "{off}");
+        }
+    }
+
+    #[test]
+    fn the_level_is_changed_while_the_process_runs() {
+        for format in [LogFormat::Human, LogFormat::Json] {
+            let change = |to: &str| {
+                let to: LogFilter = to.parse().unwrap();
+                move |control: &LogControl| control.apply(&to, false)
+            };
+            let more = logged_after("error", format, change("debug"));
+            assert!(more.contains("parsed"), "{more}");
+            let less = logged_after("info", format, change("off"));
+            assert!(less.contains("changing what is logged"), "{less}");
+            assert_eq!(less.lines().count(), 1, "{less}");
+        }
+    }
+
+    #[test]
     fn json_is_one_object_a_line_with_its_fields_on_top() {
         let logged = logged("error", LogFormat::Json);
         assert!(logged.starts_with('{') && logged.ends_with("}\n"), "{logged}");
@@ -130,7 +246,7 @@ mod tests {
     #[test]
     fn a_filter_without_a_meaning_is_an_error() {
         for filter in ["gateway=loud", "loud", "info,gateway"] {
-            assert!(subscriber(filter, LogFormat::Json, io::sink).is_err(), "{filter}");
+            assert_eq!(filter.parse::<LogFilter>(), Err(InvalidLogFilter), "{filter}");
         }
     }
 }

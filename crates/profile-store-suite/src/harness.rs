@@ -270,6 +270,7 @@ impl StoreHarness {
             source: self.id(source),
             settings: Arc::clone(&self.settings),
             revision: Revision::LATEST,
+            request_id: None,
         };
         wait(self.store.merge(request))
     }
@@ -290,6 +291,7 @@ impl StoreHarness {
                 .target
                 .clone(),
             revision: Revision::LATEST,
+            request_id: None,
         }
     }
 
@@ -305,6 +307,7 @@ impl StoreHarness {
             absorbed: self.id(number),
             settings: Arc::clone(&self.settings),
             revision: Revision::LATEST,
+            request_id: None,
         };
         wait(self.store.undo(undo))
     }

@@ -165,6 +165,7 @@ impl TestRequest {
             caller: self.caller(),
             intent: self.intent(created),
             revision: request.revision,
+            request_id: None,
             claims: Claims::from_request(
                 &request,
                 self.caller(),

@@ -11,7 +11,7 @@ use proptest::{collection::vec, option, prelude::*, sample::select};
 use crate::{
     Authored, Caller, ClaimOutcome, ClaimResult, ClaimSource, DoNotMerge, Effect, Identifier,
     Ignored, InvalidToken, Merge, Outcome, Profile, ProfileIdentifiers, ProfileRef, Refused,
-    Timestamp, Unsigned,
+    RequestId, Timestamp, Unsigned,
 };
 
 /// Defines a generator of every variant of an enum. A variant without a strategy is a compile
@@ -162,7 +162,7 @@ fn do_not_merge() -> impl Strategy<Value = DoNotMerge> {
 pub(crate) fn outcomes() -> impl Strategy<Value = Outcome> {
     let head = (any::<u64>(), any::<u64>(), callers(), revisions(), effects());
     let changed = || (vec(changed_attributes(), 0..4), any::<usize>());
-    let tail = (changed(), changed(), vec(any::<u64>(), 0..4));
+    let tail = (changed(), changed(), vec(any::<u64>(), 0..4), option::of(request_ids()));
     (head, option::of(ids()), vec(claims(), 0..6), tail).prop_map(
         |((sequence, at, caller, revision, effect), survivor, claims, tail)| Outcome {
             sequence,
@@ -177,8 +177,14 @@ pub(crate) fn outcomes() -> impl Strategy<Value = Outcome> {
             withheld: tail.1.0,
             withheld_unlisted: tail.1.1,
             previous: tail.2,
+            request_id: tail.3,
         },
     )
+}
+
+fn request_ids() -> impl Strategy<Value = RequestId> {
+    let texts = parsed("[-_.:A-Za-z0-9]{1,64}|[0-9a-f]{32}");
+    prop_oneof![any::<u128>().prop_map(RequestId::from_bits), texts]
 }
 
 fn ids() -> impl Strategy<Value = ProfileId> {

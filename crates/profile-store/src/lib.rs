@@ -68,6 +68,7 @@ pub use model::{
     merge_record::Merge,
     outcome::{Caller, ClaimOutcome, ClaimResult, Effect, Ignored, Outcome, Refused},
     profile::{DoNotMerge, Profile},
+    request_id::{InvalidRequestId, RequestId},
     stored_profile::StoredProfile,
 };
 pub use read::{

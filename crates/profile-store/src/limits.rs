@@ -1,6 +1,8 @@
 //! Every limit of the store, and its reason.
 
-use profile_protocol::limits::{PROPERTIES, PROPERTIES_BYTES};
+use std::ops::RangeInclusive;
+
+use profile_protocol::limits::{PHONE_DIGITS_MAX, PHONE_DIGITS_MIN, PROPERTIES, PROPERTIES_BYTES};
 
 /// The default maximum of anonymous ids of a profile: the devices and browsers of a person over
 /// some years. The oldest is removed first.
@@ -104,13 +106,21 @@ pub const DO_NOT_MERGE: usize = 64;
 /// about merges arrive.
 pub const OUTCOME_DAYS: u64 = 90;
 
-/// The default maximum of outcomes of a company. At 120 bytes each, they take 120 MB.
+/// The default maximum of outcomes of a company. At 140 bytes each, they take 140 MB.
 pub const OUTCOMES: u64 = 1_000_000;
 
 /// The default number of outcomes of each profile that are kept beyond [`OUTCOMES`]: what happened
-/// to a person stays readable however many requests follow about others. At 120 bytes each, they
+/// to a person stays readable however many requests follow about others. At 140 bytes each, they
 /// take as much as the profile itself.
 pub const PROFILE_OUTCOMES: u64 = 20;
+
+/// The maximum length of the id of a request, in bytes: longer than the ids that proxies make. Each
+/// outcome keeps one.
+pub const REQUEST_ID_BYTES: usize = 64;
+
+/// The digits of a phone number. An id of a request that has as many, and no letter, is not kept,
+/// because outcomes and logs have no personal value.
+pub const PHONE_NUMBER_DIGITS: RangeInclusive<usize> = PHONE_DIGITS_MIN..=PHONE_DIGITS_MAX;
 
 /// The maximum size of an outcome segment in bytes, unless a single outcome is larger. sled
 /// rewrites up to sixteen entries when one of them changes, so larger values would cost what fewer

@@ -10,4 +10,5 @@ pub(crate) mod link_digest;
 pub(crate) mod merge_record;
 pub(crate) mod outcome;
 pub(crate) mod profile;
+pub(crate) mod request_id;
 pub(crate) mod stored_profile;

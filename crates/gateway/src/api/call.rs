@@ -8,7 +8,7 @@ use actix_web::{
     web::{self, Data, Payload},
 };
 use profile_protocol::{ClaimedId, CompanyId, ProfileId, Revision, Violations};
-use profile_store::{Profile, Store, StoreError, engine::EngineError};
+use profile_store::{Profile, RequestId, Store, StoreError, engine::EngineError};
 use tokio::runtime::Handle;
 
 use crate::{
@@ -34,6 +34,8 @@ pub(super) struct Call<'a> {
     /// The company of the private key.
     pub(super) company: Arc<Company>,
     pub(super) revision: Revision,
+    /// The id of the request, which its outcome keeps.
+    pub(super) request_id: &'a RequestId,
 }
 
 impl Call<'_> {

@@ -10,7 +10,7 @@ use actix_web::{
     web::{self, Data, Payload},
 };
 use profile_protocol::{BulkImport, ProfileId, Revision};
-use profile_store::{ImportError, ImportHead, Profile, StoreError, engine::Order};
+use profile_store::{ImportError, ImportHead, Profile, RequestId, StoreError, engine::Order};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -52,10 +52,10 @@ pub(super) async fn create(call: &Call<'_>, payload: &mut Payload) -> Result<Api
         return Err(Refusal::Store(StoreError::Overloaded));
     };
     let (gateway, company) = (Data::clone(call.gateway), Arc::clone(&call.company));
-    let revision = call.revision;
+    let (revision, request_id) = (call.revision, call.request_id.clone());
     // A client that disconnects cancels neither the import nor its permits.
     let done = actix_web::rt::spawn(async move {
-        let done = carried_out(&gateway, &company, body, revision).await;
+        let done = carried_out(&gateway, &company, body, revision, &request_id).await;
         drop(slot);
         done
     });
@@ -70,12 +70,14 @@ async fn carried_out(
     company: &Company,
     body: Body,
     revision: Revision,
+    request_id: &RequestId,
 ) -> Result<ImportHead, Refusal> {
     let Body { bytes, permit: _held } = body;
     // Parsing megabytes takes too long for a thread that serves other requests.
     let parsed = web::block(move || BulkImport::parse(&bytes, revision)).await;
     let parsed = parsed.or(Err(Refusal::Store(StoreError::Unavailable)))?;
-    let job = carry_out::carry_out(gateway, company, parsed.map_err(Refusal::Violations)?).await?;
+    let import = parsed.map_err(Refusal::Violations)?;
+    let job = carry_out::carry_out(gateway, company, import, request_id).await?;
     let head = job.head;
     let kept = gateway.store.keep_import(company.id.clone(), job).await;
     kept.map(|()| head).map_err(Refusal::Store)

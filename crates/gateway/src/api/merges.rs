@@ -29,6 +29,7 @@ pub(super) async fn merge(call: &Call<'_>, payload: &mut Payload) -> Result<ApiR
         source: claimed(source, SOURCE)?,
         settings: Arc::clone(&call.company.identity),
         revision: call.revision,
+        request_id: Some(call.request_id.clone()),
     };
     let destination = merge.destination;
     let merged = call.gateway.store.merge(merge);
@@ -78,6 +79,7 @@ pub(super) async fn unmerge(
         absorbed: claimed(profile, "/data/attributes/profile_id")?,
         settings: Arc::clone(&call.company.identity),
         revision: call.revision,
+        request_id: Some(call.request_id.clone()),
     };
     let undone = call.gateway.store.undo(undo);
     let unmerged = disk_wait::answered(call.gateway, undone).await?.map_err(Refusal::Store)?;

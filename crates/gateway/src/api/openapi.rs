@@ -30,6 +30,7 @@ use self::{
 use crate::{
     endpoints::{ENDPOINTS, EndpointRow},
     http::{
+        access_log::{self, AccessEntry},
         admission::{admitted, only},
         cors::Cors,
         error_response::error_response,
@@ -48,21 +49,20 @@ pub(super) async fn serve(
     gateway: Data<GatewayState>,
 ) -> HttpResponse {
     static TEXT: OnceLock<OpenApiText> = OnceLock::new();
-    let reply = ResponseContext {
-        cors: Cors::Closed,
-        media_type: "application/json",
-        rate_limit_status: None,
-    };
+    let reply = ResponseContext::new(&request, &gateway, Cors::Closed, "application/json");
+    let entry = AccessEntry::begin(&request, &gateway, &reply);
     if let Method::GET | Method::HEAD = *request.method() {
         let text = TEXT.get_or_init(OpenApiText::generate);
         let response = match text.answer(&request, &gateway, &reply) {
             Ok(response) => response,
             Err(refusal) => error_response(&request, payload, &gateway, &reply, &refusal).await,
         };
-        return without_body_for_head(&request, response);
+        let response = without_body_for_head(&request, response);
+        return access_log::answered(entry, &reply, response);
     }
     let refusal = Refusal::Method { allowed: "GET, HEAD".to_owned() };
-    error_response(&request, payload, &gateway, &reply, &refusal).await
+    let response = error_response(&request, payload, &gateway, &reply, &refusal).await;
+    access_log::answered(entry, &reply, response)
 }
 
 /// The document, and the tag that caches compare.

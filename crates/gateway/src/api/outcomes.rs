@@ -118,6 +118,9 @@ struct OutcomeAttributes {
     scope: &'static str,
     /// The revision of the request.
     revision: String,
+    /// The id of the request, as the header `X-Request-Id` of its response has it. Null for
+    /// requests that earlier releases stored.
+    request_id: Option<String>,
     /// The effect on the profile: `created`, `updated`, `unchanged`, `unidentified`, `unmerged` or
     /// `deleted`.
     effect: &'static str,
@@ -168,6 +171,7 @@ impl OutcomeResource {
                 at: rfc3339(outcome.at),
                 scope: outcome.caller.as_str(),
                 revision: outcome.revision.to_string(),
+                request_id: outcome.request_id.as_ref().map(ToString::to_string),
                 effect: outcome.effect.as_str(),
                 claims: outcome.claims.iter().map(ClaimShown::from_claim).collect(),
                 changed: outcome.changed.iter().map(path_of).collect(),

@@ -23,7 +23,8 @@ pub(super) async fn delete(call: &Call<'_>, payload: &mut Payload) -> Result<Api
     let deleted = match whom {
         Some(whom) => {
             let company = call.company.id.clone();
-            let delete = Delete { company, target: whom, revision: call.revision };
+            let (revision, request_id) = (call.revision, Some(call.request_id.clone()));
+            let delete = Delete { company, target: whom, revision, request_id };
             let deleted = call.gateway.store.delete(delete);
             disk_wait::answered(call.gateway, deleted).await?.map_err(Refusal::Store)?
         }

@@ -2,7 +2,7 @@
 
 use actix_web::{http::StatusCode, web::Payload};
 use profile_protocol::{ClaimedId, ProfileEndpoint, ProfileRequest};
-use profile_store::{Effect, Intent, Profile, SubmittedProfile};
+use profile_store::{Effect, Intent, Profile, Submission, SubmittedProfile};
 
 use super::{
     call::{Call, PROFILE},
@@ -71,7 +71,10 @@ async fn store(
     (request, permit): (ProfileRequest, BodyPermit),
 ) -> Result<SubmittedProfile, Refusal> {
     let Call { gateway, company, .. } = call;
-    let submission = submission::from_server(gateway, company, intent, request)?;
+    let submission = Submission {
+        request_id: Some(call.request_id.clone()),
+        ..submission::from_server(gateway, company, intent, request)?
+    };
     submission::store_for_profile(gateway, submission, permit).await
 }
 

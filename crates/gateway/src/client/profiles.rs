@@ -1,12 +1,14 @@
 //! `POST /client/profiles`: creates a profile, or updates the profile that the identifiers name.
 
+use std::sync::Arc;
+
 use actix_web::{
     HttpRequest, HttpResponse,
     http::{Method, header},
     web::{Data, Payload},
 };
 use profile_protocol::{CompanyId, ProfileId, ProfileRequest, Revision, Violations};
-use profile_store::{Outcome, StoreError};
+use profile_store::{Outcome, StoreError, Submission};
 
 use crate::{
     capacity::{
@@ -14,6 +16,7 @@ use crate::{
         disk_wait::{self, StoreUse},
     },
     http::{
+        access_log::{self, AccessEntry},
         admission, body,
         cors::Cors,
         error_response::error_response,
@@ -33,11 +36,8 @@ pub(crate) async fn client_profiles(
     mut payload: Payload,
     gateway: Data<GatewayState>,
 ) -> HttpResponse {
-    let mut reply = ResponseContext {
-        cors: Cors::from_request(&request),
-        media_type: admission::answer_media_type(request.headers(), &gateway),
-        rate_limit_status: None,
-    };
+    let mut reply = context(&request, &gateway);
+    let entry = AccessEntry::begin(&request, &gateway, &reply);
     let answer = match *request.method() {
         Method::POST => upsert(&request, &mut payload, &gateway, &mut reply).await,
         Method::OPTIONS => preflight(&request, &gateway, &mut reply),
@@ -46,10 +46,17 @@ pub(crate) async fn client_profiles(
             Err(admission::without_company(&request, &gateway, refusal))
         }
     };
-    match answer {
+    let response = match answer {
         Ok(answer) => answer,
         Err(refusal) => error_response(&request, payload, &gateway, &reply, &refusal).await,
-    }
+    };
+    access_log::answered(entry, &reply, response)
+}
+
+/// The context of a response to a page.
+fn context(request: &HttpRequest, gateway: &GatewayState) -> ResponseContext {
+    let media_type = admission::answer_media_type(request.headers(), gateway);
+    ResponseContext::new(request, gateway, Cors::from_request(request), media_type)
 }
 
 /// Serves every other path.
@@ -58,11 +65,11 @@ pub(crate) async fn unknown_path(
     payload: Payload,
     gateway: Data<GatewayState>,
 ) -> HttpResponse {
-    let media_type = admission::answer_media_type(request.headers(), &gateway);
-    let reply =
-        ResponseContext { cors: Cors::from_request(&request), media_type, rate_limit_status: None };
+    let reply = context(&request, &gateway);
+    let entry = AccessEntry::begin(&request, &gateway, &reply);
     let refusal = admission::without_company(&request, &gateway, Refusal::UnknownPath);
-    error_response(&request, payload, &gateway, &reply, &refusal).await
+    let response = error_response(&request, payload, &gateway, &reply, &refusal).await;
+    access_log::answered(entry, &reply, response)
 }
 
 /// The order of these lines is the order of checks that docs/PROTOCOL.md promises.
@@ -75,6 +82,7 @@ async fn upsert(
     let headers = request.headers();
     let company = admission::company(request, gateway)
         .map_err(|refusal| admission::without_company(request, gateway, refusal))?;
+    reply.company = Some(Arc::clone(&company));
     // A request of a page that is not allowed is charged to the network as well.
     let charged = admission::charge_network(request, &company, gateway);
     reply.cors = Cors::for_company(request, &company).inspect_err(|_| reply.cors = Cors::Closed)?;
@@ -89,7 +97,10 @@ async fn upsert(
     let body = read.await?;
     let parse = timed_parse(gateway, revision);
     let (parsed, permit) = body.parse(gateway, &company.id, parse).await?;
-    let submission = submission::from_client(gateway, &company, headers, parsed)?;
+    let submission = Submission {
+        request_id: Some(reply.trace.request_id.clone()),
+        ..submission::from_client(gateway, &company, headers, parsed)?
+    };
     // Only what could be stored is charged to the company, so nothing else spends its limit.
     reply.rate_limit_status = Some(admission::charge(&company, gateway)?);
     let outcome = submission::store(gateway, submission, permit).await?;
@@ -133,6 +144,7 @@ fn preflight(
     reply: &mut ResponseContext,
 ) -> Result<HttpResponse, Refusal> {
     if let Ok(company) = admission::company(request, gateway) {
+        reply.company = Some(Arc::clone(&company));
         reply.cors =
             Cors::for_company(request, &company).inspect_err(|_| reply.cors = Cors::Closed)?;
     }

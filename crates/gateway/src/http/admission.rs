@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    net::IpAddr,
     str::FromStr,
     sync::{Arc, atomic::Ordering},
 };
@@ -49,10 +50,15 @@ fn company_id(query: &str) -> Result<Cow<'_, str>, InvalidCompany> {
     }
 }
 
+/// The address of the client that sent the request.
+pub(crate) fn client_address_of(request: &HttpRequest, gateway: &GatewayState) -> IpAddr {
+    let peer = request.peer_addr().map(|peer| peer.ip());
+    client_address(peer, request.headers(), &gateway.trusted_proxies())
+}
+
 /// The network of the client that sent the request.
 fn client_network(request: &HttpRequest, gateway: &GatewayState) -> ClientNetwork {
-    let peer = request.peer_addr().map(|peer| peer.ip());
-    client_address(peer, request.headers(), &gateway.trusted_proxies()).into()
+    client_address_of(request, gateway).into()
 }
 
 /// Charges the request to both rate-limit windows that its client network has at the company.

@@ -12,8 +12,9 @@ use crate::{
 };
 
 /// The response headers that a page may read.
-const EXPOSED: HeaderValue =
-    HeaderValue::from_static("RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After");
+const EXPOSED: HeaderValue = HeaderValue::from_static(
+    "RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, X-Request-Id, traceparent",
+);
 
 /// What a page may read of the response.
 #[derive(Clone, Debug, Default)]

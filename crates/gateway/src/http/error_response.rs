@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web::Payload};
 
 use crate::{
-    http::{body, refusal::Refusal, response::ResponseContext},
+    http::{body, refusal::Refusal, refusal_log, response::ResponseContext},
     state::GatewayState,
 };
 
@@ -19,13 +19,13 @@ pub(crate) async fn error_response(
     let (status, code) = (refusal.status(), refusal.code());
     if status.is_server_error() {
         gateway.metrics.failed(code);
-        tracing::warn!(code, "a request failed");
     } else {
         gateway.metrics.refused(code);
-        tracing::debug!(code, status = status.as_u16(), "refused a request");
     }
+    let document = refusal.document();
+    refusal_log::report(request, gateway, reply, refusal, &document);
     if !refusal.leaves_body_unread() {
         body::discard(request.headers(), &mut payload).await;
     }
-    body::unread(reply.refused(refusal), payload)
+    body::unread(reply.refused(refusal, &document), payload)
 }

@@ -116,16 +116,25 @@ impl From<BodyBudgetExhausted> for Refusal {
 
 /// Why the request names no configured company.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{}", self.as_str())]
 pub enum InvalidCompany {
     /// The query has no `company_id`.
-    #[error("the query parameter company_id is missing")]
     Missing,
     /// The query has more than one `company_id`.
-    #[error("the query parameter company_id is given more than once")]
     Repeated,
     /// No company with this id is configured.
-    #[error("no company with this id is configured here")]
     Unknown,
+}
+
+impl InvalidCompany {
+    /// The reason, which repeats nothing of the query.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            InvalidCompany::Missing => "the query parameter company_id is missing",
+            InvalidCompany::Repeated => "the query parameter company_id is given more than once",
+            InvalidCompany::Unknown => "no company with this id is configured here",
+        }
+    }
 }
 
 /// Why a query parameter is invalid.
@@ -170,6 +179,18 @@ impl Refusal {
             NETWORK_THROTTLED
         } else {
             row_of(self.cause()).code
+        }
+    }
+
+    /// What is wrong, without anything that the caller sent: the detail as the table has it, with
+    /// variable parts in braces. `None` for an invalid body, whose pointers say more.
+    pub(crate) fn public_detail(&self) -> Option<&'static str> {
+        if let Refusal::Violations(_) = self {
+            None
+        } else if let Refusal::Company(reason) = self {
+            Some(reason.as_str())
+        } else {
+            Some(row_of(self.cause()).detail)
         }
     }
 

@@ -1,5 +1,7 @@
 //! Responses: the headers and documents that all responses have in common.
 
+use std::sync::Arc;
+
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
     body::{self, BoxBody},
@@ -9,12 +11,17 @@ use actix_web::{
     },
     web::Bytes,
 };
+use profile_protocol::ErrorDocument;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
     capacity::rate_limiter::RateLimitStatus,
-    http::{auth, cors::Cors, encoding::ContentEncoding, refusal::Refusal},
+    http::{
+        auth, cors::Cors, encoding::ContentEncoding, refusal::Refusal, request_trace::RequestTrace,
+    },
+    state::GatewayState,
+    tenants::directory::Company,
 };
 
 const RATELIMIT_LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
@@ -33,9 +40,24 @@ pub struct ResponseContext {
     pub media_type: &'static str,
     /// The rate-limit status of the company, once the request was charged.
     pub rate_limit_status: Option<RateLimitStatus>,
+    /// The company, once it was found.
+    pub(crate) company: Option<Arc<Company>>,
+    /// What the request is recognized by.
+    pub(crate) trace: RequestTrace,
 }
 
 impl ResponseContext {
+    /// The context before any check.
+    pub(crate) fn new(
+        request: &HttpRequest,
+        gateway: &GatewayState,
+        cors: Cors,
+        media_type: &'static str,
+    ) -> ResponseContext {
+        let trace = RequestTrace::from_headers(request.headers(), &gateway.trace_ids);
+        ResponseContext { cors, media_type, rate_limit_status: None, company: None, trace }
+    }
+
     /// The response to a stored request: empty, or the document for pages with the original's own
     /// script.
     pub fn accepted(&self, onsite: Option<Onsite>) -> HttpResponse {
@@ -76,8 +98,8 @@ impl ResponseContext {
         }
     }
 
-    /// The response to a refused request.
-    pub fn refused(&self, refusal: &Refusal) -> HttpResponse {
+    /// The response to a refused request, with its error document.
+    pub fn refused(&self, refusal: &Refusal, document: &ErrorDocument) -> HttpResponse {
         let status = refusal.status();
         let mut builder = HttpResponse::build(status);
         if status != StatusCode::TOO_MANY_REQUESTS {
@@ -98,7 +120,7 @@ impl ResponseContext {
         if refusal.closes() {
             builder.force_close();
         }
-        self.finish(self.json(builder, &refusal.document()))
+        self.finish(self.json(builder, document))
     }
 
     /// The response to a preflight.
@@ -125,6 +147,7 @@ impl ResponseContext {
     /// Some clients look headers up by their exact title-case names.
     fn finish(&self, mut response: HttpResponse) -> HttpResponse {
         self.cors.expose(response.headers_mut());
+        self.trace.answer(response.headers_mut());
         let hardening = HeaderValue::from_static("nosniff");
         response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, hardening);
         response.head_mut().set_camel_case_headers(true);

@@ -9,6 +9,7 @@ use crate::{
     ops::unconfigured,
     settings::{self, Configuration, ServeArguments, ServerSettings},
     state::GatewayState,
+    telemetry::LogControl,
 };
 
 /// The signals that the server handles.
@@ -33,12 +34,13 @@ impl Signals {
         arguments: &ServeArguments,
         server: &ServerSettings,
         gateway: &Data<GatewayState>,
+        log: &LogControl,
     ) {
         loop {
             tokio::select! {
                 _ = self.interrupt.recv() => return,
                 _ = self.terminate.recv() => return,
-                _ = self.reload.recv() => reload(arguments, server, gateway),
+                _ = self.reload.recv() => reload(arguments, server, gateway, log),
             }
         }
     }
@@ -46,7 +48,12 @@ impl Signals {
 
 /// Applies the current configuration file. An invalid file is rejected as a whole, and the previous
 /// configuration stays in force.
-fn reload(arguments: &ServeArguments, server: &ServerSettings, gateway: &Data<GatewayState>) {
+fn reload(
+    arguments: &ServeArguments,
+    server: &ServerSettings,
+    gateway: &Data<GatewayState>,
+    log: &LogControl,
+) {
     if arguments.config.is_none() {
         tracing::warn!("no configuration file to reload");
         return;
@@ -58,6 +65,7 @@ fn reload(arguments: &ServeArguments, server: &ServerSettings, gateway: &Data<Ga
                 tracing::warn!("some of the new settings need a restart; they are not in force");
             }
             let companies = companies.len();
+            log.apply(&configuration.log.filter, configuration.log.access_log);
             gateway.reload(configuration);
             tracing::info!(companies, "reloaded the configuration");
             unconfigured::report(gateway);

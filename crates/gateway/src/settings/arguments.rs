@@ -9,6 +9,7 @@ use super::{DurabilitySetting, TableSetting};
 use crate::{
     http::cidr::Cidr,
     limits,
+    telemetry::LogFilter,
     tenants::{directory::KeyName, scope::KeyScope},
 };
 
@@ -19,12 +20,13 @@ pub struct CommandLine {
     /// The command.
     #[command(subcommand)]
     pub command: GatewayCommand,
-    /// The log filter, such as `info` or `warn,gateway=debug`.
-    #[arg(long, env = "GATEWAY_LOG", default_value = "info", global = true, value_name = "FILTER")]
-    pub log: String,
+    /// The log filter, such as `info` or `warn,gateway=debug` [default: info].
+    #[arg(long, env = "GATEWAY_LOG", global = true, value_name = "FILTER")]
+    pub log: Option<LogFilter>,
 }
 
 /// The commands of the program.
+#[expect(clippy::large_enum_variant, reason = "a process has one command")]
 #[derive(Debug, Subcommand)]
 pub enum GatewayCommand {
     /// Check a configuration file, and name companies that have data and are not in it; exit 1 if
@@ -104,6 +106,15 @@ pub struct KeyArguments {
 /// The arguments of `gateway serve`. Each of them overrides the configuration file.
 #[derive(Clone, Debug, Args, Default)]
 pub struct ServeArguments {
+    /// Log every request [default: false].
+    #[arg(
+        long,
+        env = "GATEWAY_ACCESS_LOG",
+        num_args = 0..=1,
+        default_missing_value = "true",
+        value_name = "true|false"
+    )]
+    pub access_log: Option<bool>,
     /// The address for health and metrics [default: 127.0.0.1:9090].
     #[arg(long, env = "GATEWAY_ADMIN_LISTEN", value_name = "ADDRESS")]
     pub admin_listen: Option<SocketAddr>,
@@ -132,6 +143,13 @@ pub struct ServeArguments {
     /// The address for clients [default: 127.0.0.1:8080].
     #[arg(long, env = "GATEWAY_LISTEN", value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
+    /// The log filter, which is an argument of all commands.
+    #[arg(skip)]
+    pub log: Option<LogFilter>,
+    /// The log lines about refused requests of one company in a second [default: 10].
+    #[arg(long, env = "GATEWAY_REFUSAL_LINES", value_name = "LINES",
+        value_parser = clap::value_parser!(u64).range(limits::REFUSAL_LINES_RANGE))]
+    pub refusal_lines: Option<u64>,
     /// The disk space reserved for a start and for erasures, in MiB [default: 128].
     #[arg(long, env = "GATEWAY_RESERVE_MIB", value_name = "MIB",
         value_parser = clap::value_parser!(u64).range(limits::RESERVE_MIB_RANGE))]

@@ -17,6 +17,7 @@ use super::{
     Connections, DurabilitySetting, TableSetting,
     disk::DiskFields,
     document::{SettingValue, SettingsTable},
+    log::LogFileFields,
     problem::{ProblemReport, Problems},
 };
 use crate::{
@@ -44,6 +45,7 @@ pub(super) struct ConfigurationFile {
     pub(super) durability: Option<DurabilitySetting>,
     pub(super) exchange_keys: Vec<ExchangeKey>,
     pub(super) listen: Option<SocketAddr>,
+    pub(super) log: LogFileFields,
     pub(super) outcomes: Retention,
     pub(super) table: Option<TableSetting>,
     pub(super) trusted_proxies: Vec<Cidr>,
@@ -67,6 +69,7 @@ impl ConfigurationFile {
     fn read(table: &mut SettingsTable<'_>, report: &mut ProblemReport) -> ConfigurationFile {
         let companies = CompanyReader::new(report).companies(table);
         let disk = DiskFields::read(table, report);
+        let log = LogFileFields::read(table, report);
         let mut take = |name| table.take(name);
         ConfigurationFile {
             admin_listen: take("admin_listen").and_then(|field| address(field, report)),
@@ -83,6 +86,7 @@ impl ConfigurationFile {
                 .map(|field| one_to(limits::EXCHANGE_KEYS, field, report))
                 .unwrap_or_default(),
             listen: take("listen").and_then(|field| address(field, report)),
+            log,
             outcomes: take("outcomes").map(|field| retention(field, report)).unwrap_or_default(),
             table: take("table").and_then(|field| field.parse(report)),
             trusted_proxies: take("trusted_proxies")

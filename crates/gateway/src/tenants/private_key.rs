@@ -18,6 +18,11 @@ const RANDOM_BYTES: usize = 17;
 
 const PREFIX: &str = "pk_";
 
+/// Whether a text may have a private key in it, sent where keys do not belong.
+pub(crate) fn may_contain_key(text: &str) -> bool {
+    text.contains(PREFIX)
+}
+
 /// A secret that lets a server act for a company.
 ///
 /// It is shown once and never stored. `Debug` is redacted, and only [`PrivateKey::reveal`] returns

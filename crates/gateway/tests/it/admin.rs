@@ -134,11 +134,49 @@ fn send_all_that_is_personal(gateway: &Serving) {
     gateway.send(&request.clone().to("/sarah.mason@klaviyo-demo.com"));
     gateway.send(&request.clone().with("revision", "Sarah"));
     gateway.send(&request.clone().with("Content-Type", "text/Sarah"));
-    gateway.send(&request.with("User-Agent", "Sarah").with("X-Klaviyo-Onsite", "1"));
+    gateway.send(&request.clone().with("User-Agent", "Sarah").with("X-Klaviyo-Onsite", "1"));
+    send_heads_that_are_personal(gateway, &request);
     // What is no HTTP at all.
     let mut connection = gateway.connect();
     connection.send("sarah.mason@klaviyo-demo.com\r\n\r\n");
     connection.receive_or_end();
+}
+
+/// Requests that are refused, and so are logged, with personal values everywhere but in the body.
+fn send_heads_that_are_personal(gateway: &Serving, request: &RawRequest) {
+    let refused = request.clone().without("revision");
+    for (name, value) in [
+        ("X-Request-Id", "sarah.mason@klaviyo-demo.com"),
+        ("X-Request-Id", "+15005550006"),
+        ("traceparent", "00-Sarah-15005550006-01"),
+        ("User-Agent", "app/1 (sarah.mason@klaviyo-demo.com) +15005550006"),
+        ("X-Forwarded-For", "sarah.mason@klaviyo-demo.com"),
+        ("Forwarded", "for=Sarah"),
+        ("Origin", "https://sarah.mason.example"),
+        ("Referer", "https://shop.example/?email=sarah.mason@klaviyo-demo.com"),
+        ("Authorization", "Klaviyo-API-Key Sarah"),
+        ("revision", "2026-07-15.Sarah"),
+        ("Content-Encoding", "Sarah"),
+    ] {
+        gateway.send(&refused.clone().with(name, value));
+    }
+    for (method, target) in [
+        ("Sarah", "/client/profiles?company_id=Sarah"),
+        ("POST", "/client/profiles?company_id=sarah.mason@klaviyo-demo.com"),
+        ("GET", "/api/profiles/Sarah/history?email=sarah.mason@klaviyo-demo.com"),
+        ("GET", "/api/profiles?filter=equals(email,%22sarah.mason@klaviyo-demo.com%22)"),
+        ("GET", "/Sarah/15005550006"),
+    ] {
+        gateway.send(&RawRequest::new(method, target));
+    }
+    for attributes in [
+        r#"{"properties":{"sarah.mason@klaviyo-demo.com":{"$append":1}}}"#,
+        r#"{"properties":{"15005550006":9e999},"email":"blobemail"}"#,
+        r#"{"sarah.mason@klaviyo-demo.com":1,"location":{"Boston":1}}"#,
+    ] {
+        let body = format!(r#"{{"data":{{"type":"profile","attributes":{attributes}}}}}"#);
+        gateway.send(&RawRequest::profile(body));
+    }
 }
 
 #[test]
@@ -146,13 +184,14 @@ fn no_person_is_in_the_log_however_much_is_logged() {
     for filter in ["debug", "info,gateway=trace,profile_store=trace,profile_protocol=trace"] {
         let home = Home::new();
         let mut command = home.serve_command();
-        command.args(["--log", filter]);
+        command.args(["--log", filter, "--access-log", "--refusal-lines", "1000"]);
         let gateway = Serving::start(command);
         send_all_that_is_personal(&gateway);
         let finished = gateway.stop();
         finished.assert_exit(0);
         finished.assert_output("stored a request");
         finished.assert_output("refused a request");
+        finished.assert_output("answered a request");
         for value in PERSONAL {
             assert!(!finished.output.contains(value), "{value} is in:\n{}", finished.output);
         }

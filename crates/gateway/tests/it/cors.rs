@@ -6,7 +6,8 @@ use crate::{
     wire::{RawRequest, RawResponse},
 };
 
-const EXPOSED: &str = "RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After";
+const EXPOSED: &str = "RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, \
+                       X-Request-Id, traceparent";
 
 /// What the script of a page sends beside what browsers allow by themselves.
 const REQUESTED: &str = "content-type,revision,x-klaviyo-js-url,x-klaviyo-onsite,access-control-allow-headers,access-control-allow-origin";

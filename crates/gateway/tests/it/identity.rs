@@ -423,7 +423,8 @@ fn answers_do_not_tell_what_was_done() {
     let answers = of_every_effect().map(|(request, _)| gateway.send(&request).timeless());
     let expected = concat!(
         "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nDate: \r\nRatelimit-Limit: 3500\r\n",
-        "Ratelimit-Remaining: \r\nRatelimit-Reset: \r\nX-Content-Type-Options: nosniff\r\n\r\n",
+        "Ratelimit-Remaining: \r\nRatelimit-Reset: \r\nTraceparent: \r\n",
+        "X-Content-Type-Options: nosniff\r\nX-Request-Id: \r\n\r\n",
     );
     assert_eq!(answers[0], expected);
     for answer in &answers {

@@ -22,6 +22,8 @@ mod hostile;
 #[cfg(test)]
 mod identity;
 #[cfg(test)]
+mod logs;
+#[cfg(test)]
 mod order_of_checks;
 #[cfg(test)]
 mod process;

@@ -39,7 +39,7 @@ fn no_key_token_or_personal_value_is_in_the_log_however_much_is_logged() {
          scopes = [\"profiles:read\", \"profiles:write\"]\n",
     ));
     let mut command = home.serve_command();
-    command.args(["--log", "trace"]);
+    command.args(["--log", "trace", "--access-log"]);
     let gateway = crate::serving::Serving::start(command);
     let authorization = format!("Klaviyo-API-Key {}", key.reveal());
     let request = RawRequest::email("sarah@example.com").with("Authorization", &authorization);
@@ -49,6 +49,10 @@ fn no_key_token_or_personal_value_is_in_the_log_however_much_is_logged() {
         r#"{{"data":{{"type":"profile","attributes":{{"email":"a@b.co","_kx":"{token}"}}}}}}"#
     );
     gateway.send(&RawRequest::profile(body).with("Authorization", &authorization));
+    // Refused requests, each of which is logged.
+    let list = RawRequest::new("GET", "/api/profiles?page[cursor]=SealedTokenText");
+    gateway.send(&list.clone().with("Authorization", &authorization));
+    gateway.send(&list.with("X-Request-Id", key.reveal()).with("User-Agent", "sarah@b.co"));
     gateway.signal("HUP");
     gateway.logged("reloaded the configuration");
     let output = gateway.stop().output;

@@ -136,9 +136,15 @@ impl RawResponse {
     }
 
     /// The answer as it was sent, but for the values that go with the time of day
-    /// and the number of requests.
+    /// and the number of requests, and for the ids.
     pub(crate) fn timeless(&self) -> String {
-        let passing = ["Date: ", "Ratelimit-Remaining: ", "Ratelimit-Reset: "];
+        let passing = [
+            "Date: ",
+            "Ratelimit-Remaining: ",
+            "Ratelimit-Reset: ",
+            "Traceparent: ",
+            "X-Request-Id: ",
+        ];
         let line =
             |line| passing.into_iter().find(|name| str::starts_with(line, name)).unwrap_or(line);
         let mut lines: Vec<&str> = self.head.trim_end().split("\r\n").map(line).collect();

@@ -189,6 +189,7 @@ impl SharedEngineRun {
                 absorbed,
                 settings: Arc::new(IdentitySettings::default()),
                 revision: Revision::LATEST,
+                request_id: None,
             };
             let answer = async move { store.undo(undo).await.map(|unmerged| unmerged.outcome) };
             (SentRequest::Undone(company, absorbed), Box::pin(answer))

@@ -36,7 +36,7 @@ impl Batch {
         asked: &Undo,
         context: DecisionContext,
     ) -> Result<Unmerged, StoreError> {
-        let Undo { company, absorbed, settings, revision } = asked;
+        let Undo { company, absorbed, settings, revision, request_id } = asked;
         let merge = self.merge_of(company, *absorbed)?.ok_or(StoreError::NotMerged)?;
         let later = self.later_merges(company, *absorbed)?;
         let survivor = self.stored.reach(company, &ProfileRef::Id(*absorbed))?;
@@ -62,6 +62,7 @@ impl Batch {
             changed,
             changed_unlisted,
             previous: previous.into_iter().flatten().collect(),
+            request_id: request_id.clone(),
             ..empty_outcome(context, Caller::Server, *revision, Effect::Unmerged)
         };
         self.split(company, &survivor, &restored);

@@ -129,7 +129,9 @@ fn unidentified(
     }
     let Submission { caller, revision, .. } = *submission;
     let outcome = empty_outcome(context, caller, revision, Effect::Unidentified);
-    Ok(Decision { outcome: Outcome { claims, ..outcome }, profile: None, merges: Vec::new() })
+    let request_id = submission.request_id.clone();
+    let outcome = Outcome { claims, request_id, ..outcome };
+    Ok(Decision { outcome, profile: None, merges: Vec::new() })
 }
 
 /// Whether a request removes the last identifier of a profile. A request that only describes a
@@ -174,6 +176,7 @@ fn written_outcome(
         changed_unlisted,
         withheld,
         withheld_unlisted,
+        request_id: submission.request_id.clone(),
         ..empty_outcome(context, caller, revision, effect)
     }
 }

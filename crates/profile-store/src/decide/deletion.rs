@@ -4,7 +4,7 @@ use profile_protocol::{CompanyId, Revision};
 
 use crate::{
     Caller, ClaimOutcome, ClaimResult, ClaimSource, DecisionContext, Effect, Outcome, ProfileRef,
-    StoredProfile, decide::empty_outcome::empty_outcome,
+    RequestId, StoredProfile, decide::empty_outcome::empty_outcome,
 };
 
 /// A request to delete a person.
@@ -16,6 +16,8 @@ pub struct Delete {
     pub target: ProfileRef,
     /// The API revision of the request.
     pub revision: Revision,
+    /// The id of the request, which its outcome keeps.
+    pub request_id: Option<RequestId>,
 }
 
 /// The outcome of a deletion. It names the profile, so that consumers of outcomes can delete
@@ -34,6 +36,7 @@ pub(crate) fn deleted(
         survivor: Some(profile.id),
         claims: vec![claim],
         previous: profile.last_outcome.into_iter().collect(),
+        request_id: request.request_id.clone(),
         ..empty_outcome(context, Caller::Server, request.revision, Effect::Deleted)
     }
 }

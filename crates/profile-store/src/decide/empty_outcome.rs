@@ -4,7 +4,7 @@ use profile_protocol::{ChangedAttribute, Revision};
 
 use crate::{Caller, DecisionContext, Effect, Outcome, limits};
 
-/// An outcome without a survivor, claims and changes.
+/// An outcome without a survivor, claims, changes and an id of its request.
 pub(crate) fn empty_outcome(
     context: DecisionContext,
     caller: Caller,
@@ -24,6 +24,7 @@ pub(crate) fn empty_outcome(
         withheld: Vec::new(),
         withheld_unlisted: 0,
         previous: Vec::new(),
+        request_id: None,
     }
 }
 

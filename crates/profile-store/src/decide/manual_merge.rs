@@ -7,7 +7,7 @@ use profile_protocol::{CompanyId, IdentifierKind, ProfileId, Revision};
 use crate::{
     Caller, ClaimOutcome, ClaimResult, ClaimSource, Decision, DecisionContext, DecisionError,
     Effect, IdentitySettings, Merge, Outcome, Profile, ProfileRef, PropertiesTooLarge, Rejected,
-    StoredProfile, decide::empty_outcome::empty_outcome, merge,
+    RequestId, StoredProfile, decide::empty_outcome::empty_outcome, merge,
 };
 
 /// A request to merge two profiles, whatever their identifiers are. The id of a merged profile
@@ -24,6 +24,8 @@ pub struct MergeProfiles {
     pub settings: Arc<IdentitySettings>,
     /// The API revision of the request.
     pub revision: Revision,
+    /// The id of the request, which its outcome keeps.
+    pub request_id: Option<RequestId>,
 }
 
 /// Decides a manual merge. If both profiles have a primary address, the source's becomes a
@@ -48,6 +50,7 @@ pub(crate) fn merge_manually(
         survivor: Some(profile.id),
         claims: claim_outcomes(&destination, &source, &profile),
         previous: destination.last_outcome.into_iter().chain(source.last_outcome).collect(),
+        request_id: request.request_id.clone(),
         ..empty_outcome(context, Caller::Server, request.revision, Effect::Updated)
     };
     let merge = Merge {
@@ -103,6 +106,7 @@ fn already_merged(
         survivor: Some(profile.id),
         claims: vec![command_outcome(IdentifierKind::Id, ClaimResult::Matched); 2],
         previous: profile.last_outcome.into_iter().collect(),
+        request_id: request.request_id.clone(),
         ..empty_outcome(context, Caller::Server, request.revision, Effect::Unchanged)
     };
     let mut profile = profile.clone();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use profile_protocol::{CompanyId, Email, IdentifierKind, Patch, Revision};
 
-use crate::{Caller, Claims, IdentitySettings, Intent, Outcome, Profile, Timestamp};
+use crate::{Caller, Claims, IdentitySettings, Intent, Outcome, Profile, RequestId, Timestamp};
 
 /// One request, ready to be decided.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub struct Submission {
     pub intent: Intent,
     /// The API revision of the request.
     pub revision: Revision,
+    /// The id of the request, which its outcome keeps.
+    pub request_id: Option<RequestId>,
     /// The claims about which profile the request concerns.
     pub claims: Claims,
     /// The kinds whose identifiers the request removes from the profile: `email`,

@@ -351,6 +351,7 @@ mod tests {
             caller: crate::Caller::Client,
             intent: Intent::Upsert,
             revision: Revision::LATEST,
+            request_id: None,
             claims: Claims::default(),
             cleared: Vec::new(),
             leaving_emails: Vec::new(),
@@ -362,7 +363,8 @@ mod tests {
 
     fn deletion(name: &str) -> Job {
         let target = ProfileRef::Id(ProfileId::from_bits(1));
-        let asked = Delete { company: company(name), target, revision: Revision::LATEST };
+        let (company, revision) = (company(name), Revision::LATEST);
+        let asked = Delete { company, target, revision, request_id: None };
         Job::Delete(Box::new(asked), Ticket::new().0)
     }
 

@@ -7,7 +7,10 @@ use profile_protocol::{ChangedAttribute, IdentifierKind, ProfileId, Revision};
 
 use crate::{
     Timestamp,
-    model::claim::{ClaimSource, InvalidToken, Unsigned},
+    model::{
+        claim::{ClaimSource, InvalidToken, Unsigned},
+        request_id::RequestId,
+    },
 };
 
 /// The sender of a request.
@@ -220,6 +223,8 @@ pub struct Outcome {
     /// merged into it or restored from it, in the order of the claims. They link the history of
     /// a profile.
     pub previous: Vec<u64>,
+    /// The id of the request. Outcomes of earlier releases have none.
+    pub request_id: Option<RequestId>,
 }
 
 impl Outcome {

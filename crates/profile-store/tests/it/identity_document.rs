@@ -227,6 +227,7 @@ fn carry_out(row: &TableRow<'_>, caller: Caller, intent: Intent) {
         caller,
         intent,
         revision: Revision::LATEST,
+        request_id: None,
         claims: row.claims(&request, caller),
         cleared: cleared(row.request),
         leaving_emails: request.secondary_emails.unappend,

@@ -212,6 +212,7 @@ fn outcome_text(outcome: &Outcome) -> String {
         withheld,
         withheld_unlisted,
         previous,
+        request_id,
     } = outcome;
     let caller = match caller {
         Caller::Client => "client",
@@ -230,12 +231,13 @@ fn outcome_text(outcome: &Outcome) -> String {
     format!(
         "{sequence} at={} caller={caller} revision={revision} profile={} effect={effect} \
          claims=[{}] changed=[{}]+{changed_unlisted} withheld=[{}]+{withheld_unlisted} \
-         previous={previous:?}",
+         previous={previous:?}{}",
         at.millis(),
         option(*survivor),
         claims.join(", "),
         names(changed).join(", "),
         names(withheld).join(", "),
+        request_id.as_ref().map(|id| format!(" request={id}")).unwrap_or_default(),
     )
 }
 

@@ -4,7 +4,8 @@ use std::collections::{HashSet, VecDeque};
 
 use profile_protocol::{BulkImport, ProfileId, ProfileRequest, Violations};
 use profile_store::{
-    ImportBody, ImportError, ImportHead, ImportJob, Intent, Outcome, StoreError, Timestamp,
+    ImportBody, ImportError, ImportHead, ImportJob, Intent, Outcome, RequestId, StoreError,
+    Submission, Timestamp,
 };
 
 use crate::{
@@ -18,6 +19,7 @@ pub(super) async fn carry_out(
     gateway: &GatewayState,
     company: &Company,
     import: BulkImport,
+    request_id: &RequestId,
 ) -> Result<ImportJob, Refusal> {
     let created = now(gateway);
     let id = gateway.store.id_at(created).or(Err(Refusal::Store(StoreError::Unavailable)))?;
@@ -31,7 +33,7 @@ pub(super) async fn carry_out(
         {
             tally.add(row, row_result(gateway, answer.await))?;
         }
-        match enqueued(gateway, company, request).await {
+        match enqueued(gateway, company, request, request_id).await {
             Ok(answer) => waiting.push_back((row, answer)),
             Err(refusal) => tally.add(row, Err(refusal))?,
         }
@@ -50,9 +52,13 @@ async fn enqueued(
     gateway: &GatewayState,
     company: &Company,
     request: Result<ProfileRequest, Violations>,
+    request_id: &RequestId,
 ) -> Result<impl Future<Output = Result<Outcome, StoreError>> + use<>, Refusal> {
     let request = request.map_err(Refusal::Violations)?;
-    let submission = submission::from_server(gateway, company, Intent::Import, request)?;
+    let submission = Submission {
+        request_id: Some(request_id.clone()),
+        ..submission::from_server(gateway, company, Intent::Import, request)?
+    };
     gateway.store.enqueue(submission).await.map_err(Refusal::Store)
 }
 

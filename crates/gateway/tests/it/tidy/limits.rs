@@ -245,6 +245,29 @@ fn of_profiles() -> Vec<LimitRow> {
     ]
 }
 
+fn of_the_log() -> Vec<LimitRow> {
+    vec![
+        (
+            "id of a request in `X-Request-Id`",
+            vec![format!("{} bytes", count(store::REQUEST_ID_BYTES))],
+        ),
+        (
+            "log lines about refused requests",
+            vec![format!("{} of one company in 1 s (`refusal_lines`)", ours::REFUSAL_LINES)],
+        ),
+        (
+            "companies whose log lines",
+            vec![format!("{} in 1 s", count(ours::COMPANIES_WITH_LINES))],
+        ),
+        ("errors of a refused request", vec![count(ours::LOGGED_ERRORS)]),
+        (
+            "user agent in a log line",
+            vec![format!("{} bytes", count(ours::LOGGED_USER_AGENT_BYTES))],
+        ),
+        ("parts of a path in a log line", vec![count(ours::LOGGED_PATH_PARTS)]),
+    ]
+}
+
 fn of_the_rest() -> Vec<LimitRow> {
     let deadline = time(Connections::default().import_deadline());
     vec![
@@ -290,7 +313,7 @@ fn of_the_rest() -> Vec<LimitRow> {
             "list of headers that a preflight",
             vec![format!("{} bytes", count(ours::PREFLIGHT_HEADERS_BYTES))],
         ),
-        ("companies", vec![count(ours::COMPANIES)]),
+        ("companies |", vec![count(ours::COMPANIES)]),
         ("commit that waits for the disk", vec![time(ours::DISK_WAIT)]),
         (
             "request that waits to be stored",
@@ -352,9 +375,16 @@ fn a_value_is_not_found_within_another() {
 fn the_documented_limits_are_those_of_the_code() {
     let documented = section("docs/OPERATIONS.md", "limits");
     let rows: Vec<&str> = documented.lines().skip(2).collect();
-    let promised =
-        [of_requests(), of_networks(), of_connections(), of_bodies(), of_profiles(), of_the_rest()]
-            .concat();
+    let promised = [
+        of_requests(),
+        of_networks(),
+        of_connections(),
+        of_bodies(),
+        of_profiles(),
+        of_the_log(),
+        of_the_rest(),
+    ]
+    .concat();
     let wrong = promised.iter().filter_map(|(start, values)| {
         let begins = |row: &&&str| row.strip_prefix("| ").is_some_and(|row| row.starts_with(start));
         let Some(row) = rows.iter().find(begins) else { return Some(format!("no row {start}")) };

@@ -8,7 +8,7 @@ use super::{
     claim_result::{decode_kind, decode_result, encode_result, kind_number},
     field_number::{field_from_number, field_number},
 };
-use crate::{Caller, ClaimOutcome, ClaimSource, Effect, Outcome, Timestamp};
+use crate::{Caller, ClaimOutcome, ClaimSource, Effect, Outcome, RequestId, Timestamp};
 
 /// The tag of a property. A field's tag is its number.
 const PROPERTY: u8 = 255;
@@ -28,9 +28,11 @@ pub(super) fn encode_outcome(writer: &mut RecordWriter, outcome: &Outcome) {
     encode_attributes(writer, &outcome.withheld, outcome.withheld_unlisted);
     writer.count(outcome.previous.len());
     outcome.previous.iter().for_each(|&sequence| writer.number(sequence));
+    encode_request_id(writer, outcome.request_id.as_ref());
 }
 
-/// Reads the outcome with this number.
+/// Reads the outcome with this number, as version 3 of a segment has it: without the id of its
+/// request.
 pub(super) fn decode_outcome(
     sequence: u64,
     reader: &mut RecordReader<'_>,
@@ -62,7 +64,34 @@ pub(super) fn decode_outcome(
         withheld,
         withheld_unlisted,
         previous,
+        request_id: None,
     })
+}
+
+fn encode_request_id(writer: &mut RecordWriter, id: Option<&RequestId>) {
+    match id.map(RequestId::bits_or_text) {
+        None => writer.byte(0),
+        Some(Ok(bits)) => {
+            writer.byte(1);
+            writer.bits(bits);
+        }
+        Some(Err(text)) => {
+            writer.byte(2);
+            writer.text(text);
+        }
+    }
+}
+
+/// Reads the id of the request, which follows the outcome from version 4 of a segment on.
+pub(super) fn decode_request_id(
+    reader: &mut RecordReader<'_>,
+) -> Result<Option<RequestId>, InvalidRecord> {
+    match reader.byte()? {
+        0 => Ok(None),
+        1 => reader.bits().map(RequestId::from_bits).map(Some),
+        2 => reader.parsed().map(Some),
+        number => Err(InvalidRecord::Tag(number)),
+    }
 }
 
 fn repeated<'a, T>(

@@ -6,11 +6,14 @@
 use super::{
     InvalidRecord,
     bytes::{RecordReader, RecordWriter},
-    outcome::{decode_outcome, encode_outcome},
+    outcome::{decode_outcome, decode_request_id, encode_outcome},
 };
 use crate::{Outcome, limits};
 
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
+
+/// The version whose outcomes have no ids of their requests.
+const WITHOUT_REQUEST_IDS: u8 = 3;
 
 /// An outcome segment that is being written.
 #[derive(Debug)]
@@ -71,8 +74,8 @@ pub(crate) fn decode_segment_after(
     record: &[u8],
     after: u64,
 ) -> Result<Vec<Outcome>, InvalidRecord> {
-    let rest = numbered(last, record)?.filter(|(sequence, _)| after < *sequence);
-    rest.map(|(sequence, bytes)| decoded(sequence, bytes)).collect()
+    let rest = numbered(last, record)?.filter(|outcome| after < outcome.sequence);
+    rest.map(EncodedOutcome::decode).collect()
 }
 
 /// The outcome with the number `wanted` of the segment that ends with `last`, if it has one.
@@ -81,27 +84,48 @@ pub(crate) fn decode_outcome_in_segment(
     record: &[u8],
     wanted: u64,
 ) -> Result<Option<Outcome>, InvalidRecord> {
-    let found = numbered(last, record)?.find(|(sequence, _)| *sequence == wanted);
-    found.map(|(sequence, bytes)| decoded(sequence, bytes)).transpose()
+    let found = numbered(last, record)?.find(|outcome| outcome.sequence == wanted);
+    found.map(EncodedOutcome::decode).transpose()
 }
 
-/// The bytes of each outcome of a segment, with its number.
-fn numbered(last: u64, record: &[u8]) -> Result<impl Iterator<Item = (u64, &[u8])>, InvalidRecord> {
-    let mut reader = RecordReader::new(record, VERSION)?;
+/// An outcome of a segment before it is decoded.
+struct EncodedOutcome<'r> {
+    version: u8,
+    sequence: u64,
+    bytes: &'r [u8],
+}
+
+impl EncodedOutcome<'_> {
+    fn decode(self) -> Result<Outcome, InvalidRecord> {
+        let mut reader = RecordReader::part(self.bytes);
+        let outcome = decode_outcome(self.sequence, &mut reader)?;
+        let request_id = match self.version {
+            WITHOUT_REQUEST_IDS => None,
+            _ => decode_request_id(&mut reader)?,
+        };
+        reader.finish()?;
+        Ok(Outcome { request_id, ..outcome })
+    }
+}
+
+/// The outcomes of a segment, with their numbers.
+fn numbered(
+    last: u64,
+    record: &[u8],
+) -> Result<impl Iterator<Item = EncodedOutcome<'_>>, InvalidRecord> {
+    let mut reader = RecordReader::part(record);
+    let version = reader.byte()?;
+    if ![VERSION, WITHOUT_REQUEST_IDS].contains(&version) {
+        return Err(InvalidRecord::Version(version));
+    }
     let mut outcomes = vec![reader.blob()?];
     while !reader.is_empty() {
         outcomes.push(reader.blob()?);
     }
     // Outcomes are numbered from one.
     let before = last.checked_sub(outcomes.len() as u64).ok_or(InvalidRecord::Value)?;
-    Ok((before + 1..=last).zip(outcomes))
-}
-
-fn decoded(sequence: u64, bytes: &[u8]) -> Result<Outcome, InvalidRecord> {
-    let mut reader = RecordReader::part(bytes);
-    let outcome = decode_outcome(sequence, &mut reader)?;
-    reader.finish()?;
-    Ok(outcome)
+    let numbered = (before + 1..=last).zip(outcomes);
+    Ok(numbered.map(move |(sequence, bytes)| EncodedOutcome { version, sequence, bytes }))
 }
 
 #[cfg(test)]

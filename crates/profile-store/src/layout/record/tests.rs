@@ -6,8 +6,8 @@ use proptest::{collection::vec, prelude::*};
 use super::*;
 use crate::{
     Caller, ClaimOutcome, ClaimResult, ClaimSource, DoNotMerge, Effect, Identifier, Ignored,
-    InvalidToken, Profile, ProfileIdentifiers, ProfileRef, Refused, StoredProfile, Timestamp,
-    Unsigned,
+    InvalidToken, Outcome, Profile, ProfileIdentifiers, ProfileRef, Refused, RequestId,
+    StoredProfile, Timestamp, Unsigned,
     arbitrary::{merges, outcomes, profiles},
 };
 
@@ -133,6 +133,40 @@ fn results(id: ProfileId) -> Vec<(ClaimResult, Vec<u8>)> {
     ]
 }
 
+/// Every kind of id of a request, and its bytes in a record of version 4.
+fn request_ids() -> [(Option<RequestId>, Vec<u8>); 3] {
+    let bits = 0x0102_0304_0506_0708_090a_0b0c_0d0e_0f10_u128;
+    let hexadecimal = [&[1][..], &bits.to_be_bytes()].concat();
+    [
+        (None, vec![0]),
+        (Some(RequestId::from_bits(bits)), hexadecimal),
+        (Some("req-42".parse().unwrap()), b"\x02\x06req-42".to_vec()),
+    ]
+}
+
+/// A segment of this version with one outcome, which has 128 to 255 bytes. From 128 on the length
+/// of an outcome takes two bytes.
+fn segment_of(version: u8, outcome: &[u8]) -> Vec<u8> {
+    assert!((128..256).contains(&outcome.len()));
+    [&[version, u8::try_from(outcome.len()).unwrap(), 1][..], outcome].concat()
+}
+
+#[test]
+fn an_id_of_a_request_that_was_never_stored_is_refused() {
+    let start = [&[4, 0, 5, 0, 10][..], b"2024-10-15", &[2, 0, 0, 0, 0, 0, 0, 0]].concat();
+    let with = |id: &[u8]| {
+        let mut segment = [&start[..], id].concat();
+        segment[1] = u8::try_from(segment.len() - 2).unwrap();
+        decode_segment(1, &segment)
+    };
+    assert!(with(&[0]).is_ok());
+    assert!(with(b"\x02\x01a").is_ok());
+    assert_eq!(with(&[]), Err(InvalidRecord::Truncated));
+    assert_eq!(with(&[3]), Err(InvalidRecord::Tag(3)));
+    assert_eq!(with(b"\x02\x03a@b"), Err(InvalidRecord::Value));
+    assert_eq!(decode_segment(1, &[5, 1, 0]), Err(InvalidRecord::Version(5)));
+}
+
 #[test]
 fn the_layout_of_an_outcome_never_changes() {
     use IdentifierKind::{AnonymousId, Email, ExternalId, Id, PhoneNumber};
@@ -169,12 +203,15 @@ fn the_layout_of_an_outcome_never_changes() {
                 &[2, 7, 0x80, 1],
             ];
             let bytes = bytes.concat();
-            // The length of an outcome takes two bytes from 128 on.
-            assert!((128..256).contains(&bytes.len()));
-            let length = [u8::try_from(bytes.len()).unwrap(), 1];
-            let run = [&[3][..], &length, &bytes].concat();
-            let [outcome] = <[_; 1]>::try_from(decode_segment(5, &run).unwrap()).unwrap();
-            assert_eq!(OutcomeSegment::from_outcome(&outcome).into_record(), run);
+            let earlier = segment_of(3, &bytes);
+            let [outcome] = <[_; 1]>::try_from(decode_segment(5, &earlier).unwrap()).unwrap();
+            assert_eq!(outcome.request_id, None);
+            for (request_id, id_bytes) in request_ids() {
+                let segment = segment_of(4, &[&bytes[..], &id_bytes].concat());
+                let outcome = Outcome { request_id, ..outcome.clone() };
+                assert_eq!(decode_segment(5, &segment), Ok(vec![outcome.clone()]));
+                assert_eq!(OutcomeSegment::from_outcome(&outcome).into_record(), segment);
+            }
             assert_eq!((outcome.caller, outcome.effect), (caller, effect));
             assert_eq!((outcome.sequence, outcome.at.millis()), (5, 300));
             assert_eq!(outcome.revision.to_string(), "2024-10-15");
@@ -283,6 +320,7 @@ proptest! {
         reads(&[&[1][..], &bytes].concat());
         reads(&[&[2][..], &bytes].concat());
         reads(&[&[3][..], &bytes].concat());
+        reads(&[&[4][..], &bytes].concat());
     }
 
     #[test]
