@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     serving::{Home, Serving},
-    wire::RawRequest,
+    wire::{RawRequest, RawResponse},
 };
 
 /// One company with all the default limits.
@@ -43,18 +43,31 @@ fn visitor(number: usize) -> Ipv4Addr {
     Ipv4Addr::new(127, 1, third, fourth)
 }
 
+/// What strangers send.
+#[derive(Default)]
+struct Junk {
+    /// Requests after which a connection stays open.
+    kept: Vec<RawRequest>,
+    /// Requests after which it is closed.
+    closed: Vec<RawRequest>,
+}
+
 /// Sends the same as fast as it is answered, until `over`. Returns how many were answered.
-fn send_until(gateway: &Serving, over: &AtomicBool, requests: &[RawRequest]) -> u64 {
+fn send_until(gateway: &Serving, over: &AtomicBool, junk: &Junk) -> u64 {
     let mut connection = gateway.connect_from(STRANGER);
     let bytes: Vec<u8> =
-        requests.iter().cycle().take(AT_ONCE).flat_map(RawRequest::bytes).collect();
+        junk.kept.iter().cycle().take(AT_ONCE).flat_map(RawRequest::bytes).collect();
     let mut answered = 0;
+    let mut refused = |answer: RawResponse| {
+        let status = answer.status;
+        assert!([400, 404, 405, 415, 429].contains(&status), "{status}");
+        answered += 1;
+    };
     while !over.load(Ordering::Relaxed) {
         assert!(connection.send(&bytes));
-        for _ in 0..AT_ONCE {
-            let status = connection.receive().status;
-            assert!([400, 404, 405, 415, 429].contains(&status), "{status}");
-            answered += 1;
+        (0..AT_ONCE).for_each(|_| refused(connection.receive()));
+        for request in &junk.closed {
+            refused(gateway.connect_from(STRANGER).exchange(request));
         }
     }
     answered
@@ -62,15 +75,15 @@ fn send_until(gateway: &Serving, over: &AtomicBool, requests: &[RawRequest]) -> 
 
 /// Lets visitors come one after the other, each from an address of its own, while strangers send.
 /// Returns how many of them were served.
-fn visitors_served_beside(requests: &[RawRequest], visitors: usize) -> usize {
+fn visitors_served_beside(junk: &Junk, visitors: usize) -> usize {
     let home = Home::configured(SHOP);
     let gateway = home.serve();
-    let (over, junk) = (AtomicBool::new(false), AtomicU64::new(0));
+    let (over, sent) = (AtomicBool::new(false), AtomicU64::new(0));
     let served = thread::scope(|scope| {
         for _ in 0..STRANGERS {
             scope.spawn(|| {
-                let answered = send_until(&gateway, &over, requests);
-                junk.fetch_add(answered, Ordering::Relaxed);
+                let answered = send_until(&gateway, &over, junk);
+                sent.fetch_add(answered, Ordering::Relaxed);
             });
         }
         let visit = |number| {
@@ -83,12 +96,12 @@ fn visitors_served_beside(requests: &[RawRequest], visitors: usize) -> usize {
         over.store(true, Ordering::Relaxed);
         served
     });
-    let junk = junk.load(Ordering::Relaxed);
+    let sent = sent.load(Ordering::Relaxed);
     figure("honest_visitors", visitors);
     figure("honest_visitors_not_served", visitors - served);
     report(
         "strangers",
-        format_args!("{served} of {visitors} visitors served beside {junk} requests of strangers"),
+        format_args!("{served} of {visitors} visitors served beside {sent} requests of strangers"),
     );
     served
 }
@@ -96,24 +109,27 @@ fn visitors_served_beside(requests: &[RawRequest], visitors: usize) -> usize {
 #[test]
 fn visitors_are_served_while_two_connections_send_empty_requests() {
     let visitors = Form::asked().pick(140, 2_000);
-    let served = visitors_served_beside(&[RawRequest::bare()], visitors);
+    let junk = Junk { kept: vec![RawRequest::bare()], ..Junk::default() };
+    let served = visitors_served_beside(&junk, visitors);
     assert!(visitors * 95 <= served * 100, "{served} of {visitors}");
 }
 
 #[test]
 fn visitors_are_served_while_two_connections_send_all_that_is_refused() {
     let visitors = Form::asked().pick(100, 2_000);
-    let junk = [
+    let kept = vec![
         RawRequest::bare(),
         RawRequest::profile("{"),
         RawRequest::profile(r#"{"data":{"type":"profile","attributes":{"email":"no"}}}"#),
         RawRequest::email("a@example.com").with("Content-Type", "text/plain"),
         RawRequest::email("a@example.com").with("revision", "soon"),
         RawRequest::email("a@example.com").of("UNKNOWN"),
+    ];
+    let closed = vec![
         RawRequest::email("a@example.com").to("/nowhere"),
         RawRequest::new("PUT", "/client/profiles?company_id=ABC123"),
     ];
-    let served = visitors_served_beside(&junk, visitors);
+    let served = visitors_served_beside(&Junk { kept, closed }, visitors);
     assert!(visitors * 95 <= served * 100, "{served} of {visitors}");
 }
 
