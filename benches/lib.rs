@@ -146,8 +146,12 @@ pub fn devices(numbers: Range<usize>) -> Vec<AnonymousId> {
 }
 
 /// The context of every decision.
-pub const CONTEXT: DecisionContext =
-    DecisionContext { now: Timestamp::from_millis(1_795_000_000_000), entropy: 7, sequence: 41 };
+pub const CONTEXT: DecisionContext = DecisionContext {
+    now: Timestamp::from_millis(1_795_000_000_000),
+    entropy: 7,
+    sequence: 41,
+    tokens_revoked: None,
+};
 
 #[cfg(test)]
 mod tests {

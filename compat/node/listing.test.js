@@ -47,7 +47,9 @@ for (const [field, name] of [
 }
 
 test('equals(_kx) finds the profile of a token', async () => {
-  const answer = await fromClient({ email: ours[2].email }, { 'X-Klaviyo-Onsite': '1' });
+  // A page that names a device gets a token for it.
+  const named = { email: ours[2].email, anonymous_id: `tab-${ours[2].id}` };
+  const answer = await fromClient(named, { 'X-Klaviyo-Onsite': '1' });
   const { meta } = await answer.json();
   assert.deepEqual(await asked(equals('_kx', meta.exchange_id)), [ours[2].id]);
 });

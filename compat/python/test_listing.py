@@ -88,7 +88,9 @@ class Listing(Case):
 
     def test_kx_finds_the_profile_of_a_token(self):
         one = self.ours[2]
-        answer = json.loads(from_client({"email": one.email}, **{"X-Klaviyo-Onsite": "1"}))
+        # A page that names a device gets a token for it.
+        named = {"email": one.email, "anonymous_id": f"tab-{one.id}"}
+        answer = json.loads(from_client(named, **{"X-Klaviyo-Onsite": "1"}))
         self.assertEqual(asked(built("equals", "_kx", answer["meta"]["exchange_id"])), [one.id])
 
     def test_a_filter_that_no_profile_matches_finds_none(self):

@@ -13,7 +13,7 @@ use canonical::{canonical, canonical_email, canonical_request, refused, rendered
 use libfuzzer_sys::fuzz_target;
 use profile_protocol::{
     BulkImport, ClaimedId, DeletionSubject, ProfileEndpoint, ProfileExplain, ProfileMerge,
-    ProfileRequest, ProfileUnmerge, Revision, Violations, limits,
+    ProfileRequest, ProfileUnmerge, Revision, TokenRevocation, Violations, limits,
 };
 
 fuzz_target!(|input: &[u8]| {
@@ -24,6 +24,7 @@ fuzz_target!(|input: &[u8]| {
         b'e' => explain(body),
         b'm' => drop(reads(|| ProfileMerge::parse(body))),
         b'n' => drop(reads(|| ProfileUnmerge::parse(body))),
+        b'r' => drop(reads(|| TokenRevocation::parse(body))),
         b'c' => request(ProfileEndpoint::Create, body),
         b'u' => request(ProfileEndpoint::Update, body),
         _ => request(ProfileEndpoint::Import, body),

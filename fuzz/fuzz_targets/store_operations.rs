@@ -1,5 +1,5 @@
-//! Sequences of requests, manual merges, undone merges, deletions and explanations, sent to a
-//! store.
+//! Sequences of requests, manual merges, undone merges, deletions, revocations of tokens and
+//! explanations, sent to a store.
 //!
 //! The store decides as the suite's model does until the first manual or undone merge, which the
 //! model does not have. An explanation stores nothing, and the request is then decided as
@@ -31,6 +31,7 @@ enum Operation {
     Explain(FuzzedRequest),
     Undo(u8),
     Merge(u8, u8),
+    /// By a token: the revocation of the tokens of a profile or of the company.
     Delete(u8, u8),
 }
 
@@ -121,6 +122,18 @@ fn explain(request: &TestRequest, harness: &mut StoreHarness, model: &mut Option
     }
 }
 
+/// Revokes the tokens of a profile, or of the company.
+fn revoke(number: Option<usize>, harness: &mut StoreHarness, model: &mut Option<IdentityModel>) {
+    let before = contents(harness.engine.as_ref());
+    let answer = harness.revoke_tokens(number);
+    if answer.is_err() {
+        assert_eq!(contents(harness.engine.as_ref()), before, "a refusal left a trace");
+    }
+    if let Some(model) = model {
+        assert_eq!(harness.describe_answer(&answer), model.revoke_tokens(number));
+    }
+}
+
 fn undo(number: usize, harness: &mut StoreHarness, model: &mut Option<IdentityModel>) {
     let Some(number) = number.checked_rem(harness.created.len()) else { return };
     let before = contents(harness.engine.as_ref());
@@ -167,7 +180,11 @@ fn delete(kind: u8, choice: u8, harness: &mut StoreHarness, model: &mut Option<I
     let request = TestRequest { attributes: identifiers(choices), ..TestRequest::default() };
     // A request without a claim is refused before it reaches the store.
     let [(kind, text)] = &request.attributes[..] else { return };
-    if kind == "kx" || text == "old" {
+    if kind == "kx" {
+        let number = text.parse().ok();
+        return revoke(number, harness, model);
+    }
+    if text == "old" {
         return;
     }
     let word = format!("{kind}:{text}");
@@ -229,7 +246,7 @@ fn choose<'a>(from: &[&'a str], choice: u8) -> Option<&'a str> {
 fn identifiers(choices: [u8; 6]) -> Vec<(String, String)> {
     let kinds: [(&str, &[&str]); 6] = [
         ("id", &["0", "1", "2", "3", "99", "old"]),
-        ("kx", &["0", "1", "2", "99", "expired"]),
+        ("kx", &["0", "1", "new/1", "0/tab", "expired"]),
         ("x", &["1", "2", "3"]),
         ("e", &["ann", "bob", "cat", "dan"]),
         ("p", &["5", "6", "7"]),

@@ -17,6 +17,7 @@ mod profiles;
 mod query;
 mod resource;
 mod time;
+mod tokens;
 
 use std::sync::Arc;
 
@@ -103,6 +104,7 @@ fn store_use(endpoint: Endpoint) -> StoreUse {
         | Endpoint::CreateProfile
         | Endpoint::ImportProfile
         | Endpoint::MergeProfiles
+        | Endpoint::RevokeTokens
         | Endpoint::UnmergeProfile
         | Endpoint::UpdateProfile => StoreUse::ServerWrite,
         Endpoint::ExplainProfile
@@ -139,6 +141,7 @@ async fn dispatch(
         Endpoint::ListOutcomes => outcomes::stream(call).await,
         Endpoint::ListProfiles => list::list(call).await,
         Endpoint::MergeProfiles => merges::merge(call, payload).await,
+        Endpoint::RevokeTokens => tokens::revoke(call, payload).await,
         Endpoint::UnmergeProfile => merges::unmerge(call, payload).await,
         Endpoint::UpdateProfile => profiles::update(call, payload).await,
     }

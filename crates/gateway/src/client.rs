@@ -2,5 +2,6 @@
 
 pub mod exchange_token;
 
+pub(crate) mod issued_token;
 pub(crate) mod profiles;
 pub(crate) mod signed_identity;

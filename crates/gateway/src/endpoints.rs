@@ -24,6 +24,7 @@ pub(crate) enum Endpoint {
     ListOutcomes,
     ListProfiles,
     MergeProfiles,
+    RevokeTokens,
     UnmergeProfile,
     UpdateProfile,
 }
@@ -61,7 +62,7 @@ const IMPORTED_IDS: &str = "/api/profile-bulk-import-jobs/{id}/relationships/pro
 const IMPORT_ERRORS: &str = "/api/profile-bulk-import-jobs/{id}/import-errors";
 
 /// Every endpoint.
-pub(crate) static ENDPOINTS: [EndpointRow; 17] = {
+pub(crate) static ENDPOINTS: [EndpointRow; 18] = {
     use Endpoint as E;
     use KeyScope::{DataPrivacyWrite as Privacy, ProfilesRead as Read, ProfilesWrite as Write};
     const GET: Method = Method::GET;
@@ -85,6 +86,14 @@ pub(crate) static ENDPOINTS: [EndpointRow; 17] = {
             "Merge one profile into another",
         ),
         row(E::UnmergeProfile, POST, "/api/profile-unmerge", Write, M, "Undo a merge"),
+        row(
+            E::RevokeTokens,
+            POST,
+            "/api/exchange-token-revocation",
+            Write,
+            S,
+            "Revoke the exchange tokens of a profile or of the company",
+        ),
         row(
             E::ExplainProfile,
             POST,

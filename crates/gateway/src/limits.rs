@@ -214,14 +214,18 @@ pub const DISCARD_TIMEOUT: Duration = Duration::from_millis(250);
 pub const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The keys that seal or open exchange tokens: the current one, and those it replaced during the
-/// lifetime of a token.
+/// life of a token.
 pub const EXCHANGE_KEYS: usize = 16;
 
 /// The signature keys of one company: the current one, and those it replaces.
 pub const SIGNATURE_KEYS: usize = 4;
 
-/// The lifetime of an exchange token: that of the cookie in which browsers store it.
-pub const EXCHANGE_TOKEN_LIFETIME: Duration = Duration::from_hours(730 * 24);
+/// The default life of an exchange token, in days. A thief can use a copied token for as long, so
+/// it is a month and not the two years for which the original's script keeps its cookie.
+pub const EXCHANGE_TOKEN_DAYS: u64 = 30;
+
+/// The life of an exchange token in days: at most that of the cookie in which browsers store it.
+pub const EXCHANGE_TOKEN_DAYS_RANGE: RangeInclusive<u64> = 1..=730;
 
 /// The members of one gzip body. Every encoder in use writes one. Each further member costs a reset
 /// of the decoder, 3 µs for 20 bytes, so without a bound a body of 100 KB would cost 17 ms and

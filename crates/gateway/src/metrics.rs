@@ -39,6 +39,7 @@ pub enum ProfileEffect {
     Created,
     Deleted,
     Merged,
+    TokensRevoked,
     Unchanged,
     Unidentified,
     Unmerged,
@@ -46,10 +47,11 @@ pub enum ProfileEffect {
 }
 
 impl ProfileEffect {
-    const ALL: [ProfileEffect; 7] = [
+    const ALL: [ProfileEffect; 8] = [
         ProfileEffect::Created,
         ProfileEffect::Deleted,
         ProfileEffect::Merged,
+        ProfileEffect::TokensRevoked,
         ProfileEffect::Unchanged,
         ProfileEffect::Unidentified,
         ProfileEffect::Unmerged,
@@ -61,6 +63,7 @@ impl ProfileEffect {
             ProfileEffect::Created => "created",
             ProfileEffect::Deleted => "deleted",
             ProfileEffect::Merged => "merged",
+            ProfileEffect::TokensRevoked => "tokens_revoked",
             ProfileEffect::Unchanged => "unchanged",
             ProfileEffect::Unidentified => "unidentified",
             ProfileEffect::Unmerged => "unmerged",

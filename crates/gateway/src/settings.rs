@@ -63,7 +63,7 @@ pub struct Configuration {
     pub companies: Companies,
     /// The generated company of development mode, if there is no configuration file.
     pub development: Option<Development>,
-    /// The keys that seal and open exchange tokens.
+    /// The keys that seal and open exchange tokens, and the life of a token.
     pub exchange: KeyRing,
     /// The settings about the log.
     pub log: LogSettings,
@@ -108,8 +108,15 @@ impl ServeArguments {
             Some(path) => {
                 let file = read(path)?;
                 let server = self.server(Some(&file))?;
-                let ConfigurationFile { companies, exchange_keys, log, trusted_proxies, .. } = file;
-                let exchange = key_ring(exchange_keys)?;
+                let ConfigurationFile {
+                    companies,
+                    exchange_keys,
+                    exchange_token_days,
+                    log,
+                    trusted_proxies,
+                    ..
+                } = file;
+                let exchange = self.key_ring(exchange_keys, exchange_token_days)?;
                 let trusted_proxies = self.trusted_proxies(trusted_proxies);
                 Ok(Configuration {
                     companies,
@@ -133,11 +140,26 @@ impl ServeArguments {
         }
         let (development, company) = Development::generate()?;
         let companies = Companies::from_iter([company]);
-        let exchange = key_ring(Vec::new())?;
+        let exchange = self.key_ring(Vec::new(), None)?;
         let development = Some(development);
         let trusted_proxies = self.trusted_proxies(Vec::new());
         let log = LogSettings::new(self, LogFileFields::default());
         Ok(Configuration { companies, development, exchange, log, server, trusted_proxies })
+    }
+
+    /// The configured keys, or a generated key that exists only in this process.
+    fn key_ring(
+        &self,
+        keys: Vec<ExchangeKey>,
+        days_of_file: Option<u64>,
+    ) -> Result<KeyRing, NoEntropy> {
+        let mut keys = keys.into_iter();
+        let ring = match keys.next() {
+            Some(current) => KeyRing::new(current, keys),
+            None => KeyRing::new(ExchangeKey::generate()?, []),
+        };
+        let days = self.exchange_token_days.or(days_of_file);
+        Ok(ring.with_token_days(days.unwrap_or(limits::EXCHANGE_TOKEN_DAYS)))
     }
 
     fn trusted_proxies(&self, of_file: Vec<Cidr>) -> TrustedProxies {
@@ -168,15 +190,6 @@ impl ServeArguments {
             table: table.unwrap_or_default(),
             workers: workers.and_then(|workers| workers.try_into().ok()),
         })
-    }
-}
-
-/// The configured keys, or a generated key that exists only in this process.
-fn key_ring(keys: Vec<ExchangeKey>) -> Result<KeyRing, NoEntropy> {
-    let mut keys = keys.into_iter();
-    match keys.next() {
-        Some(current) => Ok(KeyRing::new(current, keys)),
-        None => Ok(KeyRing::new(ExchangeKey::generate()?, [])),
     }
 }
 

@@ -105,7 +105,7 @@ impl GatewayState {
         }
     }
 
-    /// The keys that seal and open exchange tokens.
+    /// The keys that seal and open exchange tokens, and the life of a token.
     pub fn exchange(&self) -> Arc<KeyRing> {
         self.exchange.load_full()
     }

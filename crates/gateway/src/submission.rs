@@ -29,18 +29,45 @@ pub(crate) fn from_server(
     new_submission(gateway, company, Caller::Server, intent, request, Ok(()))
 }
 
+/// What the signature of a request means for its claims.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum SignatureStatus {
+    /// The company requires none.
+    NotRequired,
+    /// The company signed the identifiers.
+    Valid,
+    /// The company requires a signature, and this request has none that is valid.
+    Invalid(Unsigned),
+}
+
+/// Checks the signature of a request to the client endpoint.
+pub(crate) fn signature(
+    gateway: &GatewayState,
+    company: &Company,
+    headers: &HeaderMap,
+    request: &ProfileRequest,
+) -> SignatureStatus {
+    let now = gateway.clock.unix_seconds();
+    match &company.signed_identity {
+        None => SignatureStatus::NotRequired,
+        Some(signed) => match signed.check(&company.id, request, headers, now) {
+            Ok(()) => SignatureStatus::Valid,
+            Err(reason) => SignatureStatus::Invalid(reason),
+        },
+    }
+}
+
 /// The submission for a request to the client endpoint. If the company requires signed identity,
 /// the identifiers count only with a valid signature.
 pub(crate) fn from_client(
     gateway: &GatewayState,
     company: &Company,
-    headers: &HeaderMap,
+    signature: SignatureStatus,
     request: ProfileRequest,
 ) -> Result<Submission, Refusal> {
-    let now = gateway.clock.unix_seconds();
-    let signed = match &company.signed_identity {
-        Some(signed) => signed.check(&company.id, &request, headers, now),
-        None => Ok(()),
+    let signed = match signature {
+        SignatureStatus::NotRequired | SignatureStatus::Valid => Ok(()),
+        SignatureStatus::Invalid(reason) => Err(reason),
     };
     new_submission(gateway, company, Caller::Client, Intent::Upsert, request, signed)
 }
@@ -149,6 +176,7 @@ pub(crate) fn effect(outcome: &Outcome) -> metrics::ProfileEffect {
         Effect::Unchanged => metrics::ProfileEffect::Unchanged,
         Effect::Unmerged => metrics::ProfileEffect::Unmerged,
         Effect::Deleted => metrics::ProfileEffect::Deleted,
+        Effect::TokensRevoked => metrics::ProfileEffect::TokensRevoked,
         Effect::Unidentified => metrics::ProfileEffect::Unidentified,
     }
 }

@@ -1,11 +1,11 @@
 //! Which profile each identifier leads to, as the outcomes say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use profile_protocol::{CompanyId, ProfileId};
 use profile_store::{
-    Audit, Claim, ClaimResult, Effect, Engine, Identifier, Outcome, ProfileRef, Store, Submission,
-    audit,
+    Audit, Claim, ClaimResult, Effect, Engine, Identifier, Ignored, InvalidToken, Outcome,
+    ProfileRef, Store, Submission, Timestamp, audit,
 };
 
 use crate::harness::wait;
@@ -17,6 +17,10 @@ pub struct ExpectedIdentities {
     above: BTreeMap<ProfileId, ProfileId>,
     created: Vec<ProfileId>,
     attached: BTreeMap<String, (Claim, ProfileId)>,
+    /// Profiles whose tokens were revoked, each under its own id. The others of what it was merged
+    /// with at that time are here as well.
+    revoked: BTreeSet<ProfileId>,
+    all_are_revoked: bool,
     newest: u64,
 }
 
@@ -53,9 +57,14 @@ impl ExpectedIdentities {
             self.created.push(survivor);
         }
         assert_eq!(self.root(survivor), survivor, "a survivor is not absorbed");
-        for (claim, outcome) in submission.claims.made().iter().zip(&outcome.claims) {
+        let made = submission.claims.made().iter();
+        let (revoked, counted): (Vec<_>, Vec<_>) = made.partition(|claim| self.is_revoked(claim));
+        for (claim, outcome) in counted.iter().zip(&outcome.claims) {
             self.add_claim(claim, outcome.result, survivor);
         }
+        let reason = ClaimResult::Ignored(Ignored::Token(InvalidToken::Revoked));
+        let noted = outcome.claims.iter().filter(|claim| claim.result == reason);
+        assert_eq!(noted.count(), revoked.len(), "a revoked token is noted as one");
         for absorbed in outcome.absorbed() {
             self.above.insert(absorbed, survivor);
         }
@@ -77,6 +86,31 @@ impl ExpectedIdentities {
             ClaimResult::Replaced | ClaimResult::Restored(_) | ClaimResult::Released => {
                 panic!("no client can do that")
             }
+        }
+    }
+
+    /// Whether a claim comes from a token that was revoked. Those that are not new were issued
+    /// before all revocations.
+    fn is_revoked(&self, claim: &Claim) -> bool {
+        let is_old = claim.token.is_some_and(|terms| terms.issued == Timestamp::default());
+        let ProfileRef::Id(id) = claim.target else { return false };
+        let of_profile = || {
+            let root = self.root(id);
+            self.created.contains(&id) && self.revoked.iter().any(|one| self.root(*one) == root)
+        };
+        is_old && (self.all_are_revoked || of_profile())
+    }
+
+    /// Takes in the outcome of a revocation, of this profile or of all.
+    pub fn add_revocation(&mut self, id: Option<ProfileId>, outcome: &Outcome) {
+        self.count(outcome);
+        assert_eq!(outcome.survivor, id.map(|id| self.root(id)));
+        match outcome.survivor {
+            Some(root) => {
+                let part = self.created.iter().filter(|one| self.root(**one) == root).copied();
+                self.revoked.extend(part.collect::<Vec<_>>());
+            }
+            None => self.all_are_revoked = true,
         }
     }
 

@@ -12,8 +12,8 @@ use std::{
 use profile_protocol::{ChangedAttribute, CompanyId, ProfileId, Revision};
 use profile_store::{
     Audit, Background, ClaimResult, Delete, Durability, Effect, Engine, IdentitySettings, Ignored,
-    InvalidToken, MergeProfiles, OpenError, Outcome, Profile, Refused, Rejected, Store, StoreError,
-    StoreOptions, Submission, Undo, Unmerged, audit,
+    InvalidToken, MergeProfiles, OpenError, Outcome, Profile, Refused, Rejected, RevocationScope,
+    RevokeTokens, Store, StoreError, StoreOptions, Submission, Undo, Unmerged, audit,
     engine::{Key, Order, Place, Scan, Value},
 };
 
@@ -312,6 +312,22 @@ impl StoreHarness {
         wait(self.store.undo(undo))
     }
 
+    /// Revokes the tokens of the profile that was created as the nth, or of the whole company.
+    pub fn revoke_tokens(&self, number: Option<usize>) -> Result<Outcome, StoreError> {
+        wait(self.store.revoke_tokens(self.revocation(number)))
+    }
+
+    /// The request to do so.
+    pub fn revocation(&self, number: Option<usize>) -> RevokeTokens {
+        RevokeTokens {
+            company: self.company.clone(),
+            scope: number.map_or(RevocationScope::Company, |number| {
+                RevocationScope::Profile(self.id(number))
+            }),
+            revision: Revision::LATEST,
+        }
+    }
+
     /// The id of the profile that was created as the nth, or an id of no profile if there are
     /// fewer.
     fn id(&self, number: usize) -> ProfileId {
@@ -361,6 +377,10 @@ impl StoreHarness {
             ClaimResult::Ignored(Ignored::Token(InvalidToken::Unsealed)) => "token unsealed".into(),
             ClaimResult::Ignored(Ignored::Token(InvalidToken::Foreign)) => "token foreign".into(),
             ClaimResult::Ignored(Ignored::Token(InvalidToken::Expired)) => "token expired".into(),
+            ClaimResult::Ignored(Ignored::Token(InvalidToken::Revoked)) => "token revoked".into(),
+            ClaimResult::Ignored(Ignored::Token(InvalidToken::DeviceNotHeld)) => {
+                "token device not held".into()
+            }
             ClaimResult::Ignored(Ignored::Unsigned(reason)) => reason.to_string(),
         }
     }

@@ -269,6 +269,26 @@ macro_rules! engine_suite {
                 a_client_that_guesses_an_address_cannot_change_identities
             }
             $crate::engine_suite_area! {
+                tokens:
+                a_token_of_a_device_counts_as_that_device_and_for_no_more
+                a_token_of_a_device_ends_with_the_device
+                tokens_of_a_profile_do_not_count_after_their_revocation_and_others_do
+                tokens_of_a_company_do_not_count_after_their_revocation
+                a_revocation_is_an_outcome_in_the_history
+                a_revocation_changes_nothing_else_of_a_profile
+                a_revocation_for_an_unknown_profile_is_refused_and_writes_nothing
+                a_revocation_covers_the_ids_of_all_merged_profiles
+                a_merge_brings_no_revoked_token_back
+                an_undo_keeps_what_was_revoked_since_the_merge_and_restores_the_rest
+                a_deletion_leaves_nothing_of_a_revocation
+                revocations_are_there_after_closing_and_opening_again
+                requests_of_one_batch_see_a_revocation_in_their_order
+                a_token_is_looked_up_by_the_rules_by_which_it_counts
+                an_audit_reports_a_revocation_after_the_newest_outcome
+                the_store_judges_tokens_as_the_model
+                merges_undone_in_any_order_leave_revocations_as_they_were
+            }
+            $crate::engine_suite_area! {
                 undo:
                 an_undo_restores_both_profiles_if_nothing_was_written_since
                 values_written_since_stay_with_the_survivor_and_are_reported
@@ -333,6 +353,7 @@ mod tests {
         ("simulation", include_str!("tests/simulation.rs")),
         ("store", include_str!("tests/store.rs")),
         ("stories", include_str!("tests/stories.rs")),
+        ("tokens", include_str!("tests/tokens.rs")),
         ("undo", include_str!("tests/undo.rs")),
     ];
 

@@ -2,10 +2,13 @@
 //! order of docs/IDENTITY.md. It is slow, and finds the profile of an identifier by looking at all
 //! of them.
 
+mod tokens;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use profile_store::IdentitySettings;
 
+use self::tokens::{ModelToken, TokenWords};
 use crate::notation::{TestIntent, TestRequest};
 
 /// One profile. Kinds are the letters of the notation.
@@ -22,6 +25,8 @@ struct ModelProfile {
     absorbed: Vec<usize>,
     created: u64,
     updated: u64,
+    /// Whether its tokens, of which all are old but those that are called new, were revoked.
+    revoked: bool,
 }
 
 impl ModelProfile {
@@ -86,6 +91,8 @@ pub struct IdentityModel {
     survivors: BTreeMap<usize, usize>,
     /// All profiles that were deleted.
     deleted: BTreeSet<usize>,
+    /// Whether all tokens of the company were revoked.
+    revoked: bool,
     now: u64,
 }
 
@@ -93,7 +100,7 @@ impl IdentityModel {
     /// No profiles, under these settings.
     pub fn new(settings: IdentitySettings) -> IdentityModel {
         let (stored, survivors, deleted) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-        IdentityModel { settings, stored, survivors, deleted, now: 0 }
+        IdentityModel { settings, stored, survivors, deleted, revoked: false, now: 0 }
     }
 
     /// How many profiles there have ever been.
@@ -122,6 +129,21 @@ impl IdentityModel {
         }
         self.deleted.insert(number);
         format!("deleted {number}: matched")
+    }
+
+    /// Revokes the tokens of the profile that the nth is part of, or all, and describes the answer.
+    pub fn revoke_tokens(&mut self, number: Option<usize>) -> String {
+        self.now += 1;
+        let Some(number) = number else {
+            self.revoked = true;
+            return "tokens_revoked: ".to_owned();
+        };
+        let number = self.survivor_of(number);
+        let Some(profile) = self.stored.get_mut(&number) else {
+            return "no profile has this id".to_owned();
+        };
+        profile.revoked = true;
+        format!("tokens_revoked {number}: matched")
     }
 
     /// Its identifiers and attributes, in the notation.
@@ -290,6 +312,7 @@ impl IdentityModel {
     /// results of what is no claim.
     fn claims(&self, request: &TestRequest) -> (Vec<ModelClaim>, Vec<String>) {
         let (mut claims, mut dismissed) = (Vec::<ModelClaim>::new(), Vec::new());
+        let (mut tokens, mut useless) = (Vec::new(), Vec::new());
         let mut add = |kind: &str, text: String, source| {
             if claims.iter().all(|claim| (claim.kind.as_str(), &claim.text) != (kind, &text)) {
                 claims.push(ModelClaim { kind: kind.to_owned(), text, source });
@@ -299,12 +322,23 @@ impl IdentityModel {
             (ModelClaimSource::Subject, &request.subject),
             (ModelClaimSource::Attributes, &request.attributes),
         ] {
+            let mut devices = Vec::new();
             for kind in ["id", "kx", "x", "e", "p", "a"] {
+                if kind == "a" {
+                    // A device that a token stands for comes first.
+                    devices.drain(..).for_each(|device| add("a", device, source));
+                }
                 for (_, text) in said.iter().filter(|(said, _)| said == kind) {
                     match (kind, text.as_str()) {
                         ("id", "old") => dismissed.push("foreign".to_owned()),
                         ("kx", "expired") => dismissed.push("token expired".to_owned()),
-                        ("id" | "kx", text) => add("id", self.canonical_id(text), source),
+                        ("kx", text) => match self.token(request, text, &mut tokens) {
+                            Some(ModelToken::Profile(id)) => add("id", id, source),
+                            Some(ModelToken::Device(device)) => devices.push(device),
+                            Some(ModelToken::Useless(reason)) => useless.push(reason.to_owned()),
+                            None => {}
+                        },
+                        ("id", text) => add("id", self.canonical_id(text), source),
                         (kind, text) => add(kind, text.to_owned(), source),
                     }
                 }
@@ -315,7 +349,33 @@ impl IdentityModel {
         } else if !request.append.is_empty() || !request.unappend.is_empty() {
             dismissed.push("server only".to_owned());
         }
-        (claims, dismissed)
+        (claims, [dismissed, useless].concat())
+    }
+
+    /// What a token stands for. Of two tokens of one profile the second is not looked at. `seen`
+    /// are the ids of the tokens so far.
+    fn token(
+        &self,
+        request: &TestRequest,
+        text: &str,
+        seen: &mut Vec<String>,
+    ) -> Option<ModelToken> {
+        let words = TokenWords::read(text);
+        let id = self.canonical_id(words.number);
+        if seen.contains(&id) {
+            return None;
+        }
+        seen.push(id.clone());
+        let ids = request.subject.iter().chain(&request.attributes);
+        let mut ids = ids.filter(|(kind, text)| kind == "id" && text != "old");
+        // A profile whose id the request names as well is found by that.
+        if ids.any(|(_, text)| self.canonical_id(text) == id) {
+            return Some(ModelToken::Profile(id));
+        }
+        let number = words.number.parse().ok().map(|number| self.survivor_of(number));
+        let profile = number.and_then(|number| self.stored.get(&number));
+        let is_revoked = self.revoked || profile.is_some_and(|profile| profile.revoked);
+        Some(words.judged(id, is_revoked, profile.map(|profile| &profile.devices[..])))
     }
 
     /// All ids without a profile are the same to the tests.
@@ -468,8 +528,16 @@ fn attach(
 
 /// Rule 4: the survivor keeps its values, and gaps are filled.
 fn absorb(survivor: &mut ModelProfile, number: usize, absorbed: ModelProfile) {
-    let ModelProfile { single, devices, further, facts, absorbed: ids, created, updated: _ } =
-        absorbed;
+    let ModelProfile {
+        single,
+        devices,
+        further,
+        facts,
+        absorbed: ids,
+        created,
+        updated: _,
+        revoked,
+    } = absorbed;
     for (kind, text) in single {
         survivor.single.entry(kind).or_insert(text);
     }
@@ -478,6 +546,7 @@ fn absorb(survivor: &mut ModelProfile, number: usize, absorbed: ModelProfile) {
     survivor.absorbed.push(number);
     survivor.absorbed.extend(ids);
     survivor.created = survivor.created.min(created);
+    survivor.revoked |= revoked;
 
     let address = |facts: &BTreeMap<String, String>| {
         ["city", "zip"].into_iter().filter(|name| facts.contains_key(*name)).count()

@@ -13,7 +13,10 @@
 //! | `id:0`        | the id of the profile that was created first, `id:1` second … |
 //! | `id:?`        | an id that no profile has                                    |
 //! | `id:old`      | an id of another system's form                               |
-//! | `kx:0`        | a token that stands for that id; `kx:expired` and the like   |
+//! | `kx:0`        | a token for that id, older than all revocations;             |
+//! |               | `kx:expired` and the like                                    |
+//! | `kx:new/0`    | such a token, newer than all revocations                     |
+//! | `kx:0/tab`    | a token for the device `tab` of that profile; also `new/0/tab` |
 //! | `@e:ann`      | the same in `meta.identifiers`; likewise every kind          |
 //! | `+e:ann`      | append a secondary address; `-e:ann`, unappend it            |
 //! | `name=Ann`    | a first name; also `city`, `zip` and `tz`                    |
@@ -22,12 +25,12 @@
 use std::sync::Arc;
 
 use profile_protocol::{
-    Change, ClaimedId, Email, ExchangeToken, Field, IdentifierKind, Identifiers, Patch,
-    PhoneNumber, ProfileId, PropertyValue, RequestParts, Revision, SecondaryEmails,
+    AnonymousId, Change, ClaimedId, Email, ExchangeToken, Field, IdentifierKind, Identifiers,
+    Patch, PhoneNumber, ProfileId, PropertyValue, RequestParts, Revision, SecondaryEmails,
 };
 use profile_store::{
-    Caller, Claims, Identifier, Intent, InvalidToken, Placeholders, Profile, ProfileIdentifiers,
-    Submission,
+    Caller, Claims, DeviceDigest, Identifier, Intent, InvalidToken, Placeholders, Profile,
+    ProfileIdentifiers, Submission, Timestamp, TokenContent, TokenTerms,
 };
 
 /// One request in words.
@@ -182,12 +185,27 @@ impl TestRequest {
 }
 
 /// What the seal of a real token is to the gateway, its text is to these tests.
-pub fn open(token: &ExchangeToken, created: &[ProfileId]) -> Result<ProfileId, InvalidToken> {
+pub fn open(token: &ExchangeToken, created: &[ProfileId]) -> Result<TokenContent, InvalidToken> {
     match token.as_str() {
         "unsealed" => Err(InvalidToken::Unsealed),
         "foreign" => Err(InvalidToken::Foreign),
         "expired" => Err(InvalidToken::Expired),
-        number => Ok(nth(number, created)),
+        text => {
+            let (is_new, rest) = match text.strip_prefix("new/") {
+                Some(rest) => (true, rest),
+                None => (false, text),
+            };
+            let (number, device) = match rest.split_once('/') {
+                Some((number, device)) => (number, Some(device)),
+                None => (rest, None),
+            };
+            let device = device.map(|device| device.parse::<AnonymousId>().unwrap());
+            let terms = TokenTerms {
+                issued: Timestamp::from_millis(if is_new { u64::MAX } else { 0 }),
+                device: device.as_ref().map(DeviceDigest::from_device),
+            };
+            Ok(TokenContent { profile: nth(number, created), terms })
+        }
     }
 }
 

@@ -21,4 +21,5 @@ pub mod shared_engine;
 pub mod simulation;
 pub mod store;
 pub mod stories;
+pub mod tokens;
 pub mod undo;

@@ -41,6 +41,7 @@ every_variant!(effects: Effect {
     Effect::Unidentified => Just(Effect::Unidentified),
     Effect::Unmerged => Just(Effect::Unmerged),
     Effect::Deleted => Just(Effect::Deleted),
+    Effect::TokensRevoked => Just(Effect::TokensRevoked),
 });
 
 every_variant!(sources: ClaimSource {
@@ -92,6 +93,8 @@ every_variant!(token_faults: InvalidToken {
     InvalidToken::Unsealed => Just(InvalidToken::Unsealed),
     InvalidToken::Foreign => Just(InvalidToken::Foreign),
     InvalidToken::Expired => Just(InvalidToken::Expired),
+    InvalidToken::Revoked => Just(InvalidToken::Revoked),
+    InvalidToken::DeviceNotHeld => Just(InvalidToken::DeviceNotHeld),
 });
 
 every_variant!(signature_faults: Unsigned {
@@ -119,14 +122,15 @@ every_variant!(changed_attributes: ChangedAttribute {
 
 pub(crate) fn profiles() -> impl Strategy<Value = Profile> {
     let times = (any::<u64>(), any::<u64>());
-    let past = (vec(ids(), 0..4), option::of(1..=u64::MAX), vec(do_not_merge(), 0..3));
+    let revoked = option::of(any::<u64>().prop_map(Timestamp::from_millis));
+    let past = (vec(ids(), 0..4), option::of(1..=u64::MAX), vec(do_not_merge(), 0..3), revoked);
     (ids(), times, identifiers(), authored_attributes(), past).prop_map(
         |(
             id,
             (created, updated),
             identifiers,
             (attributes, authored),
-            (absorbed, last_outcome, do_not_merge),
+            (absorbed, last_outcome, do_not_merge, tokens_revoked),
         )| Profile {
             id,
             created: Timestamp::from_millis(created),
@@ -137,6 +141,7 @@ pub(crate) fn profiles() -> impl Strategy<Value = Profile> {
             absorbed,
             last_outcome,
             do_not_merge,
+            tokens_revoked,
         },
     )
 }

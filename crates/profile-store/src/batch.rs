@@ -327,7 +327,8 @@ impl Batch {
         let newest = self.stored.newest(company)?;
         // Only damage has given out the last number there is.
         let sequence = newest.sequence.checked_add(1).ok_or(StoreError::Damaged)?;
-        Ok(DecisionContext { now: newest.at.max(now), entropy, sequence })
+        let tokens_revoked = newest.tokens_revoked;
+        Ok(DecisionContext { now: newest.at.max(now), entropy, sequence, tokens_revoked })
     }
 
     /// Decides one submission against what is stored and what those before it changed. An error

@@ -19,5 +19,7 @@ pub(crate) mod resolution;
 mod single_identifiers;
 pub(crate) mod size;
 pub(crate) mod submission;
+mod token_check;
+pub(crate) mod token_revocation;
 pub(crate) mod undo;
 pub(crate) mod unmerge;

@@ -39,6 +39,7 @@ pub use decide::{
     resolution::{Resolution, resolve},
     size::PropertiesTooLarge,
     submission::{DecisionContext, Submission, SubmittedProfile},
+    token_revocation::{RevocationScope, RevokeTokens},
     undo::{Undo, Unmerged},
     unmerge::{Unmerge, unmerge},
 };
@@ -59,7 +60,7 @@ pub use maintenance::{
 };
 pub use model::{
     authored::Authored,
-    claim::{Claim, ClaimSource, InvalidToken, ProfileRef, Unsigned},
+    claim::{Claim, ClaimSource, ProfileRef, Unsigned},
     deleted_company::DeletedCompany,
     encoded_properties::DamagedProperty,
     identifiers::{Identifier, ProfileIdentifiers},
@@ -70,6 +71,7 @@ pub use model::{
     profile::{DoNotMerge, Profile},
     request_id::{InvalidRequestId, RequestId},
     stored_profile::StoredProfile,
+    token::{DeviceDigest, InvalidToken, TokenContent, TokenTerms},
 };
 pub use read::{
     history::{History, HistoryCursor},

@@ -12,3 +12,4 @@ pub(crate) mod outcome;
 pub(crate) mod profile;
 pub(crate) mod request_id;
 pub(crate) mod stored_profile;
+pub(crate) mod token;

@@ -12,8 +12,8 @@ use tokio::sync::{Mutex, oneshot, watch};
 use self::explanation_permits::ExplanationPermits;
 use crate::{
     Delete, History, HistoryCursor, IdGenerator, Identifier, Listing, MergeProfiles, NoEntropy,
-    Outcome, Profile, ProfilePage, Retention, StoreError, Submission, SubmittedProfile, Timestamp,
-    Undo, Unmerged,
+    Outcome, Profile, ProfilePage, Retention, RevokeTokens, StoreError, Submission,
+    SubmittedProfile, Timestamp, TokenContent, Undo, Unmerged,
     engine::{BoxFuture, Durability, Engine, EngineError, Key, Place, Value, dedicate_thread},
     id_generator::{profile_id, writers},
     lane::{
@@ -204,6 +204,30 @@ impl Store {
     /// Undoes a merge.
     pub async fn undo(&self, undo: Undo) -> Result<Unmerged, StoreError> {
         self.ask(|ticket| Job::Undo(Box::new((undo, ticket)))).await
+    }
+
+    /// Revokes the exchange tokens that were issued so far, of one profile or of the whole company.
+    pub async fn revoke_tokens(&self, asked: RevokeTokens) -> Result<Outcome, StoreError> {
+        self.ask(|ticket| Job::revoke_tokens(asked, ticket)).await
+    }
+
+    /// The profile that a token of this content finds, if the token counts.
+    pub async fn profile_of_token(
+        &self,
+        company: &CompanyId,
+        token: TokenContent,
+    ) -> Result<Option<Profile>, EngineError> {
+        let TokenContent { profile, terms } = token;
+        let engine = self.shared.engine.as_ref();
+        let revoked = outcomes::newest_outcome(engine, company).await?.tokens_revoked;
+        if terms.is_revoked(revoked) {
+            return Ok(None);
+        }
+        let counts = |profile: &Profile| {
+            !terms.is_revoked(profile.tokens_revoked)
+                && terms.device_of(&profile.identifiers.anonymous_ids).is_ok()
+        };
+        Ok(self.profile(company, profile).await?.filter(counts))
     }
 
     async fn ask<T>(&self, job: impl FnOnce(Ticket<T>) -> Job) -> Result<T, StoreError> {

@@ -53,7 +53,9 @@ async fn explained(
     let Call { request, gateway, company, .. } = call;
     let submission = match asked.scope {
         ExplainedScope::Client => {
-            submission::from_client(gateway, company, request.headers(), asked.request)?
+            let headers = request.headers();
+            let signature = submission::signature(gateway, company, headers, &asked.request);
+            submission::from_client(gateway, company, signature, asked.request)?
         }
         ExplainedScope::Server => {
             submission::from_server(gateway, company, Intent::Import, asked.request)?

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use actix_web::http::StatusCode;
-use profile_protocol::{Bound, ClaimedId, Condition, ProfileFilter, ProfileId};
+use profile_protocol::{Bound, ClaimedId, Condition, ExchangeToken, ProfileFilter, ProfileId};
 use profile_store::{
     Identifier, Listing, Profile, ProfilePage, SortCursor, SortKey, Span, Timestamp, engine::Order,
 };
@@ -26,11 +26,10 @@ pub(super) async fn list(call: &Call<'_>) -> Result<ApiResponse, Refusal> {
     let fields = Fieldset::from_query(&query)?;
     let page = Page::from_query(call, &query)?;
     let asked = ListQuery::from_page(&page)?;
-    let pointed: Vec<IdentifierLookup> = asked
-        .conditions
-        .iter()
-        .filter_map(|condition| IdentifierLookup::from_condition(call, condition))
-        .collect();
+    let mut pointed = Vec::new();
+    for condition in &asked.conditions {
+        pointed.extend(IdentifierLookup::from_condition(call, condition).await?);
+    }
     let found = match pointed.first() {
         Some(first) => pointed_page(call, &asked, first, &pointed).await?,
         None => scanned_page(call, &asked).await?,
@@ -165,17 +164,17 @@ struct IdentifierLookup {
 }
 
 impl IdentifierLookup {
-    fn from_condition(call: &Call<'_>, condition: &Condition) -> Option<IdentifierLookup> {
+    async fn from_condition(
+        call: &Call<'_>,
+        condition: &Condition,
+    ) -> Result<Option<IdentifierLookup>, Refusal> {
         let (mut ids, mut identifiers) = (Vec::new(), Vec::new());
         match condition {
             Condition::Id(all) => ids.extend(all.iter().filter_map(|id| match id {
                 ClaimedId::Profile(id) => Some(*id),
                 ClaimedId::Foreign => None,
             })),
-            Condition::ExchangeToken(token) => {
-                let now = call.gateway.clock.unix_seconds();
-                ids.extend(call.gateway.exchange().open(&call.company.id, token, now));
-            }
+            Condition::ExchangeToken(token) => ids.extend(profile_of_token(call, token).await?),
             Condition::Email(all) => identifiers.extend(all.iter().cloned().map(Identifier::Email)),
             Condition::PhoneNumber(all) => {
                 identifiers.extend(all.iter().cloned().map(Identifier::PhoneNumber));
@@ -183,9 +182,9 @@ impl IdentifierLookup {
             Condition::ExternalId(all) => {
                 identifiers.extend(all.iter().cloned().map(Identifier::ExternalId));
             }
-            Condition::Created(_) | Condition::Updated(_) => return None,
+            Condition::Created(_) | Condition::Updated(_) => return Ok(None),
         }
-        Some(IdentifierLookup { ids, identifiers })
+        Ok(Some(IdentifierLookup { ids, identifiers }))
     }
 
     fn names(&self, profile: &Profile) -> bool {
@@ -207,6 +206,20 @@ impl IdentifierLookup {
         })
         .await
     }
+}
+
+/// The id of the profile that a token finds, if the token counts.
+async fn profile_of_token(
+    call: &Call<'_>,
+    token: &ExchangeToken,
+) -> Result<Option<ProfileId>, Refusal> {
+    let now = call.gateway.clock.unix_seconds();
+    let Ok(content) = call.gateway.exchange().open(&call.company.id, token, now) else {
+        return Ok(None);
+    };
+    let found =
+        call.read(async move |store, company| store.profile_of_token(company, content).await);
+    Ok(found.await?.map(|profile| profile.id))
 }
 
 /// A page of the few profiles that the first condition names and all other conditions match.

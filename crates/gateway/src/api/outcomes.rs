@@ -121,8 +121,8 @@ struct OutcomeAttributes {
     /// The id of the request, as the header `X-Request-Id` of its response has it. Null for
     /// requests that earlier releases stored.
     request_id: Option<String>,
-    /// The effect on the profile: `created`, `updated`, `unchanged`, `unidentified`, `unmerged` or
-    /// `deleted`.
+    /// The effect on the profile: `created`, `updated`, `unchanged`, `unidentified`, `unmerged`,
+    /// `deleted` or `tokens_revoked`; the last one without a profile if it concerns all of them.
     effect: &'static str,
     /// The result of each claim, in order.
     claims: Vec<ClaimShown>,

@@ -91,7 +91,8 @@ fn changed(
         | Effect::Unchanged
         | Effect::Unidentified
         | Effect::Unmerged
-        | Effect::Deleted => StatusCode::OK,
+        | Effect::Deleted
+        | Effect::TokensRevoked => StatusCode::OK,
     };
     let profile = profile.ok_or(Refusal::NotFound { what: PROFILE, pointer: "/data" })?;
     Ok(shown(call, status, &profile, fields))

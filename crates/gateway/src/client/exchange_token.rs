@@ -1,10 +1,13 @@
 //! Exchange tokens (`_kx`): sealed profile ids that a browser may store and cannot read or forge.
 //!
-//! A token is `<base64url of nonce, sealed id and issue time>.<company>`, sealed by
-//! XChaCha20-Poly1305 with the company's id as associated data. The nonce is random, so two tokens
-//! of one profile have nothing in common. All tokens of a company have the same length.
+//! A token is `<base64url of nonce and sealed content>.<company>`, sealed by XChaCha20-Poly1305
+//! with the company's id as associated data. The nonce is random, so two tokens of one profile have
+//! nothing in common. All tokens of a company have the same length, whatever they stand for.
+//!
+//! The content is the id of the profile, the time of issue in milliseconds, and the digest of the
+//! device that the token stands for, or zeros. An earlier form had the id and the time in seconds.
 
-use std::str::FromStr;
+use std::{str::FromStr, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use chacha20poly1305::{
@@ -12,7 +15,7 @@ use chacha20poly1305::{
     aead::{Aead, Payload},
 };
 use profile_protocol::{CompanyId, ExchangeToken, ProfileId};
-use profile_store::{InvalidToken, NoEntropy};
+use profile_store::{DeviceDigest, InvalidToken, NoEntropy, Timestamp, TokenContent, TokenTerms};
 
 use crate::{
     limits,
@@ -22,6 +25,7 @@ use crate::{
 const NONCE_BYTES: usize = 24;
 const ID_BYTES: usize = 16;
 const TIME_BYTES: usize = 8;
+const DEVICE_BYTES: usize = 16;
 
 /// A key that seals tokens: 32 secret bytes.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -57,32 +61,41 @@ pub enum SealError {
     Cipher,
 }
 
-/// The keys that seal and open tokens.
+/// The keys that seal and open tokens, and the life of a token.
 #[derive(Debug)]
 pub struct KeyRing {
     current: ExchangeKey,
     retired: Box<[ExchangeKey]>,
+    life: Duration,
 }
 
 impl KeyRing {
-    /// Seals with the first key. Opens tokens sealed with any of the keys.
+    /// Seals with the first key. Opens tokens sealed with any of the keys. Tokens have the default
+    /// life.
     pub fn new(current: ExchangeKey, retired: impl IntoIterator<Item = ExchangeKey>) -> KeyRing {
-        KeyRing { current, retired: retired.into_iter().collect() }
+        let life = days(limits::EXCHANGE_TOKEN_DAYS);
+        KeyRing { current, retired: retired.into_iter().collect(), life }
     }
 
-    /// A new token for this profile.
-    pub fn seal(
-        &self,
-        company: &CompanyId,
-        id: ProfileId,
-        now_seconds: u64,
-    ) -> Result<String, SealError> {
+    /// The same keys for tokens that count for so many days, whenever they were issued.
+    #[must_use]
+    pub fn with_token_days(self, number: u64) -> KeyRing {
+        KeyRing { life: days(number), ..self }
+    }
+
+    /// A new token with this content.
+    pub fn seal(&self, company: &CompanyId, content: TokenContent) -> Result<String, SealError> {
         let mut nonce = [0; NONCE_BYTES];
         getrandom::fill(&mut nonce).or(Err(NoEntropy))?;
-        let mut plain = [0; ID_BYTES + TIME_BYTES];
-        let (id_part, time_part) = plain.split_at_mut(ID_BYTES);
-        id_part.copy_from_slice(&id.bits().to_be_bytes());
-        time_part.copy_from_slice(&now_seconds.to_be_bytes());
+        let TokenContent { profile, terms: TokenTerms { issued, device } } = content;
+        // No device has a digest of zeros: it would take 2^128 attempts to find one.
+        let device = device.map_or(0, DeviceDigest::bits);
+        let plain = [
+            &profile.bits().to_be_bytes()[..],
+            &issued.millis().to_be_bytes(),
+            &device.to_be_bytes(),
+        ]
+        .concat();
         let payload = Payload { msg: &plain, aad: company.as_str().as_bytes() };
         let nonce = XNonce::from(nonce);
         let sealed = self.current.cipher().encrypt(&nonce, payload).or(Err(SealError::Cipher))?;
@@ -90,13 +103,13 @@ impl KeyRing {
         Ok(format!("{}.{company}", BASE64_URL_SAFE_NO_PAD.encode(whole)))
     }
 
-    /// The profile of this token.
+    /// The content of this token, unless its life is over.
     pub fn open(
         &self,
         company: &CompanyId,
         token: &ExchangeToken,
         now_seconds: u64,
-    ) -> Result<ProfileId, InvalidToken> {
+    ) -> Result<TokenContent, InvalidToken> {
         let (sealed, owner) = token.as_str().rsplit_once('.').ok_or(InvalidToken::Unsealed)?;
         if owner != company.as_str() {
             return Err(InvalidToken::Foreign);
@@ -106,13 +119,17 @@ impl KeyRing {
         let sealed = sealed.or(Err(InvalidToken::Unsealed))?;
         let keys = std::iter::once(&self.current).chain(&self.retired);
         let plain = keys.into_iter().find_map(|key| unseal(key, company, &sealed));
-        let (id, issued_seconds) = plain.and_then(split_plaintext).ok_or(InvalidToken::Unsealed)?;
-        let age = now_seconds.saturating_sub(issued_seconds);
-        if limits::EXCHANGE_TOKEN_LIFETIME.as_secs() < age {
+        let content = plain.and_then(|plain| content(&plain)).ok_or(InvalidToken::Unsealed)?;
+        let issued = Duration::from_millis(content.terms.issued.millis());
+        if self.life < Duration::from_secs(now_seconds).saturating_sub(issued) {
             return Err(InvalidToken::Expired);
         }
-        Ok(id)
+        Ok(content)
     }
+}
+
+const fn days(number: u64) -> Duration {
+    Duration::from_hours(number * 24)
 }
 
 fn unseal(key: &ExchangeKey, company: &CompanyId, sealed: &[u8]) -> Option<Vec<u8>> {
@@ -121,11 +138,19 @@ fn unseal(key: &ExchangeKey, company: &CompanyId, sealed: &[u8]) -> Option<Vec<u
     key.cipher().decrypt(&XNonce::from(*nonce), payload).ok()
 }
 
-fn split_plaintext(plain: Vec<u8>) -> Option<(ProfileId, u64)> {
-    let plain: [u8; ID_BYTES + TIME_BYTES] = plain.try_into().ok()?;
-    let (id, time) = plain.split_first_chunk::<ID_BYTES>()?;
-    let id = ProfileId::from_bits(u128::from_be_bytes(*id));
-    Some((id, u64::from_be_bytes(time.try_into().ok()?)))
+/// The content of a token, in the current form or in the earlier one.
+fn content(plain: &[u8]) -> Option<TokenContent> {
+    let (id, rest) = plain.split_first_chunk::<ID_BYTES>()?;
+    let (time, device) = rest.split_first_chunk::<TIME_BYTES>()?;
+    let time = u64::from_be_bytes(*time);
+    let (millis, device) = if device.is_empty() {
+        (time.saturating_mul(1_000), None)
+    } else {
+        let device = u128::from_be_bytes(<[u8; DEVICE_BYTES]>::try_from(device).ok()?);
+        (time, (device != 0).then(|| DeviceDigest::from_bits(device)))
+    };
+    let terms = TokenTerms { issued: Timestamp::from_millis(millis), device };
+    Some(TokenContent { profile: ProfileId::from_bits(u128::from_be_bytes(*id)), terms })
 }
 
 #[cfg(test)]
@@ -149,14 +174,66 @@ mod tests {
         text.parse().unwrap()
     }
 
+    /// The content of a token for the profile 7, issued now.
+    fn content(device: Option<u128>) -> TokenContent {
+        let issued = Timestamp::from_millis(NOW * 1_000);
+        let terms = TokenTerms { issued, device: device.map(DeviceDigest::from_bits) };
+        TokenContent { profile: ProfileId::from_bits(7), terms }
+    }
+
     fn sealed(ring: &KeyRing) -> String {
-        ring.seal(&company("ABC123"), ProfileId::from_bits(7), NOW).unwrap()
+        ring.seal(&company("ABC123"), content(None)).unwrap()
     }
 
     #[test]
-    fn a_token_stands_for_the_profile_it_was_made_for() {
-        let opened = ring(&[1]).open(&company("ABC123"), &token(&sealed(&ring(&[1]))), NOW + 5);
-        assert_eq!(opened, Ok(ProfileId::from_bits(7)));
+    fn a_token_has_the_content_that_was_sealed() {
+        for device in [None, Some(1), Some(u128::MAX)] {
+            let sealed = ring(&[1]).seal(&company("ABC123"), content(device)).unwrap();
+            let opened = ring(&[1]).open(&company("ABC123"), &token(&sealed), NOW + 5);
+            assert_eq!(opened, Ok(content(device)));
+        }
+    }
+
+    #[test]
+    fn the_form_of_a_token_never_changes() {
+        // Sealed by another program, with keys of these rings, for the profile 7.
+        let tab = DeviceDigest::from_device(&"tab".parse().unwrap()).bits();
+        for (sealed, device) in [
+            (
+                "-4VzmRIwedbRrxFaIHJec8dbBfElTHrGLVkN0dvJC9_MyAT1IsF-gSfaOAqMjg0UKK_Rhq7zOre5K1qy36MuJSLz6wHZdxf2jy_FKsjV9nc.ABC123",
+                None,
+            ),
+            (
+                "6Wj2hMX7Ogdbz0II5OhioRjmW7tkZO3Mb9nnRidvKylWEd7olfDmo-0i6OhcUWh3lUfJ4KgdHtF6PqozJHnnEacqlMo3isVI_stNhTKjw_8.ABC123",
+                Some(tab),
+            ),
+        ] {
+            let opened = ring(&[0x0f]).open(&company("ABC123"), &token(sealed), NOW);
+            assert_eq!(opened, Ok(content(device)));
+        }
+    }
+
+    #[test]
+    fn a_token_of_the_earlier_form_stands_for_its_profile_since_its_time() {
+        // Sealed for the profile 7 at `NOW` with the key of this ring.
+        let old = "gakaSGe5kxjBBNmHMQBf7mYhMMy1qdVI5Oq482aeVa5andFguPLJyZAVLTHORXxK4oOLuTKyIjp76IlR3l1MAg.ABC123";
+        let opened = |now| ring(&[0x0f]).open(&company("ABC123"), &token(old), now);
+        let life = limits::EXCHANGE_TOKEN_DAYS * 24 * 60 * 60;
+        assert_eq!(opened(NOW + life), Ok(content(None)));
+        assert_eq!(opened(NOW + life + 1), Err(InvalidToken::Expired));
+    }
+
+    #[test]
+    fn a_token_is_judged_by_its_own_time_and_the_days_of_today() {
+        let (issued, day) = (token(&sealed(&ring(&[1]))), 24 * 60 * 60);
+        for days in [1, 30, 730] {
+            let ring = ring(&[1]).with_token_days(days);
+            let opened = |now| ring.open(&company("ABC123"), &issued, now);
+            assert_eq!(opened(NOW + days * day), Ok(content(None)), "{days}");
+            assert_eq!(opened(NOW + days * day + 1), Err(InvalidToken::Expired), "{days}");
+            // The clock was ahead when the token was issued, or is behind now.
+            assert_eq!(opened(0), Ok(content(None)), "{days}");
+        }
     }
 
     #[test]
@@ -164,8 +241,11 @@ mod tests {
         let (first, second) = (sealed(&ring(&[1])), sealed(&ring(&[1])));
         assert_ne!(first, second);
         assert_eq!(first.len(), second.len());
+        // The length does not show whether a token stands for a device.
+        let of_device = ring(&[1]).seal(&company("ABC123"), content(Some(5))).unwrap();
+        assert_eq!(first.len(), of_device.len());
         let (cipher, company) = first.rsplit_once('.').unwrap();
-        assert_eq!((cipher.len(), company), (86, "ABC123"));
+        assert_eq!((cipher.len(), company), (107, "ABC123"));
         assert!(cipher.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)));
     }
 
@@ -182,22 +262,22 @@ mod tests {
     fn tokens_that_cannot_be_opened_say_why() {
         let (ring, good) = (ring(&[1]), sealed(&ring(&[1])));
         let open = |text: &str, now| ring.open(&company("ABC123"), &token(text), now);
-        let lifetime = limits::EXCHANGE_TOKEN_LIFETIME.as_secs();
-        assert!(open(&good, NOW + lifetime).is_ok());
-        assert_eq!(open(&good, NOW + lifetime + 1), Err(InvalidToken::Expired));
+        let life = limits::EXCHANGE_TOKEN_DAYS * 24 * 60 * 60;
+        assert!(open(&good, NOW + life).is_ok());
+        assert_eq!(open(&good, NOW + life + 1), Err(InvalidToken::Expired));
         assert_eq!(open(&good.replace("ABC123", "ABC124"), NOW), Err(InvalidToken::Foreign));
         for text in ["x", ".ABC123", "AAAA.ABC123", "N1a3kx_=.ABC123", "é.ABC123"] {
             assert_eq!(open(text, NOW), Err(InvalidToken::Unsealed), "{text}");
         }
         // Changing the company in a token does not make it valid there.
-        let stolen = ring.seal(&company("XYZ789"), ProfileId::from_bits(7), NOW).unwrap();
+        let stolen = ring.seal(&company("XYZ789"), content(None)).unwrap();
         assert_eq!(open(&stolen.replace("XYZ789", "ABC123"), NOW), Err(InvalidToken::Unsealed));
     }
 
     #[test]
     fn a_token_altered_anywhere_cannot_be_opened() {
         let (ring, good) = (ring(&[1]), sealed(&ring(&[1])));
-        for place in 0..86 {
+        for place in 0..107 {
             let mut altered = good.clone().into_bytes();
             altered[place] = if altered[place] == b'A' { b'B' } else { b'A' };
             let altered = String::from_utf8(altered).unwrap();

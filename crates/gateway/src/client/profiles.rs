@@ -7,14 +7,15 @@ use actix_web::{
     http::{Method, header},
     web::{Data, Payload},
 };
-use profile_protocol::{CompanyId, ProfileId, ProfileRequest, Revision, Violations};
-use profile_store::{Outcome, StoreError, Submission};
+use profile_protocol::{CompanyId, ProfileRequest, Revision, Violations};
+use profile_store::{StoreError, Submission, TokenContent};
 
 use crate::{
     capacity::{
         body_budget::BodyKind,
         disk_wait::{self, StoreUse},
     },
+    client::issued_token::Evidence,
     http::{
         access_log::{self, AccessEntry},
         admission, body,
@@ -24,7 +25,7 @@ use crate::{
         response::{METHODS, Onsite, ResponseContext},
     },
     state::GatewayState,
-    submission,
+    submission::{self, SignatureStatus},
 };
 
 /// Serves every method on the path.
@@ -97,16 +98,20 @@ async fn upsert(
     let body = read.await?;
     let parse = timed_parse(gateway, revision);
     let (parsed, permit) = body.parse(gateway, &company.id, parse).await?;
+    let signature = submission::signature(gateway, &company, headers, &parsed);
+    let onsite = headers.get("x-klaviyo-onsite").is_some_and(|value| value == "1");
+    let evidence = onsite.then(|| evidence(gateway, &company.id, signature, &parsed));
     let submission = Submission {
         request_id: Some(reply.trace.request_id.clone()),
-        ..submission::from_client(gateway, &company, headers, parsed)?
+        ..submission::from_client(gateway, &company, signature, parsed)?
     };
     // Only what could be stored is charged to the company, so nothing else spends its limit.
     reply.rate_limit_status = Some(admission::charge(&company, gateway)?);
     let outcome = submission::store(gateway, submission, permit).await?;
 
-    let onsite = headers.get("x-klaviyo-onsite").is_some_and(|value| value == "1");
-    Ok(reply.accepted(if onsite { exchange(gateway, &company.id, &outcome)? } else { None }))
+    let token = evidence.map(|evidence| evidence.token(&outcome));
+    let onsite = token.map(|token| exchange(gateway, &company.id, token)).transpose()?;
+    Ok(reply.accepted(onsite))
 }
 
 /// A parser of the body that records how long it takes.
@@ -123,17 +128,27 @@ fn timed_parse(
     }
 }
 
-/// An exchange token for the profile. A request that names no profile gets a token for an unused
-/// id, so that the response does not show whether a profile exists.
+/// What the request of a page shows about its sender.
+fn evidence(
+    gateway: &GatewayState,
+    company: &CompanyId,
+    signature: SignatureStatus,
+    request: &ProfileRequest,
+) -> Evidence {
+    let (ring, now) = (gateway.exchange(), gateway.clock.unix_seconds());
+    let signed = signature == SignatureStatus::Valid;
+    Evidence::from_request(request, signed, |token| ring.open(company, token, now).ok())
+}
+
+/// The answer to a page, with a token of this content.
 fn exchange(
     gateway: &GatewayState,
     company: &CompanyId,
-    outcome: &Outcome,
-) -> Result<Option<Onsite>, Refusal> {
-    let id = outcome.survivor.unwrap_or(ProfileId::from_bits(0));
-    let token = gateway.exchange().seal(company, id, gateway.clock.unix_seconds());
-    let exchange_id = token.or(Err(Refusal::Store(StoreError::Unavailable)))?;
-    Ok(Some(Onsite { exchange_id, should_clear_cookie: false }))
+    token: TokenContent,
+) -> Result<Onsite, Refusal> {
+    let exchange_id = gateway.exchange().seal(company, token);
+    let exchange_id = exchange_id.or(Err(Refusal::Store(StoreError::Unavailable)))?;
+    Ok(Onsite { exchange_id, should_clear_cookie: false })
 }
 
 /// A browser sends a preflight before the request of a page. The company may be invalid here; the

@@ -136,7 +136,7 @@ pub(super) const PROFILES: MetricEntry = MetricEntry {
     kind: MetricKind::Counter,
     labels: "{effect}",
     help: "Requests stored, by effect on the profile: created, updated, merged, unmerged, deleted, \
-           unchanged, or unidentified when no claim could be used.",
+           unchanged, tokens_revoked, or unidentified when no claim could be used.",
 };
 
 pub(super) const PARSE_SECONDS: MetricEntry = MetricEntry {

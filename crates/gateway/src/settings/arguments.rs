@@ -140,6 +140,10 @@ pub struct ServeArguments {
     /// The durability of an acknowledged change [default: flushed].
     #[arg(long, env = "GATEWAY_DURABILITY", value_enum)]
     pub durability: Option<DurabilitySetting>,
+    /// The days for which an exchange token counts [default: 30].
+    #[arg(long, env = "GATEWAY_EXCHANGE_TOKEN_DAYS", value_name = "DAYS",
+        value_parser = clap::value_parser!(u64).range(limits::EXCHANGE_TOKEN_DAYS_RANGE))]
+    pub exchange_token_days: Option<u64>,
     /// The address for clients [default: 127.0.0.1:8080].
     #[arg(long, env = "GATEWAY_LISTEN", value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,

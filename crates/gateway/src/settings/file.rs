@@ -44,6 +44,7 @@ pub(super) struct ConfigurationFile {
     pub(super) disk: DiskFields,
     pub(super) durability: Option<DurabilitySetting>,
     pub(super) exchange_keys: Vec<ExchangeKey>,
+    pub(super) exchange_token_days: Option<u64>,
     pub(super) listen: Option<SocketAddr>,
     pub(super) log: LogFileFields,
     pub(super) outcomes: Retention,
@@ -85,6 +86,8 @@ impl ConfigurationFile {
             exchange_keys: take("exchange_keys")
                 .map(|field| one_to(limits::EXCHANGE_KEYS, field, report))
                 .unwrap_or_default(),
+            exchange_token_days: take("exchange_token_days")
+                .and_then(|field| field.number(&limits::EXCHANGE_TOKEN_DAYS_RANGE, report)),
             listen: take("listen").and_then(|field| address(field, report)),
             log,
             outcomes: take("outcomes").map(|field| retention(field, report)).unwrap_or_default(),

@@ -1,6 +1,7 @@
 //! The settings from the outside: files and arguments in, configuration out.
 
 mod log;
+mod tokens;
 
 use std::{
     fs,
@@ -178,8 +179,8 @@ secret = 1
             "line 2: cache_mib must be a whole number from 256 to 65536",
             "line 3: wrokers is unknown; expected one of company, disk_wait_seconds, \
              client_free_mib, server_free_mib, reserve_mib, log, access_log, refusal_lines, \
-             admin_listen, cache_mib, connections, data_dir, durability, exchange_keys, listen, \
-             outcomes, table, trusted_proxies, workers",
+             admin_listen, cache_mib, connections, data_dir, durability, exchange_keys, \
+             exchange_token_days, listen, outcomes, table, trusted_proxies, workers",
             "line 4: exchange_keys[#1] must be 64 hexadecimal digits, as `openssl rand -hex 32` \
              prints",
             "line 6: company[#1].id must consist of ASCII letters, digits and underscores",

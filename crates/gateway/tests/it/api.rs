@@ -12,6 +12,7 @@ mod protect;
 mod reading;
 mod refusals;
 mod signed;
+mod tokens;
 
 use gateway::tenants::private_key::KeyDigest;
 use serde_json::{Value, json};
@@ -46,9 +47,18 @@ impl Api {
 
     /// The same, with these settings of the first company.
     fn set(settings: &str) -> Api {
+        Api::with("", settings)
+    }
+
+    /// The same, with these settings of the gateway.
+    fn set_above(settings: &str) -> Api {
+        Api::with(settings, "")
+    }
+
+    fn with(above: &str, settings: &str) -> Api {
         let all = r#""profiles:read", "profiles:write", "data-privacy:write""#;
         let home = Home::configured(&format!(
-            "[[company]]\nid = \"ABC123\"\napi_limits_factor = 100\n\
+            "{above}\n[[company]]\nid = \"ABC123\"\napi_limits_factor = 100\n\
              network_limits = {{ burst = 350, steady = 3500 }}\n{settings}\n{}{}\n[[company]]\nid = \"XYZ789\"\n{}",
             key("all", KEY, all),
             key("reader", READER, r#""profiles:read""#),

@@ -210,8 +210,7 @@ pub(crate) mod onsite_script {
     fn the_token_it_is_given_stands_for_the_profile_from_then_on() {
         let home = Home::new();
         let gateway = home.serve();
-        let known =
-            r#"{"data":{"type":"profile","attributes":{"email":"sarah.mason@klaviyo-demo.com"}}}"#;
+        let known = r#"{"data":{"type":"profile","attributes":{"email":"sarah.mason@klaviyo-demo.com","anonymous_id":"d4cbb1d9"}}}"#;
         let first = token(&gateway.send(&request(known)));
         // In a link, the token is an attribute; out of the cookie, a property.
         let body = format!(

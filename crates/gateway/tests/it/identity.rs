@@ -8,9 +8,13 @@ use std::{sync::Barrier, thread};
 
 use gateway::client::exchange_token::{ExchangeKey, KeyRing};
 use profile_protocol::{Field, IdentifierKind, ProfileId};
-use profile_store::{ClaimResult, Effect, Identifier, Ignored, InvalidToken, Profile, Refused};
+use profile_store::{
+    ClaimResult, DeviceDigest, Effect, Identifier, Ignored, InvalidToken, Profile, Refused,
+    Timestamp, TokenContent, TokenTerms,
+};
 
 use crate::{
+    api::{KEY, asking, key as private_key},
     clients::{android, onsite_script, swift},
     serving::{Home, Serving},
     stored::{StoredProfiles, field, identifiers, properties, stored},
@@ -22,10 +26,14 @@ fn key() -> String {
     "0f".repeat(32)
 }
 
-/// Two companies whose tokens are sealed with [`key`].
+/// Two companies whose tokens are sealed with [`key`]. The first one has a private key.
 fn home() -> Home {
-    let companies = "[[company]]\nid = \"ABC123\"\n[[company]]\nid = \"XYZ789\"\n";
-    Home::configured(&format!("exchange_keys = [\"{}\"]\n{companies}", key()))
+    let private = private_key("all", KEY, r#""profiles:read", "profiles:write""#);
+    Home::configured(&format!(
+        "exchange_keys = [\"{}\"]\n[[company]]\nid = \"ABC123\"\napi_limits_factor = 100\n\
+         {private}\n[[company]]\nid = \"XYZ789\"\n",
+        key()
+    ))
 }
 
 /// One company with these settings of `[company.identity]`.
@@ -55,10 +63,34 @@ fn token(gateway: &Serving, request: &RawRequest) -> String {
     onsite_script::token(&gateway.send(&request.clone().with("X-Klaviyo-Onsite", "1")))
 }
 
-/// Sends a request, and returns the id of the profile it turned out to be about.
+/// The content of a token.
+#[track_caller]
+fn opened(token: &str) -> TokenContent {
+    ring().open(&"ABC123".parse().unwrap(), &token.parse().unwrap(), 0).unwrap()
+}
+
+/// A token for this company and profile that was issued at that time.
+fn sealed_for(company: &str, profile: ProfileId, issued: u64) -> String {
+    let terms = TokenTerms { issued: Timestamp::from_millis(issued), device: None };
+    ring().seal(&company.parse().unwrap(), TokenContent { profile, terms }).unwrap()
+}
+
+/// Sends a request, and returns the id of the profile it turned out to be about, which the newest
+/// outcome says.
 fn profile_of(gateway: &Serving, request: &RawRequest) -> ProfileId {
-    let token = token(gateway, request).parse().unwrap();
-    ring().open(&"ABC123".parse().unwrap(), &token, 0).unwrap()
+    gateway.send(request).assert_accepted();
+    let mut target = "/api/outcomes?page[size]=100".to_owned();
+    loop {
+        let page = gateway.send(&asking("GET", &target)).json();
+        if let Some(next) = page["links"]["next"].as_str() {
+            let (_, rest) = next.split_once("/api/").unwrap();
+            target = format!("/api/{rest}");
+        } else {
+            let newest = page["data"].as_array().unwrap().last().unwrap();
+            let id = &newest["relationships"]["profile"]["data"]["id"];
+            return id.as_str().unwrap().parse().unwrap();
+        }
+    }
 }
 
 /// Sends requests of which nothing is said but that they were stored.
@@ -469,7 +501,7 @@ fn answers_to_pages_differ_in_nothing_but_the_token() {
     let answers = of_every_effect().map(|(request, _)| {
         let answer: RawResponse = gateway.send(&request.with("X-Klaviyo-Onsite", "1"));
         let token = onsite_script::token(&answer);
-        assert_eq!(token.len(), "ABC123".len() + 87);
+        assert_eq!(token.len(), "ABC123".len() + 108);
         answer.timeless().replace(&token, "TOKEN")
     });
     assert!(answers[0].ends_with("}}"), "{}", answers[0]);

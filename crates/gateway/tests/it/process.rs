@@ -238,7 +238,8 @@ fn tokens_outlive_a_reload_and_a_restart_when_their_key_is_configured() {
     let home =
         Home::configured(&format!("exchange_keys = [\"{key}\"]\n[[company]]\nid = \"ABC123\"\n"));
     let gateway = home.serve();
-    let request = RawRequest::email("sarah.mason@klaviyo-demo.com").with("X-Klaviyo-Onsite", "1");
+    let body = r#"{"data":{"type":"profile","attributes":{"anonymous_id":"tab"}}}"#;
+    let request = RawRequest::profile(body).with("X-Klaviyo-Onsite", "1");
     let answer = gateway.send(&request).json();
     let token = answer["meta"]["exchange_id"].as_str().unwrap();
     gateway.signal("HUP");

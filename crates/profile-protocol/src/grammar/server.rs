@@ -12,6 +12,7 @@ const MERGE_RESOURCE: &str = "profile-merge";
 const UNMERGE_RESOURCE: &str = "profile-unmerge";
 const DELETION_RESOURCE: &str = "data-privacy-deletion-job";
 const EXPLAIN_RESOURCE: &str = "profile-explain";
+const TOKEN_REVOCATION_RESOURCE: &str = "exchange-token-revocation";
 const BULK_IMPORT_RESOURCE: &str = "profile-bulk-import-job";
 
 /// The body of `POST /api/profile-merge`.
@@ -135,6 +136,30 @@ static EXPLAIN_ATTRIBUTES: ObjectRule = object(
     &[
         FieldRule::new(FieldName::Scope, ValueRule::Choice(&["client", "server"])).required(),
         FieldRule::new(FieldName::Body, ValueRule::ProfileBody).required(),
+    ],
+);
+
+/// The body of `POST /api/exchange-token-revocation`. The scope `profile` requires a profile, and
+/// the scope `company` takes none.
+pub static TOKEN_REVOCATION: BodyRule = body(&object(
+    TOKEN_REVOCATION_RESOURCE,
+    &[data(&object(
+        TOKEN_REVOCATION_RESOURCE,
+        &[
+            resource_type(TOKEN_REVOCATION_RESOURCE),
+            FieldRule::new(FieldName::Attributes, ValueRule::Object(&REVOCATION_ATTRIBUTES))
+                .required(),
+        ],
+    ))],
+));
+
+static REVOCATION_ATTRIBUTES: ObjectRule = object(
+    TOKEN_REVOCATION_RESOURCE,
+    &[
+        FieldRule::new(FieldName::Scope, ValueRule::Choice(&["company", "profile"])).required(),
+        FieldRule::new(FieldName::ProfileId, ValueRule::Identifier(IdentifierField::Id)).described(
+            "The profile whose tokens are revoked: required for `profile`, refused for `company`.",
+        ),
     ],
 );
 

@@ -3,7 +3,7 @@
 
 use profile_protocol::{
     BulkImport, DeletionSubject, Field, ProfileEndpoint, ProfileExplain, ProfileMerge,
-    ProfileRequest, ProfileUnmerge, Revision, Violations,
+    ProfileRequest, ProfileUnmerge, Revision, TokenRevocation, Violations,
     grammar::{
         self, BodyRule, FieldRule, IdentifierField, ObjectRule, PROFILE, PROFILE_RESOURCE,
         ValueRule,
@@ -150,6 +150,7 @@ fn a_field_that_no_rule_has_is_refused_in_every_object() {
         &grammar::UNMERGE,
         &grammar::DELETION,
         &grammar::EXPLAIN,
+        &grammar::TOKEN_REVOCATION,
         &grammar::BULK_IMPORT,
     ] {
         for Placed { object, .. } in fields("", body.document) {
@@ -172,6 +173,7 @@ fn parsed(rule: &'static BodyRule, body: &str) -> Result<(), Violations> {
         "profile-unmerge" => ProfileUnmerge::parse(bytes).map(drop),
         "data-privacy-deletion-job" => DeletionSubject::parse(bytes).map(drop),
         "profile-explain" => ProfileExplain::parse(bytes, Revision::LATEST).map(drop),
+        "exchange-token-revocation" => TokenRevocation::parse(bytes).map(drop),
         "profile-bulk-import-job" => BulkImport::parse(bytes, Revision::LATEST).map(drop),
         _ => profile(ProfileEndpoint::Import, body),
     }
@@ -184,6 +186,7 @@ fn every_field_of_the_other_server_bodies_is_accepted() {
         &grammar::UNMERGE,
         &grammar::DELETION,
         &grammar::EXPLAIN,
+        &grammar::TOKEN_REVOCATION,
         &grammar::BULK_IMPORT,
     ] {
         for Placed { object, field } in fields("", body.document) {
@@ -212,7 +215,13 @@ fn complete(rule: &'static ObjectRule) -> String {
 #[test]
 fn a_body_with_every_required_field_is_parsed_and_without_one_it_is_refused() {
     // A deletion requires one of several fields, which is no rule of a single field.
-    for body in [&grammar::MERGE, &grammar::UNMERGE, &grammar::EXPLAIN, &grammar::BULK_IMPORT] {
+    for body in [
+        &grammar::MERGE,
+        &grammar::UNMERGE,
+        &grammar::EXPLAIN,
+        &grammar::TOKEN_REVOCATION,
+        &grammar::BULK_IMPORT,
+    ] {
         let text = complete(body.document);
         assert_eq!(parsed(body, &text), Ok(()), "{text}");
         for Placed { object, field } in fields("", body.document) {

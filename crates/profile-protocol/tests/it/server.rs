@@ -5,7 +5,7 @@ use std::fmt::Debug;
 
 use profile_protocol::{
     BulkImport, ClaimedId, DeletionSubject, ExplainedScope, IdentifierKind, ProfileExplain,
-    ProfileMerge, ProfileRequest, ProfileUnmerge, Revision, Violations, limits,
+    ProfileMerge, ProfileRequest, ProfileUnmerge, Revision, TokenRevocation, Violations, limits,
 };
 use proptest::prelude::*;
 
@@ -109,6 +109,35 @@ fn an_unmerge_names_the_profile_that_was_absorbed() {
     refused(
         parse(r#"{"profile_id":"x","id":"y"}"#),
         &["/data/attributes/id 'id' is not a valid field for the resource 'profile-unmerge'."],
+    );
+}
+
+#[test]
+fn a_revocation_says_whether_it_concerns_one_profile_or_the_company() {
+    let parse = |attributes: &str| {
+        let body = format!(
+            r#"{{"data":{{"type":"exchange-token-revocation","attributes":{attributes}}}}}"#
+        );
+        TokenRevocation::parse(body.as_bytes())
+    };
+    let profile = parse(&format!(r#"{{"scope":"profile","profile_id":"{ID}"}}"#)).unwrap();
+    assert_eq!(profile, TokenRevocation::Profile(claimed(ID)));
+    for company in [r#"{"scope":"company"}"#, r#"{"scope":"company","profile_id":null}"#] {
+        assert_eq!(parse(company).unwrap(), TokenRevocation::Company);
+    }
+    refused(parse("{}"), &["/data/attributes/scope 'scope' is required."]);
+    refused(
+        parse(r#"{"scope":"all","profile_id":"x"}"#),
+        &["/data/attributes/scope Must be 'company' or 'profile'."],
+    );
+    refused(
+        parse(r#"{"scope":"profile"}"#),
+        &["/data/attributes/profile_id 'profile_id' is required."],
+    );
+    refused(
+        parse(r#"{"scope":"company","profile_id":"x"}"#),
+        &["/data/attributes/profile_id 'profile_id' is not a valid field for the resource \
+           'exchange-token-revocation'."],
     );
 }
 
@@ -384,6 +413,7 @@ fn reads_all(body: &[u8]) {
     let _ = ProfileUnmerge::parse(body);
     let _ = DeletionSubject::parse(body);
     let _ = ProfileExplain::parse(body, Revision::LATEST);
+    let _ = TokenRevocation::parse(body);
     let _ = BulkImport::parse(body, Revision::LATEST);
 }
 

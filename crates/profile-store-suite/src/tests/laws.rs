@@ -164,7 +164,9 @@ pub fn a_request_carried_out_twice_equals_it_carried_out_once(engines: &Engines)
             let effect = match first.effect {
                 Effect::Unidentified => Effect::Unidentified,
                 Effect::Created | Effect::Updated | Effect::Unchanged => Effect::Unchanged,
-                Effect::Unmerged | Effect::Deleted => panic!("no request does this"),
+                Effect::Unmerged | Effect::Deleted | Effect::TokensRevoked => {
+                    panic!("no request does this")
+                }
             };
             prop_assert_eq!(second.effect, effect, "{:?}: {}", request, harness.describe(&second));
             prop_assert_eq!(second.survivor, first.survivor);

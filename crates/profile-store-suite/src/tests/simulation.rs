@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use profile_protocol::ProfileId;
 use profile_store::{
-    Engine, OpenError, Retention, StoreError, StoreOptions, Submission, engine::MemoryEngine,
-    limits,
+    ClaimResult, Engine, Ignored, InvalidToken, OpenError, Retention, StoreError, StoreOptions,
+    Submission, engine::MemoryEngine, limits,
 };
 
 use crate::{
@@ -80,6 +80,7 @@ impl SimulatedStorage for FailingStorage {
 enum UnconfirmedRequest {
     Submitted(Box<Submission>),
     Undone(ProfileId),
+    Revoked(Option<ProfileId>),
 }
 
 /// Runs a simulation over this storage.
@@ -96,6 +97,7 @@ pub fn simulate<S: SimulatedStorage>(storage: S, steps: u64) {
         restarts: 0,
         merges: 0,
         undone: 0,
+        revoked: 0,
         lost_answers: 0,
     };
     // What did not happen by chance in few steps happens in more of them.
@@ -105,10 +107,10 @@ pub fn simulate<S: SimulatedStorage>(storage: S, steps: u64) {
         simulation.run_store();
         simulation.reconcile();
     }
-    let Simulation { steps, restarts, merges, undone, lost_answers, .. } = simulation;
+    let Simulation { steps, restarts, merges, undone, revoked, lost_answers, .. } = simulation;
     println!(
         "steps: {steps}, restarts: {restarts}, merges: {merges}, undone: {undone}, \
-         lost answers: {lost_answers}"
+         revoked tokens: {revoked}, lost answers: {lost_answers}"
     );
     assert!(simulation.has_seen_enough(), "what is tested never happened");
 }
@@ -122,15 +124,18 @@ struct Simulation<S> {
     restarts: u64,
     merges: u64,
     undone: u64,
+    /// Requests with a revoked token.
+    revoked: u64,
     lost_answers: u64,
 }
 
 impl<S: SimulatedStorage> Simulation<S> {
-    /// Whether all that a simulation is for has happened: merges, undone merges, restarts, and on
-    /// storage that fails an answer that was lost.
+    /// Whether all that a simulation is for has happened: merges, undone merges, revoked tokens,
+    /// restarts, and on storage that fails an answer that was lost.
     fn has_seen_enough(&self) -> bool {
         let failed = S::IS_RELIABLE || 0 < self.lost_answers;
-        3 < self.merges && 0 < self.undone && 1 < self.restarts && failed
+        let identities = 3 < self.merges && 0 < self.undone && 0 < self.revoked;
+        identities && 1 < self.restarts && failed
     }
 
     /// From opening a store until it is closed or fails.
@@ -144,6 +149,8 @@ impl<S: SimulatedStorage> Simulation<S> {
             self.steps += 1;
             if self.random.once_in(12) {
                 self.undo(&harness);
+            } else if self.random.once_in(20) {
+                self.revoke(&harness);
             } else {
                 self.submit(&mut harness);
             }
@@ -168,6 +175,9 @@ impl<S: SimulatedStorage> Simulation<S> {
             (Some(UnconfirmedRequest::Undone(id)), [outcome]) => {
                 self.expected.add_undo(id, outcome);
             }
+            (Some(UnconfirmedRequest::Revoked(id)), [outcome]) => {
+                self.expected.add_revocation(id, outcome);
+            }
             (_, unexplained) => panic!("no request led to {unexplained:?}"),
         }
         self.compare(&harness);
@@ -190,15 +200,44 @@ impl<S: SimulatedStorage> Simulation<S> {
     }
 
     fn submit(&mut self, harness: &mut StoreHarness) {
-        let submission = harness.submission(&parse_request(&client_request(&mut self.random)));
+        let words = self.words();
+        let submission = harness.submission(&parse_request(&words));
         match harness.submit(submission.clone()) {
             Ok(outcome) => {
+                let revoked = ClaimResult::Ignored(Ignored::Token(InvalidToken::Revoked));
+                let has_revoked = outcome.claims.iter().any(|claim| claim.result == revoked);
+                self.revoked += u64::from(has_revoked);
                 self.merges += outcome.absorbed().count() as u64;
                 self.expected.add(&submission, &outcome);
             }
             Err(error) => {
                 self.failed(error, UnconfirmedRequest::Submitted(Box::new(submission)));
             }
+        }
+    }
+
+    /// A request of a client, which may have a token from before or after all revocations.
+    fn words(&mut self) -> String {
+        let words = client_request(&mut self.random);
+        if !self.random.once_in(4) {
+            return words;
+        }
+        let number = self.random.below(40);
+        let age = if self.random.once_in(3) { "new/" } else { "" };
+        format!("{words} kx:{age}{number}")
+    }
+
+    /// Revokes the tokens of a profile, or seldom all.
+    fn revoke(&mut self, harness: &StoreHarness) {
+        if self.expected.created().is_empty() {
+            return;
+        }
+        let number = self.random.index(self.expected.created().len());
+        let number = (!self.random.once_in(40)).then_some(number);
+        let id = number.map(|number| self.expected.created()[number]);
+        match harness.revoke_tokens(number) {
+            Ok(outcome) => self.expected.add_revocation(id, &outcome),
+            Err(error) => self.failed(error, UnconfirmedRequest::Revoked(id)),
         }
     }
 

@@ -4,8 +4,13 @@ use profile_protocol::CompanyId;
 
 use super::{Batch, keys_leading_to, undecided};
 use crate::{
-    DecisionContext, Delete, ImportJob, MergeProfiles, Outcome, ProfileRef, Rejected, StoreError,
-    decide::{deletion::deleted, manual_merge::merge_manually},
+    DecisionContext, Delete, ImportJob, MergeProfiles, Outcome, ProfileRef, Rejected,
+    RevocationScope, RevokeTokens, StoreError,
+    decide::{
+        deletion::deleted,
+        manual_merge::merge_manually,
+        token_revocation::{revoke_for_profile, revoked_for_company},
+    },
     layout::{
         key::{self, ParsedKey},
         record,
@@ -54,6 +59,30 @@ impl Batch {
         let outcome = deleted(asked, &profile, context);
         self.stored.record_outcome(company, &outcome);
         Ok(Some(outcome))
+    }
+
+    /// Revokes exchange tokens.
+    pub(crate) fn revoke_tokens(
+        &mut self,
+        asked: &RevokeTokens,
+        context: DecisionContext,
+    ) -> Result<Outcome, StoreError> {
+        let RevokeTokens { company, scope, revision } = asked;
+        let outcome = match scope {
+            RevocationScope::Company => {
+                self.stored.revoke_tokens(company, context.now);
+                revoked_for_company(*revision, context)
+            }
+            RevocationScope::Profile(id) => {
+                let found = self.stored.reach(company, &ProfileRef::Id(*id))?.cloned();
+                let found = found.ok_or(StoreError::from(Rejected::UnknownProfile))?;
+                let (profile, outcome) = revoke_for_profile(found, *revision, context);
+                self.stored.put(company, profile);
+                outcome
+            }
+        };
+        self.stored.record_outcome(company, &outcome);
+        Ok(outcome)
     }
 
     /// Keeps the record of a bulk import. The oldest leave if that makes too many.

@@ -8,7 +8,7 @@ use profile_protocol::{CompanyId, ProfileId};
 
 use crate::{
     Identifier, InvalidRecord, Merge, Outcome, ProfileIdentifiers, ProfileRef, StoreError,
-    StoredProfile,
+    StoredProfile, Timestamp,
     engine::{Key, Value, Write},
     layout::{
         index, key,
@@ -175,6 +175,16 @@ impl Stored {
         }
     }
 
+    /// Notes when the exchange tokens of the whole company were revoked. It is written with the
+    /// outcome.
+    pub(super) fn revoke_tokens(&mut self, company: &CompanyId, at: Timestamp) {
+        let newest = self.newest.entry(company.clone());
+        let newest = newest.or_insert_with(|| Ok(NewestOutcome::default()));
+        if let Ok(newest) = newest {
+            newest.tokens_revoked = newest.tokens_revoked.max(Some(at));
+        }
+    }
+
     /// Rewrites the identifiers of these profiles after a change that made them what they are.
     /// Those of the profiles `gone` no longer lead anywhere else.
     pub(super) fn move_identifiers<'p>(
@@ -267,10 +277,13 @@ impl Stored {
 
     /// Adds an outcome, whose number follows that of the company's newest.
     pub(super) fn record_outcome(&mut self, company: &CompanyId, outcome: &Outcome) {
-        let newest = NewestOutcome { sequence: outcome.sequence, at: outcome.at };
-        match self.newest.get_mut(company) {
-            Some(known) => *known = Ok(newest),
-            None => drop(self.newest.insert(company.clone(), Ok(newest))),
+        let (sequence, at) = (outcome.sequence, outcome.at);
+        if let Some(Ok(newest)) = self.newest.get_mut(company) {
+            *newest = NewestOutcome { sequence, at, ..*newest };
+        } else {
+            // Its number follows from the newest outcome, so there was none.
+            let newest = NewestOutcome { sequence, at, tokens_revoked: None };
+            self.newest.insert(company.clone(), Ok(newest));
         }
         let full = if let Some(segment) = self.segments.get_mut(company) {
             segment.add(outcome)

@@ -1,13 +1,14 @@
 //! Claims: the statements of one request about which profile it concerns, in lookup order.
 
 use profile_protocol::{
-    ClaimedId, ExchangeToken, IdentifierKind, Identifiers, ProfileId, RequestParts, SecondaryEmails,
+    ClaimedId, ExchangeToken, IdentifierKind, Identifiers, RequestParts, SecondaryEmails,
 };
 
 use crate::{
     Identifier, Placeholders,
-    model::claim::{Claim, ClaimSource, InvalidToken, ProfileRef, Unsigned},
+    model::claim::{Claim, ClaimSource, ProfileRef, Unsigned},
     model::outcome::{Caller, ClaimOutcome, ClaimResult, Ignored, Refused},
+    model::token::{InvalidToken, TokenContent, TokenTerms},
 };
 
 /// The claims of one request.
@@ -26,12 +27,12 @@ pub struct Claims {
 pub struct OnlyPlaceholders;
 
 impl Claims {
-    /// Collects the claims of `request`. `open` returns the profile id inside an exchange token.
+    /// Collects the claims of `request`. `open` returns the content of an exchange token.
     pub fn from_request(
         request: &RequestParts,
         caller: Caller,
         placeholders: &Placeholders,
-        open: impl Fn(&ExchangeToken) -> Result<ProfileId, InvalidToken>,
+        open: impl Fn(&ExchangeToken) -> Result<TokenContent, InvalidToken>,
     ) -> Result<Claims, OnlyPlaceholders> {
         Claims::collect(request, caller, placeholders, None, open)
     }
@@ -43,7 +44,7 @@ impl Claims {
         caller: Caller,
         placeholders: &Placeholders,
         reason: Unsigned,
-        open: impl Fn(&ExchangeToken) -> Result<ProfileId, InvalidToken>,
+        open: impl Fn(&ExchangeToken) -> Result<TokenContent, InvalidToken>,
     ) -> Result<Claims, OnlyPlaceholders> {
         Claims::collect(request, caller, placeholders, Some(reason), open)
     }
@@ -53,7 +54,7 @@ impl Claims {
         caller: Caller,
         placeholders: &Placeholders,
         unsigned: Option<Unsigned>,
-        open: impl Fn(&ExchangeToken) -> Result<ProfileId, InvalidToken>,
+        open: impl Fn(&ExchangeToken) -> Result<TokenContent, InvalidToken>,
     ) -> Result<Claims, OnlyPlaceholders> {
         let mut claims = Claims::default();
         for (identifiers, origin) in [
@@ -66,6 +67,11 @@ impl Claims {
         }
         claims.add_secondary_emails(&request.secondary_emails, caller);
         if claims.has_only_placeholders() { Err(OnlyPlaceholders) } else { Ok(claims) }
+    }
+
+    /// Claims that are in lookup order and have different targets, and what is no claim.
+    pub(super) fn new(made: Vec<Claim>, dismissed: Vec<ClaimOutcome>) -> Claims {
+        Claims { made, dismissed }
     }
 
     /// The claims, in lookup order.
@@ -99,9 +105,15 @@ impl Claims {
         }
     }
 
-    fn add_token(&mut self, token: Option<Result<ProfileId, InvalidToken>>, origin: ClaimSource) {
+    fn add_token(
+        &mut self,
+        token: Option<Result<TokenContent, InvalidToken>>,
+        origin: ClaimSource,
+    ) {
         match token {
-            Some(Ok(id)) => self.add(ProfileRef::Id(id), origin),
+            Some(Ok(TokenContent { profile, terms })) => {
+                self.add_claim(ProfileRef::Id(profile), origin, Some(terms));
+            }
             Some(Err(reason)) => self.ignore(IdentifierKind::Id, origin, Ignored::Token(reason)),
             None => {}
         }
@@ -171,8 +183,16 @@ impl Claims {
     }
 
     fn add(&mut self, target: ProfileRef, origin: ClaimSource) {
-        if self.made.iter().all(|claim| claim.target != target) {
-            self.made.push(Claim { target, origin });
+        self.add_claim(target, origin, None);
+    }
+
+    /// Adds a claim, unless its target is claimed already. A target that is also claimed without a
+    /// token counts whatever the terms of the token are.
+    fn add_claim(&mut self, target: ProfileRef, origin: ClaimSource, token: Option<TokenTerms>) {
+        match self.made.iter_mut().find(|claim| claim.target == target) {
+            None => self.made.push(Claim { target, origin, token }),
+            Some(claim) if token.is_none() => claim.token = None,
+            Some(_) => {}
         }
     }
 

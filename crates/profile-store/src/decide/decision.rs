@@ -1,14 +1,15 @@
 //! The decision on one request, step by step.
 
 use crate::{
-    ClaimOutcome, ClaimResult, DecisionContext, Effect, Intent, Merge, Outcome, Profile, Rejected,
-    Resolution, StoredProfile, Submission,
+    ClaimOutcome, ClaimResult, Claims, DecisionContext, Effect, Intent, Merge, Outcome, Profile,
+    Rejected, Resolution, StoredProfile, Submission,
     decide::{
         empty_outcome::{empty_outcome, list_bounded},
         identifiers::update_identifiers,
         merge_all::{links_to, merge_all},
         patch::{Written, write},
         size::{PropertiesTooLarge, fits},
+        token_check::check_tokens,
     },
     id_generator::profile_id,
     model::encoded_properties::DamagedProperty,
@@ -43,7 +44,18 @@ pub fn decide(
     reached: &[Option<&StoredProfile>],
     context: DecisionContext,
 ) -> Result<Decision, DecisionError> {
-    let Submission { claims, caller, settings, intent, .. } = submission;
+    let checked = check_tokens(&submission.claims, reached, context.tokens_revoked);
+    decide_claims(submission, &checked.claims, &checked.reached, context)
+}
+
+/// Decides one request with these claims, whose tokens are checked.
+fn decide_claims(
+    submission: &Submission,
+    claims: &Claims,
+    reached: &[Option<&StoredProfile>],
+    context: DecisionContext,
+) -> Result<Decision, DecisionError> {
+    let Submission { caller, settings, intent, .. } = submission;
     intent.admits(claims.made(), reached)?;
     let Resolution { survivor: before, absorbed, mut results } =
         resolve(claims.made(), reached, *caller, settings);
@@ -53,8 +65,8 @@ pub fn decide(
     let previous = previous_outcomes(&start, &absorbed);
     let links = |id| links_to(id, claims, &results);
     let (mut profile, merges) = merge_all(start, &absorbed, links, settings.protect, context)?;
-    let removed = update_identifiers(&mut profile.identifiers, submission, &mut results);
-    let claims = claim_outcomes(submission, &results, removed);
+    let removed = update_identifiers(&mut profile.identifiers, submission, claims, &mut results);
+    let claims = claim_outcomes(claims, &results, removed);
     if before.is_none() && profile.identifiers.highest().is_none() {
         return unidentified(submission, claims, context);
     }
@@ -105,17 +117,17 @@ fn previous_outcomes(survivor: &StoredProfile, absorbed: &[&StoredProfile]) -> V
 /// The results of all claims, then those of identifiers that are not claims, then the removed
 /// identifiers.
 fn claim_outcomes(
-    submission: &Submission,
+    claims: &Claims,
     results: &[ClaimResult],
     removed: Vec<ClaimOutcome>,
 ) -> Vec<ClaimOutcome> {
-    let made = submission.claims.made().iter().zip(results);
+    let made = claims.made().iter().zip(results);
     let made = made.map(|(claim, &result)| ClaimOutcome {
         kind: claim.kind(),
         origin: claim.origin,
         result,
     });
-    made.chain(submission.claims.dismissed().iter().copied()).chain(removed).collect()
+    made.chain(claims.dismissed().iter().copied()).chain(removed).collect()
 }
 
 /// The decision on a request that concerns no profile and creates none.

@@ -12,10 +12,11 @@ use crate::{
 pub(super) fn update_identifiers(
     identifiers: &mut ProfileIdentifiers,
     submission: &Submission,
+    claims: &Claims,
     results: &mut [ClaimResult],
 ) -> Vec<ClaimOutcome> {
-    let Submission { claims, settings, intent, .. } = submission;
-    let removed = clear(identifiers, submission);
+    let Submission { settings, intent, .. } = submission;
+    let removed = clear(identifiers, submission, claims);
     // A primary address that is replaced may be claimed as a secondary one, so the primary address
     // is decided before the secondary ones.
     match intent {
@@ -23,7 +24,7 @@ pub(super) fn update_identifiers(
         Intent::Upsert | Intent::Import | Intent::Create => {}
     }
     attach_all(identifiers, claims, results);
-    remove_emails(identifiers, submission);
+    remove_emails(identifiers, submission, claims);
     limit_lists(identifiers, claims, settings);
     reconcile(results, claims, identifiers);
     removed
@@ -31,8 +32,12 @@ pub(super) fn update_identifiers(
 
 /// Removes the identifiers of the cleared kinds. A kind of which the request names an identifier
 /// is skipped, since that identifier replaces the old one.
-fn clear(identifiers: &mut ProfileIdentifiers, submission: &Submission) -> Vec<ClaimOutcome> {
-    let Submission { caller, claims, cleared, .. } = submission;
+fn clear(
+    identifiers: &mut ProfileIdentifiers,
+    submission: &Submission,
+    claims: &Claims,
+) -> Vec<ClaimOutcome> {
+    let Submission { caller, cleared, .. } = submission;
     match caller {
         Caller::Client => Vec::new(),
         Caller::Server => {
@@ -122,8 +127,8 @@ fn attach(identifiers: &mut ProfileIdentifiers, origin: ClaimSource, identifier:
 
 /// Removes secondary addresses. An address that the request also claims stays; otherwise a
 /// request sent twice would have another result than the request sent once.
-fn remove_emails(identifiers: &mut ProfileIdentifiers, submission: &Submission) {
-    let Submission { caller, claims, leaving_emails, .. } = submission;
+fn remove_emails(identifiers: &mut ProfileIdentifiers, submission: &Submission, claims: &Claims) {
+    let Submission { caller, leaving_emails, .. } = submission;
     let is_claimed = |email: &Email| {
         claims.identifiers().any(|claimed| match claimed {
             Identifier::Email(claimed) => claimed == email,

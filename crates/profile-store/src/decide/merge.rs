@@ -32,6 +32,7 @@ pub fn merge(survivor: Profile, absorbed: Profile, settings: &IdentitySettings) 
         absorbed: ids,
         last_outcome,
         do_not_merge,
+        tokens_revoked,
     } = survivor;
     let (attributes, authored) = merge_attributes(
         (attributes, authored),
@@ -49,6 +50,8 @@ pub fn merge(survivor: Profile, absorbed: Profile, settings: &IdentitySettings) 
         absorbed: append_new(ids, aliases),
         last_outcome,
         do_not_merge: newest(limits::DO_NOT_MERGE, absorbed.do_not_merge, do_not_merge),
+        // A token that was revoked does not count again because of a merge.
+        tokens_revoked: tokens_revoked.max(absorbed.tokens_revoked),
     }
 }
 

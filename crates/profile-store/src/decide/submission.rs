@@ -52,4 +52,6 @@ pub struct DecisionContext {
     pub entropy: u128,
     /// The number of the outcome.
     pub sequence: u64,
+    /// When the company revoked the exchange tokens of all profiles last.
+    pub tokens_revoked: Option<Timestamp>,
 }

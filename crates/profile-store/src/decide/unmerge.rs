@@ -49,6 +49,7 @@ pub fn unmerge(
 ) -> Unmerge {
     let (mut restored, lost) = restore(merge, &living, &owner);
     let mut survivor = living;
+    let mut revoked = restored.tokens_revoked;
 
     let has_no_owner = |identifier: &Identifier| owner(identifier).is_none();
     let mut with = merged(merge);
@@ -62,10 +63,12 @@ pub fn unmerge(
         let involved = involved_profile(next, restored.id);
         split_identity(involved, merge, &restored.absorbed, lists, has_no_owner);
         split_values(involved, &with, &without);
+        revoked = revoked.max(split_revocation(involved, &with, &without));
         (with, without) = (with_next, merged(next));
     }
     split_identity(&mut survivor, merge, &restored.absorbed, lists, has_no_owner);
     let SplitValues { changed, kept } = split_values(&mut survivor, &with, &without);
+    restored.tokens_revoked = revoked.max(split_revocation(&mut survivor, &with, &without));
     survivor.updated = now;
     restored.updated = now;
     Unmerge { survivor, restored, later, changed, kept, lost }
@@ -128,6 +131,17 @@ fn split_identity(
         absorbed.do_not_merge.contains(mark) && !before.do_not_merge.contains(mark)
     };
     profile.do_not_merge.retain(|mark| !came_with_merge(mark));
+}
+
+/// Gives a profile the time of revocation `without` the merge where it still has that `with` the
+/// merge. A later revocation concerns the tokens of both profiles, and is returned.
+fn split_revocation(profile: &mut Profile, with: &Profile, without: &Profile) -> Option<Timestamp> {
+    if profile.tokens_revoked == with.tokens_revoked {
+        profile.tokens_revoked = without.tokens_revoked;
+        None
+    } else {
+        profile.tokens_revoked
+    }
 }
 
 /// Gives a profile the values `without` the merge where it still has those `with` the merge.

@@ -5,7 +5,8 @@ use tokio::sync::oneshot;
 
 use crate::{
     DecisionContext, Delete, Effect, IdGenerator, ImportJob, Intent, MergeProfiles, Outcome,
-    ProfileRef, StoreError, Submission, SubmittedProfile, Undo, Unmerged,
+    ProfileRef, RevocationScope, RevokeTokens, StoreError, Submission, SubmittedProfile, Undo,
+    Unmerged,
     batch::{Batch, Wants},
 };
 
@@ -15,6 +16,8 @@ pub(crate) enum Job {
     Merge(Box<MergeProfiles>, Ticket<Outcome>),
     Delete(Box<Delete>, Ticket<Option<Outcome>>),
     Undo(Box<(Undo, Ticket<Unmerged>)>),
+    /// With the profile whose tokens are revoked, unless all tokens of the company are.
+    RevokeTokens(Box<RevokeTokens>, Option<ProfileRef>, Ticket<Outcome>),
     KeepImport(CompanyId, Box<ImportJob>, Ticket<()>),
 }
 
@@ -124,6 +127,15 @@ impl IdSource<'_> {
 }
 
 impl Job {
+    /// A job that revokes exchange tokens.
+    pub(crate) fn revoke_tokens(asked: RevokeTokens, ticket: Ticket<Outcome>) -> Job {
+        let profile = match asked.scope {
+            RevocationScope::Company => None,
+            RevocationScope::Profile(id) => Some(ProfileRef::Id(id)),
+        };
+        Job::RevokeTokens(Box::new(asked), profile, ticket)
+    }
+
     /// The company whose profiles it concerns.
     pub(crate) fn company(&self) -> &CompanyId {
         match self {
@@ -131,6 +143,7 @@ impl Job {
             Job::Merge(asked, _) => &asked.company,
             Job::Delete(asked, _) => &asked.company,
             Job::Undo(undo) => &undo.0.company,
+            Job::RevokeTokens(asked, ..) => &asked.company,
             Job::KeepImport(company, ..) => company,
         }
     }
@@ -140,7 +153,11 @@ impl Job {
     pub(crate) fn is_alone(&self) -> bool {
         match self {
             Job::Submit(..) => false,
-            Job::Merge(..) | Job::Delete(..) | Job::Undo(..) | Job::KeepImport(..) => true,
+            Job::Merge(..)
+            | Job::Delete(..)
+            | Job::Undo(..)
+            | Job::RevokeTokens(..)
+            | Job::KeepImport(..) => true,
         }
     }
 
@@ -148,7 +165,11 @@ impl Job {
     pub(crate) fn is_import_row(&self) -> bool {
         match self {
             Job::Submit(submission, _) => submission.intent == Intent::Import,
-            Job::Merge(..) | Job::Delete(..) | Job::Undo(..) | Job::KeepImport(..) => false,
+            Job::Merge(..)
+            | Job::Delete(..)
+            | Job::Undo(..)
+            | Job::RevokeTokens(..)
+            | Job::KeepImport(..) => false,
         }
     }
 
@@ -156,7 +177,11 @@ impl Job {
     pub(crate) fn claims(&self) -> usize {
         match self {
             Job::Submit(submission, _) => submission.claims.made().len(),
-            Job::Merge(..) | Job::Delete(..) | Job::Undo(..) | Job::KeepImport(..) => 1,
+            Job::Merge(..)
+            | Job::Delete(..)
+            | Job::Undo(..)
+            | Job::RevokeTokens(..)
+            | Job::KeepImport(..) => 1,
         }
     }
 
@@ -167,6 +192,9 @@ impl Job {
             Job::Merge(asked, _) => Wants::Merge(&asked.company, [asked.destination, asked.source]),
             Job::Delete(asked, _) => Wants::Deletion(&asked.company, &asked.target),
             Job::Undo(undo) => Wants::Undo(&undo.0.company, undo.0.absorbed),
+            Job::RevokeTokens(asked, profile, _) => {
+                Wants::Profiles(&asked.company, profile.iter().collect())
+            }
             Job::KeepImport(company, job, _) => Wants::Import(company, job.head.id),
         }
     }
@@ -192,6 +220,10 @@ impl Job {
                 let context = ids.context(batch, &asked.company);
                 ticket.decide(context.and_then(|context| batch.undo(asked, context)));
             }
+            Job::RevokeTokens(asked, _, ticket) => {
+                let context = ids.context(batch, &asked.company);
+                ticket.decide(context.and_then(|context| batch.revoke_tokens(asked, context)));
+            }
             Job::KeepImport(company, job, ticket) => {
                 batch.keep_import(company, job.as_ref().clone());
                 ticket.decide(Ok(()));
@@ -204,7 +236,7 @@ impl Job {
     pub(crate) fn answer(self) {
         match self {
             Job::Submit(_, ticket) => ticket.answer(),
-            Job::Merge(_, ticket) => ticket.answer(),
+            Job::Merge(_, ticket) | Job::RevokeTokens(.., ticket) => ticket.answer(),
             Job::Delete(_, ticket) => ticket.answer(),
             Job::Undo(undo) => undo.1.answer(),
             Job::KeepImport(_, _, ticket) => ticket.answer(),
@@ -215,7 +247,7 @@ impl Job {
     pub(crate) fn fail(self, error: StoreError) {
         match self {
             Job::Submit(_, ticket) => ticket.fail(error),
-            Job::Merge(_, ticket) => ticket.fail(error),
+            Job::Merge(_, ticket) | Job::RevokeTokens(.., ticket) => ticket.fail(error),
             Job::Delete(_, ticket) => ticket.fail(error),
             Job::Undo(undo) => undo.1.fail(error),
             Job::KeepImport(_, _, ticket) => ticket.fail(error),

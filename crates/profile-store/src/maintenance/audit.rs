@@ -10,7 +10,7 @@ use crate::{
     engine::{Engine, EngineError, Key, Order, Scan, Value},
     layout::index,
     layout::key::{self, ParsedKey},
-    layout::record,
+    layout::record::{self, NewestOutcome},
     limits,
 };
 
@@ -110,9 +110,9 @@ struct StoreChecker<'e> {
     /// The company whose outcomes were read last, and the number of the newest. The keys of a
     /// company's outcomes precede those of its profiles.
     newest: Option<(CompanyId, u64)>,
-    /// The company whose key of the newest outcome was read last, and the number in it. It is the
-    /// first key of a company.
-    promised: Option<(CompanyId, u64)>,
+    /// The company whose key of the newest outcome was read last, and what it says. It is the first
+    /// key of a company.
+    promised: Option<(CompanyId, NewestOutcome)>,
 }
 
 impl StoreChecker<'_> {
@@ -215,6 +215,10 @@ impl StoreChecker<'_> {
         };
         if profile.last_outcome.is_some_and(|last| self.newest_of(company) < last) {
             let fault = "refers to an outcome that does not exist".to_owned();
+            self.breach(Some(company), Some(id), fault);
+        }
+        if Some(self.promised_of(company).at) < profile.tokens_revoked {
+            let fault = "its tokens were revoked after the newest outcome".to_owned();
             self.breach(Some(company), Some(id), fault);
         }
         self.has_references(company, &profile).await?;
@@ -324,7 +328,13 @@ impl StoreChecker<'_> {
     /// Reads the number of a company's newest outcome.
     fn newest_outcome(&mut self, company: &CompanyId, value: &Value) {
         match record::decode_newest_outcome(value) {
-            Ok(newest) => self.promised = Some((company.clone(), newest.sequence)),
+            Ok(newest) => {
+                if Some(newest.at) < newest.tokens_revoked {
+                    let fault = "its tokens were revoked after its newest outcome".to_owned();
+                    self.breach(Some(company), None, fault);
+                }
+                self.promised = Some((company.clone(), newest));
+            }
             Err(error) => {
                 let fault = format!("the number of its newest outcome is damaged: {error}");
                 self.breach(Some(company), None, fault);
@@ -346,7 +356,7 @@ impl StoreChecker<'_> {
             (Ok(newest), Some(profile)) if Some(newest) <= profile.last_outcome => {
                 format!("{name} is not newer than its record")
             }
-            (Ok(newest), _) if self.promised_of(company) < newest => {
+            (Ok(newest), _) if self.promised_of(company).sequence < newest => {
                 "names an outcome that never was".to_owned()
             }
             (Ok(_), _) => return Ok(()),
@@ -355,9 +365,10 @@ impl StoreChecker<'_> {
         Ok(())
     }
 
-    /// The number in the company's key of the newest outcome, or 0 without that key.
-    fn promised_of(&self, company: &CompanyId) -> u64 {
-        self.promised.as_ref().filter(|(of, _)| of == company).map_or(0, |(_, newest)| *newest)
+    /// What the company's key of the newest outcome says; zeros without that key.
+    fn promised_of(&self, company: &CompanyId) -> NewestOutcome {
+        let promised = self.promised.as_ref().filter(|(of, _)| of == company);
+        promised.map_or_else(NewestOutcome::default, |(_, newest)| *newest)
     }
 
     /// The number of the newest outcome of this company, or 0 if there is none.
@@ -384,7 +395,7 @@ impl StoreChecker<'_> {
             }
         }
         // The key of the newest outcome came with the current layout.
-        if self.layout.is_current_for(company) && self.promised_of(company) < last {
+        if self.layout.is_current_for(company) && self.promised_of(company).sequence < last {
             let fault = format!("the outcome {last} is newer than its newest outcome");
             self.breach(Some(company), None, fault);
         }

@@ -149,7 +149,7 @@ async fn recorded_outcome(
     };
     let outcomes = record::decode_segment(last, value)?;
     let at = outcomes.iter().map(|outcome| outcome.at).max().unwrap_or_default();
-    Ok(NewestOutcome { sequence: last, at })
+    Ok(NewestOutcome { sequence: last, at, tokens_revoked: None })
 }
 
 fn write_format(value: &[u8]) -> Write {

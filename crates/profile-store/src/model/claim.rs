@@ -2,7 +2,7 @@
 
 use profile_protocol::{IdentifierKind, ProfileId};
 
-use crate::Identifier;
+use crate::{Identifier, TokenTerms};
 
 /// The part of a request that a claim comes from.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -51,6 +51,9 @@ pub struct Claim {
     pub target: ProfileRef,
     /// The part of the request that the claim comes from.
     pub origin: ClaimSource,
+    /// The terms of the exchange token that the claim was sent in, if it was. They are checked once
+    /// the profile is read.
+    pub token: Option<TokenTerms>,
 }
 
 impl Claim {
@@ -58,18 +61,6 @@ impl Claim {
     pub fn kind(&self) -> IdentifierKind {
         self.target.kind()
     }
-}
-
-/// Why an exchange token names no profile.
-#[expect(missing_docs, reason = "each variant's message says what it means")]
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, thiserror::Error)]
-pub enum InvalidToken {
-    #[error("was not made here, or was altered")]
-    Unsealed,
-    #[error("was made for another company")]
-    Foreign,
-    #[error("has expired")]
-    Expired,
 }
 
 /// Why the external id, email and phone number of a client do not count, where the company

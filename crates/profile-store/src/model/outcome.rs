@@ -8,8 +8,9 @@ use profile_protocol::{ChangedAttribute, IdentifierKind, ProfileId, Revision};
 use crate::{
     Timestamp,
     model::{
-        claim::{ClaimSource, InvalidToken, Unsigned},
+        claim::{ClaimSource, Unsigned},
         request_id::RequestId,
+        token::InvalidToken,
     },
 };
 
@@ -47,6 +48,8 @@ pub enum Effect {
     Unmerged,
     /// The profile was deleted.
     Deleted,
+    /// The exchange tokens of the profile were revoked; without a profile, those of the company.
+    TokensRevoked,
 }
 
 impl Effect {
@@ -59,6 +62,7 @@ impl Effect {
             Effect::Unidentified => "unidentified",
             Effect::Unmerged => "unmerged",
             Effect::Deleted => "deleted",
+            Effect::TokensRevoked => "tokens_revoked",
         }
     }
 }

@@ -26,6 +26,9 @@ pub struct Profile {
     pub last_outcome: Option<u64>,
     /// The do-not-merge marks, oldest first.
     pub do_not_merge: Vec<DoNotMerge>,
+    /// When the exchange tokens of the profile, or of one that was merged into it, were revoked
+    /// last. Tokens up to then do not count.
+    pub tokens_revoked: Option<Timestamp>,
 }
 
 /// A do-not-merge mark: a merge that was undone and that the same claim must not repeat.
@@ -57,6 +60,7 @@ impl Profile {
             absorbed: Vec::new(),
             last_outcome: None,
             do_not_merge: Vec::new(),
+            tokens_revoked: None,
         }
     }
 }

@@ -26,6 +26,8 @@ pub struct StoredProfile {
     pub last_outcome: Option<u64>,
     /// See [`Profile::do_not_merge`].
     pub do_not_merge: Vec<DoNotMerge>,
+    /// See [`Profile::tokens_revoked`].
+    pub tokens_revoked: Option<Timestamp>,
     // Invariant: while `encoded` is some, these two have no properties.
     attributes: Attributes,
     authored: Authored,
@@ -56,6 +58,7 @@ impl StoredProfile {
             absorbed,
             last_outcome,
             do_not_merge,
+            tokens_revoked,
         } = profile;
         StoredProfile {
             id,
@@ -65,6 +68,7 @@ impl StoredProfile {
             absorbed,
             last_outcome,
             do_not_merge,
+            tokens_revoked,
             attributes,
             authored,
             encoded,
@@ -82,6 +86,7 @@ impl StoredProfile {
             absorbed,
             last_outcome,
             do_not_merge,
+            tokens_revoked,
             attributes,
             authored,
             encoded: _,
@@ -96,6 +101,7 @@ impl StoredProfile {
             absorbed,
             last_outcome,
             do_not_merge,
+            tokens_revoked,
         })
     }
 
@@ -169,6 +175,7 @@ impl StoredProfile {
             absorbed,
             last_outcome: _,
             do_not_merge,
+            tokens_revoked,
             attributes,
             authored: _,
             encoded: _,
@@ -177,6 +184,7 @@ impl StoredProfile {
         (id, created, updated) == (&other.id, &other.created, &other.updated)
             && (identifiers, absorbed) == (&other.identifiers, &other.absorbed)
             && (do_not_merge, &attributes.fields) == (&other.do_not_merge, &other.attributes.fields)
+            && *tokens_revoked == other.tokens_revoked
             && Field::ALL.into_iter().all(same_authors)
             && self.has_same_properties(other)
     }

@@ -8,9 +8,10 @@ use profile_protocol::{
     Revision,
 };
 use profile_store::{
-    Caller, Claim, ClaimOutcome, ClaimResult, Claims, DecisionContext, DecisionError, DoNotMerge,
-    Effect, Identifier, Intent, InvalidToken, Placeholders, Profile, ProfileIdentifiers,
-    ProfileRef, Rejected, StoredProfile, Submission, Timestamp, Unsigned, decide,
+    Caller, Claim, ClaimOutcome, ClaimResult, Claims, DecisionContext, DecisionError, DeviceDigest,
+    DoNotMerge, Effect, Identifier, Intent, InvalidToken, Placeholders, Profile,
+    ProfileIdentifiers, ProfileRef, Rejected, StoredProfile, Submission, Timestamp, TokenContent,
+    TokenTerms, Unsigned, decide,
 };
 
 const DOCUMENT: &str = include_str!("../../../../docs/IDENTITY.md");
@@ -98,6 +99,8 @@ fn describe(profile: &mut Profile, word: &str) {
             let name = format!("{} {number}", profile.id).parse().unwrap();
             profile.attributes.properties.set(name, "1".parse().unwrap());
         }
+    } else if word == "revoked" {
+        profile.tokens_revoked = Some(Timestamp::from_millis(0));
     } else if word == "do-not-merge" {
         let link = ProfileRef::Identifier(identifier("e1"));
         profile.do_not_merge = vec![DoNotMerge::new(profile_id("S"), &link)];
@@ -166,7 +169,10 @@ fn member(words: &str) -> String {
         "unknown id" => format!(r#""id":"{}""#, ProfileId::from_bits(12)),
         "id of another system" => r#""id":"ABC123""#.to_owned(),
         "placeholder" => r#""external_id":"undefined""#.to_owned(),
-        words => match (words.strip_prefix("id of "), words.strip_suffix(" token")) {
+        words => match (
+            words.strip_prefix("id of "),
+            words.strip_suffix(" token").or(words.strip_prefix("token of ")),
+        ) {
             (Some(name), _) => format!(r#""id":"{}""#, profile_id(name)),
             (_, Some(token)) => format!(r#""_kx":"{token}""#),
             _ => {
@@ -177,11 +183,23 @@ fn member(words: &str) -> String {
     }
 }
 
-fn open(token: &ExchangeToken) -> Result<ProfileId, InvalidToken> {
+fn open(token: &ExchangeToken) -> Result<TokenContent, InvalidToken> {
     match token.as_str() {
         "expired" => Err(InvalidToken::Expired),
         "foreign" => Err(InvalidToken::Foreign),
-        _ => Err(InvalidToken::Unsealed),
+        "broken" => Err(InvalidToken::Unsealed),
+        words => {
+            let (name, device) = match words.split_once(" for ") {
+                Some((name, device)) => (name, Some(identifier(device))),
+                None => (words, None),
+            };
+            let device = device.map(|device| match device {
+                Identifier::AnonymousId(id) => DeviceDigest::from_device(&id),
+                other => panic!("no device: {other:?}"),
+            });
+            let terms = TokenTerms { issued: Timestamp::from_millis(0), device };
+            Ok(TokenContent { profile: profile_id(name), terms })
+        }
     }
 }
 
@@ -243,7 +261,8 @@ fn carry_out(row: &TableRow<'_>, caller: Caller, intent: Intent) {
     };
     let reached: Vec<Option<&StoredProfile>> =
         submission.claims.made().iter().map(found_by).collect();
-    let context = DecisionContext { now: Timestamp::from_millis(0), entropy: NEW, sequence: 1 };
+    let now = Timestamp::from_millis(0);
+    let context = DecisionContext { now, entropy: NEW, sequence: 1, tokens_revoked: None };
     let decision = match decide(&submission, &reached, context) {
         Ok(decision) => decision,
         Err(DecisionError::Damaged(error)) => panic!("{error}"),

@@ -91,6 +91,9 @@ async fn one_profile(lines: &mut String, store: &Store, company: &CompanyId, pro
             format!("{:?}", mark.link).chars().filter(char::is_ascii_digit).collect();
         writeln!(lines, "  do_not_merge into {} digest {digest}", mark.from).unwrap();
     }
+    if let Some(at) = profile.tokens_revoked {
+        writeln!(lines, "  tokens_revoked {}", at.millis()).unwrap();
+    }
     history(lines, store, company, profile).await;
 }
 
@@ -225,6 +228,7 @@ fn outcome_text(outcome: &Outcome) -> String {
         Effect::Unidentified => "unidentified",
         Effect::Unmerged => "unmerged",
         Effect::Deleted => "deleted",
+        Effect::TokensRevoked => "tokens_revoked",
     };
     let claims: Vec<String> = claims.iter().map(claim).collect();
     let names = |changed: &[ChangedAttribute]| changed.iter().map(attribute).collect::<Vec<_>>();
@@ -282,6 +286,8 @@ fn ignored(reason: Ignored) -> &'static str {
         Ignored::Token(InvalidToken::Unsealed) => "token_unsealed",
         Ignored::Token(InvalidToken::Foreign) => "token_foreign",
         Ignored::Token(InvalidToken::Expired) => "token_expired",
+        Ignored::Token(InvalidToken::Revoked) => "token_revoked",
+        Ignored::Token(InvalidToken::DeviceNotHeld) => "token_device_not_held",
         Ignored::Unsigned(Unsigned::Missing) => "unsigned_missing",
         Ignored::Unsigned(Unsigned::Wrong) => "unsigned_wrong",
         Ignored::Unsigned(Unsigned::Expired) => "unsigned_expired",

@@ -22,11 +22,12 @@ const PROFILES: [(&str, ProfileEndpoint); 3] = [
 ];
 
 /// The names of the schemas of the bodies that only one endpoint takes.
-const OTHER_BODIES: [(&str, &BodyRule); 5] = [
+const OTHER_BODIES: [(&str, &BodyRule); 6] = [
     ("ProfileMergeRequest", &grammar::MERGE),
     ("ProfileUnmergeRequest", &grammar::UNMERGE),
     ("DeletionRequest", &grammar::DELETION),
     ("ExplainRequest", &grammar::EXPLAIN),
+    ("TokenRevocationRequest", &grammar::TOKEN_REVOCATION),
     ("BulkImportRequest", &grammar::BULK_IMPORT),
 ];
 

@@ -67,6 +67,7 @@ fn name_and_body(endpoint: Endpoint) -> (&'static str, Option<&'static str>) {
         Endpoint::ListOutcomes => ("get_outcomes", None),
         Endpoint::ListProfiles => ("get_profiles", None),
         Endpoint::MergeProfiles => ("merge_profiles", Some("ProfileMergeRequest")),
+        Endpoint::RevokeTokens => ("revoke_exchange_tokens", Some("TokenRevocationRequest")),
         Endpoint::UnmergeProfile => ("unmerge_profile", Some("ProfileUnmergeRequest")),
         Endpoint::UpdateProfile => ("update_profile", Some("ProfileUpdateRequest")),
     }
@@ -91,7 +92,8 @@ fn parameters_of(endpoint: Endpoint) -> Vec<Value> {
         | Endpoint::DeleteProfile
         | Endpoint::ExplainProfile
         | Endpoint::GetBulkImport
-        | Endpoint::MergeProfiles => Vec::new(),
+        | Endpoint::MergeProfiles
+        | Endpoint::RevokeTokens => Vec::new(),
     }
 }
 
@@ -126,6 +128,7 @@ fn successes_of(endpoint: Endpoint) -> &'static [(u16, &'static str)] {
         Endpoint::ListHistory => &[(200, "Newest first.")],
         Endpoint::ListOutcomes => &[(200, "Oldest first.")],
         Endpoint::MergeProfiles => &[(201, "The merged profile.")],
+        Endpoint::RevokeTokens => &[(200, "The outcome that records the revocation.")],
         Endpoint::UnmergeProfile => &[(200, "Both profiles.")],
         Endpoint::UpdateProfile => &[(200, "The profile, updated.")],
     }
@@ -152,6 +155,7 @@ fn schema_of(endpoint: Endpoint, generator: &mut SchemaGenerator) -> Option<Valu
         Endpoint::ListHistory => schema::<Collection<OutcomeResource>>(generator),
         Endpoint::ListOutcomes => schema::<OutcomeStream>(generator),
         Endpoint::MergeProfiles => schema::<Single<MergedProfile>>(generator),
+        Endpoint::RevokeTokens => schema::<Single<OutcomeResource>>(generator),
         Endpoint::UnmergeProfile => schema::<UnmergeDocument<'_>>(generator),
     };
     Some(schema)

@@ -133,7 +133,8 @@ fn spans_of_time_leave_what_lies_in_them() {
 #[test]
 fn a_token_finds_its_profile() {
     let api = Api::new();
-    let request = crate::wire::RawRequest::email("ann@example.com").with("X-Klaviyo-Onsite", "1");
+    let ann = super::profile(&json!({ "email": "ann@example.com", "anonymous_id": "tab" }));
+    let request = crate::wire::RawRequest::profile(ann.to_string()).with("X-Klaviyo-Onsite", "1");
     let token = api.send(&request).json()["meta"]["exchange_id"].as_str().unwrap().to_owned();
     let found = api.get(&format!("/api/profiles?filter=equals(_kx,'{token}')")).json();
     assert_eq!(found["data"][0]["attributes"]["email"], "ann@example.com");

@@ -8,16 +8,16 @@ use sha2::Sha256;
 use super::{Api, asking, ids, profile};
 use crate::{serving::Home, wire::RawRequest};
 
-const KEYS: [[u8; 32]; 2] = [[0x0f; 32], [0xab; 32]];
+pub(super) const KEYS: [[u8; 32]; 2] = [[0x0f; 32], [0xab; 32]];
 
 /// The setting that wants signatures by these keys.
-fn policy(keys: &[[u8; 32]]) -> String {
+pub(super) fn policy(keys: &[[u8; 32]]) -> String {
     let keys: Vec<String> = keys.iter().map(|key| format!("\"{}\"", encode_string(key))).collect();
     format!("signed_identity = {{ keys = [{}] }}", keys.join(", "))
 }
 
 /// What a back end signs for these identifiers.
-fn sign(key: &[u8; 32], lines: &[&str]) -> String {
+pub(super) fn sign(key: &[u8; 32], lines: &[&str]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
     mac.update([&["identity-1", "ABC123"], lines].concat().join("\n").as_bytes());
     encode_string(&mac.finalize().into_bytes())
@@ -27,7 +27,7 @@ fn page(attributes: &Value) -> RawRequest {
     RawRequest::profile(profile(attributes).to_string())
 }
 
-fn signed(attributes: &Value, signature: &str) -> RawRequest {
+pub(super) fn signed(attributes: &Value, signature: &str) -> RawRequest {
     page(attributes).with("X-Identity-Signature", signature)
 }
 

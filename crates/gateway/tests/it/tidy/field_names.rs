@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use profile_protocol::grammar::{
-    BULK_IMPORT, DELETION, EXPLAIN, MERGE, ObjectRule, PROFILE, UNMERGE, ValueRule,
+    BULK_IMPORT, DELETION, EXPLAIN, MERGE, ObjectRule, PROFILE, TOKEN_REVOCATION, UNMERGE,
+    ValueRule,
 };
 
 use super::{assert_none, imports::code, root, sources};
@@ -61,7 +62,7 @@ fn a_field_that_is_named_by_a_string_is_noticed() {
 #[test]
 fn the_protocol_names_fields_by_the_enums_of_its_grammar() {
     let mut names = BTreeSet::new();
-    for body in [&PROFILE, &BULK_IMPORT, &MERGE, &UNMERGE, &DELETION, &EXPLAIN] {
+    for body in [&PROFILE, &BULK_IMPORT, &MERGE, &UNMERGE, &DELETION, &EXPLAIN, &TOKEN_REVOCATION] {
         add_names(body.document, &mut names);
     }
     // It is also the type of a resource.

@@ -239,6 +239,10 @@ fn of_profiles() -> Vec<LimitRow> {
             vec![format!("{} (`anonymous_ids`)", count(store::ANONYMOUS_IDS))],
         ),
         (
+            "life of an exchange token",
+            vec![format!("{} days (`exchange_token_days`)", ours::EXCHANGE_TOKEN_DAYS)],
+        ),
+        (
             "secondary addresses of a profile",
             vec![format!("{} (`secondary_emails`)", count(protocol::SECONDARY_EMAILS))],
         ),

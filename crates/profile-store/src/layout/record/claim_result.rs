@@ -32,6 +32,8 @@ const IGNORED_TOKEN_EXPIRED: u8 = 38;
 const IGNORED_UNSIGNED: u8 = 39;
 const IGNORED_SIGNATURE_WRONG: u8 = 40;
 const IGNORED_SIGNATURE_EXPIRED: u8 = 41;
+const IGNORED_TOKEN_REVOKED: u8 = 42;
+const IGNORED_TOKEN_DEVICE_NOT_HELD: u8 = 43;
 
 pub(super) fn encode_result(writer: &mut RecordWriter, result: ClaimResult) {
     match result {
@@ -79,6 +81,8 @@ const fn ignored_tag(reason: Ignored) -> u8 {
         Ignored::Token(InvalidToken::Unsealed) => IGNORED_TOKEN_UNSEALED,
         Ignored::Token(InvalidToken::Foreign) => IGNORED_TOKEN_FOREIGN,
         Ignored::Token(InvalidToken::Expired) => IGNORED_TOKEN_EXPIRED,
+        Ignored::Token(InvalidToken::Revoked) => IGNORED_TOKEN_REVOKED,
+        Ignored::Token(InvalidToken::DeviceNotHeld) => IGNORED_TOKEN_DEVICE_NOT_HELD,
         Ignored::Unsigned(Unsigned::Missing) => IGNORED_UNSIGNED,
         Ignored::Unsigned(Unsigned::Wrong) => IGNORED_SIGNATURE_WRONG,
         Ignored::Unsigned(Unsigned::Expired) => IGNORED_SIGNATURE_EXPIRED,
@@ -115,6 +119,8 @@ fn ignored(tag: u8) -> Result<Ignored, InvalidRecord> {
         IGNORED_TOKEN_UNSEALED => Ok(Ignored::Token(InvalidToken::Unsealed)),
         IGNORED_TOKEN_FOREIGN => Ok(Ignored::Token(InvalidToken::Foreign)),
         IGNORED_TOKEN_EXPIRED => Ok(Ignored::Token(InvalidToken::Expired)),
+        IGNORED_TOKEN_REVOKED => Ok(Ignored::Token(InvalidToken::Revoked)),
+        IGNORED_TOKEN_DEVICE_NOT_HELD => Ok(Ignored::Token(InvalidToken::DeviceNotHeld)),
         IGNORED_UNSIGNED => Ok(Ignored::Unsigned(Unsigned::Missing)),
         IGNORED_SIGNATURE_WRONG => Ok(Ignored::Unsigned(Unsigned::Wrong)),
         IGNORED_SIGNATURE_EXPIRED => Ok(Ignored::Unsigned(Unsigned::Expired)),

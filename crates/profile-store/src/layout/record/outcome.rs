@@ -177,6 +177,7 @@ const fn effect_number(effect: Effect) -> u8 {
         Effect::Unidentified => 3,
         Effect::Unmerged => 4,
         Effect::Deleted => 5,
+        Effect::TokensRevoked => 6,
     }
 }
 
@@ -188,6 +189,7 @@ fn decode_effect(reader: &mut RecordReader<'_>) -> Result<Effect, InvalidRecord>
         3 => Ok(Effect::Unidentified),
         4 => Ok(Effect::Unmerged),
         5 => Ok(Effect::Deleted),
+        6 => Ok(Effect::TokensRevoked),
         number => Err(InvalidRecord::Tag(number)),
     }
 }

@@ -27,6 +27,8 @@ const PROPERTY: u8 = 7;
 const DO_NOT_MERGE: u8 = 8;
 /// A property whose value the company wrote.
 const COMPANY_PROPERTY: u8 = 9;
+/// When the exchange tokens of the profile were revoked.
+const TOKENS_REVOKED: u8 = 10;
 /// The tag of a field is this number plus the number of the field.
 const FIELD: u8 = 32;
 /// The same for a field whose value the company wrote.
@@ -48,11 +50,13 @@ pub(crate) fn encode_profile(profile: &Profile) -> Vec<u8> {
         absorbed,
         last_outcome,
         do_not_merge,
+        tokens_revoked,
     } = profile;
     let mut writer = RecordWriter::new(VERSION);
     encode_head(&mut writer, [*created, *updated], *last_outcome);
     encode_identifiers(&mut writer, identifiers);
     encode_merges(&mut writer, absorbed, do_not_merge);
+    encode_revocation(&mut writer, *tokens_revoked);
     for (name, value) in attributes.properties.iter() {
         let by_company = authored.property(name);
         let (name, value) = (name.as_str().as_bytes(), value.as_json().as_bytes());
@@ -72,6 +76,7 @@ pub(crate) fn encode_stored_profile(profile: &StoredProfile) -> Vec<u8> {
     encode_head(&mut writer, [profile.created, profile.updated], profile.last_outcome);
     encode_identifiers(&mut writer, &profile.identifiers);
     encode_merges(&mut writer, &profile.absorbed, &profile.do_not_merge);
+    encode_revocation(&mut writer, profile.tokens_revoked);
     for property in profile.properties() {
         encode_property(&mut writer, property);
     }
@@ -110,6 +115,13 @@ fn encode_merges(writer: &mut RecordWriter, absorbed: &[ProfileId], marks: &[DoN
         writer.byte(DO_NOT_MERGE);
         writer.id(*from);
         writer.bits(link.bits());
+    }
+}
+
+fn encode_revocation(writer: &mut RecordWriter, revoked: Option<Timestamp>) {
+    if let Some(at) = revoked {
+        writer.byte(TOKENS_REVOKED);
+        writer.number(at.millis());
     }
 }
 
@@ -211,6 +223,9 @@ fn decode_part(
         DO_NOT_MERGE => {
             let (from, link) = (reader.id()?, LinkDigest::from_bits(reader.bits()?));
             do_not_merge.push(DoNotMerge { from, link });
+        }
+        TOKENS_REVOKED => {
+            profile.tokens_revoked = Some(Timestamp::from_millis(reader.number()?));
         }
         FIELD..COMPANY_FIELD => decode_field(profile, tag, tag - FIELD, false, reader)?,
         COMPANY_FIELD.. => decode_field(profile, tag, tag - COMPANY_FIELD, true, reader)?,

@@ -27,6 +27,7 @@ fn the_layout_of_a_profile_never_changes() {
     profile.attributes.fields[Field::LastName] = "Li".parse().ok();
     profile.attributes.properties.set("n".parse().unwrap(), "[1]".parse().unwrap());
     let id = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9];
+    profile.tokens_revoked = Some(Timestamp::from_millis(300));
     let expected: [&[u8]; 11] = [
         &[1, 0xac, 2, 5, 0x80, 1],
         b"\x01\x02x1",
@@ -36,9 +37,9 @@ fn the_layout_of_a_profile_never_changes() {
         b"\x05\x06c@b.co",
         b"\x06",
         &id,
+        b"\x0a\xac\x02",
         b"\x07\x01n\x03[1]",
         b"\x21\x02Li",
-        b"",
     ];
     assert_eq!(encode_profile(&profile), expected.concat());
 }
@@ -130,6 +131,8 @@ fn results(id: ProfileId) -> Vec<(ClaimResult, Vec<u8>)> {
         (unsigned(Unsigned::Missing), vec![39]),
         (unsigned(Unsigned::Wrong), vec![40]),
         (unsigned(Unsigned::Expired), vec![41]),
+        (token(InvalidToken::Revoked), vec![42]),
+        (token(InvalidToken::DeviceNotHeld), vec![43]),
     ]
 }
 
@@ -188,6 +191,7 @@ fn the_layout_of_an_outcome_never_changes() {
         Effect::Unidentified,
         Effect::Unmerged,
         Effect::Deleted,
+        Effect::TokensRevoked,
     ];
     for (effect, number) in effects.into_iter().zip(0..) {
         for (caller, scope_number) in [(Caller::Client, 0), (Caller::Server, 1)] {
