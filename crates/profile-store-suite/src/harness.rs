@@ -325,6 +325,7 @@ impl StoreHarness {
                 RevocationScope::Profile(self.id(number))
             }),
             revision: Revision::LATEST,
+            request_id: None,
         }
     }
 

@@ -140,6 +140,7 @@ mod tests {
             withheld: Vec::new(),
             withheld_unlisted: 0,
             previous: Vec::new(),
+            request_id: None,
         }
     }
 

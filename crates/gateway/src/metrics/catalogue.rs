@@ -61,7 +61,7 @@ impl MetricKind {
     }
 }
 
-/// Every metric, in the order of [`Metrics::render`].
+/// Every metric, in the order in which they are rendered.
 pub const CATALOGUE: &[MetricEntry] = &[
     BUILD_INFO,
     REQUESTS,

@@ -67,16 +67,16 @@ impl Batch {
         asked: &RevokeTokens,
         context: DecisionContext,
     ) -> Result<Outcome, StoreError> {
-        let RevokeTokens { company, scope, revision } = asked;
+        let RevokeTokens { company, scope, .. } = asked;
         let outcome = match scope {
             RevocationScope::Company => {
                 self.stored.revoke_tokens(company, context.now);
-                revoked_for_company(*revision, context)
+                revoked_for_company(asked, context)
             }
             RevocationScope::Profile(id) => {
                 let found = self.stored.reach(company, &ProfileRef::Id(*id))?.cloned();
                 let found = found.ok_or(StoreError::from(Rejected::UnknownProfile))?;
-                let (profile, outcome) = revoke_for_profile(found, *revision, context);
+                let (profile, outcome) = revoke_for_profile(asked, found, context);
                 self.stored.put(company, profile);
                 outcome
             }

@@ -3,7 +3,7 @@
 use profile_protocol::{CompanyId, IdentifierKind, ProfileId, Revision};
 
 use crate::{
-    Caller, ClaimOutcome, ClaimResult, ClaimSource, DecisionContext, Effect, Outcome,
+    Caller, ClaimOutcome, ClaimResult, ClaimSource, DecisionContext, Effect, Outcome, RequestId,
     StoredProfile, decide::empty_outcome::empty_outcome,
 };
 
@@ -16,6 +16,8 @@ pub struct RevokeTokens {
     pub scope: RevocationScope,
     /// The API revision of the request.
     pub revision: Revision,
+    /// The id of the request, which its outcome keeps.
+    pub request_id: Option<RequestId>,
 }
 
 /// The exchange tokens that are revoked.
@@ -29,14 +31,17 @@ pub enum RevocationScope {
 }
 
 /// The outcome of revoking the tokens of all profiles.
-pub(crate) fn revoked_for_company(revision: Revision, context: DecisionContext) -> Outcome {
-    empty_outcome(context, Caller::Server, revision, Effect::TokensRevoked)
+pub(crate) fn revoked_for_company(request: &RevokeTokens, context: DecisionContext) -> Outcome {
+    Outcome {
+        request_id: request.request_id.clone(),
+        ..empty_outcome(context, Caller::Server, request.revision, Effect::TokensRevoked)
+    }
 }
 
 /// Revokes the tokens of one profile, and returns the profile with the outcome.
 pub(crate) fn revoke_for_profile(
+    request: &RevokeTokens,
     mut profile: StoredProfile,
-    revision: Revision,
     context: DecisionContext,
 ) -> (StoredProfile, Outcome) {
     let claim = ClaimOutcome {
@@ -48,7 +53,7 @@ pub(crate) fn revoke_for_profile(
         survivor: Some(profile.id),
         claims: vec![claim],
         previous: profile.last_outcome.into_iter().collect(),
-        ..empty_outcome(context, Caller::Server, revision, Effect::TokensRevoked)
+        ..revoked_for_company(request, context)
     };
     profile.tokens_revoked = profile.tokens_revoked.max(Some(context.now));
     profile.last_outcome = Some(context.sequence);
