@@ -12,4 +12,5 @@ pub(crate) mod data_directory;
 pub(crate) mod disk_reserve;
 pub(crate) mod disk_watch;
 pub(crate) mod open_files;
+pub(crate) mod periodic_task;
 pub(crate) mod refusal_watch;

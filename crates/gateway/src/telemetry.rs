@@ -147,7 +147,7 @@ where
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::sync::Arc;
 
     use super::*;
@@ -176,7 +176,8 @@ mod tests {
         String::from_utf8(written).unwrap()
     }
 
-    struct Sink(Arc<Mutex<Vec<u8>>>);
+    /// Keeps what is logged.
+    pub(crate) struct Sink(pub(crate) Arc<Mutex<Vec<u8>>>);
 
     impl io::Write for Sink {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

@@ -62,8 +62,8 @@ pub const USUAL_BYTES: usize = 16 * 1_024;
 pub const PAUSE_FACTOR: u32 = 5;
 
 /// The same for rows of a bulk import, after which their import waits. Reading a row, and its part
-/// of the checkpoint, take longer than the lane does. So an import stores some thousands of rows in
-/// a second while other companies are served.
+/// of the checkpoint, take longer than the lane does. While other companies are served, the rows of
+/// an import occupy a lane for one part in seventeen of the time.
 pub const IMPORT_PAUSE_FACTOR: u32 = 16;
 
 /// Bytes beyond [`USUAL_BYTES`] that a company's requests write in a second while other companies

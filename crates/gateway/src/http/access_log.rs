@@ -99,21 +99,18 @@ impl Drop for AccessEntry {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        io,
-        sync::{Arc, Mutex},
-    };
+    use std::sync::{Arc, Mutex};
 
     use actix_web::test::TestRequest;
 
     use super::*;
-    use crate::http::trace_context::TraceIdGenerator;
+    use crate::{http::trace_context::TraceIdGenerator, telemetry::tests::Sink};
 
     /// The lines that are logged while an entry is dropped.
     fn logged(is_answered: bool) -> String {
         let written = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&written);
-        let writer = move || LineSink(Arc::clone(&sink));
+        let writer = move || Sink(Arc::clone(&sink));
         let subscriber = tracing_subscriber::fmt().with_writer(writer).with_ansi(false).finish();
         tracing::subscriber::with_default(subscriber, || {
             let request = TestRequest::with_uri("/client/profiles?email=a@b.co").to_http_request();
@@ -124,19 +121,6 @@ mod tests {
         });
         let written = written.lock().unwrap().clone();
         String::from_utf8(written).unwrap()
-    }
-
-    struct LineSink(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for LineSink {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
     }
 
     #[test]

@@ -1,46 +1,23 @@
 //! Watches both listeners for connections that are closed to admit others, and says so in the log.
 
-use std::{
-    mem,
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::{mem, time::Duration};
 
-use actix_web::{
-    rt::{self, task::JoinHandle, time::interval},
-    web::Data,
-};
+use actix_web::web::Data;
 
 use crate::{
     capacity::connection_table::{ConnectionCounts, ConnectionTable},
     limits,
+    ops::periodic_task::PeriodicTask,
     state::GatewayState,
 };
 
-/// Watches until it is dropped.
-pub(crate) struct ConnectionWatch(JoinHandle<()>);
-
-impl Drop for ConnectionWatch {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-pub(crate) fn start(gateway: &Data<GatewayState>) -> ConnectionWatch {
-    let gateway = Arc::downgrade(&Data::clone(gateway).into_inner());
-    ConnectionWatch(rt::spawn(watch(gateway)))
-}
-
-async fn watch(watched: Weak<GatewayState>) {
+pub(crate) fn start(gateway: &Data<GatewayState>) -> PeriodicTask {
     let [mut clients, mut admin] = [CloseEpisode::default(); 2];
-    let mut ticks = interval(limits::CONNECTIONS_EVERY);
-    loop {
-        ticks.tick().await;
-        let Some(gateway) = watched.upgrade() else { return };
+    PeriodicTask::start(gateway, limits::CONNECTIONS_EVERY, move |gateway| {
         let now = gateway.clock.elapsed();
         report("clients", &gateway.client_connections, &mut clients, now);
         report("admin", &gateway.admin_connections, &mut admin, now);
-    }
+    })
 }
 
 fn report(

@@ -5,16 +5,13 @@ use std::{
     io,
     path::Path,
     sync::{
-        Arc, Weak,
+        Arc,
         mpsc::{self, RecvTimeoutError, Sender},
     },
     thread,
 };
 
-use actix_web::{
-    rt::{self, task::JoinHandle, time::interval},
-    web::Data,
-};
+use actix_web::web::Data;
 
 use crate::{
     capacity::{
@@ -22,21 +19,18 @@ use crate::{
         disk_wait::{WaitEpisode, WaitEvent},
     },
     limits,
-    ops::disk_reserve::{self, DiskReserve},
+    ops::{
+        disk_reserve::{self, DiskReserve},
+        periodic_task::PeriodicTask,
+    },
     state::GatewayState,
 };
 
 /// Watches until it is dropped.
 pub(crate) struct DiskWatch {
-    waits: JoinHandle<()>,
+    _waits: PeriodicTask,
     /// The thread ends when this is dropped.
     _space: Sender<()>,
-}
-
-impl Drop for DiskWatch {
-    fn drop(&mut self) {
-        self.waits.abort();
-    }
 }
 
 /// Measures the free space once, and then watches it and the waits. Keeps `wanted` bytes in reserve
@@ -50,8 +44,7 @@ pub(crate) fn start(
     let directory = File::open(directory)?;
     measure(gateway, &directory);
     let (stop, stopped) = mpsc::channel::<()>();
-    let watched = Arc::downgrade(&Data::clone(gateway).into_inner());
-    let measured = Weak::clone(&watched);
+    let measured = Arc::downgrade(&Data::clone(gateway).into_inner());
     // A thread of its own: the call may hang with the disk. It is not waited for.
     thread::Builder::new().name("disk-space".into()).spawn(move || {
         while let Some(gateway) = measured.upgrade() {
@@ -65,8 +58,7 @@ pub(crate) fn start(
             }
         }
     })?;
-    let waits = rt::spawn(watch_waits(watched));
-    Ok(DiskWatch { waits, _space: stop })
+    Ok(DiskWatch { _waits: watch_waits(gateway), _space: stop })
 }
 
 fn measure(gateway: &GatewayState, directory: &File) {
@@ -86,11 +78,9 @@ fn note_free(gateway: &GatewayState, free_bytes: u64) {
     }
 }
 
-async fn watch_waits(watched: Weak<GatewayState>) {
-    let (mut episode, mut ticks) = (WaitEpisode::default(), interval(limits::DISK_WAIT_EVERY));
-    loop {
-        ticks.tick().await;
-        let Some(gateway) = watched.upgrade() else { return };
+fn watch_waits(gateway: &Data<GatewayState>) -> PeriodicTask {
+    let mut episode = WaitEpisode::default();
+    PeriodicTask::start(gateway, limits::DISK_WAIT_EVERY, move |gateway| {
         let limit = gateway.disk_wait_limit;
         let oldest = gateway.store.oldest_disk_wait();
         match episode.note(gateway.clock.elapsed(), oldest, limit) {
@@ -103,5 +93,5 @@ async fn watch_waits(watched: Weak<GatewayState>) {
             }
             None => {}
         }
-    }
+    })
 }
