@@ -36,13 +36,13 @@ mod stages;
 mod testbed;
 mod wrk;
 
-use std::{path::Path, process::ExitCode};
+use std::{fs, path::Path, process::ExitCode};
 
 use arguments::{HarnessArguments, HarnessPlan, MeasuredProgram};
 // For its allocator, which is the gateway's.
 use benches as _;
 use clap::Parser;
-use error::HarnessError;
+use error::{ErrorContext, HarnessError};
 use gateway::GatewayProgram;
 use options::{BenchPart, ComparisonOptions};
 use report::ResultTable;
@@ -86,7 +86,10 @@ fn compare(
     other: &Path,
 ) -> Result<(), HarnessError> {
     report(program, options.bytes(), |testbed, table| {
-        let other = GatewayProgram::new(Some(other), testbed.scratch.path())?;
+        // A directory of its own: the two may accept different configurations.
+        let directory = testbed.scratch.fresh("other")?;
+        fs::create_dir(&directory).while_doing("create the directory of the other gateway")?;
+        let other = GatewayProgram::new(Some(other), &directory)?;
         comparison::measure(testbed, &other, options, table)
     })
 }
