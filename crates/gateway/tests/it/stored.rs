@@ -11,7 +11,8 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::serving::{Home, Serving};
 
-/// The store of a gateway that has stopped.
+/// The store of a gateway that has stopped. It is closed when this is dropped, so that its directory
+/// can be removed then.
 pub(crate) struct StoredProfiles {
     engine: Arc<EmbeddedEngine>,
     runtime: Runtime,
@@ -47,7 +48,7 @@ impl StoredProfiles {
             session.commit(batch, writes, Durability::Flushed).await
         };
         self.runtime.block_on(removed).unwrap();
-        self.runtime.block_on(self.store.close()).unwrap();
+        self.close();
     }
 
     /// Closes the store. Its files do not change afterwards.
@@ -75,6 +76,14 @@ impl StoredProfiles {
     pub(crate) fn outcomes(&self, company: &str) -> Vec<Outcome> {
         let company = company.parse().unwrap();
         self.runtime.block_on(self.store.outcomes(&company, 0, 1_000)).unwrap()
+    }
+}
+
+impl Drop for StoredProfiles {
+    fn drop(&mut self) {
+        // A test that closes the store itself has seen the error.
+        let _ = self.runtime.block_on(self.store.close());
+        let _ = self.engine.close();
     }
 }
 
