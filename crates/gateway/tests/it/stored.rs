@@ -11,8 +11,8 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::serving::{Home, Serving};
 
-/// The store of a gateway that has stopped. It is closed when this is dropped, and its directory can
-/// be removed afterwards.
+/// The store of a gateway that has stopped. It is closed when this is dropped, and its directory
+/// can be removed afterwards.
 pub(crate) struct StoredProfiles {
     engine: Arc<EmbeddedEngine>,
     runtime: Runtime,
