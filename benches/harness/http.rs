@@ -3,6 +3,8 @@
 
 use std::path::PathBuf;
 
+use profile_store::engine::TableKind;
+
 use crate::{
     bare,
     driving::{self, LoadSample},
@@ -84,7 +86,7 @@ struct HttpRounds<'a> {
     options: HttpOptions,
     /// The gateway's data directory.
     gateway_data: PathBuf,
-    /// A copy of it for the loop over sled.
+    /// The same people in a table in sled, for the loop over it.
     loop_data: PathBuf,
     samples: Vec<(&'static str, LoadSample)>,
 }
@@ -96,7 +98,7 @@ impl<'a> HttpRounds<'a> {
         let (gateway_data, loop_data) = (scratch.fresh("gateway")?, scratch.fresh("loop")?);
         seed::people(&gateway_data, 0..profiles)?;
         seed::visitors(&gateway_data, 0..rounds * limits::VISITORS_PER_RUN)?;
-        scratch::copy(&gateway_data, &loop_data)?;
+        seed::people_in(&loop_data, TableKind::Sled, 0..profiles)?;
         let samples = Vec::new();
         Ok(HttpRounds { testbed, options, gateway_data, loop_data, samples })
     }
