@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use profile_store::{Durability, Retention, engine::TableKind};
+use profile_store::{Durability, Retention};
 
 use crate::{
     clock,
@@ -57,7 +57,7 @@ fn update(data: &Path, options: DiskOptions) -> Result<(f64, u64), HarnessError>
     let began = clock::now();
     let company = people::first_company()?;
     let runtime = seed::runtime()?;
-    let engine = seed::open_embedded(data, TableKind::Redb)?;
+    let engine = seed::open_embedded(data)?;
     let store = seed::open(engine, Durability::Flushed, Retention::default());
     let store = runtime.block_on(store)?;
     let step = updates.div_ceil(SIZES);

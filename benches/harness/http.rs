@@ -3,8 +3,6 @@
 
 use std::path::PathBuf;
 
-use profile_store::engine::TableKind;
-
 use crate::{
     bare,
     driving::{self, LoadSample},
@@ -98,7 +96,7 @@ impl<'a> HttpRounds<'a> {
         let (gateway_data, loop_data) = (scratch.fresh("gateway")?, scratch.fresh("loop")?);
         seed::people(&gateway_data, 0..profiles)?;
         seed::visitors(&gateway_data, 0..rounds * limits::VISITORS_PER_RUN)?;
-        seed::people_in(&loop_data, TableKind::Sled, 0..profiles)?;
+        seed::people_in_sled(&loop_data, 0..profiles)?;
         let samples = Vec::new();
         Ok(HttpRounds { testbed, options, gateway_data, loop_data, samples })
     }

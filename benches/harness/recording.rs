@@ -9,9 +9,7 @@ use std::{
 
 use profile_store::{
     Durability, Retention,
-    engine::{
-        BatchId, BoxFuture, CommitError, Engine, Key, MemoryEngine, Session, TableKind, Write,
-    },
+    engine::{BatchId, BoxFuture, CommitError, Engine, Key, MemoryEngine, Session, Write},
 };
 use profile_store_suite::wrapped_engine::{EngineHooks, ReadFuture, WrappedEngine};
 
@@ -109,7 +107,7 @@ pub(crate) fn updates(
     let numbers =
         (0..whole(count, together)).map(|number| shuffled(round * count + number, stored));
     let bodies = numbers.map(|number| people::customer(number, VERSION + 1 + round));
-    record(seed::open_embedded(data, TableKind::Sled)?, bodies, together)
+    record(seed::open_embedded(data)?, bodies, together)
 }
 
 /// The largest number of requests that fills whole batches.

@@ -20,17 +20,18 @@ use crate::{
 /// Stores these people of the first company in this directory. Returns how many it stored per
 /// second.
 pub(crate) fn people(data: &Path, numbers: Range<u64>) -> Result<f64, HarnessError> {
-    people_in(data, TableKind::Redb, numbers)
+    store_people(open_embedded(data)?, numbers)
 }
 
-/// The same, in a table of this kind.
-pub(crate) fn people_in(
-    data: &Path,
-    table: TableKind,
-    numbers: Range<u64>,
-) -> Result<f64, HarnessError> {
+/// The same, in a new directory with a table in sled.
+pub(crate) fn people_in_sled(data: &Path, numbers: Range<u64>) -> Result<f64, HarnessError> {
+    let options = EmbeddedOptions { table: TableKind::Sled, ..EmbeddedOptions::default() };
+    store_people(open_with(data, options)?, numbers)
+}
+
+fn store_people(engine: Arc<dyn Engine>, numbers: Range<u64>) -> Result<f64, HarnessError> {
     let count = numbers.end - numbers.start;
-    let took = fill(data, table, numbers.map(|number| people::customer(number, VERSION)))?;
+    let took = fill(engine, numbers.map(|number| people::customer(number, VERSION)))?;
     let rate = figures::rate(count, took);
     let printed = figures::per_second(rate);
     progress::print(&format!("  filled with {count} people in {} s ({printed})", took.as_secs()));
@@ -39,22 +40,17 @@ pub(crate) fn people_in(
 
 /// Stores these visitors, who have no identifier but a device.
 pub(crate) fn visitors(data: &Path, numbers: Range<u64>) -> Result<(), HarnessError> {
-    fill(data, TableKind::Redb, numbers.map(people::visitor)).map(drop)
+    fill(open_embedded(data)?, numbers.map(people::visitor)).map(drop)
 }
 
 fn fill(
-    data: &Path,
-    table: TableKind,
+    engine: Arc<dyn Engine>,
     bodies: impl Iterator<Item = String>,
 ) -> Result<Duration, HarnessError> {
     let began = clock::now();
     let company = people::first_company()?;
     let runtime = runtime()?;
-    let store = runtime.block_on(open(
-        open_embedded(data, table)?,
-        Durability::Relaxed,
-        Retention::default(),
-    ))?;
+    let store = runtime.block_on(open(engine, Durability::Relaxed, Retention::default()))?;
     let submissions = bodies.map(|body| people::submission(&company, &body));
     runtime.block_on(pour(&store, submissions, limits::SEED_WINDOW))?;
     runtime.block_on(store.close()).while_doing("close the filled store")?;
@@ -114,16 +110,16 @@ pub(crate) async fn open(
     Store::open(engine, id_generator, options).await.while_doing("open a store")
 }
 
-/// The engine in this directory, with as much cache as the gateway has. A new one gets a table of
-/// this kind.
-pub(crate) fn open_embedded(
-    data: &Path,
-    table: TableKind,
-) -> Result<Arc<dyn Engine>, HarnessError> {
+/// The engine in this directory, with as much cache as the gateway has.
+pub(crate) fn open_embedded(data: &Path) -> Result<Arc<dyn Engine>, HarnessError> {
+    open_with(data, EmbeddedOptions::default())
+}
+
+fn open_with(data: &Path, options: EmbeddedOptions) -> Result<Arc<dyn Engine>, HarnessError> {
     fs::create_dir_all(data).while_doing(format_args!("create {}", data.display()))?;
     scratch::await_unlocked(data)?;
     let cache_bytes = limits::CACHE_MIB * 1_024 * 1_024;
-    let options = EmbeddedOptions { table, cache_bytes, ..EmbeddedOptions::default() };
+    let options = EmbeddedOptions { cache_bytes, ..options };
     let engine = EmbeddedEngine::open(data, options);
     Ok(Arc::new(engine.while_doing(format_args!("open the store in {}", data.display()))?))
 }
