@@ -62,6 +62,12 @@ pub fn wait<F: Future>(future: F) -> F::Output {
     RUNTIME.with(|runtime| runtime.block_on(future))
 }
 
+/// The default settings, but for `protect`: clients overwrite what the company wrote, as in the
+/// original. Most tests are about identifiers, and state more with it.
+pub fn unprotected() -> IdentitySettings {
+    IdentitySettings { protect: false, ..IdentitySettings::default() }
+}
+
 /// All that an engine holds.
 pub fn contents(engine: &dyn Engine) -> Vec<(Key, Value)> {
     let all = Scan { prefix: Vec::new(), after: None, order: Order::Ascending, limit: usize::MAX };
@@ -144,7 +150,7 @@ impl StoreHarness {
             engine,
             store,
             company: "DEMO01".parse().unwrap(),
-            settings: Arc::default(),
+            settings: unprotected().into(),
             created: Vec::new(),
             storage: None,
         })

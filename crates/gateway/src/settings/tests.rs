@@ -115,8 +115,8 @@ fn a_whole_file_is_understood() {
 }
 
 #[test]
-fn a_company_protects_what_it_wrote_only_if_it_says_so() {
-    for (setting, expected) in [("", false), ("protect = false", false), ("protect = true", true)] {
+fn a_company_protects_what_it_wrote_unless_it_says_otherwise() {
+    for (setting, expected) in [("", true), ("protect = false", false), ("protect = true", true)] {
         let file = ConfigurationFile::parse(&with_company(setting)).unwrap();
         assert_eq!(file.companies.find("ABC123").unwrap().identity.protect, expected);
     }

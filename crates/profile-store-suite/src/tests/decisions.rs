@@ -6,14 +6,14 @@ use profile_store::IdentitySettings;
 
 use crate::{
     engines::Engines,
-    harness::StoreHarness,
+    harness::{StoreHarness, unprotected},
     notation::{TestRequest, describe_identifiers, parse_request},
 };
 
 type Case = (&'static str, &'static str, &'static str, &'static str);
 
 fn decides(engines: &Engines, rows: &[Case]) {
-    decides_under(engines, &IdentitySettings::default(), rows);
+    decides_under(engines, &unprotected(), rows);
 }
 
 fn decides_under(engines: &Engines, settings: &IdentitySettings, rows: &[Case]) {
@@ -401,7 +401,7 @@ pub fn the_oldest_device_is_removed_from_a_full_list(engines: &Engines) {
 }
 
 pub fn a_device_that_the_request_claims_stays_in_a_full_list(engines: &Engines) {
-    let settings = IdentitySettings { anonymous_ids: 3, ..IdentitySettings::default() };
+    let settings = IdentitySettings { anonymous_ids: 3, ..unprotected() };
     decides_under(
         engines,
         &settings,
@@ -426,7 +426,7 @@ pub fn a_device_that_the_request_claims_stays_in_a_full_list(engines: &Engines) 
 }
 
 pub fn at_the_limit_of_merges_merging_stops_and_updating_continues(engines: &Engines) {
-    let settings = IdentitySettings { merges: 1, ..IdentitySettings::default() };
+    let settings = IdentitySettings { merges: 1, ..unprotected() };
     decides_under(
         engines,
         &settings,
@@ -439,10 +439,8 @@ pub fn at_the_limit_of_merges_merging_stops_and_updating_continues(engines: &Eng
     );
     // The merges of the absorbed profile count, too.
     let later = || {
-        let mut harness = StoreHarness::with_settings(
-            engines,
-            IdentitySettings { merges: 2, ..IdentitySettings::default() },
-        );
+        let mut harness =
+            StoreHarness::with_settings(engines, IdentitySettings { merges: 2, ..unprotected() });
         for words in ["x:1", "e:ann", "p:5", "a:tab", "e:ann p:5"] {
             harness.send(words);
         }

@@ -4,14 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use profile_protocol::ProfileId;
-use profile_store::{ClaimResult, Effect, Identifier, IdentitySettings, Outcome, ProfileRef};
+use profile_store::{ClaimResult, Effect, Identifier, Outcome, ProfileRef};
 use proptest::prelude::*;
 
 use crate::generators::requests_with_intents;
 use crate::{
     engines::Engines,
     generators::SMALL_LIMITS,
-    harness::{StoreHarness, contents, wait},
+    harness::{StoreHarness, contents, unprotected, wait},
     model::IdentityModel,
     notation::{TestRequest, parse_request},
 };
@@ -303,7 +303,7 @@ fn forgets(mut harness: StoreHarness, steps: &[DeletionStep]) {
 pub fn nothing_of_a_deleted_profile_is_left(engines: &Engines) {
     engines.check(steps(), |steps| {
         forgets(StoreHarness::with_settings(engines, SMALL_LIMITS), &steps);
-        forgets(StoreHarness::with_settings(engines, IdentitySettings::default()), &steps);
+        forgets(StoreHarness::with_settings(engines, unprotected()), &steps);
         Ok(())
     });
 }

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use crate::generators::{SMALL_LIMITS, sequences};
 use crate::{
     engines::Engines,
-    harness::{StoreHarness, contents, wait},
+    harness::{StoreHarness, contents, unprotected, wait},
     model::IdentityModel,
     notation::{TestRequest, identifier},
     simulated_ids::EPOCH,
@@ -106,7 +106,7 @@ pub fn each_identifier_leads_to_the_one_profile_that_holds_it(engines: &Engines)
 
 pub fn no_client_loses_an_identifier_below_the_limits(engines: &Engines) {
     engines.check(sequences(), |sequence| {
-        let mut harness = StoreHarness::with_settings(engines, IdentitySettings::default());
+        let mut harness = StoreHarness::with_settings(engines, unprotected());
         let mut taken_up = HashSet::new();
         for request in sequence.into_iter().map(|request| TestRequest { server: false, ..request })
         {
@@ -274,7 +274,7 @@ pub fn requests_of_one_batch_are_decided_as_if_one_by_one(engines: &Engines) {
 
 pub fn without_refused_claims_identifiers_named_together_are_one_profile(engines: &Engines) {
     engines.check(without_conflict::sequences(), |sequence| {
-        let mut harness = StoreHarness::with_settings(engines, IdentitySettings::default());
+        let mut harness = StoreHarness::with_settings(engines, unprotected());
         let mut has_refused_claims = false;
         for named in &sequence {
             let outcome = harness.send_request(&without_conflict::written(named, false));
@@ -297,7 +297,7 @@ pub fn requests_without_conflict_give_the_same_profiles_in_any_order(engines: &E
         |(sequence, shuffled)| {
             let mut partitions = Vec::new();
             for order in [&sequence, &shuffled] {
-                let mut harness = StoreHarness::with_settings(engines, IdentitySettings::default());
+                let mut harness = StoreHarness::with_settings(engines, unprotected());
                 for named in order {
                     harness.send_request(&without_conflict::written(named, true));
                 }

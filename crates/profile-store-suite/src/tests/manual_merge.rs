@@ -8,7 +8,7 @@ use crate::generators::requests_with_intents;
 use crate::{
     engines::Engines,
     generators::SMALL_LIMITS,
-    harness::{StoreHarness, contents},
+    harness::{StoreHarness, contents, unprotected},
     notation::{TestRequest, parse_request},
 };
 
@@ -95,13 +95,13 @@ pub fn merging_a_profile_into_itself_changes_nothing(engines: &Engines) {
 pub fn a_refused_manual_merge_changes_nothing(engines: &Engines) {
     let mut harness = people(engines, &["x:1", "x:2", "x:3"]);
     harness.merge(1, 2).unwrap();
-    harness.settings = IdentitySettings { merges: 1, ..IdentitySettings::default() }.into();
+    harness.settings = IdentitySettings { merges: 1, ..unprotected() }.into();
     let before = contents(harness.engine.as_ref());
     assert_eq!(harness.merge(0, 7), Err(StoreError::Rejected(Rejected::UnknownProfile)));
     assert_eq!(harness.merge(7, 0), Err(StoreError::Rejected(Rejected::UnknownProfile)));
     assert_eq!(harness.merge(0, 1), Err(StoreError::Rejected(Rejected::MergeCap)));
     assert_eq!(contents(harness.engine.as_ref()), before);
-    harness.settings = IdentitySettings { merges: 2, ..IdentitySettings::default() }.into();
+    harness.settings = IdentitySettings { merges: 2, ..unprotected() }.into();
     assert!(harness.merge(0, 1).is_ok());
 }
 

@@ -13,14 +13,14 @@ use std::{
 
 use profile_protocol::{ChangedAttribute, CompanyId, ProfileId, PropertyName, Revision};
 use profile_store::{
-    Background, ClaimResult, Effect, Engine, IdentitySettings, Outcome, Rejected, Store,
-    StoreError, StoreOptions, Submission, Undo, engine::BoxFuture,
+    Background, ClaimResult, Effect, Engine, Outcome, Rejected, Store, StoreError, StoreOptions,
+    Submission, Undo, engine::BoxFuture,
 };
 
 use crate::{
     engines::Engines,
     expected_identities::{ExpectedIdentities, compare_audit},
-    harness::wait,
+    harness::{unprotected, wait},
     interleaved_engine::{InterleavedEngine, InterleavedFaults},
     notation::parse_request,
     random::{SeededRandom, client_request, setting},
@@ -187,7 +187,7 @@ impl SharedEngineRun {
             let undo = Undo {
                 company: company.clone(),
                 absorbed,
-                settings: Arc::new(IdentitySettings::default()),
+                settings: Arc::new(unprotected()),
                 revision: Revision::LATEST,
                 request_id: None,
             };

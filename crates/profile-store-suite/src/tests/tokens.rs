@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use crate::{
     engines::Engines,
     generators::{SMALL_LIMITS, requests},
-    harness::{StoreHarness, contents, wait},
+    harness::{StoreHarness, contents, unprotected, wait},
     model::IdentityModel,
     notation::{TestRequest, parse_request},
     simulated_ids::SimulatedIds,
@@ -48,7 +48,7 @@ pub fn a_token_of_a_device_counts_as_that_device_and_for_no_more(engines: &Engin
 pub fn a_token_of_a_device_ends_with_the_device(engines: &Engines) {
     let mut harness = after(engines, &["e:ann a:tab", "a:new"]);
     assert_eq!(harness.send("kx:0/tab"), "unchanged 0: matched");
-    let settings = IdentitySettings { anonymous_ids: 1, ..IdentitySettings::default() };
+    let settings = IdentitySettings { anonymous_ids: 1, ..unprotected() };
     harness.settings = settings.into();
     harness.send("e:ann a:web");
     assert_eq!(harness.about(0), "e:ann a:web");

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use crate::{
     engines::Engines,
     generators::{SMALL_LIMITS, sequences},
-    harness::{StoreHarness, wait},
+    harness::{StoreHarness, unprotected, wait},
     notation::{TestRequest, parse_request},
 };
 
@@ -140,7 +140,7 @@ pub fn ids_that_led_to_a_restored_profile_lead_to_it_again(engines: &Engines) {
 pub fn devices_that_left_a_full_list_come_back(engines: &Engines) {
     let mut harness = StoreHarness::with_settings(
         engines,
-        IdentitySettings { anonymous_ids: 3, ..IdentitySettings::default() },
+        IdentitySettings { anonymous_ids: 3, ..unprotected() },
     );
     for device in ["1", "2", "3"] {
         harness.send(&format!("e:ann a:{device}"));

@@ -41,7 +41,7 @@ impl Default for IdentitySettings {
             secondary_emails: SECONDARY_EMAILS,
             merges: limits::MERGES,
             placeholders: Placeholders::default(),
-            protect: false,
+            protect: true,
         }
     }
 }

@@ -35,7 +35,7 @@ fn meddling() -> Value {
 
 #[test]
 fn a_browser_fills_gaps_and_what_it_may_not_do_is_noted() {
-    let api = Api::set("protect = true");
+    let api = Api::new();
     let id = ann(&api);
     let explained = api.post(
         "/api/profile-explain",
@@ -73,7 +73,7 @@ fn a_browser_fills_gaps_and_what_it_may_not_do_is_noted() {
 
 #[test]
 fn without_the_policy_a_browser_may_change_everything() {
-    let api = Api::new();
+    let api = Api::set("protect = false");
     let id = ann(&api);
     api.send(&RawRequest::profile(meddling().to_string())).assert_accepted();
     assert_eq!(newest(&api, &id)["withheld"], json!([]));
