@@ -14,7 +14,7 @@ use profile_protocol::{
     AnonymousId, Identifiers, ProfileId, ProfileRequest, RequestParts, Revision,
 };
 use profile_store::{
-    Caller, Claims, DecisionContext, Intent, InvalidToken, Placeholders, Profile,
+    Caller, Claims, DecisionContext, Device, Intent, InvalidToken, Placeholders, Profile,
     ProfileIdentifiers, Submission, Timestamp,
 };
 
@@ -118,8 +118,8 @@ pub fn profile(id: u128, body: &str) -> Profile {
         external_id,
         email,
         phone_number,
-        anonymous_ids: anonymous_id.into_iter().collect(),
-        secondary_emails: Vec::new(),
+        devices: anonymous_id.into_iter().map(seen).collect(),
+        ..ProfileIdentifiers::default()
     };
     patch.apply(&mut profile.attributes);
     profile.last_outcome = Some(CONTEXT.sequence);
@@ -135,14 +135,19 @@ pub fn visitor(id: u128) -> Profile {
 /// A customer with other devices.
 pub fn customer(id: u128) -> Profile {
     let mut profile = profile(id, TODAY);
-    profile.identifiers.anonymous_ids = devices(0..2);
+    profile.identifiers.devices = devices(0..2);
     profile
 }
 
+fn seen(id: AnonymousId) -> Device {
+    Device::new(id, CONTEXT.now)
+}
+
 /// That many devices.
-pub fn devices(numbers: Range<usize>) -> Vec<AnonymousId> {
+pub fn devices(numbers: Range<usize>) -> Vec<Device> {
     let device = |number| format!("9b2c7f00-0000-4000-8000-{number:012}");
-    numbers.map(|number| device(number).parse().expect("the device has a name")).collect()
+    let id = |number| device(number).parse().expect("the device has a name");
+    numbers.map(|number| seen(id(number))).collect()
 }
 
 /// The context of every decision.

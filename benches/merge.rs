@@ -21,13 +21,13 @@ fn merges(criterion: &mut Criterion) {
     let half = |numbers| profile(1, &body_with_properties(numbers));
     let with_devices = |numbers| {
         let mut profile = customer(1);
-        profile.identifiers.anonymous_ids = devices(numbers);
+        profile.identifiers.devices = devices(numbers);
         profile
     };
     let pairs = [
         ("typical", customer(1), visitor(2)),
         ("1000_properties", half(0..500), half(500..1_000)),
-        ("32_anonymous_ids", with_devices(0..32), with_devices(16..48)),
+        ("32_devices", with_devices(0..32), with_devices(16..48)),
     ];
     let settings = IdentitySettings::default();
     let mut group = criterion.benchmark_group("merge");

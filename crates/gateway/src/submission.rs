@@ -69,7 +69,12 @@ pub(crate) fn from_client(
         SignatureStatus::NotRequired | SignatureStatus::Valid => Ok(()),
         SignatureStatus::Invalid(reason) => Err(reason),
     };
-    new_submission(gateway, company, Caller::Client, Intent::Upsert, request, signed)
+    let submission =
+        new_submission(gateway, company, Caller::Client, Intent::Upsert, request, signed)?;
+    Ok(match signature {
+        SignatureStatus::Valid => Submission { claims: submission.claims.signed(), ..submission },
+        SignatureStatus::NotRequired | SignatureStatus::Invalid(_) => submission,
+    })
 }
 
 fn new_submission(

@@ -83,7 +83,10 @@ impl ExpectedIdentities {
                 assert!(expected.is_some_and(|expected| expected != survivor));
             }
             ClaimResult::Ignored(_) => assert_eq!(expected, None),
-            ClaimResult::Replaced | ClaimResult::Restored(_) | ClaimResult::Released => {
+            ClaimResult::Replaced
+            | ClaimResult::Moved(_)
+            | ClaimResult::Restored(_)
+            | ClaimResult::Released => {
                 panic!("no client can do that")
             }
         }

@@ -366,6 +366,7 @@ impl StoreHarness {
             ClaimResult::Attached => "attached".into(),
             ClaimResult::Replaced => "replaced".into(),
             ClaimResult::Absorbed(id) => format!("absorbed {}", self.number(id)),
+            ClaimResult::Moved(id) => format!("moved {}", self.number(id)),
             ClaimResult::Restored(id) => format!("restored {}", self.number(id)),
             ClaimResult::Released => "released".into(),
             ClaimResult::Refused(Refused::Protected) => "refused: protected".to_owned(),
@@ -377,6 +378,7 @@ impl StoreHarness {
             }
             ClaimResult::Refused(Refused::MergeCap) => "capped".into(),
             ClaimResult::Refused(Refused::TooLarge) => "too large".into(),
+            ClaimResult::Refused(Refused::BothKnown) => "both known".into(),
             ClaimResult::Ignored(Ignored::AnotherHeld) => "taken".into(),
             ClaimResult::Ignored(Ignored::UnknownId) => "unknown".into(),
             ClaimResult::Ignored(Ignored::ForeignId) => "foreign".into(),

@@ -16,6 +16,10 @@ macro_rules! engine_suite {
             }
 
             $crate::engine_suite_area! {
+                adversary:
+                a_stranger_reaches_nothing_that_belongs_to_a_customer
+            }
+            $crate::engine_suite_area! {
                 audits:
                 a_sound_store_has_nothing_wrong_and_everything_counted
                 an_identifier_that_leads_to_another_profile_is_reported
@@ -38,6 +42,21 @@ macro_rules! engine_suite {
                 damage_to_one_profile_affects_no_other
                 data_of_another_program_or_layout_is_not_opened
                 a_layout_that_cannot_be_opened_is_reported_as_it_is_when_a_store_opens
+            }
+            $crate::engine_suite_area! {
+                client_identifiers:
+                an_import_takes_what_a_client_attached_to_another_person
+                an_update_takes_an_address_that_a_stranger_occupies
+                a_lead_that_the_company_imports_is_one_profile
+                an_external_id_of_a_stranger_stops_no_import
+                a_stranger_merges_no_two_persons_that_the_company_knows
+                an_undo_returns_identifiers_that_gave_way
+                what_the_company_repeats_is_its_own
+                the_device_seen_longest_ago_leaves_and_is_reported
+                a_merge_keeps_the_devices_seen_last
+                strangers_push_out_no_device_that_has_returned
+                a_device_in_use_is_never_pushed_out
+                strangers_use_up_no_merges_of_the_company
             }
             $crate::engine_suite_area! {
                 company_deletion:
@@ -189,6 +208,7 @@ macro_rules! engine_suite {
                 merging_a_profile_into_itself_changes_nothing
                 a_refused_manual_merge_changes_nothing
                 profiles_with_too_many_properties_together_are_not_merged
+                what_clients_wrote_to_the_source_is_left_out_where_it_does_not_fit
                 a_manual_merge_joins_the_histories
                 after_an_undo_a_manual_merge_is_possible_again
                 a_manual_merge_undone_at_once_restores_both_profiles
@@ -206,7 +226,7 @@ macro_rules! engine_suite {
                 clients_cannot_replace_the_companys_properties_with_their_own
                 clients_cannot_grow_their_values_by_shrinking_the_companys
                 common_properties_of_merged_profiles_count_once
-                profiles_too_full_to_merge_are_merged_after_properties_were_removed
+                the_company_merges_profiles_that_clients_have_filled
             }
             $crate::engine_suite_area! {
                 protected_values:

@@ -2,87 +2,24 @@
 //! order of docs/IDENTITY.md. It is slow, and finds the profile of an identifier by looking at all
 //! of them.
 
+mod claim;
+mod claims;
+mod lists;
+mod profile;
 mod tokens;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use profile_store::IdentitySettings;
 
-use self::tokens::{ModelToken, TokenWords};
+use self::{
+    claim::{ModelClaim, ModelClaimSource},
+    claims::ModelClaims,
+    lists::{keep_devices, keep_emails, note_seen, unappend},
+    profile::ModelProfile,
+    tokens::{ModelToken, TokenWords},
+};
 use crate::notation::{TestIntent, TestRequest};
-
-/// One profile. Kinds are the letters of the notation.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-struct ModelProfile {
-    /// External id, primary address and phone number, of each at most one.
-    single: BTreeMap<String, String>,
-    /// Devices, oldest first.
-    devices: Vec<String>,
-    /// Secondary addresses, oldest first.
-    further: Vec<String>,
-    facts: BTreeMap<String, String>,
-    /// All profiles that were merged into this one.
-    absorbed: Vec<usize>,
-    created: u64,
-    updated: u64,
-    /// Whether its tokens, of which all are old but those that are called new, were revoked.
-    revoked: bool,
-}
-
-impl ModelProfile {
-    fn holds(&self, claim: &ModelClaim) -> bool {
-        let list = if claim.kind == "a" { &self.devices } else { &self.further };
-        let listed = matches!(claim.kind.as_str(), "a" | "e") && list.contains(&claim.text);
-        listed || self.single.get(&claim.kind) == Some(&claim.text)
-    }
-
-    /// Whether the profile holds another identifier of this kind, of which it may hold one.
-    fn differs(&self, claim: &ModelClaim) -> bool {
-        self.single.get(&claim.kind).is_some_and(|identifiers| *identifiers != claim.text)
-    }
-
-    fn highest(&self) -> Option<&'static str> {
-        let identifiers = |kind: &str| match kind {
-            "a" => !self.devices.is_empty(),
-            "e" => self.single.contains_key("e") || !self.further.is_empty(),
-            kind => self.single.contains_key(kind),
-        };
-        ["x", "e", "p", "a"].into_iter().find(|kind| identifiers(kind))
-    }
-
-    fn about(&self) -> String {
-        let mut words = Vec::new();
-        for kind in ["x", "e", "p"] {
-            words.extend(self.single.get(kind).map(|text| format!("{kind}:{text}")));
-        }
-        words.extend(self.devices.iter().map(|text| format!("a:{text}")));
-        words.extend(self.further.iter().map(|text| format!("+e:{text}")));
-        let fields = ["name", "city", "zip", "tz"];
-        let own = self.facts.keys().map(String::as_str).filter(|name| !fields.contains(name));
-        for name in fields.into_iter().chain(own) {
-            words.extend(self.facts.get(name).map(|value| format!("{name}={value}")));
-        }
-        words.join(" ")
-    }
-}
-
-#[derive(Clone, Debug, Eq, PartialEq)]
-struct ModelClaim {
-    kind: String,
-    text: String,
-    source: ModelClaimSource,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum ModelClaimSource {
-    Subject,
-    Attributes,
-    Append,
-}
-
-fn authority(kind: &str) -> usize {
-    ["a", "p", "e", "x", "id"].iter().position(|known| *known == kind).unwrap()
-}
 
 /// All profiles, and the survivors of those that were merged.
 pub struct IdentityModel {
@@ -160,23 +97,22 @@ impl IdentityModel {
     /// Carries out one request, and describes the outcome.
     pub fn decide(&mut self, request: &TestRequest) -> String {
         self.now += 1;
-        let (claims, dismissed) = self.claims(request);
-        let reached: Vec<Option<usize>> = claims.iter().map(|claim| self.reach(claim)).collect();
-        if let Some(refusal) = self.refusal(request, &reached) {
+        let (made, dismissed) = self.claims(request);
+        let claims = ModelClaims { made: &made, by_company: request.server };
+        let reached: Vec<Option<usize>> = made.iter().map(|claim| self.reach(claim)).collect();
+        if let Some(refusal) = self.refusal(request, &claims, &reached) {
             return refusal;
         }
 
-        // Rule 1: the claim of highest authority determines the survivor.
-        let survivor = claims.iter().zip(&reached).find_map(|(claim, reached)| {
-            reached.filter(|number| !is_device_of_another(&self.stored[number], claim, &claims))
-        });
+        let survivor = self.survivor(request, &claims, &reached);
         let new_profile =
             ModelProfile { created: self.now, updated: self.now, ..ModelProfile::default() };
         let before = survivor.map(|number| self.stored[&number].clone());
         let mut profile = before.clone().unwrap_or(new_profile);
+        let start = profile.clone();
         let number = survivor.unwrap_or(self.created_count());
 
-        let promoted = promote(&mut profile, request, &claims);
+        let promoted = promote(&mut profile, request, &made);
         let (mut results, attached) =
             self.claim_by_claim(request, &claims, &reached, survivor, &mut profile);
         if let Some((number, result)) = promoted {
@@ -187,13 +123,16 @@ impl IdentityModel {
         {
             return format!("duplicate {number}");
         }
-        let released = self.rename(&mut profile, request, &claims);
-        for number in attached {
-            let joined = matches!(results[number].as_str(), "attached" | "replaced");
-            if joined && !profile.holds(&claims[number]) {
+        let mut released = self.rename(&mut profile, request, &claims, &attached);
+        for &number in &attached {
+            let joined = matches!(results[number].as_str(), "attached" | "replaced")
+                || results[number].starts_with("moved");
+            if joined && !profile.holds(&made[number]) {
                 "taken".clone_into(&mut results[number]);
             }
         }
+        released.extend(self.dropped(&start, &profile, &made, &results, &released));
+        let moved: Vec<(usize, &ModelClaim)> = moved(&results, &made, &reached).collect();
         results.extend(dismissed);
         results.extend(released.iter().map(|_| "released".to_owned()));
         let results = results.join(", ");
@@ -205,77 +144,165 @@ impl IdentityModel {
         }
 
         // Rule 5: then what the request itself says.
-        patch(&mut profile, &request.facts);
+        profile.patch(&request.facts, request.server);
         let effect = match before {
             None => "created",
-            Some(before) if before == profile => "unchanged",
+            Some(before) if before.equals(&profile) => "unchanged",
             Some(_) => "updated",
         };
         if effect != "unchanged" {
             profile.updated = self.now;
         }
         self.store(number, profile);
+        for (number, claim) in moved {
+            let other = self.stored.get_mut(&number).unwrap();
+            other.single.remove(&claim.kind);
+            other.by_client.remove(&claim.kind);
+            other.updated = self.now;
+        }
         format!("{effect} {number}: {results}")
     }
 
-    /// Rules 2, 3 and 4, claim by claim: the results, and the indexes of the claims that led to no
-    /// profile.
+    /// Rule 1: the claim of highest authority determines the survivor.
+    fn survivor(
+        &self,
+        request: &TestRequest,
+        claims: &ModelClaims<'_>,
+        reached: &[Option<usize>],
+    ) -> Option<usize> {
+        if let TestIntent::Update(number) = request.intent {
+            return Some(self.survivor_of(number));
+        }
+        claims.made.iter().zip(reached).find_map(|(claim, reached)| {
+            reached.filter(|number| {
+                let profile = &self.stored[number];
+                !claims.is_device_of_another(profile, claim)
+                    && !claims.is_misattached(claim, profile)
+            })
+        })
+    }
+
+    /// Rules 2, 3, 4 and 8, claim by claim: the results, and the indexes of the claims that led to
+    /// no profile.
     fn claim_by_claim(
         &self,
         request: &TestRequest,
-        claims: &[ModelClaim],
+        claims: &ModelClaims<'_>,
         reached: &[Option<usize>],
         survivor: Option<usize>,
         profile: &mut ModelProfile,
     ) -> (Vec<String>, Vec<usize>) {
         let (mut results, mut attached) = (Vec::new(), Vec::new());
-        for (claim, &reached) in claims.iter().zip(reached) {
+        for (claim, &reached) in claims.made.iter().zip(reached) {
             let result = match reached {
                 Some(reached) if Some(reached) == survivor => "matched".to_owned(),
                 Some(reached) if profile.absorbed.contains(&reached) => {
                     format!("absorbed {reached}")
                 }
-                Some(reached) => self.merge_into(profile, claim, reached),
+                Some(reached) => self.merge_into(request, profile, claims, claim, reached),
                 None => {
                     attached.push(results.len());
-                    attach(profile, claim, request.server, claims).to_owned()
+                    claims.attach(profile, claim, request.server, self.now).to_owned()
                 }
             };
-            let led_here = result == "matched" || result.starts_with("absorbed");
-            let goes = profile.single.get("e") == Some(&claim.text)
-                && cleared(request, claims, "e").is_some();
-            if led_here
-                && claim.source == ModelClaimSource::Append
-                && (goes || !profile.holds(claim))
-            {
-                // It led here as the primary address, which is replaced or cleared now.
-                profile.further.push(claim.text.clone());
-            }
             results.push(result);
         }
-        for (result, reached) in results.iter_mut().zip(reached) {
-            let absorbed = reached.filter(|number| profile.absorbed.contains(number));
-            // Refused to a weak claim, granted to a stronger one after it.
-            *result = absorbed.map_or(result.clone(), |number| format!("absorbed {number}"));
+        for ((claim, result), reached) in claims.made.iter().zip(&mut results).zip(reached) {
+            let Some(reached) = *reached else { continue };
+            if profile.absorbed.contains(&reached) {
+                // Refused to a weak claim, granted to a stronger one after it.
+                *result = format!("absorbed {reached}");
+            } else if result == "yields" {
+                *result = match claims.attach(profile, claim, request.server, self.now) {
+                    "attached" | "replaced" => format!("moved {reached}"),
+                    other => other.to_owned(),
+                };
+            }
+        }
+        let moved = (0..results.len()).filter(|number| results[*number].starts_with("moved"));
+        attached.extend(moved);
+        for (claim, result) in claims.made.iter().zip(&results) {
+            hold_named(profile, request, claims, claim, result);
         }
         (results, attached)
     }
 
-    /// Clears and removes identifiers. Returns those that were cleared.
+    /// Clears and removes identifiers. Returns the kinds of those that were cleared, and of those
+    /// that left a full list.
     fn rename(
         &self,
         profile: &mut ModelProfile,
         request: &TestRequest,
-        claims: &[ModelClaim],
+        claims: &ModelClaims<'_>,
+        attached: &[usize],
     ) -> Vec<String> {
-        let kinds = ["x", "e", "p"].into_iter().filter_map(|kind| cleared(request, claims, kind));
-        let released = kinds.filter_map(|kind| profile.single.remove(&kind)).collect();
-        self.cut_to_size(profile, request, claims);
+        let kinds =
+            ["x", "e", "p"].into_iter().filter_map(|kind| cleared(request, claims.made, kind));
+        let mut released: Vec<String> =
+            kinds.filter(|kind| profile.single.remove(kind).is_some()).collect();
+        profile.by_client.retain(|kind| !released.contains(kind));
+        unappend(profile, request, claims.made);
+        note_seen(profile, claims, &self.settings, self.now);
+        let devices = keep_devices(profile, self.settings.anonymous_ids, claims);
+        let most = self.settings.secondary_emails;
+        let emails = keep_emails(&mut profile.further, most, claims);
+        let is_new = |kind: &str, text: &String| {
+            let mut new = attached.iter().map(|number| &claims.made[*number]);
+            new.any(|claim| claim.kind == kind && claim.text == *text)
+        };
+        for (kind, left) in [("a", devices), ("e", emails)] {
+            let left = left.iter().filter(|text| !is_new(kind, text));
+            released.extend(left.map(|_| kind.to_owned()));
+        }
+        if claims.by_company {
+            for claim in claims.made {
+                if profile.single.get(&claim.kind) == Some(&claim.text) {
+                    profile.by_client.remove(&claim.kind);
+                }
+            }
+        }
         released
     }
 
+    /// The kinds of the identifiers that a merge dropped, since the company had named others.
+    fn dropped(
+        &self,
+        before: &ModelProfile,
+        profile: &ModelProfile,
+        claims: &[ModelClaim],
+        results: &[String],
+        released: &[String],
+    ) -> Vec<String> {
+        let mut dropped = Vec::new();
+        for kind in ["x", "e", "p"] {
+            let lost = |one: &ModelProfile| {
+                let text = one.single.get(kind);
+                let claim = text.map(|text| ModelClaim {
+                    kind: kind.to_owned(),
+                    text: text.clone(),
+                    source: ModelClaimSource::Attributes,
+                });
+                claim.is_some_and(|claim| !profile.holds(&claim))
+            };
+            let told = claims.iter().zip(results).any(|(claim, result)| {
+                claim.kind == kind && (result == "replaced" || result.starts_with("moved"))
+            });
+            let told = told || released.iter().any(|released| released == kind);
+            let absorbed = profile.absorbed.iter().filter_map(|number| self.stored.get(number));
+            let count =
+                usize::from(lost(before) && !told) + absorbed.filter(|one| lost(one)).count();
+            dropped.extend(std::iter::repeat_n(kind.to_owned(), count));
+        }
+        dropped
+    }
+
     /// Why a request is refused for the profiles that its claims lead to.
-    fn refusal(&self, request: &TestRequest, reached: &[Option<usize>]) -> Option<String> {
+    fn refusal(
+        &self,
+        request: &TestRequest,
+        claims: &ModelClaims<'_>,
+        reached: &[Option<usize>],
+    ) -> Option<String> {
         let target = match request.intent {
             TestIntent::Upsert | TestIntent::Import => return None,
             TestIntent::Create => None,
@@ -284,19 +311,14 @@ impl IdentityModel {
             }
             TestIntent::Update(number) => Some(self.survivor_of(number)),
         };
-        let other = reached.iter().flatten().find(|&&number| Some(number) != target)?;
+        let may_be_found = |claim: &ModelClaim, number: usize| match target {
+            None => claims.is_misattached(claim, &self.stored[&number]),
+            Some(target) => number == target || claims.may_yield(claim, &self.stored[&number]),
+        };
+        let mut pairs = claims.made.iter().zip(reached);
+        let other = pairs
+            .find_map(|(claim, reached)| reached.filter(|number| !may_be_found(claim, *number)))?;
         Some(format!("duplicate {other}"))
-    }
-
-    fn cut_to_size(
-        &self,
-        profile: &mut ModelProfile,
-        request: &TestRequest,
-        claims: &[ModelClaim],
-    ) {
-        unappend(profile, request, claims);
-        keep(&mut profile.devices, self.settings.anonymous_ids, claims, "a");
-        keep(&mut profile.further, self.settings.secondary_emails, claims, "e");
     }
 
     /// Stores this profile, and removes all that were merged into it.
@@ -384,6 +406,32 @@ impl IdentityModel {
         if known { text.to_owned() } else { "?".to_owned() }
     }
 
+    /// Merges another profile into the survivor, unless something prevents it.
+    fn merge_into(
+        &self,
+        request: &TestRequest,
+        survivor: &mut ModelProfile,
+        claims: &ModelClaims<'_>,
+        claim: &ModelClaim,
+        number: usize,
+    ) -> String {
+        let other = &self.stored[&number];
+        let yields = claims.may_yield(claim, other);
+        let merges = matches!(request.intent, TestIntent::Upsert | TestIntent::Import);
+        if yields && (!merges || claims.is_misattached(claim, other)) {
+            return "yields".to_owned();
+        }
+        match claims.obstacle(survivor, claim, other, self.settings.merges) {
+            Some(_) if yields => "yields".to_owned(),
+            Some(reason) => reason,
+            None => {
+                survivor.absorb(number, other.clone());
+                survivor.client_merges += usize::from(!claims.by_company);
+                format!("absorbed {number}")
+            }
+        }
+    }
+
     fn reach(&self, claim: &ModelClaim) -> Option<usize> {
         if claim.kind == "id" {
             let number = claim.text.parse().ok().map(|number| self.survivor_of(number));
@@ -391,40 +439,6 @@ impl IdentityModel {
         } else {
             self.stored.iter().find(|(_, profile)| profile.holds(claim)).map(|(number, _)| *number)
         }
-    }
-
-    /// Merges another profile into the survivor, unless something prevents it.
-    fn merge_into(&self, survivor: &mut ModelProfile, claim: &ModelClaim, number: usize) -> String {
-        let other = &self.stored[&number];
-        if let Some(reason) = self.obstacle(survivor, claim, other) {
-            return reason;
-        }
-        absorb(survivor, number, other.clone());
-        format!("absorbed {number}")
-    }
-
-    /// Why this profile may not be absorbed, if it may not.
-    fn obstacle(
-        &self,
-        survivor: &ModelProfile,
-        claim: &ModelClaim,
-        other: &ModelProfile,
-    ) -> Option<String> {
-        if let Some(highest) = other.highest()
-            && authority(&claim.kind) < authority(highest)
-        {
-            return Some(format!("owns {highest}"));
-        }
-        for kind in ["x", "e", "p"] {
-            if let (Some(ours), Some(theirs)) = (survivor.single.get(kind), other.single.get(kind))
-                && ours != theirs
-            {
-                return Some(format!("differs in {kind}"));
-            }
-        }
-        // Rule 7.
-        let merged = survivor.absorbed.len() + 1 + other.absorbed.len();
-        (self.settings.merges < merged).then(|| "capped".to_owned())
     }
 }
 
@@ -435,26 +449,6 @@ fn first_refused(results: &[String], reached: &[Option<usize>]) -> Option<usize>
     };
     let mut pairs = results.iter().zip(reached);
     pairs.find_map(|(result, reached)| reached.filter(|_| refused(result)))
-}
-
-/// An update makes a secondary address that it names the primary one. Returns the index of the
-/// claim, and its result.
-fn promote(
-    profile: &mut ModelProfile,
-    request: &TestRequest,
-    claims: &[ModelClaim],
-) -> Option<(usize, String)> {
-    let TestIntent::Update(_) = request.intent else { return None };
-    let named =
-        |claim: &ModelClaim| claim.kind == "e" && claim.source == ModelClaimSource::Attributes;
-    let number = claims.iter().position(named)?;
-    let text = &claims[number].text;
-    if !profile.further.contains(text) {
-        return None;
-    }
-    profile.further.retain(|further| further != text);
-    let before = profile.single.insert("e".to_owned(), text.clone());
-    Some((number, if before.is_some() { "replaced" } else { "attached" }.to_owned()))
 }
 
 /// The answer to a request that would leave a profile without identifiers, unless it is carried
@@ -483,114 +477,63 @@ fn cleared(request: &TestRequest, claims: &[ModelClaim], kind: &str) -> Option<S
     (said && !named).then(|| kind.to_owned())
 }
 
-/// Whether a device leads to a profile that conflicts with the identifiers of the request.
-fn is_device_of_another(
-    profile: &ModelProfile,
-    device: &ModelClaim,
-    claims: &[ModelClaim],
-) -> bool {
-    let differs = |claim: &ModelClaim| {
-        claim.source != ModelClaimSource::Append && profile.differs(claim) && !profile.holds(claim)
-    };
-    device.kind == "a" && claims.iter().any(differs)
-}
-
-fn attach(
+/// Holds what a claim names, where its result does not say that another one is held: secondary
+/// addresses, which may have led here as the primary one that is replaced or cleared now, and what
+/// a merge has dropped for another identifier of a client.
+fn hold_named(
     profile: &mut ModelProfile,
+    request: &TestRequest,
+    claims: &ModelClaims<'_>,
     claim: &ModelClaim,
-    server: bool,
-    claims: &[ModelClaim],
-) -> &'static str {
-    match claim.kind.as_str() {
-        "id" => "unknown",
-        "a" => {
-            profile.devices.push(claim.text.clone());
-            "attached"
-        }
-        _ if claim.source == ModelClaimSource::Append => {
+    result: &str,
+) {
+    let led_here = result == "matched" || result.starts_with("absorbed");
+    let is_new = result == "attached" || result.starts_with("moved");
+    if claim.source == ModelClaimSource::Append {
+        let goes = profile.single.get("e") == Some(&claim.text)
+            && cleared(request, claims.made, "e").is_some();
+        if is_new || led_here && (goes || !profile.holds(claim)) {
             profile.further.push(claim.text.clone());
-            "attached"
         }
-        kind => {
-            let attributes_say = claims
-                .iter()
-                .any(|other| other.kind == kind && other.source == ModelClaimSource::Attributes);
-            let overruled = claim.source == ModelClaimSource::Subject && attributes_say;
-            let taken = profile.differs(claim);
-            if taken && (!server || overruled) {
-                return "taken";
-            }
-            profile.single.insert(kind.to_owned(), claim.text.clone());
-            if taken { "replaced" } else { "attached" }
-        }
+    } else if led_here
+        && claims.by_company
+        && claim.is_single()
+        && !claims.overrule(claim)
+        && !profile.holds(claim)
+    {
+        profile.set_single(claim, true);
     }
 }
 
-/// Rule 4: the survivor keeps its values, and gaps are filled.
-fn absorb(survivor: &mut ModelProfile, number: usize, absorbed: ModelProfile) {
-    let ModelProfile {
-        single,
-        devices,
-        further,
-        facts,
-        absorbed: ids,
-        created,
-        updated: _,
-        revoked,
-    } = absorbed;
-    for (kind, text) in single {
-        survivor.single.entry(kind).or_insert(text);
-    }
-    survivor.devices.splice(0..0, devices);
-    survivor.further.splice(0..0, further);
-    survivor.absorbed.push(number);
-    survivor.absorbed.extend(ids);
-    survivor.created = survivor.created.min(created);
-    survivor.revoked |= revoked;
-
-    let address = |facts: &BTreeMap<String, String>| {
-        ["city", "zip"].into_iter().filter(|name| facts.contains_key(*name)).count()
-    };
-    let theirs_is_fuller = address(&survivor.facts) < address(&facts);
-    if theirs_is_fuller {
-        survivor.facts.retain(|name, _| name != "city" && name != "zip");
-    }
-    for (name, value) in facts {
-        match name.as_str() {
-            "tz" => drop(survivor.facts.insert(name, value)),
-            "city" | "zip" if !theirs_is_fuller => {}
-            _ => drop(survivor.facts.entry(name).or_insert(value)),
-        }
-    }
+/// The profiles that gave an identifier away, each with the claim that took it.
+fn moved<'c>(
+    results: &[String],
+    claims: &'c [ModelClaim],
+    reached: &[Option<usize>],
+) -> impl Iterator<Item = (usize, &'c ModelClaim)> {
+    let all = claims.iter().zip(results).zip(reached);
+    all.filter_map(|((claim, result), reached)| {
+        reached.filter(|_| result.starts_with("moved")).map(|number| (number, claim))
+    })
 }
 
-/// Removes secondary addresses that the server unappends and does not name otherwise.
-fn unappend(profile: &mut ModelProfile, request: &TestRequest, claims: &[ModelClaim]) {
-    let named = |text: &String| claims.iter().any(|claim| claim.kind == "e" && claim.text == *text);
-    if request.server {
-        profile.further.retain(|text| named(text) || !request.unappend.contains(text));
+/// An update makes a secondary address that it names the primary one. Returns the index of the
+/// claim, and its result.
+fn promote(
+    profile: &mut ModelProfile,
+    request: &TestRequest,
+    claims: &[ModelClaim],
+) -> Option<(usize, String)> {
+    let TestIntent::Update(_) = request.intent else { return None };
+    let named =
+        |claim: &ModelClaim| claim.kind == "e" && claim.source == ModelClaimSource::Attributes;
+    let number = claims.iter().position(named)?;
+    let text = &claims[number].text;
+    if !profile.further.contains(text) {
+        return None;
     }
-}
-
-/// Removes the oldest that the request does not name first; if it names them all, the last that it
-/// names.
-fn keep(list: &mut Vec<String>, limit: usize, claims: &[ModelClaim], kind: &str) {
-    let named: Vec<&String> =
-        claims.iter().filter(|claim| claim.kind == kind).map(|claim| &claim.text).collect();
-    while limit < list.len() {
-        let unnamed = list.iter().position(|text| !named.contains(&text));
-        let last_named =
-            || named.iter().rev().find_map(|name| list.iter().position(|text| text == *name));
-        list.remove(unnamed.or_else(last_named).unwrap());
-    }
-}
-
-fn patch(profile: &mut ModelProfile, facts: &[(String, String)]) {
-    for (name, value) in facts {
-        if value.is_empty() {
-            profile.facts.remove(name);
-        } else {
-            profile.facts.insert(name.clone(), value.clone());
-        }
-    }
+    profile.further.retain(|further| further != text);
+    let before = profile.single.insert("e".to_owned(), text.clone());
+    profile.note_author("e", true);
+    Some((number, if before.is_some() { "replaced" } else { "attached" }.to_owned()))
 }

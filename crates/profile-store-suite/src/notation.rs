@@ -279,7 +279,7 @@ fn quoted(text: &str) -> PropertyValue {
 /// What a profile holds, in the notation: external id, email, phone number,
 /// devices and secondary addresses, the last two oldest first.
 pub fn describe_identifiers(identifiers: &ProfileIdentifiers) -> String {
-    let ProfileIdentifiers { external_id, email, phone_number, anonymous_ids, secondary_emails } =
+    let ProfileIdentifiers { external_id, email, phone_number, devices, secondary_emails, .. } =
         identifiers;
     let name = |email: &Email| email.as_str().replace("@example.com", "");
     let mut words = Vec::new();
@@ -289,7 +289,7 @@ pub fn describe_identifiers(identifiers: &ProfileIdentifiers) -> String {
         let digits = number.as_str().trim_start_matches("+1500555").trim_start_matches('0');
         format!("p:{digits}")
     }));
-    words.extend(anonymous_ids.iter().map(|id| format!("a:{}", id.as_str())));
+    words.extend(devices.iter().map(|device| format!("a:{}", device.id.as_str())));
     words.extend(secondary_emails.iter().map(|email| format!("+e:{}", name(email))));
     words.join(" ")
 }

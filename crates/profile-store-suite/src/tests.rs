@@ -2,7 +2,9 @@
 
 #![allow(missing_docs, reason = "the name of a test is its documentation")]
 
+pub mod adversary;
 pub mod audits;
+pub mod client_identifiers;
 pub mod company_deletion;
 pub mod decisions;
 pub mod deletion;

@@ -9,9 +9,9 @@ use profile_protocol::{
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
 use crate::{
-    Authored, Caller, ClaimOutcome, ClaimResult, ClaimSource, DoNotMerge, Effect, Identifier,
-    Ignored, InvalidToken, Merge, Outcome, Profile, ProfileIdentifiers, ProfileRef, Refused,
-    RequestId, Timestamp, Unsigned,
+    Authored, Caller, ClaimOutcome, ClaimResult, ClaimSource, Device, DoNotMerge, Effect,
+    Identifier, Ignored, InvalidToken, Merge, Outcome, Profile, ProfileIdentifiers, ProfileRef,
+    Refused, RequestId, SingleKinds, Timestamp, Unsigned,
 };
 
 /// Defines a generator of every variant of an enum. A variant without a strategy is a compile
@@ -64,6 +64,7 @@ every_variant!(results: ClaimResult {
     ClaimResult::Attached => Just(ClaimResult::Attached),
     ClaimResult::Replaced => Just(ClaimResult::Replaced),
     ClaimResult::Absorbed(_) => ids().prop_map(ClaimResult::Absorbed),
+    ClaimResult::Moved(_) => ids().prop_map(ClaimResult::Moved),
     ClaimResult::Restored(_) => ids().prop_map(ClaimResult::Restored),
     ClaimResult::Released => Just(ClaimResult::Released),
     ClaimResult::Refused(_) => refusals().prop_map(ClaimResult::Refused),
@@ -78,6 +79,7 @@ every_variant!(refusals: Refused {
     Refused::Protected => Just(Refused::Protected),
     Refused::MergeCap => Just(Refused::MergeCap),
     Refused::TooLarge => Just(Refused::TooLarge),
+    Refused::BothKnown => Just(Refused::BothKnown),
 });
 
 every_variant!(ignored: Ignored {
@@ -123,7 +125,12 @@ every_variant!(changed_attributes: ChangedAttribute {
 pub(crate) fn profiles() -> impl Strategy<Value = Profile> {
     let times = (any::<u64>(), any::<u64>());
     let revoked = option::of(any::<u64>().prop_map(Timestamp::from_millis));
-    let past = (vec(ids(), 0..4), option::of(1..=u64::MAX), vec(do_not_merge(), 0..3), revoked);
+    let past = (
+        vec((ids(), any::<bool>()), 0..4),
+        option::of(1..=u64::MAX),
+        vec(do_not_merge(), 0..3),
+        revoked,
+    );
     (ids(), times, identifiers(), authored_attributes(), past).prop_map(
         |(
             id,
@@ -131,17 +138,23 @@ pub(crate) fn profiles() -> impl Strategy<Value = Profile> {
             identifiers,
             (attributes, authored),
             (absorbed, last_outcome, do_not_merge, tokens_revoked),
-        )| Profile {
-            id,
-            created: Timestamp::from_millis(created),
-            updated: Timestamp::from_millis(updated),
-            identifiers,
-            attributes,
-            authored,
-            absorbed,
-            last_outcome,
-            do_not_merge,
-            tokens_revoked,
+        )| {
+            let by_client = absorbed.iter().filter(|(_, by_client)| *by_client);
+            let client_merges = by_client.map(|(id, _)| *id).collect();
+            let absorbed = absorbed.iter().map(|(id, _)| *id).collect();
+            Profile {
+                id,
+                created: Timestamp::from_millis(created),
+                updated: Timestamp::from_millis(updated),
+                identifiers,
+                attributes,
+                authored,
+                absorbed,
+                client_merges,
+                last_outcome,
+                do_not_merge,
+                tokens_revoked,
+            }
         },
     )
 }
@@ -208,12 +221,37 @@ fn identifiers() -> impl Strategy<Value = ProfileIdentifiers> {
         option::of(parsed(r"\PC{1,8}")),
         option::of(emails()),
         option::of(parsed(r"\+1[0-9]{6,9}")),
-        vec(parsed(r"[a-e]|\PC{1,8}"), 0..4),
+        vec(devices(), 0..4),
         vec(emails(), 0..3),
+        any::<[bool; 3]>(),
     )
-        .prop_map(|(external_id, email, phone_number, anonymous_ids, secondary_emails)| {
-            ProfileIdentifiers { external_id, email, phone_number, anonymous_ids, secondary_emails }
-        })
+        .prop_map(
+            |(external_id, email, phone_number, devices, secondary_emails, by_client)| {
+                let mut identifiers = ProfileIdentifiers {
+                    external_id,
+                    email,
+                    phone_number,
+                    devices,
+                    secondary_emails,
+                    ..ProfileIdentifiers::default()
+                };
+                for (kind, by_client) in SingleKinds::ALL.into_iter().zip(by_client) {
+                    if by_client && identifiers.single(kind).is_some() {
+                        identifiers.client_attached.insert(kind);
+                    }
+                }
+                identifiers
+            },
+        )
+}
+
+fn devices() -> impl Strategy<Value = Device> {
+    let times = prop_oneof![Just((0, 0)), (any::<u32>(), any::<u32>())];
+    (parsed(r"[a-e]|\PC{1,8}"), times).prop_map(|(id, (attached, later))| {
+        let attached = u64::from(attached);
+        let [attached, seen] = [attached, attached + u64::from(later)].map(Timestamp::from_millis);
+        Device { id, attached, seen }
+    })
 }
 
 /// Attributes, and which of them the company wrote.

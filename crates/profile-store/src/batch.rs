@@ -62,6 +62,8 @@ enum BatchStep {
     Profiles,
     /// What commands need beyond profiles.
     Rest,
+    /// Where the identifiers lead that may return to a profile when a merge is undone.
+    Returning,
     Done,
 }
 
@@ -208,6 +210,12 @@ impl Batch {
                     if let Some(scan) = self.ask_for_rest() {
                         self.step = BatchStep::Done;
                         return Some(Needs::Scan(scan));
+                    }
+                    BatchStep::Returning
+                }
+                BatchStep::Returning => {
+                    if let Some(Command::Undo(company, _)) = self.command.clone() {
+                        self.ask_for_returning(&company);
                     }
                     BatchStep::Done
                 }
@@ -366,11 +374,13 @@ impl Batch {
 
     /// Changes all that was decided about.
     fn carry_out(&mut self, company: &CompanyId, decision: Decision) -> Outcome {
-        let Decision { outcome, profile, merges } = decision;
+        let Decision { outcome, profile, merges, yielding } = decision;
         if let Some(profile) = profile {
             let absorbed = merges.iter().map(|merge| &merge.absorbed.identifiers);
-            self.stored.move_identifiers(company, absorbed, [(profile.id, &profile.identifiers)]);
-            self.stored.put(company, profile);
+            let after = yielding.iter().chain([&profile]);
+            let after = after.map(|profile| (profile.id, &profile.identifiers));
+            self.stored.move_identifiers(company, absorbed, after);
+            yielding.into_iter().chain([profile]).for_each(|one| self.stored.put(company, one));
         }
         for merge in merges {
             self.stored.entomb(company, outcome.survivor, &merge);

@@ -25,6 +25,11 @@ impl Timestamp {
     pub const fn millis(self) -> u64 {
         self.millis
     }
+
+    /// Whole days since 1970-01-01, UTC.
+    pub const fn day(self) -> u64 {
+        self.millis / (24 * 60 * 60 * 1_000)
+    }
 }
 
 /// What ids are made of: the store's only source of time and entropy, so that a test can replace

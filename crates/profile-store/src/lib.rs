@@ -60,10 +60,10 @@ pub use maintenance::{
 };
 pub use model::{
     authored::Authored,
-    claim::{Claim, ClaimSource, ProfileRef, Unsigned},
+    claim::{Claim, ClaimAuthor, ClaimSource, ProfileRef, Unsigned},
     deleted_company::DeletedCompany,
     encoded_properties::DamagedProperty,
-    identifiers::{Identifier, ProfileIdentifiers},
+    identifiers::{Device, Identifier, ProfileIdentifiers, SingleKinds},
     import_job::{ImportBody, ImportError, ImportHead, ImportJob},
     link_digest::LinkDigest,
     merge_record::Merge,

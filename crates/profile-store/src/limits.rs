@@ -8,6 +8,15 @@ use profile_protocol::limits::{PHONE_DIGITS_MAX, PHONE_DIGITS_MIN, PROPERTIES, P
 /// some years. The oldest is removed first.
 pub const ANONYMOUS_IDS: usize = 32;
 
+/// The part of the devices of a profile, as a divisor, that may have been seen after a device
+/// without its being noted that it was seen again the same day. So few requests that change nothing
+/// else write the profile.
+pub const DEVICES_SEEN_SINCE_PART: usize = 4;
+
+/// The number of days for which a device that has returned cannot be pushed out of a full list by
+/// clients. A person who is absent for longer loses no more than a device.
+pub const DEVICE_DAYS: u64 = 30;
+
 /// The default maximum of profiles merged into one. A person seldom has more than a handful of
 /// profiles; a hundred indicate a shared identifier.
 pub const MERGES: usize = 100;

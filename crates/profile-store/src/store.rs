@@ -225,7 +225,7 @@ impl Store {
         }
         let counts = |profile: &Profile| {
             !terms.is_revoked(profile.tokens_revoked)
-                && terms.device_of(&profile.identifiers.anonymous_ids).is_ok()
+                && terms.device_of(&profile.identifiers.devices).is_ok()
         };
         Ok(self.profile(company, profile).await?.filter(counts))
     }

@@ -143,7 +143,7 @@ struct ClaimShown {
     identifier: &'static str,
     /// Where in the request the identifier is.
     origin: &'static str,
-    /// `matched`, `attached`, `absorbed`, `restored`, `released`, `refused` or
+    /// `matched`, `attached`, `absorbed`, `moved`, `restored`, `released`, `refused` or
     /// `ignored`.
     #[serde(rename = "fate")]
     result: &'static str,
@@ -207,7 +207,9 @@ impl ClaimShown {
         let (reason, profile) = match claim.result {
             ClaimResult::Refused(reason) => (Some(reason.to_string()), None),
             ClaimResult::Ignored(reason) => (Some(reason.to_string()), None),
-            ClaimResult::Absorbed(id) | ClaimResult::Restored(id) => (None, Some(id.to_string())),
+            ClaimResult::Absorbed(id) | ClaimResult::Moved(id) | ClaimResult::Restored(id) => {
+                (None, Some(id.to_string()))
+            }
             ClaimResult::Replaced => (Some("replaced another".to_owned()), None),
             ClaimResult::Matched | ClaimResult::Attached | ClaimResult::Released => (None, None),
         };

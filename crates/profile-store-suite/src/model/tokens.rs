@@ -32,13 +32,13 @@ impl<'t> TokenWords<'t> {
         &self,
         id: String,
         is_revoked: bool,
-        devices: Option<&[String]>,
+        devices: Option<&[(String, u64)]>,
     ) -> ModelToken {
         match (devices, self.device) {
             _ if is_revoked && !self.is_new => ModelToken::Useless("token revoked"),
             (_, None) => ModelToken::Profile(id),
             (None, Some(_)) => ModelToken::Useless("unknown"),
-            (Some(devices), Some(device)) if devices.iter().any(|held| held == device) => {
+            (Some(devices), Some(device)) if devices.iter().any(|(held, _)| held == device) => {
                 ModelToken::Device(device.to_owned())
             }
             (Some(_), Some(_)) => ModelToken::Useless("token device not held"),

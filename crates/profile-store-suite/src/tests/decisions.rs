@@ -361,14 +361,14 @@ pub fn the_oldest_secondary_address_is_removed_from_a_full_list(engines: &Engine
             (
                 "e:ann +e:b +e:c +e:d +e:e",
                 "server e:ann +e:f",
-                "updated 0: matched, attached",
+                "updated 0: matched, attached, released",
                 "e:ann +e:c +e:d +e:e +e:f",
             ),
             // An entry that the same request claims stays.
             (
                 "e:ann +e:b +e:c +e:d +e:e",
                 "server e:ann +e:b +e:f",
-                "updated 0: matched, matched, attached",
+                "updated 0: matched, matched, attached, released",
                 "e:ann +e:b +e:d +e:e +e:f",
             ),
             (
@@ -392,8 +392,8 @@ pub fn the_oldest_device_is_removed_from_a_full_list(engines: &Engines) {
     for number in 1..=32 {
         harness.send(&format!("e:ann a:device-{number}"));
     }
-    assert_eq!(harness.send("e:ann a:device-33"), "updated 0: matched, attached");
-    assert_eq!(harness.profile(0).identifiers.anonymous_ids.len(), 32);
+    assert_eq!(harness.send("e:ann a:device-33"), "updated 0: matched, attached, released");
+    assert_eq!(harness.profile(0).identifiers.devices.len(), 32);
     assert_eq!(harness.leads_to("a:device-1"), None);
     assert_eq!(harness.leads_to("a:device-2"), Some(0));
     assert_eq!(harness.leads_to("a:device-33"), Some(0));
@@ -407,7 +407,7 @@ pub fn a_device_that_the_request_claims_stays_in_a_full_list(engines: &Engines) 
         &settings,
         &[
             // The device belonged to the absorbed profile.
-            ("@a:1 e:ann | a:4", "e:ann a:4", "updated 0: matched, absorbed 1", "e:ann a:4 a:1"),
+            ("@a:1 e:ann | a:4", "e:ann a:4", "updated 0: matched, absorbed 1", "e:ann a:1 a:4"),
         ],
     );
     let mut harness = StoreHarness::with_settings(engines, settings.clone());
@@ -415,11 +415,11 @@ pub fn a_device_that_the_request_claims_stays_in_a_full_list(engines: &Engines) 
     for device in ["1", "2", "3"] {
         harness.send(&format!("e:ann a:{device}"));
     }
-    assert_eq!(harness.send("e:ann a:new"), "updated 1: matched, absorbed 0");
+    assert_eq!(harness.send("e:ann a:new"), "updated 1: matched, absorbed 0, released");
     assert_eq!(harness.leads_to("a:new"), Some(1));
     assert_eq!(harness.leads_to("a:1"), None);
     // The device was the oldest of a full list.
-    assert_eq!(harness.send("@a:new a:4 e:ann"), "updated 1: matched, matched, attached");
+    assert_eq!(harness.send("@a:new a:4 e:ann"), "updated 1: matched, matched, attached, released");
     assert_eq!(harness.leads_to("a:new"), Some(1));
     assert_eq!(harness.leads_to("a:2"), None);
     harness.assert_sound();

@@ -226,7 +226,7 @@ impl Said {
         for (named, told) in named.into_iter().zip(&outcome.claims) {
             if let (
                 ProfileRef::Identifier(identifier),
-                ClaimResult::Attached | ClaimResult::Replaced,
+                ClaimResult::Attached | ClaimResult::Replaced | ClaimResult::Moved(_),
             ) = (named, told.result)
             {
                 said.insert(Identifier::as_str(&identifier).to_owned());

@@ -35,7 +35,7 @@ pub fn an_import_merges_where_it_may_and_is_otherwise_refused_whole(engines: &En
 
 pub fn an_import_is_refused_where_a_merge_was_undone(engines: &Engines) {
     let mut harness = StoreHarness::new(engines);
-    for words in ["x:1", "e:ann", "x:1 e:ann"] {
+    for words in ["x:1", "server e:ann", "x:1 e:ann"] {
         harness.send(words);
     }
     harness.undo(1).unwrap();

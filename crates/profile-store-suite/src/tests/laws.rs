@@ -22,8 +22,12 @@ fn all_profiles(harness: &StoreHarness) -> Vec<String> {
     (0..harness.created.len()).map(|number| harness.about(number)).collect()
 }
 
-/// A profile without the number of its newest outcome.
-fn without_outcome(profile: Profile) -> Profile {
+/// A profile without the number of its newest outcome, and without when its devices were seen.
+fn without_traces(mut profile: Profile) -> Profile {
+    for device in &mut profile.identifiers.devices {
+        device.seen = device.attached;
+    }
+    profile.identifiers.devices.sort_by(|one, other| one.id.cmp(&other.id));
     Profile { last_outcome: None, ..profile }
 }
 
@@ -32,11 +36,15 @@ fn holder(harness: &StoreHarness, identifier: &Identifier) -> Option<Profile> {
 }
 
 fn profiles(harness: &StoreHarness) -> Vec<Profile> {
-    (0..harness.created.len()).map(|number| without_outcome(harness.profile(number))).collect()
+    (0..harness.created.len()).map(|number| without_traces(harness.profile(number))).collect()
 }
 
 fn is_refused(result: ClaimResult) -> bool {
     matches!(result, ClaimResult::Refused(_))
+}
+
+fn is_moved(result: ClaimResult) -> bool {
+    matches!(result, ClaimResult::Moved(_))
 }
 
 /// Whether what a request changes may change target it is about: it names its
@@ -154,7 +162,9 @@ pub fn a_request_carried_out_twice_equals_it_carried_out_once(engines: &Engines)
         let mut harness = StoreHarness::with_settings(engines, SMALL_LIMITS);
         for request in &sequence {
             let first = harness.send_request(request);
-            if is_loose(request) && first.claims.iter().any(|claim| is_refused(claim.result)) {
+            let moves = first.claims.iter().any(|claim| is_moved(claim.result));
+            let is_refused = first.claims.iter().any(|claim| is_refused(claim.result));
+            if (is_loose(request) || moves) && is_refused {
                 // Part of what it names belongs to another profile, which the repeated
                 // request may update.
                 continue;
@@ -187,7 +197,7 @@ pub fn the_result_of_a_claim_is_true(engines: &Engines) {
                 let ProfileRef::Identifier(identifier) = &claim.target else { continue };
                 let found = holder(&harness, identifier).map(|profile| profile.id);
                 match told.result {
-                    ClaimResult::Attached | ClaimResult::Replaced => {
+                    ClaimResult::Attached | ClaimResult::Replaced | ClaimResult::Moved(_) => {
                         prop_assert_eq!(found, survivor);
                     }
                     ClaimResult::Refused(_) => prop_assert!(found.is_some() && found != survivor),

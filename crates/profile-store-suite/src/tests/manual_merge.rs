@@ -1,6 +1,6 @@
 //! Manual merges: the company merges two profiles, and can undo it.
 
-use profile_protocol::limits::PROPERTIES;
+use profile_protocol::{ChangedAttribute, limits::PROPERTIES};
 use profile_store::{Effect, IdentitySettings, PropertiesTooLarge, Rejected, StoreError};
 use proptest::prelude::*;
 
@@ -105,21 +105,39 @@ pub fn a_refused_manual_merge_changes_nothing(engines: &Engines) {
     assert!(harness.merge(0, 1).is_ok());
 }
 
-pub fn profiles_with_too_many_properties_together_are_not_merged(engines: &Engines) {
+/// Two profiles that together have two properties more than one may have.
+fn too_many_properties(engines: &Engines, sender: &str) -> StoreHarness {
     let mut harness = StoreHarness::new(engines);
     for (words, prefix) in [("x:1", "p"), ("x:2", "q")] {
-        let mut many = harness.submission(&parse_request(words));
+        let mut many = harness.submission(&parse_request(&format!("{sender} {words}")));
         for number in 0..=PROPERTIES / 2 {
             let name = format!("{prefix}{number}").parse().unwrap();
             many.patch.properties.set.push((name, "1".parse().unwrap()));
         }
         harness.submit(many).unwrap();
     }
+    harness
+}
+
+pub fn profiles_with_too_many_properties_together_are_not_merged(engines: &Engines) {
+    let harness = too_many_properties(engines, "server");
     assert_eq!(
         harness.merge(0, 1),
         Err(StoreError::Rejected(Rejected::PropertiesTooLarge(PropertiesTooLarge)))
     );
     assert!(harness.is_unmerged(1));
+}
+
+pub fn what_clients_wrote_to_the_source_is_left_out_where_it_does_not_fit(engines: &Engines) {
+    let harness = too_many_properties(engines, "");
+    let before = [0, 1].map(|number| harness.about(number));
+    let outcome = harness.merge(0, 1).unwrap();
+    let property = |name: &str| ChangedAttribute::Property(name.parse().unwrap());
+    assert_eq!(outcome.withheld, ["q99", "q98"].map(property));
+    assert_eq!(harness.profile(0).attributes.properties.len(), PROPERTIES);
+    harness.undo(1).unwrap();
+    assert_eq!([0, 1].map(|number| harness.about(number)), before);
+    harness.assert_sound();
 }
 
 pub fn a_manual_merge_joins_the_histories(engines: &Engines) {

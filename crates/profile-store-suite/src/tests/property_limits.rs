@@ -189,16 +189,23 @@ pub fn common_properties_of_merged_profiles_count_once(engines: &Engines) {
     harness.assert_sound();
 }
 
-pub fn profiles_too_full_to_merge_are_merged_after_properties_were_removed(engines: &Engines) {
+pub fn the_company_merges_profiles_that_clients_have_filled(engines: &Engines) {
     let mut harness = StoreHarness::new(engines);
-    let room = PROPERTIES - CLIENT_PROPERTIES;
     harness.submit(many("e:ann", "p", CLIENT_PROPERTIES, &harness)).unwrap();
-    harness.submit(many("p:5", "q", room, &harness)).unwrap();
-    let joins = "server import e:ann p:5 plan=gold";
-    assert_eq!(harness.try_send(joins), PropertiesTooLarge.to_string());
-    harness.send("p:5 one-more=1");
-    assert_eq!(harness.try_send(joins), "duplicate 1");
-    harness.send("server import p:5 q0= q1=");
-    assert_eq!(harness.try_send(joins), "updated 0: matched, absorbed 1");
+    harness.submit(many("p:5", "q", CLIENT_PROPERTIES, &harness)).unwrap();
+    harness.send("server p:5 mine=1");
+    let joins = parse_request("import e:ann p:5 plan=gold");
+    let outcome = harness.send_request(&joins);
+    assert_eq!(harness.describe(&outcome), "updated 0: matched, absorbed 1");
+    // What a client wrote to the absorbed profile gives way, and is in the record of the merge.
+    let left_out = outcome.withheld.len() + outcome.withheld_unlisted;
+    assert_eq!(left_out, 2 * CLIENT_PROPERTIES + 2 - PROPERTIES);
+    let profile = harness.profile(0);
+    assert_eq!(profile.attributes.properties.len(), PROPERTIES);
+    for name in ["mine", "plan"] {
+        assert!(profile.attributes.properties.value(&name.parse().unwrap()).is_some());
+    }
+    harness.undo(1).unwrap();
+    assert_eq!(harness.profile(1).attributes.properties.len(), CLIENT_PROPERTIES + 1);
     harness.assert_sound();
 }

@@ -134,7 +134,7 @@ pub fn a_location_that_the_company_wrote_is_kept_whole(engines: &Engines) {
     // What the company wrote of another comes into it.
     harness.send("p:5 city=Oslo");
     harness.send("server p:5 zip=9");
-    harness.send("x:1 p:5");
+    harness.send("server x:1 p:5");
     assert_eq!(harness.about(0), "x:1 e:ann p:5 city=Bonn zip=9");
 }
 

@@ -5,7 +5,7 @@ use profile_protocol::{CompanyId, IdentifierKind, ProfileId};
 use super::{Asked, Batch, identifier_keys, undecided};
 use crate::{
     Caller, ClaimOutcome, ClaimResult, ClaimSource, DecisionContext, Effect, Identifier, Merge,
-    Outcome, Profile, ProfileRef, StoreError, Undo, Unmerged,
+    Outcome, Profile, ProfileRef, SingleKinds, StoreError, Undo, Unmerged,
     decide::{
         empty_outcome::{empty_outcome, list_bounded},
         unmerge::{Unmerge, unmerge},
@@ -28,6 +28,18 @@ impl Batch {
         for id in others {
             self.ask(Asked::Merge(id), key::merge(company, id));
         }
+    }
+
+    /// Asks for where the single identifiers of all profiles in these merges lead now: each may
+    /// have given way to one of the absorbed profile.
+    pub(super) fn ask_for_returning(&mut self, company: &CompanyId) {
+        let merges = self.merges.values().filter_map(|merge| merge.as_ref().ok());
+        let profiles = merges.flat_map(|merge| [&merge.survivor, &merge.absorbed]);
+        let identifiers = profiles.flat_map(|profile| {
+            SingleKinds::ALL.into_iter().filter_map(|kind| profile.identifiers.single(kind))
+        });
+        let keys = identifiers.map(|identifier| key::identifier(company, &identifier)).collect();
+        self.ask_for_pointers(keys);
     }
 
     /// Undoes a merge.

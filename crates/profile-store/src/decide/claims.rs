@@ -1,12 +1,13 @@
 //! Claims: the statements of one request about which profile it concerns, in lookup order.
 
 use profile_protocol::{
-    ClaimedId, ExchangeToken, IdentifierKind, Identifiers, RequestParts, SecondaryEmails,
+    AnonymousId, ClaimedId, ExchangeToken, IdentifierKind, Identifiers, RequestParts,
+    SecondaryEmails,
 };
 
 use crate::{
     Identifier, Placeholders,
-    model::claim::{Claim, ClaimSource, ProfileRef, Unsigned},
+    model::claim::{Claim, ClaimAuthor, ClaimSource, ProfileRef, Unsigned},
     model::outcome::{Caller, ClaimOutcome, ClaimResult, Ignored, Refused},
     model::token::{InvalidToken, TokenContent, TokenTerms},
 };
@@ -19,6 +20,7 @@ pub struct Claims {
     made: Vec<Claim>,
     /// Identifiers that were sent but are not claims, with the reason.
     dismissed: Vec<ClaimOutcome>,
+    author: ClaimAuthor,
 }
 
 /// Every identifier of a request is a placeholder such as `undefined`.
@@ -56,7 +58,11 @@ impl Claims {
         unsigned: Option<Unsigned>,
         open: impl Fn(&ExchangeToken) -> Result<TokenContent, InvalidToken>,
     ) -> Result<Claims, OnlyPlaceholders> {
-        let mut claims = Claims::default();
+        let author = match caller {
+            Caller::Client => ClaimAuthor::Client,
+            Caller::Server => ClaimAuthor::Company,
+        };
+        let mut claims = Claims { author, ..Claims::default() };
         for (identifiers, origin) in [
             (&request.subject, ClaimSource::Subject),
             (&request.identifiers, ClaimSource::Attributes),
@@ -69,9 +75,24 @@ impl Claims {
         if claims.has_only_placeholders() { Err(OnlyPlaceholders) } else { Ok(claims) }
     }
 
+    /// The same claims where the company has signed the identifiers that they name.
+    #[must_use]
+    pub fn signed(self) -> Claims {
+        Claims { author: ClaimAuthor::Company, ..self }
+    }
+
     /// Claims that are in lookup order and have different targets, and what is no claim.
-    pub(super) fn new(made: Vec<Claim>, dismissed: Vec<ClaimOutcome>) -> Claims {
-        Claims { made, dismissed }
+    pub(super) fn new(
+        made: Vec<Claim>,
+        dismissed: Vec<ClaimOutcome>,
+        author: ClaimAuthor,
+    ) -> Claims {
+        Claims { made, dismissed, author }
+    }
+
+    /// Who vouches for the claims.
+    pub fn author(&self) -> ClaimAuthor {
+        self.author
     }
 
     /// The claims, in lookup order.
@@ -87,6 +108,14 @@ impl Claims {
     /// The identifiers that the claims name, in lookup order.
     pub(crate) fn identifiers(&self) -> impl Iterator<Item = &Identifier> {
         self.made.iter().filter_map(|claim| claim.target.identifier())
+    }
+
+    /// The devices that the claims name, in lookup order.
+    pub(crate) fn devices(&self) -> impl Iterator<Item = &AnonymousId> {
+        self.identifiers().filter_map(|identifier| match identifier {
+            Identifier::AnonymousId(id) => Some(id),
+            Identifier::PhoneNumber(_) | Identifier::Email(_) | Identifier::ExternalId(_) => None,
+        })
     }
 
     fn has_only_placeholders(&self) -> bool {

@@ -1,12 +1,12 @@
 //! The decision on one request, step by step.
 
 use crate::{
-    ClaimOutcome, ClaimResult, Claims, DecisionContext, Effect, Intent, Merge, Outcome, Profile,
-    Rejected, Resolution, StoredProfile, Submission,
+    Caller, ClaimOutcome, ClaimResult, Claims, DecisionContext, Effect, Intent, Merge, Outcome,
+    Profile, Rejected, Resolution, StoredProfile, Submission,
     decide::{
         empty_outcome::{empty_outcome, list_bounded},
-        identifiers::update_identifiers,
-        merge_all::{links_to, merge_all},
+        identifiers::{dropped, update_identifiers},
+        merge_all::{leave_out, links_to, merge_all},
         patch::{Written, write},
         size::{PropertiesTooLarge, fits},
         token_check::check_tokens,
@@ -25,6 +25,8 @@ pub struct Decision {
     pub profile: Option<StoredProfile>,
     /// The merges that the request led to, in order.
     pub merges: Vec<Merge>,
+    /// Other profiles, which gave identifiers to that profile.
+    pub yielding: Vec<StoredProfile>,
 }
 
 /// Why a request was not decided. Nothing of it is stored.
@@ -56,38 +58,69 @@ fn decide_claims(
     context: DecisionContext,
 ) -> Result<Decision, DecisionError> {
     let Submission { caller, settings, intent, .. } = submission;
-    intent.admits(claims.made(), reached)?;
+    intent.admits(claims, reached)?;
     let Resolution { survivor: before, absorbed, mut results } =
-        resolve(claims.made(), reached, *caller, settings);
+        resolve(claims, reached, *caller, *intent, settings);
     intent.accepts(reached, &results)?;
 
     let start = before.cloned().unwrap_or_else(|| new_profile(context));
-    let previous = previous_outcomes(&start, &absorbed);
+    let held = start.identifiers.clone();
     let links = |id| links_to(id, claims, &results);
-    let (mut profile, merges) = merge_all(start, &absorbed, links, settings.protect, context)?;
-    let removed = update_identifiers(&mut profile.identifiers, submission, claims, &mut results);
-    let claims = claim_outcomes(claims, &results, removed);
+    let (mut profile, merges) = merge_all(start, &absorbed, links, submission, context)?;
+    let removed = update_identifiers(
+        &mut profile.identifiers,
+        &held,
+        submission,
+        claims,
+        &mut results,
+        context.now,
+    );
+    let dropped = dropped(&held, &absorbed, &profile.identifiers, claims, &results, &removed);
+    let yielding = yielding(claims, reached, &results, context);
+    let outcomes = claim_outcomes(claims, &results, [removed, dropped].concat());
     if before.is_none() && profile.identifiers.highest().is_none() {
-        return unidentified(submission, claims, context);
+        return unidentified(submission, outcomes, context);
     }
     if before.is_some_and(|before| loses_last_identifier(submission, before, &profile)) {
         return Err(Rejected::NoIdentifierLeft.into());
     }
 
-    let written = write_patch(&mut profile, submission)?;
+    let written = write_patch(&mut profile, &merges, submission)?;
     let attributes_changed = !written.changed.is_empty() || !merges.is_empty();
     let effect = effect(before, &profile, attributes_changed);
     if effect != Effect::Unchanged {
         profile.updated = context.now;
     }
     profile.last_outcome = Some(context.sequence);
-    let outcome = Outcome {
-        survivor: Some(profile.id),
-        claims,
-        previous,
-        ..written_outcome(submission, written, effect, context)
-    };
-    Ok(Decision { outcome, profile: Some(profile), merges })
+    let outcome = written_outcome(submission, written, effect, context);
+    let outcome = Outcome { survivor: Some(profile.id), claims: outcomes, ..outcome };
+    let previous = previous_outcomes(&outcome, before, reached);
+    let outcome = Outcome { previous, ..outcome };
+    Ok(Decision { outcome, profile: Some(profile), merges, yielding })
+}
+
+/// The profiles that gave identifiers to the survivor, without them.
+fn yielding(
+    claims: &Claims,
+    reached: &[Option<&StoredProfile>],
+    results: &[ClaimResult],
+    context: DecisionContext,
+) -> Vec<StoredProfile> {
+    let mut yielding: Vec<StoredProfile> = Vec::new();
+    for ((claim, reached), result) in claims.made().iter().zip(reached).zip(results) {
+        let (ClaimResult::Moved(id), Some(reached)) = (*result, reached) else { continue };
+        let position = yielding.iter().position(|profile| profile.id == id);
+        let position = position.unwrap_or_else(|| {
+            yielding.push((*reached).clone());
+            yielding.len() - 1
+        });
+        for profile in yielding.iter_mut().skip(position).take(1) {
+            profile.identifiers.remove_single(claim.kind());
+            profile.updated = context.now;
+            profile.last_outcome = Some(context.sequence);
+        }
+    }
+    yielding
 }
 
 fn new_profile(context: DecisionContext) -> StoredProfile {
@@ -102,16 +135,26 @@ fn effect(
 ) -> Effect {
     match before {
         None => Effect::Created,
-        Some(before) if attributes_changed || before.identifiers != after.identifiers => {
+        Some(before)
+            if attributes_changed
+                || !before.identifiers.equals_but_for_marks(&after.identifiers) =>
+        {
             Effect::Updated
         }
         Some(_) => Effect::Unchanged,
     }
 }
 
-fn previous_outcomes(survivor: &StoredProfile, absorbed: &[&StoredProfile]) -> Vec<u64> {
-    let absorbed = absorbed.iter().filter_map(|profile| profile.last_outcome);
-    survivor.last_outcome.into_iter().chain(absorbed).collect()
+/// The previous outcomes about each profile that the outcome concerns, in their order.
+fn previous_outcomes(
+    outcome: &Outcome,
+    survivor: Option<&StoredProfile>,
+    reached: &[Option<&StoredProfile>],
+) -> Vec<u64> {
+    let profiles = || survivor.into_iter().chain(reached.iter().copied().flatten());
+    let profile = |id| profiles().find(|profile| profile.id == id);
+    let concerned = outcome.concerned();
+    concerned.into_iter().filter_map(profile).filter_map(|profile| profile.last_outcome).collect()
 }
 
 /// The results of all claims, then those of identifiers that are not claims, then the removed
@@ -143,7 +186,7 @@ fn unidentified(
     let outcome = empty_outcome(context, caller, revision, Effect::Unidentified);
     let request_id = submission.request_id.clone();
     let outcome = Outcome { claims, request_id, ..outcome };
-    Ok(Decision { outcome, profile: None, merges: Vec::new() })
+    Ok(Decision { outcome, profile: None, merges: Vec::new(), yielding: Vec::new() })
 }
 
 /// Whether a request removes the last identifier of a profile. A request that only describes a
@@ -158,13 +201,18 @@ fn loses_last_identifier(
 }
 
 /// Applies the patch, unless the profile would exceed the limit of properties. A client's patch
-/// leaves out what would exceed it, so only the company's is refused.
+/// leaves out what would exceed it, so only the company's is refused, and only if it does not fit
+/// without what clients wrote to profiles that were merged.
 fn write_patch(
     profile: &mut StoredProfile,
+    merges: &[Merge],
     submission: &Submission,
 ) -> Result<Written, DecisionError> {
     let Submission { patch, caller, settings, .. } = submission;
-    let written = write(profile, patch, *caller, settings.protect)?;
+    let mut written = write(profile, patch, *caller, settings.protect)?;
+    if *caller == Caller::Server {
+        written.withheld.extend(leave_out(profile, merges)?);
+    }
     if written.changed.is_empty() || fits(profile) {
         Ok(written)
     } else {

@@ -12,7 +12,7 @@ pub struct IdentitySettings {
     /// The maximum number of secondary email addresses of a profile. The oldest is removed first.
     pub secondary_emails: usize,
     /// The maximum number of profiles merged into one. At the limit, merges stop and updates
-    /// continue.
+    /// continue. Merges by clients do not count for the company.
     pub merges: usize,
     /// The values that identify no profile.
     pub placeholders: Placeholders,
@@ -22,6 +22,12 @@ pub struct IdentitySettings {
 }
 
 impl IdentitySettings {
+    /// How many devices may have been seen after a device before it is noted that this one was seen
+    /// again the same day.
+    pub fn devices_seen_since(&self) -> usize {
+        (self.anonymous_ids / limits::DEVICES_SEEN_SINCE_PART).max(1)
+    }
+
     /// The settings of a merge that truncates no list: lists are truncated once, after all merges.
     pub(crate) const fn without_limits(protect: bool) -> IdentitySettings {
         IdentitySettings {

@@ -2,7 +2,10 @@
 
 use profile_protocol::ProfileId;
 
-use crate::{Claim, ClaimResult, ProfileRef, PropertiesTooLarge, StoredProfile};
+use crate::{
+    Claim, ClaimResult, Claims, ProfileRef, PropertiesTooLarge, StoredProfile,
+    decide::yielding::{is_misattached, may_yield},
+};
 
 /// What a request is meant to do. Only the company itself may use an intent other than
 /// [`Intent::Upsert`].
@@ -14,10 +17,11 @@ pub enum Intent {
     Upsert,
     /// As `Upsert`, but a claim that belongs to another profile rejects the whole request.
     Import,
-    /// Create a profile. A claim that finds a profile rejects the request.
+    /// Create a profile. A claim that finds a profile rejects the request, unless only clients have
+    /// named the identifier for it, and the profile is another person.
     Create,
     /// Update the profile with this id, which one of the claims names. Another claim that finds
-    /// another profile rejects the request.
+    /// another profile rejects the request, unless only clients have named the identifier for it.
     Update(ProfileId),
 }
 
@@ -45,18 +49,31 @@ pub enum Rejected {
 }
 
 impl Intent {
+    /// Whether the request may merge profiles.
+    pub(crate) const fn merges(self) -> bool {
+        match self {
+            Intent::Upsert | Intent::Import => true,
+            Intent::Create | Intent::Update(_) => false,
+        }
+    }
+
     /// Checks that the intent allows the profiles that the claims found.
     pub(crate) fn admits(
         self,
-        claims: &[Claim],
+        claims: &Claims,
         reached: &[Option<&StoredProfile>],
     ) -> Result<(), Rejected> {
         match self {
             Intent::Upsert | Intent::Import => Ok(()),
-            Intent::Create => no_other_profile(None, reached),
+            Intent::Create => no_other_profile(claims, reached, |claim, profile| {
+                is_misattached(claims, claim, profile)
+            }),
             Intent::Update(id) => {
-                let target = update_target(id, claims, reached)?;
-                no_other_profile(Some(target), reached)
+                let target = update_target(id, claims.made(), reached);
+                let target = target.ok_or(Rejected::UnknownProfile)?.id;
+                no_other_profile(claims, reached, |claim, profile| {
+                    profile.id == target || may_yield(claims, claim, profile)
+                })
             }
         }
     }
@@ -84,23 +101,25 @@ impl Intent {
 }
 
 /// The profile with the id that an update names, or the profile that it was merged into.
-fn update_target(
+pub(super) fn update_target<'a>(
     id: ProfileId,
     claims: &[Claim],
-    reached: &[Option<&StoredProfile>],
-) -> Result<ProfileId, Rejected> {
+    reached: &[Option<&'a StoredProfile>],
+) -> Option<&'a StoredProfile> {
     let mut pairs = claims.iter().zip(reached);
     let named = pairs.find(|(claim, _)| claim.target == ProfileRef::Id(id));
-    let profile = named.and_then(|(_, profile)| *profile);
-    profile.map(|profile| profile.id).ok_or(Rejected::UnknownProfile)
+    named.and_then(|(_, profile)| *profile)
 }
 
-/// Checks that the claims found no profile but `target`.
+/// Checks that the claims found no profile but those that `may_be_found`.
 fn no_other_profile(
-    target: Option<ProfileId>,
+    claims: &Claims,
     reached: &[Option<&StoredProfile>],
+    may_be_found: impl Fn(&Claim, &StoredProfile) -> bool,
 ) -> Result<(), Rejected> {
-    let mut others = reached.iter().flatten().filter(|profile| Some(profile.id) != target);
+    let pairs = claims.made().iter().zip(reached);
+    let mut others = pairs
+        .filter_map(|(claim, profile)| profile.filter(|profile| !may_be_found(claim, profile)));
     others.next().map_or(Ok(()), |other| Err(Rejected::Duplicate { id: other.id }))
 }
 

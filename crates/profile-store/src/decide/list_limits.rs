@@ -5,34 +5,38 @@ use std::{
     collections::{HashMap, HashSet},
 };
 
-use crate::{Claims, Identifier, IdentitySettings, ProfileIdentifiers};
+use crate::{Claims, Identifier, IdentitySettings, ProfileIdentifiers, Timestamp, decide::devices};
 
-/// Truncates the lists of anonymous ids and secondary addresses to their limits.
+/// Truncates the lists of devices and secondary addresses to their limits. `before` are the
+/// identifiers of the survivor before the request. Returns the entries that leave.
 ///
-/// The oldest entry is removed first. Entries that the request claims stay, since they are in use
-/// now. If the request claims more than the limit, the last claims are removed.
+/// The device that was seen longest ago, and the oldest address, leave first. Entries that the
+/// request claims stay, since they are in use now. If the request claims more than the limit, the
+/// last claims are removed. Clients push out no device that has returned lately.
 pub(super) fn limit_lists(
     identifiers: &mut ProfileIdentifiers,
+    before: &ProfileIdentifiers,
     claims: &Claims,
     settings: &IdentitySettings,
-) {
-    let ProfileIdentifiers { anonymous_ids, secondary_emails, .. } = identifiers;
-    if anonymous_ids.len() <= settings.anonymous_ids
-        && secondary_emails.len() <= settings.secondary_emails
-    {
-        return;
+    now: Timestamp,
+) -> Vec<Identifier> {
+    let ProfileIdentifiers { devices, secondary_emails: emails, .. } = identifiers;
+    let left = devices::limit(devices, &before.devices, claims, settings.anonymous_ids, now);
+    let mut left: Vec<Identifier> =
+        left.into_iter().map(|device| Identifier::AnonymousId(device.id)).collect();
+    if settings.secondary_emails < emails.len() {
+        // A request may claim thousands of addresses, so the claims are read once.
+        let ranks: HashMap<&Identifier, usize> = claims.identifiers().zip(0..).collect();
+        let rank = |identifier| ranks.get(&identifier).copied();
+        let removed =
+            keep(emails, settings.secondary_emails, |email| rank(Identifier::Email(email.clone())));
+        left.extend(removed.into_iter().map(Identifier::Email));
     }
-    // A request may claim thousands of addresses, so the claims are read once.
-    let ranks: HashMap<&Identifier, usize> = claims.identifiers().zip(0..).collect();
-    let rank = |identifier| ranks.get(&identifier).copied();
-    keep(anonymous_ids, settings.anonymous_ids, |id| rank(Identifier::AnonymousId(id.clone())));
-    keep(secondary_emails, settings.secondary_emails, |email| {
-        rank(Identifier::Email(email.clone()))
-    });
+    left
 }
 
-/// Keeps the entries of lowest rank, then the newest of those without a rank.
-fn keep<T>(list: &mut Vec<T>, limit: usize, rank: impl Fn(&T) -> Option<usize>) {
+/// Keeps the entries of lowest rank, then the newest of those without a rank. Returns the others.
+fn keep<T>(list: &mut Vec<T>, limit: usize, rank: impl Fn(&T) -> Option<usize>) -> Vec<T> {
     let mut by_priority: Vec<_> = list
         .iter()
         .enumerate()
@@ -45,11 +49,12 @@ fn keep<T>(list: &mut Vec<T>, limit: usize, rank: impl Fn(&T) -> Option<usize>) 
     let removed: HashSet<usize> =
         by_priority.into_iter().skip(limit).map(|(_, _, Reverse(position))| position).collect();
     let mut position = 0;
-    list.retain(|_| {
-        let is_kept = !removed.contains(&position);
+    let is_removed = |_: &mut T| {
+        let is_removed = removed.contains(&position);
         position += 1;
-        is_kept
-    });
+        is_removed
+    };
+    list.extract_if(.., is_removed).collect()
 }
 
 #[cfg(test)]

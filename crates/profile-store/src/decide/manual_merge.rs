@@ -5,9 +5,16 @@ use std::sync::Arc;
 use profile_protocol::{CompanyId, IdentifierKind, ProfileId, Revision};
 
 use crate::{
-    Caller, ClaimOutcome, ClaimResult, ClaimSource, Decision, DecisionContext, DecisionError,
-    Effect, IdentitySettings, Merge, Outcome, Profile, ProfileRef, PropertiesTooLarge, Rejected,
-    RequestId, StoredProfile, decide::empty_outcome::empty_outcome, merge,
+    Caller, ClaimAuthor, ClaimOutcome, ClaimResult, ClaimSource, Decision, DecisionContext,
+    DecisionError, Effect, IdentitySettings, Merge, Outcome, Profile, ProfileRef,
+    PropertiesTooLarge, Rejected, RequestId, StoredProfile,
+    decide::{
+        empty_outcome::{empty_outcome, list_bounded},
+        merge_all::leave_out,
+        resolution::counted_merges,
+        size::fits,
+    },
+    merge,
 };
 
 /// A request to merge two profiles, whatever their identifiers are. The id of a merged profile
@@ -40,49 +47,50 @@ pub(crate) fn merge_manually(
     if destination.id == source.id {
         return Ok(already_merged(request, destination, context));
     }
-    let merges = destination.absorbed.len() + 1 + source.absorbed.len();
-    if request.settings.merges < merges {
+    let counted = |profile| counted_merges(profile, ClaimAuthor::Company);
+    if request.settings.merges < counted(destination) + 1 + counted(source) {
         return Err(Rejected::MergeCap.into());
     }
     let (destination, source) = (destination.clone().decode()?, source.clone().decode()?);
-    let profile = merged(request, &destination, &source, context)?;
-    let outcome = Outcome {
-        survivor: Some(profile.id),
-        claims: claim_outcomes(&destination, &source, &profile),
-        previous: destination.last_outcome.into_iter().chain(source.last_outcome).collect(),
-        request_id: request.request_id.clone(),
-        ..empty_outcome(context, Caller::Server, request.revision, Effect::Updated)
-    };
-    let merge = Merge {
+    let after = merged(request, &destination, &source);
+    let claims = claim_outcomes(&destination, &source, &after);
+    let previous = destination.last_outcome.into_iter().chain(source.last_outcome).collect();
+    let merges = vec![Merge {
         sequence: context.sequence,
         at: context.now,
         survivor: destination,
         links: vec![ProfileRef::Id(source.id)],
         absorbed: source,
         protect: request.settings.protect,
+    }];
+    let mut profile = StoredProfile::from(after);
+    let mut withheld = leave_out(&mut profile, &merges)?;
+    if !fits(&profile) {
+        return Err(Rejected::from(PropertiesTooLarge).into());
+    }
+    (profile.updated, profile.last_outcome) = (context.now, Some(context.sequence));
+    let withheld_unlisted = list_bounded(&mut withheld);
+    let outcome = Outcome {
+        survivor: Some(profile.id),
+        claims,
+        withheld,
+        withheld_unlisted,
+        previous,
+        request_id: request.request_id.clone(),
+        ..empty_outcome(context, Caller::Server, request.revision, Effect::Updated)
     };
-    Ok(Decision { outcome, profile: Some(profile.into()), merges: vec![merge] })
+    Ok(Decision { outcome, profile: Some(profile), merges, yielding: Vec::new() })
 }
 
-/// The destination after the merge.
-fn merged(
-    request: &MergeProfiles,
-    destination: &Profile,
-    source: &Profile,
-    context: DecisionContext,
-) -> Result<Profile, Rejected> {
+/// The destination after the merge, however many properties it has.
+fn merged(request: &MergeProfiles, destination: &Profile, source: &Profile) -> Profile {
     let mut source = source.clone();
     if destination.identifiers.email.is_some() {
         let email = source.identifiers.email.take();
+        source.identifiers.client_attached.remove(IdentifierKind::Email);
         source.identifiers.secondary_emails.extend(email);
     }
-    let mut profile = merge(destination.clone(), source, &request.settings);
-    if !profile.attributes.properties.fit() {
-        return Err(PropertiesTooLarge.into());
-    }
-    profile.updated = context.now;
-    profile.last_outcome = Some(context.sequence);
-    Ok(profile)
+    merge(destination.clone(), source, &request.settings)
 }
 
 /// The results of the two ids, then one entry for each identifier that the merge removed.
@@ -111,7 +119,7 @@ fn already_merged(
     };
     let mut profile = profile.clone();
     profile.last_outcome = Some(context.sequence);
-    Decision { outcome, profile: Some(profile), merges: Vec::new() }
+    Decision { outcome, profile: Some(profile), merges: Vec::new(), yielding: Vec::new() }
 }
 
 fn command_outcome(kind: IdentifierKind, result: ClaimResult) -> ClaimOutcome {

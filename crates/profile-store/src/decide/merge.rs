@@ -2,7 +2,9 @@
 
 mod attributes;
 
-use crate::{IdentitySettings, Profile, ProfileIdentifiers, limits};
+use profile_protocol::IdentifierKind;
+
+use crate::{Device, IdentitySettings, Profile, ProfileIdentifiers, SingleKinds, limits};
 
 use attributes::merge_attributes;
 
@@ -11,6 +13,9 @@ use attributes::merge_attributes;
 /// Two attributes are exceptions. The time zone is the absorbed profile's, if it has one. The
 /// rest of the location is taken as a whole from the profile that has more of it, or from the
 /// survivor if both have as much: a mixture of two addresses is no address.
+///
+/// An identifier of the survivor stands as well, unless only clients have named it and the company
+/// has named that of the absorbed profile.
 ///
 /// Where the company protects its values ([`IdentitySettings::protect`]), each of them takes
 /// precedence over a value that a client wrote, whichever profile has it. A location with a value
@@ -30,6 +35,7 @@ pub fn merge(survivor: Profile, absorbed: Profile, settings: &IdentitySettings) 
         attributes,
         authored,
         absorbed: ids,
+        mut client_merges,
         last_outcome,
         do_not_merge,
         tokens_revoked,
@@ -39,6 +45,7 @@ pub fn merge(survivor: Profile, absorbed: Profile, settings: &IdentitySettings) 
         (absorbed.attributes, absorbed.authored),
         settings.protect,
     );
+    client_merges.extend(absorbed.client_merges);
     let aliases = std::iter::once(absorbed.id).chain(absorbed.absorbed);
     Profile {
         id,
@@ -48,6 +55,7 @@ pub fn merge(survivor: Profile, absorbed: Profile, settings: &IdentitySettings) 
         attributes,
         authored,
         absorbed: append_new(ids, aliases),
+        client_merges,
         last_outcome,
         do_not_merge: newest(limits::DO_NOT_MERGE, absorbed.do_not_merge, do_not_merge),
         // A token that was revoked does not count again because of a merge.
@@ -64,26 +72,71 @@ fn append_new<T: PartialEq>(mut list: Vec<T>, items: impl Iterator<Item = T>) ->
     list
 }
 
-/// Merges identifiers. In lists, the absorbed profile's entries count as older than the
-/// survivor's, so that they are removed first.
+/// Merges identifiers. In the list of secondary addresses, the absorbed profile's entries count as
+/// older than the survivor's, so that they are removed first.
 fn merge_identifiers(
     survivor: ProfileIdentifiers,
     absorbed: ProfileIdentifiers,
     settings: &IdentitySettings,
 ) -> ProfileIdentifiers {
-    let ProfileIdentifiers { external_id, email, phone_number, anonymous_ids, secondary_emails } =
-        survivor;
-    ProfileIdentifiers {
-        external_id: external_id.or(absorbed.external_id),
-        email: email.or(absorbed.email),
-        phone_number: phone_number.or(absorbed.phone_number),
-        anonymous_ids: newest(settings.anonymous_ids, absorbed.anonymous_ids, anonymous_ids),
-        secondary_emails: newest(
-            settings.secondary_emails,
-            absorbed.secondary_emails,
-            secondary_emails,
-        ),
+    let mut merged = survivor;
+    for kind in SingleKinds::ALL {
+        take_single(&mut merged, &absorbed, kind);
     }
+    let ProfileIdentifiers { devices, secondary_emails, .. } = &mut merged;
+    *devices = last_seen(settings.anonymous_ids, absorbed.devices, std::mem::take(devices));
+    *secondary_emails = newest(
+        settings.secondary_emails,
+        absorbed.secondary_emails,
+        std::mem::take(secondary_emails),
+    );
+    merged
+}
+
+/// Takes the absorbed profile's identifier of a kind where there is none, or where only clients
+/// have named the one there is.
+fn take_single(
+    merged: &mut ProfileIdentifiers,
+    absorbed: &ProfileIdentifiers,
+    kind: IdentifierKind,
+) {
+    let Some(theirs) = absorbed.single(kind) else { return };
+    let by_client = absorbed.client_attached.contains(kind);
+    let stands = merged.single(kind).is_some_and(|ours| {
+        // The company may have confirmed one of two equal identifiers.
+        ours != theirs && (by_client || !merged.client_attached.contains(kind))
+    });
+    if stands {
+        return;
+    }
+    let is_new = merged.single(kind).as_ref() != Some(&theirs);
+    merged.set_single(theirs);
+    if !by_client {
+        merged.client_attached.remove(kind);
+    } else if is_new {
+        merged.client_attached.insert(kind);
+    }
+}
+
+/// The `limit` devices of both lists that were seen last, in the order in which they were seen.
+/// Of two seen at one time, that of the first list is the older one.
+pub(super) fn last_seen(
+    limit: usize,
+    mut older: Vec<Device>,
+    mut newer: Vec<Device>,
+) -> Vec<Device> {
+    older.retain(|device| match newer.iter_mut().find(|other| other.id == device.id) {
+        Some(other) => {
+            other.attached = other.attached.min(device.attached);
+            other.seen = other.seen.max(device.seen);
+            false
+        }
+        None => true,
+    });
+    older.extend(newer);
+    older.sort_by_key(|device| device.seen);
+    older.drain(..older.len().saturating_sub(limit));
+    older
 }
 
 /// The last `limit` entries of both lists in a row, without duplicates.
@@ -96,7 +149,7 @@ pub(super) fn newest<T: PartialEq>(limit: usize, mut older: Vec<T>, newer: Vec<T
 
 #[cfg(test)]
 mod tests {
-    use profile_protocol::{Field, ProfileId};
+    use profile_protocol::{AnonymousId, Field, ProfileId};
     use proptest::prelude::*;
 
     use super::*;
@@ -118,14 +171,21 @@ mod tests {
         protect: false,
     };
 
+    fn time_of(device: &AnonymousId) -> Timestamp {
+        Timestamp::from_millis(device.as_str().len() as u64 % 3)
+    }
+
     /// A profile whose lists have no duplicates and no more entries than allowed, as every stored
     /// profile.
     fn stored() -> impl Strategy<Value = Profile> {
         profiles().prop_map(|mut profile| {
-            let ProfileIdentifiers { anonymous_ids, secondary_emails, .. } =
-                &mut profile.identifiers;
-            anonymous_ids.sort();
-            anonymous_ids.dedup();
+            let ProfileIdentifiers { devices, secondary_emails, .. } = &mut profile.identifiers;
+            // One device is never in two profiles, so it is never seen at two times.
+            for Device { id, attached, seen } in devices.iter_mut() {
+                (*attached, *seen) = (Timestamp::default(), time_of(id));
+            }
+            devices.sort_by(|one, other| (one.seen, &one.id).cmp(&(other.seen, &other.id)));
+            devices.dedup();
             secondary_emails.sort();
             secondary_emails.dedup();
             profile

@@ -8,11 +8,13 @@ use std::collections::BTreeMap;
 use profile_protocol::{Field, IdentifierKind};
 
 use crate::{
-    Caller, Claim, ClaimResult, ClaimSource, IdentitySettings, Ignored, ProfileRef, Refused,
-    StoredProfile,
+    Caller, Claim, ClaimAuthor, ClaimResult, ClaimSource, Claims, Identifier, IdentitySettings,
+    Ignored, Intent, ProfileRef, Refused, SingleKinds, StoredProfile,
     decide::{
-        single_identifiers::SingleIdentifiers,
+        intent::update_target,
+        single_identifiers::{Counted, SingleIdentifiers},
         size::{PropertySizes, fit_together},
+        yielding::{is_misattached, may_yield},
     },
 };
 
@@ -29,49 +31,50 @@ pub struct Resolution<'a> {
 
 /// Resolves claims. `reached` holds, for each claim, the profile that the claim finds.
 pub fn resolve<'a>(
-    claims: &'a [Claim],
+    claims: &'a Claims,
     reached: &[Option<&'a StoredProfile>],
     caller: Caller,
+    intent: Intent,
     settings: &'a IdentitySettings,
 ) -> Resolution<'a> {
-    let survivor = survivor(claims, reached);
-    let mut resolver = Resolver::new(claims, survivor, caller, settings);
-    let pairs = claims.iter().zip(reached);
-    let mut results: Vec<ClaimResult> =
-        pairs.map(|(claim, profile)| resolver.result(claim, *profile)).collect();
-    let absorbed = resolver.absorbed;
-    reconcile(&mut results, reached, &absorbed);
-    Resolution { survivor, absorbed, results }
+    let survivor = survivor(claims, reached, intent);
+    let mut resolver = Resolver::new(claims, survivor, caller, intent, settings);
+    let pairs = || claims.made().iter().zip(reached);
+    let provisional: Vec<Provisional<'a>> =
+        pairs().map(|(claim, profile)| resolver.result(claim, *profile)).collect();
+    let results = pairs().zip(provisional);
+    let results = results
+        .map(|((claim, reached), result)| resolver.final_result(claim, *reached, result))
+        .collect();
+    Resolution { survivor, absorbed: resolver.absorbed, results }
 }
 
-/// Corrects the results after all claims: a claim that was too weak to merge a profile still led
-/// to the survivor if a later claim merged that profile.
-fn reconcile(
-    results: &mut [ClaimResult],
-    reached: &[Option<&StoredProfile>],
-    absorbed: &[&StoredProfile],
-) {
-    for (result, reached) in results.iter_mut().zip(reached) {
-        if let (ClaimResult::Refused(_), Some(profile)) = (*result, reached)
-            && contains(absorbed, profile)
-        {
-            *result = ClaimResult::Absorbed(profile.id);
-        }
-    }
+/// The result of a claim before all other claims are resolved.
+enum Provisional<'a> {
+    Result(ClaimResult),
+    /// The profile gives the identifier to the survivor, unless it is merged into it.
+    Yields(&'a StoredProfile),
 }
 
 fn contains(profiles: &[&StoredProfile], profile: &StoredProfile) -> bool {
     profiles.iter().any(|one| one.id == profile.id)
 }
 
-/// The profile that the first deciding claim finds.
+/// The profile that the first deciding claim finds. Of an update, the id decides.
 fn survivor<'a>(
-    claims: &[Claim],
+    claims: &Claims,
     reached: &[Option<&'a StoredProfile>],
+    intent: Intent,
 ) -> Option<&'a StoredProfile> {
-    let mut pairs = claims.iter().zip(reached);
+    if let Intent::Update(id) = intent {
+        return update_target(id, claims.made(), reached);
+    }
+    let mut pairs = claims.made().iter().zip(reached);
     pairs.find_map(|(claim, profile)| {
-        profile.filter(|profile| !is_foreign_device(claims, claim, profile))
+        profile.filter(|profile| {
+            !is_foreign_device(claims.made(), claim, profile)
+                && !is_misattached(claims, claim, profile)
+        })
     })
 }
 
@@ -114,8 +117,9 @@ fn properties_contradict(survivor: &StoredProfile, absorbed: &StoredProfile) -> 
 
 /// The state of a resolution while the claims are resolved in order.
 struct Resolver<'a> {
-    claims: &'a [Claim],
+    claims: &'a Claims,
     caller: Caller,
+    intent: Intent,
     settings: &'a IdentitySettings,
     survivor: Option<&'a StoredProfile>,
     /// The single identifiers that the survivor will hold.
@@ -130,26 +134,59 @@ struct Resolver<'a> {
 
 impl<'a> Resolver<'a> {
     fn new(
-        claims: &'a [Claim],
+        claims: &'a Claims,
         survivor: Option<&'a StoredProfile>,
         caller: Caller,
+        intent: Intent,
         settings: &'a IdentitySettings,
     ) -> Resolver<'a> {
         let identifiers = match survivor {
             Some(survivor) => SingleIdentifiers::from_profile(&survivor.identifiers),
             None => SingleIdentifiers::default(),
         };
-        let merged = survivor.map_or(0, |survivor| survivor.absorbed.len());
+        let merged = survivor.map_or(0, |survivor| counted_merges(survivor, claims.author()));
         let (sizes, absorbed) = (None, Vec::new());
-        Resolver { claims, caller, settings, survivor, identifiers, merged, sizes, absorbed }
+        Resolver {
+            claims,
+            caller,
+            intent,
+            settings,
+            survivor,
+            identifiers,
+            merged,
+            sizes,
+            absorbed,
+        }
     }
 
-    fn result(&mut self, claim: &'a Claim, reached: Option<&'a StoredProfile>) -> ClaimResult {
-        match reached {
+    fn result(&mut self, claim: &'a Claim, reached: Option<&'a StoredProfile>) -> Provisional<'a> {
+        Provisional::Result(match reached {
             None => self.attach(claim),
             Some(profile) if self.is_survivor(profile) => ClaimResult::Matched,
             Some(profile) if contains(&self.absorbed, profile) => ClaimResult::Absorbed(profile.id),
-            Some(profile) => self.merge(claim, profile),
+            Some(profile) => return self.merge(claim, profile),
+        })
+    }
+
+    /// Corrects a result after all claims: a claim that was too weak to merge a profile still led
+    /// to the survivor if a later claim merged that profile.
+    fn final_result(
+        &mut self,
+        claim: &'a Claim,
+        reached: Option<&StoredProfile>,
+        result: Provisional<'a>,
+    ) -> ClaimResult {
+        match (result, reached) {
+            (
+                Provisional::Result(ClaimResult::Refused(_)) | Provisional::Yields(_),
+                Some(profile),
+            ) if contains(&self.absorbed, profile) => ClaimResult::Absorbed(profile.id),
+            (Provisional::Result(result), _) => result,
+            (Provisional::Yields(profile), _) => {
+                let result = self.attach(claim);
+                let is_attached = matches!(result, ClaimResult::Attached | ClaimResult::Replaced);
+                if is_attached { ClaimResult::Moved(profile.id) } else { result }
+            }
         }
     }
 
@@ -157,30 +194,80 @@ impl<'a> Resolver<'a> {
         self.survivor.is_some_and(|survivor| survivor.id == profile.id)
     }
 
-    /// Merges another profile into the survivor, unless a rule refuses that.
-    fn merge(&mut self, claim: &Claim, profile: &'a StoredProfile) -> ClaimResult {
-        if let Some(reason) = self.reason_against_merge(claim, profile) {
-            return ClaimResult::Refused(reason);
+    /// Merges another profile into the survivor, unless a rule refuses that. The company's claim of
+    /// an identifier that only clients have named is not refused: the other profile loses it.
+    fn merge(&mut self, claim: &Claim, profile: &'a StoredProfile) -> Provisional<'a> {
+        let yields = may_yield(self.claims, claim, profile);
+        if yields && (!self.intent.merges() || is_misattached(self.claims, claim, profile)) {
+            return Provisional::Yields(profile);
+        }
+        match self.reason_against_merge(claim, profile) {
+            Some(_) if yields => return Provisional::Yields(profile),
+            Some(reason) => return Provisional::Result(ClaimResult::Refused(reason)),
+            None => {}
         }
         self.identifiers.fill_from(&SingleIdentifiers::from_profile(&profile.identifiers));
-        self.merged += merges_of(profile);
+        self.merged += self.merges_of(profile);
         if !self.fits_by_total(profile) {
             let sizes = self.survivor_sizes();
-            self.sizes = Some(sizes.merged_with(&PropertySizes::from_profile(profile)));
+            self.sizes = Some(sizes.merged_with(&self.sizes_of_absorbed(profile)));
         }
         self.absorbed.push(profile);
-        ClaimResult::Absorbed(profile.id)
+        Provisional::Result(ClaimResult::Absorbed(profile.id))
     }
 
     /// The first rule that refuses the merge of another profile.
     fn reason_against_merge(&self, claim: &Claim, profile: &'a StoredProfile) -> Option<Refused> {
-        owned_above(claim, profile)
+        let counted = self.counted(claim, profile);
+        owned_above(claim, profile, counted)
             .map(Refused::OwnsHigher)
             .or_else(|| self.is_undone(claim, profile).then_some(Refused::Undone))
-            .or_else(|| self.conflict(profile).map(Refused::HeldDifferently))
+            .or_else(|| self.conflict(claim, profile, counted).map(Refused::HeldDifferently))
+            .or_else(|| self.are_both_known(claim, profile).then_some(Refused::BothKnown))
             .or_else(|| self.is_protected(profile).then_some(Refused::Protected))
             .or_else(|| self.exceeds_merges(profile).then_some(Refused::MergeCap))
             .or_else(|| self.is_too_large(profile).then_some(Refused::TooLarge))
+    }
+
+    /// Which identifiers speak against the merge. Where the company claims what it has named for
+    /// the profile itself, those that only clients have named do not.
+    fn counted(&self, claim: &Claim, profile: &StoredProfile) -> Counted {
+        let is_named_by_company = match &claim.target {
+            ProfileRef::Id(_) => true,
+            ProfileRef::Identifier(Identifier::AnonymousId(_)) => false,
+            ProfileRef::Identifier(identifier) => !profile.identifiers.holds_by_client(identifier),
+        };
+        match self.claims.author() {
+            ClaimAuthor::Company if is_named_by_company => Counted::ByCompany,
+            ClaimAuthor::Company | ClaimAuthor::Client => Counted::All,
+        }
+    }
+
+    /// Whether a client that knows an identifier of each of two persons would merge them: the
+    /// company knows more of both than the request names. Strangers know no id, token or device.
+    fn are_both_known(&self, claim: &Claim, profile: &StoredProfile) -> bool {
+        let is_knowable = match claim.kind() {
+            IdentifierKind::ExternalId | IdentifierKind::Email | IdentifierKind::PhoneNumber => {
+                true
+            }
+            IdentifierKind::AnonymousId | IdentifierKind::Id => false,
+        };
+        self.claims.author() == ClaimAuthor::Client
+            && is_knowable
+            && self.has_more(profile)
+            && self.merged_profiles().any(|merged| self.has_more(merged))
+    }
+
+    /// Whether a profile has an attribute that the company wrote, or an identifier that the request
+    /// does not name. Devices do not count.
+    fn has_more(&self, profile: &StoredProfile) -> bool {
+        let identifiers = &profile.identifiers;
+        let is_named =
+            |identifier: &Identifier| self.claims.identifiers().any(|named| named == identifier);
+        let mut single = SingleKinds::ALL.into_iter().filter_map(|kind| identifiers.single(kind));
+        profile.is_described_by_company()
+            || !identifiers.secondary_emails.is_empty()
+            || single.any(|identifier| !is_named(&identifier))
     }
 
     /// Whether the same claim caused a merge of the two before that was undone.
@@ -189,8 +276,14 @@ impl<'a> Resolver<'a> {
     }
 
     /// The kind of which the two hold different identifiers.
-    fn conflict(&self, profile: &StoredProfile) -> Option<IdentifierKind> {
-        self.identifiers.conflict(&SingleIdentifiers::from_profile(&profile.identifiers))
+    fn conflict(
+        &self,
+        claim: &Claim,
+        profile: &StoredProfile,
+        counted: Counted,
+    ) -> Option<IdentifierKind> {
+        let theirs = SingleIdentifiers::from_profile(&profile.identifiers);
+        self.identifiers.conflict(&theirs, claim.kind(), counted)
     }
 
     /// Whether a client's merge would lose a protected value of the company.
@@ -203,7 +296,12 @@ impl<'a> Resolver<'a> {
 
     /// Whether the survivor would exceed the limit of merges.
     fn exceeds_merges(&self, profile: &StoredProfile) -> bool {
-        self.settings.merges < self.merged + merges_of(profile)
+        self.settings.merges < self.merged + self.merges_of(profile)
+    }
+
+    /// The number of merges that merging this profile counts as: itself and those merged into it.
+    fn merges_of(&self, profile: &StoredProfile) -> usize {
+        1 + counted_merges(profile, self.claims.author())
     }
 
     /// Whether the caller may not give the survivor the properties of both. The properties of one
@@ -212,7 +310,7 @@ impl<'a> Resolver<'a> {
         if self.fits_by_total(profile) {
             return false;
         }
-        let (own, theirs) = (self.survivor_sizes(), PropertySizes::from_profile(profile));
+        let (own, theirs) = (self.survivor_sizes(), self.sizes_of_absorbed(profile));
         let together = own.clone().merged_with(&theirs);
         ![own, theirs].iter().any(|part| part.may_become(&together, self.caller))
     }
@@ -222,14 +320,28 @@ impl<'a> Resolver<'a> {
         self.sizes.is_none() && fit_together(self.merged_profiles().chain([profile]))
     }
 
+    fn own_sizes(&self) -> PropertySizes<'a> {
+        self.survivor.map_or_else(PropertySizes::none, PropertySizes::from_profile)
+    }
+
     /// The upper bound of the sizes of the survivor's properties after the merges so far.
     fn survivor_sizes(&self) -> PropertySizes<'a> {
         match &self.sizes {
             Some(sizes) => sizes.clone(),
             None => self
-                .merged_profiles()
-                .map(PropertySizes::from_profile)
-                .fold(PropertySizes::none(), |sizes, part| sizes.merged_with(&part)),
+                .absorbed
+                .iter()
+                .map(|profile| self.sizes_of_absorbed(profile))
+                .fold(self.own_sizes(), |sizes, part| sizes.merged_with(&part)),
+        }
+    }
+
+    /// The sizes of the properties that a profile brings into the survivor at least. What clients
+    /// wrote to it is left out of a merge of the company where it does not fit.
+    fn sizes_of_absorbed(&self, profile: &'a StoredProfile) -> PropertySizes<'a> {
+        match self.caller {
+            Caller::Client => PropertySizes::from_profile(profile),
+            Caller::Server => PropertySizes::by_company(profile),
         }
     }
 
@@ -252,7 +364,7 @@ impl<'a> Resolver<'a> {
         if replaces && !self.may_replace(claim) {
             return ClaimResult::Ignored(Ignored::AnotherHeld);
         }
-        self.identifiers.set(identifier);
+        self.identifiers.set(identifier, self.claims.author());
         if replaces { ClaimResult::Replaced } else { ClaimResult::Attached }
     }
 
@@ -269,16 +381,25 @@ impl<'a> Resolver<'a> {
     fn is_overruled(&self, claim: &Claim) -> bool {
         let overrules =
             |other: &Claim| other.origin == ClaimSource::Attributes && other.kind() == claim.kind();
-        claim.origin == ClaimSource::Subject && self.claims.iter().any(overrules)
+        claim.origin == ClaimSource::Subject && self.claims.made().iter().any(overrules)
     }
 }
 
 /// The kind of an identifier of the profile that has higher authority than the claim.
-fn owned_above(claim: &Claim, profile: &StoredProfile) -> Option<IdentifierKind> {
-    profile.identifiers.highest().filter(|&highest| claim.kind() < highest)
+fn owned_above(claim: &Claim, profile: &StoredProfile, counted: Counted) -> Option<IdentifierKind> {
+    let highest = match counted {
+        Counted::All => profile.identifiers.highest(),
+        Counted::ByCompany => profile.identifiers.highest_of_company(),
+    };
+    highest.filter(|&highest| claim.kind() < highest)
 }
 
-/// The number of merges that merging this profile counts as: itself and those merged into it.
-fn merges_of(profile: &StoredProfile) -> usize {
-    1 + profile.absorbed.len()
+/// The number of profiles merged into this one that count against the limit of this author. Those
+/// that clients merged do not count for the company.
+pub(super) fn counted_merges(profile: &StoredProfile, author: ClaimAuthor) -> usize {
+    let by_clients = match author {
+        ClaimAuthor::Client => 0,
+        ClaimAuthor::Company => profile.client_merges.len(),
+    };
+    profile.absorbed.len().saturating_sub(by_clients)
 }

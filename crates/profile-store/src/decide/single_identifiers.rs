@@ -1,65 +1,125 @@
-//! The identifiers of which a profile holds at most one each.
+//! The identifiers of which a profile holds at most one each, while claims are resolved.
 
 use profile_protocol::{Email, ExternalId, IdentifierKind, PhoneNumber};
 
-use crate::{Identifier, ProfileIdentifiers};
+use crate::{ClaimAuthor, Identifier, ProfileIdentifiers, SingleKinds};
 
 /// The external id, primary email address and phone number of a profile.
 #[derive(Clone, Copy, Default)]
 pub(super) struct SingleIdentifiers<'a> {
-    external_id: Option<&'a ExternalId>,
-    email: Option<&'a Email>,
-    phone_number: Option<&'a PhoneNumber>,
+    external_id: Option<SingleIdentifier<'a>>,
+    email: Option<SingleIdentifier<'a>>,
+    phone_number: Option<SingleIdentifier<'a>>,
+}
+
+/// The canonical text of an identifier, and who has named it.
+#[derive(Clone, Copy)]
+struct SingleIdentifier<'a> {
+    text: &'a str,
+    author: ClaimAuthor,
+}
+
+/// Which identifiers of two profiles speak against their merge.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Counted {
+    /// All of them.
+    All,
+    /// Those that the company has named, and an identifier of the claim's own kind that the merge
+    /// would lose.
+    ByCompany,
 }
 
 impl<'a> SingleIdentifiers<'a> {
     pub(super) fn from_profile(identifiers: &'a ProfileIdentifiers) -> SingleIdentifiers<'a> {
-        let ProfileIdentifiers { external_id, email, phone_number, .. } = identifiers;
+        let ProfileIdentifiers { external_id, email, phone_number, client_attached, .. } =
+            identifiers;
+        let single = |kind, text: Option<&'a str>| {
+            let by_client = client_attached.contains(kind);
+            let author = if by_client { ClaimAuthor::Client } else { ClaimAuthor::Company };
+            text.map(|text| SingleIdentifier { text, author })
+        };
         SingleIdentifiers {
-            external_id: external_id.as_ref(),
-            email: email.as_ref(),
-            phone_number: phone_number.as_ref(),
+            external_id: single(
+                IdentifierKind::ExternalId,
+                external_id.as_ref().map(ExternalId::as_str),
+            ),
+            email: single(IdentifierKind::Email, email.as_ref().map(Email::as_str)),
+            phone_number: single(
+                IdentifierKind::PhoneNumber,
+                phone_number.as_ref().map(PhoneNumber::as_str),
+            ),
+        }
+    }
+
+    fn of_kind(&self, kind: IdentifierKind) -> Option<SingleIdentifier<'a>> {
+        match kind {
+            IdentifierKind::ExternalId => self.external_id,
+            IdentifierKind::Email => self.email,
+            IdentifierKind::PhoneNumber => self.phone_number,
+            IdentifierKind::AnonymousId | IdentifierKind::Id => None,
+        }
+    }
+
+    fn of_kind_mut(&mut self, kind: IdentifierKind) -> Option<&mut Option<SingleIdentifier<'a>>> {
+        match kind {
+            IdentifierKind::ExternalId => Some(&mut self.external_id),
+            IdentifierKind::Email => Some(&mut self.email),
+            IdentifierKind::PhoneNumber => Some(&mut self.phone_number),
+            IdentifierKind::AnonymousId | IdentifierKind::Id => None,
         }
     }
 
     /// Whether another identifier of the same kind is held.
     pub(super) fn hold_another(&self, identifier: &Identifier) -> bool {
-        match identifier {
-            Identifier::AnonymousId(_) => false,
-            Identifier::PhoneNumber(number) => self.phone_number.is_some_and(|own| own != number),
-            Identifier::Email(email) => self.email.is_some_and(|own| own != email),
-            Identifier::ExternalId(id) => self.external_id.is_some_and(|own| own != id),
+        self.of_kind(identifier.kind()).is_some_and(|own| own.text != identifier.as_str())
+    }
+
+    /// Whether another identifier of the same kind is held, which the company has named.
+    pub(super) fn hold_another_of_company(&self, identifier: &Identifier) -> bool {
+        self.of_kind(identifier.kind()).is_some_and(|own| {
+            own.text != identifier.as_str() && own.author == ClaimAuthor::Company
+        })
+    }
+
+    pub(super) fn set(&mut self, identifier: &'a Identifier, author: ClaimAuthor) {
+        if let Some(own) = self.of_kind_mut(identifier.kind()) {
+            *own = Some(SingleIdentifier { text: identifier.as_str(), author });
         }
     }
 
-    pub(super) fn set(&mut self, identifier: &'a Identifier) {
-        match identifier {
-            Identifier::AnonymousId(_) => {}
-            Identifier::PhoneNumber(number) => self.phone_number = Some(number),
-            Identifier::Email(email) => self.email = Some(email),
-            Identifier::ExternalId(id) => self.external_id = Some(id),
-        }
+    /// The kind of highest authority in which a merge of the other profile, to which a claim of
+    /// this kind leads, has a conflict.
+    pub(super) fn conflict(
+        &self,
+        other: &SingleIdentifiers<'_>,
+        claimed: IdentifierKind,
+        counted: Counted,
+    ) -> Option<IdentifierKind> {
+        SingleKinds::ALL.into_iter().find(|&kind| {
+            let (Some(ours), Some(theirs)) = (self.of_kind(kind), other.of_kind(kind)) else {
+                return false;
+            };
+            let counts = match (counted, theirs.author) {
+                (Counted::All, _) => true,
+                (Counted::ByCompany, ClaimAuthor::Client) => kind == claimed,
+                (Counted::ByCompany, ClaimAuthor::Company) => ours.author == ClaimAuthor::Company,
+            };
+            ours.text != theirs.text && counts
+        })
     }
 
-    /// The kind of highest authority of which both hold different identifiers.
-    pub(super) fn conflict(&self, other: &SingleIdentifiers<'_>) -> Option<IdentifierKind> {
-        fn differ<T: PartialEq>(ours: Option<&T>, theirs: Option<&T>) -> bool {
-            matches!((ours, theirs), (Some(ours), Some(theirs)) if ours != theirs)
-        }
-        if differ(self.external_id, other.external_id) {
-            Some(IdentifierKind::ExternalId)
-        } else if differ(self.email, other.email) {
-            Some(IdentifierKind::Email)
-        } else if differ(self.phone_number, other.phone_number) {
-            Some(IdentifierKind::PhoneNumber)
-        } else {
-            None
-        }
-    }
-
+    /// Takes the identifiers of a profile that is merged into this one, as
+    /// [`merge`](crate::merge) does.
     pub(super) fn fill_from(&mut self, other: &SingleIdentifiers<'a>) {
-        self.external_id = self.external_id.or(other.external_id);
-        self.email = self.email.or(other.email);
-        self.phone_number = self.phone_number.or(other.phone_number);
+        for kind in SingleKinds::ALL {
+            if let (Some(own), Some(theirs)) = (self.of_kind_mut(kind), other.of_kind(kind)) {
+                let stands = own.is_some_and(|own| {
+                    own.author == ClaimAuthor::Company || theirs.author == ClaimAuthor::Client
+                });
+                if !stands {
+                    *own = Some(theirs);
+                }
+            }
+        }
     }
 }

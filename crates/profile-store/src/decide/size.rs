@@ -49,6 +49,15 @@ impl<'a> PropertySizes<'a> {
         PropertySizes { by_name: sizes.collect() }
     }
 
+    /// The sizes of the properties whose values the company wrote.
+    pub(crate) fn by_company(profile: &'a StoredProfile) -> PropertySizes<'a> {
+        let sizes = profile
+            .properties()
+            .filter(|property| property.by_company)
+            .map(|property| (property.name, property.name.len() + property.value.len()));
+        PropertySizes { by_name: sizes.collect() }
+    }
+
     /// The upper bound of the sizes after a merge: of a property that both have, the larger
     /// counts, whichever the merge keeps.
     pub(crate) fn merged_with(mut self, other: &PropertySizes<'a>) -> PropertySizes<'a> {

@@ -45,7 +45,7 @@ pub(super) fn check_tokens<'c, 'p>(
     // The sort is stable, so a device that a token stands for precedes the one of the request.
     kept.sort_by_key(|(claim, _)| (claim.origin, Reverse(claim.kind())));
     let (made, reached): (Vec<_>, Vec<_>) = kept.into_iter().unzip();
-    let claims = Cow::Owned(Claims::new(made, dismissed));
+    let claims = Cow::Owned(Claims::new(made, dismissed, claims.author()));
     CheckedClaims { claims, reached: Cow::Owned(reached) }
 }
 
@@ -70,7 +70,7 @@ fn target(
     if terms.is_revoked(profile.tokens_revoked) {
         return Err(Ignored::Token(InvalidToken::Revoked));
     }
-    let device = terms.device_of(&profile.identifiers.anonymous_ids).map_err(Ignored::Token)?;
+    let device = terms.device_of(&profile.identifiers.devices).map_err(Ignored::Token)?;
     Ok(match device {
         None => claim.target.clone(),
         Some(id) => ProfileRef::Identifier(Identifier::AnonymousId(id.clone())),

@@ -12,7 +12,7 @@ use crate::{
 };
 
 use attributes::{SplitValues, split_attributes};
-use identifiers::{ListsAtMerge, retain, split_identifiers};
+use identifiers::{ListsAtMerge, retain, split_identifiers, split_single};
 
 /// The result of undoing a merge.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -62,11 +62,18 @@ pub fn unmerge(
         next.links.retain(|link| !finds(&merge.absorbed, link));
         let involved = involved_profile(next, restored.id);
         split_identity(involved, merge, &restored.absorbed, lists, has_no_owner);
+        split_single(
+            &mut involved.identifiers,
+            &with.identifiers,
+            &without.identifiers,
+            has_no_owner,
+        );
         split_values(involved, &with, &without);
         revoked = revoked.max(split_revocation(involved, &with, &without));
         (with, without) = (with_next, merged(next));
     }
     split_identity(&mut survivor, merge, &restored.absorbed, lists, has_no_owner);
+    split_single(&mut survivor.identifiers, &with.identifiers, &without.identifiers, has_no_owner);
     let SplitValues { changed, kept } = split_values(&mut survivor, &with, &without);
     restored.tokens_revoked = revoked.max(split_revocation(&mut survivor, &with, &without));
     survivor.updated = now;
@@ -88,6 +95,7 @@ fn restore(
     let lost = lost.map(|identifier| identifier.kind()).collect();
     retain(&mut restored.identifiers, is_available);
     restored.absorbed.retain(|absorbed| living.absorbed.contains(absorbed));
+    restored.client_merges.retain(|absorbed| living.absorbed.contains(absorbed));
     let marks = merge.links.iter().map(|link| DoNotMerge::new(merge.survivor.id, link));
     restored.do_not_merge = newest(limits::DO_NOT_MERGE, restored.do_not_merge, marks.collect());
     (restored, lost)
@@ -127,6 +135,7 @@ fn split_identity(
     let Merge { survivor: before, absorbed, .. } = merge;
     split_identifiers(&mut profile.identifiers, &absorbed.identifiers, lists, has_no_owner);
     profile.absorbed.retain(|id| *id != absorbed.id && !restored_aliases.contains(id));
+    profile.client_merges.retain(|id| profile.absorbed.contains(id));
     let came_with_merge = |mark: &DoNotMerge| {
         absorbed.do_not_merge.contains(mark) && !before.do_not_merge.contains(mark)
     };
@@ -155,7 +164,7 @@ fn split_values(profile: &mut Profile, with: &Profile, without: &Profile) -> Spl
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Placeholders, ProfileIdentifiers};
+    use crate::{Device, Placeholders, ProfileIdentifiers};
 
     const RULES: IdentitySettings = IdentitySettings {
         anonymous_ids: 3,
@@ -165,14 +174,22 @@ mod tests {
         protect: false,
     };
 
+    /// A profile whose devices were seen in the order of their letters, `d` first.
     fn holding(id: u128, devices: &[&str], names: &[&str]) -> Profile {
         let email = |name: &&str| format!("{name}@example.com").parse().unwrap();
         let identifiers = ProfileIdentifiers {
-            anonymous_ids: devices.iter().map(|device| device.parse().unwrap()).collect(),
+            devices: devices.iter().map(seen).collect(),
             secondary_emails: names.iter().map(email).collect(),
             ..ProfileIdentifiers::default()
         };
         Profile { identifiers, ..Profile::new(ProfileId::from_bits(id), Timestamp::default()) }
+    }
+
+    fn seen(device: &&str) -> Device {
+        let letter = device.bytes().next().unwrap();
+        // `d` is seen before the others.
+        let seen = if letter == b'd' { 0 } else { u64::from(letter) };
+        Device::new(device.parse().unwrap(), Timestamp::from_millis(seen))
     }
 
     /// Undoes the merge of `second` into `first`, which became `living`.

@@ -258,7 +258,7 @@ impl Pruner {
         reads += newest.len();
         for outcome in outcomes {
             let sequence = outcome.sequence;
-            let ids = history::concerned(outcome);
+            let ids = outcome.concerned();
             let mut stays = ids.iter().any(|id| newest.get(id) == Some(&Some(sequence)));
             for id in ids {
                 if stays {
@@ -283,7 +283,7 @@ impl Pruner {
         company: &CompanyId,
         outcomes: &[Outcome],
     ) -> Result<HashMap<ProfileId, Option<u64>>, EngineError> {
-        let ids: HashSet<ProfileId> = outcomes.iter().flat_map(history::concerned).collect();
+        let ids: HashSet<ProfileId> = outcomes.iter().flat_map(Outcome::concerned).collect();
         let is_open = |id: &ProfileId| !self.oldest_kept.contains_key(id);
         let ids: Vec<ProfileId> = ids.into_iter().filter(is_open).collect();
         let newest = history::newest_of_each(engine, company, &ids).await?;

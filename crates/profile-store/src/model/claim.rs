@@ -63,6 +63,16 @@ impl Claim {
     }
 }
 
+/// Who vouches for the claims of a request.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum ClaimAuthor {
+    /// A client, that is anyone.
+    #[default]
+    Client,
+    /// The company: it sent the request with a private key, or signed what the client names.
+    Company,
+}
+
 /// Why the external id, email and phone number of a client do not count, where the company
 /// requires a signature.
 #[expect(missing_docs, reason = "each variant's message says what it means")]

@@ -78,6 +78,9 @@ pub enum ClaimResult {
     Replaced,
     /// The claim found this other profile, which was merged into the survivor.
     Absorbed(ProfileId),
+    /// The claim of the company found this other profile, which had the identifier from a client.
+    /// The survivor now holds the identifier, and the other profile no longer does.
+    Moved(ProfileId),
     /// The claim named this absorbed profile, which was restored.
     Restored(ProfileId),
     /// Not a claim: the survivor, or a profile merged into it, lost an identifier of this kind.
@@ -96,6 +99,7 @@ impl ClaimResult {
             ClaimResult::Matched => "matched",
             ClaimResult::Attached | ClaimResult::Replaced => "attached",
             ClaimResult::Absorbed(_) => "absorbed",
+            ClaimResult::Moved(_) => "moved",
             ClaimResult::Restored(_) => "restored",
             ClaimResult::Released => "released",
             ClaimResult::Refused(_) => "refused",
@@ -110,6 +114,7 @@ impl ClaimResult {
             ClaimResult::Matched
             | ClaimResult::Attached
             | ClaimResult::Replaced
+            | ClaimResult::Moved(_)
             | ClaimResult::Restored(_)
             | ClaimResult::Released
             | ClaimResult::Refused(_)
@@ -136,6 +141,9 @@ pub enum Refused {
     MergeCap,
     /// The merged profile would exceed the limit of properties.
     TooLarge,
+    /// A client may not merge two profiles if the company knows more of both than the request
+    /// names.
+    BothKnown,
 }
 
 impl fmt::Display for Refused {
@@ -148,6 +156,7 @@ impl fmt::Display for Refused {
             Refused::Protected => f.write_str("the company wrote otherwise"),
             Refused::MergeCap => f.write_str("merge cap reached"),
             Refused::TooLarge => f.write_str("too many properties together"),
+            Refused::BothKnown => f.write_str("the company knows both"),
         }
     }
 }
@@ -224,14 +233,29 @@ pub struct Outcome {
     /// The number of further attributes that were withheld.
     pub withheld_unlisted: usize,
     /// The numbers of the previous outcomes about the survivor and about each profile that was
-    /// merged into it or restored from it, in the order of the claims. They link the history of
-    /// a profile.
+    /// merged into it, was restored from it or gave it an identifier, in the order of the claims.
+    /// They link the history of a profile.
     pub previous: Vec<u64>,
     /// The id of the request. Outcomes of earlier releases have none.
     pub request_id: Option<RequestId>,
 }
 
 impl Outcome {
+    /// The profiles that the outcome is about: its survivor, and those that were merged into it,
+    /// restored from it, or gave it an identifier.
+    pub(crate) fn concerned(&self) -> Vec<ProfileId> {
+        let mut concerned: Vec<ProfileId> = self.survivor.into_iter().collect();
+        for claim in &self.claims {
+            if let ClaimResult::Absorbed(id) | ClaimResult::Restored(id) | ClaimResult::Moved(id) =
+                claim.result
+                && !concerned.contains(&id)
+            {
+                concerned.push(id);
+            }
+        }
+        concerned
+    }
+
     /// The profiles that were merged into the survivor.
     pub fn absorbed(&self) -> impl Iterator<Item = ProfileId> {
         let mut seen = Vec::new();

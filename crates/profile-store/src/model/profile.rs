@@ -1,5 +1,7 @@
 //! Profiles: what is kept about one person.
 
+use std::collections::BTreeSet;
+
 use profile_protocol::{Attributes, ProfileId};
 
 use crate::{Authored, LinkDigest, ProfileIdentifiers, ProfileRef, Timestamp};
@@ -22,6 +24,9 @@ pub struct Profile {
     /// The ids of the profiles that were merged into this one, directly or through another
     /// profile. Each is an alias of this profile.
     pub absorbed: Vec<ProfileId>,
+    /// Those of them that requests of clients merged. The others count against the limit of the
+    /// company's own merges.
+    pub client_merges: BTreeSet<ProfileId>,
     /// The number of the newest outcome about this profile.
     pub last_outcome: Option<u64>,
     /// The do-not-merge marks, oldest first.
@@ -58,6 +63,7 @@ impl Profile {
             attributes: Attributes::default(),
             authored: Authored::default(),
             absorbed: Vec::new(),
+            client_merges: BTreeSet::new(),
             last_outcome: None,
             do_not_merge: Vec::new(),
             tokens_revoked: None,

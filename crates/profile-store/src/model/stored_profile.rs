@@ -1,5 +1,7 @@
 //! Stored profiles: what decisions read. Properties are decoded only when a decision needs them.
 
+use std::collections::BTreeSet;
+
 use profile_protocol::{Attributes, Field, ProfileId, Text};
 
 use crate::{
@@ -22,6 +24,8 @@ pub struct StoredProfile {
     pub identifiers: ProfileIdentifiers,
     /// See [`Profile::absorbed`].
     pub absorbed: Vec<ProfileId>,
+    /// See [`Profile::client_merges`].
+    pub client_merges: BTreeSet<ProfileId>,
     /// See [`Profile::last_outcome`].
     pub last_outcome: Option<u64>,
     /// See [`Profile::do_not_merge`].
@@ -56,6 +60,7 @@ impl StoredProfile {
             attributes,
             authored,
             absorbed,
+            client_merges,
             last_outcome,
             do_not_merge,
             tokens_revoked,
@@ -66,6 +71,7 @@ impl StoredProfile {
             updated,
             identifiers,
             absorbed,
+            client_merges,
             last_outcome,
             do_not_merge,
             tokens_revoked,
@@ -84,6 +90,7 @@ impl StoredProfile {
             updated,
             identifiers,
             absorbed,
+            client_merges,
             last_outcome,
             do_not_merge,
             tokens_revoked,
@@ -99,6 +106,7 @@ impl StoredProfile {
             attributes,
             authored,
             absorbed,
+            client_merges,
             last_outcome,
             do_not_merge,
             tokens_revoked,
@@ -138,6 +146,12 @@ impl StoredProfile {
         Ok((&mut self.attributes, &mut self.authored))
     }
 
+    /// Whether the company wrote a field or a property.
+    pub(crate) fn is_described_by_company(&self) -> bool {
+        Field::ALL.into_iter().any(|field| self.is_authored(field))
+            || self.properties().any(|property| property.by_company)
+    }
+
     /// The number of properties.
     pub(crate) fn property_count(&self) -> usize {
         self.encoded.as_ref().map_or(self.attributes.properties.len(), EncodedProperties::len)
@@ -173,6 +187,7 @@ impl StoredProfile {
             updated,
             identifiers,
             absorbed,
+            client_merges,
             last_outcome: _,
             do_not_merge,
             tokens_revoked,
@@ -183,6 +198,7 @@ impl StoredProfile {
         let same_authors = |field| self.is_authored(field) == other.is_authored(field);
         (id, created, updated) == (&other.id, &other.created, &other.updated)
             && (identifiers, absorbed) == (&other.identifiers, &other.absorbed)
+            && *client_merges == other.client_merges
             && (do_not_merge, &attributes.fields) == (&other.do_not_merge, &other.attributes.fields)
             && *tokens_revoked == other.tokens_revoked
             && Field::ALL.into_iter().all(same_authors)

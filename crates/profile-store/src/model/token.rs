@@ -3,7 +3,7 @@
 use profile_protocol::{AnonymousId, ProfileId};
 use sha2::{Digest, Sha256};
 
-use crate::Timestamp;
+use crate::{Device, Timestamp};
 
 /// The domain separator of device digests.
 const DOMAIN: &[u8] = b"profile-store device 1\0";
@@ -39,11 +39,11 @@ impl TokenTerms {
     /// token stands for the profile itself.
     pub(crate) fn device_of<'p>(
         &self,
-        held: &'p [AnonymousId],
+        held: &'p [Device],
     ) -> Result<Option<&'p AnonymousId>, InvalidToken> {
-        let Some(device) = self.device else { return Ok(None) };
-        let found = held.iter().find(|id| DeviceDigest::from_device(id) == device);
-        found.map(Some).ok_or(InvalidToken::DeviceNotHeld)
+        let Some(digest) = self.device else { return Ok(None) };
+        let found = held.iter().find(|held| DeviceDigest::from_device(&held.id) == digest);
+        found.map(|held| Some(&held.id)).ok_or(InvalidToken::DeviceNotHeld)
     }
 }
 
@@ -114,9 +114,10 @@ mod tests {
             issued: Timestamp::default(),
             device: device.map(DeviceDigest::from_device),
         };
-        let held = [pad.clone(), tab.clone()];
+        let seen = |id: &AnonymousId| Device::new(id.clone(), Timestamp::default());
+        let held = [&pad, &tab].map(seen);
         assert_eq!(bound(Some(&tab)).device_of(&held), Ok(Some(&tab)));
-        assert_eq!(bound(Some(&tab)).device_of(&[pad]), Err(InvalidToken::DeviceNotHeld));
+        assert_eq!(bound(Some(&tab)).device_of(&[seen(&pad)]), Err(InvalidToken::DeviceNotHeld));
         assert_eq!(bound(None).device_of(&held), Ok(None));
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BinaryHeap;
 use profile_protocol::{CompanyId, ProfileId};
 
 use crate::{
-    ClaimResult, Outcome, Profile, StoredProfile,
+    Effect, Outcome, Profile, StoredProfile,
     engine::{Engine, EngineError},
     layout::{
         key,
@@ -166,20 +166,6 @@ async fn survivor(
     Ok(None)
 }
 
-/// The profiles that an outcome is about: its survivor, and those that were merged into it or
-/// restored from it.
-pub(crate) fn concerned(outcome: &Outcome) -> Vec<ProfileId> {
-    let mut parts: Vec<ProfileId> = outcome.survivor.into_iter().collect();
-    for claim in &outcome.claims {
-        if let ClaimResult::Absorbed(id) | ClaimResult::Restored(id) = claim.result
-            && !parts.contains(&id)
-        {
-            parts.push(id);
-        }
-    }
-    parts
-}
-
 /// The earlier outcomes that this one names, as far as they concern the profile. An outcome about
 /// several profiles may name some that belong to another person since a merge was undone.
 fn earlier<'o>(
@@ -187,7 +173,11 @@ fn earlier<'o>(
     id: ProfileId,
     absorbed: &'o [ProfileId],
 ) -> impl Iterator<Item = u64> + 'o {
-    let parts = concerned(outcome);
+    let mut parts = outcome.concerned();
+    if outcome.effect == Effect::Created {
+        // There is no earlier outcome about the survivor.
+        parts.retain(|part| Some(*part) != outcome.survivor);
+    }
     let names_each_profile = parts.len() == outcome.previous.len();
     let theirs = move |place: usize| {
         let part = parts.get(place);

@@ -4,18 +4,24 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use profile_protocol::{
-    AnonymousId, Email, ExchangeToken, IdentifierKind, ProfileId, ProfileRequest, RequestParts,
-    Revision,
+    AnonymousId, Change, Email, ExchangeToken, Field, IdentifierKind, Patch, ProfileId,
+    ProfileRequest, RequestParts, Revision,
 };
 use profile_store::{
-    Caller, Claim, ClaimOutcome, ClaimResult, Claims, DecisionContext, DecisionError, DeviceDigest,
-    DoNotMerge, Effect, Identifier, Intent, InvalidToken, Placeholders, Profile,
-    ProfileIdentifiers, ProfileRef, Rejected, StoredProfile, Submission, Timestamp, TokenContent,
-    TokenTerms, Unsigned, decide,
+    Caller, Claim, ClaimOutcome, ClaimResult, Claims, DecisionContext, DecisionError, Device,
+    DeviceDigest, DoNotMerge, Effect, Identifier, Intent, InvalidToken, Placeholders, Profile,
+    ProfileIdentifiers, ProfileRef, Rejected, SingleKinds, StoredProfile, Submission, Timestamp,
+    TokenContent, TokenTerms, Unsigned, decide,
 };
 
 const DOCUMENT: &str = include_str!("../../../../docs/IDENTITY.md");
 const NEW: u128 = 99;
+const CONTEXT: DecisionContext = DecisionContext {
+    now: Timestamp::from_millis(0),
+    entropy: NEW,
+    sequence: 1,
+    tokens_revoked: None,
+};
 
 struct TableRow<'d> {
     stored: &'d str,
@@ -37,6 +43,9 @@ impl TableRow<'_> {
                 Unsigned::Missing,
                 open,
             ),
+            "signed" => {
+                Claims::from_request(request, caller, &placeholders, open).map(Claims::signed)
+            }
             _ => Claims::from_request(request, caller, &placeholders, open),
         };
         claims.unwrap()
@@ -91,7 +100,10 @@ fn profiles(cell: &str) -> Vec<Profile> {
 }
 
 fn describe(profile: &mut Profile, word: &str) {
-    if let Some(count) = word.strip_prefix('×') {
+    if let Some(count) = word.strip_prefix("~×") {
+        describe(profile, &format!("×{count}"));
+        profile.client_merges = profile.absorbed.iter().copied().collect();
+    } else if let Some(count) = word.strip_prefix('×') {
         let count: u128 = count.parse().unwrap();
         profile.absorbed = (1_000..1_000 + count).map(ProfileId::from_bits).collect();
     } else if let Some(count) = word.strip_suffix('p') {
@@ -99,6 +111,17 @@ fn describe(profile: &mut Profile, word: &str) {
             let name = format!("{} {number}", profile.id).parse().unwrap();
             profile.attributes.properties.set(name, "1".parse().unwrap());
         }
+    } else if let Some(count) = word.strip_suffix('c') {
+        let mut patch = Patch::default();
+        for number in 0..count.parse().unwrap() {
+            let name = format!("{} {number}", profile.id).parse().unwrap();
+            patch.properties.set.push((name, "1".parse().unwrap()));
+        }
+        write_as_company(profile, patch);
+    } else if word == "known" {
+        let mut patch = Patch::default();
+        patch.fields[Field::FirstName] = Change::Set("Ann".parse().unwrap());
+        write_as_company(profile, patch);
     } else if word == "revoked" {
         profile.tokens_revoked = Some(Timestamp::from_millis(0));
     } else if word == "do-not-merge" {
@@ -109,24 +132,51 @@ fn describe(profile: &mut Profile, word: &str) {
     }
 }
 
+fn write_as_company(profile: &mut Profile, patch: Patch) {
+    let request = request(&format!("id of {}", name(profile.id)));
+    let (caller, placeholders) = (Caller::Server, Placeholders::default());
+    let submission = Submission {
+        company: "ABC123".parse().unwrap(),
+        caller,
+        intent: Intent::Update(profile.id),
+        revision: Revision::LATEST,
+        request_id: None,
+        claims: Claims::from_request(&request, caller, &placeholders, open).unwrap(),
+        cleared: Vec::new(),
+        leaving_emails: Vec::new(),
+        patch,
+        settings: Arc::default(),
+    };
+    let stored = profile.clone().into();
+    let decision = decide(&submission, &[Some(&stored)], CONTEXT).unwrap();
+    *profile = decision.profile.unwrap().decode().unwrap();
+}
+
 fn hold(identifiers: &mut ProfileIdentifiers, word: &str) {
-    if let Some(number) = word.strip_prefix("+e") {
+    if let Some(word) = word.strip_prefix('~') {
+        identifiers.client_attached.insert(identifier(word).kind());
+        hold(identifiers, word);
+    } else if let Some(number) = word.strip_prefix("+e") {
         identifiers.secondary_emails.push(email(number));
     } else if let Some(count) = word.strip_suffix('a') {
-        identifiers.anonymous_ids.extend(devices(count.parse().unwrap()));
+        identifiers.devices.extend(devices(count.parse().unwrap()));
     } else {
         match identifier(word) {
             Identifier::ExternalId(id) => identifiers.external_id = Some(id),
             Identifier::Email(email) => identifiers.email = Some(email),
             Identifier::PhoneNumber(number) => identifiers.phone_number = Some(number),
-            Identifier::AnonymousId(id) => identifiers.anonymous_ids.push(id),
+            Identifier::AnonymousId(id) => identifiers.devices.push(device(id)),
         }
     }
 }
 
 /// The newest `count` entries of a full list of devices.
-fn devices(count: usize) -> Vec<AnonymousId> {
-    (33 - count..33).map(|number| format!("d-{number}").parse().unwrap()).collect()
+fn devices(count: usize) -> Vec<Device> {
+    (33 - count..33).map(|number| device(format!("d-{number}").parse().unwrap())).collect()
+}
+
+fn device(id: AnonymousId) -> Device {
+    Device::new(id, Timestamp::from_millis(1))
 }
 
 /// The request of a cell such as `e1 about, x1, +e2`.
@@ -206,6 +256,7 @@ fn open(token: &ExchangeToken) -> Result<TokenContent, InvalidToken> {
 fn words(claim: &ClaimOutcome) -> String {
     let why = match claim.result {
         ClaimResult::Absorbed(id) => format!(" {}", name(id)),
+        ClaimResult::Moved(id) => format!(" from {}", name(id)),
         ClaimResult::Replaced => ", replacing".to_owned(),
         ClaimResult::Refused(reason) => format!(": {reason}"),
         ClaimResult::Ignored(reason) => format!(": {reason}"),
@@ -231,7 +282,14 @@ fn refusal(rejected: Rejected) -> String {
 }
 
 fn identifiers(profiles: Vec<Profile>) -> BTreeMap<ProfileId, ProfileIdentifiers> {
-    profiles.into_iter().map(|profile| (profile.id, profile.identifiers)).collect()
+    let identifiers = |profile: Profile| (profile.id, unmarked(profile.identifiers));
+    profiles.into_iter().map(identifiers).collect()
+}
+
+/// The identifiers, without what is noted about them.
+fn unmarked(identifiers: ProfileIdentifiers) -> ProfileIdentifiers {
+    let devices = identifiers.devices.into_iter().map(|held| device(held.id)).collect();
+    ProfileIdentifiers { client_attached: SingleKinds::default(), devices, ..identifiers }
 }
 
 fn carry_out(row: &TableRow<'_>, caller: Caller, intent: Intent) {
@@ -261,9 +319,7 @@ fn carry_out(row: &TableRow<'_>, caller: Caller, intent: Intent) {
     };
     let reached: Vec<Option<&StoredProfile>> =
         submission.claims.made().iter().map(found_by).collect();
-    let now = Timestamp::from_millis(0);
-    let context = DecisionContext { now, entropy: NEW, sequence: 1, tokens_revoked: None };
-    let decision = match decide(&submission, &reached, context) {
+    let decision = match decide(&submission, &reached, CONTEXT) {
         Ok(decision) => decision,
         Err(DecisionError::Damaged(error)) => panic!("{error}"),
         Err(DecisionError::Rejected(rejected)) => {
@@ -283,7 +339,10 @@ fn carry_out(row: &TableRow<'_>, caller: Caller, intent: Intent) {
     }
     if let Some(profile) = decision.profile {
         assert_eq!(decision.outcome.effect == Effect::Created, profile.id.bits() == NEW);
-        after.insert(profile.id, profile.identifiers);
+        after.insert(profile.id, unmarked(profile.identifiers));
+    }
+    for profile in decision.yielding {
+        after.insert(profile.id, unmarked(profile.identifiers));
     }
     assert_eq!(after, identifiers(profiles(row.after)), "{} ← {}", row.stored, row.request);
 }
@@ -294,7 +353,7 @@ fn every_row_of_the_decision_table_holds() {
     assert!(50 <= rows.len(), "the table was not read");
     for row in rows {
         match row.sender {
-            "client" | "unsigned" => carry_out(&row, Caller::Client, Intent::Upsert),
+            "client" | "unsigned" | "signed" => carry_out(&row, Caller::Client, Intent::Upsert),
             "server" => carry_out(&row, Caller::Server, Intent::Upsert),
             "both" => {
                 carry_out(&row, Caller::Client, Intent::Upsert);

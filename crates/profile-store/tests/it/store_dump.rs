@@ -259,6 +259,7 @@ fn claim(ClaimOutcome { kind: of, origin: source, result }: &ClaimOutcome) -> St
         ClaimResult::Absorbed(id) => format!("absorbed {id}"),
         ClaimResult::Restored(id) => format!("restored {id}"),
         ClaimResult::Released => "released".to_owned(),
+        ClaimResult::Moved(id) => format!("moved {id}"),
         ClaimResult::Refused(reason) => format!("refused {}", refused(*reason)),
         ClaimResult::Ignored(reason) => format!("ignored {}", ignored(*reason)),
     };
@@ -274,6 +275,7 @@ fn refused(reason: Refused) -> String {
         Refused::Protected => "protected".to_owned(),
         Refused::MergeCap => "merge_cap".to_owned(),
         Refused::TooLarge => "too_large".to_owned(),
+        Refused::BothKnown => "both_known".to_owned(),
     }
 }
 

@@ -1,6 +1,11 @@
 //! Undo of a merge: the identifiers of the two profiles.
 
-use crate::{Identifier, IdentitySettings, ProfileIdentifiers, decide::merge::newest};
+use profile_protocol::Email;
+
+use crate::{
+    Device, Identifier, IdentitySettings, ProfileIdentifiers, SingleKinds,
+    decide::merge::{last_seen, newest},
+};
 
 /// The survivor's identifiers just before and just after the merge, and the limits of its lists.
 #[derive(Clone, Copy)]
@@ -23,16 +28,36 @@ pub(super) fn split_identifiers(
     restore_removed(survivor, lists, has_no_owner);
 }
 
+/// Gives a profile the single identifiers `without` the merge where those `with` the merge are
+/// gone, unless another profile holds them since: they gave way to those of the absorbed profile.
+pub(super) fn split_single(
+    identifiers: &mut ProfileIdentifiers,
+    with: &ProfileIdentifiers,
+    without: &ProfileIdentifiers,
+    has_no_owner: impl Fn(&Identifier) -> bool,
+) {
+    for kind in SingleKinds::ALL {
+        let gave_way = with.single(kind) != without.single(kind);
+        let previous = without.single(kind).filter(|previous| gave_way && has_no_owner(previous));
+        if let (None, Some(previous)) = (identifiers.single(kind), previous) {
+            identifiers.set_single(previous);
+            if without.client_attached.contains(kind) {
+                identifiers.client_attached.insert(kind);
+            }
+        }
+    }
+}
+
 /// Keeps the identifiers for which `keep` is true.
 pub(super) fn retain(identifiers: &mut ProfileIdentifiers, keep: impl Fn(&Identifier) -> bool) {
-    let ProfileIdentifiers { external_id, email, phone_number, anonymous_ids, secondary_emails } =
-        identifiers;
-    let keeps = |identifier: Identifier| keep(&identifier);
-    *external_id = external_id.take().filter(|id| keeps(Identifier::ExternalId(id.clone())));
-    *email = email.take().filter(|email| keeps(Identifier::Email(email.clone())));
-    *phone_number = phone_number.take().filter(|n| keeps(Identifier::PhoneNumber(n.clone())));
-    anonymous_ids.retain(|id| keeps(Identifier::AnonymousId(id.clone())));
-    secondary_emails.retain(|email| keeps(Identifier::Email(email.clone())));
+    for kind in SingleKinds::ALL {
+        if identifiers.single(kind).is_some_and(|identifier| !keep(&identifier)) {
+            identifiers.remove_single(kind);
+        }
+    }
+    let ProfileIdentifiers { devices, secondary_emails, .. } = identifiers;
+    devices.retain(|device| keep(&Identifier::AnonymousId(device.id.clone())));
+    secondary_emails.retain(|email| keep(&Identifier::Email(email.clone())));
 }
 
 /// Restores the survivor's entries that the merge removed from full lists and that no profile
@@ -45,23 +70,22 @@ fn restore_removed(
     let ListsAtMerge { before, after, settings } = lists;
     let mut available = before.clone();
     retain(&mut available, has_no_owner);
-    if settings.anonymous_ids < after.anonymous_ids.len() {
-        let (own, available) = (&mut survivor.anonymous_ids, &available.anonymous_ids);
-        restore_entries(own, &before.anonymous_ids, available, settings.anonymous_ids);
+    if settings.anonymous_ids < after.devices.len() {
+        restore_devices(&mut survivor.devices, available.devices, settings.anonymous_ids);
     }
     if settings.secondary_emails < after.secondary_emails.len() {
         let (own, available) = (&mut survivor.secondary_emails, &available.secondary_emails);
-        restore_entries(own, &before.secondary_emails, available, settings.secondary_emails);
+        restore_emails(own, &before.secondary_emails, available, settings.secondary_emails);
     }
 }
 
-/// Puts available entries back at their previous positions, up to the limit.
-fn restore_entries<T: Clone + PartialEq>(
-    own: &mut Vec<T>,
-    before: &[T],
-    available: &[T],
-    limit: usize,
-) {
+/// Puts available devices back, those that were seen last, up to the limit.
+fn restore_devices(own: &mut Vec<Device>, available: Vec<Device>, limit: usize) {
+    *own = last_seen(limit.max(own.len()), available, std::mem::take(own));
+}
+
+/// Puts available addresses back at their previous positions, up to the limit.
+fn restore_emails(own: &mut Vec<Email>, before: &[Email], available: &[Email], limit: usize) {
     let limit = limit.max(own.len());
     let older = before.iter().filter(|item| own.contains(item) || available.contains(item));
     let older = older.cloned().collect();

@@ -15,6 +15,7 @@ const REPLACED: u8 = 2;
 const ABSORBED: u8 = 3;
 const RESTORED: u8 = 4;
 const RELEASED: u8 = 5;
+const MOVED: u8 = 6;
 const REFUSED_PLACEHOLDER: u8 = 16;
 const REFUSED_OWNS_HIGHER: u8 = 17;
 const REFUSED_HELD_DIFFERENTLY: u8 = 18;
@@ -22,6 +23,7 @@ const REFUSED_MERGE_CAP: u8 = 19;
 const REFUSED_TOO_LARGE: u8 = 20;
 const REFUSED_UNDONE: u8 = 21;
 const REFUSED_PROTECTED: u8 = 22;
+const REFUSED_BOTH_KNOWN: u8 = 23;
 const IGNORED_ANOTHER_HELD: u8 = 32;
 const IGNORED_UNKNOWN_ID: u8 = 33;
 const IGNORED_FOREIGN_ID: u8 = 34;
@@ -49,6 +51,10 @@ pub(super) fn encode_result(writer: &mut RecordWriter, result: ClaimResult) {
             writer.id(id);
         }
         ClaimResult::Released => writer.byte(RELEASED),
+        ClaimResult::Moved(id) => {
+            writer.byte(MOVED);
+            writer.id(id);
+        }
         ClaimResult::Refused(reason) => encode_refused(writer, reason),
         ClaimResult::Ignored(reason) => writer.byte(ignored_tag(reason)),
     }
@@ -69,6 +75,7 @@ fn encode_refused(writer: &mut RecordWriter, reason: Refused) {
         Refused::TooLarge => writer.byte(REFUSED_TOO_LARGE),
         Refused::Undone => writer.byte(REFUSED_UNDONE),
         Refused::Protected => writer.byte(REFUSED_PROTECTED),
+        Refused::BothKnown => writer.byte(REFUSED_BOTH_KNOWN),
     }
 }
 
@@ -97,6 +104,7 @@ pub(super) fn decode_result(reader: &mut RecordReader<'_>) -> Result<ClaimResult
         ABSORBED => ClaimResult::Absorbed(reader.id()?),
         RESTORED => ClaimResult::Restored(reader.id()?),
         RELEASED => ClaimResult::Released,
+        MOVED => ClaimResult::Moved(reader.id()?),
         REFUSED_PLACEHOLDER => ClaimResult::Refused(Refused::Placeholder),
         REFUSED_OWNS_HIGHER => ClaimResult::Refused(Refused::OwnsHigher(decode_kind(reader)?)),
         REFUSED_HELD_DIFFERENTLY => {
@@ -106,6 +114,7 @@ pub(super) fn decode_result(reader: &mut RecordReader<'_>) -> Result<ClaimResult
         REFUSED_TOO_LARGE => ClaimResult::Refused(Refused::TooLarge),
         REFUSED_UNDONE => ClaimResult::Refused(Refused::Undone),
         REFUSED_PROTECTED => ClaimResult::Refused(Refused::Protected),
+        REFUSED_BOTH_KNOWN => ClaimResult::Refused(Refused::BothKnown),
         tag => ClaimResult::Ignored(ignored(tag)?),
     })
 }

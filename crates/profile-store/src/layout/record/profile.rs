@@ -1,6 +1,8 @@
 //! The record of a profile.
 
-use profile_protocol::{Field, ProfileId, Text, limits::PROPERTIES};
+use std::collections::BTreeSet;
+
+use profile_protocol::{Field, IdentifierKind, ProfileId, Text, limits::PROPERTIES};
 
 use super::{
     InvalidRecord,
@@ -8,7 +10,8 @@ use super::{
     field_number::{field_from_number, field_number},
 };
 use crate::{
-    DoNotMerge, LinkDigest, Profile, ProfileIdentifiers, StoredProfile, Timestamp,
+    Device, DoNotMerge, LinkDigest, Profile, ProfileIdentifiers, SingleKinds, StoredProfile,
+    Timestamp,
     model::encoded_properties::{
         EncodedProperties, EncodedProperty, PropertyBytes, decode_properties,
     },
@@ -20,7 +23,8 @@ const VERSION: u8 = 1;
 const EXTERNAL_ID: u8 = 1;
 const EMAIL: u8 = 2;
 const PHONE_NUMBER: u8 = 3;
-const ANONYMOUS_ID: u8 = 4;
+/// A device that an earlier release attached, which did not note when it saw it.
+const UNDATED_DEVICE: u8 = 4;
 const SECONDARY_EMAIL: u8 = 5;
 const ABSORBED: u8 = 6;
 const PROPERTY: u8 = 7;
@@ -29,6 +33,14 @@ const DO_NOT_MERGE: u8 = 8;
 const COMPANY_PROPERTY: u8 = 9;
 /// When the exchange tokens of the profile were revoked.
 const TOKENS_REVOKED: u8 = 10;
+// Only clients have named the identifier of this kind.
+const CLIENT_EXTERNAL_ID: u8 = 11;
+const CLIENT_EMAIL: u8 = 12;
+const CLIENT_PHONE_NUMBER: u8 = 13;
+/// A device, when it was attached, and how much later it was last seen.
+const DEVICE: u8 = 14;
+/// A profile that the request of a client merged.
+const ABSORBED_BY_CLIENT: u8 = 15;
 /// The tag of a field is this number plus the number of the field.
 const FIELD: u8 = 32;
 /// The same for a field whose value the company wrote.
@@ -48,6 +60,7 @@ pub(crate) fn encode_profile(profile: &Profile) -> Vec<u8> {
         attributes,
         authored,
         absorbed,
+        client_merges,
         last_outcome,
         do_not_merge,
         tokens_revoked,
@@ -55,7 +68,8 @@ pub(crate) fn encode_profile(profile: &Profile) -> Vec<u8> {
     let mut writer = RecordWriter::new(VERSION);
     encode_head(&mut writer, [*created, *updated], *last_outcome);
     encode_identifiers(&mut writer, identifiers);
-    encode_merges(&mut writer, absorbed, do_not_merge);
+    encode_absorbed(&mut writer, absorbed, client_merges);
+    encode_marks(&mut writer, do_not_merge);
     encode_revocation(&mut writer, *tokens_revoked);
     for (name, value) in attributes.properties.iter() {
         let by_company = authored.property(name);
@@ -75,7 +89,8 @@ pub(crate) fn encode_stored_profile(profile: &StoredProfile) -> Vec<u8> {
     writer.reserve(profile.property_bytes());
     encode_head(&mut writer, [profile.created, profile.updated], profile.last_outcome);
     encode_identifiers(&mut writer, &profile.identifiers);
-    encode_merges(&mut writer, &profile.absorbed, &profile.do_not_merge);
+    encode_absorbed(&mut writer, &profile.absorbed, &profile.client_merges);
+    encode_marks(&mut writer, &profile.do_not_merge);
     encode_revocation(&mut writer, profile.tokens_revoked);
     for property in profile.properties() {
         encode_property(&mut writer, property);
@@ -93,8 +108,14 @@ fn encode_head(writer: &mut RecordWriter, times: [Timestamp; 2], last_outcome: O
 }
 
 fn encode_identifiers(writer: &mut RecordWriter, identifiers: &ProfileIdentifiers) {
-    let ProfileIdentifiers { external_id, email, phone_number, anonymous_ids, secondary_emails } =
-        identifiers;
+    let ProfileIdentifiers {
+        external_id,
+        email,
+        phone_number,
+        devices,
+        secondary_emails,
+        client_attached,
+    } = identifiers;
     let mut part = |tag, text: &str| {
         writer.byte(tag);
         writer.text(text);
@@ -102,15 +123,48 @@ fn encode_identifiers(writer: &mut RecordWriter, identifiers: &ProfileIdentifier
     external_id.iter().for_each(|id| part(EXTERNAL_ID, id.as_str()));
     email.iter().for_each(|email| part(EMAIL, email.as_str()));
     phone_number.iter().for_each(|number| part(PHONE_NUMBER, number.as_str()));
-    anonymous_ids.iter().for_each(|id| part(ANONYMOUS_ID, id.as_str()));
-    secondary_emails.iter().for_each(|email| part(SECONDARY_EMAIL, email.as_str()));
+    devices.iter().for_each(|device| encode_device(writer, device));
+    for email in secondary_emails {
+        writer.byte(SECONDARY_EMAIL);
+        writer.text(email.as_str());
+    }
+    let by_client = SingleKinds::ALL.into_iter().filter(|kind| client_attached.contains(*kind));
+    by_client.filter_map(client_tag).for_each(|tag| writer.byte(tag));
 }
 
-fn encode_merges(writer: &mut RecordWriter, absorbed: &[ProfileId], marks: &[DoNotMerge]) {
+fn encode_device(writer: &mut RecordWriter, device: &Device) {
+    let Device { id, attached, seen } = device;
+    if *seen == Timestamp::default() {
+        writer.byte(UNDATED_DEVICE);
+    } else {
+        writer.byte(DEVICE);
+        writer.number(attached.millis());
+        writer.number(seen.millis().saturating_sub(attached.millis()));
+    }
+    writer.text(id.as_str());
+}
+
+const fn client_tag(kind: IdentifierKind) -> Option<u8> {
+    match kind {
+        IdentifierKind::ExternalId => Some(CLIENT_EXTERNAL_ID),
+        IdentifierKind::Email => Some(CLIENT_EMAIL),
+        IdentifierKind::PhoneNumber => Some(CLIENT_PHONE_NUMBER),
+        IdentifierKind::AnonymousId | IdentifierKind::Id => None,
+    }
+}
+
+fn encode_absorbed(
+    writer: &mut RecordWriter,
+    absorbed: &[ProfileId],
+    client_merges: &BTreeSet<ProfileId>,
+) {
     for &id in absorbed {
-        writer.byte(ABSORBED);
+        writer.byte(if client_merges.contains(&id) { ABSORBED_BY_CLIENT } else { ABSORBED });
         writer.id(id);
     }
+}
+
+fn encode_marks(writer: &mut RecordWriter, marks: &[DoNotMerge]) {
     for DoNotMerge { from, link } in marks {
         writer.byte(DO_NOT_MERGE);
         writer.id(*from);
@@ -212,14 +266,21 @@ fn decode_part(
     tag: u8,
     reader: &mut RecordReader<'_>,
 ) -> Result<(), InvalidRecord> {
-    let Profile { identifiers, absorbed, do_not_merge, .. } = profile;
+    let Profile { identifiers, absorbed, client_merges, do_not_merge, .. } = profile;
     match tag {
         EXTERNAL_ID => identifiers.external_id = Some(reader.parsed()?),
         EMAIL => identifiers.email = Some(reader.parsed()?),
         PHONE_NUMBER => identifiers.phone_number = Some(reader.parsed()?),
-        ANONYMOUS_ID => identifiers.anonymous_ids.push(reader.parsed()?),
+        UNDATED_DEVICE => {
+            identifiers.devices.push(Device::new(reader.parsed()?, Timestamp::default()));
+        }
         SECONDARY_EMAIL => identifiers.secondary_emails.push(reader.parsed()?),
         ABSORBED => absorbed.push(reader.id()?),
+        ABSORBED_BY_CLIENT => {
+            let id = reader.id()?;
+            absorbed.push(id);
+            client_merges.insert(id);
+        }
         DO_NOT_MERGE => {
             let (from, link) = (reader.id()?, LinkDigest::from_bits(reader.bits()?));
             do_not_merge.push(DoNotMerge { from, link });
@@ -227,11 +288,22 @@ fn decode_part(
         TOKENS_REVOKED => {
             profile.tokens_revoked = Some(Timestamp::from_millis(reader.number()?));
         }
+        CLIENT_EXTERNAL_ID => identifiers.client_attached.insert(IdentifierKind::ExternalId),
+        CLIENT_EMAIL => identifiers.client_attached.insert(IdentifierKind::Email),
+        CLIENT_PHONE_NUMBER => identifiers.client_attached.insert(IdentifierKind::PhoneNumber),
+        DEVICE => identifiers.devices.push(decode_device(reader)?),
         FIELD..COMPANY_FIELD => decode_field(profile, tag, tag - FIELD, false, reader)?,
         COMPANY_FIELD.. => decode_field(profile, tag, tag - COMPANY_FIELD, true, reader)?,
         tag => return Err(InvalidRecord::Tag(tag)),
     }
     Ok(())
+}
+
+fn decode_device(reader: &mut RecordReader<'_>) -> Result<Device, InvalidRecord> {
+    let attached = reader.number()?;
+    let seen = attached.checked_add(reader.number()?).ok_or(InvalidRecord::Value)?;
+    let [attached, seen] = [attached, seen].map(Timestamp::from_millis);
+    Ok(Device { id: reader.parsed()?, attached, seen })
 }
 
 fn decode_field(

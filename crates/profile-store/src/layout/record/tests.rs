@@ -5,9 +5,9 @@ use proptest::{collection::vec, prelude::*};
 
 use super::*;
 use crate::{
-    Caller, ClaimOutcome, ClaimResult, ClaimSource, DoNotMerge, Effect, Identifier, Ignored,
-    InvalidToken, Outcome, Profile, ProfileIdentifiers, ProfileRef, Refused, RequestId,
-    StoredProfile, Timestamp, Unsigned,
+    Caller, ClaimOutcome, ClaimResult, ClaimSource, Device, DoNotMerge, Effect, Identifier,
+    Ignored, InvalidToken, Outcome, Profile, ProfileIdentifiers, ProfileRef, Refused, RequestId,
+    SingleKinds, StoredProfile, Timestamp, Unsigned,
     arbitrary::{merges, outcomes, profiles},
 };
 
@@ -16,27 +16,40 @@ fn the_layout_of_a_profile_never_changes() {
     let mut profile = Profile::new(ProfileId::from_bits(7), Timestamp::from_millis(300));
     profile.updated = Timestamp::from_millis(5);
     profile.last_outcome = Some(128);
+    let pad = Device::new("pad".parse().unwrap(), Timestamp::from_millis(300));
     profile.identifiers = ProfileIdentifiers {
         external_id: "x1".parse().ok(),
         email: "a@b.co".parse().ok(),
         phone_number: "+1234567".parse().ok(),
-        anonymous_ids: vec!["tab".parse().unwrap()],
+        devices: vec![
+            Device::new("tab".parse().unwrap(), Timestamp::default()),
+            Device { seen: Timestamp::from_millis(301), ..pad },
+        ],
         secondary_emails: vec!["c@b.co".parse().unwrap()],
+        client_attached: SingleKinds::default(),
     };
-    profile.absorbed = vec![ProfileId::from_bits(9)];
+    for kind in SingleKinds::ALL {
+        profile.identifiers.client_attached.insert(kind);
+    }
+    profile.absorbed = [9, 10].map(ProfileId::from_bits).to_vec();
+    profile.client_merges.insert(ProfileId::from_bits(10));
     profile.attributes.fields[Field::LastName] = "Li".parse().ok();
     profile.attributes.properties.set("n".parse().unwrap(), "[1]".parse().unwrap());
-    let id = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9];
+    let id = |last: u8| [[0; 15].as_slice(), &[last]].concat();
     profile.tokens_revoked = Some(Timestamp::from_millis(300));
-    let expected: [&[u8]; 11] = [
+    let expected: [&[u8]; 15] = [
         &[1, 0xac, 2, 5, 0x80, 1],
         b"\x01\x02x1",
         b"\x02\x06a@b.co",
         b"\x03\x08+1234567",
         b"\x04\x03tab",
+        b"\x0e\xac\x02\x01\x03pad",
         b"\x05\x06c@b.co",
+        b"\x0b\x0c\x0d",
         b"\x06",
-        &id,
+        &id(9),
+        b"\x0f",
+        &id(10),
         b"\x0a\xac\x02",
         b"\x07\x01n\x03[1]",
         b"\x21\x02Li",
@@ -114,6 +127,7 @@ fn results(id: ProfileId) -> Vec<(ClaimResult, Vec<u8>)> {
         (ClaimResult::Absorbed(id), [vec![3], encode_id(id)].concat()),
         (ClaimResult::Restored(id), [vec![4], encode_id(id)].concat()),
         (ClaimResult::Released, vec![5]),
+        (ClaimResult::Moved(id), [vec![6], encode_id(id)].concat()),
         (ClaimResult::Refused(Refused::Placeholder), vec![16]),
         (ClaimResult::Refused(Refused::OwnsHigher(Email)), vec![17, 2]),
         (ClaimResult::Refused(Refused::HeldDifferently(ExternalId)), vec![18, 3]),
@@ -121,6 +135,7 @@ fn results(id: ProfileId) -> Vec<(ClaimResult, Vec<u8>)> {
         (ClaimResult::Refused(Refused::TooLarge), vec![20]),
         (ClaimResult::Refused(Refused::Undone), vec![21]),
         (ClaimResult::Refused(Refused::Protected), vec![22]),
+        (ClaimResult::Refused(Refused::BothKnown), vec![23]),
         (ClaimResult::Ignored(Ignored::AnotherHeld), vec![32]),
         (ClaimResult::Ignored(Ignored::UnknownId), vec![33]),
         (ClaimResult::Ignored(Ignored::ForeignId), vec![34]),

@@ -1,0 +1,220 @@
+//! A stranger with the public key, who knows some identifiers of the customers, against an auditor
+//! who says what a stranger must never reach.
+//!
+//! It prints its seed. `ADVERSARY_SEED` repeats a run; `ADVERSARY_STEPS` makes it longer.
+
+use profile_protocol::{Field, ProfileId, Text};
+use profile_store::{IdentitySettings, StoreOptions};
+
+use crate::{
+    engines::Engines,
+    harness::{StoreHarness, unprotected},
+    notation::{TestIntent, parse_request},
+    random::{SeededRandom, setting},
+    simulated_ids::SimulatedIds,
+};
+
+/// Six hours from request to request, so that days pass.
+const STRIDE_MS: u64 = 6 * 60 * 60 * 1_000;
+
+/// The customers of the company.
+const CUSTOMERS: usize = 5;
+
+/// A customer, as the company knows one.
+#[derive(Debug)]
+struct Customer {
+    number: usize,
+    /// How often the company has changed the address.
+    moves: usize,
+    /// The profile, once the company has imported the customer.
+    profile: Option<ProfileId>,
+    /// Steps since the customer's own device was seen.
+    absent: u64,
+}
+
+impl Customer {
+    fn external_id(&self) -> String {
+        format!("x:customer-{}", self.number)
+    }
+
+    fn email(&self) -> String {
+        format!("e:customer{}.{}", self.number, self.moves)
+    }
+
+    fn phone_number(&self) -> String {
+        format!("p:{}", 100 + self.number)
+    }
+
+    fn device(&self) -> String {
+        format!("a:own-device-{}", self.number)
+    }
+
+    /// Whether the company knows the phone number. It knows that of every other customer.
+    fn has_phone_number(&self) -> bool {
+        self.number.is_multiple_of(2)
+    }
+
+    fn import(&self) -> String {
+        let number = if self.has_phone_number() { self.phone_number() } else { String::new() };
+        let (external_id, email) = (self.external_id(), self.email());
+        format!("import {external_id} {email} {number} name=Customer{}", self.number)
+    }
+}
+
+struct AdversarialWorld {
+    harness: StoreHarness,
+    random: SeededRandom,
+    customers: Vec<Customer>,
+}
+
+pub fn a_stranger_reaches_nothing_that_belongs_to_a_customer(engines: &Engines) {
+    let seed = setting("ADVERSARY_SEED", u64::from(std::process::id()));
+    let steps = setting("ADVERSARY_STEPS", u64::from(engines.cases() * 4).clamp(200, 2_000));
+    println!("ADVERSARY_SEED={seed} ADVERSARY_STEPS={steps}");
+    let mut random = SeededRandom::new(seed);
+    // A new company now and then: what is possible before the first import is possible once.
+    for _ in 0..steps / 100 {
+        let mut world = AdversarialWorld::new(engines, random.number());
+        (0..100).for_each(|_| world.step());
+        world.harness.assert_sound();
+    }
+}
+
+impl AdversarialWorld {
+    fn new(engines: &Engines, seed: u64) -> AdversarialWorld {
+        let clock = SimulatedIds::new().striding(STRIDE_MS);
+        let harness = StoreHarness::create(engines, clock, StoreOptions::default()).unwrap();
+        let settings =
+            IdentitySettings { anonymous_ids: 12, merges: 6, protect: true, ..unprotected() };
+        let customer = |number| Customer { number, moves: 0, profile: None, absent: 0 };
+        AdversarialWorld {
+            harness: StoreHarness { settings: settings.into(), ..harness },
+            random: SeededRandom::new(seed),
+            customers: (0..CUSTOMERS).map(customer).collect(),
+        }
+    }
+
+    fn step(&mut self) {
+        let customer = self.random.index(CUSTOMERS);
+        match self.random.below(12) {
+            0 => self.import(customer),
+            1 => self.move_address(customer),
+            2 | 3 => self.visit(customer),
+            _ => self.attack(),
+        }
+        self.customers.iter_mut().for_each(|customer| customer.absent += 1);
+        // A customer who stays away too long may find the device forgotten, and not taken over.
+        let absent = self.customers.iter().position(|customer| 8 < customer.absent);
+        absent.into_iter().for_each(|customer| self.visit(customer));
+        self.audit();
+    }
+
+    /// The company imports a customer, which never fails.
+    fn import(&mut self, number: usize) {
+        let words = self.customers[number].import();
+        let outcome = self.send_for_company(&words);
+        let found = outcome.unwrap_or_else(|error| panic!("{words}: {error}"));
+        let known = self.customers[number].profile.replace(found);
+        let known = known.map(|known| self.survivor_of(known));
+        assert!(known.is_none_or(|known| known == found), "{words} found another profile");
+    }
+
+    /// The company gives a customer another address, which never fails.
+    fn move_address(&mut self, number: usize) {
+        let Some(id) = self.customers[number].profile else { return };
+        self.customers[number].moves += 1;
+        let created = self.harness.created.iter().position(|known| *known == id).unwrap();
+        let words = format!("update:{created} {}", self.customers[number].email());
+        let outcome = self.send_for_company(&words);
+        assert_eq!(outcome, Ok(self.survivor_of(id)), "{words}");
+    }
+
+    /// The profile that this one is part of now: a stranger's device may be the survivor.
+    fn survivor_of(&self, id: ProfileId) -> ProfileId {
+        let created = self.harness.created.iter().position(|known| *known == id).unwrap();
+        self.harness.profile(created).id
+    }
+
+    fn send_for_company(&mut self, words: &str) -> Result<ProfileId, String> {
+        let request = parse_request(words);
+        assert_ne!(request.intent, TestIntent::Upsert);
+        let submission = self.harness.submission(&request);
+        let answer = self.harness.submit(submission);
+        answer.map(|outcome| outcome.survivor.unwrap()).map_err(|error| error.to_string())
+    }
+
+    /// A customer visits the shop with a device that is known there.
+    fn visit(&mut self, number: usize) {
+        let customer = &mut self.customers[number];
+        if customer.profile.is_none() {
+            return;
+        }
+        customer.absent = 0;
+        let words = format!("{} {}", customer.email(), customer.device());
+        self.harness.send(&words);
+    }
+
+    /// A request of the stranger: any identifiers of customers, past and future addresses, and
+    /// some of the stranger's own, wherever a request may name them.
+    fn attack(&mut self) {
+        let mut words: Vec<String> = Vec::new();
+        for place in ["@", ""] {
+            for kind in ["x", "e", "p", "a"] {
+                if self.random.once_in(if place == "@" { 6 } else { 2 }) {
+                    let identifier = self.identifier(kind);
+                    words.push(format!("{place}{identifier}"));
+                }
+            }
+        }
+        let values = ["name=Eve", "name=", "city=Nowhere", "plan=stolen"];
+        words.extend(values.into_iter().filter(|_| self.random.once_in(3)).map(str::to_owned));
+        if words.iter().any(|word| word.contains(':')) {
+            self.harness.send(&words.join(" "));
+        }
+    }
+
+    fn identifier(&mut self, kind: &str) -> String {
+        let number = self.random.index(CUSTOMERS);
+        if self.random.once_in(3) {
+            return format!("{kind}:{}", 1_000 + self.random.below(4));
+        }
+        let customer = &self.customers[number];
+        match kind {
+            "x" => customer.external_id(),
+            "e" => {
+                let moves = self.random.index(customer.moves + 2);
+                format!("e:customer{number}.{moves}")
+            }
+            "p" => customer.phone_number(),
+            // The devices of customers are not known to a stranger.
+            _ => format!("a:stranger-{}", self.random.below(40)),
+        }
+    }
+
+    /// What must hold whatever the stranger did.
+    fn audit(&self) {
+        let known = self
+            .customers
+            .iter()
+            .filter_map(|one| one.profile.map(|id| (one, self.survivor_of(id))));
+        let known: Vec<(&Customer, ProfileId)> = known.collect();
+        for (customer, id) in &known {
+            let mut told = vec![customer.external_id(), customer.email()];
+            told.extend(customer.has_phone_number().then(|| customer.phone_number()));
+            for word in told {
+                let found = self.harness.find(&word).map(|profile| profile.id);
+                assert_eq!(found, Some(*id), "{word} was taken over");
+            }
+            let profile = self.harness.find(&customer.external_id()).unwrap();
+            let name = profile.attributes.fields[Field::FirstName].as_ref();
+            let expected = format!("Customer{}", customer.number);
+            assert_eq!(name.map(Text::as_str), Some(&expected[..]), "overwritten");
+            let device = self.harness.find(&customer.device());
+            assert!(device.is_none_or(|profile| profile.id == *id), "a device was taken over");
+        }
+        let mut ids: Vec<ProfileId> = known.iter().map(|(_, id)| *id).collect();
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), known.len(), "two customers were merged");
+    }
+}
