@@ -135,6 +135,10 @@ pub const CACHE_MIB_RANGE: RangeInclusive<u64> = 256..=65_536;
 /// the full number costs tens of megabytes.
 pub const COMPANIES: usize = 100_000;
 
+/// The companies that have metrics of their own. A company that uses every endpoint and gets every
+/// error has some 200 series; usual ones have ten, and a Prometheus copes with some million.
+pub const COMPANIES_WITH_SERIES: usize = 1_000;
+
 /// The cache of each of the two stores of a compaction. A compaction reads and writes each entry
 /// once and in order, so a larger cache would hold entries that are not read again.
 pub const COMPACTION_CACHE_BYTES: u64 = 128 * 1024 * 1024;

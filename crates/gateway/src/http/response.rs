@@ -120,7 +120,9 @@ impl ResponseContext {
         if refusal.closes() {
             builder.force_close();
         }
-        self.finish(self.json(builder, document))
+        let mut response = self.finish(self.json(builder, document));
+        response.extensions_mut().insert(RefusalCode(refusal.code()));
+        response
     }
 
     /// The response to a preflight.
@@ -152,6 +154,17 @@ impl ResponseContext {
         response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, hardening);
         response.head_mut().set_camel_case_headers(true);
         response
+    }
+}
+
+/// The code of the refusal that a response is about, which goes with the response.
+#[derive(Clone, Copy)]
+pub(crate) struct RefusalCode(&'static str);
+
+impl RefusalCode {
+    /// The code, if the response is that to a refused request.
+    pub(crate) fn of(response: &HttpResponse) -> Option<&'static str> {
+        response.extensions().get::<RefusalCode>().map(|code| code.0)
     }
 }
 

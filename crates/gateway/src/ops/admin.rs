@@ -1,13 +1,15 @@
 //! The admin listener: health and metrics. Clients cannot reach it.
 
 use actix_web::{
-    HttpResponse, Responder,
+    HttpRequest, HttpResponse, Responder,
+    http::header,
     web::{self, Data, ServiceConfig},
 };
 
 use crate::{
     capacity::{disk_space::SpaceLevel, disk_wait},
-    metrics::Metrics,
+    metrics::MetricsFormat,
+    ops::readings,
     state::GatewayState,
 };
 
@@ -46,21 +48,10 @@ fn unready(gateway: &GatewayState) -> Option<&'static str> {
     }
 }
 
-/// This listener has a thread of its own, so the store may block it while it asks the file system
-/// for its size.
-async fn metrics(gateway: Data<GatewayState>) -> impl Responder {
-    gateway.metrics.set_connections(gateway.client_connections.counts());
-    gateway.metrics.set_commit_queue_depth(gateway.store.queue_depth() as u64);
-    gateway.metrics.set_commit_batches(gateway.store.batches());
-    gateway.metrics.set_disk_wait(gateway.store.oldest_disk_wait());
-    gateway.metrics.set_disk_free_bytes(gateway.disk_space.free());
-    gateway.metrics.set_disk_reserved_bytes(gateway.disk_space.reserved());
-    let (by_age, by_count) = (gateway.store.pruned_by_age(), gateway.store.pruned_by_count());
-    gateway.metrics.set_pruned(by_age, by_count);
-    gateway.metrics.set_clock_trusted(gateway.store.trusts_clock());
-    match gateway.store.bytes().await {
-        Ok(bytes) => gateway.metrics.set_store_bytes(bytes),
-        Err(error) => tracing::warn!(%error, "the size of the store could not be read"),
-    }
-    HttpResponse::Ok().content_type(Metrics::CONTENT_TYPE).body(gateway.metrics.render())
+/// This listener has a thread of its own, so what is read here may block it.
+async fn metrics(request: HttpRequest, gateway: Data<GatewayState>) -> impl Responder {
+    gateway.metrics.set_readings(readings::read(&gateway).await);
+    let accept = request.headers().get_all(header::ACCEPT);
+    let format = MetricsFormat::negotiate(accept.filter_map(|value| value.to_str().ok()));
+    HttpResponse::Ok().content_type(format.media_type()).body(gateway.metrics.render(format))
 }

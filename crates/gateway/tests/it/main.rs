@@ -24,9 +24,13 @@ mod identity;
 #[cfg(test)]
 mod logs;
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod order_of_checks;
 #[cfg(test)]
 mod process;
+#[cfg(test)]
+mod promtool;
 #[cfg(test)]
 mod rates;
 #[cfg(test)]
