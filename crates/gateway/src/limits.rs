@@ -131,6 +131,10 @@ pub const CACHE_MIB: u64 = 1_024;
 /// took 1.9 GB, with 256 MiB 0.4 GB. Above 64 GiB a typing error is likelier than the machine.
 pub const CACHE_MIB_RANGE: RangeInclusive<u64> = 256..=65_536;
 
+/// A checkpoint that makes no progress for longer makes the gateway unready. Usual steps of it take
+/// milliseconds, and the store fails after five minutes.
+pub const CHECKPOINT_STALL: Duration = Duration::from_mins(1);
+
 /// The companies in one configuration. Each costs a few hundred bytes while the process runs, so
 /// the full number costs tens of megabytes.
 pub const COMPANIES: usize = 100_000;
@@ -320,6 +324,10 @@ pub const REFUSAL_LINES_RANGE: RangeInclusive<u64> = 0..=10_000;
 /// The companies whose log lines about refused requests are counted apart in one second. The others
 /// share one count, so a flood in the names of all companies does not fill the memory or the disk.
 pub const COMPANIES_WITH_LINES: usize = 1_024;
+
+/// A lane for which a company has waited for its turn for longer makes the gateway unready. No
+/// pause of a company takes a second.
+pub const LANE_STALL: Duration = Duration::from_secs(10);
 
 /// How often the log says how many lines about refused requests were left out: once for each second
 /// of the count.

@@ -14,6 +14,7 @@ pub(crate) mod disk_watch;
 pub(crate) mod open_files;
 pub(crate) mod periodic_task;
 pub(crate) mod process_status;
+pub(crate) mod readiness;
 pub(crate) mod readings;
 pub(crate) mod refusal_watch;
 pub(crate) mod reload_status;

@@ -101,6 +101,7 @@ pub const CATALOGUE: &[MetricEntry] = &[
     STORE_BYTES,
     PRUNED,
     CLOCK_TRUSTED,
+    READY,
     RELOAD_SUCCESSFUL,
     RELOAD_TIME,
     PROCESS_CPU,
@@ -370,6 +371,13 @@ pub(super) const CLOCK_TRUSTED: MetricEntry = MetricEntry {
     kind: MetricKind::Gauge,
     labels: "",
     help: "1 if the wall clock is trusted. 0 if it has jumped: no outcome is removed by age.",
+};
+
+pub(super) const READY: MetricEntry = MetricEntry {
+    name: "gateway_ready",
+    kind: MetricKind::Gauge,
+    labels: "",
+    help: "1 if the gateway can store all requests. 0 if `/health/ready` fails.",
 };
 
 pub(super) const RELOAD_SUCCESSFUL: MetricEntry = MetricEntry {

@@ -21,7 +21,8 @@ use super::{
         CONNECTIONS_LIMIT, DISK_FREE_BYTES, DISK_RESERVED_BYTES, DISK_WAIT_SECONDS, LANE_DEPTH,
         LANE_WAIT_SECONDS, MetricEntry, PENDING_BYTES, PROCESS_CPU, PROCESS_MAX_FDS,
         PROCESS_OPEN_FDS, PROCESS_RESIDENT, PROCESS_START, PROCESS_THREADS, PROCESS_VIRTUAL,
-        PRUNED, RATE_LIMIT_USED, RELOAD_SUCCESSFUL, RELOAD_TIME, STORE_BYTES, UNSYNCED_COMMITS,
+        PRUNED, RATE_LIMIT_USED, READY, RELOAD_SUCCESSFUL, RELOAD_TIME, STORE_BYTES,
+        UNSYNCED_COMMITS,
     },
     labels::{Label, LabelText},
     series::SeriesWriter,
@@ -43,6 +44,7 @@ pub(crate) struct Readings {
     pub(crate) disk_wait: Duration,
     pub(crate) engine: EngineStatus,
     pub(crate) is_clock_trusted: bool,
+    pub(crate) is_ready: bool,
     pub(crate) is_reload_successful: bool,
     pub(crate) lanes: Vec<LaneStatus>,
     /// `None` where the system does not tell.
@@ -199,6 +201,7 @@ impl ReadingsWriter<'_, '_> {
     }
 
     fn configuration(&mut self) -> fmt::Result {
+        self.gauge(READY, &u64::from(self.readings.is_ready))?;
         self.gauge(RELOAD_SUCCESSFUL, &u64::from(self.readings.is_reload_successful))?;
         self.gauge(RELOAD_TIME, &self.readings.reload_time.as_secs_f64())
     }

@@ -7,9 +7,8 @@ use actix_web::{
 };
 
 use crate::{
-    capacity::{disk_space::SpaceLevel, disk_wait},
     metrics::MetricsFormat,
-    ops::readings,
+    ops::{readiness, readings},
     state::GatewayState,
 };
 
@@ -26,25 +25,13 @@ async fn live() -> impl Responder {
     HttpResponse::Ok().body("live\n")
 }
 
-/// The store accepts all requests.
+/// The store accepts all requests. Otherwise each line says why not.
 async fn ready(gateway: Data<GatewayState>) -> impl Responder {
-    match unready(&gateway) {
-        None => HttpResponse::Ok().body("ready\n"),
-        Some(reason) => HttpResponse::ServiceUnavailable().body(format!("{reason}\n")),
-    }
-}
-
-/// Why some requests are refused, if any are.
-fn unready(gateway: &GatewayState) -> Option<&'static str> {
-    if !gateway.store.is_healthy() {
-        Some("the store accepts no requests; see the log")
-    } else if disk_wait::is_over(gateway) {
-        Some("the disk does not answer; requests that write are refused until it does")
+    let reasons = readiness::reasons_against(&gateway);
+    if reasons.is_empty() {
+        HttpResponse::Ok().body("ready\n")
     } else {
-        match gateway.disk_space.level() {
-            SpaceLevel::Enough => None,
-            level @ (SpaceLevel::ServersOnly | SpaceLevel::ErasuresOnly) => Some(level.as_str()),
-        }
+        HttpResponse::ServiceUnavailable().body(reasons.join("\n") + "\n")
     }
 }
 

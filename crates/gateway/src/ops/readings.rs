@@ -9,7 +9,7 @@ use crate::{
     endpoint_names::EndpointNumber,
     endpoints::ENDPOINTS,
     metrics::{RateLimitReading, Readings},
-    ops::process_status,
+    ops::{process_status, readiness},
     state::GatewayState,
     tenants::directory::Company,
 };
@@ -33,6 +33,7 @@ pub(crate) async fn read(gateway: &GatewayState) -> Readings {
         disk_wait: gateway.store.oldest_disk_wait(),
         engine,
         is_clock_trusted: gateway.store.trusts_clock(),
+        is_ready: readiness::reasons_against(gateway).is_empty(),
         is_reload_successful: gateway.reloads.is_successful(),
         lanes: gateway.store.lanes().collect(),
         process: process_status::read(),

@@ -18,6 +18,8 @@ mod delete_company;
 #[cfg(test)]
 mod deleted_bytes;
 #[cfg(test)]
+mod deploy;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod identity;
