@@ -100,6 +100,13 @@ pub(super) struct Windows {
     steady: Window,
 }
 
+impl RateLimitStatus {
+    /// Whether the window has a limit.
+    pub fn is_limited(&self) -> bool {
+        self.limit != RateLimit::NONE.steady.get()
+    }
+}
+
 impl Windows {
     /// Charges one request to both windows or to neither.
     pub(super) fn charge(&mut self, limits: RateLimit, now: Duration) -> RateLimitDecision {

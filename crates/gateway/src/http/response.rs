@@ -134,7 +134,8 @@ impl ResponseContext {
     }
 
     fn rate_limit_status(&self, builder: &mut HttpResponseBuilder) {
-        if let Some(RateLimitStatus { limit, remaining, reset_seconds }) = self.rate_limit_status {
+        let status = self.rate_limit_status.filter(RateLimitStatus::is_limited);
+        if let Some(RateLimitStatus { limit, remaining, reset_seconds }) = status {
             builder.insert_header((RATELIMIT_LIMIT, u64::from(limit)));
             builder.insert_header((RATELIMIT_REMAINING, u64::from(remaining)));
             builder.insert_header((RATELIMIT_RESET, reset_seconds));

@@ -53,29 +53,33 @@ fn rate_limits(gateway: &GatewayState) -> Vec<RateLimitReading> {
     };
     let clients = gateway.client_rate_limiter.used(now).into_iter().filter_map(|(id, used)| {
         let company = find(&id)?;
-        Some(reading(company, EndpointNumber::CLIENT_PROFILES, company.limits, used))
+        reading(company, EndpointNumber::CLIENT_PROFILES, company.limits, used)
     });
     let servers = gateway.api_rate_limiter.used(now).into_iter();
     let servers = servers.filter_map(|((id, endpoint), used)| {
         let company = find(&id)?;
         let row = ENDPOINTS.iter().find(|row| row.endpoint == endpoint)?;
         let limits = row.limits.times(company.api_limits_factor);
-        Some(reading(company, EndpointNumber::in_api(endpoint), limits, used))
+        reading(company, EndpointNumber::in_api(endpoint), limits, used)
     });
     clients.chain(servers).collect()
 }
 
+/// `None` if the company has no limit.
 fn reading(
     company: &Company,
     endpoint: EndpointNumber,
     limits: RateLimit,
     used: WindowUse,
-) -> RateLimitReading {
+) -> Option<RateLimitReading> {
+    if limits == RateLimit::NONE {
+        return None;
+    }
     let ratio = |used: u32, limit: NonZeroU32| f64::from(used) / f64::from(limit.get());
-    RateLimitReading {
+    Some(RateLimitReading {
         company: company.id.clone(),
         endpoint: endpoint.name(),
         burst: ratio(used.burst, limits.burst),
         steady: ratio(used.steady, limits.steady),
-    }
+    })
 }

@@ -1,6 +1,7 @@
 //! The settings from the outside: files and arguments in, configuration out.
 
 mod log;
+mod rate_limits;
 mod tokens;
 
 use std::{
@@ -485,7 +486,8 @@ fn checking_counts_what_is_configured_or_says_what_is_wrong() {
     let error = check(&file).unwrap_err();
     let expected = "is not a valid configuration:\n  line 3: company[ABC123].lmits is unknown; \
                     expected one of id, allowed_origins, identity, protect, signed_identity, limits, \
-                    network_limits, api_limits_factor, key";
+                    network_limits, api_limits_factor, \
+                    api_limits, key";
     assert!(error.to_string().ends_with(expected), "{error}");
 }
 
