@@ -13,6 +13,7 @@ pub(crate) mod admitted_stream;
 pub(crate) mod auth;
 pub(crate) mod body;
 pub(crate) mod deadline;
+pub(crate) mod development_lines;
 pub(crate) mod error_response;
 pub(crate) mod forwarded;
 pub(crate) mod large_body;

@@ -314,6 +314,10 @@ pub const OTHER_FILES: usize = 64 + ADMIN_FILES + ARRIVING_CONNECTIONS;
 /// and those of its runtime.
 pub const FILES_PER_WORKER: usize = 8;
 
+/// Requests of development mode that are stored and not answered yet. More are answered without a
+/// result in their line.
+pub const DEVELOPMENT_RESULTS: usize = 1_024;
+
 /// The default number of log lines about refused requests of one company in a second: enough to see
 /// every refusal of a shop on an ordinary day, and 5 KB a second of a flood.
 pub const REFUSAL_LINES: u32 = 10;

@@ -4,6 +4,7 @@ pub mod admin;
 pub mod compaction;
 pub mod company_deletion;
 pub mod core_files;
+pub mod development_reset;
 pub mod unconfigured;
 pub mod verify;
 

@@ -24,7 +24,10 @@ use crate::{
     clock::{Clock, date_of},
     endpoint_names::endpoint_names,
     endpoints::Endpoint,
-    http::{client_address::TrustedProxies, refusal, trace_context::TraceIdGenerator},
+    http::{
+        client_address::TrustedProxies, development_lines::DevelopmentLines, refusal,
+        trace_context::TraceIdGenerator,
+    },
     limits,
     metrics::Metrics,
     ops::reload_status::ReloadStatus,
@@ -49,6 +52,8 @@ pub struct GatewayState {
     pub(crate) connections: Connections,
     /// The clocks.
     pub clock: Clock,
+    /// The lines of development mode.
+    pub(crate) development_lines: Option<DevelopmentLines>,
     /// The free disk space.
     pub(crate) disk_space: DiskSpace,
     /// How long a commit may wait for the disk before requests are refused.
@@ -98,6 +103,7 @@ impl GatewayState {
             cache_bytes: server.cache_bytes,
             checkpoint: CheckpointWatch::default(),
             clock,
+            development_lines: None,
             disk_space: DiskSpace::new(server.disk.marks),
             disk_wait_limit: server.disk.wait_limit,
             openapi_rate_limiter: RateLimiter::default(),

@@ -13,9 +13,10 @@ use crate::{
     clock::Clock,
     endpoint_names::EndpointNumber,
     http::{
+        development_lines::DevelopmentLines,
         log_text,
         request_trace::RequestTrace,
-        response::{RefusalCode, ResponseContext},
+        response::{ErrorPointers, RefusalCode, ResponseContext},
     },
     metrics::{self, Metrics},
     state::GatewayState,
@@ -28,6 +29,7 @@ pub(crate) struct AccessEntry<'g> {
     endpoint: EndpointNumber,
     clock: Clock,
     metrics: &'g Metrics,
+    development_lines: Option<&'g DevelopmentLines>,
     trace: RequestTrace,
     began: Duration,
     is_answered: bool,
@@ -56,6 +58,7 @@ impl<'g> AccessEntry<'g> {
             endpoint: EndpointNumber::of_request(request),
             clock: gateway.clock,
             metrics: &gateway.metrics,
+            development_lines: gateway.development_lines.as_ref(),
             trace: reply.trace.clone(),
             began: gateway.clock.elapsed(),
             is_answered: false,
@@ -71,6 +74,24 @@ impl<'g> AccessEntry<'g> {
         if self.is_logged {
             self.log(reply, response);
         }
+        if let Some(lines) = self.development_lines {
+            self.print(lines, reply, response);
+        }
+    }
+
+    /// Prints the line of development mode.
+    fn print(&self, lines: &DevelopmentLines, reply: &ResponseContext, response: &HttpResponse) {
+        let head = format!(
+            "{} {} {} {}",
+            response.status().as_u16(),
+            log_text::method(self.request.method()),
+            log_text::path(&self.request),
+            reply.company.as_ref().map_or("-", |company| company.id.as_str()),
+        );
+        let extensions = response.extensions();
+        let pointers = extensions.get::<ErrorPointers>().map_or("", |pointers| &pointers.0);
+        let refusal = RefusalCode::of(response).map(|code| format!("{code} {pointers}"));
+        lines.print(&self.trace.request_id, &head, refusal.as_deref());
     }
 
     fn log(&self, reply: &ResponseContext, response: &HttpResponse) {
@@ -148,6 +169,7 @@ mod tests {
                 request,
                 clock,
                 metrics: &Metrics::new(&[], &[]),
+                development_lines: None,
                 began: clock.elapsed(),
                 is_answered,
                 is_logged,

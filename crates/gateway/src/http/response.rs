@@ -169,6 +169,10 @@ impl RefusalCode {
     }
 }
 
+/// Where the errors are that a response is about, in development mode.
+#[derive(Clone)]
+pub(crate) struct ErrorPointers(pub(crate) String);
+
 /// The response to HEAD is the response to GET without its body.
 pub(crate) fn without_body_for_head(request: &HttpRequest, response: HttpResponse) -> HttpResponse {
     match *request.method() {

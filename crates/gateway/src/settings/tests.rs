@@ -513,7 +513,10 @@ fn an_issued_key_is_configured_by_pasting_its_entry() {
             principal.scopes,
             [KeyScope::ProfilesRead, KeyScope::ProfilesWrite].into_iter().collect()
         );
-        assert!(issued.announcement().contains(issued.private_key().reveal()));
+        // What is shown beside the key is a part of a file, and does not have the key.
+        assert!(!issued.announcement().contains(issued.private_key().reveal()));
+        let file = with_company(&format!("\n{}", issued.announcement()));
+        ConfigurationFile::parse(&file).unwrap();
         assert!(issued.announcement().ends_with(&issued.entry()));
     }
 }

@@ -20,6 +20,8 @@ mod deleted_bytes;
 #[cfg(test)]
 mod deploy;
 #[cfg(test)]
+mod development;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod identity;
