@@ -9,6 +9,7 @@ pub mod rate_limit;
 pub mod rate_limiter;
 
 pub(crate) mod body_budget;
+pub(crate) mod checkpoint_progress;
 pub(crate) mod company_slots;
 pub(crate) mod connection_table;
 pub(crate) mod disk_wait;

@@ -21,6 +21,7 @@ pub mod telemetry;
 pub mod tenants;
 
 mod api;
+mod endpoint_names;
 mod endpoints;
 mod hexadecimal;
 mod submission;

@@ -131,9 +131,17 @@ pub const CACHE_MIB: u64 = 1_024;
 /// took 1.9 GB, with 256 MiB 0.4 GB. Above 64 GiB a typing error is likelier than the machine.
 pub const CACHE_MIB_RANGE: RangeInclusive<u64> = 256..=65_536;
 
+/// A checkpoint that makes no progress for longer makes the gateway unready. Usual steps of it take
+/// milliseconds, and the store fails after five minutes.
+pub const CHECKPOINT_STALL: Duration = Duration::from_mins(1);
+
 /// The companies in one configuration. Each costs a few hundred bytes while the process runs, so
 /// the full number costs tens of megabytes.
 pub const COMPANIES: usize = 100_000;
+
+/// The companies that have metrics of their own. A company that uses every endpoint and gets every
+/// error has some 200 series; usual ones have ten, and a Prometheus copes with some million.
+pub const COMPANIES_WITH_SERIES: usize = 1_000;
 
 /// The cache of each of the two stores of a compaction. A compaction reads and writes each entry
 /// once and in order, so a larger cache would hold entries that are not read again.
@@ -306,6 +314,10 @@ pub const OTHER_FILES: usize = 64 + ADMIN_FILES + ARRIVING_CONNECTIONS;
 /// and those of its runtime.
 pub const FILES_PER_WORKER: usize = 8;
 
+/// Requests of development mode that are stored and not answered yet. More are answered without a
+/// result in their line.
+pub const DEVELOPMENT_RESULTS: usize = 1_024;
+
 /// The default number of log lines about refused requests of one company in a second: enough to see
 /// every refusal of a shop on an ordinary day, and 5 KB a second of a flood.
 pub const REFUSAL_LINES: u32 = 10;
@@ -316,6 +328,10 @@ pub const REFUSAL_LINES_RANGE: RangeInclusive<u64> = 0..=10_000;
 /// The companies whose log lines about refused requests are counted apart in one second. The others
 /// share one count, so a flood in the names of all companies does not fill the memory or the disk.
 pub const COMPANIES_WITH_LINES: usize = 1_024;
+
+/// A lane for which a company has waited for its turn for longer makes the gateway unready. No
+/// pause of a company takes a second.
+pub const LANE_STALL: Duration = Duration::from_secs(10);
 
 /// How often the log says how many lines about refused requests were left out: once for each second
 /// of the count.

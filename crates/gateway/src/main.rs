@@ -1,7 +1,12 @@
 //! The `gateway` program: parses arguments and returns an exit code.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is where people are told")]
+#![expect(clippy::print_stderr, reason = "this is where people are told")]
 
-use std::{error::Error, process::ExitCode};
+use std::{
+    error::Error,
+    fmt,
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use clap::Parser;
 use gateway::{
@@ -37,6 +42,9 @@ fn main() -> ExitCode {
         GatewayCommand::Check(arguments) => check(&arguments),
         GatewayCommand::Compact(arguments) => compact(&arguments),
         GatewayCommand::DeleteCompany(arguments) => delete_company(&arguments),
+        GatewayCommand::Dev(arguments) => {
+            serve(ServeArguments { log: filter, ..arguments.into() }, &log)
+        }
         GatewayCommand::Key(arguments) => key(&arguments),
         GatewayCommand::Serve(arguments) => {
             serve(ServeArguments { log: filter, ..arguments }, &log)
@@ -46,8 +54,8 @@ fn main() -> ExitCode {
 }
 
 fn serve(arguments: ServeArguments, log: &LogControl) -> ExitCode {
-    let announce = |introduction: &str| println!("{introduction}");
-    let served = actix_web::rt::System::new().block_on(server::serve(arguments, log, announce));
+    let served = actix_web::rt::System::new()
+        .block_on(server::serve(arguments, log, |text| show(format_args!("{text}"))));
     served.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
 }
 
@@ -55,7 +63,7 @@ fn check(arguments: &CheckArguments) -> ExitCode {
     match arguments.check() {
         Ok(configuration) => {
             let summary = Summary::from(&configuration.companies);
-            println!("{} is valid ({summary})", arguments.config.display());
+            show(format_args!("{} is valid ({summary})", arguments.config.display()));
             print_unconfigured(&configuration);
             ExitCode::SUCCESS
         }
@@ -71,13 +79,13 @@ fn print_unconfigured(configuration: &Configuration) {
     match actix_web::rt::System::new().block_on(searching) {
         Ok(None) => {}
         Ok(Some(companies)) => {
-            println!("{path} has data of companies that are not configured: {companies}");
-            println!("`gateway delete-company` deletes the data of one company");
+            show(format_args!("{path} has data of companies that are not configured: {companies}"));
+            show(format_args!("`gateway delete-company` deletes the data of one company"));
         }
-        Err(reason) => println!(
+        Err(reason) => show(format_args!(
             "{path} was not searched for companies that are not configured: {}",
             chain(&reason)
-        ),
+        )),
     }
 }
 
@@ -90,7 +98,7 @@ fn delete_company(arguments: &DeleteCompanyArguments) -> ExitCode {
     });
     match deleted {
         Ok(receipt) => {
-            println!("deleted company {company}: {receipt}");
+            show(format_args!("deleted company {company}: {receipt}"));
             ExitCode::SUCCESS
         }
         Err(error) => failed(&error),
@@ -100,7 +108,8 @@ fn delete_company(arguments: &DeleteCompanyArguments) -> ExitCode {
 fn key(arguments: &KeyArguments) -> ExitCode {
     match IssuedKey::issue(arguments) {
         Ok(issued) => {
-            print!("{}", issued.announcement());
+            eprint!("{}", issued.announcement());
+            show(format_args!("{}", issued.private_key().reveal()));
             ExitCode::SUCCESS
         }
         Err(error) => failed(&error),
@@ -113,7 +122,7 @@ fn compact(arguments: &CompactArguments) -> ExitCode {
     let compacted = actix_web::rt::System::new().block_on(compacting);
     match compacted {
         Ok(Compacted { entries, before, after }) => {
-            println!("entries: {entries}, bytes before: {before}, bytes after: {after}");
+            show(format_args!("entries: {entries}, bytes before: {before}, bytes after: {after}"));
             ExitCode::SUCCESS
         }
         Err(error) => failed(&error),
@@ -127,28 +136,33 @@ fn verify(arguments: &VerifyArguments) -> ExitCode {
         Err(error) => return failed(&error),
     };
     let Audit { profiles, identifiers, aliases, outcomes, merges, breaches, .. } = &audit;
-    println!(
+    show(format_args!(
         "profiles: {profiles}, identifiers: {identifiers}, aliases: {aliases}, \
          outcomes: {outcomes}, merges: {merges}"
-    );
+    ));
     if let Some(layout) = audit.layout {
         let migrated = if audit.has_older_layout() { "; the next start migrates it" } else { "" };
-        println!("layout: {layout}{migrated}");
+        show(format_args!("layout: {layout}{migrated}"));
     }
     for company in &audit.deletions {
-        println!("company {company}: a deletion was begun; the next start finishes it");
+        show(format_args!("company {company}: a deletion was begun; the next start finishes it"));
     }
-    breaches.iter().for_each(|breach| println!("breach: {breach}"));
+    breaches.iter().for_each(|breach| show(format_args!("breach: {breach}")));
     match breaches.len() as u64 + audit.breaches_unlisted {
         0 => {
-            println!("every invariant holds");
+            show(format_args!("every invariant holds"));
             ExitCode::SUCCESS
         }
         broken => {
-            println!("breaches: {broken}");
+            show(format_args!("breaches: {broken}"));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Writes a line to the standard output. A reader that has read enough may close it.
+fn show(line: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stdout(), "{line}");
 }
 
 /// Prints the error and its chain of causes.

@@ -1,227 +1,91 @@
 //! Prometheus metrics.
 //!
-//! No label names a company or holds data from a client. All label values are compiled in, so the
-//! number of series is fixed. With a company label, a hundred thousand companies would be a hundred
-//! thousand series per metric, and the admin listener would disclose the customers.
+//! Labels are compiled in, but for the ids of configured companies, of which a bounded number have
+//! series of their own. No label holds data from a client.
 
 mod catalogue;
+mod company_requests;
+mod exposition;
+mod labels;
+mod readings;
+mod series;
 
-use std::{
-    fmt::{self, Write},
-    sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
+use profile_protocol::CompanyId;
 use prometheus_client::{
-    encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder, text},
+    encoding::text,
     metrics::{
         counter::Counter,
         family::Family,
-        gauge::Gauge,
         histogram::{Histogram, exponential_buckets},
         info::Info,
     },
     registry::Registry,
 };
 
-use self::catalogue::{
-    BUILD_INFO, CLOCK_TRUSTED, COMMIT_BATCHES, COMMIT_QUEUE_DEPTH, COMMIT_SECONDS, CONNECTIONS,
-    CONNECTIONS_CLOSED, DISK_FREE_BYTES, DISK_RESERVED_BYTES, DISK_WAIT_SECONDS, PARSE_SECONDS,
-    PROFILES, PRUNED, REFUSALS, REQUESTS, STORE_BYTES,
+pub(crate) use self::readings::{BodyBudgetReading, ProcessReading, RateLimitReading, Readings};
+use self::{
+    catalogue::{
+        BUILD_INFO, COMMIT_SECONDS, PARSE_SECONDS, PROFILES, REFUSALS, REQUEST_SECONDS, REQUESTS,
+    },
+    company_requests::{CompanyRequests, OTHER},
+    labels::{CodeLabel, EffectLabel, EndpointLabel, OutcomeLabel, RequestOutcome, VersionLabel},
+    readings::ReadingsCollector,
 };
-pub use self::catalogue::{CATALOGUE, MetricEntry, MetricKind, catalogue_markdown};
-use crate::capacity::connection_table::ConnectionCounts;
+pub use self::{
+    catalogue::{CATALOGUE, MetricEntry, MetricKind, catalogue_markdown},
+    company_requests::{ACCEPTED, CLOSED},
+    exposition::MetricsFormat,
+    labels::ProfileEffect,
+};
 
-/// The effect of a request on its profile.
-#[expect(missing_docs, reason = "each variant is the name of its effect")]
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum ProfileEffect {
-    Created,
-    Deleted,
-    Merged,
-    TokensRevoked,
-    Unchanged,
-    Unidentified,
-    Unmerged,
-    Updated,
-}
-
-impl ProfileEffect {
-    const ALL: [ProfileEffect; 8] = [
-        ProfileEffect::Created,
-        ProfileEffect::Deleted,
-        ProfileEffect::Merged,
-        ProfileEffect::TokensRevoked,
-        ProfileEffect::Unchanged,
-        ProfileEffect::Unidentified,
-        ProfileEffect::Unmerged,
-        ProfileEffect::Updated,
-    ];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            ProfileEffect::Created => "created",
-            ProfileEffect::Deleted => "deleted",
-            ProfileEffect::Merged => "merged",
-            ProfileEffect::TokensRevoked => "tokens_revoked",
-            ProfileEffect::Unchanged => "unchanged",
-            ProfileEffect::Unidentified => "unidentified",
-            ProfileEffect::Unmerged => "unmerged",
-            ProfileEffect::Updated => "updated",
-        }
-    }
-}
-
-impl EncodeLabelValue for ProfileEffect {
-    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
-        encoder.write_str(self.as_str())
-    }
-}
-
-/// The result of a request for the caller.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-enum RequestOutcome {
-    Accepted,
-    Failed,
-    Refused,
-}
-
-impl EncodeLabelValue for RequestOutcome {
-    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
-        encoder.write_str(match self {
-            RequestOutcome::Accepted => "accepted",
-            RequestOutcome::Failed => "failed",
-            RequestOutcome::Refused => "refused",
-        })
-    }
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct CodeLabel {
-    code: &'static str,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct EffectLabel {
-    effect: ProfileEffect,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct OutcomeLabel {
-    outcome: RequestOutcome,
-}
-
-/// Why outcomes were removed.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-enum PruneReason {
-    Age,
-    Count,
-}
-
-impl EncodeLabelValue for PruneReason {
-    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
-        encoder.write_str(match self {
-            PruneReason::Age => "age",
-            PruneReason::Count => "count",
-        })
-    }
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct PruneReasonLabel {
-    reason: PruneReason,
-}
-
-/// Why connections were closed.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-enum CloseReason {
-    Full,
-    Idle,
-    Network,
-}
-
-impl EncodeLabelValue for CloseReason {
-    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
-        encoder.write_str(match self {
-            CloseReason::Full => "full",
-            CloseReason::Idle => "idle",
-            CloseReason::Network => "network",
-        })
-    }
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct CloseReasonLabel {
-    reason: CloseReason,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct VersionLabel {
-    version: &'static str,
-}
-
-/// The code that counts refusals whose code was not registered.
-const OTHER: &str = "other";
+/// The largest times of the buckets of a request, in seconds. A request may take as long as its
+/// deadline.
+const REQUEST_BUCKETS: [f64; 15] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
 /// All metrics of the gateway.
 ///
-/// The series are looked up once, here. Counting a request costs a few atomic additions and
-/// allocates nothing.
+/// The series of events are looked up once, here. Counting a request costs a few atomic additions
+/// and allocates nothing, but for the first of a company.
 #[derive(Debug)]
 pub struct Metrics {
     accepted: Counter,
-    clock_trusted: Gauge<u64, AtomicU64>,
     commit: Histogram,
-    commit_batches: Counter,
-    commit_queue_depth: Gauge<u64, AtomicU64>,
-    connections: Gauge<u64, AtomicU64>,
-    connections_closed_full: Counter,
-    connections_closed_idle: Counter,
-    connections_closed_network: Counter,
-    disk_free_bytes: Gauge<u64, AtomicU64>,
-    disk_reserved_bytes: Gauge<u64, AtomicU64>,
-    disk_wait: Gauge<f64, AtomicU64>,
+    company_requests: Arc<CompanyRequests>,
     effects: [(ProfileEffect, Counter); ProfileEffect::ALL.len()],
     failed: Counter,
     parse: Histogram,
-    pruned_by_age: Counter,
-    pruned_by_count: Counter,
+    readings: Arc<ReadingsCollector>,
     // Invariant: sorted by code, and not empty.
     refusals: Box<[(&'static str, Counter)]>,
     refused: Counter,
     registry: Registry,
-    store_bytes: Gauge<u64, AtomicU64>,
+    // In the order of the endpoints.
+    request_seconds: Box<[Histogram]>,
 }
 
 impl Metrics {
-    /// The media type of [`Metrics::render`].
-    pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
-    /// Creates metrics that start at zero. `codes` are the codes of all refusals.
-    pub fn new(codes: &[&'static str]) -> Metrics {
+    /// Creates metrics that start at zero. `codes` are the codes of all refusals, and `endpoints`
+    /// the names of all endpoints.
+    pub fn new(codes: &[&'static str], endpoints: &'static [&'static str]) -> Metrics {
         let mut registry = Registry::default();
         let info = Info::new(VersionLabel { version: env!("CARGO_PKG_VERSION") });
         BUILD_INFO.add(&mut registry, info);
         let requests = REQUESTS.register(&mut registry, Family::<OutcomeLabel, Counter>::default());
         let requests = |outcome| requests.get_or_create_owned(&OutcomeLabel { outcome });
-        let connections = CONNECTIONS.register(&mut registry, Gauge::default());
-        let closed = Family::<CloseReasonLabel, Counter>::default();
-        let closed = CONNECTIONS_CLOSED.register(&mut registry, closed);
-        let closed = |reason| closed.get_or_create_owned(&CloseReasonLabel { reason });
+        let (refusals, effects) = (refusals(&mut registry, codes), effects(&mut registry));
+        let request_seconds = request_seconds(&mut registry, endpoints);
         // Each bucket doubles the previous one: 1 µs to 8 ms, and 100 µs to 1.6 s.
         let parse = Histogram::new(exponential_buckets(1e-6, 2.0, 14));
         let commit = Histogram::new(exponential_buckets(1e-4, 2.0, 15));
-        let (refusals, effects) = (refusals(&mut registry, codes), effects(&mut registry));
         let parse = PARSE_SECONDS.register(&mut registry, parse);
         let commit = COMMIT_SECONDS.register(&mut registry, commit);
-        let commit_batches = COMMIT_BATCHES.register(&mut registry, Counter::default());
-        let commit_queue_depth = COMMIT_QUEUE_DEPTH.register(&mut registry, Gauge::default());
-        let disk_wait = DISK_WAIT_SECONDS.register(&mut registry, Gauge::default());
-        let disk_free_bytes = DISK_FREE_BYTES.register(&mut registry, Gauge::default());
-        let disk_reserved_bytes = DISK_RESERVED_BYTES.register(&mut registry, Gauge::default());
-        let store_bytes = STORE_BYTES.register(&mut registry, Gauge::default());
-        let pruned = PRUNED.register(&mut registry, Family::<PruneReasonLabel, Counter>::default());
-        let pruned = |reason| pruned.get_or_create_owned(&PruneReasonLabel { reason });
+        let company_requests = Arc::new(CompanyRequests::new(codes, endpoints));
+        registry.register_collector(Box::new(Arc::clone(&company_requests)));
+        let readings = Arc::new(ReadingsCollector::default());
+        registry.register_collector(Box::new(Arc::clone(&readings)));
         Metrics {
             accepted: requests(RequestOutcome::Accepted),
             failed: requests(RequestOutcome::Failed),
@@ -230,20 +94,10 @@ impl Metrics {
             effects,
             parse,
             commit,
-            commit_batches,
-            commit_queue_depth,
-            connections,
-            connections_closed_full: closed(CloseReason::Full),
-            connections_closed_idle: closed(CloseReason::Idle),
-            connections_closed_network: closed(CloseReason::Network),
-            pruned_by_age: pruned(PruneReason::Age),
-            pruned_by_count: pruned(PruneReason::Count),
-            store_bytes,
-            clock_trusted: CLOCK_TRUSTED.register(&mut registry, Gauge::default()),
-            disk_wait,
-            disk_free_bytes,
-            disk_reserved_bytes,
+            company_requests,
+            readings,
             registry,
+            request_seconds,
         }
     }
 
@@ -287,67 +141,45 @@ impl Metrics {
         self.commit.observe(took.as_secs_f64());
     }
 
-    /// Sets the number of committed batches. It never decreases.
-    pub fn set_commit_batches(&self, batches: u64) {
-        self.commit_batches.inner().fetch_max(batches, Ordering::Relaxed);
-    }
-
-    /// Sets the number of requests that wait for a commit.
-    pub fn set_commit_queue_depth(&self, requests: u64) {
-        self.commit_queue_depth.set(requests);
-    }
-
-    /// Sets the number of open client connections, and of those that were closed to admit others or
-    /// refused. The latter never decrease.
-    pub(crate) fn set_connections(&self, counts: ConnectionCounts) {
-        self.connections.set(counts.open as u64);
-        for (counter, count) in [
-            (&self.connections_closed_full, counts.refused_full),
-            (&self.connections_closed_idle, counts.closed_idle),
-            (&self.connections_closed_network, counts.refused_network),
-        ] {
-            counter.inner().fetch_max(count, Ordering::Relaxed);
+    /// Counts a request to the endpoint of this number. The company is a configured one, or `None`
+    /// if the request names none. The code is that of the refusal, [`ACCEPTED`] or [`CLOSED`].
+    pub fn requested(
+        &self,
+        company: Option<&CompanyId>,
+        endpoint: usize,
+        code: &str,
+        took: Duration,
+    ) {
+        self.company_requests.count(company, endpoint, code);
+        if let Some(seconds) = self.request_seconds.get(endpoint) {
+            seconds.observe(took.as_secs_f64());
         }
     }
 
-    /// Sets the age of the oldest commit that waits for the disk.
-    pub fn set_disk_wait(&self, age: Duration) {
-        self.disk_wait.set(age.as_secs_f64());
+    /// Whether a company has series of its own.
+    pub(crate) fn has_series(&self, company: &CompanyId) -> bool {
+        self.company_requests.has_series(company)
     }
 
-    /// Sets the free disk space.
-    pub fn set_disk_free_bytes(&self, bytes: u64) {
-        self.disk_free_bytes.set(bytes);
+    /// Removes the series of companies that are no longer configured.
+    pub(crate) fn retain_companies(&self, is_configured: impl Fn(&CompanyId) -> bool) {
+        self.company_requests.retain(is_configured);
     }
 
-    /// Sets the disk space that is reserved.
-    pub fn set_disk_reserved_bytes(&self, bytes: u64) {
-        self.disk_reserved_bytes.set(bytes);
+    /// Replaces what was read from the rest of the gateway.
+    pub(crate) fn set_readings(&self, readings: Readings) {
+        self.readings.set(readings);
     }
 
-    /// Sets the disk usage of the store.
-    pub fn set_store_bytes(&self, bytes: u64) {
-        self.store_bytes.set(bytes);
-    }
-
-    /// Sets the number of outcomes removed by age, and because there were too many. Neither
-    /// decreases.
-    pub fn set_pruned(&self, by_age: u64, by_count: u64) {
-        self.pruned_by_age.inner().fetch_max(by_age, Ordering::Relaxed);
-        self.pruned_by_count.inner().fetch_max(by_count, Ordering::Relaxed);
-    }
-
-    /// Sets whether the wall clock is trusted.
-    pub fn set_clock_trusted(&self, trusted: bool) {
-        self.clock_trusted.set(u64::from(trusted));
-    }
-
-    /// Renders all metrics in the text format of [`Metrics::CONTENT_TYPE`].
-    pub fn render(&self) -> String {
+    /// Renders all metrics.
+    pub fn render(&self, format: MetricsFormat) -> String {
         let mut rendered = String::new();
         // Writing to a string cannot fail.
         let _ = text::encode(&mut rendered, &self.registry);
-        rendered
+        match format {
+            MetricsFormat::OpenMetrics => rendered,
+            MetricsFormat::Text => exposition::text_format(&rendered),
+        }
     }
 
     fn refusal(&self, code: &str) {
@@ -373,8 +205,21 @@ fn effects(registry: &mut Registry) -> [(ProfileEffect, Counter); ProfileEffect:
     ProfileEffect::ALL.map(|effect| (effect, family.get_or_create_owned(&EffectLabel { effect })))
 }
 
+fn request_seconds(
+    registry: &mut Registry,
+    endpoints: &'static [&'static str],
+) -> Box<[Histogram]> {
+    let new = || Histogram::new(REQUEST_BUCKETS);
+    let family = Family::<EndpointLabel, Histogram, _>::new_with_constructor(new);
+    let family = REQUEST_SECONDS.register(registry, family);
+    let of_endpoint = |endpoint| family.get_or_create_owned(&EndpointLabel { endpoint });
+    endpoints.iter().copied().map(of_endpoint).collect()
+}
+
 #[cfg(test)]
 mod tests {
+    use profile_store::LaneStatus;
+
     use super::*;
 
     fn has(rendered: &str, line: &str) {
@@ -383,7 +228,8 @@ mod tests {
 
     #[test]
     fn every_series_is_there_before_anything_happens() {
-        let rendered = Metrics::new(&["invalid", "throttled"]).render();
+        let rendered = Metrics::new(&["invalid", "throttled"], &["POST /a"])
+            .render(MetricsFormat::OpenMetrics);
         has(&rendered, "gateway_requests_total{outcome=\"accepted\"} 0");
         has(&rendered, "gateway_requests_total{outcome=\"refused\"} 0");
         has(&rendered, "gateway_requests_total{outcome=\"failed\"} 0");
@@ -401,12 +247,12 @@ mod tests {
 
     #[test]
     fn each_event_is_counted_once_in_each_metric() {
-        let metrics = Metrics::new(&["invalid", "throttled"]);
+        let metrics = Metrics::new(&["invalid", "throttled"], &["POST /a"]);
         metrics.accepted(ProfileEffect::Created);
         metrics.accepted(ProfileEffect::Merged);
         metrics.refused("throttled");
         metrics.failed("unheard of");
-        let rendered = metrics.render();
+        let rendered = metrics.render(MetricsFormat::OpenMetrics);
         has(&rendered, "gateway_requests_total{outcome=\"accepted\"} 2");
         has(&rendered, "gateway_profiles_total{effect=\"created\"} 1");
         has(&rendered, "gateway_profiles_total{effect=\"merged\"} 1");
@@ -419,38 +265,98 @@ mod tests {
 
     #[test]
     fn times_and_levels_are_shown_in_base_units() {
-        let metrics = Metrics::new(&[]);
+        let metrics = Metrics::new(&[], &["POST /a"]);
         metrics.parsed(Duration::from_micros(3));
         metrics.committed(Duration::from_millis(2));
-        metrics.set_commit_queue_depth(17);
-        metrics.set_commit_batches(3);
-        metrics.set_store_bytes(1 << 33);
-        let rendered = metrics.render();
+        metrics.requested(None, 0, ACCEPTED, Duration::from_millis(2));
+        metrics.set_readings(Readings {
+            checkpoint_stall: Duration::from_millis(1_500),
+            lanes: vec![LaneStatus { depth: 17, longest_wait: Duration::from_millis(20) }],
+            store_bytes: Some(1 << 33),
+            ..Readings::default()
+        });
+        let rendered = metrics.render(MetricsFormat::OpenMetrics);
         has(&rendered, "gateway_parse_seconds_bucket{le=\"0.000002\"} 0");
         has(&rendered, "gateway_parse_seconds_bucket{le=\"0.000004\"} 1");
         has(&rendered, "gateway_parse_seconds_sum 0.000003");
         has(&rendered, "gateway_commit_seconds_sum 0.002");
         has(&rendered, "gateway_commit_queue_depth 17");
-        has(&rendered, "gateway_commit_batches_total 3");
+        has(&rendered, "gateway_lane_wait_seconds{lane=\"0\"} 0.02");
+        has(&rendered, "gateway_checkpoint_stall_seconds 1.5");
+        has(&rendered, "gateway_request_seconds_sum{endpoint=\"POST /a\"} 0.002");
         has(&rendered, "gateway_store_bytes 8589934592");
+    }
+
+    /// Readings in which every metric has a series.
+    fn readings() -> Readings {
+        let process = ProcessReading {
+            cpu: Duration::from_millis(10),
+            resident_bytes: 1 << 20,
+            virtual_bytes: 1 << 30,
+            threads: 8,
+            open_files: 20,
+            most_files: Some(1_024),
+            started: Duration::from_hours(500_000),
+        };
+        let company = "ABC123".parse().unwrap();
+        let body = BodyBudgetReading { name: "client_small", used: 1, capacity: 2 };
+        Readings {
+            bodies: vec![body],
+            lanes: vec![LaneStatus::default()],
+            process: Some(process),
+            rate_limits: vec![RateLimitReading {
+                company,
+                endpoint: "POST /a",
+                burst: 0.5,
+                steady: 0.25,
+            }],
+            store_bytes: Some(1),
+            ..Readings::default()
+        }
+    }
+
+    /// The comments on all metrics in a format.
+    fn described(format: MetricsFormat) -> Vec<String> {
+        let metrics = Metrics::new(&[], &["POST /a"]);
+        metrics.set_readings(readings());
+        let rendered = metrics.render(format);
+        let is_comment = |line: &&str| line.starts_with("# HELP") || line.starts_with("# TYPE");
+        rendered.lines().filter(is_comment).map(str::to_owned).collect()
     }
 
     #[test]
     fn the_catalogue_says_what_is_rendered() {
-        let rendered = Metrics::new(&[]).render();
-        let described: Vec<&str> = rendered
-            .lines()
-            .filter(|line| line.starts_with("# HELP") || line.starts_with("# TYPE"))
-            .collect();
-        let expected: Vec<String> = CATALOGUE
-            .iter()
-            .flat_map(|entry| {
-                let name = entry.name.trim_end_matches(entry.kind.suffix());
-                let kind = entry.kind.as_str();
-                [format!("# HELP {name} {}", entry.help), format!("# TYPE {name} {kind}")]
-            })
-            .collect();
-        assert_eq!(described, expected);
+        let comments = |name: &str, help: &str, kind: &str| {
+            [format!("# HELP {name} {help}"), format!("# TYPE {name} {kind}")]
+        };
+        let open_metrics = CATALOGUE.iter().flat_map(|MetricEntry { name, kind, help, .. }| {
+            comments(name.trim_end_matches(kind.suffix()), help, kind.as_str())
+        });
+        assert_eq!(described(MetricsFormat::OpenMetrics), open_metrics.collect::<Vec<_>>());
+        let text = CATALOGUE.iter().flat_map(|MetricEntry { name, kind, help, .. }| {
+            comments(name, help, if *kind == MetricKind::Info { "gauge" } else { kind.as_str() })
+        });
+        assert_eq!(described(MetricsFormat::Text), text.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_labels_of_the_catalogue_are_those_that_are_rendered() {
+        let metrics = Metrics::new(&["invalid"], &["POST /a"]);
+        metrics.set_readings(readings());
+        metrics.requested(Some(&"ABC123".parse().unwrap()), 0, ACCEPTED, Duration::ZERO);
+        let rendered = metrics.render(MetricsFormat::Text);
+        for MetricEntry { name, labels, .. } in CATALOGUE {
+            let mut series = rendered.lines().filter(|line| line.starts_with(name));
+            let series = series.next().unwrap_or_else(|| panic!("no {name} in {rendered}"));
+            let set = series.split_once('{').map_or("", |(_, set)| set);
+            let names = set.split('"').step_by(2).map(|part| part.trim_matches([',', '=']));
+            let names: Vec<&str> = names
+                .filter(|name| !name.is_empty() && !name.contains('}'))
+                .filter(|name| *name != "le")
+                .collect();
+            let expected = labels.trim_matches(['{', '}']);
+            assert_eq!(names.join(","), expected, "{series}");
+        }
     }
 
     #[test]

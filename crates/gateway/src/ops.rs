@@ -4,6 +4,7 @@ pub mod admin;
 pub mod compaction;
 pub mod company_deletion;
 pub mod core_files;
+pub mod development_reset;
 pub mod unconfigured;
 pub mod verify;
 
@@ -13,4 +14,8 @@ pub(crate) mod disk_reserve;
 pub(crate) mod disk_watch;
 pub(crate) mod open_files;
 pub(crate) mod periodic_task;
+pub(crate) mod process_status;
+pub(crate) mod readiness;
+pub(crate) mod readings;
 pub(crate) mod refusal_watch;
+pub(crate) mod reload_status;

@@ -20,11 +20,13 @@ use tokio::signal::unix::{SignalKind, signal};
 pub use self::routes::routes;
 use self::signals::Signals;
 use crate::{
-    http::refusal_log,
+    http::{development_lines::DevelopmentLines, refusal_log},
     limits,
     ops::{
-        connection_watch, data_directory, disk_reserve::DiskReserve, disk_watch, refusal_watch,
-        unconfigured,
+        connection_watch, data_directory,
+        development_reset::{self, ResetError},
+        disk_reserve::DiskReserve,
+        disk_watch, refusal_watch, unconfigured,
     },
     settings::{DurabilitySetting, ServeArguments, ServerSettings, SettingsError, TableSetting},
     state::GatewayState,
@@ -62,6 +64,9 @@ pub enum ServeError {
         /// The cause.
         source: OpenError,
     },
+    /// The data of development mode were not deleted.
+    #[error(transparent)]
+    Reset(#[from] ResetError),
     /// The operating system refused a resource.
     #[error("cannot serve")]
     Io(#[from] io::Error),
@@ -78,9 +83,9 @@ pub enum ServeError {
 pub async fn serve(
     arguments: ServeArguments,
     log: &LogControl,
-    announce: impl FnOnce(&str),
+    announce: fn(&str),
 ) -> Result<(), ServeError> {
-    let configuration = arguments.configure()?;
+    let mut configuration = arguments.configure()?;
     let settings = configuration.server.clone();
     log.apply(&configuration.log.filter, configuration.log.access_log);
     let (clients, admin) = (listen(settings.listen)?, listen(settings.admin_listen)?);
@@ -89,10 +94,16 @@ pub async fn serve(
     // process.
     let reload = signal(SignalKind::hangup())?;
     let reserve = open_reserve(&settings)?;
+    if arguments.development.is_reset {
+        development_reset::reset(&settings.data_dir)?;
+    }
+    configuration.keep_development_keys(&arguments)?;
     let (store, engine) = open_store(&settings).await?;
     let introduction = configuration.development.as_ref();
     let introduction = introduction.map(|development| development.announcement(addresses.0));
-    let gateway = Data::new(GatewayState::new(configuration, store));
+    let mut state = GatewayState::new(configuration, store);
+    state.development_lines = introduction.is_some().then(|| DevelopmentLines::new(announce));
+    let gateway = Data::new(state);
     let watch =
         disk_watch::start(&gateway, &settings.data_dir, reserve, settings.disk.reserve_bytes)?;
 

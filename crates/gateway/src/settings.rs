@@ -27,11 +27,13 @@ use profile_store::{NoEntropy, Retention};
 
 pub use self::{
     arguments::{
-        CheckArguments, CommandLine, CompactArguments, DeleteCompanyArguments, GatewayCommand,
-        KeyArguments, ServeArguments, VerifyArguments,
+        CheckArguments, CommandLine, CompactArguments, DeleteCompanyArguments, DevArguments,
+        GatewayCommand, KeyArguments, ServeArguments, VerifyArguments,
     },
     connections::Connections,
-    development::Development,
+    development::{
+        Development, DevelopmentKeyError, DevelopmentOptions, KEY_FILE as DEVELOPMENT_KEY_FILE,
+    },
     disk::DiskSettings,
     durability::{DurabilitySetting, InvalidDurability},
     issued_key::IssuedKey,
@@ -44,6 +46,7 @@ use crate::{
     client::exchange_token::{ExchangeKey, KeyRing},
     http::{cidr::Cidr, client_address::TrustedProxies},
     limits,
+    telemetry::LogFilter,
     tenants::directory::Companies,
 };
 
@@ -134,16 +137,20 @@ impl ServeArguments {
     fn configure_development(&self) -> Result<Configuration, SettingsError> {
         let server = self.server(None)?;
         for (flag, address) in [("listen", server.listen), ("admin-listen", server.admin_listen)] {
-            if !address.ip().is_loopback() {
+            if !address.ip().is_loopback() && !self.development.is_exposed {
                 return Err(SettingsError::ExposedDevelopment { address, flag });
             }
         }
-        let (development, company) = Development::generate()?;
-        let companies = Companies::from_iter([company]);
-        let exchange = self.key_ring(Vec::new(), None)?;
+        let development = Development::generate(self.development)?;
+        let companies = Companies::from_iter([development.company()]);
+        let exchange = self.key_ring(vec![development.exchange_key.clone()], None)?;
         let development = Some(development);
         let trusted_proxies = self.trusted_proxies(Vec::new());
-        let log = LogSettings::new(self, LogFileFields::default());
+        let mut log = LogSettings::new(self, LogFileFields::default());
+        if self.log.is_none() {
+            // Each request is a line of development mode already.
+            log.filter = LogFilter::without_refusals();
+        }
         Ok(Configuration { companies, development, exchange, log, server, trusted_proxies })
     }
 
@@ -204,6 +211,20 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
     told
 }
 
+impl Configuration {
+    /// In development mode, takes the keys that the data directory has, or puts new ones there.
+    pub(crate) fn keep_development_keys(
+        &mut self,
+        arguments: &ServeArguments,
+    ) -> Result<(), SettingsError> {
+        let Some(development) = &mut self.development else { return Ok(()) };
+        development.keep_keys(&self.server.data_dir)?;
+        self.companies = Companies::from_iter([development.company()]);
+        self.exchange = arguments.key_ring(vec![development.exchange_key.clone()], None)?;
+        Ok(())
+    }
+}
+
 impl CheckArguments {
     /// Validates the configuration file.
     pub fn check(&self) -> Result<Configuration, SettingsError> {
@@ -240,10 +261,13 @@ impl fmt::Display for Summary {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettingsError {
+    /// The keys of development mode cannot be kept.
+    #[error(transparent)]
+    DevelopmentKeys(#[from] DevelopmentKeyError),
     /// There is no configuration file, and the address is reachable from other hosts.
     #[error(
         "--{flag} {address} can be reached from other machines: name a configuration file \
-         with --config, or listen on 127.0.0.1 for development"
+         with --config, or for development listen on 127.0.0.1 or run `gateway dev --expose`"
     )]
     ExposedDevelopment {
         /// The address.

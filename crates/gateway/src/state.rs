@@ -12,6 +12,7 @@ use profile_store::Store;
 use crate::{
     capacity::{
         body_budget::BodyBudget,
+        checkpoint_progress::CheckpointWatch,
         company_slots::CompanySlots,
         connection_table::{ConnectionLimits, ConnectionTable, is_proxy_on_this_machine},
         disk_space::DiskSpace,
@@ -21,10 +22,15 @@ use crate::{
     },
     client::exchange_token::KeyRing,
     clock::{Clock, date_of},
+    endpoint_names::endpoint_names,
     endpoints::Endpoint,
-    http::{client_address::TrustedProxies, refusal, trace_context::TraceIdGenerator},
+    http::{
+        client_address::TrustedProxies, development_lines::DevelopmentLines, refusal,
+        trace_context::TraceIdGenerator,
+    },
     limits,
     metrics::Metrics,
+    ops::reload_status::ReloadStatus,
     settings::{Configuration, Connections},
     tenants::directory::CompanyDirectory,
 };
@@ -38,10 +44,16 @@ pub struct GatewayState {
     pub(crate) api_rate_limiter: RateLimiter<(CompanyId, Endpoint)>,
     /// The connections of the client listener.
     pub(crate) client_connections: Arc<ConnectionTable>,
+    /// Bytes of memory that the store may use as a cache.
+    pub(crate) cache_bytes: u64,
+    /// How far the checkpoint of the store is.
+    pub(crate) checkpoint: CheckpointWatch,
     /// The limits on client connections.
     pub(crate) connections: Connections,
     /// The clocks.
     pub clock: Clock,
+    /// The lines of development mode.
+    pub(crate) development_lines: Option<DevelopmentLines>,
     /// The free disk space.
     pub(crate) disk_space: DiskSpace,
     /// How long a commit may wait for the disk before requests are refused.
@@ -66,6 +78,8 @@ pub struct GatewayState {
     pub(crate) body_budget: BodyBudget,
     /// The log lines about refused requests.
     pub(crate) refusal_lines: RefusalLines,
+    /// The reloads of the configuration.
+    pub(crate) reloads: ReloadStatus,
     /// The profile store.
     pub store: Store,
     /// The ids of requests and traces that callers do not name.
@@ -80,24 +94,29 @@ impl GatewayState {
         let Configuration { companies, exchange, development: _, log, server, trusted_proxies } =
             configuration;
         let body_budget = BodyBudget::for_companies(companies.len());
+        let clock = Clock::start();
         GatewayState {
             admin_connections: Arc::new(admin_connections()),
             client_connections: Arc::new(client_connections(server.connections)),
             api_rate_limiter: RateLimiter::default(),
             connections: server.connections,
-            clock: Clock::start(),
+            cache_bytes: server.cache_bytes,
+            checkpoint: CheckpointWatch::default(),
+            clock,
+            development_lines: None,
             disk_space: DiskSpace::new(server.disk.marks),
             disk_wait_limit: server.disk.wait_limit,
             openapi_rate_limiter: RateLimiter::default(),
             import_slots: CompanySlots::new(limits::IMPORTS_AT_ONCE),
             large_body_slots: CompanySlots::new(limits::LARGE_BODIES_AT_ONCE),
             companies: CompanyDirectory::new(companies),
-            metrics: Metrics::new(&refusal::codes()),
+            metrics: Metrics::new(&refusal::codes(), endpoint_names()),
             client_rate_limiter: RateLimiter::default(),
             network_limiter: NetworkLimiter::default(),
             proxy_was_reported: AtomicBool::new(false),
             body_budget,
             refusal_lines: RefusalLines::new(log.refusal_lines),
+            reloads: ReloadStatus::started(clock.unix_time()),
             store,
             trace_ids: TraceIdGenerator::default(),
             exchange: ArcSwap::from_pointee(exchange),
@@ -137,6 +156,8 @@ impl GatewayState {
         self.import_slots.retain(is_served);
         self.large_body_slots.retain(is_served);
         self.body_budget.set_companies(current.len());
+        self.metrics.retain_companies(is_served);
+        self.reloads.applied(self.clock.unix_time());
     }
 }
 

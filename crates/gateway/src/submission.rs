@@ -165,6 +165,9 @@ async fn stored<T>(gateway: &GatewayState, storing: Storing<T>) -> Result<T, Ref
 
 fn count(gateway: &GatewayState, company: &CompanyId, outcome: &Outcome) {
     gateway.metrics.accepted(effect(outcome));
+    if let Some(lines) = &gateway.development_lines {
+        lines.note(outcome);
+    }
     tracing::debug!(
         %company,
         effect = outcome.effect.as_str(),

@@ -49,6 +49,13 @@ impl Default for LogFilter {
     }
 }
 
+impl LogFilter {
+    /// The default, without the lines about refused requests.
+    pub(crate) fn without_refusals() -> LogFilter {
+        LogFilter { text: format!("info,{REFUSALS}=off").into() }
+    }
+}
+
 impl fmt::Display for LogFilter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)

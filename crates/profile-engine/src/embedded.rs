@@ -13,7 +13,7 @@ use std::{
 
 use self::table_files::JOURNAL;
 use crate::{
-    BoxFuture, Engine, EngineError, Key, Place, Scan, Session, Value,
+    BoxFuture, Engine, EngineError, EngineStatus, Key, Place, Scan, Session, Value,
     journaled::{Journaled, JournaledEngine, Pace, ReadOnlyEngine},
 };
 
@@ -110,6 +110,10 @@ impl Engine for EmbeddedEngine {
 
     fn is_writable(&self) -> bool {
         self.engine.is_writable()
+    }
+
+    fn status(&self) -> EngineStatus {
+        self.engine.status()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, future::Future, num::NonZeroU32, pin::Pin};
 
-use crate::{CommitError, EngineError, Key, Place, Scan, Value, Write};
+use crate::{CommitError, EngineError, EngineStatus, Key, Place, Scan, Value, Write};
 
 /// A future that a trait object can return.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -56,6 +56,11 @@ pub trait Engine: Send + Sync + 'static {
     /// Whether the engine accepts commits. After a failed write an engine may refuse all others,
     /// because it cannot know what is stored. Reads go on.
     fn is_writable(&self) -> bool;
+
+    /// The state of the engine, without waiting for the disk.
+    fn status(&self) -> EngineStatus {
+        EngineStatus::default()
+    }
 }
 
 impl fmt::Debug for dyn Engine {

@@ -57,7 +57,7 @@ use self::{
     read_view::ReadView,
 };
 use crate::{
-    Durability, EngineError, Order, Scan, Write, limits,
+    Durability, EngineError, EngineStatus, Order, Scan, Write, limits,
     sync::{
         Mutex, MutexGuard,
         thread::{self, JoinHandle},
@@ -305,5 +305,14 @@ impl Core {
 
     fn is_writable(&self) -> bool {
         !self.health.is_poisoned()
+    }
+
+    /// Takes no lock that is held while a thread waits for the disk.
+    fn status(&self) -> EngineStatus {
+        EngineStatus {
+            unsynced_commits: self.group_commit.unsynced(),
+            cache: self.view.table.cache(),
+            ..self.progress.status()
+        }
     }
 }

@@ -56,6 +56,7 @@ mod range;
 mod redb_table;
 mod scratch_backend;
 mod sled_table;
+mod status;
 mod stepwise_backend;
 mod sync;
 
@@ -68,3 +69,4 @@ pub use journaled::ReadOnlyEngine;
 pub use memory::MemoryEngine;
 pub use place::Place;
 pub use range::{Order, Scan};
+pub use status::{CacheStatus, CheckpointStatus, EngineStatus};

@@ -13,7 +13,7 @@ use redb::{
 };
 
 use crate::{
-    EngineError, Key, Order, Scan, Value,
+    CacheStatus, EngineError, Key, Order, Scan, Value,
     journaled::{Mark, Table, TableChange},
     limits,
     scratch_backend::ScratchBackend,
@@ -211,6 +211,16 @@ impl Table for RedbTable {
 
     fn bytes(&self) -> Result<u64, EngineError> {
         Ok(self.file.metadata().map_err(EngineError::Io)?.len())
+    }
+
+    fn cache(&self) -> CacheStatus {
+        let counts = self.db.cache_stats();
+        CacheStatus {
+            bytes: counts.used_bytes() as u64,
+            hits: counts.read_hits(),
+            misses: counts.read_misses(),
+            evictions: counts.evictions(),
+        }
     }
 }
 

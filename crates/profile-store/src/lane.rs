@@ -8,6 +8,7 @@ pub(crate) mod disk_waits;
 pub(crate) mod job;
 mod pace;
 pub(crate) mod queue;
+pub(crate) mod statistics;
 
 use std::{collections::HashMap, error::Error, sync::Arc};
 
@@ -19,6 +20,7 @@ use self::{
     job::{IdSource, Job},
     pace::BatchWork,
     queue::LaneQueue,
+    statistics::BatchSizes,
 };
 use crate::{
     IdGenerator, StoreError,
@@ -27,7 +29,7 @@ use crate::{
     limits,
     maintenance::{clock_status::ClockStatus, prune::PrunedOutcomes},
     read::unflushed::Unflushed,
-    sync::{AtomicU64, AtomicUsize, Ordering},
+    sync::{AtomicUsize, Ordering},
 };
 
 /// What the lanes, the maintenance and the readers of one store have in common.
@@ -39,8 +41,8 @@ pub(crate) struct StoreContext {
     pub(crate) disk_waits: DiskWaits,
     /// Outcomes that are applied and not on disk yet.
     pub(crate) unflushed: Unflushed,
-    /// How many batches of requests were stored.
-    pub(crate) batches: AtomicU64,
+    /// The batches of requests that were stored.
+    pub(crate) batch_sizes: BatchSizes,
     /// How many segments of outcomes were written since pruning looked last.
     pub(crate) recorded: AtomicUsize,
     pub(crate) clock: ClockStatus,
@@ -145,7 +147,9 @@ impl Lane {
             let attempt = self.store(session, writes, &outcomes).await;
             if let Attempt::Done = attempt {
                 self.shared.recorded.fetch_add(segments, Ordering::Relaxed);
-                self.shared.batches.fetch_add(u64::from(stored), Ordering::Relaxed);
+                if stored {
+                    self.shared.batch_sizes.note(jobs.len());
+                }
             }
             attempt
         };

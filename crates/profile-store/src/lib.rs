@@ -46,6 +46,7 @@ pub use decide::{
 pub use engine::{Durability, Engine};
 pub use error::StoreError;
 pub use id_generator::{ENTROPY_BITS, IdGenerator, NoEntropy, SystemIdGenerator, Timestamp};
+pub use lane::statistics::{BATCH_SIZES, BatchCounts, LaneStatus};
 pub use layout::{
     record::InvalidRecord,
     sort_cursor::{InvalidSortCursor, SortCursor, SortKey},

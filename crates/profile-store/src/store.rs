@@ -14,13 +14,17 @@ use crate::{
     Delete, History, HistoryCursor, IdGenerator, Identifier, Listing, MergeProfiles, NoEntropy,
     Outcome, Profile, ProfilePage, Retention, RevokeTokens, StoreError, Submission,
     SubmittedProfile, Timestamp, TokenContent, Undo, Unmerged,
-    engine::{BoxFuture, Durability, Engine, EngineError, Key, Place, Value, dedicate_thread},
+    engine::{
+        BoxFuture, Durability, Engine, EngineError, EngineStatus, Key, Place, Value,
+        dedicate_thread,
+    },
     id_generator::{profile_id, writers},
     lane::{
         Lane, StoreContext,
         disk_waits::DiskWaits,
         job::{Job, SubmissionTicket, Ticket},
         queue::{LaneQueue, NotQueued},
+        statistics::{BatchCounts, BatchSizes, LaneStatus},
     },
     layout::{key, record},
     limits,
@@ -33,7 +37,7 @@ use crate::{
         stored_companies::{StoredCompanies, stored_companies},
     },
     read::{history, listing, outcomes},
-    sync::{AtomicU64, AtomicUsize, Ordering},
+    sync::AtomicUsize,
 };
 
 /// How a store is to be run.
@@ -120,7 +124,7 @@ impl Store {
             durability: options.durability,
             disk_waits: DiskWaits::default(),
             unflushed: crate::read::unflushed::Unflushed::default(),
-            batches: AtomicU64::new(0),
+            batch_sizes: BatchSizes::default(),
             recorded: AtomicUsize::new(0),
             clock: ClockStatus::default(),
             pruned: PrunedOutcomes::default(),
@@ -302,9 +306,24 @@ impl Store {
         self.queues.iter().map(|queue| queue.len()).sum()
     }
 
+    /// What waits for each lane, in the order of places.
+    pub fn lanes(&self) -> impl Iterator<Item = LaneStatus> {
+        self.queues.iter().map(|queue| queue.status())
+    }
+
     /// In how many batches submissions were stored since the store was opened.
     pub fn batches(&self) -> u64 {
-        self.shared.batches.load(Ordering::Relaxed)
+        self.batch_counts().total()
+    }
+
+    /// These batches by the number of their requests.
+    pub fn batch_counts(&self) -> BatchCounts {
+        self.shared.batch_sizes.counts()
+    }
+
+    /// The state of the engine.
+    pub fn engine_status(&self) -> EngineStatus {
+        self.shared.engine.status()
     }
 
     /// Removes all outcomes that have expired now, by the wall clock as it is. Maintenance does

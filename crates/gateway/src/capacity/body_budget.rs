@@ -24,7 +24,7 @@ use profile_protocol::{
     limits::{BODY_BYTES, BULK_BODY_BYTES},
 };
 
-use crate::limits;
+use crate::{limits, metrics::BodyBudgetReading};
 
 /// The kind of a body. It decides how large a body may be and which budget pays for it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -133,6 +133,20 @@ impl BodyBudget {
         Ok(permit)
     }
 
+    /// How much of each budget is used.
+    pub(crate) fn readings(&self) -> [BodyBudgetReading; 7] {
+        let read = |name, budget: &ByteBudget| budget.reading(name);
+        [
+            read("client_arriving", &self.clients.arriving),
+            read("client_large", &self.clients.large),
+            read("client_small", &self.clients.small),
+            read("server_arriving", &self.servers.arriving),
+            read("server_large", &self.servers.large),
+            read("server_small", &self.servers.small),
+            read("imports", &self.imports),
+        ]
+    }
+
     fn caller_budgets(&self, kind: BodyKind) -> &CallerBudgets {
         match kind {
             BodyKind::Client => &self.clients,
@@ -231,6 +245,10 @@ struct ByteUsage {
 impl ByteBudget {
     fn new(capacity: usize, portions: &Arc<PortionCount>) -> Arc<ByteBudget> {
         Arc::new(ByteBudget { capacity, portions: Arc::clone(portions), usage: Mutex::default() })
+    }
+
+    fn reading(&self, name: &'static str) -> BodyBudgetReading {
+        BodyBudgetReading { name, used: self.lock().total, capacity: self.capacity }
     }
 
     /// Takes all of `bytes`, or none.

@@ -109,6 +109,11 @@ impl ConnectionTable {
         entries.limits = ConnectionLimits { most, closing, ..entries.limits };
     }
 
+    /// How many connections may be open.
+    pub(crate) fn most(&self) -> usize {
+        self.lock().limits.most
+    }
+
     pub(crate) fn counts(&self) -> ConnectionCounts {
         let entries = self.lock();
         ConnectionCounts { open: entries.open, ..entries.counts }

@@ -12,6 +12,9 @@ pub struct RateLimit {
 }
 
 impl RateLimit {
+    /// No limit: more requests than any gateway is sent in a window.
+    pub const NONE: RateLimit = RateLimit { burst: NonZeroU32::MAX, steady: NonZeroU32::MAX };
+
     /// A limit from constants. Zero fails to compile.
     pub(crate) const fn constant(burst: u32, steady: u32) -> RateLimit {
         RateLimit {
@@ -20,7 +23,7 @@ impl RateLimit {
         }
     }
 
-    /// This limit multiplied by `factor`.
+    /// This limit multiplied by `factor`. With the largest factor there is no limit.
     #[must_use]
     pub fn times(self, factor: NonZeroU32) -> RateLimit {
         RateLimit {
@@ -29,9 +32,12 @@ impl RateLimit {
         }
     }
 
-    /// This limit divided by a number for each window, rounded up.
+    /// This limit divided by a number for each window, rounded up. Part of no limit is no limit.
     #[must_use]
     pub fn divided(self, burst: NonZeroU32, steady: NonZeroU32) -> RateLimit {
+        if self == RateLimit::NONE {
+            return self;
+        }
         let part = |whole: NonZeroU32, divisor: NonZeroU32| {
             NonZeroU32::new(whole.get().div_ceil(divisor.get())).unwrap_or(NonZeroU32::MIN)
         };

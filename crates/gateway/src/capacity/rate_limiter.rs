@@ -62,6 +62,12 @@ impl<K: Clone + Eq + Hash> RateLimiter<K> {
         windows.unwrap_or_default().peek(limits, now)
     }
 
+    /// The used part of the open windows of each key at `now`.
+    pub(crate) fn used(&self, now: Duration) -> Vec<(K, WindowUse)> {
+        let used = self.charged.iter().map(|entry| (entry.key().clone(), entry.used(now)));
+        used.filter(|(_, used)| used.steady != 0 || used.burst != 0).collect()
+    }
+
     /// Forgets keys that are no longer configured, so that reloads do not grow the map.
     pub fn retain(&self, is_configured: impl Fn(&K) -> bool) {
         self.charged.retain(|key, _| is_configured(key));
@@ -79,12 +85,26 @@ impl<K: Eq + Hash> Default for RateLimiter<K> {
     }
 }
 
+/// How many requests are charged to the two windows of one key.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct WindowUse {
+    pub(crate) burst: u32,
+    pub(crate) steady: u32,
+}
+
 /// The two windows of one key.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Windows {
     burst: Window,
     latest: Duration,
     steady: Window,
+}
+
+impl RateLimitStatus {
+    /// Whether the window has a limit.
+    pub fn is_limited(&self) -> bool {
+        self.limit != RateLimit::NONE.steady.get()
+    }
 }
 
 impl Windows {
@@ -99,10 +119,14 @@ impl Windows {
         self.decision(limits, wait)
     }
 
+    fn used(&self, now: Duration) -> WindowUse {
+        let Windows { burst, steady, .. } = self.at(now);
+        WindowUse { burst: burst.used, steady: steady.used }
+    }
+
     /// Whether both windows are over, so that nothing of them counts any more.
     pub(super) fn are_over(&self, now: Duration) -> bool {
-        let Windows { burst, steady, .. } = self.at(now);
-        burst.used == 0 && steady.used == 0
+        self.used(now) == WindowUse { burst: 0, steady: 0 }
     }
 
     /// A time by which both windows are over, unless the steady window is opened again. The last
@@ -307,6 +331,17 @@ mod tests {
         charge(&limiter, limits(1, 1), 0);
         let other = limiter.charge(&company("XYZ789"), limits(1, 1), Duration::ZERO);
         assert_eq!(other, admitted(1, 0, 60));
+    }
+
+    #[test]
+    fn what_is_used_is_that_of_the_open_windows() {
+        let limiter = RateLimiter::<CompanyId>::default();
+        charge(&limiter, limits(5, 9), 0);
+        charge(&limiter, limits(5, 9), 10);
+        let used = |now| limiter.used(Duration::from_millis(now));
+        assert_eq!(used(20), [(company("ABC123"), WindowUse { burst: 2, steady: 2 })]);
+        assert_eq!(used(1_000), [(company("ABC123"), WindowUse { burst: 0, steady: 2 })]);
+        assert_eq!(used(60_000), []);
     }
 
     #[test]

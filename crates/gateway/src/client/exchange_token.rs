@@ -18,7 +18,7 @@ use profile_protocol::{CompanyId, ExchangeToken, ProfileId};
 use profile_store::{DeviceDigest, InvalidToken, NoEntropy, Timestamp, TokenContent, TokenTerms};
 
 use crate::{
-    limits,
+    hexadecimal, limits,
     secret_key::{InvalidSecretKey, SecretKey},
 };
 
@@ -35,6 +35,11 @@ impl ExchangeKey {
     /// Generates a key from the operating system's entropy.
     pub fn generate() -> Result<ExchangeKey, NoEntropy> {
         SecretKey::generate().map(ExchangeKey)
+    }
+
+    /// The 64 hexadecimal digits of the key.
+    pub(crate) fn reveal(&self) -> String {
+        hexadecimal::encode(self.0.reveal())
     }
 
     fn cipher(&self) -> XChaCha20Poly1305 {

@@ -1,4 +1,5 @@
-//! The access log: a line for each request, if it is switched on.
+//! What is noted about each request once it is answered: its metrics, and a line of the access log
+//! if that is switched on.
 
 use std::time::Duration;
 
@@ -10,50 +11,90 @@ use tracing::Level;
 
 use crate::{
     clock::Clock,
-    http::{log_text, request_trace::RequestTrace, response::ResponseContext},
+    endpoint_names::EndpointNumber,
+    http::{
+        development_lines::DevelopmentLines,
+        log_text,
+        request_trace::RequestTrace,
+        response::{ErrorPointers, RefusalCode, ResponseContext},
+    },
+    metrics::{self, Metrics},
     state::GatewayState,
     telemetry::ACCESS,
 };
 
 /// A request that is being answered. A request that is dropped before was given up by its client.
-pub(crate) struct AccessEntry {
+pub(crate) struct AccessEntry<'g> {
     request: HttpRequest,
+    endpoint: EndpointNumber,
     clock: Clock,
+    metrics: &'g Metrics,
+    development_lines: Option<&'g DevelopmentLines>,
     trace: RequestTrace,
     began: Duration,
     is_answered: bool,
+    is_logged: bool,
 }
 
-/// Logs a request, if it has an entry, with its response.
+/// Notes that a request is answered.
 pub(crate) fn answered(
-    entry: Option<AccessEntry>,
+    entry: AccessEntry<'_>,
     reply: &ResponseContext,
     response: HttpResponse,
 ) -> HttpResponse {
-    if let Some(entry) = entry {
-        entry.answered(reply, &response);
-    }
+    entry.answered(reply, &response);
     response
 }
 
-impl AccessEntry {
-    /// Begins an entry, if the access log is on.
+impl<'g> AccessEntry<'g> {
+    /// Begins the entry of a request.
     pub(crate) fn begin(
         request: &HttpRequest,
-        gateway: &GatewayState,
+        gateway: &'g GatewayState,
         reply: &ResponseContext,
-    ) -> Option<AccessEntry> {
-        tracing::enabled!(target: ACCESS, Level::INFO).then(|| AccessEntry {
+    ) -> AccessEntry<'g> {
+        AccessEntry {
             request: request.clone(),
+            endpoint: EndpointNumber::of_request(request),
             clock: gateway.clock,
+            metrics: &gateway.metrics,
+            development_lines: gateway.development_lines.as_ref(),
             trace: reply.trace.clone(),
             began: gateway.clock.elapsed(),
             is_answered: false,
-        })
+            is_logged: tracing::enabled!(target: ACCESS, Level::INFO),
+        }
     }
 
     fn answered(mut self, reply: &ResponseContext, response: &HttpResponse) {
         self.is_answered = true;
+        let company = reply.company.as_ref().map(|company| &company.id);
+        let code = RefusalCode::of(response).unwrap_or(metrics::ACCEPTED);
+        self.metrics.requested(company, self.endpoint.index(), code, self.took());
+        if self.is_logged {
+            self.log(reply, response);
+        }
+        if let Some(lines) = self.development_lines {
+            self.print(lines, reply, response);
+        }
+    }
+
+    /// Prints the line of development mode.
+    fn print(&self, lines: &DevelopmentLines, reply: &ResponseContext, response: &HttpResponse) {
+        let head = format!(
+            "{} {} {} {}",
+            response.status().as_u16(),
+            log_text::method(self.request.method()),
+            log_text::path(&self.request),
+            reply.company.as_ref().map_or("-", |company| company.id.as_str()),
+        );
+        let extensions = response.extensions();
+        let pointers = extensions.get::<ErrorPointers>().map_or("", |pointers| &pointers.0);
+        let refusal = RefusalCode::of(response).map(|code| format!("{code} {pointers}"));
+        lines.print(&self.trace.request_id, &head, refusal.as_deref());
+    }
+
+    fn log(&self, reply: &ResponseContext, response: &HttpResponse) {
         let bytes = match response.body().size() {
             BodySize::None => Some(0),
             BodySize::Sized(bytes) => Some(bytes),
@@ -74,15 +115,22 @@ impl AccessEntry {
     }
 
     /// The time since the head of the request was read.
+    fn took(&self) -> Duration {
+        self.clock.elapsed().saturating_sub(self.began)
+    }
+
     fn microseconds(&self) -> u64 {
-        let took = self.clock.elapsed().saturating_sub(self.began);
-        u64::try_from(took.as_micros()).unwrap_or(u64::MAX)
+        u64::try_from(self.took().as_micros()).unwrap_or(u64::MAX)
     }
 }
 
-impl Drop for AccessEntry {
+impl Drop for AccessEntry<'_> {
     fn drop(&mut self) {
         if self.is_answered {
+            return;
+        }
+        self.metrics.requested(None, self.endpoint.index(), metrics::CLOSED, self.took());
+        if !self.is_logged {
             return;
         }
         tracing::info!(
@@ -107,17 +155,25 @@ mod tests {
     use crate::{http::trace_context::TraceIdGenerator, telemetry::tests::Sink};
 
     /// The lines that are logged while an entry is dropped.
-    fn logged(is_answered: bool) -> String {
+    fn logged(is_answered: bool, is_logged: bool) -> String {
         let written = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&written);
         let writer = move || Sink(Arc::clone(&sink));
         let subscriber = tracing_subscriber::fmt().with_writer(writer).with_ansi(false).finish();
         tracing::subscriber::with_default(subscriber, || {
             let request = TestRequest::with_uri("/client/profiles?email=a@b.co").to_http_request();
-            let trace = RequestTrace::from_headers(request.headers(), &TraceIdGenerator::default());
             let clock = Clock::start();
-            let began = clock.elapsed();
-            drop(AccessEntry { request, clock, trace, began, is_answered });
+            drop(AccessEntry {
+                endpoint: EndpointNumber::of_request(&request),
+                trace: RequestTrace::from_headers(request.headers(), &TraceIdGenerator::default()),
+                request,
+                clock,
+                metrics: &Metrics::new(&[], &[]),
+                development_lines: None,
+                began: clock.elapsed(),
+                is_answered,
+                is_logged,
+            });
         });
         let written = written.lock().unwrap().clone();
         String::from_utf8(written).unwrap()
@@ -125,10 +181,11 @@ mod tests {
 
     #[test]
     fn a_request_that_its_client_gave_up_is_a_line_too() {
-        let line = logged(false);
+        let line = logged(false, true);
         assert!(line.contains("closed its connection before it was answered"), "{line}");
         assert!(line.contains("path=/client/profiles ") && line.contains("request_id="), "{line}");
         assert!(!line.contains("a@b.co"), "{line}");
-        assert_eq!(logged(true), "");
+        assert_eq!(logged(true, true), "");
+        assert_eq!(logged(false, false), "");
     }
 }

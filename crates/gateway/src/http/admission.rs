@@ -56,6 +56,12 @@ pub(crate) fn client_address_of(request: &HttpRequest, gateway: &GatewayState) -
     client_address(peer, request.headers(), &gateway.trusted_proxies())
 }
 
+/// Whether a trusted proxy forwarded the request.
+pub(crate) fn is_behind_proxy(request: &HttpRequest, gateway: &GatewayState) -> bool {
+    let peer = request.peer_addr();
+    peer.is_some_and(|peer| gateway.trusted_proxies().contains(peer.ip()))
+}
+
 /// The network of the client that sent the request.
 fn client_network(request: &HttpRequest, gateway: &GatewayState) -> ClientNetwork {
     client_address_of(request, gateway).into()

@@ -2,9 +2,15 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{self, HeaderMap, HeaderName};
 
-use crate::{http::cidr::Cidr, limits};
+use crate::{
+    http::{
+        cidr::Cidr,
+        forwarded::{elements, parameter},
+    },
+    limits,
+};
 
 /// The proxies whose reports about the addresses of clients are believed.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -19,7 +25,7 @@ impl TrustedProxies {
     }
 
     /// Whether a proxy is trusted.
-    fn contains(&self, address: IpAddr) -> bool {
+    pub(crate) fn contains(&self, address: IpAddr) -> bool {
         self.blocks.iter().any(|block| block.contains(address))
     }
 }
@@ -51,7 +57,8 @@ pub fn client_address(
         return peer;
     }
     let reported = |name: &HeaderName, read: fn(&str) -> Option<IpAddr>| {
-        let addresses = || elements(headers, name, read);
+        // From right to left.
+        let addresses = || elements(headers, name).rev().map(read);
         headers.contains_key(name).then(|| first_untrusted(peer, addresses(), trusted))
     };
     match (reported(&header::FORWARDED, forwarded_address), reported(&X_FORWARDED_FOR, address)) {
@@ -86,59 +93,9 @@ fn first_untrusted(
     client
 }
 
-/// The addresses of a header from right to left, over all its lines. `read` reads one element.
-/// `None` is an element without an address.
-fn elements<'h>(
-    headers: &'h HeaderMap,
-    name: &'h HeaderName,
-    read: fn(&str) -> Option<IpAddr>,
-) -> impl Iterator<Item = Option<IpAddr>> + 'h {
-    let mut lines: Vec<&HeaderValue> = headers.get_all(name).collect();
-    lines.reverse();
-    let elements = lines.into_iter().flat_map(|line| {
-        // A line that is not text is one element without an address.
-        let text = line.to_str().unwrap_or("");
-        text.rsplit(',').map(str::trim)
-    });
-    elements.map(read)
-}
-
 /// The address in an element of `Forwarded`.
 fn forwarded_address(element: &str) -> Option<IpAddr> {
-    address(node_of(element)?)
-}
-
-/// The value of the parameter `for` of an element of `Forwarded`, without quotation marks. `None`
-/// if anything about the element is malformed: a value that was split at a comma has half of its
-/// quotation marks, so nothing within it passes for an element.
-fn node_of(element: &str) -> Option<&str> {
-    let mut node = None;
-    for pair in element.split(';') {
-        let (name, value) = pair.trim().split_once('=')?;
-        let value = unquoted(value)?;
-        if !is_token(name) || (is_for(name) && node.replace(value).is_some()) {
-            return None;
-        }
-    }
-    node
-}
-
-fn is_for(name: &str) -> bool {
-    name.eq_ignore_ascii_case("for")
-}
-
-/// The text of a token or of a quoted string. No address needs an escape.
-fn unquoted(value: &str) -> Option<&str> {
-    if is_token(value) {
-        return Some(value);
-    }
-    let inner = value.strip_prefix('"')?.strip_suffix('"')?;
-    (!inner.contains(['"', '\\'])).then_some(inner)
-}
-
-fn is_token(text: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    !text.is_empty() && text.bytes().all(allowed)
+    address(parameter(element, "for")?)
 }
 
 /// An address with or without a port: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]`

@@ -3,7 +3,12 @@
 use actix_web::{HttpRequest, HttpResponse, web::Payload};
 
 use crate::{
-    http::{body, refusal::Refusal, refusal_log, response::ResponseContext},
+    http::{
+        body, log_text,
+        refusal::Refusal,
+        refusal_log,
+        response::{ErrorPointers, ResponseContext},
+    },
     state::GatewayState,
 };
 
@@ -27,5 +32,10 @@ pub(crate) async fn error_response(
     if !refusal.leaves_body_unread() {
         body::discard(request.headers(), &mut payload).await;
     }
-    body::unread(reply.refused(refusal, &document), payload)
+    let mut response = reply.refused(refusal, &document);
+    if gateway.development_lines.is_some() {
+        let pointers = log_text::pointers(&document.errors).to_string();
+        response.extensions_mut().insert(ErrorPointers(pointers));
+    }
+    body::unread(response, payload)
 }

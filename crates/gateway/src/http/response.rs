@@ -120,7 +120,9 @@ impl ResponseContext {
         if refusal.closes() {
             builder.force_close();
         }
-        self.finish(self.json(builder, document))
+        let mut response = self.finish(self.json(builder, document));
+        response.extensions_mut().insert(RefusalCode(refusal.code()));
+        response
     }
 
     /// The response to a preflight.
@@ -132,7 +134,8 @@ impl ResponseContext {
     }
 
     fn rate_limit_status(&self, builder: &mut HttpResponseBuilder) {
-        if let Some(RateLimitStatus { limit, remaining, reset_seconds }) = self.rate_limit_status {
+        let status = self.rate_limit_status.filter(RateLimitStatus::is_limited);
+        if let Some(RateLimitStatus { limit, remaining, reset_seconds }) = status {
             builder.insert_header((RATELIMIT_LIMIT, u64::from(limit)));
             builder.insert_header((RATELIMIT_REMAINING, u64::from(remaining)));
             builder.insert_header((RATELIMIT_RESET, reset_seconds));
@@ -154,6 +157,21 @@ impl ResponseContext {
         response
     }
 }
+
+/// The code of the refusal that a response is about, which goes with the response.
+#[derive(Clone, Copy)]
+pub(crate) struct RefusalCode(&'static str);
+
+impl RefusalCode {
+    /// The code, if the response is that to a refused request.
+    pub(crate) fn of(response: &HttpResponse) -> Option<&'static str> {
+        response.extensions().get::<RefusalCode>().map(|code| code.0)
+    }
+}
+
+/// Where the errors are that a response is about, in development mode.
+#[derive(Clone)]
+pub(crate) struct ErrorPointers(pub(crate) String);
 
 /// The response to HEAD is the response to GET without its body.
 pub(crate) fn without_body_for_head(request: &HttpRequest, response: HttpResponse) -> HttpResponse {

@@ -71,6 +71,7 @@ fn reload(
             unconfigured::report(gateway);
         }
         Err(error) => {
+            gateway.reloads.refused();
             tracing::error!(error = %settings::chain(&error), "the configuration was not reloaded");
         }
     }

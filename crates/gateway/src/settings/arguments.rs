@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Args, Parser, Subcommand};
 use profile_protocol::CompanyId;
 
-use super::{DurabilitySetting, TableSetting};
+use super::{DevelopmentOptions, DurabilitySetting, TableSetting};
 use crate::{
     http::cidr::Cidr,
     limits,
@@ -26,7 +26,6 @@ pub struct CommandLine {
 }
 
 /// The commands of the program.
-#[expect(clippy::large_enum_variant, reason = "a process has one command")]
 #[derive(Debug, Subcommand)]
 pub enum GatewayCommand {
     /// Check a configuration file, and name companies that have data and are not in it; exit 1 if
@@ -36,6 +35,9 @@ pub enum GatewayCommand {
     Compact(CompactArguments),
     /// Delete all data of one company from a store that is not being served.
     DeleteCompany(DeleteCompanyArguments),
+    /// Serve one company for development, without a configuration file, and print a line about each
+    /// request.
+    Dev(DevArguments),
     /// Print a new private key and the configuration lines for it.
     Key(KeyArguments),
     /// Serve until stopped by a signal.
@@ -81,6 +83,34 @@ pub struct DeleteCompanyArguments {
     /// The data directory.
     #[arg(long, env = "GATEWAY_DATA_DIR", value_name = "DIRECTORY")]
     pub data_dir: PathBuf,
+}
+
+/// The arguments of `gateway dev`.
+#[derive(Clone, Debug, Args)]
+pub struct DevArguments {
+    /// The address for health and metrics [default: 127.0.0.1:9090].
+    #[arg(long, env = "GATEWAY_ADMIN_LISTEN", value_name = "ADDRESS")]
+    pub admin_listen: Option<SocketAddr>,
+    /// The data directory [default: ./data].
+    #[arg(long, env = "GATEWAY_DATA_DIR", value_name = "DIRECTORY")]
+    pub data_dir: Option<PathBuf>,
+    /// Allow addresses that other machines can reach, such as 0.0.0.0:8080.
+    #[arg(long, env = "GATEWAY_EXPOSE")]
+    pub expose: bool,
+    /// The address for clients [default: 127.0.0.1:8080].
+    #[arg(long, env = "GATEWAY_LISTEN", value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+    /// Delete all stored data first. The private key stays.
+    #[arg(long, env = "GATEWAY_RESET")]
+    pub reset: bool,
+}
+
+impl From<DevArguments> for ServeArguments {
+    fn from(arguments: DevArguments) -> ServeArguments {
+        let DevArguments { admin_listen, data_dir, expose, listen, reset } = arguments;
+        let development = DevelopmentOptions { is_exposed: expose, is_reset: reset };
+        ServeArguments { admin_listen, data_dir, development, listen, ..ServeArguments::default() }
+    }
 }
 
 /// The arguments of `gateway key`.
@@ -133,6 +163,9 @@ pub struct ServeArguments {
     /// The data directory [default: ./data].
     #[arg(long, env = "GATEWAY_DATA_DIR", value_name = "DIRECTORY")]
     pub data_dir: Option<PathBuf>,
+    /// What development mode is asked for, which only `gateway dev` takes as arguments.
+    #[arg(skip)]
+    pub development: DevelopmentOptions,
     /// The seconds that a commit may wait for the disk before requests are refused [default: 5].
     #[arg(long, env = "GATEWAY_DISK_WAIT_SECONDS", value_name = "SECONDS",
         value_parser = clap::value_parser!(u64).range(limits::TIMEOUT_SECONDS_RANGE))]

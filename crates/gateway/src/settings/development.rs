@@ -1,12 +1,15 @@
-//! Development mode: one generated company, without a configuration file.
+//! Development mode: one company, without a configuration file.
 
-use std::{net::SocketAddr, num::NonZeroU32, sync::Arc};
+use std::{
+    fs, io, net::SocketAddr, num::NonZeroU32, os::unix::fs::OpenOptionsExt, path::Path, sync::Arc,
+};
 
 use profile_protocol::CompanyId;
 use profile_store::NoEntropy;
 
 use crate::{
-    capacity::network_limiter::default_network_limits,
+    capacity::rate_limit::RateLimit,
+    client::exchange_token::ExchangeKey,
     limits,
     tenants::{
         directory::{Company, CompanyKey},
@@ -15,50 +18,129 @@ use crate::{
     },
 };
 
-/// The generated company of development mode.
+/// The name of the file in the data directory that keeps the keys of development mode.
+pub const KEY_FILE: &str = "development.key";
+
+/// What the command line asks of development mode.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct DevelopmentOptions {
+    /// Whether other machines may reach the gateway.
+    pub is_exposed: bool,
+    /// Whether the stored data are deleted first.
+    pub is_reset: bool,
+}
+
+/// The company of development mode, and its keys.
 #[derive(Debug)]
 pub struct Development {
     /// The id of the company.
     pub company: CompanyId,
-    /// A private key of the company with every scope. It is valid until the process ends.
+    /// A private key of the company with every scope.
     pub private_key: PrivateKey,
+    /// The key that seals exchange tokens.
+    pub(crate) exchange_key: ExchangeKey,
+    /// What the command line asks for.
+    pub options: DevelopmentOptions,
+}
+
+/// Why the keys of development mode cannot be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum DevelopmentKeyError {
+    /// The file cannot be read or written.
+    #[error("{path} cannot be read or written")]
+    File {
+        /// The file.
+        path: String,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The file does not have two keys.
+    #[error("{path} does not have the keys of development mode; remove it to get new ones")]
+    Malformed {
+        /// The file.
+        path: String,
+    },
 }
 
 impl Development {
-    /// Generates the company and a private key for it.
-    pub(super) fn generate() -> Result<(Development, Company), NoEntropy> {
-        let private_key = PrivateKey::generate()?;
-        let id: CompanyId = "DEMO01".parse().expect("DEMO01 is a company id");
+    /// Generates the keys of the company.
+    pub(super) fn generate(options: DevelopmentOptions) -> Result<Development, NoEntropy> {
+        let company = "DEMO01".parse().expect("DEMO01 is a company id");
+        let (private_key, exchange_key) = (PrivateKey::generate()?, ExchangeKey::generate()?);
+        Ok(Development { company, private_key, exchange_key, options })
+    }
+
+    /// Takes the keys that the data directory has, or puts these there.
+    pub(super) fn keep_keys(&mut self, data_dir: &Path) -> Result<(), DevelopmentKeyError> {
+        let file = data_dir.join(KEY_FILE);
+        let path = file.display().to_string();
+        match fs::read_to_string(&file) {
+            Ok(text) => {
+                let kept = parse_keys(&text).ok_or(DevelopmentKeyError::Malformed { path })?;
+                (self.private_key, self.exchange_key) = kept;
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.write_keys(&file).map_err(|source| DevelopmentKeyError::File { path, source })
+            }
+            Err(source) => Err(DevelopmentKeyError::File { path, source }),
+        }
+    }
+
+    /// Writes the file for its owner alone.
+    fn write_keys(&self, file: &Path) -> io::Result<()> {
+        let text = format!("{}\n{}\n", self.private_key.reveal(), self.exchange_key.reveal());
+        let mut options = fs::OpenOptions::new();
+        let mut file = options.write(true).create_new(true).mode(0o600).open(file)?;
+        io::Write::write_all(&mut file, text.as_bytes())?;
+        file.sync_all()
+    }
+
+    /// The company. A test of an application sends everything from one address, so that address may
+    /// send as much as the company.
+    pub(super) fn company(&self) -> Company {
         let key = CompanyKey {
             name: "development".parse().expect("development is a key's name"),
-            digest: private_key.digest(),
+            digest: self.private_key.digest(),
             scopes: KeyScopes::all(),
         };
-        let company = Company {
-            id: id.clone(),
+        Company {
+            id: self.company.clone(),
             allowed_origins: None,
             limits: limits::CLIENT_RATE_LIMIT,
-            network_limits: default_network_limits(limits::CLIENT_RATE_LIMIT),
+            network_limits: RateLimit::NONE,
             api_limits_factor: NonZeroU32::MIN,
             signed_identity: None,
             identity: Arc::default(),
             keys: Box::new([key]),
-        };
-        Ok((Development { company: id, private_key }, company))
+        }
     }
 
     /// The text to show to the operator. The gateway listens at this address.
     pub fn announcement(&self, listening: SocketAddr) -> String {
         let company = &self.company;
+        let host = if listening.ip().is_unspecified() {
+            format!("localhost:{}", listening.port())
+        } else {
+            listening.to_string()
+        };
         format!(
             "No configuration file: serving company {company} for development.\n\n\
-             Private key, until this process ends:\n\n{}\n\n\
+             Private key, until {KEY_FILE} in the data directory is removed:\n\n{}\n\n\
              Try it:\n\n\
-             curl -i 'http://{listening}/client/profiles?company_id={company}' \\\n  \
+             curl -i 'http://{host}/client/profiles?company_id={company}' \\\n  \
              -H 'content-type: application/vnd.api+json' -H 'revision: 2026-07-15' \\\n  \
              -d '{{\"data\":{{\"type\":\"profile\",\"attributes\":\
-             {{\"email\":\"sarah@example.com\",\"first_name\":\"Sarah\"}}}}}}'\n",
+             {{\"email\":\"sarah@example.com\",\"first_name\":\"Sarah\"}}}}}}'\n\n\
+             Each request is a line here: status, method, path, company, result, profile.\n",
             self.private_key.reveal(),
         )
     }
+}
+
+/// The two keys, each on a line.
+fn parse_keys(text: &str) -> Option<(PrivateKey, ExchangeKey)> {
+    let mut lines = text.lines();
+    let keys = (PrivateKey::parse(lines.next()?)?, lines.next()?.parse().ok()?);
+    lines.next().is_none().then_some(keys)
 }

@@ -102,6 +102,11 @@ impl<'d> SettingValue<'d> {
         &self.path
     }
 
+    /// Whether the value is this text.
+    pub(super) fn is(&self, text: &str) -> bool {
+        matches!(&self.value, DeValue::String(value) if value == text)
+    }
+
     /// The value as an integer in this range.
     pub(super) fn number(
         self,
@@ -160,8 +165,17 @@ impl<'d> SettingValue<'d> {
 
     /// The value as a table.
     pub(super) fn table(self, report: &mut ProblemReport) -> Option<SettingsTable<'d>> {
+        self.table_or("must be a table", report)
+    }
+
+    /// The value as a table. `otherwise` says what it has to be.
+    pub(super) fn table_or(
+        self,
+        otherwise: &str,
+        report: &mut ProblemReport,
+    ) -> Option<SettingsTable<'d>> {
         let DeValue::Table(entries) = self.value else {
-            report.add(self.at, &self.path, "must be a table");
+            report.add(self.at, &self.path, otherwise);
             return None;
         };
         Some(SettingsTable { at: self.at, entries, accepted: Vec::new(), path: self.path })

@@ -152,6 +152,9 @@ fn directory(field: SettingValue<'_>, report: &mut ProblemReport) -> Option<Path
     field.read(report, named)
 }
 
+/// The value of a setting of rate limits that switches them off.
+const NO_LIMIT: &str = "none";
+
 /// Reads the companies of a file, and remembers the values that must be unique in it.
 struct CompanyReader<'r> {
     ids: HashSet<CompanyId>,
@@ -187,7 +190,7 @@ impl<'r> CompanyReader<'r> {
         let rate_limit = self.limits(rate_limit, limits::CLIENT_RATE_LIMIT);
         let of_network = table.take("network_limits");
         let network_limits = self.limits(of_network, default_network_limits(rate_limit));
-        let factor = table.take("api_limits_factor").and_then(|field| self.factor(field));
+        let api_limits_factor = self.api_limits_factor(&mut table);
         let keys = table.take("key").map(|field| self.keys(field)).unwrap_or_default();
         table.finish(self.report);
         Some(Company {
@@ -199,7 +202,7 @@ impl<'r> CompanyReader<'r> {
             }),
             limits: rate_limit,
             network_limits,
-            api_limits_factor: factor.unwrap_or(NonZeroU32::MIN),
+            api_limits_factor,
             signed_identity,
             keys,
         })
@@ -275,9 +278,12 @@ impl<'r> CompanyReader<'r> {
     }
 
     fn limits(&mut self, field: Option<SettingValue<'_>>, standard: RateLimit) -> RateLimit {
-        let Some(mut table) = field.and_then(|field| field.table(self.report)) else {
-            return standard;
-        };
+        const EXPECTED: &str = "must be a table, as in { burst = 350, steady = 3500 }, or \"none\"";
+        let Some(field) = field else { return standard };
+        if field.is(NO_LIMIT) {
+            return RateLimit::NONE;
+        }
+        let Some(mut table) = field.table_or(EXPECTED, self.report) else { return standard };
         let limits = RateLimit {
             burst: self.requests(table.take("burst")).unwrap_or(standard.burst),
             steady: self.requests(table.take("steady")).unwrap_or(standard.steady),
@@ -291,9 +297,20 @@ impl<'r> CompanyReader<'r> {
         NonZeroU32::new(u32::try_from(number).ok()?)
     }
 
-    fn factor(&mut self, field: SettingValue<'_>) -> Option<NonZeroU32> {
-        let number = field.number(&limits::API_FACTOR_RANGE, self.report)?;
-        NonZeroU32::new(u32::try_from(number).ok()?)
+    /// The factor on the rate limits of `/api`: a number, or none of them applies.
+    fn api_limits_factor(&mut self, table: &mut SettingsTable<'_>) -> NonZeroU32 {
+        let factor = table.take("api_limits_factor").and_then(|field| {
+            let number = field.number(&limits::API_FACTOR_RANGE, self.report)?;
+            NonZeroU32::new(u32::try_from(number).ok()?)
+        });
+        let Some(field) = table.take("api_limits") else {
+            return factor.unwrap_or(NonZeroU32::MIN);
+        };
+        if !field.is(NO_LIMIT) {
+            let message = "must be \"none\"; api_limits_factor multiplies the limits";
+            self.report.add(field.at(), field.path(), message);
+        }
+        NonZeroU32::MAX
     }
 
     fn keys(&mut self, field: SettingValue<'_>) -> Box<[CompanyKey]> {

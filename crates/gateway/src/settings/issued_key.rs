@@ -50,12 +50,11 @@ impl IssuedKey {
         )
     }
 
-    /// The text to show to the operator. The key is shown only here.
+    /// The text to show to the operator besides the key. It is a part of a configuration file.
     pub fn announcement(&self) -> String {
         format!(
-            "Private key, shown this once and stored nowhere:\n\n{}\n\n\
-             Write this below the [[company]] with id = \"{}\", then reload:\n\n{}",
-            self.private_key.reveal(),
+            "# The private key is shown this once and stored nowhere.\n\
+             # Write this below the [[company]] with id = \"{}\", then reload:\n{}",
             self.company,
             self.entry(),
         )

@@ -1,6 +1,7 @@
 //! The settings from the outside: files and arguments in, configuration out.
 
 mod log;
+mod rate_limits;
 mod tokens;
 
 use std::{
@@ -485,7 +486,8 @@ fn checking_counts_what_is_configured_or_says_what_is_wrong() {
     let error = check(&file).unwrap_err();
     let expected = "is not a valid configuration:\n  line 3: company[ABC123].lmits is unknown; \
                     expected one of id, allowed_origins, identity, protect, signed_identity, limits, \
-                    network_limits, api_limits_factor, key";
+                    network_limits, api_limits_factor, \
+                    api_limits, key";
     assert!(error.to_string().ends_with(expected), "{error}");
 }
 
@@ -511,7 +513,10 @@ fn an_issued_key_is_configured_by_pasting_its_entry() {
             principal.scopes,
             [KeyScope::ProfilesRead, KeyScope::ProfilesWrite].into_iter().collect()
         );
-        assert!(issued.announcement().contains(issued.private_key().reveal()));
+        // What is shown beside the key is a part of a file, and does not have the key.
+        assert!(!issued.announcement().contains(issued.private_key().reveal()));
+        let file = with_company(&format!("\n{}", issued.announcement()));
+        ConfigurationFile::parse(&file).unwrap();
         assert!(issued.announcement().ends_with(&issued.entry()));
     }
 }

@@ -27,7 +27,8 @@ pub struct Company {
     pub limits: RateLimit,
     /// The rate limit of one client network at the client endpoint.
     pub network_limits: RateLimit,
-    /// The factor by which the rate limits of `/api` exceed those of the original.
+    /// The factor by which the rate limits of `/api` exceed those of the original. With the largest
+    /// factor there are none.
     pub api_limits_factor: NonZeroU32,
     /// The keys of signed identity. `None`: pages may send unsigned identifiers.
     pub signed_identity: Option<SignedIdentity>,

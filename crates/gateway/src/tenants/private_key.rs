@@ -39,6 +39,13 @@ impl PrivateKey {
         Ok(PrivateKey { text: format!("{PREFIX}{}", hexadecimal::encode(&bytes)) })
     }
 
+    /// Parses a key that was generated here.
+    pub fn parse(text: &str) -> Option<PrivateKey> {
+        let digits = text.strip_prefix(PREFIX)?;
+        hexadecimal::decode::<RANDOM_BYTES>(digits)?;
+        Some(PrivateKey { text: text.to_owned() })
+    }
+
     /// The digest of the key, which is configured and looked up.
     pub fn digest(&self) -> KeyDigest {
         KeyDigest::from_key(&self.text)

@@ -18,15 +18,23 @@ mod delete_company;
 #[cfg(test)]
 mod deleted_bytes;
 #[cfg(test)]
+mod deploy;
+#[cfg(test)]
+mod development;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod identity;
 #[cfg(test)]
 mod logs;
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod order_of_checks;
 #[cfg(test)]
 mod process;
+#[cfg(test)]
+mod promtool;
 #[cfg(test)]
 mod rates;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::{net::Ipv4Addr, thread, time::Duration};
 
 use crate::{
+    api::{KEY, key},
     serving::{Home, Serving},
     wire::{RawRequest, RawResponse},
 };
@@ -219,6 +220,29 @@ fn a_network_that_sends_too_much_is_refused_and_its_company_serves_all_others() 
     assert_eq!(number(&answer, "Ratelimit-Remaining"), 3_499);
     assert_eq!(gateway.meter(r#"gateway_refusals_total{code="network_throttled"}"#), 1);
     assert_eq!(gateway.meter(r#"gateway_refusals_total{code="throttled"}"#), 0);
+}
+
+#[test]
+fn a_company_without_limits_is_never_refused_for_its_rate() {
+    let home = Home::configured(&format!(
+        "[[company]]\nid = \"ABC123\"\nlimits = \"none\"\napi_limits = \"none\"\n{}",
+        key("all", KEY, r#""data-privacy:write""#)
+    ));
+    let gateway = home.serve();
+    let requests = vec![good("ABC123"); 500];
+    for answer in burst(&gateway, &requests) {
+        answer.assert_accepted();
+        assert!(!RATE_LIMIT_HEADERS.iter().any(|name| answer.has(name)), "{answer:?}");
+    }
+    // The original allows three of these in a second.
+    let erasure = RawRequest::new("POST", "/api/data-privacy-deletion-jobs")
+        .with("Authorization", &format!("Klaviyo-API-Key {KEY}"))
+        .with("revision", "2026-07-15")
+        .body("{}");
+    let answers = burst(&gateway, &vec![erasure; 20]);
+    assert!(answers.iter().all(|answer| answer.status != 429), "{answers:?}");
+    let metrics = gateway.ask("/metrics");
+    assert!(!metrics.text().contains("gateway_rate_limit_used_ratio{"), "{}", metrics.text());
 }
 
 #[test]

@@ -52,6 +52,12 @@ impl GroupCommit {
         self.state().durable
     }
 
+    /// How many records were appended and are not known to be on disk.
+    pub(super) fn unsynced(&self) -> u64 {
+        let state = self.state();
+        state.appended.saturating_sub(state.durable)
+    }
+
     /// Notes that the records up to this position were appended. The caller holds the lock of the
     /// journal.
     pub(super) fn note_appended(&self, position: u64) {

@@ -13,7 +13,7 @@ use super::{
     memtable::Memtable,
 };
 use crate::{
-    EngineError, limits,
+    CheckpointStatus, EngineError, EngineStatus, limits,
     sync::{Condvar, Mutex, MutexGuard},
 };
 
@@ -60,6 +60,8 @@ struct ProgressState {
     closed: Option<Closed>,
     /// Bytes of the closed memtable that are in the table.
     checkpointed: usize,
+    /// Checkpoints that were completed.
+    finished: u64,
     /// The checkpointer is to end.
     is_stopping: bool,
     /// The checkpointer has ended.
@@ -70,7 +72,8 @@ impl CheckpointProgress {
     pub(super) fn new(closed: Closed, pace: Pace) -> CheckpointProgress {
         let closed = Some(closed);
         let (is_stopping, has_ended) = (false, false);
-        let state = ProgressState { open: 0, closed, checkpointed: 0, is_stopping, has_ended };
+        let (open, checkpointed, finished) = (0, 0, 0);
+        let state = ProgressState { open, closed, checkpointed, finished, is_stopping, has_ended };
         CheckpointProgress { pace, state: Mutex::new(state), changed: Condvar::new() }
     }
 
@@ -159,8 +162,23 @@ impl CheckpointProgress {
 
     /// Notes that the whole closed memtable is in the table.
     pub(super) fn finish(&self) {
-        self.state().closed = None;
+        let mut state = self.state();
+        (state.closed, state.checkpointed) = (None, 0);
+        state.finished += 1;
         self.changed.notify_all();
+    }
+
+    /// What the table does not have yet, and how far the checkpoint is.
+    pub(super) fn status(&self) -> EngineStatus {
+        let state = self.state();
+        let closed = state.closed.as_ref().map_or(0, |closed| closed.memtable.bytes());
+        let pending = state.open + closed.saturating_sub(state.checkpointed);
+        let checkpoint = state
+            .closed
+            .as_ref()
+            .map(|_| CheckpointStatus { number: state.finished, bytes: state.checkpointed as u64 });
+        let (pending_bytes, checkpoints) = (pending as u64, state.finished);
+        EngineStatus { pending_bytes, checkpoint, checkpoints, ..EngineStatus::default() }
     }
 
     /// Tells the checkpointer to end, and waits for it. Returns whether it has ended within the

@@ -7,8 +7,8 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::{Journaled, merged_view::Lookup};
 use crate::{
-    BatchId, BoxFuture, CommitError, Durability, Engine, EngineError, Key, Place, Scan, Session,
-    Value, Write, blocking::blocking, limits,
+    BatchId, BoxFuture, CommitError, Durability, Engine, EngineError, EngineStatus, Key, Place,
+    Scan, Session, Value, Write, blocking::blocking, limits,
 };
 
 /// An engine of a table with a journal before it.
@@ -73,6 +73,10 @@ impl Engine for JournaledEngine {
 
     fn is_writable(&self) -> bool {
         self.journaled.core.is_writable()
+    }
+
+    fn status(&self) -> EngineStatus {
+        self.journaled.core.status()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The table that lies under a journal.
 
 use super::mark::Mark;
-use crate::{EngineError, Key, Scan, Value};
+use crate::{CacheStatus, EngineError, Key, Scan, Value};
 
 /// A key and its new value, or `None` to remove the key.
 pub(crate) type TableChange<'a> = (&'a Key, Option<&'a Value>);
@@ -30,4 +30,9 @@ pub(crate) trait Table: Send + Sync + 'static {
 
     /// Bytes taken up on disk.
     fn bytes(&self) -> Result<u64, EngineError>;
+
+    /// The cache, if the table counts what it does.
+    fn cache(&self) -> CacheStatus {
+        CacheStatus::default()
+    }
 }

@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::{
     job::Job,
     pace::{self, BatchWork, Pause},
+    statistics::LaneStatus,
 };
 use crate::{
     StoreError, limits,
@@ -49,6 +50,8 @@ struct QueueState {
 #[derive(Default)]
 struct Waiting {
     jobs: VecDeque<Job>,
+    /// Since when it has waited for its turn.
+    waits_since: Option<Instant>,
     /// Bytes that its requests may still read before it sits out a turn; negative when they read
     /// more.
     credit: i64,
@@ -59,6 +62,13 @@ struct Waiting {
     decided: usize,
     /// Requests of other companies that had been decided when it was charged last.
     decided_of_others: usize,
+}
+
+impl Waiting {
+    fn push_back(&mut self, job: Job) {
+        self.waits_since.get_or_insert_with(Instant::now);
+        self.jobs.push_back(job);
+    }
 }
 
 /// What a lane may do next.
@@ -122,6 +132,14 @@ impl LaneQueue {
     /// How many jobs wait.
     pub(crate) fn len(&self) -> usize {
         self.state().jobs
+    }
+
+    /// What waits for the lane.
+    pub(crate) fn status(&self) -> LaneStatus {
+        let state = self.state();
+        let since = state.companies.values().filter_map(|waiting| waiting.waits_since).min();
+        let longest_wait = since.map_or(Duration::ZERO, |since| since.elapsed());
+        LaneStatus { depth: state.jobs, longest_wait }
     }
 
     /// Takes no more jobs. Those that wait are still carried out.
@@ -205,12 +223,12 @@ impl QueueState {
                 if waiting.jobs.is_empty() && !waiting.is_paused {
                     self.turns.push_back(company.clone());
                 }
-                waiting.jobs.push_back(job);
+                waiting.push_back(job);
             }
             None => {
                 self.turns.push_back(company.clone());
                 let waiting = Waiting { credit: TURN, ..Waiting::default() };
-                self.companies.entry(company.clone()).or_insert(waiting).jobs.push_back(job);
+                self.companies.entry(company.clone()).or_insert(waiting).push_back(job);
             }
         }
         self.jobs += 1;
@@ -222,6 +240,7 @@ impl QueueState {
         if waiting.jobs.is_empty() && !waiting.is_paused {
             self.turns.push_front(job.company().clone());
         }
+        waiting.waits_since.get_or_insert_with(Instant::now);
         waiting.jobs.push_front(job);
         self.jobs += 1;
     }
@@ -280,6 +299,7 @@ impl QueueState {
             claims += next.claims();
             let alone = next.is_alone();
             taken.extend(waiting.jobs.pop_front());
+            waiting.waits_since = (!waiting.jobs.is_empty()).then(Instant::now);
             self.jobs -= 1;
             if !waiting.jobs.is_empty() {
                 self.turns.push_back(company);
@@ -390,6 +410,20 @@ mod tests {
     /// Whether the lane may take a job at that time.
     fn may_serve(queue: &LaneQueue, time: Instant) -> bool {
         matches!(queue.state().next(time), Next::Serve)
+    }
+
+    #[test]
+    fn a_lane_shows_what_waits_and_since_when() {
+        let queue = LaneQueue::default();
+        let waits = || queue.state().companies.values().any(|one| one.waits_since.is_some());
+        assert_eq!(queue.status(), LaneStatus::default());
+        queue.push(submission("ABC123")).unwrap();
+        queue.push(submission("ABC123")).unwrap();
+        assert_eq!(queue.status().depth, 2);
+        let taken = queue.take();
+        assert_eq!((queue.status(), waits()), (LaneStatus::default(), false));
+        queue.give_back(taken);
+        assert_eq!((queue.status().depth, waits()), (2, true));
     }
 
     #[test]

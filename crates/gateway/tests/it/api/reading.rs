@@ -81,15 +81,27 @@ fn links_are_made_of_the_host_that_was_asked_and_of_nothing_strange() {
     let link = |request: RawRequest| api.send(&request).json()["links"]["self"].clone();
     let asked = || asking("GET", "/api/profiles");
     assert_eq!(link(asked()), "http://gateway/api/profiles");
-    assert_eq!(link(asked().with("X-Forwarded-Proto", "https")), "https://gateway/api/profiles");
-    assert_eq!(
-        link(asked().with("X-Forwarded-Proto", "javascript")),
-        "http://gateway/api/profiles"
-    );
-    assert_eq!(
-        link(asked().with("X-Forwarded-Host", "evil.example")),
-        "http://gateway/api/profiles"
-    );
+    // Nothing says that these are of a proxy.
+    for (name, value) in [
+        ("X-Forwarded-Proto", "https"),
+        ("X-Forwarded-Host", "evil.example"),
+        ("Forwarded", "proto=https;host=evil.example"),
+    ] {
+        assert_eq!(link(asked().with(name, value)), "http://gateway/api/profiles", "{name}");
+    }
+}
+
+#[test]
+fn links_are_those_that_a_trusted_proxy_serves() {
+    let api = Api::set_above("trusted_proxies = [\"127.0.0.1\"]");
+    for (name, value, origin) in [
+        ("X-Forwarded-Proto", "HTTPS, http", "https://gateway"),
+        ("X-Forwarded-Host", "profiles.shop.example", "http://profiles.shop.example"),
+        ("Forwarded", "for=192.0.2.1;proto=https;host=shop.example", "https://shop.example"),
+    ] {
+        let answer = api.send(&asking("GET", "/api/profiles").with(name, value));
+        assert_eq!(answer.json()["links"]["self"], format!("{origin}/api/profiles"), "{name}");
+    }
 }
 
 #[test]
