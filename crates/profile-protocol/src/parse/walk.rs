@@ -124,6 +124,10 @@ impl<'de> Members<'de> for KnownFields<'_, '_> {
         self.parser.add(self.at.member(&name), fault);
         map.next_value::<IgnoredAny>().map(drop)
     }
+
+    fn unreadable_name(&mut self, sent: &str) {
+        self.parser.add(self.at.member(sent), Fault::Surrogate);
+    }
 }
 
 fn unknown(name: &str, rule: &ObjectRule) -> Fault {
@@ -241,6 +245,10 @@ impl<'de> Members<'de> for NamedMembers<'_, '_, 'de> {
         }
         self.names.push(name);
         Ok(())
+    }
+
+    fn unreadable_name(&mut self, sent: &str) {
+        self.parser.add(self.at.member(sent), Fault::Surrogate);
     }
 }
 

@@ -125,8 +125,8 @@ impl BodyReader {
         let read = json::Object(&mut gather).deserialize(&mut deserializer);
         let object = gather.object;
         if read.is_err() {
-            // The whole body is JSON, so a name has half a surrogate pair.
-            self.add(&object.at, Fault::Surrogate);
+            // The whole body is JSON, so this does not happen.
+            self.add(&object.at, NOT_AN_OBJECT);
             return None;
         }
         for field in rule.fields {
@@ -257,5 +257,9 @@ impl<'de> Members<'de> for GatherKnown<'_, 'de> {
         };
         self.report.add(pointer(at, &name), fault);
         map.next_value::<IgnoredAny>().map(drop)
+    }
+
+    fn unreadable_name(&mut self, sent: &str) {
+        self.report.add(pointer(&self.object.at, sent), Fault::Surrogate);
     }
 }

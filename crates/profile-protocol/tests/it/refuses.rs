@@ -197,6 +197,77 @@ fn half_a_surrogate_pair_is_refused() {
 }
 
 #[test]
+fn half_a_surrogate_pair_in_a_name_is_refused_where_it_stands() {
+    let surrogate = "Must not contain half of a surrogate pair.";
+    refuses(
+        r#"{"data":{"type":"profile","\ud800":1,"attributes":{"email":"a@example.com","\udc00x":{},
+            "location":{"\ud800":1},"properties":{"a\ud83d":[1],"$append":{"\udead":1},
+            "b":{"\ud800":1}}},"meta":{"patch_properties":{"unappend":{"c/\ud800":1}}}}}"#,
+        &[
+            (r"/data/\ud800", surrogate),
+            (r"/data/attributes/\udc00x", surrogate),
+            (r"/data/attributes/location/\ud800", surrogate),
+            (r"/data/attributes/properties/a\ud83d", surrogate),
+            (r"/data/attributes/properties/$append/\udead", surrogate),
+            (
+                "/data/attributes/properties/b",
+                "The property must not contain half of a surrogate pair.",
+            ),
+            (r"/data/meta/patch_properties/unappend/c~1\ud800", surrogate),
+        ],
+    );
+    // What is no JSON at all stays that, in a name as well.
+    refuses(
+        "{\"data\":{\"a\n\":1}}",
+        &[(
+            "",
+            "Invalid JSON: control character (\\u0000-\\u001F) found while parsing a string at line 1 column 11.",
+        )],
+    );
+}
+
+#[test]
+fn what_readers_could_not_take_is_refused_where_it_stands() {
+    let digits = "1".repeat(limits::NUMBER_DIGITS + 1);
+    refuses_attributes(
+        &format!(
+            r#"{{"email":"a@example.com","first_name":"a\u0000","properties":{{"a":{digits},
+            "b":[1e400],"c":"\u0000","d\u0000":1,"$append":{{"e":[-1e400]}},"$unset":["\u0000"]}}}}"#
+        ),
+        &[
+            ("/data/attributes/first_name", "The text must not contain the character U+0000."),
+            (
+                "/data/attributes/properties/a",
+                "The property must not contain a number of more than 100 digits; in a string it \
+                 may be longer.",
+            ),
+            (
+                "/data/attributes/properties/b",
+                "The property must not contain a number outside the range of a double, 2.3e-308 \
+                 to 1.7e308; a string may have any.",
+            ),
+            (
+                "/data/attributes/properties/c",
+                "The property must not contain the character U+0000.",
+            ),
+            (
+                "/data/attributes/properties/d\0",
+                "The property must not contain the character U+0000.",
+            ),
+            (
+                "/data/attributes/properties/$append/e",
+                "The property must not contain a number outside the range of a double, 2.3e-308 \
+                 to 1.7e308; a string may have any.",
+            ),
+            (
+                "/data/attributes/properties/$unset/0",
+                "The property must not contain the character U+0000.",
+            ),
+        ],
+    );
+}
+
+#[test]
 fn what_is_too_large_is_refused_before_it_is_read() {
     refuses(vec![b' '; limits::BODY_BYTES + 1], &[("", "The body must be at most 102400 bytes.")]);
     let text = "x".repeat(limits::TEXT_BYTES + 1);

@@ -406,9 +406,9 @@ const TABLE: [RefusalRow; 56] = [
     ),
     row(
         Cause::Text,
-        "a text too long",
+        "a text too long, or with U+0000",
         INVALID,
-        "The text must be at most 2048 bytes.",
+        "The text {what would be right}.",
         "{the value}",
     ),
     row(
@@ -420,7 +420,7 @@ const TABLE: [RefusalRow; 56] = [
     ),
     row(
         Cause::Property,
-        "a property that cannot be stored unchanged",
+        "a property that cannot be stored unchanged, or that readers could not take",
         INVALID,
         "The property {what would be right}.",
         "{the property}",
@@ -441,7 +441,7 @@ const TABLE: [RefusalRow; 56] = [
     ),
     row(
         Cause::Surrogate,
-        "half of a UTF-16 surrogate pair",
+        "half of a UTF-16 surrogate pair, in a value or in a name",
         INVALID,
         "Must not contain half of a surrogate pair.",
         "{the value}",

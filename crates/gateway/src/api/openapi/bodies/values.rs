@@ -12,7 +12,11 @@ pub(super) fn nullable(json_type: &str) -> Value {
 pub(super) fn attribute(field: Field) -> Value {
     match field.max_degrees() {
         Some(degrees) => coordinate(degrees),
-        None => json!({ "type": ["string", "null"], "maxLength": limits::TEXT_BYTES }),
+        None => json!({
+            "type": ["string", "null"],
+            "pattern": r"^[^\u0000]*$",
+            "maxLength": limits::TEXT_BYTES,
+        }),
     }
 }
 
