@@ -43,6 +43,12 @@ pub(crate) fn elements(raw: &RawValue) -> Option<Vec<&RawValue>> {
     serde_json::from_str(raw.get()).ok()
 }
 
+/// Whether this is an array without elements, as PHP writes an empty map.
+pub(crate) fn is_empty_array(raw: &RawValue) -> bool {
+    let inner = raw.get().strip_prefix('[').and_then(|inner| inner.strip_suffix(']'));
+    inner.is_some_and(|inner| inner.trim_ascii().is_empty())
+}
+
 /// The first so many elements of a JSON array that is known to be sound; what
 /// follows them is not kept.
 pub(crate) fn first_elements(raw: &RawValue, most: usize) -> Vec<&RawValue> {
@@ -123,6 +129,8 @@ pub(crate) trait Members<'de> {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Shape {
     Object,
+    /// An array without elements, as PHP writes an empty map.
+    EmptyArray,
     Null,
     Other,
 }
@@ -150,7 +158,8 @@ impl<'de, M: Members<'de>> Visitor<'de> for Object<'_, M> {
             if let Some(name) = text(sent) {
                 self.0.member(name, &mut map)?;
             } else {
-                self.0.unreadable_name(sent.get().trim_matches('"'));
+                let quoted = sent.get();
+                self.0.unreadable_name(quoted.get(1..quoted.len() - 1).unwrap_or(quoted));
                 map.next_value::<IgnoredAny>()?;
             }
         }
@@ -158,6 +167,9 @@ impl<'de, M: Members<'de>> Visitor<'de> for Object<'_, M> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Shape, A::Error> {
+        if seq.next_element::<IgnoredAny>()?.is_none() {
+            return Ok(Shape::EmptyArray);
+        }
         while seq.next_element::<IgnoredAny>()?.is_some() {}
         Ok(Shape::Other)
     }

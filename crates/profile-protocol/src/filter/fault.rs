@@ -54,6 +54,8 @@ pub enum FilterFault {
     PhoneNumber(InvalidPhoneNumber),
     #[error("must have a valid identifier there, which {0}")]
     Identifier(InvalidOpaqueId),
+    #[error("{fault} (a + of the query is read as a space; send it as %2B)")]
+    Space { fault: Box<FilterFault> },
 }
 
 impl From<InvalidEmail> for FilterFault {

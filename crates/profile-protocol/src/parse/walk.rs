@@ -77,7 +77,7 @@ fn resource<E>(
     Ok(())
 }
 
-/// Reads an object that may be `null` instead.
+/// Reads an object that may be `null` instead, or an empty array.
 fn nullable_object<'de, A: MapAccess<'de>>(
     parser: &mut RequestParser,
     at: PointerPath<'_>,
@@ -85,8 +85,10 @@ fn nullable_object<'de, A: MapAccess<'de>>(
     map: &mut A,
 ) -> Result<Shape, A::Error> {
     let (shape, _) = object(parser, at, rule, |fields| map.next_value_seed(fields))?;
-    if shape == Shape::Other {
-        not_an_object(parser, at);
+    match shape {
+        Shape::EmptyArray => return Ok(Shape::Object),
+        Shape::Other => not_an_object(parser, at),
+        Shape::Object | Shape::Null => {}
     }
     Ok(shape)
 }
@@ -205,7 +207,7 @@ enum NamedMember {
 }
 
 /// Reads an object with members of any name, none of which may be given twice. It may be `null`
-/// instead.
+/// instead, or an empty array.
 fn named_members<'de, A: MapAccess<'de>>(
     parser: &mut RequestParser,
     at: PointerPath<'_>,
@@ -217,7 +219,7 @@ fn named_members<'de, A: MapAccess<'de>>(
     let NamedMembers { names, .. } = members;
     match shape {
         Shape::Object => report_duplicates(parser, at, names),
-        Shape::Null => {}
+        Shape::EmptyArray | Shape::Null => {}
         Shape::Other => not_an_object(parser, at),
     }
     Ok(shape)

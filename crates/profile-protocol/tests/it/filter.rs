@@ -124,6 +124,21 @@ fn what_is_wrong_is_said_with_its_place_and_what_would_be_right() {
 }
 
 #[test]
+fn a_plus_that_was_not_escaped_is_named() {
+    let advice = "(a + of the query is read as a space; send it as %2B)";
+    for (text, at) in [
+        ("equals(email,\"a b@x.co\")", 13),
+        ("equals(phone_number,' 15005550006')", 20),
+        ("any(email,['a@x.co','a b@x.co'])", 20),
+    ] {
+        let told = ProfileFilter::parse(text).unwrap_err().to_string();
+        assert!(told.ends_with(&format!("{advice}, at byte {at}")), "{told}");
+    }
+    let told = ProfileFilter::parse("equals(email,'a')").unwrap_err().to_string();
+    assert!(!told.contains(advice), "{told}");
+}
+
+#[test]
 fn a_value_has_to_be_one_of_its_field() {
     refuses(
         "any(email,['a@x.co', 'b'])",

@@ -70,7 +70,7 @@ fn every_fault_of_a_merge_is_reported_at_its_place() {
              white space.",
         ],
     );
-    for other in ["[]", "null", "1e400", r#""\ud800""#] {
+    for other in ["[]", "[{}]", "null", "1e400", r#""\ud800""#] {
         refused(merge(other), &[" Must be an object."]);
     }
     refused(merge("{}"), &["/data 'data' is required."]);

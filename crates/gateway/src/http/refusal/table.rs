@@ -399,7 +399,7 @@ const TABLE: [RefusalRow; 56] = [
     ),
     row(
         Cause::Identifier,
-        "any other identifier empty, too long, or with control characters",
+        "any other identifier but `_kx` empty, too long, or with control characters",
         INVALID,
         "The identifier {what would be right}.",
         "{the value}",
