@@ -122,7 +122,7 @@ fn read_term(
 fn condition(cursor: &mut Cursor<'_>, word: Word<'_>) -> Result<Condition, InvalidFilter> {
     let operator = operator_named(word)?;
     cursor.expect('(', "an opening parenthesis")?;
-    let field = field_named(cursor.word())?;
+    let field = field_named(cursor.name()?)?;
     if !field.operators().contains(&operator) {
         let fault = FilterFault::NotAllowed { operator, field };
         return Err(InvalidFilter { offset: word.offset, fault });

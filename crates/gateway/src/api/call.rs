@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use actix_web::{
     HttpRequest,
-    http::header::{self, HeaderName},
     web::{self, Data, Payload},
 };
 use profile_protocol::{ClaimedId, CompanyId, ProfileId, Revision, Violations};
@@ -17,12 +16,12 @@ use crate::{
         disk_wait,
     },
     http::{
-        admission::{self, only},
+        admission,
         body::{self, Body},
         deadline::DeadlineExtension,
+        own_origin::own_origin,
         refusal::Refusal,
     },
-    limits,
     state::GatewayState,
     tenants::directory::Company,
 };
@@ -96,26 +95,15 @@ impl Call<'_> {
 
     /// The absolute URL of a path of this gateway, as the caller reaches it.
     pub(super) fn link(&self, path: &str) -> String {
-        let headers = self.request.headers();
-        let tls = only(headers, &FORWARDED_PROTO).is_some_and(|proto| proto == "https");
-        let host = only(headers, &header::HOST).filter(|host| is_host(host));
-        let scheme = if tls { "https" } else { "http" };
-        format!("{scheme}://{}{path}", host.unwrap_or("localhost"))
+        let peer = self.request.peer_addr().map(|peer| peer.ip());
+        let trusted = self.gateway.trusted_proxies();
+        own_origin(peer, self.request.headers(), &trusted) + path
     }
 
     /// The absolute URL of the request.
     pub(super) fn own_link(&self) -> String {
         self.link(self.request.uri().path_and_query().map_or("/", |target| target.as_str()))
     }
-}
-
-/// The scheme that a TLS-terminating proxy reports.
-const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-
-/// Whether the text may be used as a host, with or without a port, in a link.
-fn is_host(text: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]_".contains(&byte);
-    (1..=limits::HOST_BYTES).contains(&text.len()) && text.bytes().all(allowed)
 }
 
 /// The name of a profile in an error.
@@ -126,20 +114,5 @@ pub(super) fn claimed(id: ClaimedId, pointer: &'static str) -> Result<ProfileId,
     match id {
         ClaimedId::Profile(id) => Ok(id),
         ClaimedId::Foreign => Err(Refusal::NotFound { what: PROFILE, pointer }),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_name_or_number_with_or_without_a_port_stands_in_a_link() {
-        for text in ["gateway", "shop.example:8080", "127.0.0.1:1", "[::1]:8080"] {
-            assert!(is_host(text), "{text}");
-        }
-        for text in ["", "a@b", "a/b", "a?b", "a#b", "a b", "é", &"a".repeat(300)] {
-            assert!(!is_host(text), "{text}");
-        }
     }
 }

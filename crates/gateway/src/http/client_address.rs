@@ -19,7 +19,7 @@ impl TrustedProxies {
     }
 
     /// Whether a proxy is trusted.
-    fn contains(&self, address: IpAddr) -> bool {
+    pub(crate) fn contains(&self, address: IpAddr) -> bool {
         self.blocks.iter().any(|block| block.contains(address))
     }
 }

@@ -118,9 +118,19 @@ fn what_is_wrong_is_said_with_its_place_and_what_would_be_right() {
     );
     refuses("any(_kx,['a'])", "must ask for _kx with equals, not any, at byte 0");
     refuses("less-than(id,'a')", "must ask for id with equals or any, not less-than, at byte 0");
-    let moment = "must have a date with a time there, such as 2023-03-01T01:00:00Z, at byte 18";
-    refuses("less-than(created,2023-03-01)", moment);
+    let moment = "must have a time there, such as 2023-03-01T01:00:00Z or 2023-03-01, at byte 18";
+    refuses("less-than(created,2023-03)", moment);
     refuses("less-than(created,'soon')", moment);
+}
+
+#[test]
+fn the_name_of_a_field_may_be_in_quotes() {
+    reads(r#"equals("email",'a@x.co')"#, &[emails(&["a@x.co"])]);
+    reads(r#"any( 'email' ,["a@x.co"])"#, &[emails(&["a@x.co"])]);
+    reads("less-than('created',2023-03-01 01:00)", &[Condition::Created(Bound::Before(MOMENT))]);
+    refuses("equals(\"email,'a@x.co')", "must close what is quoted, at byte 7");
+    let told = ProfileFilter::parse("equals('name','a')").unwrap_err().to_string();
+    assert!(told.ends_with("not 'name', at byte 7"), "{told}");
 }
 
 #[test]
