@@ -96,11 +96,15 @@ async function refused(asked, status) {
 }
 
 // A browser's request, which no method of the SDK sends.
-async function fromClient(attributes, headers = {}) {
+const fromClient = (attributes, headers) =>
+  fromClientRaw(JSON.stringify(profile(attributes)), headers);
+
+// The same, with this text as its body.
+async function fromClientRaw(body, headers = {}) {
   const response = await fetch(`${url}/client/profiles?company_id=${company}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', revision: '2026-07-15', ...headers },
-    body: JSON.stringify(profile(attributes)),
+    body,
   });
   assert.equal(response.status, 202);
   return response;
@@ -113,8 +117,10 @@ module.exports = {
   email,
   externalId,
   fromClient,
+  fromClientRaw,
   privacyWithoutRetry,
   keys,
+  url,
   merge,
   phoneNumber,
   privacy,

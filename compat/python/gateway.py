@@ -84,9 +84,14 @@ def delete(privacy=PRIVACY, **who):
 
 def from_client(attributes, **headers):
     """A browser's request, which no method of the SDK sends."""
+    return from_client_raw(json.dumps(profile(attributes)), **headers)
+
+
+def from_client_raw(body, **headers):
+    """The same, with this text as its body."""
     request = urllib.request.Request(
         f"{URL}/client/profiles?company_id={COMPANY}",
-        data=json.dumps(profile(attributes)).encode(),
+        data=body.encode(),
         headers={"Content-Type": "application/json", "Revision": "2026-07-15", **headers},
     )
     with urllib.request.urlopen(request) as answer:

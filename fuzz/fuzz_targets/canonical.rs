@@ -34,7 +34,10 @@ pub(crate) fn canonical_property(name: &PropertyName, values: &[PropertyValue]) 
 pub(crate) fn canonical_identifiers(identifiers: &Identifiers) {
     let Identifiers { id: _, exchange_token, external_id, email, phone_number, anonymous_id } =
         identifiers;
-    if let Some(token) = exchange_token {
+    // What could be no token has no text.
+    if let Some(token) = exchange_token
+        && !token.as_str().is_empty()
+    {
         canonical(token, token.as_str(), limits::EXCHANGE_TOKEN_BYTES);
     }
     if let Some(id) = external_id {

@@ -405,3 +405,7 @@ pub const LARGE_BODY_WAIT: Duration = Duration::from_secs(20);
 
 /// The length of the host in links, in bytes: the longest host name, and a port.
 pub const HOST_BYTES: usize = 260;
+
+/// The length of a request line in which characters may stand that are not percent-encoded, in
+/// bytes: more than the largest filter, of which each byte is encoded.
+pub const REQUEST_LINE_BYTES: usize = 64 * 1_024;

@@ -71,6 +71,9 @@ fn ascii_domain(domain: &str) -> Result<Cow<'_, str>, InvalidEmail> {
     if domain.starts_with('[') {
         return Err(InvalidEmail::Unroutable);
     }
+    if domain.contains(CONTROL_PICTURES) {
+        return Err(InvalidEmail::Malformed);
+    }
     let ascii = if plain(domain) {
         Cow::Borrowed(domain)
     } else {
@@ -84,6 +87,10 @@ fn ascii_domain(domain: &str) -> Result<Cow<'_, str>, InvalidEmail> {
     Ok(ascii)
 }
 
+/// What terminals and editors show for control characters. UTS 46 takes these symbols as part of a
+/// name, as browsers do with any symbol, but in an address they are an error of copying.
+const CONTROL_PICTURES: fn(char) -> bool = |char| matches!(char, '\u{2400}'..='\u{2426}');
+
 /// Whether the domain needs no translation: letters, digits, dots and single
 /// hyphens, which also leaves out labels that are already encoded (`xn--`).
 fn plain(domain: &str) -> bool {
@@ -91,7 +98,9 @@ fn plain(domain: &str) -> bool {
     domain.bytes().all(allowed) && !domain.contains("--")
 }
 
-/// Whether this is the name in an address, as HTML forms define it. Written by hand because the
+/// Whether this is the name in an address, as HTML forms define it. Dots may stand anywhere: RFC
+/// 5321 has such names in quotes, but people type them without, and have such mailboxes. Written by
+/// hand because the
 /// regular expressions of `validator` are more than half of a WebAssembly module; a test compares
 /// the two.
 fn is_mailbox(name: &str) -> bool {
@@ -161,6 +170,14 @@ mod tests {
         reads("\t Sarah.Mason+News@EXAMPLE.Com \n", "sarah.mason+news@example.com");
         reads("a@BÜCHER.example", "a@xn--bcher-kva.example");
         reads("a@xn--bcher-kva.example", "a@xn--bcher-kva.example");
+        reads("a@i\u{2764}.ws", "a@xn--i-7iq.ws");
+    }
+
+    #[test]
+    fn dots_may_stand_anywhere_in_the_name_as_in_forms_of_browsers() {
+        for text in [".a@example.com", "a.@example.com", "a..b@example.com"] {
+            reads(text, text);
+        }
     }
 
     #[test]
@@ -175,6 +192,8 @@ mod tests {
         refuses("sarah\0@example.com", InvalidEmail::Malformed);
         refuses("särah@example.com", InvalidEmail::Malformed);
         refuses("sarah@exa mple.com", InvalidEmail::Malformed);
+        refuses("sarah@exa\u{2400}mple.com", InvalidEmail::Malformed);
+        refuses("sarah@example.com\u{240d}\u{240a}", InvalidEmail::Malformed);
         refuses("sarah@-example.com", InvalidEmail::Malformed);
         refuses("sarah@example.com.", InvalidEmail::Unroutable);
         refuses("sarah@xn--.com", InvalidEmail::Malformed);

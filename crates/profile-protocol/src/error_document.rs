@@ -69,6 +69,7 @@ impl Fault {
             | Fault::Email(_)
             | Fault::PhoneNumber(_)
             | Fault::Identifier(_)
+            | Fault::BlankIdentifier
             | Fault::Text(_)
             | Fault::Coordinate(_)
             | Fault::Property(_)

@@ -122,7 +122,7 @@ fn read_term(
 fn condition(cursor: &mut Cursor<'_>, word: Word<'_>) -> Result<Condition, InvalidFilter> {
     let operator = operator_named(word)?;
     cursor.expect('(', "an opening parenthesis")?;
-    let field = field_named(cursor.word())?;
+    let field = field_named(cursor.name()?)?;
     if !field.operators().contains(&operator) {
         let fault = FilterFault::NotAllowed { operator, field };
         return Err(InvalidFilter { offset: word.offset, fault });
@@ -190,12 +190,23 @@ where
     let fault = match value {
         Literal { quoted: true, text, .. } => match text.parse() {
             Ok(read) => return Ok(read),
-            Err(error) => Into::<FilterFault>::into(error),
+            Err(error) => with_hint(error.into(), text),
         },
         Literal { text, .. } if text == "null" => FilterFault::Null,
         _ => FilterFault::Expected { expected: "a text in quotes" },
     };
     Err(InvalidFilter { offset: value.offset, fault })
+}
+
+/// Says that a `+` has to be escaped where one was probably read as a space: no address and no
+/// number has a space.
+fn with_hint(fault: FilterFault, text: &str) -> FilterFault {
+    let is_address = matches!(fault, FilterFault::Email(_) | FilterFault::PhoneNumber(_));
+    if is_address && text.contains(' ') {
+        FilterFault::Space { fault: Box::new(fault) }
+    } else {
+        fault
+    }
 }
 
 fn bound(operator: FilterOperator, value: &Literal<'_>) -> Result<Bound, InvalidFilter> {

@@ -2,9 +2,7 @@
 
 use std::{borrow::Cow, fmt};
 
-use serde::de::{
-    Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
-};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// A value that is not an object of known members.
@@ -45,6 +43,12 @@ pub(crate) fn elements(raw: &RawValue) -> Option<Vec<&RawValue>> {
     serde_json::from_str(raw.get()).ok()
 }
 
+/// Whether this is an array without elements, as PHP writes an empty map.
+pub(crate) fn is_empty_array(raw: &RawValue) -> bool {
+    let inner = raw.get().strip_prefix('[').and_then(|inner| inner.strip_suffix(']'));
+    inner.is_some_and(|inner| inner.trim_ascii().is_empty())
+}
+
 /// The first so many elements of a JSON array that is known to be sound; what
 /// follows them is not kept.
 pub(crate) fn first_elements(raw: &RawValue, most: usize) -> Vec<&RawValue> {
@@ -79,13 +83,18 @@ impl<'de> Visitor<'de> for &mut FirstElements<'de> {
 /// The members of a JSON object, in order, duplicates and all. Nothing if a
 /// name contains half a surrogate pair.
 pub(crate) fn members(raw: &RawValue) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
-    let mut gather = Gather(Vec::new());
+    let mut gather = Gather::default();
     let mut deserializer = serde_json::Deserializer::from_str(raw.get());
     Object(&mut gather).deserialize(&mut deserializer).ok()?;
-    Some(gather.0)
+    (!gather.unreadable).then_some(gather.members)
 }
 
-struct Gather<'de>(Vec<(Cow<'de, str>, &'de RawValue)>);
+#[derive(Default)]
+struct Gather<'de> {
+    members: Vec<(Cow<'de, str>, &'de RawValue)>,
+    /// Whether a name contains half a surrogate pair.
+    unreadable: bool,
+}
 
 impl<'de> Members<'de> for Gather<'de> {
     fn member<A: MapAccess<'de>>(
@@ -93,8 +102,12 @@ impl<'de> Members<'de> for Gather<'de> {
         name: Cow<'de, str>,
         map: &mut A,
     ) -> Result<(), A::Error> {
-        self.0.push((name, map.next_value()?));
+        self.members.push((name, map.next_value()?));
         Ok(())
+    }
+
+    fn unreadable_name(&mut self, _: &str) {
+        self.unreadable = true;
     }
 }
 
@@ -106,12 +119,18 @@ pub(crate) trait Members<'de> {
         name: Cow<'de, str>,
         map: &mut A,
     ) -> Result<(), A::Error>;
+
+    /// Takes in a member whose name contains half a surrogate pair: the name as it was sent,
+    /// escapes and all. The value is skipped.
+    fn unreadable_name(&mut self, sent: &str);
 }
 
 /// What stood where an object was expected.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Shape {
     Object,
+    /// An array without elements, as PHP writes an empty map.
+    EmptyArray,
     Null,
     Other,
 }
@@ -135,13 +154,22 @@ impl<'de, M: Members<'de>> Visitor<'de> for Object<'_, M> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Shape, A::Error> {
-        while let Some(Name(name)) = map.next_key()? {
-            self.0.member(name, &mut map)?;
+        while let Some(sent) = map.next_key::<&RawValue>()? {
+            if let Some(name) = text(sent) {
+                self.0.member(name, &mut map)?;
+            } else {
+                let quoted = sent.get();
+                self.0.unreadable_name(quoted.get(1..quoted.len() - 1).unwrap_or(quoted));
+                map.next_value::<IgnoredAny>()?;
+            }
         }
         Ok(Shape::Object)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Shape, A::Error> {
+        if seq.next_element::<IgnoredAny>()?.is_none() {
+            return Ok(Shape::EmptyArray);
+        }
         while seq.next_element::<IgnoredAny>()?.is_some() {}
         Ok(Shape::Other)
     }
@@ -168,32 +196,5 @@ impl<'de, M: Members<'de>> Visitor<'de> for Object<'_, M> {
 
     fn visit_str<E>(self, _: &str) -> Result<Shape, E> {
         Ok(Shape::Other)
-    }
-}
-
-/// The name of a member, borrowed where nothing in it is escaped.
-struct Name<'de>(Cow<'de, str>);
-
-impl<'de> Deserialize<'de> for Name<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Name<'de>, D::Error> {
-        deserializer.deserialize_str(NameVisitor)
-    }
-}
-
-struct NameVisitor;
-
-impl<'de> Visitor<'de> for NameVisitor {
-    type Value = Name<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string")
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Name<'de>, E> {
-        Ok(Name(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Name<'de>, E> {
-        Ok(Name(Cow::Owned(text.to_owned())))
     }
 }

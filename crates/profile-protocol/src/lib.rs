@@ -35,6 +35,7 @@ mod filter;
 mod identifiers;
 mod json;
 mod json_writer;
+mod number;
 mod opaque;
 mod parse;
 mod patch;

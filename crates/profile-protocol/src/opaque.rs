@@ -55,8 +55,17 @@ opaque! {
 opaque! {
     /// A token (`_kx`, `$exchange_id`) that stands for the profile id sealed
     /// inside it. Whether it opens is for the holder of the key to find out; a
-    /// token that does not is ignored, never an error.
+    /// token that does not is ignored, never an error. A request also holds what
+    /// could be no token, as one without a text, which opens nothing.
     ExchangeToken, limits::EXCHANGE_TOKEN_BYTES
+}
+
+impl ExchangeToken {
+    /// The token in this text of a request. A malformed one is no reason to refuse what else the
+    /// request says.
+    pub(crate) fn from_sent(text: &str) -> ExchangeToken {
+        text.parse().unwrap_or_else(|_| ExchangeToken { text: Box::default() })
+    }
 }
 
 /// Sees that a text is visible, and at most this long.

@@ -39,11 +39,12 @@ impl FromStr for PhoneNumber {
             return Err(InvalidPhoneNumber::Empty);
         }
         let digits = text.strip_prefix('+').ok_or(InvalidPhoneNumber::MissingPlus)?;
-        if !(limits::PHONE_DIGITS_MIN..=limits::PHONE_DIGITS_MAX).contains(&digits.len()) {
-            return Err(InvalidPhoneNumber::Length);
-        }
+        // The alphabet comes first, because it may be why there are too many characters.
         if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(InvalidPhoneNumber::NotDigits);
+        }
+        if !(limits::PHONE_DIGITS_MIN..=limits::PHONE_DIGITS_MAX).contains(&digits.len()) {
+            return Err(InvalidPhoneNumber::Length);
         }
         if digits.starts_with('0') {
             return Err(InvalidPhoneNumber::LeadingZero);
@@ -74,7 +75,7 @@ pub enum InvalidPhoneNumber {
         limits::PHONE_DIGITS_MAX
     )]
     Length,
-    #[error("must have nothing but digits after the +")]
+    #[error("must have nothing but digits after the +: no spaces, hyphens or parentheses")]
     NotDigits,
     #[error("must have a country code, which never starts with 0")]
     LeadingZero,
@@ -103,6 +104,9 @@ mod tests {
         refuses("+123456", InvalidPhoneNumber::Length);
         refuses("+1234567890123456", InvalidPhoneNumber::Length);
         refuses("+1 555 555", InvalidPhoneNumber::NotDigits);
+        refuses("+1 (500) 555-0006", InvalidPhoneNumber::NotDigits);
+        refuses("+44 (0)20 7946 0958", InvalidPhoneNumber::NotDigits);
+        refuses("+1-5", InvalidPhoneNumber::NotDigits);
         refuses("+1555555555٣", InvalidPhoneNumber::NotDigits);
         refuses("+1555\u{0}5555", InvalidPhoneNumber::NotDigits);
         refuses("+05555555555", InvalidPhoneNumber::LeadingZero);

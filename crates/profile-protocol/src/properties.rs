@@ -4,15 +4,23 @@
 //! every digit it was sent with and storing one costs a copy. The text is put in
 //! canonical form once, when it is read: no white space, strings escaped in one
 //! way. Two values are equal exactly when their canonical texts are.
+//!
+//! What is accepted can be read by the common parsers of JSON and kept by common databases: numbers
+//! have a bound, and no text contains U+0000 or half a surrogate pair.
 
 use std::{collections::BTreeMap, collections::HashSet, fmt, str::FromStr};
 
 use serde_json::value::RawValue;
 
-use crate::{json, json_writer::write_text, limits};
+use crate::{
+    json,
+    json_writer::write_text,
+    limits,
+    number::{InvalidNumber, check_number},
+};
 
 /// The name of a property: at most [`limits::PROPERTY_NAME_BYTES`], any
-/// characters, compared case-sensitively.
+/// characters but U+0000, compared case-sensitively.
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct PropertyName {
     // Invariant: at most `limits::PROPERTY_NAME_BYTES`.
@@ -20,6 +28,15 @@ pub struct PropertyName {
 }
 
 impl PropertyName {
+    /// Reads a name that [`as_str`](PropertyName::as_str) returned, perhaps in an earlier version
+    /// of this crate, which accepted U+0000.
+    pub fn from_stored(text: &str) -> Result<PropertyName, InvalidProperty> {
+        if limits::PROPERTY_NAME_BYTES < text.len() {
+            return Err(InvalidProperty::NameTooLong);
+        }
+        Ok(PropertyName { text: text.into() })
+    }
+
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -30,10 +47,10 @@ impl FromStr for PropertyName {
     type Err = InvalidProperty;
 
     fn from_str(text: &str) -> Result<PropertyName, InvalidProperty> {
-        if limits::PROPERTY_NAME_BYTES < text.len() {
-            return Err(InvalidProperty::NameTooLong);
+        if text.contains('\0') {
+            return Err(InvalidProperty::NullCharacter);
         }
-        Ok(PropertyName { text: text.into() })
+        PropertyName::from_stored(text)
     }
 }
 
@@ -62,6 +79,17 @@ impl PropertyValue {
     /// The value as JSON text.
     pub fn as_json(&self) -> &str {
         &self.json
+    }
+
+    /// Reads a value that [`as_json`](PropertyValue::as_json) returned, perhaps in an earlier
+    /// version of this crate, which accepted more of the numbers and characters that JSON has.
+    pub fn from_stored(json: &str) -> Result<PropertyValue, InvalidProperty> {
+        let raw: &RawValue = serde_json::from_str(json).or(Err(InvalidProperty::NotJson))?;
+        if raw.get().len() < json.len() {
+            // White space around a value is never stored.
+            return Err(InvalidProperty::NotJson);
+        }
+        Ok(PropertyValue { json: json.into() })
     }
 
     pub(crate) fn canonicalize(raw: &RawValue) -> Result<PropertyValue, InvalidProperty> {
@@ -123,8 +151,10 @@ fn write_canonical(raw: &RawValue, depth: usize, out: &mut String) -> Result<(),
         Some(b'{' | b'[') if depth == limits::PROPERTY_DEPTH => Err(InvalidProperty::TooDeep),
         Some(b'{') => write_object(raw, depth + 1, out),
         Some(b'[') => write_array(raw, depth + 1, out),
-        Some(b'"') => {
-            write_text(&json::text(raw).ok_or(InvalidProperty::Surrogate)?, out);
+        Some(b'"') => write_string(&json::text(raw).ok_or(InvalidProperty::Surrogate)?, out),
+        Some(b'-' | b'0'..=b'9') => {
+            check_number(text)?;
+            out.push_str(text);
             Ok(())
         }
         _ => {
@@ -132,6 +162,14 @@ fn write_canonical(raw: &RawValue, depth: usize, out: &mut String) -> Result<(),
             Ok(())
         }
     }
+}
+
+fn write_string(text: &str, out: &mut String) -> Result<(), InvalidProperty> {
+    if text.contains('\0') {
+        return Err(InvalidProperty::NullCharacter);
+    }
+    write_text(text, out);
+    Ok(())
 }
 
 fn write_object(raw: &RawValue, depth: usize, out: &mut String) -> Result<(), InvalidProperty> {
@@ -145,7 +183,7 @@ fn write_object(raw: &RawValue, depth: usize, out: &mut String) -> Result<(), In
         if 0 < number {
             out.push(',');
         }
-        write_text(name, out);
+        write_string(name, out)?;
         out.push(':');
         write_canonical(value, depth, out)?;
     }
@@ -284,6 +322,28 @@ pub enum InvalidProperty {
     Surrogate,
     #[error("must not name a member twice")]
     Duplicate,
+    // Many databases have no text with this character, so the company's own could not take it.
+    #[error("must not contain the character U+0000")]
+    NullCharacter,
+    #[error(
+        "must not contain a number of more than {} digits; in a string it may be longer",
+        limits::NUMBER_DIGITS
+    )]
+    NumberTooLong,
+    #[error(
+        "must not contain a number outside the range of a double, 2.3e-308 to 1.7e308; a string \
+         may have any"
+    )]
+    NumberOutOfRange,
+}
+
+impl From<InvalidNumber> for InvalidProperty {
+    fn from(error: InvalidNumber) -> InvalidProperty {
+        match error {
+            InvalidNumber::TooLong => InvalidProperty::NumberTooLong,
+            InvalidNumber::OutOfRange => InvalidProperty::NumberOutOfRange,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -302,7 +362,7 @@ mod tests {
 
     #[test]
     fn numbers_come_back_digit_for_digit() {
-        for number in ["12345678901234567890123", "1e400", "0.10", "-0", "1E+2", "3.0"] {
+        for number in ["12345678901234567890123", "1e300", "0.10", "-0", "1E+2", "3.0"] {
             reads(number, number);
             reads(&format!("[ {number} ]"), &format!("[{number}]"));
         }
@@ -315,7 +375,7 @@ mod tests {
             r#"{"a":[1,true,null],"bA":""}"#,
         );
         reads(r#""\u00e9\/\u0022\n""#, r#""é/\"\n""#);
-        reads(r#""\ud83d\ude42 \u0000""#, "\"🙂 \\u0000\"");
+        reads(r#""\ud83d\ude42 \u0001""#, "\"🙂 \\u0001\"");
         reads("[ ]", "[]");
         reads("{ }", "{}");
     }
@@ -330,6 +390,33 @@ mod tests {
         reads(&nested(10), &nested(10));
         refuses(&nested(11), InvalidProperty::TooDeep);
         refuses(&nested(50_000), InvalidProperty::TooDeep);
+    }
+
+    #[test]
+    fn what_readers_could_not_take_is_refused_wherever_it_stands() {
+        let long = "1".repeat(limits::NUMBER_DIGITS + 1);
+        for (json, reason) in [
+            (long.as_str(), InvalidProperty::NumberTooLong),
+            ("1e400", InvalidProperty::NumberOutOfRange),
+            (r#""a\u0000""#, InvalidProperty::NullCharacter),
+        ] {
+            refuses(json, reason);
+            refuses(&format!("[1,[{json}]]"), reason);
+            refuses(&format!(r#"{{"a":{{"b":{json}}}}}"#), reason);
+        }
+        refuses(r#"[{"\u0000":1}]"#, InvalidProperty::NullCharacter);
+        assert_eq!("a\0".parse::<PropertyName>(), Err(InvalidProperty::NullCharacter));
+    }
+
+    #[test]
+    fn what_was_stored_is_read_whatever_is_accepted_today() {
+        for json in ["1e400", r#"["\u0000"]"#, r#"{"a":1}"#] {
+            assert_eq!(PropertyValue::from_stored(json).unwrap().as_json(), json);
+        }
+        assert_eq!(PropertyName::from_stored("a\0").unwrap().as_str(), "a\0");
+        for json in ["", "{", " 1", "1 "] {
+            assert_eq!(PropertyValue::from_stored(json), Err(InvalidProperty::NotJson), "{json}");
+        }
     }
 
     #[test]
@@ -356,14 +443,14 @@ mod tests {
         let leaf = prop_oneof![
             Just("null".to_owned()),
             any::<bool>().prop_map(|value| value.to_string()),
-            r"-?(0|[1-9][0-9]{0,30})(\.[0-9]{1,5})?([eE][+-]?[0-9]{1,3})?",
-            any::<String>().prop_map(|text| serde_json::to_string(&text).unwrap()),
+            r"-?(0|[1-9][0-9]{0,30})(\.[0-9]{1,5})?([eE][+-]?[0-9]{1,2})?",
+            r"[^\x00]*".prop_map(|text| serde_json::to_string(&text).unwrap()),
         ];
         leaf.prop_recursive(4, 24, 4, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..4)
                     .prop_map(|values| format!("[ {} ]", values.join(" , "))),
-                prop::collection::btree_map(any::<String>(), inner, 0..4).prop_map(|members| {
+                prop::collection::btree_map(r"[^\x00]*", inner, 0..4).prop_map(|members| {
                     let members: Vec<String> = members
                         .iter()
                         .map(|(name, value)| {

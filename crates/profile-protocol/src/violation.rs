@@ -62,6 +62,8 @@ pub enum Fault {
     PhoneNumber(InvalidPhoneNumber),
     #[error("The identifier {0}.")]
     Identifier(InvalidOpaqueId),
+    #[error("The identifier {}; leave the field out if there is none.", InvalidOpaqueId::Blank)]
+    BlankIdentifier,
     #[error("The text {0}.")]
     Text(InvalidText),
     #[error("The coordinate {0}.")]
@@ -82,6 +84,8 @@ impl Fault {
     /// The narrower reason behind a message whose words the original fixed.
     pub fn reason(&self) -> Option<String> {
         match self {
+            Fault::Email(reason @ InvalidEmail::Empty) => Some(left_out(reason)),
+            Fault::PhoneNumber(reason @ InvalidPhoneNumber::Empty) => Some(left_out(reason)),
             Fault::Email(reason) => Some(reason.to_string()),
             Fault::PhoneNumber(reason) => Some(reason.to_string()),
             Fault::Syntax { .. }
@@ -97,6 +101,7 @@ impl Fault {
             | Fault::NoIdentifierToCreate
             | Fault::NotOneSubject
             | Fault::Identifier(_)
+            | Fault::BlankIdentifier
             | Fault::Text(_)
             | Fault::Coordinate(_)
             | Fault::Property(_)
@@ -106,6 +111,11 @@ impl Fault {
             | Fault::More => None,
         }
     }
+}
+
+/// The reason, and what a program with nothing to send should do.
+fn left_out(reason: &impl fmt::Display) -> String {
+    format!("{reason}; leave the field out if there is none")
 }
 
 macro_rules! fault_from {

@@ -20,10 +20,31 @@ impl ApiResponse {
         }
     }
 
+    /// A response with a document, and with related resources if they were requested.
+    pub(super) fn with_related(
+        status: StatusCode,
+        document: impl Serialize,
+        related: RelatedResources,
+    ) -> ApiResponse {
+        match related {
+            RelatedResources::NotRequested => ApiResponse::with_document(status, &document),
+            RelatedResources::Requested => {
+                ApiResponse::with_document(status, &WithIncluded { document, included: [] })
+            }
+        }
+    }
+
     /// A response without a body.
     pub(super) fn empty(status: StatusCode) -> ApiResponse {
         ApiResponse { status, body: None }
     }
+}
+
+/// Whether a request asks for the resources related to those of its response.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum RelatedResources {
+    Requested,
+    NotRequested,
 }
 
 /// A document with one resource.
@@ -81,4 +102,13 @@ pub(super) struct ResourceIdentifier {
 #[derive(JsonSchema, Serialize)]
 pub(super) struct Relationship {
     pub(super) data: Option<ResourceIdentifier>,
+}
+
+/// A document with the related resources that the request asked for. There are none: this gateway
+/// keeps profiles, and neither lists nor segments, conversations or push tokens.
+#[derive(Serialize)]
+pub(super) struct WithIncluded<D> {
+    #[serde(flatten)]
+    pub(super) document: D,
+    pub(super) included: [(); 0],
 }

@@ -116,7 +116,8 @@ fn is_known(path: &str) -> bool {
     };
     match (attribute, member) {
         ("location", Some(member)) => LOCATION.contains(&member),
-        ("properties", Some(_)) => true,
+        // Every response has an id and a type.
+        ("properties", Some(_)) | ("id" | "type", None) => true,
         (attribute, Some(_)) => ADDITIONAL.contains(&attribute),
         (attribute, None) => ATTRIBUTES.contains(&attribute) || ADDITIONAL.contains(&attribute),
     }
@@ -158,6 +159,7 @@ mod tests {
         assert!(fields.shows_member("properties", "a.b"));
         assert!(named("location").shows_member("location", "zip"));
         assert!(!named("").shows("email"));
+        assert!(!named("id,type").shows("email"));
     }
 
     #[test]
@@ -177,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_field_that_no_profile_has_is_refused() {
-        for text in ["nickname", "location.planet", "email.domain", "properties,x"] {
+        for text in ["nickname", "location.planet", "email.domain", "properties,x", "id.x"] {
             assert!(paths(text).is_err(), "{text}");
         }
         assert!(paths(&"email,".repeat(201)).is_err());

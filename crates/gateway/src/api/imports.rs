@@ -158,19 +158,31 @@ const STATUSES: [&str; 4] = ["queued", "processing", COMPLETE, "cancelled"];
 /// Read by hand, because the parser of the protocol reads filters on the fields of profiles, and a
 /// status has two forms only.
 fn statuses(filter: &str) -> Option<Vec<&str>> {
-    let terms = filter.strip_suffix(')')?;
-    let named: Vec<&str> = match terms.strip_prefix("equals(status,") {
-        Some(one) => vec![one],
-        None => terms.strip_prefix("any(status,[")?.strip_suffix(']')?.split(',').collect(),
+    let (operator, terms) = filter.strip_suffix(')')?.split_once('(')?;
+    let (field, values) = terms.split_once(',')?;
+    let (field, values) = (field.trim(), values.trim());
+    if field != STATUS && unquoted(field) != Some(STATUS) {
+        return None;
+    }
+    let named: Vec<&str> = match operator {
+        "equals" => vec![values],
+        "any" => values.strip_prefix('[')?.strip_suffix(']')?.split(',').collect(),
+        _ => return None,
     };
     named.into_iter().map(status).collect()
 }
 
+/// The field that a filter of imports may name.
+const STATUS: &str = "status";
+
 fn status(quoted: &str) -> Option<&str> {
-    let quoted = quoted.trim();
-    let inner = |quote| quoted.strip_prefix(quote)?.strip_suffix(quote);
-    let text = inner('"').or_else(|| inner('\''))?;
+    let text = unquoted(quoted.trim())?;
     STATUSES.into_iter().find(|status| *status == text)
+}
+
+fn unquoted(text: &str) -> Option<&str> {
+    let inner = |quote| text.strip_prefix(quote)?.strip_suffix(quote);
+    inner('"').or_else(|| inner('\''))
 }
 
 /// `GET /api/profile-bulk-import-jobs/{id}/profiles`: the profiles in their current state. Erased

@@ -13,17 +13,19 @@ use super::{
     cursor::Page,
     documents::{ApiResponse, Collection},
     fieldset::{ADDITIONAL_FIELDS, FIELDS, Fieldset},
-    query::{FILTER, PAGE_CURSOR, PAGE_SIZE, Query, SORT, invalid},
+    profiles::RELATED,
+    query::{FILTER, INCLUDE, PAGE_CURSOR, PAGE_SIZE, Query, SORT, invalid},
     resource,
 };
 use crate::http::refusal::Refusal;
 
-const PARAMETERS: [&str; 6] = [FILTER, SORT, PAGE_SIZE, PAGE_CURSOR, FIELDS, ADDITIONAL_FIELDS];
+const PARAMETERS: [&str; 7] =
+    [FILTER, SORT, PAGE_SIZE, PAGE_CURSOR, FIELDS, ADDITIONAL_FIELDS, INCLUDE];
 
 /// `GET /api/profiles`
 pub(super) async fn list(call: &Call<'_>) -> Result<ApiResponse, Refusal> {
     let query = Query::from_call(call, &PARAMETERS)?;
-    let fields = Fieldset::from_query(&query)?;
+    let (fields, related) = (Fieldset::from_query(&query)?, query.related(&RELATED)?);
     let page = Page::from_query(call, &query)?;
     let asked = ListQuery::from_page(&page)?;
     let mut pointed = Vec::new();
@@ -37,7 +39,8 @@ pub(super) async fn list(call: &Call<'_>) -> Result<ApiResponse, Refusal> {
     let data = found.profiles.iter().map(|profile| resource::profile(call, profile, &fields));
     let links = page.links(call, &query, found.next.as_deref());
     call.gateway.metrics.served();
-    Ok(ApiResponse::with_document(StatusCode::OK, &Collection { data: data.collect(), links }))
+    let page = Collection { data: data.collect(), links };
+    Ok(ApiResponse::with_related(StatusCode::OK, page, related))
 }
 
 /// A page of profiles and the position of the next page.

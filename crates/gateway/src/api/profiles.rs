@@ -6,22 +6,27 @@ use profile_store::{Effect, Intent, Profile, Submission, SubmittedProfile};
 
 use super::{
     call::{Call, PROFILE},
-    documents::{ApiResponse, SelfLink, Single},
+    documents::{ApiResponse, Resource, SelfLink, Single},
     fieldset::{ADDITIONAL_FIELDS, FIELDS, Fieldset},
-    query::Query,
-    resource,
+    query::{INCLUDE, Query},
+    resource::{self, ProfileAttributes},
 };
 use crate::{capacity::body_budget::BodyPermit, http::refusal::Refusal, submission};
 
-/// The query parameters of every endpoint that returns a profile.
+/// The kinds of resources that are related to a profile, of which this gateway has none.
+pub(super) const RELATED: [&str; 4] = ["lists", "segments", "push-tokens", "conversations"];
+
+/// The query parameters of every endpoint that changes a profile.
 const PARAMETERS: [&str; 2] = [FIELDS, ADDITIONAL_FIELDS];
 
 /// `GET /api/profiles/{id}`
 pub(super) async fn get(call: &Call<'_>) -> Result<ApiResponse, Refusal> {
-    let fields = Fieldset::from_query(&Query::from_call(call, &PARAMETERS)?)?;
+    let query = Query::from_call(call, &[FIELDS, ADDITIONAL_FIELDS, INCLUDE])?;
+    let (fields, related) = (Fieldset::from_query(&query)?, query.related(&RELATED)?);
     let profile = call.profile(call.id(PROFILE)?).await?;
     call.gateway.metrics.served();
-    Ok(shown(call, StatusCode::OK, &profile, &fields))
+    let document = document(call, &profile, &fields);
+    Ok(ApiResponse::with_related(StatusCode::OK, document, related))
 }
 
 /// `POST /api/profiles`
@@ -95,11 +100,15 @@ fn changed(
         | Effect::TokensRevoked => StatusCode::OK,
     };
     let profile = profile.ok_or(Refusal::NotFound { what: PROFILE, pointer: "/data" })?;
-    Ok(shown(call, status, &profile, fields))
+    Ok(ApiResponse::with_document(status, &document(call, &profile, fields)))
 }
 
-fn shown(call: &Call<'_>, status: StatusCode, profile: &Profile, fields: &Fieldset) -> ApiResponse {
+fn document<'a>(
+    call: &Call<'_>,
+    profile: &'a Profile,
+    fields: &'a Fieldset,
+) -> Single<Resource<ProfileAttributes<'a>>> {
     let data = resource::profile(call, profile, fields);
     let links = SelfLink { this: data.links.this.clone() };
-    ApiResponse::with_document(status, &Single { data, links })
+    Single { data, links }
 }

@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use profile_protocol::shortened;
 
-use super::call::Call;
+use super::{call::Call, documents::RelatedResources};
 use crate::{
     http::refusal::{InvalidParameter, Refusal},
     limits,
@@ -13,6 +13,8 @@ use crate::{
 /// The parameters of one request.
 #[derive(Debug)]
 pub(super) struct Query<'q> {
+    /// The query as it was sent.
+    text: &'q str,
     parameters: BTreeMap<Cow<'q, str>, Cow<'q, str>>,
 }
 
@@ -27,11 +29,8 @@ impl<'q> Query<'q> {
     pub(super) fn read(text: &'q str, allowed: &[&str]) -> Result<Query<'q>, Refusal> {
         let mut parameters = BTreeMap::new();
         for (name, value) in form_urlencoded::parse(text.as_bytes()) {
-            if name == "include" {
-                let value = shortened(&value);
-                let message =
-                    format!("'{value}' is not an allowed include parameter for this resource.");
-                return Err(invalid(&name, message));
+            if name == INCLUDE && !allowed.contains(&INCLUDE) {
+                return Err(not_includable(&value));
             }
             let tolerated = name.starts_with("fields[");
             if !tolerated && !allowed.contains(&name.as_ref()) {
@@ -42,7 +41,7 @@ impl<'q> Query<'q> {
             }
             parameters.insert(name, value);
         }
-        Ok(Query { parameters })
+        Ok(Query { text, parameters })
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {
@@ -73,19 +72,37 @@ impl<'q> Query<'q> {
         Some(Cow::Borrowed(given.trim_start_matches('=')))
     }
 
-    /// The same query with another cursor, for use in a link.
+    /// The same query with another cursor, for use in a link. Everything else is as it was sent.
     pub(super) fn with_cursor(&self, cursor: &str) -> String {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        for (name, value) in &self.parameters {
-            if name != PAGE_CURSOR {
-                query.append_pair(name, value);
-            }
+        let is_cursor = |pair: &&str| {
+            let named = form_urlencoded::parse(pair.as_bytes()).next();
+            named.is_some_and(|(name, _)| name == PAGE_CURSOR)
+        };
+        let others = self.text.split('&').filter(|pair| !pair.is_empty() && !is_cursor(pair));
+        let mut appended = form_urlencoded::Serializer::new(String::new());
+        let cursor = appended.append_pair(PAGE_CURSOR, cursor).finish();
+        others.chain([cursor.as_str()]).collect::<Vec<_>>().join("&")
+    }
+
+    /// Whether related resources are requested, which must be of these kinds.
+    pub(super) fn related(&self, kinds: &[&str]) -> Result<RelatedResources, Refusal> {
+        let Some(include) = self.get(INCLUDE) else { return Ok(RelatedResources::NotRequested) };
+        let mut named = include.split(',').map(str::trim).filter(|kind| !kind.is_empty());
+        match named.find(|kind| !kinds.contains(kind)) {
+            Some(kind) => Err(not_includable(kind)),
+            None => Ok(RelatedResources::Requested),
         }
-        query.append_pair(PAGE_CURSOR, cursor);
-        query.finish()
     }
 }
 
+/// The refusal of a kind of related resources, in the words of the original.
+fn not_includable(kind: &str) -> Refusal {
+    let kind = shortened(kind);
+    let message = format!("'{kind}' is not an allowed include parameter for this resource.");
+    invalid(INCLUDE, message)
+}
+
+pub(super) const INCLUDE: &str = "include";
 pub(super) const FILTER: &str = "filter";
 pub(super) const SORT: &str = "sort";
 pub(super) const PAGE_CURSOR: &str = "page[cursor]";
@@ -153,6 +170,20 @@ mod tests {
     #[test]
     fn the_next_page_is_asked_for_as_this_one_was() {
         let query = read("sort=-id&page[size]=2&page[cursor]=a").unwrap();
-        assert_eq!(query.with_cursor("b"), "page%5Bsize%5D=2&sort=-id&page%5Bcursor%5D=b");
+        assert_eq!(query.with_cursor("b"), "sort=-id&page[size]=2&page%5Bcursor%5D=b");
+        let sent = "filter=greater-than(updated,2020-01-01T00:00:00+0000)&&sort=updated";
+        let query = Query::read(sent, &[FILTER, "sort"]).unwrap();
+        let filter = "filter=greater-than(updated,2020-01-01T00:00:00+0000)";
+        assert_eq!(query.with_cursor("b"), format!("{filter}&sort=updated&page%5Bcursor%5D=b"));
+    }
+
+    #[test]
+    fn only_related_resources_of_the_kinds_of_a_list_are_included() {
+        let related = |text| Query::read(text, &[INCLUDE]).unwrap().related(&["lists", "segments"]);
+        assert_eq!(related("").unwrap(), RelatedResources::NotRequested);
+        for text in ["include=lists,segments", "include=segments", "include="] {
+            assert_eq!(related(text).unwrap(), RelatedResources::Requested, "{text}");
+        }
+        assert!(related("include=lists,profiles").is_err());
     }
 }

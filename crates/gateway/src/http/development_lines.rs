@@ -59,6 +59,7 @@ fn result(outcome: &Outcome) -> String {
         let _ = match claim.result {
             ClaimResult::Refused(reason) => write!(text, "; {} refused: {reason}", claim.kind),
             ClaimResult::Ignored(reason) => write!(text, "; {} ignored: {reason}", claim.kind),
+            ClaimResult::Moved(id) => write!(text, "; {} moved from {id}", claim.kind),
             ClaimResult::Matched
             | ClaimResult::Attached
             | ClaimResult::Replaced

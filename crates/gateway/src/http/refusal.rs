@@ -19,6 +19,8 @@ use crate::{capacity::body_budget::BodyBudgetExhausted, limits, tenants::scope::
 /// Why a request is refused.
 #[derive(Debug)]
 pub enum Refusal {
+    /// The head of the request cannot be read.
+    Head(HeadFault),
     /// The path does not exist.
     UnknownPath,
     /// The path does not support the method.
@@ -111,6 +113,29 @@ pub enum Refusal {
 impl From<BodyBudgetExhausted> for Refusal {
     fn from(_: BodyBudgetExhausted) -> Refusal {
         Refusal::Store(StoreError::Overloaded)
+    }
+}
+
+/// Why the head of a request cannot be read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum HeadFault {
+    /// It is not HTTP/1.1.
+    Malformed,
+    /// It did not arrive in time.
+    TooSlow,
+    /// It is too large.
+    TooLarge,
+}
+
+impl HeadFault {
+    /// The fault for which the HTTP library answers with this status.
+    pub(crate) fn from_status(status: &str) -> Option<HeadFault> {
+        match status {
+            "400" => Some(HeadFault::Malformed),
+            "408" => Some(HeadFault::TooSlow),
+            "431" => Some(HeadFault::TooLarge),
+            _ => None,
+        }
     }
 }
 
@@ -276,6 +301,9 @@ impl Refusal {
 
     fn cause(&self) -> Cause {
         match self {
+            Refusal::Head(HeadFault::Malformed) => Cause::HeadMalformed,
+            Refusal::Head(HeadFault::TooSlow) => Cause::HeadTooSlow,
+            Refusal::Head(HeadFault::TooLarge) => Cause::HeadTooLarge,
             Refusal::UnknownPath => Cause::UnknownPath,
             Refusal::Method { .. } => Cause::Method,
             Refusal::NotAuthenticated => Cause::NotAuthenticated,
@@ -341,7 +369,8 @@ impl Refusal {
             Refusal::RevisionUnavailable(reason @ UnavailableRevision::TooEarly) => {
                 format!("The revision {reason}.")
             }
-            Refusal::UnknownPath
+            Refusal::Head(_)
+            | Refusal::UnknownPath
             | Refusal::NotAuthenticated
             | Refusal::AuthenticationFailed
             | Refusal::Company(_)

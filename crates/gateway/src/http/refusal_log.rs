@@ -1,5 +1,7 @@
 //! The log lines about refused requests.
 
+use std::net::IpAddr;
+
 use actix_web::HttpRequest;
 use profile_protocol::ErrorDocument;
 use tracing::{
@@ -9,7 +11,10 @@ use tracing::{
 
 use crate::{
     capacity::refusal_lines::{LineDecision, RefusalGroup},
-    http::{admission, log_text, refusal::Refusal, response::ResponseContext},
+    http::{
+        admission, log_text, refusal::Refusal, request_trace::RequestTrace,
+        response::ResponseContext,
+    },
     state::GatewayState,
     telemetry::REFUSALS,
 };
@@ -40,6 +45,34 @@ pub(crate) fn report(
     }
     let line = RefusalLine { request, gateway, reply, refusal, document };
     if has_failed { line.failed() } else { line.refused() }
+}
+
+/// Logs a request whose head cannot be read, unless such requests have too many lines in this
+/// second.
+pub(crate) fn report_head(
+    gateway: &GatewayState,
+    client: IpAddr,
+    trace: &RequestTrace,
+    refusal: &Refusal,
+) {
+    if !tracing::enabled!(target: REFUSALS, Level::INFO) {
+        return;
+    }
+    let (decision, group) = gateway.refusal_lines.count(None, gateway.clock.elapsed());
+    let LineDecision::Written { left_out } = decision else { return };
+    if left_out != 0 {
+        report_left_out(&group, left_out);
+    }
+    tracing::info!(
+        target: REFUSALS,
+        code = refusal.code(),
+        status = refusal.status().as_u16(),
+        detail = refusal.public_detail(),
+        %client,
+        request_id = %trace.request_id,
+        trace_id = %trace.context.trace_id(),
+        "refused a request"
+    );
 }
 
 /// What a line shows.

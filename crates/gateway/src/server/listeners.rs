@@ -27,7 +27,9 @@ use crate::{
     },
     http::{
         admitted_stream::AdmittedStream,
+        bare_response::DocumentedStream,
         deadline::{DeadlineStream, RequestDeadline},
+        raw_target::{self, TargetStream},
     },
     limits,
     ops::{admin, open_files},
@@ -36,7 +38,7 @@ use crate::{
 };
 
 /// A connection of a listener.
-type ListenerStream = AdmittedStream<DeadlineStream<TcpStream>>;
+type ListenerStream = TargetStream<DocumentedStream<AdmittedStream<DeadlineStream<TcpStream>>>>;
 
 /// What the connections of a listener are subject to.
 #[derive(Clone)]
@@ -106,8 +108,8 @@ pub(super) fn admin_server(
     Ok(listen(builder, listener, listening, gateway.clone())?.run())
 }
 
-/// Builds the layers of a connection: its entry in the table and its deadline, then HTTP/1.1 with
-/// its timeouts, then the routes.
+/// Builds the layers of a connection: its deadline, its entry in the table, its error documents and
+/// its raw targets, then HTTP/1.1 with its timeouts, then the routes.
 fn listen(
     builder: ServerBuilder,
     listener: TcpListener,
@@ -128,10 +130,13 @@ fn listen(
             .client_disconnect_timeout(limits::DISCONNECT_TIMEOUT)
             .keep_alive(listening.keep_alive)
             .on_connect_ext(|stream: &ListenerStream, data| {
-                data.insert(stream.stream().extension());
-                data.insert(stream.connection().activity());
+                let admitted = stream.stream().stream();
+                data.insert(admitted.stream().extension());
+                data.insert(admitted.connection().activity());
+                data.insert(stream.target());
             })
-            .h1(apply_fn_factory(app, |request: Request, app| {
+            .h1(apply_fn_factory(app, |mut request: Request, app| {
+                raw_target::restore(&mut request);
                 let activity = request.conn_data::<ConnectionActivity>();
                 let in_progress = activity.and_then(ConnectionActivity::begin);
                 let response = app.call(request);
@@ -141,8 +146,8 @@ fn listen(
                     response
                 }
             }));
-        let listening = listening.clone();
-        fn_service(move |stream| admit(stream, listening.clone())).and_then(http)
+        let (listening, gateway) = (listening.clone(), gateway.clone());
+        fn_service(move |stream| admit(stream, listening.clone(), gateway.clone())).and_then(http)
     })
 }
 
@@ -150,6 +155,7 @@ fn listen(
 async fn admit(
     stream: TcpStream,
     listening: Listening,
+    gateway: Data<GatewayState>,
 ) -> Result<(ListenerStream, Option<SocketAddr>), DispatchError> {
     // A connection without an address has ended already.
     let peer = stream.peer_addr().map_err(DispatchError::Io)?;
@@ -160,5 +166,7 @@ async fn admit(
     // Responses are small, and the client waits for each one.
     let _ = stream.set_nodelay(true);
     let stream = DeadlineStream::new(stream, listening.deadline);
-    Ok((AdmittedStream::new(stream, connection), Some(peer)))
+    let stream = AdmittedStream::new(stream, connection);
+    let stream = DocumentedStream::new(stream, gateway, peer.ip());
+    Ok((TargetStream::new(stream), Some(peer)))
 }

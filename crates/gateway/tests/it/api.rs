@@ -9,6 +9,7 @@ mod lists;
 mod merging;
 mod outcomes;
 mod protect;
+mod raw_targets;
 mod reading;
 mod refusals;
 mod signed;

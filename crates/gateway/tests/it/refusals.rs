@@ -446,7 +446,7 @@ mod of_what_a_body_says {
             &attributes(r#"{"external_id":" ","anonymous_id":"a\u0000b"}"#),
             expect![[r#"
             400 application/vnd.api+json
-            "status":400,"code":"invalid","title":"Invalid input.","detail":"The identifier must not be empty or only white space.","source":{"pointer":"/data/attributes/external_id"},"links":{},"meta":{}}
+            "status":400,"code":"invalid","title":"Invalid input.","detail":"The identifier must not be empty or only white space; leave the field out if there is none.","source":{"pointer":"/data/attributes/external_id"},"links":{},"meta":{}}
             "status":400,"code":"invalid","title":"Invalid input.","detail":"The identifier must not contain control characters.","source":{"pointer":"/data/attributes/anonymous_id"},"links":{},"meta":{}}
         "#]],
         );

@@ -51,6 +51,23 @@ impl<'a> Cursor<'a> {
         Word { offset, text: self.until(ends) }
     }
 
+    /// A name that may stand in quotes.
+    pub(super) fn name(&mut self) -> Result<Word<'a>, InvalidFilter> {
+        for quote in ['"', '\''] {
+            let offset = self.offset();
+            if self.take(quote) {
+                let text = self.until(|char| char == quote);
+                return if self.rest().starts_with(quote) {
+                    self.offset += quote.len_utf8();
+                    Ok(Word { offset, text })
+                } else {
+                    Err(InvalidFilter { offset, fault: FilterFault::Unclosed })
+                };
+            }
+        }
+        Ok(self.word())
+    }
+
     fn until(&mut self, ends: impl Fn(char) -> bool) -> &'a str {
         let rest = self.rest();
         let text = rest.find(ends).map_or(rest, |end| rest.get(..end).unwrap_or_default());

@@ -46,7 +46,7 @@ pub enum FilterFault {
     Escape,
     #[error("must not ask for null: what a profile lacks cannot be asked for")]
     Null,
-    #[error("must have a date with a time there, such as 2023-03-01T01:00:00Z")]
+    #[error("must have a time there, such as 2023-03-01T01:00:00Z or 2023-03-01")]
     Time,
     #[error("must have a valid email address there, which {0}")]
     Email(InvalidEmail),
@@ -54,6 +54,8 @@ pub enum FilterFault {
     PhoneNumber(InvalidPhoneNumber),
     #[error("must have a valid identifier there, which {0}")]
     Identifier(InvalidOpaqueId),
+    #[error("{fault} (a + of the query is read as a space; send it as %2B)")]
+    Space { fault: Box<FilterFault> },
 }
 
 impl From<InvalidEmail> for FilterFault {

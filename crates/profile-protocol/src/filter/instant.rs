@@ -1,4 +1,4 @@
-//! Moments, as RFC 3339 writes them.
+//! Moments, as RFC 3339 writes them, and as programs that follow ISO 8601 more freely do.
 
 use crate::Date;
 
@@ -17,31 +17,43 @@ pub(super) struct Instant {
 }
 
 impl Instant {
-    /// Reads `2023-03-01T01:00:00Z`, with a fraction and an offset if need be. A
-    /// space before an offset is the `+` that it was before a query was decoded; no
-    /// offset at all is none.
+    /// Reads `2023-03-01T01:00:00Z`, with a fraction and an offset if need be. The `T` may be a
+    /// space, the seconds may be left out, and so may the time, for midnight. A space before an
+    /// offset is the `+` that it was before a query was decoded; no offset at all is none.
     pub(super) fn parse(text: &str) -> Option<Instant> {
-        let (date, time) = (text.get(..10)?, text.get(10..)?);
-        let days = Date::parse(date)?.unix_days();
-        let time = time.strip_prefix(['T', 't'])?;
-        let (clock, rest) = (time.get(..8)?, time.get(8..)?);
-        let (fraction, offset) = fraction(rest)?;
-        let begun = days * DAY + time_of_day(clock)? - self::offset(offset)?;
+        let (date, rest) = (text.get(..10)?, text.get(10..)?);
+        let midnight = Date::parse(date)?.unix_days() * DAY;
+        if rest.is_empty() {
+            return Some(Instant { floor: midnight, ceiling: midnight });
+        }
+        let time = rest.strip_prefix(['T', 't', ' '])?;
+        let (minutes, rest) = (time.get(..5)?, time.get(5..)?);
+        let (seconds, rest) = seconds(rest)?;
+        let (fraction, offset) = if seconds.is_some() { fraction(rest)? } else { (WHOLE, rest) };
+        let begun = midnight + hours_and_minutes(minutes)? + seconds.unwrap_or(0);
+        let begun = begun - self::offset(offset)?;
         Some(Instant { floor: begun + fraction.floor, ceiling: begun + fraction.ceiling })
     }
 }
 
-/// `01:00:00`. A leap second counts as the one after it.
-fn time_of_day(clock: &str) -> Option<i64> {
-    let &[_, _, b':', _, _, b':', _, _] = clock.as_bytes() else { return None };
-    let hours = two_digits(clock.get(..2)?, 23)?;
-    let minutes = two_digits(clock.get(3..5)?, 59)?;
-    let seconds = two_digits(clock.get(6..)?, 60)?;
-    Some(hours * HOUR + minutes * MINUTE + seconds * SECOND)
+/// No fraction of a second.
+const WHOLE: Instant = Instant { floor: 0, ceiling: 0 };
+
+/// `01:00`.
+fn hours_and_minutes(clock: &str) -> Option<i64> {
+    let &[_, _, b':', _, _] = clock.as_bytes() else { return None };
+    Some(two_digits(clock.get(..2)?, 23)? * HOUR + two_digits(clock.get(3..)?, 59)? * MINUTE)
+}
+
+/// The seconds, if there are any, and what follows them. A leap second counts as the one after it.
+fn seconds(rest: &str) -> Option<(Option<i64>, &str)> {
+    let Some(rest) = rest.strip_prefix(':') else { return Some((None, rest)) };
+    let seconds = two_digits(rest.get(..2)?, 60)? * SECOND;
+    Some((Some(seconds), rest.get(2..)?))
 }
 
 fn two_digits(text: &str, most: i64) -> Option<i64> {
-    let number = if digits(text) { text.parse().ok()? } else { return None };
+    let number = if text.len() == 2 && digits(text) { text.parse().ok()? } else { return None };
     (number <= most).then_some(number)
 }
 
@@ -52,7 +64,7 @@ fn digits(text: &str) -> bool {
 /// The fraction of a second, in milliseconds, and what follows it.
 fn fraction(rest: &str) -> Option<(Instant, &str)> {
     let Some(rest) = rest.strip_prefix('.') else {
-        return Some((Instant { floor: 0, ceiling: 0 }, rest));
+        return Some((WHOLE, rest));
     };
     let end = rest.find(|char: char| !char.is_ascii_digit()).unwrap_or(rest.len());
     let (fraction, rest) = (rest.get(..end)?, rest.get(end..)?);
@@ -66,8 +78,8 @@ fn fraction(rest: &str) -> Option<(Instant, &str)> {
     Some((Instant { floor, ceiling: floor + i64::from(!whole) }, rest))
 }
 
-/// `Z`, `+02:00` or `-02:00`, in milliseconds. Without any, as some clients write
-/// it, the time is UTC.
+/// `Z`, or an offset such as `+02:00`, `+0200` or `-02`, in milliseconds. Without any, as some
+/// clients write it, the time is UTC.
 fn offset(text: &str) -> Option<i64> {
     if let "" | "Z" | "z" = text {
         return Some(0);
@@ -77,10 +89,13 @@ fn offset(text: &str) -> Option<i64> {
         "-" => -1,
         _ => return None,
     };
-    let &[_, _, _, b':', _, _] = text.as_bytes() else { return None };
-    let hours = two_digits(text.get(1..3)?, 23)?;
-    let minutes = two_digits(text.get(4..)?, 59)?;
-    Some(sign * (hours * HOUR + minutes * MINUTE))
+    let (hours, minutes) = (text.get(1..3)?, text.get(3..)?);
+    let minutes = match minutes.strip_prefix(':') {
+        Some(minutes) => two_digits(minutes, 59)?,
+        None if minutes.is_empty() => 0,
+        None => two_digits(minutes, 59)?,
+    };
+    Some(sign * (two_digits(hours, 23)? * HOUR + minutes * MINUTE))
 }
 
 #[cfg(test)]
@@ -118,6 +133,24 @@ mod tests {
     }
 
     #[test]
+    fn times_are_read_as_real_programs_write_them() {
+        let noon = 43_200_000;
+        for text in [
+            "1970-01-01T14:00:00+0200",
+            "1970-01-01T14:00:00 0200",
+            "1970-01-01T14:00+02",
+            "1970-01-01 12:00:00",
+            "1970-01-01 12:00",
+            "1970-01-01 06:30-0530",
+            "1970-01-01T12:00Z",
+            "1970-01-01 12:00:00.000 00:00",
+        ] {
+            reads(text, noon, noon);
+        }
+        reads("1970-01-02", 86_400_000, 86_400_000);
+    }
+
+    #[test]
     fn a_fraction_counts_to_the_millisecond_and_one_below_lies_between_two() {
         reads("1970-01-01T00:00:01.5Z", 1_500, 1_500);
         reads("1970-01-01T00:00:01.0070000Z", 1_007, 1_007);
@@ -131,11 +164,15 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_written_like_rfc_3339_is_a_moment() {
+    fn anything_else_is_no_moment() {
         for text in [
             "",
-            "2023-03-01",
-            "2023-03-01T01:00Z",
+            "2023-03",
+            "20230301",
+            "2023-03-01T",
+            "2023-03-01T01Z",
+            "2023-03-01T01:00.5Z",
+            "2023-03-01  01:00:00Z",
             "2023-03-01T01:00:00.Z",
             "2023-02-29T01:00:00Z",
             "2023-03-01T24:00:00Z",
@@ -143,7 +180,10 @@ mod tests {
             "2023-03-01T01:00:61Z",
             "2023-03-01T01:00:00+2:00",
             "2023-03-01T01:00:00+24:00",
-            "2023-03-01T01:00:00+0200",
+            "2023-03-01T01:00:00+200",
+            "2023-03-01T01:00:00+02:0",
+            "2023-03-01T01:00:00+02:",
+            "2023-03-01T01:00:00+020",
             "2023-03-01T01:00:00Z ",
             "2023-03-01T+1:00:00Z",
             "2023-03-01T01:00:00é1:00",

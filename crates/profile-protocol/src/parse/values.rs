@@ -5,8 +5,8 @@ use std::{borrow::Cow, str::FromStr};
 use serde_json::value::RawValue;
 
 use crate::{
-    Change, Email, ExchangeToken, Fault, Field, PropertyName, PropertyValue, Revision, Text,
-    Violations,
+    Change, Email, ExchangeToken, Fault, Field, Identifiers, InvalidOpaqueId, PropertyName,
+    PropertyValue, Revision, Text, Violations,
     endpoint::ProfileEndpoint,
     grammar::{FieldName, FieldRule, IdentifierField, ListStep},
     json::{self, Scalar},
@@ -117,27 +117,32 @@ impl RequestParser {
         field: IdentifierField,
         raw: &RawValue,
     ) {
-        let Some(text) = self.identifier_text(at, raw) else { return };
-        let identifiers = match section {
+        if field == IdentifierField::ExchangeToken {
+            let token = self.exchange_token(at, raw);
+            self.identifiers_in(section).exchange_token = token;
+        } else if let Some(text) = self.identifier_text(at, raw) {
+            let read = set_identifier(self.identifiers_in(section), field, &text);
+            self.valid(at, read.map_err(with_advice));
+        }
+    }
+
+    fn identifiers_in(&mut self, section: Section) -> &mut Identifiers {
+        match section {
             Section::Attributes => &mut self.parts.identifiers,
             Section::Subject => &mut self.parts.subject,
-        };
-        let read = match field {
-            IdentifierField::Id => set(&mut identifiers.id, &text),
-            IdentifierField::ExchangeToken => set(&mut identifiers.exchange_token, &text),
-            IdentifierField::ExternalId => set(&mut identifiers.external_id, &text),
-            IdentifierField::Email => set(&mut identifiers.email, &text),
-            IdentifierField::PhoneNumber => set(&mut identifiers.phone_number, &text),
-            IdentifierField::AnonymousId => set(&mut identifiers.anonymous_id, &text),
-        };
-        self.valid(at, read);
+        }
     }
 
     pub(super) fn fallback_exchange_token(&mut self, at: PointerPath<'_>, raw: &RawValue) {
-        if let Some(text) = self.identifier_text(at, raw) {
-            let read = set(&mut self.fallback_token, &text);
-            self.valid(at, read);
-        }
+        self.fallback_token = self.exchange_token(at, raw);
+    }
+
+    /// Reads an exchange token. A malformed one counts as one that does not open, so it is ignored
+    /// and noted. A blank one identifies no profile.
+    fn exchange_token(&mut self, at: PointerPath<'_>, raw: &RawValue) -> Option<ExchangeToken> {
+        let text = self.text(at, Scalar::from_json(raw))?;
+        self.identified |= !text.trim().is_empty();
+        Some(ExchangeToken::from_sent(&text))
     }
 
     fn identifier_text<'a>(
@@ -275,6 +280,29 @@ impl RequestParser {
     /// The value. An error is a violation.
     fn valid<T, E: Into<Fault>>(&mut self, at: PointerPath<'_>, result: Result<T, E>) -> Option<T> {
         result.map_err(|error| self.add(at, error)).ok()
+    }
+}
+
+/// Says what is right for a program that has nothing to send.
+fn with_advice(fault: Fault) -> Fault {
+    match fault {
+        Fault::Identifier(InvalidOpaqueId::Blank) => Fault::BlankIdentifier,
+        other => other,
+    }
+}
+
+fn set_identifier(
+    identifiers: &mut Identifiers,
+    field: IdentifierField,
+    text: &str,
+) -> Result<(), Fault> {
+    match field {
+        IdentifierField::Id => set(&mut identifiers.id, text),
+        IdentifierField::ExchangeToken => set(&mut identifiers.exchange_token, text),
+        IdentifierField::ExternalId => set(&mut identifiers.external_id, text),
+        IdentifierField::Email => set(&mut identifiers.email, text),
+        IdentifierField::PhoneNumber => set(&mut identifiers.phone_number, text),
+        IdentifierField::AnonymousId => set(&mut identifiers.anonymous_id, text),
     }
 }
 

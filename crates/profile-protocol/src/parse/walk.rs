@@ -77,7 +77,7 @@ fn resource<E>(
     Ok(())
 }
 
-/// Reads an object that may be `null` instead.
+/// Reads an object that may be `null` instead, or an empty array.
 fn nullable_object<'de, A: MapAccess<'de>>(
     parser: &mut RequestParser,
     at: PointerPath<'_>,
@@ -85,8 +85,10 @@ fn nullable_object<'de, A: MapAccess<'de>>(
     map: &mut A,
 ) -> Result<Shape, A::Error> {
     let (shape, _) = object(parser, at, rule, |fields| map.next_value_seed(fields))?;
-    if shape == Shape::Other {
-        not_an_object(parser, at);
+    match shape {
+        Shape::EmptyArray => return Ok(Shape::Object),
+        Shape::Other => not_an_object(parser, at),
+        Shape::Object | Shape::Null => {}
     }
     Ok(shape)
 }
@@ -123,6 +125,10 @@ impl<'de> Members<'de> for KnownFields<'_, '_> {
         };
         self.parser.add(self.at.member(&name), fault);
         map.next_value::<IgnoredAny>().map(drop)
+    }
+
+    fn unreadable_name(&mut self, sent: &str) {
+        self.parser.add(self.at.member(sent), Fault::Surrogate);
     }
 }
 
@@ -201,7 +207,7 @@ enum NamedMember {
 }
 
 /// Reads an object with members of any name, none of which may be given twice. It may be `null`
-/// instead.
+/// instead, or an empty array.
 fn named_members<'de, A: MapAccess<'de>>(
     parser: &mut RequestParser,
     at: PointerPath<'_>,
@@ -213,7 +219,7 @@ fn named_members<'de, A: MapAccess<'de>>(
     let NamedMembers { names, .. } = members;
     match shape {
         Shape::Object => report_duplicates(parser, at, names),
-        Shape::Null => {}
+        Shape::EmptyArray | Shape::Null => {}
         Shape::Other => not_an_object(parser, at),
     }
     Ok(shape)
@@ -241,6 +247,10 @@ impl<'de> Members<'de> for NamedMembers<'_, '_, 'de> {
         }
         self.names.push(name);
         Ok(())
+    }
+
+    fn unreadable_name(&mut self, sent: &str) {
+        self.parser.add(self.at.member(sent), Fault::Surrogate);
     }
 }
 

@@ -98,8 +98,14 @@ impl BodyReader {
         self.object(&object.get(name)?)
     }
 
-    /// Reads an object.
+    /// Reads an object. One that is no resource may be an empty array.
     pub(super) fn object<'a>(&mut self, value: &RuledValue<'a>) -> Option<KnownObject<'a>> {
+        if let ValueRule::Object(rule) = value.rule
+            && json::is_empty_array(value.raw)
+        {
+            let object = KnownObject { at: value.at.clone(), rule, members: Vec::new() };
+            return Some(self.checked(object));
+        }
         let (ValueRule::Object(rule)
         | ValueRule::Resource(rule)
         | ValueRule::ResourceWithOneIdentifier(rule)) = value.rule
@@ -125,14 +131,19 @@ impl BodyReader {
         let read = json::Object(&mut gather).deserialize(&mut deserializer);
         let object = gather.object;
         if read.is_err() {
-            // The whole body is JSON, so a name has half a surrogate pair.
-            self.add(&object.at, Fault::Surrogate);
+            // The whole body is JSON, so this does not happen.
+            self.add(&object.at, NOT_AN_OBJECT);
             return None;
         }
-        for field in rule.fields {
+        Some(self.checked(object))
+    }
+
+    /// The object, with what it lacks reported.
+    fn checked<'a>(&mut self, object: KnownObject<'a>) -> KnownObject<'a> {
+        for field in object.rule.fields {
             self.check(&object, field);
         }
-        Some(object)
+        object
     }
 
     /// Reports a required field that is absent, and a resource of another type.
@@ -257,5 +268,9 @@ impl<'de> Members<'de> for GatherKnown<'_, 'de> {
         };
         self.report.add(pointer(at, &name), fault);
         map.next_value::<IgnoredAny>().map(drop)
+    }
+
+    fn unreadable_name(&mut self, sent: &str) {
+        self.report.add(pointer(&self.object.at, sent), Fault::Surrogate);
     }
 }

@@ -188,9 +188,49 @@ fn names_and_values_may_be_escaped() {
 fn numbers_keep_every_digit() {
     let request = attributes(
         r#"{"email":"a@example.com","location":{"latitude":40.7128000000000001},
-            "properties":{"a":12345678901234567890123,"b":1e400,"c":0.10}}"#,
+            "properties":{"a":12345678901234567890123,"b":1e300,"c":0.10}}"#,
     );
     assert_eq!(set(&request.patch, Field::Latitude), "40.7128000000000001");
     let digits = request.patch.properties.set.iter().map(|(_, value)| value.as_json());
-    assert_eq!(digits.collect::<Vec<_>>(), ["12345678901234567890123", "1e400", "0.10"]);
+    assert_eq!(digits.collect::<Vec<_>>(), ["12345678901234567890123", "1e300", "0.10"]);
+}
+
+#[test]
+fn an_empty_array_counts_as_an_object_without_members() {
+    let request = reads(
+        r#"{"data":{"type":"profile","attributes":{"email":"a@example.com","location":[],
+            "properties":[ ]},"meta":{"identifiers":[],"patch_identifiers":{"append":[]},
+            "patch_properties":{"append":[],"unappend":[]}}}}"#,
+    );
+    // It clears nothing, unlike null.
+    assert!(request.patch == Patch::default(), "{:?}", request.patch);
+    reads(r#"{"data":{"type":"profile","attributes":{"email":"a@example.com"},"meta":[]}}"#);
+    reads(r#"{"data":{"type":"profile","id":"01GDDKASAP8TKDDA2GRZDSVP4H","attributes":[]}}"#);
+    let operators =
+        r#"{"email":"a@example.com","properties":{"$append":[],"$unappend":[],"a":[]}}"#;
+    let request = attributes(operators);
+    assert_eq!(request.patch.properties.set, [(name("a"), value("[]"))]);
+}
+
+#[test]
+fn a_byte_order_mark_before_the_body_is_skipped() {
+    reads("\u{feff}{\"data\":{\"type\":\"profile\",\"attributes\":{\"email\":\"a@example.com\"}}}");
+}
+
+#[test]
+fn a_malformed_token_is_no_reason_to_refuse_what_else_is_said() {
+    let long = "x".repeat(2_000);
+    for token in ["", " ", r"a\u0000b", &long] {
+        let of = |fields: &str| attributes(&format!(r#"{{"email":"a@example.com",{fields}}}"#));
+        let request = of(&format!(r#""_kx":"{token}""#));
+        assert_eq!(request.identifiers.exchange_token.unwrap().as_str(), "", "{token}");
+        let request = of(&format!(r#""properties":{{"$exchange_id":"{token}"}}"#));
+        assert_eq!(request.identifiers.exchange_token.unwrap().as_str(), "", "{token}");
+    }
+    // One that is blank says nothing about whom the request concerns; any other might have.
+    let alone = |token: &str| {
+        let body = format!(r#"{{"data":{{"type":"profile","attributes":{{"_kx":"{token}"}}}}}}"#);
+        ProfileRequest::parse(body.as_bytes(), Revision::LATEST).is_ok()
+    };
+    assert!(!alone("") && !alone(" ") && alone(&long));
 }

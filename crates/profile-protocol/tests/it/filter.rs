@@ -118,9 +118,34 @@ fn what_is_wrong_is_said_with_its_place_and_what_would_be_right() {
     );
     refuses("any(_kx,['a'])", "must ask for _kx with equals, not any, at byte 0");
     refuses("less-than(id,'a')", "must ask for id with equals or any, not less-than, at byte 0");
-    let moment = "must have a date with a time there, such as 2023-03-01T01:00:00Z, at byte 18";
-    refuses("less-than(created,2023-03-01)", moment);
+    let moment = "must have a time there, such as 2023-03-01T01:00:00Z or 2023-03-01, at byte 18";
+    refuses("less-than(created,2023-03)", moment);
     refuses("less-than(created,'soon')", moment);
+}
+
+#[test]
+fn the_name_of_a_field_may_be_in_quotes() {
+    reads(r#"equals("email",'a@x.co')"#, &[emails(&["a@x.co"])]);
+    reads(r#"any( 'email' ,["a@x.co"])"#, &[emails(&["a@x.co"])]);
+    reads("less-than('created',2023-03-01 01:00)", &[Condition::Created(Bound::Before(MOMENT))]);
+    refuses("equals(\"email,'a@x.co')", "must close what is quoted, at byte 7");
+    let told = ProfileFilter::parse("equals('name','a')").unwrap_err().to_string();
+    assert!(told.ends_with("not 'name', at byte 7"), "{told}");
+}
+
+#[test]
+fn a_plus_that_was_not_escaped_is_named() {
+    let advice = "(a + of the query is read as a space; send it as %2B)";
+    for (text, at) in [
+        ("equals(email,\"a b@x.co\")", 13),
+        ("equals(phone_number,' 15005550006')", 20),
+        ("any(email,['a@x.co','a b@x.co'])", 20),
+    ] {
+        let told = ProfileFilter::parse(text).unwrap_err().to_string();
+        assert!(told.ends_with(&format!("{advice}, at byte {at}")), "{told}");
+    }
+    let told = ProfileFilter::parse("equals(email,'a')").unwrap_err().to_string();
+    assert!(!told.contains(advice), "{told}");
 }
 
 #[test]

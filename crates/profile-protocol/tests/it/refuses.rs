@@ -33,7 +33,7 @@ fn broken_json_is_refused_with_its_position() {
     syntax(b"", "EOF while parsing a value at line 1 column 0");
     syntax(b"{\"data\":", "EOF while parsing a value at line 1 column 8");
     syntax(b"{\"data\":{}}\n}", "trailing characters at line 2 column 1");
-    syntax(b"\xef\xbb\xbf{}", "expected value at line 1 column 1");
+    syntax(b"\xef\xbb\xbf\xef\xbb\xbf{}", "expected value at line 1 column 1");
     syntax(b"{\"data\":\xff}", "not UTF-8 after byte 8");
     syntax(b"{\0\"", "key must be a string at line 1 column 2");
 }
@@ -47,7 +47,7 @@ fn the_wrong_kind_of_json_is_named() {
     refuses(r#"{"data":[]}"#, &[("/data", OBJECT)]);
     refuses(r#"{"data":null}"#, &[("/data", OBJECT)]);
     refuses(
-        r#"{"data":{"type":"profile","id":1,"attributes":{"email":{},"location":[],"properties":"x"},"meta":1}}"#,
+        r#"{"data":{"type":"profile","id":1,"attributes":{"email":{},"location":[0],"properties":"x"},"meta":1}}"#,
         &[
             ("/data/id", STRING),
             ("/data/attributes/email", STRING),
@@ -87,6 +87,18 @@ fn an_identifier_is_required() {
 }
 
 #[test]
+fn an_empty_identifier_is_refused_with_the_advice_to_leave_it_out() {
+    let body = br#"{"data":{"type":"profile","attributes":
+        {"email":"","phone_number":" ","external_id":"","anonymous_id":"a"}}}"#;
+    let violations = ProfileRequest::parse(body, Revision::LATEST).unwrap_err();
+    for violation in violations.iter() {
+        let said = violation.fault.reason().unwrap_or(violation.fault.to_string());
+        assert!(said.contains("leave the field out if there is none"), "{said}");
+    }
+    assert_eq!(violations.iter().len(), 3);
+}
+
+#[test]
 fn unknown_fields_are_named_wherever_they_stand() {
     let unknown = |name: &str| format!("'{name}' is not a valid field for the resource 'profile'.");
     refuses(
@@ -114,7 +126,8 @@ fn every_fault_is_reported_and_not_only_the_first() {
             ("/data/attributes/phone_number", PHONE),
             (
                 "/data/attributes/external_id",
-                "The identifier must not be empty or only white space.",
+                "The identifier must not be empty or only white space; leave the field out if \
+                 there is none.",
             ),
             (
                 "/data/attributes/anonymous_id",
@@ -140,7 +153,7 @@ fn every_fault_is_reported_and_not_only_the_first() {
 fn the_subject_and_patches_are_held_to_the_same_rules() {
     refuses(
         r#"{"data":{"type":"profile","meta":{"identifiers":{"email":"x","_kx":5},
-            "patch_properties":{"append":[],"unappend":{"a":"\udead"},"unset":["ok",1]},
+            "patch_properties":{"append":[[]],"unappend":{"a":"\udead"},"unset":["ok",1]},
             "patch_identifiers":{"append":{"email":["a@example.com","b"]},"unappend":{"email":5}}}}}"#,
         &[
             ("/data/meta/identifiers/email", "Invalid email address"),
@@ -191,6 +204,77 @@ fn half_a_surrogate_pair_is_refused() {
             (
                 "/data/attributes/properties/a",
                 "The property must not contain half of a surrogate pair.",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn half_a_surrogate_pair_in_a_name_is_refused_where_it_stands() {
+    let surrogate = "Must not contain half of a surrogate pair.";
+    refuses(
+        r#"{"data":{"type":"profile","\ud800":1,"attributes":{"email":"a@example.com","\udc00x":{},
+            "location":{"\ud800":1},"properties":{"a\ud83d":[1],"$append":{"\udead":1},
+            "b":{"\ud800":1}}},"meta":{"patch_properties":{"unappend":{"c/\ud800":1}}}}}"#,
+        &[
+            (r"/data/\ud800", surrogate),
+            (r"/data/attributes/\udc00x", surrogate),
+            (r"/data/attributes/location/\ud800", surrogate),
+            (r"/data/attributes/properties/a\ud83d", surrogate),
+            (r"/data/attributes/properties/$append/\udead", surrogate),
+            (
+                "/data/attributes/properties/b",
+                "The property must not contain half of a surrogate pair.",
+            ),
+            (r"/data/meta/patch_properties/unappend/c~1\ud800", surrogate),
+        ],
+    );
+    // What is no JSON at all stays that, in a name as well.
+    refuses(
+        "{\"data\":{\"a\n\":1}}",
+        &[(
+            "",
+            "Invalid JSON: control character (\\u0000-\\u001F) found while parsing a string at line 1 column 11.",
+        )],
+    );
+}
+
+#[test]
+fn what_readers_could_not_take_is_refused_where_it_stands() {
+    let digits = "1".repeat(limits::NUMBER_DIGITS + 1);
+    refuses_attributes(
+        &format!(
+            r#"{{"email":"a@example.com","first_name":"a\u0000","properties":{{"a":{digits},
+            "b":[1e400],"c":"\u0000","d\u0000":1,"$append":{{"e":[-1e400]}},"$unset":["\u0000"]}}}}"#
+        ),
+        &[
+            ("/data/attributes/first_name", "The text must not contain the character U+0000."),
+            (
+                "/data/attributes/properties/a",
+                "The property must not contain a number of more than 100 digits; in a string it \
+                 may be longer.",
+            ),
+            (
+                "/data/attributes/properties/b",
+                "The property must not contain a number outside the range of a double, 2.3e-308 \
+                 to 1.7e308; a string may have any.",
+            ),
+            (
+                "/data/attributes/properties/c",
+                "The property must not contain the character U+0000.",
+            ),
+            (
+                "/data/attributes/properties/d\0",
+                "The property must not contain the character U+0000.",
+            ),
+            (
+                "/data/attributes/properties/$append/e",
+                "The property must not contain a number outside the range of a double, 2.3e-308 \
+                 to 1.7e308; a string may have any.",
+            ),
+            (
+                "/data/attributes/properties/$unset/0",
+                "The property must not contain the character U+0000.",
             ),
         ],
     );

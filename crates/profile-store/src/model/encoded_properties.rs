@@ -3,7 +3,7 @@
 //! A profile may have a thousand properties in 256 KiB, and most requests need none of their
 //! values. Names and values stay in the buffer of the record until something asks for them.
 
-use std::{fmt, ops::Range, str::FromStr, sync::Arc};
+use std::{fmt, ops::Range, sync::Arc};
 
 use profile_protocol::{Properties, PropertyName, PropertyValue};
 
@@ -105,16 +105,16 @@ pub(crate) fn decode_properties(
     }
     let mut decode = |entry: &EncodedProperty| {
         let PropertyBytes { name, value, by_company } = entry.bytes(record);
-        let name: PropertyName = parse(name)?;
+        let name = PropertyName::from_stored(text(name)?).or(Err(DamagedProperty))?;
         authored.put_property(&name, by_company);
-        Ok((name, parse::<PropertyValue>(value)?))
+        let value = PropertyValue::from_stored(text(value)?).or(Err(DamagedProperty))?;
+        Ok((name, value))
     };
     entries.iter().map(&mut decode).collect()
 }
 
-fn parse<T: FromStr>(bytes: &[u8]) -> Result<T, DamagedProperty> {
-    let text = std::str::from_utf8(bytes).or(Err(DamagedProperty))?;
-    text.parse().or(Err(DamagedProperty))
+fn text(bytes: &[u8]) -> Result<&str, DamagedProperty> {
+    std::str::from_utf8(bytes).or(Err(DamagedProperty))
 }
 
 /// Shows no name and no value.

@@ -10,7 +10,7 @@ use profile_protocol::{
 };
 use serde_json::{Map, Value, json};
 
-use self::schema::{documented, is_required, object_schema, or_null, reference, required};
+use self::schema::{documented, is_required, object_schema, or_empty, reference, required};
 use super::elements::with;
 
 /// The names of the schemas of profiles, with the endpoints that they describe. The client endpoint
@@ -54,7 +54,7 @@ fn add_profile(schemas: &mut Map<String, Value>, name: &str, endpoint: ProfileEn
             let part = format!("{name}{}", capitalized(field.name));
             schemas.insert(part.clone(), object(rule, endpoint));
             add_shared(schemas, rule, endpoint);
-            or_null(reference(&part))
+            or_empty(reference(&part))
         } else {
             value(field, endpoint)
         };
@@ -115,8 +115,8 @@ fn value(field: &FieldRule, endpoint: ProfileEndpoint) -> Value {
             json!({ "type": "array", "items": items, "minItems": min, "maxItems": max })
         }
         ValueRule::Object(rule) if is_required(field, endpoint) => object(rule, endpoint),
-        ValueRule::Object(rule) => or_null(object(rule, endpoint)),
-        ValueRule::ClearableObject(_) => or_null(reference(&shared_name(field))),
+        ValueRule::Object(rule) => or_empty(object(rule, endpoint)),
+        ValueRule::ClearableObject(_) => or_empty(reference(&shared_name(field))),
         ValueRule::ProfileBody => reference("ProfileImportRequest"),
         ValueRule::Identifier(_) if field.required == grammar::EndpointSet::ALL => {
             json!({ "type": "string" })
@@ -127,7 +127,7 @@ fn value(field: &FieldRule, endpoint: ProfileEndpoint) -> Value {
         }
         ValueRule::Properties(_) => values::properties(),
         ValueRule::Attribute(attribute) => values::attribute(attribute),
-        ValueRule::PropertyElements(_) => values::nullable("object"),
+        ValueRule::PropertyElements(_) => or_empty(json!({ "type": "object" })),
         ValueRule::PropertyNames | ValueRule::SecondaryEmails(_) => values::one_or_many(),
         ValueRule::Choice(choices) => json!({ "enum": choices }),
         ValueRule::Ignored => json!({}),

@@ -12,11 +12,12 @@ use super::super::{
     list::SORTS,
     merges::{MergedProfile, UnmergeDocument},
     outcomes::{OutcomeResource, OutcomeStream},
-    query::{FILTER, PAGE_CURSOR, PAGE_SIZE, SORT},
+    profiles::RELATED,
+    query::{FILTER, INCLUDE, PAGE_CURSOR, PAGE_SIZE, SORT},
     resource::ProfileAttributes,
 };
 use super::elements::{
-    BODY_REFUSALS, SuccessResponse, request_body, responses, revision_parameter,
+    BODY_REFUSALS, SuccessResponse, request_body, responses, revision_parameter, with,
 };
 use crate::{endpoints::Endpoint, http::response::OnsiteDocument, limits};
 
@@ -76,15 +77,15 @@ fn name_and_body(endpoint: Endpoint) -> (&'static str, Option<&'static str>) {
 fn parameters_of(endpoint: Endpoint) -> Vec<Value> {
     let page = || vec![page_size(), page_cursor()];
     match endpoint {
-        Endpoint::ListProfiles => [page(), fields(), vec![filter(), sort()]].concat(),
+        Endpoint::ListProfiles => [page(), fields(), vec![filter(), sort(), include()]].concat(),
         Endpoint::ListBulkImportProfiles => [page(), fields()].concat(),
         Endpoint::ListBulkImports => [page(), import_filter_and_sort()].concat(),
         Endpoint::ListBulkImportErrors
         | Endpoint::ListBulkImportProfileIds
         | Endpoint::ListHistory
         | Endpoint::ListOutcomes => page(),
+        Endpoint::GetProfile => [fields(), vec![include()]].concat(),
         Endpoint::CreateProfile
-        | Endpoint::GetProfile
         | Endpoint::ImportProfile
         | Endpoint::UnmergeProfile
         | Endpoint::UpdateProfile => fields(),
@@ -227,6 +228,17 @@ fn fields() -> Vec<Value> {
         field["explode"] = false.into();
     }
     fields
+}
+
+fn include() -> Value {
+    let items = json!({ "type": "string", "enum": RELATED });
+    let description = "Kinds of related resources. There are none, so `included` is empty.";
+    let schema = json!({ "type": "array", "items": items });
+    with(
+        with(in_query(INCLUDE, description, &schema), "style", "form".into()),
+        "explode",
+        false.into(),
+    )
 }
 
 fn filter() -> Value {

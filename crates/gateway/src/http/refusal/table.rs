@@ -1,72 +1,13 @@
 //! The table of refusals, as docs/PROTOCOL.md shows it.
 
+mod cause;
 mod markdown;
 
 use actix_web::http::StatusCode;
 use profile_protocol::{ErrorClass, limits::VIOLATIONS};
 
+pub(super) use self::cause::Cause;
 pub use self::markdown::table_markdown;
-
-/// The causes of refusals. Each has a row of the table.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Cause {
-    UnknownPath,
-    Method,
-    Company,
-    Origin,
-    NotAuthenticated,
-    AuthenticationFailed,
-    NetworkThrottled,
-    Throttled,
-    Scope,
-    RevisionMissing,
-    RevisionMalformed,
-    RevisionTooEarly,
-    RevisionFuture,
-    Parameter,
-    Cursor,
-    MediaType,
-    ContentCoding,
-    TooLarge,
-    TooSlow,
-    Unreadable,
-    Syntax,
-    WrongType,
-    Missing,
-    UnknownField,
-    Duplicate,
-    WrongResource,
-    EmptyData,
-    NoIdentifier,
-    NoIdentifierToCreate,
-    NotOneSubject,
-    OnlyPlaceholders,
-    Email,
-    PhoneNumber,
-    Identifier,
-    Text,
-    Coordinate,
-    Property,
-    WrongCount,
-    TooManyProperties,
-    Surrogate,
-    ProfileTooLarge,
-    MoreFaults,
-    OtherProfile,
-    NotFound,
-    DuplicateProfile,
-    NoIdentifierLeft,
-    NotMerged,
-    MergeCap,
-    PropertiesTooLarge,
-    DiskHangs,
-    ResultUnknown,
-    ResultOverdue,
-    ReadOverdue,
-    DiskFull,
-    Overloaded,
-    Unavailable,
-}
 
 /// One row of the table.
 #[derive(Clone, Copy)]
@@ -105,6 +46,11 @@ const MEDIA_TYPE: (StatusCode, &str, &str) =
     (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "Unsupported media type.");
 const TOO_SLOW: (StatusCode, &str, &str) =
     (StatusCode::REQUEST_TIMEOUT, "request_timeout", "Request timed out.");
+const HEAD_TOO_LARGE: (StatusCode, &str, &str) = (
+    StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+    "request_header_fields_too_large",
+    "Request header fields too large.",
+);
 const CONFLICT: &str = "Conflict.";
 const UNAVAILABLE: (StatusCode, &str, &str) =
     (StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", "Service unavailable.");
@@ -145,7 +91,28 @@ const fn parameter(name: &'static str, row: RefusalRow) -> RefusalRow {
 }
 
 /// The table, in the order of the checks.
-const TABLE: [RefusalRow; 56] = [
+const TABLE: [RefusalRow; 59] = [
+    row(
+        Cause::HeadMalformed,
+        "the head of the request is not HTTP/1.1",
+        MALFORMED,
+        "The head must be HTTP/1.1 with a Host, and its target without raw spaces and control characters.",
+        "",
+    ),
+    row(
+        Cause::HeadTooSlow,
+        "the head is not complete in time",
+        TOO_SLOW,
+        "The head must arrive within the time that the server allows.",
+        "",
+    ),
+    row(
+        Cause::HeadTooLarge,
+        "the head is over 128 KiB",
+        HEAD_TOO_LARGE,
+        "The head must be at most 131072 bytes.",
+        "",
+    ),
     row(Cause::UnknownPath, "any other path", NOT_FOUND, "This path does not exist.", "/data"),
     row(
         Cause::Method,
@@ -399,16 +366,16 @@ const TABLE: [RefusalRow; 56] = [
     ),
     row(
         Cause::Identifier,
-        "any other identifier empty, too long, or with control characters",
+        "any other identifier but `_kx` empty, too long, or with control characters",
         INVALID,
         "The identifier {what would be right}.",
         "{the value}",
     ),
     row(
         Cause::Text,
-        "a text too long",
+        "a text too long, or with U+0000",
         INVALID,
-        "The text must be at most 2048 bytes.",
+        "The text {what would be right}.",
         "{the value}",
     ),
     row(
@@ -420,7 +387,7 @@ const TABLE: [RefusalRow; 56] = [
     ),
     row(
         Cause::Property,
-        "a property that cannot be stored unchanged",
+        "a property that cannot be stored unchanged, or that readers could not take",
         INVALID,
         "The property {what would be right}.",
         "{the property}",
@@ -441,7 +408,7 @@ const TABLE: [RefusalRow; 56] = [
     ),
     row(
         Cause::Surrogate,
-        "half of a UTF-16 surrogate pair",
+        "half of a UTF-16 surrogate pair, in a value or in a name",
         INVALID,
         "Must not contain half of a surrogate pair.",
         "{the value}",

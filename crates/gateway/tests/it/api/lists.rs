@@ -158,7 +158,7 @@ fn what_cannot_be_asked_is_refused_with_the_parameter_at_fault() {
     assert_eq!(at_fault("page[size]=0"), "page[size]");
     assert_eq!(at_fault("page[size]=101"), "page[size]");
     assert_eq!(at_fault("page[cursor]=nonsense"), "page[cursor]");
-    assert_eq!(at_fault("include=lists"), "include");
+    assert_eq!(at_fault("include=profiles"), "include");
     assert_eq!(at_fault("fields[profile]=x"), "fields[profile]");
     assert_eq!(at_fault("additional-fields[profile]=x"), "additional-fields[profile]");
 }
@@ -182,4 +182,44 @@ fn a_cursor_begins_no_page_of_another_list() {
     assert_eq!(api.get(&format!("/api/profiles?page[cursor]={cursor}")).status, 400);
     let whole = form_urlencoded::byte_serialize(link.as_bytes()).collect::<String>();
     assert_eq!(ids(&api.get(&format!("/api/profiles?page[cursor]={whole}"))).len(), 2);
+}
+
+#[test]
+fn times_are_read_as_programs_write_them_and_links_repeat_them_as_they_were_sent() {
+    let api = Api::new();
+    let profiles = seven(&api);
+    for time in [
+        "2012-01-01T00:00:00+0000",
+        "2012-01-01T00:00:00%2B0000",
+        "2012-01-01",
+        "2012-01-01%2001:00",
+        "2012-01-01T00:00:00+00:00",
+    ] {
+        let filter = format!("filter=greater-than(updated,{time})");
+        let target = format!("/api/profiles?{filter}&sort=updated&page[size]=3");
+        let answer = api.get(&target);
+        assert_eq!(ids(&answer), profiles[..3], "{time}");
+        let link = next(&answer).unwrap();
+        let sent = format!("http://gateway{target}&page%5Bcursor%5D=");
+        assert!(link.starts_with(&sent), "{link} does not begin with {sent}");
+        assert_eq!(all_pages(&api, &target, path_of), profiles, "{time}");
+    }
+}
+
+#[test]
+fn related_resources_are_none_and_id_is_a_field() {
+    let api = Api::new();
+    let profiles = seven(&api);
+    let one = format!("/api/profiles/{}", profiles[0]);
+    for target in
+        ["/api/profiles?include=push-tokens,conversations", &format!("{one}?include=lists")]
+    {
+        let answer = api.get(target);
+        assert_eq!((answer.status, &answer.json()["included"]), (200, &json!([])), "{target}");
+    }
+    assert!(api.get(&one).json().get("included").is_none());
+    let answer = api.get("/api/profiles?include=profiless");
+    assert_eq!(refused(&answer), (400, "invalid".into(), "/data".into()));
+    let answer = api.get(&format!("{one}?fields[profile]=id,type,email"));
+    assert_eq!(answer.json()["data"]["attributes"], json!({ "email": "d@example.com" }));
 }

@@ -26,7 +26,7 @@ fn identify_a_person_on_another_device_and_merge_its_anonymous_profile() {
 }
 
 /// Tokens that stood for Ann and do not any more, and why.
-fn useless(gateway: &Serving, ann: ProfileId) -> [(String, InvalidToken); 4] {
+fn useless(gateway: &Serving, ann: ProfileId) -> [(String, InvalidToken); 5] {
     let good = token(gateway, &about(ANN));
     let (sealed, _) = good.split_once('.').unwrap();
     let last = if sealed.ends_with('A') { "Q" } else { "A" };
@@ -38,6 +38,7 @@ fn useless(gateway: &Serving, ann: ProfileId) -> [(String, InvalidToken); 4] {
         (foreign, InvalidToken::Foreign),
         (renamed, InvalidToken::Unsealed),
         (altered, InvalidToken::Unsealed),
+        ("x".repeat(2_000), InvalidToken::Unsealed),
     ]
 }
 

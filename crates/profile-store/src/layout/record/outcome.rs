@@ -1,6 +1,6 @@
 //! One outcome, as a part of the record of an outcome segment.
 
-use profile_protocol::{ChangedAttribute, Date, RequestedRevision, Revision};
+use profile_protocol::{ChangedAttribute, Date, PropertyName, RequestedRevision, Revision};
 
 use super::{
     InvalidRecord,
@@ -147,7 +147,10 @@ fn encode_attribute(writer: &mut RecordWriter, attribute: &ChangedAttribute) {
 
 fn decode_attribute(reader: &mut RecordReader<'_>) -> Result<ChangedAttribute, InvalidRecord> {
     match reader.byte()? {
-        PROPERTY => Ok(ChangedAttribute::Property(reader.parsed()?)),
+        PROPERTY => {
+            let name = PropertyName::from_stored(reader.text()?);
+            Ok(ChangedAttribute::Property(name.or(Err(InvalidRecord::Value))?))
+        }
         number => {
             field_from_number(number).map(ChangedAttribute::Field).ok_or(InvalidRecord::Tag(number))
         }

@@ -315,6 +315,7 @@ fn decode_field(
 ) -> Result<(), InvalidRecord> {
     let field = field_from_number(number).ok_or(InvalidRecord::Tag(tag))?;
     profile.authored.put_field(field, by_company);
-    profile.attributes.fields[field] = Some(reader.parsed()?);
+    let text = Text::from_stored(reader.text()?).or(Err(InvalidRecord::Value))?;
+    profile.attributes.fields[field] = Some(text);
     Ok(())
 }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     super::elements::with,
-    schema::{documented, is_required, object_schema, or_null},
+    schema::{documented, is_required, object_schema, or_empty},
 };
 
 /// Text that is not blank and has no control characters.
@@ -22,12 +22,11 @@ pub(super) fn nullable(field: IdentifierField) -> Value {
         IdentifierField::Id => {
             with(with(schema, "minLength", 1.into()), "maxLength", field.max_bytes().into())
         }
-        // The pattern bounds its length.
-        IdentifierField::PhoneNumber => schema,
-        IdentifierField::ExchangeToken
-        | IdentifierField::ExternalId
-        | IdentifierField::Email
-        | IdentifierField::AnonymousId => with(schema, "maxLength", field.max_bytes().into()),
+        // The pattern bounds the length of a number, and a token of any length is accepted.
+        IdentifierField::PhoneNumber | IdentifierField::ExchangeToken => schema,
+        IdentifierField::ExternalId | IdentifierField::Email | IdentifierField::AnonymousId => {
+            with(schema, "maxLength", field.max_bytes().into())
+        }
     }
 }
 
@@ -40,10 +39,11 @@ fn text(field: IdentifierField) -> Value {
             let pattern = format!(r"^\+[1-9][0-9]{{{fewest},{most}}}$");
             json!({ "type": "string", "pattern": pattern })
         }
-        IdentifierField::Id
-        | IdentifierField::ExchangeToken
-        | IdentifierField::ExternalId
-        | IdentifierField::AnonymousId => json!({ "type": "string", "pattern": NOT_BLANK }),
+        // A malformed one is ignored.
+        IdentifierField::ExchangeToken => json!({ "type": "string" }),
+        IdentifierField::Id | IdentifierField::ExternalId | IdentifierField::AnonymousId => {
+            json!({ "type": "string", "pattern": NOT_BLANK })
+        }
     }
 }
 
@@ -127,7 +127,7 @@ fn alternative_field(field: &FieldRule, chosen: IdentifierField) -> (Value, bool
     } else if let ValueRule::Object(rule) = field.value {
         let nested = alternative(rule, chosen);
         let has_chosen = identifiers(rule).contains(&chosen);
-        (if has_chosen { nested } else { or_null(nested) }, has_chosen)
+        (if has_chosen { nested } else { or_empty(nested) }, has_chosen)
     } else if matches!(field.value, ValueRule::Identifier(identifier) if identifier == chosen) {
         (text(chosen), true)
     } else {

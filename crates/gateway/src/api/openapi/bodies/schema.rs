@@ -41,7 +41,8 @@ pub(super) fn reference(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
+/// The schema of an object that may be `null`, or an empty array.
 #[expect(clippy::needless_pass_by_value, reason = "the value moves into the one around it")]
-pub(super) fn or_null(schema: Value) -> Value {
-    json!({ "anyOf": [schema, { "type": "null" }] })
+pub(super) fn or_empty(schema: Value) -> Value {
+    json!({ "anyOf": [schema, { "type": "array", "maxItems": 0 }, { "type": "null" }] })
 }

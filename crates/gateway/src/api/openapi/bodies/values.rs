@@ -3,6 +3,8 @@
 use profile_protocol::{Field, limits};
 use serde_json::{Value, json};
 
+use super::schema::or_empty;
+
 /// A value of this type, or `null`.
 pub(super) fn nullable(json_type: &str) -> Value {
     json!({ "type": [json_type, "null"] })
@@ -12,7 +14,11 @@ pub(super) fn nullable(json_type: &str) -> Value {
 pub(super) fn attribute(field: Field) -> Value {
     match field.max_degrees() {
         Some(degrees) => coordinate(degrees),
-        None => json!({ "type": ["string", "null"], "maxLength": limits::TEXT_BYTES }),
+        None => json!({
+            "type": ["string", "null"],
+            "pattern": r"^[^\u0000]*$",
+            "maxLength": limits::TEXT_BYTES,
+        }),
     }
 }
 
@@ -28,7 +34,7 @@ fn coordinate(max_degrees: u8) -> Value {
 
 /// Custom properties: members of any name.
 pub(super) fn properties() -> Value {
-    json!({ "type": ["object", "null"], "maxProperties": limits::PROPERTIES })
+    or_empty(json!({ "type": "object", "maxProperties": limits::PROPERTIES }))
 }
 
 /// A string, or an array of them.

@@ -1,0 +1,198 @@
+//! Error responses of the HTTP library, which has no body for them.
+//!
+//! The library answers a head that it cannot read, that is too long or that arrives too late, and
+//! then closes the connection. No handler sees such a request, so the stream of the connection
+//! replaces the response by one with an error document.
+
+use std::{
+    io,
+    net::IpAddr,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use actix_web::{http::header::HeaderMap, web::Data};
+use profile_protocol::Revision;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::{
+    http::{
+        refusal::{HeadFault, Refusal},
+        refusal_log,
+        request_trace::RequestTrace,
+    },
+    state::GatewayState,
+};
+
+/// The longest response of the library without a body, in bytes.
+const BARE_BYTES: usize = 160;
+
+/// How the library, and nothing else here, begins the headers of a response.
+const BARE_HEADERS: &[u8] = b"\r\ncontent-length: 0\r\n";
+
+/// A bare response at the end of what is written.
+#[derive(Debug, Eq, PartialEq)]
+struct BareResponse<'b> {
+    /// How many bytes are before it.
+    before: usize,
+    /// Its status line.
+    status_line: &'b str,
+    /// Its headers.
+    headers: &'b str,
+}
+
+impl<'b> BareResponse<'b> {
+    /// Looks for a bare response, which is always the last one of a connection.
+    fn at_end_of(bytes: &'b [u8]) -> Option<BareResponse<'b>> {
+        let tail =
+            bytes.get(bytes.len().saturating_sub(BARE_BYTES)..)?.strip_suffix(b"\r\n\r\n")?;
+        let found = tail.windows(BARE_HEADERS.len()).rposition(|part| part == BARE_HEADERS)?;
+        let (head, headers) = tail.split_at_checked(found)?;
+        let text = std::str::from_utf8(head).ok()?;
+        let begin = text.rfind("HTTP/1.")?;
+        let status_line = text.get(begin..)?;
+        let before = bytes.len() - tail.len() - "\r\n\r\n".len() + begin;
+        Some(BareResponse { before, status_line, headers: std::str::from_utf8(headers).ok()? })
+    }
+
+    fn date(&self) -> Option<&str> {
+        self.headers.split("\r\n").find_map(|line| line.strip_prefix("date: "))
+    }
+}
+
+/// A stream that replaces bare responses.
+#[derive(Debug)]
+pub(crate) struct DocumentedStream<S> {
+    stream: S,
+    gateway: Data<GatewayState>,
+    client: IpAddr,
+    /// What is still to be written of a replaced response.
+    replaced: Vec<u8>,
+}
+
+impl<S> DocumentedStream<S> {
+    pub(crate) fn new(
+        stream: S,
+        gateway: Data<GatewayState>,
+        client: IpAddr,
+    ) -> DocumentedStream<S> {
+        DocumentedStream { stream, gateway, client, replaced: Vec::new() }
+    }
+
+    pub(crate) fn stream(&self) -> &S {
+        &self.stream
+    }
+}
+
+impl<S: AsyncWrite + Unpin> DocumentedStream<S> {
+    /// Writes what is left of a replaced response.
+    fn poll_replaced(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.replaced.is_empty() {
+            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.replaced))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.replaced.drain(..written);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// The response with an error document in place of a bare one. `None` if there is no refusal for
+/// its status.
+fn documented(gateway: &GatewayState, client: IpAddr, bare: &BareResponse<'_>) -> Option<Vec<u8>> {
+    let fault = HeadFault::from_status(bare.status_line.split(' ').nth(1)?)?;
+    let refusal = Refusal::Head(fault);
+    gateway.metrics.refused(refusal.code());
+    let trace = RequestTrace::from_headers(&HeaderMap::new(), &gateway.trace_ids);
+    refusal_log::report_head(gateway, client, &trace, &refusal);
+    let document = serde_json::to_string(&refusal.document()).ok()?;
+    let response = format!(
+        "{}\r\nContent-Length: {}\r\nConnection: close\r\nX-Request-Id: {}\r\nContent-Type: {}\r\n\
+         X-Content-Type-Options: nosniff\r\nTraceparent: {}\r\nDate: {}\r\n\r\n{document}",
+        bare.status_line,
+        document.len(),
+        trace.request_id,
+        Revision::LATEST.media_type(),
+        trace.context,
+        bare.date()?,
+    );
+    Some(response.into_bytes())
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for DocumentedStream<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_read(cx, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for DocumentedStream<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        ready!(this.poll_replaced(cx))?;
+        let Some(bare) = BareResponse::at_end_of(bytes) else {
+            return Pin::new(&mut this.stream).poll_write(cx, bytes);
+        };
+        if let (Some(others), true) = (bytes.get(..bare.before), 0 < bare.before) {
+            return Pin::new(&mut this.stream).poll_write(cx, others);
+        }
+        match documented(&this.gateway, this.client, &bare) {
+            None => Pin::new(&mut this.stream).poll_write(cx, bytes),
+            Some(response) => {
+                this.replaced = response;
+                // What is not written now is written before the next flush ends.
+                if let Poll::Ready(Err(error)) = this.poll_replaced(cx) {
+                    return Poll::Ready(Err(error));
+                }
+                Poll::Ready(Ok(bytes.len()))
+            }
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        ready!(this.poll_replaced(cx))?;
+        Pin::new(&mut this.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        ready!(this.poll_replaced(cx))?;
+        Pin::new(&mut this.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BARE: &str = "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\
+         date: Mon, 30 Nov 2026 03:37:57 GMT\r\n\r\n";
+
+    #[test]
+    fn a_bare_response_is_found_at_the_end_of_what_is_written() {
+        let found = BareResponse::at_end_of(BARE.as_bytes()).unwrap();
+        assert_eq!((found.before, found.status_line), (0, "HTTP/1.1 400 Bad Request"));
+        assert_eq!(found.date(), Some("Mon, 30 Nov 2026 03:37:57 GMT"));
+        let after = format!("HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n{BARE}");
+        let found = BareResponse::at_end_of(after.as_bytes()).unwrap();
+        assert_eq!((found.before, found.status_line), (44, "HTTP/1.1 400 Bad Request"));
+    }
+
+    #[test]
+    fn no_other_response_is_taken_for_one() {
+        let ours = BARE.replace("content-length", "Content-Length");
+        let followed = format!("{BARE}HTTP/1.1 202 Accepted\r\n\r\n");
+        for other in ["", "HTTP/1.1 400 Bad Request\r\n\r\n", &ours, &followed, &BARE[..60]] {
+            assert_eq!(BareResponse::at_end_of(other.as_bytes()), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! Request targets that are not percent-encoded, such as `?filter=equals(email,"a@x.co")`.
+//!
+//! The HTTP library refuses a target with a quotation mark, `<`, `>` or a byte beyond ASCII, which
+//! curl and other clients send as they are given. The stream of a connection replaces such bytes by
+//! placeholders before the library reads the line, and keeps the line. The request gets its target
+//! back, percent-encoded, before it is routed.
+//!
+//! No byte is added or removed, so the library finds the bounds of requests where they are. A line
+//! is only looked for at the beginning of a connection and after a response.
+
+use std::{
+    fmt::Write as _,
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, ready},
+};
+
+use actix_http::Request;
+use actix_web::http::Uri;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::limits;
+
+/// What stands for a byte that the library refuses.
+const PLACEHOLDER: u8 = b'_';
+
+/// Whether the library refuses the byte in a query, although it can be meant as it stands.
+fn is_refused(byte: u8) -> bool {
+    matches!(byte, b'"' | b'<' | b'>' | 0x7f..)
+}
+
+/// The target of the latest request of a connection, if bytes of it were replaced.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RawTarget {
+    sent: Arc<Mutex<Option<Vec<u8>>>>,
+}
+
+impl RawTarget {
+    fn keep(&self, target: Option<Vec<u8>>) {
+        *self.sent.lock().unwrap_or_else(PoisonError::into_inner) = target;
+    }
+
+    fn take(&self) -> Option<Vec<u8>> {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Gives a request its target back, percent-encoded where the library would refuse it.
+pub(crate) fn restore(request: &mut Request) {
+    let Some(sent) = request.conn_data::<RawTarget>().and_then(RawTarget::take) else { return };
+    let replaced: Vec<u8> =
+        sent.iter().map(|&byte| if is_refused(byte) { PLACEHOLDER } else { byte }).collect();
+    // The line may belong to no request of the library, if a client sends more than it announces.
+    if request.uri().to_string().as_bytes() == replaced
+        && let Ok(target) = encoded(&sent).parse::<Uri>()
+    {
+        request.head_mut().uri = target;
+    }
+}
+
+fn encoded(target: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * target.len());
+    for &byte in target {
+        if is_refused(byte) {
+            // Writing to a string does not fail.
+            let _ = write!(text, "%{byte:02X}");
+        } else {
+            text.push(char::from(byte));
+        }
+    }
+    text
+}
+
+/// Where in a request line the stream is.
+#[derive(Debug, Eq, PartialEq)]
+enum LinePosition {
+    /// The next byte begins a line.
+    Before,
+    /// The line is not complete.
+    Within,
+    /// The rest of the request follows, or no request.
+    After,
+}
+
+/// A stream that replaces bytes in the request lines that it reads.
+#[derive(Debug)]
+pub(crate) struct TargetStream<S> {
+    stream: S,
+    target: RawTarget,
+    position: LinePosition,
+    /// The line so far, as it was sent. Its memory is used again.
+    line: Vec<u8>,
+    is_replaced: bool,
+}
+
+impl<S> TargetStream<S> {
+    pub(crate) fn new(stream: S) -> TargetStream<S> {
+        let (target, position) = (RawTarget::default(), LinePosition::Before);
+        TargetStream { stream, target, position, line: Vec::new(), is_replaced: false }
+    }
+
+    pub(crate) fn stream(&self) -> &S {
+        &self.stream
+    }
+
+    /// Where handlers find the target of a request.
+    pub(crate) fn target(&self) -> RawTarget {
+        self.target.clone()
+    }
+
+    /// Takes bytes that were read.
+    fn read(&mut self, bytes: &mut [u8]) {
+        if self.position == LinePosition::Before {
+            self.line.clear();
+            self.is_replaced = false;
+            self.position = LinePosition::Within;
+        }
+        for byte in bytes {
+            if self.position == LinePosition::After {
+                return;
+            }
+            self.read_byte(byte);
+        }
+    }
+
+    fn read_byte(&mut self, byte: &mut u8) {
+        if *byte == b'\n' || limits::REQUEST_LINE_BYTES <= self.line.len() {
+            self.position = LinePosition::After;
+            let target = if self.is_replaced { target_of(&self.line) } else { None };
+            self.target.keep(target.map(<[u8]>::to_vec));
+            return;
+        }
+        self.line.push(*byte);
+        if is_refused(*byte) {
+            if is_line(&self.line) {
+                *byte = PLACEHOLDER;
+                self.is_replaced = true;
+            } else {
+                self.position = LinePosition::After;
+            }
+        }
+    }
+}
+
+/// Whether these bytes begin a request line: a method and the beginning of a path.
+fn is_line(bytes: &[u8]) -> bool {
+    let mut words = bytes.splitn(2, |&byte| byte == b' ');
+    let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    !method.is_empty() && method.iter().all(u8::is_ascii_uppercase) && target.starts_with(b"/")
+}
+
+/// The target in a whole line.
+fn target_of(line: &[u8]) -> Option<&[u8]> {
+    line.split(|&byte| byte == b' ').nth(1)
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for TargetStream<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut this.stream).poll_read(cx, buffer))?;
+        this.read(buffer.filled_mut().get_mut(before..).unwrap_or_default());
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for TargetStream<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        this.position = LinePosition::Before;
+        Pin::new(&mut this.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The bytes that the library gets of these reads, and the target that is kept.
+    fn read(reads: &[&[u8]]) -> (Vec<u8>, Option<Vec<u8>>) {
+        let mut stream = TargetStream::new(());
+        let mut bytes = Vec::new();
+        for read in reads {
+            let mut read = read.to_vec();
+            stream.read(&mut read);
+            bytes.extend(read);
+        }
+        (bytes, stream.target.take())
+    }
+
+    #[test]
+    fn the_target_is_kept_and_its_bytes_are_replaced_one_by_one() {
+        let (bytes, target) = read(&[b"GET /a?b=\"<\xc3\xa9>\x7f HTTP/1.1\r\nX: \"\xff\r\n\r\n\""]);
+        assert_eq!(bytes, b"GET /a?b=______ HTTP/1.1\r\nX: \"\xff\r\n\r\n\"");
+        assert_eq!(encoded(&target.unwrap()), "/a?b=%22%3C%C3%A9%3E%7F");
+    }
+
+    #[test]
+    fn a_line_may_arrive_byte_by_byte() {
+        let line = b"PATCH /x?\"1\" HTTP/1.1\r\nHost: \"\r\n";
+        let bytes: Vec<&[u8]> = line.chunks(1).collect();
+        let (read, target) = read(&bytes);
+        assert_eq!(read, b"PATCH /x?_1_ HTTP/1.1\r\nHost: \"\r\n");
+        assert_eq!(target.unwrap(), b"/x?\"1\"");
+    }
+
+    #[test]
+    fn what_begins_no_request_or_has_no_such_byte_stays_as_it_is() {
+        let long = [b"GET /".as_slice(), &vec![b'a'; limits::REQUEST_LINE_BYTES], b"\"\n"].concat();
+        let others: [&[u8]; 6] = [
+            b"{\"data\":1}",
+            b"\x1f\x8b\n",
+            b"get /\"\n",
+            b"GET x\"\n",
+            b"GET /plain?a=%22 HTTP/1.1\r\n\r\n\"",
+            &long,
+        ];
+        for other in others {
+            assert_eq!(read(&[other]), (other.to_vec(), None));
+        }
+    }
+}
