@@ -15,7 +15,7 @@ use profile_protocol::{
 };
 use profile_store::{
     Caller, Claims, DecisionContext, Device, Intent, InvalidToken, Placeholders, Profile,
-    ProfileIdentifiers, Submission, Timestamp,
+    ProfileIdentifiers, RequestSender, Submission, Timestamp,
 };
 
 /// The gateway's allocator. With another one, the benches would measure another program.
@@ -101,6 +101,7 @@ pub fn submission(body: &str) -> Submission {
         intent: Intent::Upsert,
         revision: Revision::LATEST,
         request_id: None,
+        sender: RequestSender::default(),
         claims: claims(body),
         cleared: Vec::new(),
         leaving_emails: Vec::new(),

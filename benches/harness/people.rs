@@ -4,7 +4,9 @@
 //! is sent later.
 
 use profile_protocol::{CompanyId, ProfileRequest, Revision};
-use profile_store::{Caller, Claims, IdentitySettings, Intent, InvalidToken, Submission};
+use profile_store::{
+    Caller, Claims, IdentitySettings, Intent, InvalidToken, RequestSender, Submission,
+};
 
 use crate::{
     error::{ErrorContext, HarnessError},
@@ -86,6 +88,7 @@ pub(crate) fn submission(company: &CompanyId, body: &str) -> Result<Submission, 
         intent: Intent::Upsert,
         revision,
         request_id: None,
+        sender: RequestSender::default(),
         claims,
         cleared: Vec::new(),
         leaving_emails: Vec::new(),

@@ -15,6 +15,7 @@ mod outcomes;
 mod privacy;
 mod profiles;
 mod query;
+mod repair;
 mod resource;
 mod time;
 mod tokens;
@@ -104,6 +105,7 @@ fn store_use(endpoint: Endpoint) -> StoreUse {
         | Endpoint::CreateProfile
         | Endpoint::ImportProfile
         | Endpoint::MergeProfiles
+        | Endpoint::RepairProfiles
         | Endpoint::RevokeTokens
         | Endpoint::UnmergeProfile
         | Endpoint::UpdateProfile => StoreUse::ServerWrite,
@@ -141,6 +143,7 @@ async fn dispatch(
         Endpoint::ListOutcomes => outcomes::stream(call).await,
         Endpoint::ListProfiles => list::list(call).await,
         Endpoint::MergeProfiles => merges::merge(call, payload).await,
+        Endpoint::RepairProfiles => repair::repair(call, payload).await,
         Endpoint::RevokeTokens => tokens::revoke(call, payload).await,
         Endpoint::UnmergeProfile => merges::unmerge(call, payload).await,
         Endpoint::UpdateProfile => profiles::update(call, payload).await,

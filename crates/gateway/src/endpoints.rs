@@ -24,6 +24,7 @@ pub(crate) enum Endpoint {
     ListOutcomes,
     ListProfiles,
     MergeProfiles,
+    RepairProfiles,
     RevokeTokens,
     UnmergeProfile,
     UpdateProfile,
@@ -62,7 +63,7 @@ const IMPORTED_IDS: &str = "/api/profile-bulk-import-jobs/{id}/relationships/pro
 const IMPORT_ERRORS: &str = "/api/profile-bulk-import-jobs/{id}/import-errors";
 
 /// Every endpoint.
-pub(crate) static ENDPOINTS: [EndpointRow; 18] = {
+pub(crate) static ENDPOINTS: [EndpointRow; 19] = {
     use Endpoint as E;
     use KeyScope::{DataPrivacyWrite as Privacy, ProfilesRead as Read, ProfilesWrite as Write};
     const GET: Method = Method::GET;
@@ -86,6 +87,7 @@ pub(crate) static ENDPOINTS: [EndpointRow; 18] = {
             "Merge one profile into another",
         ),
         row(E::UnmergeProfile, POST, "/api/profile-unmerge", Write, M, "Undo a merge"),
+        row(E::RepairProfiles, POST, "/api/profile-repair", Write, S, "Undo what one sender did"),
         row(
             E::RevokeTokens,
             POST,

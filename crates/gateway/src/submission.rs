@@ -5,11 +5,12 @@ use std::sync::Arc;
 use actix_web::{http::header::HeaderMap, rt::task::JoinHandle, web::Data};
 use profile_protocol::{CompanyId, ProfileRequest, RequestParts};
 use profile_store::{
-    Caller, Claims, Effect, Intent, Outcome, StoreError, Submission, SubmittedProfile, Unsigned,
+    Caller, Claims, Effect, Identifier, Intent, Outcome, ProfileRef, RequestSender, StoreError,
+    Submission, SubmittedProfile, Timestamp, Unsigned,
 };
 
 use crate::{
-    capacity::{body_budget::BodyPermit, disk_wait},
+    capacity::{body_budget::BodyPermit, client_network::ClientNetwork, disk_wait},
     http::refusal::Refusal,
     metrics,
     state::GatewayState,
@@ -77,6 +78,24 @@ pub(crate) fn from_client(
     })
 }
 
+/// Where the request of a client came from, as its outcome keeps it.
+pub(crate) fn sender(
+    gateway: &GatewayState,
+    network: ClientNetwork,
+    submission: &Submission,
+) -> RequestSender {
+    let (company, key) = (&submission.company, gateway.store.sender_key());
+    let now = Timestamp::from_millis(gateway.clock.unix_seconds().saturating_mul(1_000));
+    let device = submission.claims.made().iter().find_map(|claim| match &claim.target {
+        ProfileRef::Identifier(Identifier::AnonymousId(id)) => Some(id),
+        ProfileRef::Identifier(_) | ProfileRef::Id(_) => None,
+    });
+    RequestSender {
+        network: Some(key.network(company, &network.to_string(), now)),
+        device: device.map(|id| key.device(company, id, now)),
+    }
+}
+
 fn new_submission(
     gateway: &GatewayState,
     company: &Company,
@@ -101,6 +120,7 @@ fn new_submission(
         intent,
         revision,
         request_id: None,
+        sender: RequestSender::default(),
         claims: claims.map_err(Refusal::OnlyPlaceholders)?,
         leaving_emails: secondary_emails.unappend,
         cleared,

@@ -66,6 +66,7 @@ impl Fault {
             | Fault::NoIdentifier
             | Fault::NoIdentifierToCreate
             | Fault::NotOneSubject
+            | Fault::NotOneSender
             | Fault::Email(_)
             | Fault::PhoneNumber(_)
             | Fault::Identifier(_)

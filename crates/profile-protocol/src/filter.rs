@@ -6,12 +6,11 @@ mod fault;
 mod fields;
 mod instant;
 
+pub(crate) use instant::Instant;
+
 use std::str::FromStr;
 
-use self::{
-    cursor::{Cursor, Literal, Word},
-    instant::Instant,
-};
+use self::cursor::{Cursor, Literal, Word};
 pub use self::{
     fault::{FilterFault, InvalidFilter},
     fields::{FilterField, FilterOperator},

@@ -26,7 +26,7 @@ pub(crate) use names::FieldName;
 pub use names::IdentifierField;
 pub use profile::{PROFILE, PROFILE_RESOURCE};
 pub use rules::{BodyRule, Documentation, EndpointSet, FieldRule, ListStep, ObjectRule, ValueRule};
-pub use server::{BULK_IMPORT, DELETION, EXPLAIN, MERGE, TOKEN_REVOCATION, UNMERGE};
+pub use server::{BULK_IMPORT, DELETION, EXPLAIN, MERGE, REPAIR, TOKEN_REVOCATION, UNMERGE};
 
 use crate::Field;
 
@@ -68,6 +68,7 @@ mod tests {
             | ValueRule::PropertyNames
             | ValueRule::SecondaryEmails(_)
             | ValueRule::Choice(_)
+            | ValueRule::Text { .. }
             | ValueRule::ProfileBody
             | ValueRule::Ignored => Vec::new(),
         };
@@ -76,8 +77,16 @@ mod tests {
 
     #[test]
     fn every_name_that_code_may_use_is_in_the_grammar() {
-        let bodies =
-            [&PROFILE, &MERGE, &UNMERGE, &DELETION, &EXPLAIN, &TOKEN_REVOCATION, &BULK_IMPORT];
+        let bodies = [
+            &PROFILE,
+            &MERGE,
+            &UNMERGE,
+            &DELETION,
+            &EXPLAIN,
+            &REPAIR,
+            &TOKEN_REVOCATION,
+            &BULK_IMPORT,
+        ];
         let in_grammar: Vec<_> = bodies.iter().flat_map(|body| names(body.document)).collect();
         let attributes = Field::ALL.into_iter().map(FieldName::Attribute);
         for name in FieldName::STRUCTURAL.iter().copied().chain(attributes) {

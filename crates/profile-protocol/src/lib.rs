@@ -4,10 +4,10 @@
 //! [`ProfileRequest::parse_at`] a body of another endpoint that takes one profile. Servers also
 //! send many profiles at once ([`BulkImport`]), merges and their undoing ([`ProfileMerge`],
 //! [`ProfileUnmerge`]), deletions ([`DeletionSubject`]), requests to explain ([`ProfileExplain`]),
-//! revocations of tokens ([`TokenRevocation`]) and filters of lists ([`ProfileFilter`]).
-//! [`ProfileRequestBuilder`] builds a request, [`ProfileRequest::to_json`] renders it, and
-//! [`Violations::to_document`] renders what is wrong with one. The fields of every body are in the
-//! tables of [`grammar`].
+//! repairs ([`ProfileRepair`]), revocations of tokens ([`TokenRevocation`]) and filters of lists
+//! ([`ProfileFilter`]). [`ProfileRequestBuilder`] builds a request, [`ProfileRequest::to_json`]
+//! renders it, and [`Violations::to_document`] renders what is wrong with one. The fields of every
+//! body are in the tables of [`grammar`].
 //!
 //! The crate has no I/O, clock, threads or HTTP. It builds for `wasm32-unknown-unknown`.
 //!
@@ -71,8 +71,8 @@ pub use properties::{InvalidProperty, Properties, PropertyName, PropertyValue};
 pub use request::{ProfileRequest, RequestParts, SecondaryEmails};
 pub use revision::{Date, InvalidRevision, RequestedRevision, Revision, UnavailableRevision};
 pub use server::{
-    BulkImport, DeletionSubject, ExplainedScope, ProfileExplain, ProfileMerge, ProfileUnmerge,
-    TokenRevocation,
+    BulkImport, DeletionSubject, ExplainedScope, ProfileExplain, ProfileMerge, ProfileRepair,
+    ProfileUnmerge, RepairMode, RepairSubject, TokenRevocation,
 };
 pub use text::{InvalidCoordinate, InvalidText, Text};
 pub use violation::{Fault, Violation, Violations};

@@ -56,6 +56,11 @@ pub enum Fault {
         "Exactly one of `id`, `email` or `phone_number` must be included to say whom to delete."
     )]
     NotOneSubject,
+    #[error(
+        "Exactly one of `client_address`, `anonymous_id` or `sender` must be included to say whose \
+         requests are undone."
+    )]
+    NotOneSender,
     #[error("Invalid email address")]
     Email(InvalidEmail),
     #[error("Invalid phone number format (Example of a valid format: +12345678901)")]
@@ -100,6 +105,7 @@ impl Fault {
             | Fault::NoIdentifier
             | Fault::NoIdentifierToCreate
             | Fault::NotOneSubject
+            | Fault::NotOneSender
             | Fault::Identifier(_)
             | Fault::BlankIdentifier
             | Fault::Text(_)

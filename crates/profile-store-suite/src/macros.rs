@@ -259,6 +259,17 @@ macro_rules! engine_suite {
                 each_history_keeps_its_newest_outcomes_whatever_is_merged_undone_or_deleted
             }
             $crate::engine_suite_area! {
+                repair:
+                what_a_network_did_is_undone_and_what_others_did_is_not
+                a_preview_tells_the_same_and_writes_nothing
+                what_a_device_did_is_undone
+                the_sender_of_an_outcome_is_found_by_its_digest
+                what_was_done_before_stays
+                what_the_company_has_named_since_stays
+                a_merge_that_was_undone_since_is_left
+                a_profile_that_others_have_merged_since_is_reported
+            }
+            $crate::engine_suite_area! {
                 shared_engine:
                 stores_that_share_an_engine_carry_out_each_request_once_and_agree
             }

@@ -30,7 +30,7 @@ use profile_protocol::{
 };
 use profile_store::{
     Caller, Claims, DeviceDigest, Identifier, Intent, InvalidToken, Placeholders, Profile,
-    ProfileIdentifiers, Submission, Timestamp, TokenContent, TokenTerms,
+    ProfileIdentifiers, RequestSender, Submission, Timestamp, TokenContent, TokenTerms,
 };
 
 /// One request in words.
@@ -169,6 +169,7 @@ impl TestRequest {
             intent: self.intent(created),
             revision: request.revision,
             request_id: None,
+            sender: RequestSender::default(),
             claims: Claims::from_request(
                 &request,
                 self.caller(),

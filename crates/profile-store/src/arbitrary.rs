@@ -11,7 +11,7 @@ use proptest::{collection::vec, option, prelude::*, sample::select};
 use crate::{
     Authored, Caller, ClaimOutcome, ClaimResult, ClaimSource, Device, DoNotMerge, Effect,
     Identifier, Ignored, InvalidToken, Merge, Outcome, Profile, ProfileIdentifiers, ProfileRef,
-    Refused, RequestId, SingleKinds, Timestamp, Unsigned,
+    Refused, RequestId, RequestSender, SenderDigest, SingleKinds, Timestamp, Unsigned,
 };
 
 /// Defines a generator of every variant of an enum. A variant without a strategy is a compile
@@ -180,7 +180,8 @@ fn do_not_merge() -> impl Strategy<Value = DoNotMerge> {
 pub(crate) fn outcomes() -> impl Strategy<Value = Outcome> {
     let head = (any::<u64>(), any::<u64>(), callers(), revisions(), effects());
     let changed = || (vec(changed_attributes(), 0..4), any::<usize>());
-    let tail = (changed(), changed(), vec(any::<u64>(), 0..4), option::of(request_ids()));
+    let previous = vec(any::<u64>(), 0..4);
+    let tail = (changed(), changed(), previous, option::of(request_ids()), senders());
     (head, option::of(ids()), vec(claims(), 0..6), tail).prop_map(
         |((sequence, at, caller, revision, effect), survivor, claims, tail)| Outcome {
             sequence,
@@ -196,8 +197,14 @@ pub(crate) fn outcomes() -> impl Strategy<Value = Outcome> {
             withheld_unlisted: tail.1.1,
             previous: tail.2,
             request_id: tail.3,
+            sender: tail.4,
         },
     )
+}
+
+fn senders() -> impl Strategy<Value = RequestSender> {
+    let digest = || option::of(any::<u64>().prop_map(SenderDigest::from_bits));
+    (digest(), digest()).prop_map(|(network, device)| RequestSender { network, device })
 }
 
 fn request_ids() -> impl Strategy<Value = RequestId> {

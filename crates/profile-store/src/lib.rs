@@ -36,6 +36,7 @@ pub use decide::{
     manual_merge::MergeProfiles,
     merge::merge,
     placeholders::Placeholders,
+    repair::RepairedSender,
     resolution::{Resolution, resolve},
     size::PropertiesTooLarge,
     submission::{DecisionContext, Submission, SubmittedProfile},
@@ -71,6 +72,7 @@ pub use model::{
     outcome::{Caller, ClaimOutcome, ClaimResult, Effect, Ignored, Outcome, Refused},
     profile::{DoNotMerge, Profile},
     request_id::{InvalidRequestId, RequestId},
+    sender::{RequestSender, SenderDigest, SenderKey},
     stored_profile::StoredProfile,
     token::{DeviceDigest, InvalidToken, TokenContent, TokenTerms},
 };
@@ -78,4 +80,7 @@ pub use read::{
     history::{History, HistoryCursor},
     listing::{Listing, ProfilePage, Span},
 };
-pub use store::{Background, OpenError, Store, StoreOptions};
+pub use store::{
+    Background, OpenError, Store, StoreOptions,
+    repair::{Repair, RepairError, Repaired},
+};

@@ -10,4 +10,5 @@ pub(crate) mod format;
 pub(crate) mod prune;
 pub(crate) mod retention;
 pub(crate) mod schedule;
+pub(crate) mod sender_key;
 pub(crate) mod stored_companies;

@@ -11,5 +11,6 @@ pub(crate) mod merge_record;
 pub(crate) mod outcome;
 pub(crate) mod profile;
 pub(crate) mod request_id;
+pub(crate) mod sender;
 pub(crate) mod stored_profile;
 pub(crate) mod token;

@@ -3,6 +3,7 @@
 mod explanation_permits;
 mod explanations;
 mod imports;
+pub(crate) mod repair;
 
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
@@ -12,7 +13,7 @@ use tokio::sync::{Mutex, oneshot, watch};
 use self::explanation_permits::ExplanationPermits;
 use crate::{
     Delete, History, HistoryCursor, IdGenerator, Identifier, Listing, MergeProfiles, NoEntropy,
-    Outcome, Profile, ProfilePage, Retention, RevokeTokens, StoreError, Submission,
+    Outcome, Profile, ProfilePage, Retention, RevokeTokens, SenderKey, StoreError, Submission,
     SubmittedProfile, Timestamp, TokenContent, Undo, Unmerged,
     engine::{
         BoxFuture, Durability, Engine, EngineError, EngineStatus, Key, Place, Value,
@@ -34,6 +35,7 @@ use crate::{
         format::{self, FormatError},
         prune::{PrunedOutcomes, Pruner},
         schedule,
+        sender_key::{self, SenderKeyError},
         stored_companies::{StoredCompanies, stored_companies},
     },
     read::{history, listing, outcomes},
@@ -61,6 +63,7 @@ pub struct Store {
     closing: watch::Sender<bool>,
     pruner: Arc<Mutex<Pruner>>,
     explanation_permits: ExplanationPermits,
+    sender_key: SenderKey,
 }
 
 /// The work of an open store that is not done in its callers: a future for each lane, and one for
@@ -92,6 +95,15 @@ pub enum OpenError {
     Thread(#[source] std::io::Error),
 }
 
+impl From<SenderKeyError> for OpenError {
+    fn from(error: SenderKeyError) -> OpenError {
+        match error {
+            SenderKeyError::Engine(error) => error.into(),
+            SenderKeyError::Entropy(error) => error.into(),
+        }
+    }
+}
+
 impl Store {
     /// Opens the store that lies in `engine`, migrates it if an earlier version wrote it, finishes
     /// deletions of companies that were begun, and starts a thread for each lane and one for
@@ -117,8 +129,11 @@ impl Store {
         options: StoreOptions,
     ) -> Result<(Store, Background), OpenError> {
         let [lane_writer, maintenance_writer] = writers(id_generator.as_ref())?;
-        format::open(engine.as_ref(), maintenance_writer).await?;
+        format::open(engine.as_ref(), id_generator.as_ref(), maintenance_writer).await?;
         company_deletion::finish_begun(engine.as_ref(), id_generator.as_ref()).await?;
+        let key_writer = maintenance_writer.wrapping_add(2);
+        let sender_key =
+            sender_key::open(engine.as_ref(), id_generator.as_ref(), key_writer).await?;
         let shared = Arc::new(StoreContext {
             id_generator,
             durability: options.durability,
@@ -146,7 +161,8 @@ impl Store {
         let maintenance = until_stopped(maintenance, &mut stopped);
         let stopped = Mutex::new(stopped);
         let explanation_permits = ExplanationPermits::new(decided);
-        let store = Store { shared, queues, stopped, closing, pruner, explanation_permits };
+        let store =
+            Store { shared, queues, stopped, closing, pruner, explanation_permits, sender_key };
         Ok((store, Background { lanes, maintenance }))
     }
 
@@ -184,6 +200,11 @@ impl Store {
         }
         queue.push_waiting(job).await?;
         Ok(async { answer.await.unwrap_or(Err(StoreError::Closed)) })
+    }
+
+    /// The key for the digests of senders.
+    pub const fn sender_key(&self) -> &SenderKey {
+        &self.sender_key
     }
 
     /// An id that sorts by this time, such as that of an import.

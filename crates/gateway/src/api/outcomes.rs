@@ -2,7 +2,10 @@
 
 use actix_web::http::StatusCode;
 use profile_protocol::ChangedAttribute;
-use profile_store::{ClaimOutcome, ClaimResult, ClaimSource, Effect, HistoryCursor, Outcome};
+use profile_store::{
+    Caller, ClaimOutcome, ClaimResult, ClaimSource, Effect, HistoryCursor, Outcome, RequestSender,
+    SenderDigest,
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -121,6 +124,8 @@ struct OutcomeAttributes {
     /// The id of the request, as the header `X-Request-Id` of its response has it. Null for
     /// requests that earlier releases stored.
     request_id: Option<String>,
+    /// Where the request of a client came from. Null for the company itself.
+    sender: Option<SenderShown>,
     /// The effect on the profile: `created`, `updated`, `unchanged`, `unidentified`, `unmerged`,
     /// `deleted` or `tokens_revoked`; the last one without a profile if it concerns all of them.
     effect: &'static str,
@@ -136,6 +141,15 @@ struct OutcomeAttributes {
     withheld_unlisted: usize,
 }
 
+/// A sender, by names that show neither the address nor the device, and that change each day.
+#[derive(JsonSchema, Serialize)]
+struct SenderShown {
+    /// The client network. Null for requests that earlier releases stored.
+    network: Option<String>,
+    /// The device. Null if the request named none.
+    device: Option<String>,
+}
+
 /// The result of one claim.
 #[derive(JsonSchema, Serialize)]
 struct ClaimShown {
@@ -149,7 +163,7 @@ struct ClaimShown {
     result: &'static str,
     /// The reason, if the claim was refused or ignored, or replaced another identifier.
     reason: Option<String>,
-    /// The other profile, if one was absorbed or restored.
+    /// The other profile, if one was absorbed or restored, or gave the identifier.
     profile_id: Option<String>,
 }
 
@@ -172,6 +186,7 @@ impl OutcomeResource {
                 scope: outcome.caller.as_str(),
                 revision: outcome.revision.to_string(),
                 request_id: outcome.request_id.as_ref().map(ToString::to_string),
+                sender: SenderShown::from_outcome(outcome),
                 effect: outcome.effect.as_str(),
                 claims: outcome.claims.iter().map(ClaimShown::from_claim).collect(),
                 changed: outcome.changed.iter().map(path_of).collect(),
@@ -199,6 +214,15 @@ impl OutcomeResource {
             attributes: shown.attributes,
             relationships: OutcomeRelationships { profile: Relationship { data } },
         }
+    }
+}
+
+impl SenderShown {
+    fn from_outcome(outcome: &Outcome) -> Option<SenderShown> {
+        let RequestSender { network, device } = outcome.sender;
+        let name = |digest: Option<SenderDigest>| digest.map(|digest| digest.to_string());
+        let shown = || SenderShown { network: name(network), device: name(device) };
+        (outcome.caller == Caller::Client).then(shown)
     }
 }
 

@@ -141,6 +141,7 @@ mod tests {
             withheld_unlisted: 0,
             previous: Vec::new(),
             request_id: None,
+            sender: profile_store::RequestSender::default(),
         }
     }
 

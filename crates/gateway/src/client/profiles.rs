@@ -101,9 +101,12 @@ async fn upsert(
     let signature = submission::signature(gateway, &company, headers, &parsed);
     let onsite = headers.get("x-klaviyo-onsite").is_some_and(|value| value == "1");
     let evidence = onsite.then(|| evidence(gateway, &company.id, signature, &parsed));
+    let submission = submission::from_client(gateway, &company, signature, parsed)?;
+    let network = admission::client_network(request, gateway);
     let submission = Submission {
         request_id: Some(reply.trace.request_id.clone()),
-        ..submission::from_client(gateway, &company, signature, parsed)?
+        sender: submission::sender(gateway, network, &submission),
+        ..submission
     };
     // Only what could be stored is charged to the company, so nothing else spends its limit.
     reply.rate_limit_status = Some(admission::charge(&company, gateway)?);

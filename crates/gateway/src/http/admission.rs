@@ -63,7 +63,7 @@ pub(crate) fn is_behind_proxy(request: &HttpRequest, gateway: &GatewayState) -> 
 }
 
 /// The network of the client that sent the request.
-fn client_network(request: &HttpRequest, gateway: &GatewayState) -> ClientNetwork {
+pub(crate) fn client_network(request: &HttpRequest, gateway: &GatewayState) -> ClientNetwork {
     client_address_of(request, gateway).into()
 }
 

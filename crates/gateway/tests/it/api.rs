@@ -12,6 +12,7 @@ mod protect;
 mod raw_targets;
 mod reading;
 mod refusals;
+mod repair;
 mod signed;
 mod tokens;
 

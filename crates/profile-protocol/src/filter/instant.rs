@@ -9,18 +9,18 @@ const SECOND: i64 = 1_000;
 
 /// A moment, as far as whole milliseconds can tell.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Instant {
+pub(crate) struct Instant {
     /// The last whole millisecond not after it, counted from 1970, UTC.
-    pub(super) floor: i64,
+    pub(crate) floor: i64,
     /// The first whole millisecond not before it.
-    pub(super) ceiling: i64,
+    pub(crate) ceiling: i64,
 }
 
 impl Instant {
     /// Reads `2023-03-01T01:00:00Z`, with a fraction and an offset if need be. The `T` may be a
     /// space, the seconds may be left out, and so may the time, for midnight. A space before an
     /// offset is the `+` that it was before a query was decoded; no offset at all is none.
-    pub(super) fn parse(text: &str) -> Option<Instant> {
+    pub(crate) fn parse(text: &str) -> Option<Instant> {
         let (date, rest) = (text.get(..10)?, text.get(10..)?);
         let midnight = Date::parse(date)?.unix_days() * DAY;
         if rest.is_empty() {

@@ -138,6 +138,11 @@ pub enum ValueRule {
     SecondaryEmails(ListStep),
     /// One of these strings.
     Choice(&'static [&'static str]),
+    /// A string of a form of its own, such as this one.
+    Text {
+        /// An example.
+        example: &'static str,
+    },
     /// A whole body of a profile.
     ProfileBody,
     /// Any value. It is ignored.

@@ -13,6 +13,7 @@ const UNMERGE_RESOURCE: &str = "profile-unmerge";
 const DELETION_RESOURCE: &str = "data-privacy-deletion-job";
 const EXPLAIN_RESOURCE: &str = "profile-explain";
 const TOKEN_REVOCATION_RESOURCE: &str = "exchange-token-revocation";
+const REPAIR_RESOURCE: &str = "profile-repair";
 const BULK_IMPORT_RESOURCE: &str = "profile-bulk-import-job";
 
 /// The body of `POST /api/profile-merge`.
@@ -160,6 +161,33 @@ static REVOCATION_ATTRIBUTES: ObjectRule = object(
         FieldRule::new(FieldName::ProfileId, ValueRule::Identifier(IdentifierField::Id)).described(
             "The profile whose tokens are revoked: required for `profile`, refused for `company`.",
         ),
+    ],
+);
+
+/// The body of `POST /api/profile-repair`. Exactly one of the three senders must be given.
+pub static REPAIR: BodyRule = body(&object(
+    REPAIR_RESOURCE,
+    &[data(&object(
+        REPAIR_RESOURCE,
+        &[
+            resource_type(REPAIR_RESOURCE),
+            FieldRule::new(FieldName::Attributes, ValueRule::Object(&REPAIR_ATTRIBUTES)).required(),
+        ],
+    ))],
+));
+
+static REPAIR_ATTRIBUTES: ObjectRule = object(
+    REPAIR_RESOURCE,
+    &[
+        FieldRule::new(FieldName::Mode, ValueRule::Choice(&["preview", "apply"])).required(),
+        FieldRule::new(FieldName::Since, ValueRule::Text { example: "2026-11-30T12:00:00Z" })
+            .required()
+            .described("The time since when requests are undone."),
+        FieldRule::new(FieldName::ClientAddress, ValueRule::Text { example: "192.0.2.1" })
+            .described("Requests from the network of this address."),
+        identifier(IdentifierField::AnonymousId).described("Requests of this device."),
+        FieldRule::new(FieldName::Sender, ValueRule::Text { example: "00112233445566ff" })
+            .described("Requests of a sender by its name in an outcome, which changes each day."),
     ],
 );
 

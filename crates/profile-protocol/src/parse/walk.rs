@@ -175,6 +175,7 @@ fn value<'de, A: MapAccess<'de>>(
         | ValueRule::ResourceWithOneIdentifier(_)
         | ValueRule::Resources { .. }
         | ValueRule::Choice(_)
+        | ValueRule::Text { .. }
         | ValueRule::ProfileBody => drop(map.next_value::<IgnoredAny>()?),
     }
     Ok(())

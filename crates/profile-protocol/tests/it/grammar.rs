@@ -49,6 +49,7 @@ fn sample(rule: &ValueRule) -> String {
         ValueRule::PropertyNames => r#"["old"]"#.to_owned(),
         ValueRule::SecondaryEmails(_) => r#"["b@example.com"]"#.to_owned(),
         ValueRule::Choice(choices) => format!("\"{}\"", choices[0]),
+        ValueRule::Text { example } => format!("\"{example}\""),
         ValueRule::ProfileBody => {
             r#"{"data":{"type":"profile","attributes":{"anonymous_id":"a"}}}"#.to_owned()
         }

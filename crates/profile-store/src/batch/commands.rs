@@ -8,6 +8,7 @@ use crate::{
     RevocationScope, RevokeTokens, StoreError,
     decide::{
         deletion::deleted,
+        detachment::{Detach, detach},
         manual_merge::merge_manually,
         token_revocation::{revoke_for_profile, revoked_for_company},
     },
@@ -59,6 +60,23 @@ impl Batch {
         let outcome = deleted(asked, &profile, context);
         self.stored.record_outcome(company, &outcome);
         Ok(Some(outcome))
+    }
+
+    /// Removes identifiers that clients attached.
+    pub(crate) fn detach(
+        &mut self,
+        asked: &Detach,
+        context: DecisionContext,
+    ) -> Result<Outcome, StoreError> {
+        let company = &asked.company;
+        let found = self.stored.reach(company, &ProfileRef::Id(asked.profile))?.cloned();
+        let found = found.filter(|profile| profile.id == asked.profile);
+        let found = found.ok_or(StoreError::from(Rejected::UnknownProfile))?;
+        let (profile, outcome) = detach(asked, found, context);
+        self.stored.move_identifiers(company, [], [(profile.id, &profile.identifiers)]);
+        self.stored.put(company, profile);
+        self.stored.record_outcome(company, &outcome);
+        Ok(outcome)
     }
 
     /// Revokes exchange tokens.

@@ -93,7 +93,12 @@ mod tests {
     }
 
     fn value(bytes: usize) -> PropertyValue {
-        "1".repeat(bytes.max(1)).parse().unwrap()
+        let text = if bytes < 3 {
+            "1".repeat(bytes.max(1))
+        } else {
+            format!("{:?}", "x".repeat(bytes - 2))
+        };
+        text.parse().unwrap()
     }
 
     /// Applies a patch as a client does. Returns the names that were left out.

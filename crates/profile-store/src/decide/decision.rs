@@ -185,7 +185,7 @@ fn unidentified(
     let Submission { caller, revision, .. } = *submission;
     let outcome = empty_outcome(context, caller, revision, Effect::Unidentified);
     let request_id = submission.request_id.clone();
-    let outcome = Outcome { claims, request_id, ..outcome };
+    let outcome = Outcome { claims, request_id, sender: submission.sender, ..outcome };
     Ok(Decision { outcome, profile: None, merges: Vec::new(), yielding: Vec::new() })
 }
 
@@ -237,6 +237,7 @@ fn written_outcome(
         withheld,
         withheld_unlisted,
         request_id: submission.request_id.clone(),
+        sender: submission.sender,
         ..empty_outcome(context, caller, revision, effect)
     }
 }

@@ -2,9 +2,9 @@
 
 use profile_protocol::{ChangedAttribute, Revision};
 
-use crate::{Caller, DecisionContext, Effect, Outcome, limits};
+use crate::{Caller, DecisionContext, Effect, Outcome, RequestSender, limits};
 
-/// An outcome without a survivor, claims, changes and an id of its request.
+/// An outcome without a survivor, claims, changes, an id of its request and a sender.
 pub(crate) fn empty_outcome(
     context: DecisionContext,
     caller: Caller,
@@ -25,6 +25,7 @@ pub(crate) fn empty_outcome(
         withheld_unlisted: 0,
         previous: Vec::new(),
         request_id: None,
+        sender: RequestSender::default(),
     }
 }
 

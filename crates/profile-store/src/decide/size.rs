@@ -103,16 +103,22 @@ impl<'a> PropertySizes<'a> {
 
 #[cfg(test)]
 mod tests {
-    use profile_protocol::ProfileId;
+    use profile_protocol::{ProfileId, PropertyValue};
 
     use super::*;
     use crate::{Profile, Timestamp};
+
+    /// A value of this size.
+    fn value(bytes: usize) -> PropertyValue {
+        let text =
+            if bytes < 3 { "1".repeat(bytes) } else { format!("{:?}", "x".repeat(bytes - 2)) };
+        text.parse().unwrap()
+    }
 
     /// A profile with this many properties of this total size. The last property takes the bytes
     /// that the others leave.
     fn profile(count: usize, bytes: usize) -> StoredProfile {
         let name = |number: usize| format!("{number:04}").parse().unwrap();
-        let value = |bytes: usize| "1".repeat(bytes).parse().unwrap();
         let mut profile = Profile::new(ProfileId::from_bits(1), Timestamp::default());
         let properties = &mut profile.attributes.properties;
         *properties = (1..count).map(|number| (name(number), value(1))).collect();

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use profile_protocol::{CompanyId, Email, IdentifierKind, Patch, Revision};
 
-use crate::{Caller, Claims, IdentitySettings, Intent, Outcome, Profile, RequestId, Timestamp};
+use crate::{
+    Caller, Claims, IdentitySettings, Intent, Outcome, Profile, RequestId, RequestSender, Timestamp,
+};
 
 /// One request, ready to be decided.
 #[derive(Clone, Debug)]
@@ -19,6 +21,8 @@ pub struct Submission {
     pub revision: Revision,
     /// The id of the request, which its outcome keeps.
     pub request_id: Option<RequestId>,
+    /// Where the request of a client came from, which its outcome keeps.
+    pub sender: RequestSender,
     /// The claims about which profile the request concerns.
     pub claims: Claims,
     /// The kinds whose identifiers the request removes from the profile: `email`,

@@ -8,6 +8,7 @@ use crate::{
     ProfileRef, RevocationScope, RevokeTokens, StoreError, Submission, SubmittedProfile, Undo,
     Unmerged,
     batch::{Batch, Wants},
+    decide::detachment::Detach,
 };
 
 /// A request that waits to be committed.
@@ -16,6 +17,8 @@ pub(crate) enum Job {
     Merge(Box<MergeProfiles>, Ticket<Outcome>),
     Delete(Box<Delete>, Ticket<Option<Outcome>>),
     Undo(Box<(Undo, Ticket<Unmerged>)>),
+    /// With the profile that loses identifiers.
+    Detach(Box<(Detach, ProfileRef)>, Ticket<Outcome>),
     /// With the profile whose tokens are revoked, unless all tokens of the company are.
     RevokeTokens(Box<RevokeTokens>, Option<ProfileRef>, Ticket<Outcome>),
     KeepImport(CompanyId, Box<ImportJob>, Ticket<()>),
@@ -50,6 +53,10 @@ impl<T> Ticket<T> {
 }
 
 /// What the caller of a submission is answered with.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all submissions have the larger one, which a box would make slower"
+)]
 pub(crate) enum SubmissionTicket {
     Outcome(Ticket<Outcome>),
     /// The outcome, and the profile as the submission left it.
@@ -127,6 +134,12 @@ impl IdSource<'_> {
 }
 
 impl Job {
+    /// A job that removes identifiers.
+    pub(crate) fn detach(asked: Detach, ticket: Ticket<Outcome>) -> Job {
+        let profile = ProfileRef::Id(asked.profile);
+        Job::Detach(Box::new((asked, profile)), ticket)
+    }
+
     /// A job that revokes exchange tokens.
     pub(crate) fn revoke_tokens(asked: RevokeTokens, ticket: Ticket<Outcome>) -> Job {
         let profile = match asked.scope {
@@ -143,6 +156,7 @@ impl Job {
             Job::Merge(asked, _) => &asked.company,
             Job::Delete(asked, _) => &asked.company,
             Job::Undo(undo) => &undo.0.company,
+            Job::Detach(asked, _) => &asked.0.company,
             Job::RevokeTokens(asked, ..) => &asked.company,
             Job::KeepImport(company, ..) => company,
         }
@@ -156,6 +170,7 @@ impl Job {
             Job::Merge(..)
             | Job::Delete(..)
             | Job::Undo(..)
+            | Job::Detach(..)
             | Job::RevokeTokens(..)
             | Job::KeepImport(..) => true,
         }
@@ -168,6 +183,7 @@ impl Job {
             Job::Merge(..)
             | Job::Delete(..)
             | Job::Undo(..)
+            | Job::Detach(..)
             | Job::RevokeTokens(..)
             | Job::KeepImport(..) => false,
         }
@@ -180,6 +196,7 @@ impl Job {
             Job::Merge(..)
             | Job::Delete(..)
             | Job::Undo(..)
+            | Job::Detach(..)
             | Job::RevokeTokens(..)
             | Job::KeepImport(..) => 1,
         }
@@ -192,6 +209,7 @@ impl Job {
             Job::Merge(asked, _) => Wants::Merge(&asked.company, [asked.destination, asked.source]),
             Job::Delete(asked, _) => Wants::Deletion(&asked.company, &asked.target),
             Job::Undo(undo) => Wants::Undo(&undo.0.company, undo.0.absorbed),
+            Job::Detach(asked, _) => Wants::Profiles(&asked.0.company, vec![&asked.1]),
             Job::RevokeTokens(asked, profile, _) => {
                 Wants::Profiles(&asked.company, profile.iter().collect())
             }
@@ -220,6 +238,10 @@ impl Job {
                 let context = ids.context(batch, &asked.company);
                 ticket.decide(context.and_then(|context| batch.undo(asked, context)));
             }
+            Job::Detach(asked, ticket) => {
+                let context = ids.context(batch, &asked.0.company);
+                ticket.decide(context.and_then(|context| batch.detach(&asked.0, context)));
+            }
             Job::RevokeTokens(asked, _, ticket) => {
                 let context = ids.context(batch, &asked.company);
                 ticket.decide(context.and_then(|context| batch.revoke_tokens(asked, context)));
@@ -236,7 +258,9 @@ impl Job {
     pub(crate) fn answer(self) {
         match self {
             Job::Submit(_, ticket) => ticket.answer(),
-            Job::Merge(_, ticket) | Job::RevokeTokens(.., ticket) => ticket.answer(),
+            Job::Merge(_, ticket) | Job::Detach(_, ticket) | Job::RevokeTokens(.., ticket) => {
+                ticket.answer();
+            }
             Job::Delete(_, ticket) => ticket.answer(),
             Job::Undo(undo) => undo.1.answer(),
             Job::KeepImport(_, _, ticket) => ticket.answer(),
@@ -247,7 +271,9 @@ impl Job {
     pub(crate) fn fail(self, error: StoreError) {
         match self {
             Job::Submit(_, ticket) => ticket.fail(error),
-            Job::Merge(_, ticket) | Job::RevokeTokens(.., ticket) => ticket.fail(error),
+            Job::Merge(_, ticket) | Job::Detach(_, ticket) | Job::RevokeTokens(.., ticket) => {
+                ticket.fail(error);
+            }
             Job::Delete(_, ticket) => ticket.fail(error),
             Job::Undo(undo) => undo.1.fail(error),
             Job::KeepImport(_, _, ticket) => ticket.fail(error),

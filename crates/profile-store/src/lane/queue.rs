@@ -354,7 +354,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        Claims, Delete, IdentitySettings, Intent, ProfileRef, Submission,
+        Claims, Delete, IdentitySettings, Intent, ProfileRef, RequestSender, Submission,
         lane::{
             job::{SubmissionTicket, Ticket},
             pace::CompanyWork,
@@ -372,6 +372,7 @@ mod tests {
             intent: Intent::Upsert,
             revision: Revision::LATEST,
             request_id: None,
+            sender: RequestSender::default(),
             claims: Claims::default(),
             cleared: Vec::new(),
             leaving_emails: Vec::new(),

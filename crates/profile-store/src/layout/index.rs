@@ -76,6 +76,7 @@ pub(crate) fn name(key: &Key) -> &'static str {
             | ParsedKey::Outcomes(..)
             | ParsedKey::Profile(..)
             | ParsedKey::ProfileOutcome(..)
+            | ParsedKey::SenderKey
             | ParsedKey::TrustedTime,
         )
         | None => "entry of unknown form",

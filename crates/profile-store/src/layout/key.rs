@@ -56,6 +56,10 @@ pub(crate) const FORMAT: &[u8] = b"\0format";
 /// follows the key of the format, so that a copy includes it.
 pub(crate) const TRUSTED_TIME: &[u8] = b"\0trusted time";
 
+/// The key of the key for the digests of senders. It belongs to no company, and follows the key of
+/// the format, so that a copy includes it.
+pub(crate) const SENDER_KEY: &[u8] = b"\0sender key";
+
 /// The version of this layout.
 pub(crate) const FORMAT_VERSION: u8 = 6;
 
@@ -204,6 +208,7 @@ pub(crate) enum ParsedKey {
     Outcomes(CompanyId, u64),
     Profile(CompanyId, ProfileId),
     ProfileOutcome(CompanyId, ProfileId),
+    SenderKey,
     TrustedTime,
     Updated(CompanyId, Timestamp, ProfileId),
 }
@@ -212,6 +217,9 @@ pub(crate) enum ParsedKey {
 pub(crate) fn parse(key: &[u8]) -> Option<ParsedKey> {
     if key == FORMAT {
         return Some(ParsedKey::Format);
+    }
+    if key == SENDER_KEY {
+        return Some(ParsedKey::SenderKey);
     }
     if key == TRUSTED_TIME {
         return Some(ParsedKey::TrustedTime);
@@ -288,6 +296,7 @@ mod tests {
             (outcomes(&a, 9), ParsedKey::Outcomes(a.clone(), 9)),
             (identifier(&a, &email), ParsedKey::Identifier(a.clone(), email)),
             (FORMAT.to_vec(), ParsedKey::Format),
+            (SENDER_KEY.to_vec(), ParsedKey::SenderKey),
             (TRUSTED_TIME.to_vec(), ParsedKey::TrustedTime),
             (company_deletion(&a), ParsedKey::CompanyDeletion(a.clone())),
         ];

@@ -16,6 +16,7 @@ mod outcome;
 mod outcome_segment;
 mod profile;
 mod profile_ref;
+mod sender_key;
 mod trusted_time;
 
 pub(crate) use deleted_company::{decode_deleted_company, encode_deleted_company};
@@ -32,6 +33,7 @@ pub(crate) use profile::{
     decode_last_outcome, decode_profile, decode_stored_profile, encode_profile,
     encode_stored_profile,
 };
+pub(crate) use sender_key::{decode_sender_key, encode_sender_key};
 pub(crate) use trusted_time::{decode_trusted_time, encode_trusted_time};
 
 use profile_protocol::ProfileId;

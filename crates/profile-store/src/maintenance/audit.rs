@@ -124,6 +124,7 @@ impl StoreChecker<'_> {
         match key::parse(key) {
             None => self.breach(None, None, "a key of unknown form".to_owned()),
             Some(ParsedKey::Format) => {}
+            Some(ParsedKey::SenderKey) => self.sender_key(value),
             Some(ParsedKey::TrustedTime) => self.trusted_time(value),
             Some(ParsedKey::CompanyDeletion(company)) => self.deletion(company, value),
             Some(ParsedKey::Profile(company, id)) => self.profile(&company, id, value).await?,
@@ -158,11 +159,21 @@ impl StoreChecker<'_> {
                 self.layout = layout;
             }
             Err(FormatError::Engine(error)) => return Err(error),
-            Err(error @ (FormatError::NotAStore | FormatError::Unknown { .. })) => {
+            Err(
+                error @ (FormatError::NotAStore
+                | FormatError::Unknown { .. }
+                | FormatError::Entropy(_)),
+            ) => {
                 self.breach(None, None, error.to_string());
             }
         }
         Ok(())
+    }
+
+    fn sender_key(&mut self, value: &Value) {
+        if let Err(error) = record::decode_sender_key(value) {
+            self.breach(None, None, format!("the key for senders is damaged: {error}"));
+        }
     }
 
     fn trusted_time(&mut self, value: &Value) {

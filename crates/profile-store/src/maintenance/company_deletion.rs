@@ -55,7 +55,7 @@ pub async fn delete_company(
     if format::layout(engine).await? == Layout::Empty {
         return Ok(None);
     }
-    format::open(engine, writer).await?;
+    format::open(engine, id_generator, writer).await?;
     let is_stored = !page(engine, company, None, 1).await?.is_empty();
     if !is_stored && begun(engine, company).await?.is_none() {
         return Ok(None);
@@ -197,6 +197,7 @@ fn count(removed: &mut DeletedCompany, key: &[u8], value: &[u8]) {
             | ParsedKey::NewestOutcome(_)
             | ParsedKey::NoEmail(..)
             | ParsedKey::ProfileOutcome(..)
+            | ParsedKey::SenderKey
             | ParsedKey::TrustedTime
             | ParsedKey::Updated(..),
         ) => {}

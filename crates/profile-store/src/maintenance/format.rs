@@ -6,8 +6,9 @@
 
 use profile_protocol::CompanyId;
 
-use super::prune::next_company;
+use super::{prune::next_company, sender_key};
 use crate::{
+    IdGenerator, NoEntropy,
     engine::{BatchId, CommitError, Durability, Engine, EngineError, Order, Place, Scan, Write},
     layout::{
         key::{self, FORMAT, FORMAT_VERSION, KeyKind, ParsedKey},
@@ -26,6 +27,9 @@ pub enum FormatError {
     /// The engine failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// There is no entropy for the key of a new store.
+    #[error(transparent)]
+    Entropy(#[from] NoEntropy),
     /// There is data, and it is not that of a profile store.
     #[error("the data is not that of a profile store")]
     NotAStore,
@@ -70,16 +74,22 @@ impl Layout {
     }
 }
 
-/// Makes sure that the data has the current layout: writes it into an empty engine, and migrates
+/// Makes sure that the data has the current layout: writes it into an empty engine, with a key for
+/// the digests of senders, and migrates
 /// data of an earlier version.
-pub(crate) async fn open(engine: &dyn Engine, writer: u64) -> Result<(), FormatError> {
+pub(crate) async fn open(
+    engine: &dyn Engine,
+    ids: &dyn IdGenerator,
+    writer: u64,
+) -> Result<(), FormatError> {
     match layout(engine).await? {
         // What was written last may have outlived its process without being on disk.
         Layout::Current => Ok(engine.sync().await?),
         Layout::Empty => {
             let id = BatchId { writer, number: 0 };
-            let format = write_format(&[FORMAT_VERSION]);
-            Ok(commit(engine, Place::of_key(FORMAT, engine.places()), id, vec![format]).await?)
+            let key = sender_key::generated(ids)?;
+            let entries = vec![write_format(&[FORMAT_VERSION]), sender_key::write(&key)];
+            Ok(commit(engine, Place::of_key(FORMAT, engine.places()), id, entries).await?)
         }
         Layout::Migrating(company) => migrate(engine, writer, company).await,
     }

@@ -10,6 +10,7 @@ use crate::{
     model::{
         claim::{ClaimSource, Unsigned},
         request_id::RequestId,
+        sender::RequestSender,
         token::InvalidToken,
     },
 };
@@ -238,6 +239,8 @@ pub struct Outcome {
     pub previous: Vec<u64>,
     /// The id of the request. Outcomes of earlier releases have none.
     pub request_id: Option<RequestId>,
+    /// Where the request of a client came from. Outcomes of earlier releases do not tell.
+    pub sender: RequestSender,
 }
 
 impl Outcome {

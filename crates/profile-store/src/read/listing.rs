@@ -316,6 +316,7 @@ impl PageReader<'_> {
             | ParsedKey::NewestOutcome(_)
             | ParsedKey::Outcomes(..)
             | ParsedKey::ProfileOutcome(..)
+            | ParsedKey::SenderKey
             | ParsedKey::TrustedTime
             | ParsedKey::CompanyDeletion(_) => return None,
         };

@@ -10,8 +10,8 @@ use profile_protocol::{
 use profile_store::{
     Caller, Claim, ClaimOutcome, ClaimResult, Claims, DecisionContext, DecisionError, Device,
     DeviceDigest, DoNotMerge, Effect, Identifier, Intent, InvalidToken, Placeholders, Profile,
-    ProfileIdentifiers, ProfileRef, Rejected, SingleKinds, StoredProfile, Submission, Timestamp,
-    TokenContent, TokenTerms, Unsigned, decide,
+    ProfileIdentifiers, ProfileRef, Rejected, RequestSender, SingleKinds, StoredProfile,
+    Submission, Timestamp, TokenContent, TokenTerms, Unsigned, decide,
 };
 
 const DOCUMENT: &str = include_str!("../../../../docs/IDENTITY.md");
@@ -141,6 +141,7 @@ fn write_as_company(profile: &mut Profile, patch: Patch) {
         intent: Intent::Update(profile.id),
         revision: Revision::LATEST,
         request_id: None,
+        sender: RequestSender::default(),
         claims: Claims::from_request(&request, caller, &placeholders, open).unwrap(),
         cleared: Vec::new(),
         leaving_emails: Vec::new(),
@@ -304,6 +305,7 @@ fn carry_out(row: &TableRow<'_>, caller: Caller, intent: Intent) {
         intent,
         revision: Revision::LATEST,
         request_id: None,
+        sender: RequestSender::default(),
         claims: row.claims(&request, caller),
         cleared: cleared(row.request),
         leaving_emails: request.secondary_emails.unappend,

@@ -7,7 +7,7 @@ use profile_protocol::{ChangedAttribute, CompanyId, IdentifierKind};
 use profile_store::{
     Audit, Caller, ClaimOutcome, ClaimResult, ClaimSource, Effect, Engine, History, Identifier,
     Ignored, ImportBody, ImportError, ImportHead, InvalidToken, Listing, Outcome, Profile, Refused,
-    SortCursor, SortKey, Span, Store, Timestamp, Unsigned, audit, engine::Order,
+    SenderDigest, SortCursor, SortKey, Span, Store, Timestamp, Unsigned, audit, engine::Order,
 };
 use profile_store_suite::harness::LAYOUT;
 
@@ -216,7 +216,11 @@ fn outcome_text(outcome: &Outcome) -> String {
         withheld_unlisted,
         previous,
         request_id,
+        sender,
     } = outcome;
+    let digest = |name: &str, digest: Option<SenderDigest>| {
+        digest.map(|digest| format!(" {name}={digest}")).unwrap_or_default()
+    };
     let caller = match caller {
         Caller::Client => "client",
         Caller::Server => "server",
@@ -235,13 +239,15 @@ fn outcome_text(outcome: &Outcome) -> String {
     format!(
         "{sequence} at={} caller={caller} revision={revision} profile={} effect={effect} \
          claims=[{}] changed=[{}]+{changed_unlisted} withheld=[{}]+{withheld_unlisted} \
-         previous={previous:?}{}",
+         previous={previous:?}{}{}{}",
         at.millis(),
         option(*survivor),
         claims.join(", "),
         names(changed).join(", "),
         names(withheld).join(", "),
         request_id.as_ref().map(|id| format!(" request={id}")).unwrap_or_default(),
+        digest("network", sender.network),
+        digest("device", sender.device),
     )
 }
 

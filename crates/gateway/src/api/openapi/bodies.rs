@@ -22,11 +22,12 @@ const PROFILES: [(&str, ProfileEndpoint); 3] = [
 ];
 
 /// The names of the schemas of the bodies that only one endpoint takes.
-const OTHER_BODIES: [(&str, &BodyRule); 6] = [
+const OTHER_BODIES: [(&str, &BodyRule); 7] = [
     ("ProfileMergeRequest", &grammar::MERGE),
     ("ProfileUnmergeRequest", &grammar::UNMERGE),
     ("DeletionRequest", &grammar::DELETION),
     ("ExplainRequest", &grammar::EXPLAIN),
+    ("ProfileRepairRequest", &grammar::REPAIR),
     ("TokenRevocationRequest", &grammar::TOKEN_REVOCATION),
     ("BulkImportRequest", &grammar::BULK_IMPORT),
 ];
@@ -130,6 +131,7 @@ fn value(field: &FieldRule, endpoint: ProfileEndpoint) -> Value {
         ValueRule::PropertyElements(_) => or_empty(json!({ "type": "object" })),
         ValueRule::PropertyNames | ValueRule::SecondaryEmails(_) => values::one_or_many(),
         ValueRule::Choice(choices) => json!({ "enum": choices }),
+        ValueRule::Text { example } => json!({ "type": "string", "examples": [example] }),
         ValueRule::Ignored => json!({}),
     };
     match field.description {

@@ -14,6 +14,7 @@ use super::super::{
     outcomes::{OutcomeResource, OutcomeStream},
     profiles::RELATED,
     query::{FILTER, INCLUDE, PAGE_CURSOR, PAGE_SIZE, SORT},
+    repair::RepairResource,
     resource::ProfileAttributes,
 };
 use super::elements::{
@@ -68,6 +69,7 @@ fn name_and_body(endpoint: Endpoint) -> (&'static str, Option<&'static str>) {
         Endpoint::ListOutcomes => ("get_outcomes", None),
         Endpoint::ListProfiles => ("get_profiles", None),
         Endpoint::MergeProfiles => ("merge_profiles", Some("ProfileMergeRequest")),
+        Endpoint::RepairProfiles => ("repair_profiles", Some("ProfileRepairRequest")),
         Endpoint::RevokeTokens => ("revoke_exchange_tokens", Some("TokenRevocationRequest")),
         Endpoint::UnmergeProfile => ("unmerge_profile", Some("ProfileUnmergeRequest")),
         Endpoint::UpdateProfile => ("update_profile", Some("ProfileUpdateRequest")),
@@ -94,6 +96,7 @@ fn parameters_of(endpoint: Endpoint) -> Vec<Value> {
         | Endpoint::ExplainProfile
         | Endpoint::GetBulkImport
         | Endpoint::MergeProfiles
+        | Endpoint::RepairProfiles
         | Endpoint::RevokeTokens => Vec::new(),
     }
 }
@@ -129,6 +132,7 @@ fn successes_of(endpoint: Endpoint) -> &'static [(u16, &'static str)] {
         Endpoint::ListHistory => &[(200, "Newest first.")],
         Endpoint::ListOutcomes => &[(200, "Oldest first.")],
         Endpoint::MergeProfiles => &[(201, "The merged profile.")],
+        Endpoint::RepairProfiles => &[(200, "What was undone, or would be.")],
         Endpoint::RevokeTokens => &[(200, "The outcome that records the revocation.")],
         Endpoint::UnmergeProfile => &[(200, "Both profiles.")],
         Endpoint::UpdateProfile => &[(200, "The profile, updated.")],
@@ -156,6 +160,7 @@ fn schema_of(endpoint: Endpoint, generator: &mut SchemaGenerator) -> Option<Valu
         Endpoint::ListHistory => schema::<Collection<OutcomeResource>>(generator),
         Endpoint::ListOutcomes => schema::<OutcomeStream>(generator),
         Endpoint::MergeProfiles => schema::<Single<MergedProfile>>(generator),
+        Endpoint::RepairProfiles => schema::<Single<RepairResource>>(generator),
         Endpoint::RevokeTokens => schema::<Single<OutcomeResource>>(generator),
         Endpoint::UnmergeProfile => schema::<UnmergeDocument<'_>>(generator),
     };

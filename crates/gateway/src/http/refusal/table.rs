@@ -91,7 +91,7 @@ const fn parameter(name: &'static str, row: RefusalRow) -> RefusalRow {
 }
 
 /// The table, in the order of the checks.
-const TABLE: [RefusalRow; 59] = [
+const TABLE: [RefusalRow; 60] = [
     row(
         Cause::HeadMalformed,
         "the head of the request is not HTTP/1.1",
@@ -347,6 +347,14 @@ const TABLE: [RefusalRow; 59] = [
         "no identifier of the profile to delete, or more than one",
         INVALID,
         "Exactly one of `id`, `email` or `phone_number` must be included to say whom to delete.",
+        "/data/attributes",
+    ),
+    row(
+        Cause::NotOneSender,
+        "no sender whose requests are undone, or more than one",
+        INVALID,
+        "Exactly one of `client_address`, `anonymous_id` or `sender` must be included to say \
+         whose requests are undone.",
         "/data/attributes",
     ),
     row(

@@ -8,7 +8,10 @@ use super::{
     claim_result::{decode_kind, decode_result, encode_result, kind_number},
     field_number::{field_from_number, field_number},
 };
-use crate::{Caller, ClaimOutcome, ClaimSource, Effect, Outcome, RequestId, Timestamp};
+use crate::{
+    Caller, ClaimOutcome, ClaimSource, Effect, Outcome, RequestId, RequestSender, SenderDigest,
+    Timestamp,
+};
 
 /// The tag of a property. A field's tag is its number.
 const PROPERTY: u8 = 255;
@@ -29,10 +32,11 @@ pub(super) fn encode_outcome(writer: &mut RecordWriter, outcome: &Outcome) {
     writer.count(outcome.previous.len());
     outcome.previous.iter().for_each(|&sequence| writer.number(sequence));
     encode_request_id(writer, outcome.request_id.as_ref());
+    encode_sender(writer, outcome.sender);
 }
 
 /// Reads the outcome with this number, as version 3 of a segment has it: without the id of its
-/// request.
+/// request, and without its sender.
 pub(super) fn decode_outcome(
     sequence: u64,
     reader: &mut RecordReader<'_>,
@@ -65,6 +69,7 @@ pub(super) fn decode_outcome(
         withheld_unlisted,
         previous,
         request_id: None,
+        sender: RequestSender::default(),
     })
 }
 
@@ -92,6 +97,40 @@ pub(super) fn decode_request_id(
         2 => reader.parsed().map(Some),
         number => Err(InvalidRecord::Tag(number)),
     }
+}
+
+/// The bits of the byte that says which parts of a sender follow.
+const NETWORK: u8 = 1;
+const DEVICE: u8 = 2;
+
+fn encode_sender(writer: &mut RecordWriter, sender: RequestSender) {
+    let RequestSender { network, device } = sender;
+    let present = network.map_or(0, |_| NETWORK) | device.map_or(0, |_| DEVICE);
+    writer.byte(present);
+    for digest in network.into_iter().chain(device) {
+        digest.bits().to_be_bytes().into_iter().for_each(|byte| writer.byte(byte));
+    }
+}
+
+/// Reads the sender, which follows the id of the request from version 5 of a segment on.
+pub(super) fn decode_sender(reader: &mut RecordReader<'_>) -> Result<RequestSender, InvalidRecord> {
+    let present = reader.byte()?;
+    if NETWORK | DEVICE < present {
+        return Err(InvalidRecord::Tag(present));
+    }
+    let mut digest = |bit| {
+        let read = |reader| (present & bit != 0).then(|| decode_digest(reader)).transpose();
+        read(&mut *reader)
+    };
+    Ok(RequestSender { network: digest(NETWORK)?, device: digest(DEVICE)? })
+}
+
+fn decode_digest(reader: &mut RecordReader<'_>) -> Result<SenderDigest, InvalidRecord> {
+    let mut bits = 0;
+    for _ in 0..size_of::<u64>() {
+        bits = bits << 8 | u64::from(reader.byte()?);
+    }
+    Ok(SenderDigest::from_bits(bits))
 }
 
 fn repeated<'a, T>(

@@ -6,11 +6,14 @@
 use super::{
     InvalidRecord,
     bytes::{RecordReader, RecordWriter},
-    outcome::{decode_outcome, decode_request_id, encode_outcome},
+    outcome::{decode_outcome, decode_request_id, decode_sender, encode_outcome},
 };
-use crate::{Outcome, limits};
+use crate::{Outcome, RequestSender, limits};
 
-const VERSION: u8 = 4;
+const VERSION: u8 = 5;
+
+/// The version whose outcomes have no senders.
+const WITHOUT_SENDERS: u8 = 4;
 
 /// The version whose outcomes have no ids of their requests.
 const WITHOUT_REQUEST_IDS: u8 = 3;
@@ -103,8 +106,12 @@ impl EncodedOutcome<'_> {
             WITHOUT_REQUEST_IDS => None,
             _ => decode_request_id(&mut reader)?,
         };
+        let sender = match self.version {
+            WITHOUT_REQUEST_IDS | WITHOUT_SENDERS => RequestSender::default(),
+            _ => decode_sender(&mut reader)?,
+        };
         reader.finish()?;
-        Ok(Outcome { request_id, ..outcome })
+        Ok(Outcome { request_id, sender, ..outcome })
     }
 }
 
@@ -115,7 +122,7 @@ fn numbered(
 ) -> Result<impl Iterator<Item = EncodedOutcome<'_>>, InvalidRecord> {
     let mut reader = RecordReader::part(record);
     let version = reader.byte()?;
-    if ![VERSION, WITHOUT_REQUEST_IDS].contains(&version) {
+    if ![VERSION, WITHOUT_SENDERS, WITHOUT_REQUEST_IDS].contains(&version) {
         return Err(InvalidRecord::Version(version));
     }
     let mut outcomes = vec![reader.blob()?];

@@ -7,7 +7,7 @@ use super::*;
 use crate::{
     Caller, ClaimOutcome, ClaimResult, ClaimSource, Device, DoNotMerge, Effect, Identifier,
     Ignored, InvalidToken, Outcome, Profile, ProfileIdentifiers, ProfileRef, Refused, RequestId,
-    SingleKinds, StoredProfile, Timestamp, Unsigned,
+    RequestSender, SenderDigest, SingleKinds, StoredProfile, Timestamp, Unsigned,
     arbitrary::{merges, outcomes, profiles},
 };
 
@@ -162,6 +162,18 @@ fn request_ids() -> [(Option<RequestId>, Vec<u8>); 3] {
     ]
 }
 
+/// Every kind of sender, and its bytes in a record of version 5.
+fn senders() -> [(RequestSender, Vec<u8>); 4] {
+    let [network, device] = [7, 8].map(|bits| Some(SenderDigest::from_bits(bits)));
+    let digest = |last: u8| [0, 0, 0, 0, 0, 0, 0, last];
+    [
+        (RequestSender { network: None, device: None }, vec![0]),
+        (RequestSender { network, device: None }, [&[1][..], &digest(7)].concat()),
+        (RequestSender { network: None, device }, [&[2][..], &digest(8)].concat()),
+        (RequestSender { network, device }, [&[3][..], &digest(7), &digest(8)].concat()),
+    ]
+}
+
 /// A segment of this version with one outcome, which has 128 to 255 bytes. From 128 on the length
 /// of an outcome takes two bytes.
 fn segment_of(version: u8, outcome: &[u8]) -> Vec<u8> {
@@ -182,7 +194,7 @@ fn an_id_of_a_request_that_was_never_stored_is_refused() {
     assert_eq!(with(&[]), Err(InvalidRecord::Truncated));
     assert_eq!(with(&[3]), Err(InvalidRecord::Tag(3)));
     assert_eq!(with(b"\x02\x03a@b"), Err(InvalidRecord::Value));
-    assert_eq!(decode_segment(1, &[5, 1, 0]), Err(InvalidRecord::Version(5)));
+    assert_eq!(decode_segment(1, &[6, 1, 0]), Err(InvalidRecord::Version(6)));
 }
 
 #[test]
@@ -226,10 +238,16 @@ fn the_layout_of_an_outcome_never_changes() {
             let [outcome] = <[_; 1]>::try_from(decode_segment(5, &earlier).unwrap()).unwrap();
             assert_eq!(outcome.request_id, None);
             for (request_id, id_bytes) in request_ids() {
-                let segment = segment_of(4, &[&bytes[..], &id_bytes].concat());
                 let outcome = Outcome { request_id, ..outcome.clone() };
-                assert_eq!(decode_segment(5, &segment), Ok(vec![outcome.clone()]));
-                assert_eq!(OutcomeSegment::from_outcome(&outcome).into_record(), segment);
+                let earlier = segment_of(4, &[&bytes[..], &id_bytes].concat());
+                assert_eq!(decode_segment(5, &earlier), Ok(vec![outcome.clone()]));
+                for (sender, sender_bytes) in senders() {
+                    let all = [&bytes[..], &id_bytes, &sender_bytes].concat();
+                    let segment = segment_of(5, &all);
+                    let outcome = Outcome { sender, ..outcome.clone() };
+                    assert_eq!(decode_segment(5, &segment), Ok(vec![outcome.clone()]));
+                    assert_eq!(OutcomeSegment::from_outcome(&outcome).into_record(), segment);
+                }
             }
             assert_eq!((outcome.caller, outcome.effect), (caller, effect));
             assert_eq!((outcome.sequence, outcome.at.millis()), (5, 300));

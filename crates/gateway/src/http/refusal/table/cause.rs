@@ -36,6 +36,7 @@ pub(crate) enum Cause {
     NoIdentifier,
     NoIdentifierToCreate,
     NotOneSubject,
+    NotOneSender,
     OnlyPlaceholders,
     Email,
     PhoneNumber,

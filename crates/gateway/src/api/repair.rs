@@ -1,0 +1,137 @@
+//! Undoing what one sender did.
+
+use std::sync::Arc;
+
+use actix_web::{http::StatusCode, web::Payload};
+use profile_protocol::{ProfileRepair, RepairMode, RepairSubject};
+use profile_store::{
+    Repair, RepairError, Repaired, RepairedSender, SenderDigest, StoreError, Timestamp,
+};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{
+    call::Call,
+    documents::{ApiResponse, SelfLink, Single},
+    outcomes::path_of,
+    query::Query,
+};
+use crate::{capacity::client_network::ClientNetwork, http::refusal::Refusal};
+
+/// `POST /api/profile-repair`
+pub(super) async fn repair(call: &Call<'_>, payload: &mut Payload) -> Result<ApiResponse, Refusal> {
+    Query::from_call(call, &[])?;
+    let (ProfileRepair { mode, since_millis, sender }, _permit) =
+        call.parse(payload, ProfileRepair::parse).await?;
+    let asked = Repair {
+        company: call.company.id.clone(),
+        sender: repaired_sender(sender),
+        since: Timestamp::from_millis(since_millis),
+        settings: Arc::clone(&call.company.identity),
+        revision: call.revision,
+        request_id: Some(call.request_id.clone()),
+    };
+    let store = &call.gateway.store;
+    let repaired = match mode {
+        RepairMode::Preview => store.preview_repair(&asked).await,
+        RepairMode::Apply => store.repair(&asked).await,
+    };
+    let data = RepairResource::from_repaired(mode, &repaired.map_err(refusal)?);
+    let links = SelfLink { this: call.own_link() };
+    Ok(ApiResponse::with_document(StatusCode::OK, &Single { data, links }))
+}
+
+fn repaired_sender(sender: RepairSubject) -> RepairedSender {
+    match sender {
+        RepairSubject::Address(address) => {
+            RepairedSender::Network(ClientNetwork::from(address).to_string())
+        }
+        RepairSubject::Device(id) => RepairedSender::Device(id),
+        RepairSubject::Digest(bits) => RepairedSender::Digest(SenderDigest::from_bits(bits)),
+    }
+}
+
+fn refusal(error: RepairError) -> Refusal {
+    match error {
+        RepairError::Store(error) => Refusal::Store(error),
+        RepairError::Engine(error) => {
+            tracing::error!(%error, "the outcomes cannot be read");
+            Refusal::Store(StoreError::Damaged)
+        }
+    }
+}
+
+/// What a repair undid, or would undo.
+#[derive(JsonSchema, Serialize)]
+pub(super) struct RepairResource {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    attributes: RepairAttributes,
+}
+
+#[derive(JsonSchema, Serialize)]
+struct RepairAttributes {
+    /// `preview` or `apply`.
+    mode: &'static str,
+    /// The number of requests of the sender that concerned a profile.
+    requests: u64,
+    /// The ids of profiles that requests of the sender merged into others. Their merges are undone.
+    restored: Vec<String>,
+    /// The identifiers that the sender attached and that are removed.
+    removed: Vec<RemovedIdentifier>,
+    /// The ids of profiles that the sender created. They stay.
+    created: Vec<String>,
+    /// The attributes that the sender changed, as far as outcomes list them. They stay.
+    changed: Vec<ChangedProfile>,
+    /// The ids of profiles that others merged since, from which nothing is removed.
+    left: Vec<String>,
+    /// Whether that is all. If it is not, send the request again.
+    complete: bool,
+}
+
+#[derive(JsonSchema, Serialize)]
+struct RemovedIdentifier {
+    /// The profile.
+    profile_id: String,
+    /// The kind of the identifier.
+    identifier: &'static str,
+}
+
+#[derive(JsonSchema, Serialize)]
+struct ChangedProfile {
+    /// The profile.
+    profile_id: String,
+    /// The names of the attributes.
+    attributes: Vec<String>,
+}
+
+impl RepairResource {
+    fn from_repaired(mode: RepairMode, repaired: &Repaired) -> RepairResource {
+        let Repaired { requests, restored, removed, created, changed, left, is_complete } =
+            repaired;
+        let texts =
+            |ids: &[profile_protocol::ProfileId]| ids.iter().map(ToString::to_string).collect();
+        let removed = removed.iter().map(|(id, kind)| RemovedIdentifier {
+            profile_id: id.to_string(),
+            identifier: kind.name(),
+        });
+        let changed = changed.iter().map(|(id, names)| ChangedProfile {
+            profile_id: id.to_string(),
+            attributes: names.iter().map(path_of).collect(),
+        });
+        let attributes = RepairAttributes {
+            mode: match mode {
+                RepairMode::Preview => "preview",
+                RepairMode::Apply => "apply",
+            },
+            requests: *requests,
+            restored: texts(restored),
+            removed: removed.collect(),
+            created: texts(created),
+            changed: changed.collect(),
+            left: texts(left),
+            complete: *is_complete,
+        };
+        RepairResource { kind: "profile-repair", attributes }
+    }
+}

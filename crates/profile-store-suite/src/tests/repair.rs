@@ -1,0 +1,153 @@
+//! Repair: undoing what one sender did.
+
+use std::sync::Arc;
+
+use profile_protocol::Revision;
+
+use profile_store::{
+    Claim, Identifier, Outcome, ProfileRef, Repair, Repaired, RepairedSender, RequestSender,
+    Submission, Timestamp,
+};
+
+use crate::{
+    engines::Engines,
+    harness::{StoreHarness, contents, wait},
+    notation::parse_request,
+    simulated_ids::EPOCH,
+};
+
+const STRANGER: &str = "192.0.2.66";
+const HONEST: &str = "192.0.2.1";
+
+/// Sends a request of a client from this network.
+fn send_from(harness: &mut StoreHarness, network: &str, words: &str) -> Outcome {
+    let submission = harness.submission(&parse_request(words));
+    let (key, company) = (*harness.store.sender_key(), harness.company.clone());
+    let now = Timestamp::from_millis(EPOCH);
+    let device = submission.claims.made().iter().find_map(|claim: &Claim| match &claim.target {
+        ProfileRef::Identifier(Identifier::AnonymousId(id)) => Some(key.device(&company, id, now)),
+        ProfileRef::Id(_) | ProfileRef::Identifier(_) => None,
+    });
+    let sender = RequestSender { network: Some(key.network(&company, network, now)), device };
+    harness.submit(Submission { sender, ..submission }).unwrap()
+}
+
+fn command(harness: &StoreHarness, sender: RepairedSender, since: Timestamp) -> Repair {
+    Repair {
+        company: harness.company.clone(),
+        sender,
+        since,
+        settings: Arc::clone(&harness.settings),
+        revision: Revision::LATEST,
+        request_id: None,
+    }
+}
+
+fn stranger() -> RepairedSender {
+    RepairedSender::Network(STRANGER.to_owned())
+}
+
+fn repair(harness: &StoreHarness, sender: RepairedSender) -> Repaired {
+    wait(harness.store.repair(&command(harness, sender, Timestamp::default()))).unwrap()
+}
+
+fn preview(harness: &StoreHarness, sender: RepairedSender) -> Repaired {
+    wait(harness.store.preview_repair(&command(harness, sender, Timestamp::default()))).unwrap()
+}
+
+fn numbers(harness: &StoreHarness, ids: &[profile_protocol::ProfileId]) -> Vec<usize> {
+    let number = |id| harness.created.iter().position(|known| known == id).unwrap();
+    ids.iter().map(number).collect()
+}
+
+/// Two customers whom a stranger has merged and given identifiers, and an honest visitor.
+fn attacked(engines: &Engines) -> StoreHarness {
+    let mut harness = StoreHarness::new(engines);
+    send_from(&mut harness, HONEST, "e:ann a:ann");
+    send_from(&mut harness, HONEST, "p:5 a:ben");
+    send_from(&mut harness, STRANGER, "e:ann p:5 name=Eve");
+    send_from(&mut harness, STRANGER, "x:bogus e:ann a:stranger");
+    send_from(&mut harness, STRANGER, "e:cat a:stranger-2");
+    send_from(&mut harness, HONEST, "e:dan a:dan");
+    harness
+}
+
+pub fn what_a_network_did_is_undone_and_what_others_did_is_not(engines: &Engines) {
+    let harness = attacked(engines);
+    assert_eq!(harness.about(0), "x:bogus e:ann p:5 a:ann a:ben a:stranger name=Eve");
+    let repaired = repair(&harness, stranger());
+    assert_eq!((repaired.requests, repaired.is_complete), (3, true));
+    assert_eq!(numbers(&harness, &repaired.restored), [1]);
+    assert_eq!(numbers(&harness, &repaired.created), [2]);
+    assert_eq!(repaired.removed.len(), 4);
+    // What was written stays, and is reported.
+    let changed: Vec<usize> =
+        repaired.changed.iter().flat_map(|(id, _)| numbers(&harness, &[*id])).collect();
+    assert_eq!(changed, [0]);
+    let all = [0, 1, 2, 3].map(|number| harness.about(number));
+    assert_eq!(all, ["e:ann a:ann name=Eve", "p:5 a:ben", "", "e:dan a:dan"]);
+    assert_eq!(harness.leads_to("x:bogus"), None);
+    assert_eq!(harness.history(0).len(), 5);
+    harness.assert_sound();
+    // Nothing is left to undo.
+    let again = repair(&harness, stranger());
+    assert_eq!((again.restored, again.removed), (Vec::new(), Vec::new()));
+}
+
+pub fn a_preview_tells_the_same_and_writes_nothing(engines: &Engines) {
+    let harness = attacked(engines);
+    let before = contents(harness.engine.as_ref());
+    let told = preview(&harness, stranger());
+    assert_eq!(contents(harness.engine.as_ref()), before);
+    assert_eq!(told, repair(&harness, stranger()));
+}
+
+pub fn what_a_device_did_is_undone(engines: &Engines) {
+    let harness = attacked(engines);
+    let device = RepairedSender::Device("stranger".parse().unwrap());
+    let repaired = repair(&harness, device);
+    assert_eq!((repaired.requests, repaired.removed.len()), (1, 2));
+    assert_eq!(harness.about(0), "e:ann p:5 a:ann a:ben name=Eve");
+}
+
+pub fn the_sender_of_an_outcome_is_found_by_its_digest(engines: &Engines) {
+    let harness = attacked(engines);
+    let network = harness.outcomes()[2].sender.network.unwrap();
+    let told = preview(&harness, RepairedSender::Digest(network));
+    assert_eq!(told, preview(&harness, stranger()));
+}
+
+pub fn what_was_done_before_stays(engines: &Engines) {
+    let harness = attacked(engines);
+    let since = harness.outcomes()[3].at;
+    let asked = command(&harness, stranger(), since);
+    let repaired = wait(harness.store.repair(&asked)).unwrap();
+    assert_eq!((repaired.requests, repaired.restored.len()), (2, 0));
+    assert_eq!(harness.about(0), "e:ann p:5 a:ann a:ben name=Eve");
+}
+
+pub fn what_the_company_has_named_since_stays(engines: &Engines) {
+    let mut harness = attacked(engines);
+    harness.send("server x:bogus");
+    let repaired = repair(&harness, stranger());
+    assert_eq!(repaired.removed.len(), 3);
+    assert_eq!(harness.about(0), "x:bogus e:ann a:ann name=Eve");
+}
+
+pub fn a_merge_that_was_undone_since_is_left(engines: &Engines) {
+    let harness = attacked(engines);
+    harness.undo(1).unwrap();
+    assert_eq!(preview(&harness, stranger()).restored, Vec::new());
+    assert_eq!(repair(&harness, stranger()).restored, Vec::new());
+    assert_eq!(harness.about(1), "p:5 a:ben");
+}
+
+pub fn a_profile_that_others_have_merged_since_is_reported(engines: &Engines) {
+    let mut harness = attacked(engines);
+    harness.send("server x:7");
+    harness.merge(4, 2).unwrap();
+    for told in [preview(&harness, stranger()), repair(&harness, stranger())] {
+        assert_eq!(numbers(&harness, &told.left), [2]);
+    }
+    assert_eq!(harness.about(4), "x:7 e:cat a:stranger-2");
+}
