@@ -196,6 +196,9 @@ pub const CLIENT_FREE_MIB: u64 = 512;
 /// data to the table, and 24 MiB for the copies of pages in its last transactions.
 pub const SERVER_FREE_MIB: u64 = 256;
 
+/// How often a process that is to end after a failed write looks for one.
+pub const FAILED_WRITE_EVERY: Duration = Duration::from_millis(200);
+
 /// The configurable free disk space in MiB. Zero refuses nothing. Above 16 TiB a typing error is
 /// likelier than the disk.
 pub const FREE_MIB_RANGE: RangeInclusive<u64> = 0..=16 * 1024 * 1024;
@@ -220,6 +223,10 @@ pub const DISCARD_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// The time for a peer to notice that its connection was closed.
 pub const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The default time for requests in flight when the process is to stop. Containers are killed ten
+/// seconds after they are asked to stop, and the store has to be closed before that.
+pub const DRAIN: Duration = Duration::from_secs(8);
 
 /// The keys that seal or open exchange tokens: the current one, and those it replaced during the
 /// life of a token.
@@ -356,9 +363,6 @@ pub const SECONDARY_EMAILS_RANGE: RangeInclusive<u64> = 0..=64;
 /// The placeholders that a company may add to the list, or remove from it. Each identifier is
 /// compared with all of them.
 pub const PLACEHOLDERS_PER_COMPANY: usize = 256;
-
-/// The time for requests in flight to finish after a signal to stop.
-pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The length of the long rate-limit window, as the original documents it.
 pub const STEADY_WINDOW: Duration = Duration::from_mins(1);

@@ -5,7 +5,7 @@ mod routes;
 mod signals;
 
 use std::{
-    io, mem,
+    env, io, mem,
     net::{SocketAddr, TcpListener},
     sync::Arc,
 };
@@ -28,7 +28,9 @@ use crate::{
         disk_reserve::DiskReserve,
         disk_watch, refusal_watch, unconfigured,
     },
-    settings::{DurabilitySetting, ServeArguments, ServerSettings, SettingsError, TableSetting},
+    settings::{
+        self, DurabilitySetting, ServeArguments, ServerSettings, SettingsError, TableSetting,
+    },
     state::GatewayState,
     telemetry::LogControl,
 };
@@ -88,6 +90,7 @@ pub async fn serve(
     let mut configuration = arguments.configure()?;
     let settings = configuration.server.clone();
     log.apply(&configuration.log.filter, configuration.log.access_log);
+    report_unknown_variables();
     let (clients, admin) = (listen(settings.listen)?, listen(settings.admin_listen)?);
     let addresses = (clients.local_addr()?, admin.local_addr()?);
     // Opening a store after a crash may take a while. A SIGHUP in that time must not end the
@@ -129,6 +132,16 @@ pub async fn serve(
     drop((watch, connection_watch, refusal_watch));
     refusal_log::report_all_left_out(&gateway.refusal_lines.take_all_left_out());
     close(gateway, engine).await
+}
+
+/// Says which variables of the environment are mistyped, as they have no effect.
+fn report_unknown_variables() {
+    let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let unknown = settings::unknown_variables(names);
+    if !unknown.is_empty() {
+        let variables = unknown.join(", ");
+        tracing::warn!(variables, "these environment variables are no settings of the gateway");
+    }
 }
 
 /// Stops accepting connections and waits for requests in flight. The admin listener stops last, so

@@ -9,10 +9,13 @@ mod development;
 mod disk;
 mod document;
 mod durability;
+mod environment;
 mod file;
 mod issued_key;
+mod listen_address;
 mod log;
 mod problem;
+mod stopping;
 mod table;
 
 use std::{
@@ -31,14 +34,14 @@ pub use self::{
         GatewayCommand, KeyArguments, ServeArguments, VerifyArguments,
     },
     connections::Connections,
-    development::{
-        Development, DevelopmentKeyError, DevelopmentOptions, KEY_FILE as DEVELOPMENT_KEY_FILE,
-    },
+    development::{Development, DevelopmentKeyError, DevelopmentOptions},
     disk::DiskSettings,
     durability::{DurabilitySetting, InvalidDurability},
+    environment::unknown_variables,
     issued_key::IssuedKey,
     log::LogSettings,
     problem::{Problem, Problems},
+    stopping::StopSettings,
     table::{InvalidTable, TableSetting},
 };
 use self::{file::ConfigurationFile, log::LogFileFields};
@@ -95,10 +98,49 @@ pub struct ServerSettings {
     pub listen: SocketAddr,
     /// The retention of outcomes.
     pub outcomes: Retention,
+    /// How the process stops.
+    pub stop: StopSettings,
     /// The kind of table of a new data directory.
     pub table: TableSetting,
     /// The number of worker threads. `None`: one per processor.
     pub workers: Option<usize>,
+}
+
+impl ServerSettings {
+    /// The settings that differ from these, by their names in the configuration file.
+    pub(crate) fn changed(&self, new: &ServerSettings) -> Vec<&'static str> {
+        let ServerSettings {
+            admin_listen,
+            cache_bytes,
+            connections,
+            data_dir,
+            disk: DiskSettings { wait_limit, marks, reserve_bytes },
+            durability,
+            listen,
+            outcomes,
+            stop: StopSettings { drain, exits_on_failed_write },
+            table,
+            workers,
+        } = self;
+        let compared = [
+            ("admin_listen", *admin_listen == new.admin_listen),
+            ("cache_mib", *cache_bytes == new.cache_bytes),
+            ("connections", *connections == new.connections),
+            ("data_dir", *data_dir == new.data_dir),
+            ("disk_wait_seconds", *wait_limit == new.disk.wait_limit),
+            ("client_free_mib", marks.client_bytes == new.disk.marks.client_bytes),
+            ("server_free_mib", marks.server_bytes == new.disk.marks.server_bytes),
+            ("reserve_mib", *reserve_bytes == new.disk.reserve_bytes),
+            ("durability", *durability == new.durability),
+            ("listen", *listen == new.listen),
+            ("outcomes", *outcomes == new.outcomes),
+            ("drain_seconds", *drain == new.stop.drain),
+            ("exit_on_failed_write", *exits_on_failed_write == new.stop.exits_on_failed_write),
+            ("table", *table == new.table),
+            ("workers", *workers == new.workers),
+        ];
+        compared.into_iter().filter_map(|(name, same)| (!same).then_some(name)).collect()
+    }
 }
 
 impl ServeArguments {
@@ -194,6 +236,7 @@ impl ServeArguments {
             durability: durability.unwrap_or_default(),
             listen,
             outcomes: file.map(|file| file.outcomes).unwrap_or_default(),
+            stop: StopSettings::new(self, file.map(|file| file.stop).unwrap_or_default()),
             table: table.unwrap_or_default(),
             workers: workers.and_then(|workers| workers.try_into().ok()),
         })

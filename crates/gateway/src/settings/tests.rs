@@ -400,6 +400,7 @@ fn arguments_win_over_the_file_and_the_file_over_defaults() {
         durability: DurabilitySetting::Flushed,
         listen: "0.0.0.0:2".parse().unwrap(),
         outcomes: Retention::default(),
+        stop: StopSettings { drain: Duration::from_secs(8), exits_on_failed_write: false },
         table: TableSetting::Redb,
         workers: Some(3),
     };

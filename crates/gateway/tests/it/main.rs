@@ -10,6 +10,8 @@ mod bodies;
 #[cfg(test)]
 mod clients;
 #[cfg(test)]
+mod command_line;
+#[cfg(test)]
 mod compaction;
 #[cfg(test)]
 mod cors;

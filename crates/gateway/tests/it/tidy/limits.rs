@@ -180,7 +180,7 @@ fn of_connections() -> Vec<LimitRow> {
             vec![time(standard.request_deadline()), time(standard.import_deadline())],
         ),
         ("a closed connection", vec![time(ours::DISCONNECT_TIMEOUT)]),
-        ("shutting down", vec![time(ours::SHUTDOWN_TIMEOUT)]),
+        ("shutting down", vec![format!("{} (`drain_seconds`)", time(ours::DRAIN))]),
     ]
 }
 
