@@ -42,6 +42,8 @@ mod rates;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod runbooks;
+#[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod serving;
