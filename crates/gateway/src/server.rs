@@ -5,7 +5,7 @@ mod routes;
 mod signals;
 
 use std::{
-    env, io, mem,
+    io, mem,
     net::{SocketAddr, TcpListener},
     sync::Arc,
 };
@@ -136,8 +136,7 @@ pub async fn serve(
 
 /// Says which variables of the environment are mistyped, as they have no effect.
 fn report_unknown_variables() {
-    let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    let unknown = settings::unknown_variables(names);
+    let unknown = settings::unknown_variables();
     if !unknown.is_empty() {
         let variables = unknown.join(", ");
         tracing::warn!(variables, "these environment variables are no settings of the gateway");

@@ -28,6 +28,7 @@ use std::{
 
 use profile_store::{NoEntropy, Retention};
 
+pub(crate) use self::environment::unknown_variables;
 pub use self::{
     arguments::{
         CheckArguments, CommandLine, CompactArguments, DeleteCompanyArguments, DevArguments,
@@ -37,7 +38,6 @@ pub use self::{
     development::{Development, DevelopmentKeyError, DevelopmentOptions},
     disk::DiskSettings,
     durability::{DurabilitySetting, InvalidDurability},
-    environment::unknown_variables,
     issued_key::IssuedKey,
     log::LogSettings,
     problem::{Problem, Problems},

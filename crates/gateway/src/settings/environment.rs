@@ -1,6 +1,6 @@
 //! Environment variables that look like settings and are none.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, env};
 
 use clap::{Command, CommandFactory};
 
@@ -13,7 +13,11 @@ const OF_SERVICES: [&str; 2] = ["GATEWAY_SERVICE_", "GATEWAY_PORT"];
 
 /// The names of variables of the environment that begin as those of settings do, and are none.
 /// Their values may be secrets, and are not looked at.
-pub fn unknown_variables(names: impl IntoIterator<Item = String>) -> Vec<String> {
+pub(crate) fn unknown_variables() -> Vec<String> {
+    unknown(env::vars_os().filter_map(|(name, _)| name.into_string().ok()))
+}
+
+fn unknown(names: impl IntoIterator<Item = String>) -> Vec<String> {
     let known = known_variables();
     let is_unknown = |name: &String| {
         name.starts_with(PREFIX)
@@ -45,7 +49,6 @@ mod tests {
             "GATEWAY_SERVICE_HOST",
             "GATEWAY_PORT_8080_TCP",
         ];
-        let unknown = unknown_variables(names.map(str::to_owned));
-        assert_eq!(unknown, ["GATEWAY_DATADIR", "GATEWAY_LISEN"]);
+        assert_eq!(unknown(names.map(str::to_owned)), ["GATEWAY_DATADIR", "GATEWAY_LISEN"]);
     }
 }

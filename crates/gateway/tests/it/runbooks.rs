@@ -38,7 +38,7 @@ fn runbooks() -> Vec<Runbook> {
         match line {
             "```sh" => is_command = true,
             "```" => is_command = false,
-            command if is_command => runbook.commands += &format!("{command}\n"),
+            command if is_command => runbook.commands.extend([command, "\n"]),
             _ => {
                 if let Some(heading) = line.strip_prefix("### ") {
                     let heading = heading.to_owned();
@@ -101,22 +101,22 @@ fn programs(home: &Home, gateway: &Serving) -> String {
         fs::write(&file, format!("#!/bin/sh\n{command}\n")).unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
     }
-    format!("{}:{}", directory.display(), std::env::var("PATH").unwrap())
+    directory.display().to_string()
 }
 
 /// Runs all commands in one shell, and returns what each runbook wrote.
 fn run(home: &Home, gateway: &Serving) -> BTreeMap<String, String> {
-    let mut script = String::from("set -eu\n");
+    let mut script = format!("set -eu\nPATH='{}':$PATH\n", programs(home, gateway));
     for Runbook { heading, commands } in runbooks() {
         let commands = commands
             .replace("http://127.0.0.1:8080", &format!("http://{}", gateway.clients))
             .replace("http://127.0.0.1:9090", &format!("http://{}", gateway.admin))
             .replace("pk_…", KEY);
-        script += &format!("echo '=== {heading}'\n{commands}");
+        script.extend(["echo '=== ", &heading, "'\n", &commands]);
     }
     let mut shell = Command::new("sh");
-    shell.arg("-s").current_dir(home.directory()).env_clear();
-    shell.env("PATH", programs(home, gateway)).env("NO_PROXY", "*").env("no_proxy", "*");
+    shell.arg("-s").current_dir(home.directory());
+    shell.env("NO_PROXY", "*").env("no_proxy", "*");
     let piped = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut process = piped.spawn().unwrap();
     process.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
