@@ -11,6 +11,7 @@ use std::{
 };
 
 use actix_web::{dev::ServerHandle, rt::net::TcpSocket, web::Data};
+use opentelemetry_otlp::ExporterBuildError;
 use profile_store::{
     Durability, OpenError, Store, StoreError, StoreOptions, SystemIdGenerator,
     engine::{EmbeddedEngine, EmbeddedOptions, Engine, EngineError},
@@ -26,7 +27,9 @@ use crate::{
         connection_watch, data_directory,
         development_reset::{self, ResetError},
         disk_reserve::DiskReserve,
-        disk_watch, refusal_watch, unconfigured,
+        disk_watch, refusal_watch,
+        span_export::SpanExport,
+        unconfigured,
     },
     settings::{
         self, DurabilitySetting, ServeArguments, ServerSettings, SettingsError, TableSetting,
@@ -66,6 +69,9 @@ pub enum ServeError {
         /// The cause.
         source: OpenError,
     },
+    /// The export of traces cannot be started.
+    #[error("traces cannot be exported")]
+    Traces(#[from] ExporterBuildError),
     /// The data of development mode were not deleted.
     #[error(transparent)]
     Reset(#[from] ResetError),
@@ -106,6 +112,9 @@ pub async fn serve(
     let introduction = introduction.map(|development| development.announcement(addresses.0));
     let mut state = GatewayState::new(configuration, store);
     state.development_lines = introduction.is_some().then(|| DevelopmentLines::new(announce));
+    if let Some(endpoint) = &settings.traces.endpoint {
+        state.spans = Some(SpanExport::start(endpoint)?);
+    }
     let gateway = Data::new(state);
     let watch =
         disk_watch::start(&gateway, &settings.data_dir, reserve, settings.disk.reserve_bytes)?;
@@ -131,6 +140,9 @@ pub async fn serve(
     running.await.map_err(io::Error::other)??;
     drop((watch, connection_watch, refusal_watch));
     refusal_log::report_all_left_out(&gateway.refusal_lines.take_all_left_out());
+    if let Some(spans) = &gateway.spans {
+        spans.close();
+    }
     close(gateway, engine).await
 }
 

@@ -14,9 +14,11 @@ mod file;
 mod issued_key;
 mod listen_address;
 mod log;
+mod otlp_endpoint;
 mod problem;
 mod stopping;
 mod table;
+mod traces;
 
 use std::{
     error::Error,
@@ -40,9 +42,11 @@ pub use self::{
     durability::{DurabilitySetting, InvalidDurability},
     issued_key::IssuedKey,
     log::LogSettings,
+    otlp_endpoint::{InvalidOtlpEndpoint, OtlpEndpoint},
     problem::{Problem, Problems},
     stopping::StopSettings,
     table::{InvalidTable, TableSetting},
+    traces::TraceSettings,
 };
 use self::{file::ConfigurationFile, log::LogFileFields};
 use crate::{
@@ -102,6 +106,8 @@ pub struct ServerSettings {
     pub stop: StopSettings,
     /// The kind of table of a new data directory.
     pub table: TableSetting,
+    /// Where spans of requests are sent.
+    pub traces: TraceSettings,
     /// The number of worker threads. `None`: one per processor.
     pub workers: Option<usize>,
 }
@@ -120,6 +126,7 @@ impl ServerSettings {
             outcomes,
             stop: StopSettings { drain, exits_on_failed_write },
             table,
+            traces: TraceSettings { endpoint, sample_percent },
             workers,
         } = self;
         let compared = [
@@ -137,6 +144,8 @@ impl ServerSettings {
             ("drain_seconds", *drain == new.stop.drain),
             ("exit_on_failed_write", *exits_on_failed_write == new.stop.exits_on_failed_write),
             ("table", *table == new.table),
+            ("otlp_endpoint", *endpoint == new.traces.endpoint),
+            ("otlp_sample_percent", *sample_percent == new.traces.sample_percent),
             ("workers", *workers == new.workers),
         ];
         compared.into_iter().filter_map(|(name, same)| (!same).then_some(name)).collect()
@@ -238,6 +247,10 @@ impl ServeArguments {
             outcomes: file.map(|file| file.outcomes).unwrap_or_default(),
             stop: StopSettings::new(self, file.map(|file| file.stop).unwrap_or_default()),
             table: table.unwrap_or_default(),
+            traces: TraceSettings::new(
+                self,
+                file.map(|file| file.traces.clone()).unwrap_or_default(),
+            ),
             workers: workers.and_then(|workers| workers.try_into().ok()),
         })
     }

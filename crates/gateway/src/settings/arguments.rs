@@ -6,7 +6,8 @@ use clap::{Args, Parser, Subcommand};
 use profile_protocol::CompanyId;
 
 use super::{
-    DevelopmentOptions, DurabilitySetting, TableSetting, listen_address::parse_listen_address,
+    DevelopmentOptions, DurabilitySetting, OtlpEndpoint, TableSetting,
+    listen_address::parse_listen_address,
 };
 use crate::{
     http::cidr::Cidr,
@@ -203,6 +204,14 @@ pub struct ServeArguments {
     /// The log filter, which is an argument of all commands.
     #[arg(skip)]
     pub log: Option<LogFilter>,
+    /// The URL of a collector of traces that takes OTLP over HTTP, such as `http://127.0.0.1:4318`
+    /// [default: none].
+    #[arg(long, env = "GATEWAY_OTLP_ENDPOINT", value_name = "URL")]
+    pub otlp_endpoint: Option<OtlpEndpoint>,
+    /// Of 100 traces that begin here, how many are recorded [default: 100].
+    #[arg(long, env = "GATEWAY_OTLP_SAMPLE_PERCENT", value_name = "PERCENT",
+        value_parser = clap::value_parser!(u64).range(limits::SAMPLE_PERCENT_RANGE))]
+    pub otlp_sample_percent: Option<u64>,
     /// The log lines about refused requests of one company in a second [default: 10].
     #[arg(long, env = "GATEWAY_REFUSAL_LINES", value_name = "LINES",
         value_parser = clap::value_parser!(u64).range(limits::REFUSAL_LINES_RANGE))]

@@ -21,6 +21,7 @@ use super::{
     log::LogFileFields,
     problem::{ProblemReport, Problems},
     stopping::StopFields,
+    traces::TraceFields,
 };
 use crate::{
     capacity::{network_limiter::default_network_limits, rate_limit::RateLimit},
@@ -52,6 +53,7 @@ pub(super) struct ConfigurationFile {
     pub(super) outcomes: Retention,
     pub(super) stop: StopFields,
     pub(super) table: Option<TableSetting>,
+    pub(super) traces: TraceFields,
     pub(super) trusted_proxies: Vec<Cidr>,
     pub(super) workers: Option<u64>,
 }
@@ -75,6 +77,7 @@ impl ConfigurationFile {
         let disk = DiskFields::read(table, report);
         let log = LogFileFields::read(table, report);
         let stop = StopFields::read(table, report);
+        let traces = TraceFields::read(table, report);
         let mut take = |name| table.take(name);
         ConfigurationFile {
             admin_listen: take("admin_listen").and_then(|field| address(field, report)),
@@ -97,6 +100,7 @@ impl ConfigurationFile {
             outcomes: take("outcomes").map(|field| retention(field, report)).unwrap_or_default(),
             stop,
             table: take("table").and_then(|field| field.parse(report)),
+            traces,
             trusted_proxies: take("trusted_proxies")
                 .map(|field| up_to(limits::TRUSTED_PROXIES, field, report))
                 .unwrap_or_default(),

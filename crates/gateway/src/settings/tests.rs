@@ -180,7 +180,8 @@ secret = 1
             "line 2: cache_mib must be a whole number from 256 to 65536",
             "line 3: wrokers is unknown; expected one of company, disk_wait_seconds, \
              client_free_mib, server_free_mib, reserve_mib, log, access_log, refusal_lines, \
-             drain_seconds, exit_on_failed_write, admin_listen, cache_mib, connections, data_dir, \
+             drain_seconds, exit_on_failed_write, otlp_endpoint, otlp_sample_percent, \
+             admin_listen, cache_mib, connections, data_dir, \
              durability, exchange_keys, exchange_token_days, listen, outcomes, table, \
              trusted_proxies, workers",
             "line 4: exchange_keys[#1] must be 64 hexadecimal digits, as `openssl rand -hex 32` \
@@ -403,6 +404,7 @@ fn arguments_win_over_the_file_and_the_file_over_defaults() {
         outcomes: Retention::default(),
         stop: StopSettings { drain: Duration::from_secs(8), exits_on_failed_write: false },
         table: TableSetting::Redb,
+        traces: TraceSettings { endpoint: None, sample_percent: 100 },
         workers: Some(3),
     };
     assert_eq!(server, expected);

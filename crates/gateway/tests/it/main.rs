@@ -56,6 +56,8 @@ mod table_kind;
 #[cfg(test)]
 mod tidy;
 #[cfg(test)]
+mod traces;
+#[cfg(test)]
 mod unconfigured;
 #[cfg(test)]
 mod wire;

@@ -269,6 +269,7 @@ fn of_the_log() -> Vec<LimitRow> {
             vec![format!("{} bytes", count(ours::LOGGED_USER_AGENT_BYTES))],
         ),
         ("parts of a path in a log line", vec![count(ours::LOGGED_PATH_PARTS)]),
+        ("spans that wait for the collector", vec![count(ours::SPAN_QUEUE)]),
         ("companies with metrics of their own", vec![count(ours::COMPANIES_WITH_SERIES)]),
     ]
 }
