@@ -143,6 +143,12 @@ pub const COMPANIES: usize = 100_000;
 /// error has some 200 series; usual ones have ten, and a Prometheus copes with some million.
 pub const COMPANIES_WITH_SERIES: usize = 1_000;
 
+/// The time for each step of sending spans to a collector. Only their own thread waits.
+pub const COLLECTOR_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The bytes that are read of the answer of a collector, of which only the status counts.
+pub const COLLECTOR_ANSWER_BYTES: u64 = 64 * 1024;
+
 /// The cache of each of the two stores of a compaction. A compaction reads and writes each entry
 /// once and in order, so a larger cache would hold entries that are not read again.
 pub const COMPACTION_CACHE_BYTES: u64 = 128 * 1024 * 1024;
@@ -196,6 +202,9 @@ pub const CLIENT_FREE_MIB: u64 = 512;
 /// data to the table, and 24 MiB for the copies of pages in its last transactions.
 pub const SERVER_FREE_MIB: u64 = 256;
 
+/// How often a process that is to end after a failed write looks for one.
+pub const FAILED_WRITE_EVERY: Duration = Duration::from_millis(200);
+
 /// The configurable free disk space in MiB. Zero refuses nothing. Above 16 TiB a typing error is
 /// likelier than the disk.
 pub const FREE_MIB_RANGE: RangeInclusive<u64> = 0..=16 * 1024 * 1024;
@@ -220,6 +229,10 @@ pub const DISCARD_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// The time for a peer to notice that its connection was closed.
 pub const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The default time for requests in flight when the process is to stop. Containers are killed ten
+/// seconds after they are asked to stop, and the store has to be closed before that.
+pub const DRAIN: Duration = Duration::from_secs(8);
 
 /// The keys that seal or open exchange tokens: the current one, and those it replaced during the
 /// life of a token.
@@ -350,6 +363,12 @@ pub const LOGGED_PATH_PARTS: usize = 8;
 /// The configurable rate limit. Above a million per window the limit protects nothing.
 pub const REQUESTS_RANGE: RangeInclusive<u64> = 1..=1_000_000;
 
+/// The default percentage of the traces begun here that are recorded.
+pub const SAMPLE_PERCENT: u8 = 100;
+
+/// The configurable percentage. Zero records only traces that a caller records.
+pub const SAMPLE_PERCENT_RANGE: RangeInclusive<u64> = 0..=100;
+
 /// The configurable number of secondary emails per profile.
 pub const SECONDARY_EMAILS_RANGE: RangeInclusive<u64> = 0..=64;
 
@@ -357,8 +376,15 @@ pub const SECONDARY_EMAILS_RANGE: RangeInclusive<u64> = 0..=64;
 /// compared with all of them.
 pub const PLACEHOLDERS_PER_COMPANY: usize = 256;
 
-/// The time for requests in flight to finish after a signal to stop.
-pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
+/// Spans that wait to be exported, each of some 500 bytes. If a collector hangs for a second, none
+/// of 4,000 requests a second is lost.
+pub const SPAN_QUEUE: usize = 4_096;
+
+/// Spans that are sent at a time.
+pub const SPAN_BATCH: usize = 512;
+
+/// How long a span waits for others to be sent with it.
+pub const SPAN_DELAY: Duration = Duration::from_secs(1);
 
 /// The length of the long rate-limit window, as the original documents it.
 pub const STEADY_WINDOW: Duration = Duration::from_mins(1);

@@ -310,6 +310,7 @@ mod tests {
                 burst: 0.5,
                 steady: 0.25,
             }],
+            spans: Some([("ended", 3), ("exported", 2), ("failed", 1)]),
             store_bytes: Some(1),
             ..Readings::default()
         }

@@ -11,6 +11,7 @@ use std::{
 };
 
 use actix_web::{dev::ServerHandle, rt::net::TcpSocket, web::Data};
+use opentelemetry_otlp::ExporterBuildError;
 use profile_store::{
     Durability, OpenError, Store, StoreError, StoreOptions, SystemIdGenerator,
     engine::{EmbeddedEngine, EmbeddedOptions, Engine, EngineError},
@@ -26,9 +27,13 @@ use crate::{
         connection_watch, data_directory,
         development_reset::{self, ResetError},
         disk_reserve::DiskReserve,
-        disk_watch, refusal_watch, unconfigured,
+        disk_watch, refusal_watch,
+        span_export::SpanExport,
+        unconfigured,
     },
-    settings::{DurabilitySetting, ServeArguments, ServerSettings, SettingsError, TableSetting},
+    settings::{
+        self, DurabilitySetting, ServeArguments, ServerSettings, SettingsError, TableSetting,
+    },
     state::GatewayState,
     telemetry::LogControl,
 };
@@ -64,6 +69,9 @@ pub enum ServeError {
         /// The cause.
         source: OpenError,
     },
+    /// The export of traces cannot be started.
+    #[error("traces cannot be exported")]
+    Traces(#[from] ExporterBuildError),
     /// The data of development mode were not deleted.
     #[error(transparent)]
     Reset(#[from] ResetError),
@@ -88,6 +96,7 @@ pub async fn serve(
     let mut configuration = arguments.configure()?;
     let settings = configuration.server.clone();
     log.apply(&configuration.log.filter, configuration.log.access_log);
+    report_unknown_variables();
     let (clients, admin) = (listen(settings.listen)?, listen(settings.admin_listen)?);
     let addresses = (clients.local_addr()?, admin.local_addr()?);
     // Opening a store after a crash may take a while. A SIGHUP in that time must not end the
@@ -103,6 +112,9 @@ pub async fn serve(
     let introduction = introduction.map(|development| development.announcement(addresses.0));
     let mut state = GatewayState::new(configuration, store);
     state.development_lines = introduction.is_some().then(|| DevelopmentLines::new(announce));
+    if let Some(endpoint) = &settings.traces.endpoint {
+        state.spans = Some(SpanExport::start(endpoint)?);
+    }
     let gateway = Data::new(state);
     let watch =
         disk_watch::start(&gateway, &settings.data_dir, reserve, settings.disk.reserve_bytes)?;
@@ -128,7 +140,19 @@ pub async fn serve(
     running.await.map_err(io::Error::other)??;
     drop((watch, connection_watch, refusal_watch));
     refusal_log::report_all_left_out(&gateway.refusal_lines.take_all_left_out());
+    if let Some(spans) = &gateway.spans {
+        spans.close();
+    }
     close(gateway, engine).await
+}
+
+/// Says which variables of the environment are mistyped, as they have no effect.
+fn report_unknown_variables() {
+    let unknown = settings::unknown_variables();
+    if !unknown.is_empty() {
+        let variables = unknown.join(", ");
+        tracing::warn!(variables, "these environment variables are no settings of the gateway");
+    }
 }
 
 /// Stops accepting connections and waits for requests in flight. The admin listener stops last, so

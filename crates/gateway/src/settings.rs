@@ -9,11 +9,16 @@ mod development;
 mod disk;
 mod document;
 mod durability;
+mod environment;
 mod file;
 mod issued_key;
+mod listen_address;
 mod log;
+mod otlp_endpoint;
 mod problem;
+mod stopping;
 mod table;
+mod traces;
 
 use std::{
     error::Error,
@@ -25,21 +30,23 @@ use std::{
 
 use profile_store::{NoEntropy, Retention};
 
+pub(crate) use self::environment::unknown_variables;
 pub use self::{
     arguments::{
         CheckArguments, CommandLine, CompactArguments, DeleteCompanyArguments, DevArguments,
         GatewayCommand, KeyArguments, ServeArguments, VerifyArguments,
     },
     connections::Connections,
-    development::{
-        Development, DevelopmentKeyError, DevelopmentOptions, KEY_FILE as DEVELOPMENT_KEY_FILE,
-    },
+    development::{Development, DevelopmentKeyError, DevelopmentOptions},
     disk::DiskSettings,
     durability::{DurabilitySetting, InvalidDurability},
     issued_key::IssuedKey,
     log::LogSettings,
+    otlp_endpoint::{InvalidOtlpEndpoint, OtlpEndpoint},
     problem::{Problem, Problems},
+    stopping::StopSettings,
     table::{InvalidTable, TableSetting},
+    traces::TraceSettings,
 };
 use self::{file::ConfigurationFile, log::LogFileFields};
 use crate::{
@@ -95,10 +102,54 @@ pub struct ServerSettings {
     pub listen: SocketAddr,
     /// The retention of outcomes.
     pub outcomes: Retention,
+    /// How the process stops.
+    pub stop: StopSettings,
     /// The kind of table of a new data directory.
     pub table: TableSetting,
+    /// Where spans of requests are sent.
+    pub traces: TraceSettings,
     /// The number of worker threads. `None`: one per processor.
     pub workers: Option<usize>,
+}
+
+impl ServerSettings {
+    /// The settings that differ from these, by their names in the configuration file.
+    pub(crate) fn changed(&self, new: &ServerSettings) -> Vec<&'static str> {
+        let ServerSettings {
+            admin_listen,
+            cache_bytes,
+            connections,
+            data_dir,
+            disk: DiskSettings { wait_limit, marks, reserve_bytes },
+            durability,
+            listen,
+            outcomes,
+            stop: StopSettings { drain, exits_on_failed_write },
+            table,
+            traces: TraceSettings { endpoint, sample_percent },
+            workers,
+        } = self;
+        let compared = [
+            ("admin_listen", *admin_listen == new.admin_listen),
+            ("cache_mib", *cache_bytes == new.cache_bytes),
+            ("connections", *connections == new.connections),
+            ("data_dir", *data_dir == new.data_dir),
+            ("disk_wait_seconds", *wait_limit == new.disk.wait_limit),
+            ("client_free_mib", marks.client_bytes == new.disk.marks.client_bytes),
+            ("server_free_mib", marks.server_bytes == new.disk.marks.server_bytes),
+            ("reserve_mib", *reserve_bytes == new.disk.reserve_bytes),
+            ("durability", *durability == new.durability),
+            ("listen", *listen == new.listen),
+            ("outcomes", *outcomes == new.outcomes),
+            ("drain_seconds", *drain == new.stop.drain),
+            ("exit_on_failed_write", *exits_on_failed_write == new.stop.exits_on_failed_write),
+            ("table", *table == new.table),
+            ("otlp_endpoint", *endpoint == new.traces.endpoint),
+            ("otlp_sample_percent", *sample_percent == new.traces.sample_percent),
+            ("workers", *workers == new.workers),
+        ];
+        compared.into_iter().filter_map(|(name, same)| (!same).then_some(name)).collect()
+    }
 }
 
 impl ServeArguments {
@@ -194,7 +245,12 @@ impl ServeArguments {
             durability: durability.unwrap_or_default(),
             listen,
             outcomes: file.map(|file| file.outcomes).unwrap_or_default(),
+            stop: StopSettings::new(self, file.map(|file| file.stop).unwrap_or_default()),
             table: table.unwrap_or_default(),
+            traces: TraceSettings::new(
+                self,
+                file.map(|file| file.traces.clone()).unwrap_or_default(),
+            ),
             workers: workers.and_then(|workers| workers.try_into().ok()),
         })
     }

@@ -30,7 +30,7 @@ use crate::{
     },
     limits,
     metrics::Metrics,
-    ops::reload_status::ReloadStatus,
+    ops::{reload_status::ReloadStatus, span_export::SpanExport},
     settings::{Configuration, Connections},
     tenants::directory::CompanyDirectory,
 };
@@ -82,6 +82,8 @@ pub struct GatewayState {
     pub(crate) reloads: ReloadStatus,
     /// The profile store.
     pub store: Store,
+    /// The export of spans, if there is any.
+    pub(crate) spans: Option<SpanExport>,
     /// The ids of requests and traces that callers do not name.
     pub(crate) trace_ids: TraceIdGenerator,
     exchange: ArcSwap<KeyRing>,
@@ -116,9 +118,13 @@ impl GatewayState {
             proxy_was_reported: AtomicBool::new(false),
             body_budget,
             refusal_lines: RefusalLines::new(log.refusal_lines),
+            spans: None,
             reloads: ReloadStatus::started(clock.unix_time()),
             store,
-            trace_ids: TraceIdGenerator::default(),
+            trace_ids: TraceIdGenerator::sampling(match server.traces.endpoint {
+                Some(_) => server.traces.sample_percent,
+                None => 0,
+            }),
             exchange: ArcSwap::from_pointee(exchange),
             trusted_proxies: ArcSwap::from_pointee(trusted_proxies),
         }

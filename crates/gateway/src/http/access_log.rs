@@ -7,6 +7,7 @@ use actix_web::{
     HttpRequest, HttpResponse,
     body::{BodySize, MessageBody},
 };
+use profile_protocol::CompanyId;
 use tracing::Level;
 
 use crate::{
@@ -19,6 +20,7 @@ use crate::{
         response::{ErrorPointers, RefusalCode, ResponseContext},
     },
     metrics::{self, Metrics},
+    ops::span_export::{RequestSpan, SpanExport},
     state::GatewayState,
     telemetry::ACCESS,
 };
@@ -30,6 +32,7 @@ pub(crate) struct AccessEntry<'g> {
     clock: Clock,
     metrics: &'g Metrics,
     development_lines: Option<&'g DevelopmentLines>,
+    spans: Option<&'g SpanExport>,
     trace: RequestTrace,
     began: Duration,
     is_answered: bool,
@@ -59,6 +62,7 @@ impl<'g> AccessEntry<'g> {
             clock: gateway.clock,
             metrics: &gateway.metrics,
             development_lines: gateway.development_lines.as_ref(),
+            spans: gateway.spans.as_ref(),
             trace: reply.trace.clone(),
             began: gateway.clock.elapsed(),
             is_answered: false,
@@ -70,7 +74,7 @@ impl<'g> AccessEntry<'g> {
         self.is_answered = true;
         let company = reply.company.as_ref().map(|company| &company.id);
         let code = RefusalCode::of(response).unwrap_or(metrics::ACCEPTED);
-        self.metrics.requested(company, self.endpoint.index(), code, self.took());
+        self.count(company, Some(response.status().as_u16()), code);
         if self.is_logged {
             self.log(reply, response);
         }
@@ -92,6 +96,23 @@ impl<'g> AccessEntry<'g> {
         let pointers = extensions.get::<ErrorPointers>().map_or("", |pointers| &pointers.0);
         let refusal = RefusalCode::of(response).map(|code| format!("{code} {pointers}"));
         lines.print(&self.trace.request_id, &head, refusal.as_deref());
+    }
+
+    /// Counts the request, and exports its span.
+    fn count(&self, company: Option<&CompanyId>, status: Option<u16>, code: &'static str) {
+        let took = self.took();
+        self.metrics.requested(company, self.endpoint.index(), code, took);
+        if let Some(spans) = self.spans {
+            spans.export(&RequestSpan {
+                context: &self.trace.context,
+                endpoint: self.endpoint.name(),
+                status,
+                code,
+                company,
+                took,
+                ended: self.clock.unix_time(),
+            });
+        }
     }
 
     fn log(&self, reply: &ResponseContext, response: &HttpResponse) {
@@ -129,7 +150,7 @@ impl Drop for AccessEntry<'_> {
         if self.is_answered {
             return;
         }
-        self.metrics.requested(None, self.endpoint.index(), metrics::CLOSED, self.took());
+        self.count(None, None, metrics::CLOSED);
         if !self.is_logged {
             return;
         }
@@ -170,6 +191,7 @@ mod tests {
                 clock,
                 metrics: &Metrics::new(&[], &[]),
                 development_lines: None,
+                spans: None,
                 began: clock.elapsed(),
                 is_answered,
                 is_logged,

@@ -12,6 +12,7 @@ use std::{
 pub(crate) struct TraceContext {
     trace: NonZeroU128,
     span: NonZeroU64,
+    parent: Option<NonZeroU64>,
     flags: u8,
 }
 
@@ -19,19 +20,31 @@ impl TraceContext {
     /// The length of the header of version 00, in bytes.
     pub(crate) const TEXT_BYTES: usize = 55;
 
-    /// The flags of a trace that begins here: no one has decided to record it.
-    const NOT_SAMPLED: u8 = 0;
+    /// The flag of a trace that is recorded.
+    const SAMPLED: u8 = 1;
 
     /// The context of a request that is the first of its trace.
     pub(crate) fn first(ids: TraceIds) -> TraceContext {
-        TraceContext { trace: ids.trace, span: ids.span, flags: TraceContext::NOT_SAMPLED }
+        let TraceIds { trace, span, is_sampled } = ids;
+        let flags = if is_sampled { TraceContext::SAMPLED } else { 0 };
+        TraceContext { trace, span, parent: None, flags }
     }
 
     /// The context of a request within the trace of this header. `None` if the header is
     /// malformed.
     pub(crate) fn continued(traceparent: &str, ids: TraceIds) -> Option<TraceContext> {
-        let (trace, flags) = parent(traceparent)?;
-        Some(TraceContext { trace, span: ids.span, flags })
+        let (trace, parent, flags) = parent(traceparent)?;
+        Some(TraceContext { trace, span: ids.span, parent: Some(parent), flags })
+    }
+
+    /// Whether the trace is recorded.
+    pub(crate) fn is_sampled(&self) -> bool {
+        self.flags & TraceContext::SAMPLED != 0
+    }
+
+    /// The ids of the trace, of this span, and of the span of the caller.
+    pub(crate) fn ids(&self) -> SpanIds {
+        SpanIds { trace: self.trace, span: self.span, parent: self.parent }
     }
 
     /// The id of the trace: 32 hexadecimal digits.
@@ -44,15 +57,22 @@ impl TraceContext {
 /// The header `traceparent` in version 00.
 impl fmt::Display for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let TraceContext { trace, span, flags } = self;
+        let TraceContext { trace, span, flags, parent: _ } = self;
         write!(f, "00-{trace:032x}-{span:016x}-{flags:02x}")
     }
 }
 
-/// The trace and the flags of a header. A header of a later version is read as far as version 00
-/// goes, and only the flag that version 00 defines is kept.
-fn parent(traceparent: &str) -> Option<(NonZeroU128, u8)> {
-    const SAMPLED: u8 = 1;
+/// The ids of a span.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct SpanIds {
+    pub(crate) trace: NonZeroU128,
+    pub(crate) span: NonZeroU64,
+    pub(crate) parent: Option<NonZeroU64>,
+}
+
+/// The trace, the span and the flags of a header. A header of a later version is read as far as
+/// version 00 goes, and only the flag that version 00 defines is kept.
+fn parent(traceparent: &str) -> Option<(NonZeroU128, NonZeroU64, u8)> {
     let (known, later) = traceparent.split_at_checked(TraceContext::TEXT_BYTES)?;
     let mut parts = known.split('-');
     let (version, trace) = (parts.next()?, parts.next()?);
@@ -66,8 +86,9 @@ fn parent(traceparent: &str) -> Option<(NonZeroU128, u8)> {
         [(version, 2), (span, 16), (flags, 2)].map(|(digits, length)| hexadecimal(digits, length));
     let (_, trace, span) = (version?, hexadecimal(trace, 32)?, span?);
     let flags = u8::try_from(flags?).ok()?;
-    let is_valid = is_whole && parts.next().is_none() && span != 0;
-    Some((NonZeroU128::new(trace)?, flags & SAMPLED)).filter(|_| is_valid)
+    let span = NonZeroU64::new(u64::try_from(span).ok()?)?;
+    let is_valid = is_whole && parts.next().is_none();
+    Some((NonZeroU128::new(trace)?, span, flags & TraceContext::SAMPLED)).filter(|_| is_valid)
 }
 
 /// The value of so many lower-case hexadecimal digits.
@@ -83,6 +104,8 @@ pub(crate) struct TraceIds {
     /// The id of the trace, if the request begins one, and of the request, if it has none.
     pub(crate) trace: NonZeroU128,
     span: NonZeroU64,
+    /// Whether the trace is recorded, if the request begins one.
+    is_sampled: bool,
 }
 
 /// Makes ids for requests. They are different in each process, and do not show how many requests
@@ -92,9 +115,16 @@ pub(crate) struct TraceIdGenerator {
     /// Keyed hashes of the number of the request.
     keys: [RandomState; 3],
     requests: AtomicU64,
+    /// Of 100 traces that begin here, how many are recorded.
+    sample_percent: u8,
 }
 
 impl TraceIdGenerator {
+    /// A generator that records so many of 100 traces.
+    pub(crate) fn sampling(sample_percent: u8) -> TraceIdGenerator {
+        TraceIdGenerator { sample_percent, ..TraceIdGenerator::default() }
+    }
+
     pub(crate) fn next(&self) -> TraceIds {
         let number = self.requests.fetch_add(1, Ordering::Relaxed);
         let [high, low, span] = self.keys.each_ref().map(|key| key.hash_one(number));
@@ -102,6 +132,7 @@ impl TraceIdGenerator {
         TraceIds {
             trace: NonZeroU128::new(trace).unwrap_or(NonZeroU128::MIN),
             span: NonZeroU64::new(span).unwrap_or(NonZeroU64::MIN),
+            is_sampled: low % 100 < u64::from(self.sample_percent),
         }
     }
 }

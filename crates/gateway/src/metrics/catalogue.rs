@@ -104,6 +104,7 @@ pub const CATALOGUE: &[MetricEntry] = &[
     READY,
     RELOAD_SUCCESSFUL,
     RELOAD_TIME,
+    SPANS,
     PROCESS_CPU,
     PROCESS_RESIDENT,
     PROCESS_VIRTUAL,
@@ -393,6 +394,14 @@ pub(super) const RELOAD_TIME: MetricEntry = MetricEntry {
     kind: MetricKind::Gauge,
     labels: "",
     help: "Unix time at which a configuration was applied last: at the start, or by a reload.",
+};
+
+pub(super) const SPANS: MetricEntry = MetricEntry {
+    name: "gateway_spans_total",
+    kind: MetricKind::Counter,
+    labels: "{result}",
+    help: "Spans of sampled requests: ended, exported, or failed if the collector did not take \
+           them. The rest was dropped or waits. Only if traces are exported.",
 };
 
 pub(super) const PROCESS_CPU: MetricEntry = MetricEntry {

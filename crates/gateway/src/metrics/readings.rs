@@ -21,7 +21,7 @@ use super::{
         CONNECTIONS_LIMIT, DISK_FREE_BYTES, DISK_RESERVED_BYTES, DISK_WAIT_SECONDS, LANE_DEPTH,
         LANE_WAIT_SECONDS, MetricEntry, PENDING_BYTES, PROCESS_CPU, PROCESS_MAX_FDS,
         PROCESS_OPEN_FDS, PROCESS_RESIDENT, PROCESS_START, PROCESS_THREADS, PROCESS_VIRTUAL,
-        PRUNED, RATE_LIMIT_USED, READY, RELOAD_SUCCESSFUL, RELOAD_TIME, STORE_BYTES,
+        PRUNED, RATE_LIMIT_USED, READY, RELOAD_SUCCESSFUL, RELOAD_TIME, SPANS, STORE_BYTES,
         UNSYNCED_COMMITS,
     },
     labels::{Label, LabelText},
@@ -53,6 +53,8 @@ pub(crate) struct Readings {
     pub(crate) pruned_by_count: u64,
     pub(crate) rate_limits: Vec<RateLimitReading>,
     pub(crate) reload_time: Duration,
+    /// The counts of spans, if any are exported.
+    pub(crate) spans: Option<[(&'static str, u64); 3]>,
     /// `None` if the file system failed to tell.
     pub(crate) store_bytes: Option<u64>,
 }
@@ -203,7 +205,8 @@ impl ReadingsWriter<'_, '_> {
     fn configuration(&mut self) -> fmt::Result {
         self.gauge(READY, &u64::from(self.readings.is_ready))?;
         self.gauge(RELOAD_SUCCESSFUL, &u64::from(self.readings.is_reload_successful))?;
-        self.gauge(RELOAD_TIME, &self.readings.reload_time.as_secs_f64())
+        self.gauge(RELOAD_TIME, &self.readings.reload_time.as_secs_f64())?;
+        self.counters(SPANS, "result", self.readings.spans.as_ref().map_or(&[], |spans| &spans[..]))
     }
 
     fn process(&mut self, process: &ProcessReading) -> fmt::Result {

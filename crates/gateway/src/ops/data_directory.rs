@@ -1,6 +1,7 @@
 //! The data directory: created for its owner alone, and opened when a store is in it.
 
 use std::{
+    ffi::OsString,
     fs::{self, File},
     io,
     os::unix::fs::DirBuilderExt,
@@ -12,6 +13,9 @@ use profile_store::engine::{
 };
 
 use super::disk_reserve::DiskReserve;
+
+/// The file that keeps the keys of development mode.
+pub(crate) const KEY_FILE: &str = "development.key";
 
 /// Why a store that should exist could not be opened or read.
 #[derive(Debug, thiserror::Error)]
@@ -28,15 +32,42 @@ pub enum DataDirectoryError {
     Engine(#[from] EngineError),
 }
 
-/// Creates the directory with access for its owner only, unless it exists.
+/// Creates the directory with access for its owner only, unless it exists. A directory that has
+/// files of other programs, and no store, is one that was named by mistake.
 pub(crate) fn create_private(directory: &Path) -> io::Result<()> {
     if directory.is_dir() {
-        return Ok(());
+        return match foreign_file(directory)? {
+            Some(name) => Err(io::Error::other(format!(
+                "it has no store, but other files, such as {}; name an empty or a new directory",
+                name.display()
+            ))),
+            None => Ok(()),
+        };
     }
     fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     // The new directory entry must survive a crash, as the files in the directory do.
     let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty());
     File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// Files that may be in a directory without a store: those that a gateway creates before its store,
+/// and those of file systems and their snapshots.
+const EXPECTED: [&str; 4] = ["reserve", KEY_FILE, "table.new", "lost+found"];
+
+/// A file that is of no gateway, in a directory that has no store.
+fn foreign_file(directory: &Path) -> io::Result<Option<OsString>> {
+    // What is wrong with a store is found when it is opened.
+    if EmbeddedEngine::is_in(directory).unwrap_or(true) {
+        return Ok(None);
+    }
+    for entry in fs::read_dir(directory)? {
+        let name = entry?.file_name();
+        let is_expected = EXPECTED.iter().any(|expected| name == *expected);
+        if !is_expected && !name.as_encoded_bytes().starts_with(b".") {
+            return Ok(Some(name));
+        }
+    }
+    Ok(None)
 }
 
 /// A store of a data directory that no gateway serves, and the reserve of the directory.

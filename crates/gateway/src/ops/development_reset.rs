@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use crate::settings::DEVELOPMENT_KEY_FILE;
+use super::data_directory::KEY_FILE;
 
 /// Why the data were not deleted.
 #[derive(Debug, thiserror::Error)]
@@ -14,7 +14,7 @@ use crate::settings::DEVELOPMENT_KEY_FILE;
 pub enum ResetError {
     /// The directory is not one of development mode.
     #[error(
-        "{path} has data and no {DEVELOPMENT_KEY_FILE}, so it is not of development mode; nothing \
+        "{path} has data and no {KEY_FILE}, so it is not of development mode; nothing \
          was deleted"
     )]
     NotOfDevelopment {
@@ -40,7 +40,7 @@ pub(crate) fn reset(directory: &Path) -> Result<(), ResetError> {
     if present.is_empty() {
         return Ok(());
     }
-    if !directory.join(DEVELOPMENT_KEY_FILE).is_file() {
+    if !directory.join(KEY_FILE).is_file() {
         return Err(ResetError::NotOfDevelopment { path: directory.display().to_string() });
     }
     // A process that has a store open holds a lock on the file of its table.

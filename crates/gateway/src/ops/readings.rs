@@ -41,6 +41,7 @@ pub(crate) async fn read(gateway: &GatewayState) -> Readings {
         pruned_by_count: gateway.store.pruned_by_count(),
         rate_limits: rate_limits(gateway),
         reload_time: gateway.reloads.applied_at(),
+        spans: gateway.spans.as_ref().map(|spans| spans.counts().read()),
         store_bytes: store_bytes.ok(),
     }
 }

@@ -71,7 +71,7 @@ pub(super) fn client_server(
     let builder = Server::build()
         .workers(workers)
         .max_concurrent_connections(accepted.div_ceil(workers))
-        .shutdown_timeout(limits::SHUTDOWN_TIMEOUT.as_secs())
+        .shutdown_timeout(settings.stop.drain.as_secs())
         .disable_signals();
     let listening = Listening {
         name: "clients",

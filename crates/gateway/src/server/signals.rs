@@ -1,11 +1,12 @@
 //! Signals: SIGHUP reloads the configuration, SIGINT and SIGTERM stop the server.
 
-use std::io;
+use std::{future, io, pin::pin};
 
-use actix_web::web::Data;
+use actix_web::{rt::time::interval, web::Data};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
+    limits,
     ops::unconfigured,
     settings::{self, Configuration, ServeArguments, ServerSettings},
     state::GatewayState,
@@ -28,7 +29,8 @@ impl Signals {
         })
     }
 
-    /// Reloads on each SIGHUP. Returns on SIGINT or SIGTERM.
+    /// Reloads on each SIGHUP. Returns on SIGINT or SIGTERM, and after a failed write if that is to
+    /// end the process.
     pub(super) async fn obey(
         mut self,
         arguments: &ServeArguments,
@@ -36,14 +38,28 @@ impl Signals {
         gateway: &Data<GatewayState>,
         log: &LogControl,
     ) {
+        let mut failed = pin!(failed_write(gateway, server.stop.exits_on_failed_write));
         loop {
             tokio::select! {
+                () = &mut failed => return,
                 _ = self.interrupt.recv() => return,
                 _ = self.terminate.recv() => return,
                 _ = self.reload.recv() => reload(arguments, server, gateway, log),
             }
         }
     }
+}
+
+/// Returns once a write has failed, if that is to end the process.
+async fn failed_write(gateway: &GatewayState, ends_process: bool) {
+    if !ends_process {
+        return future::pending().await;
+    }
+    let mut ticks = interval(limits::FAILED_WRITE_EVERY);
+    while gateway.store.is_healthy() {
+        ticks.tick().await;
+    }
+    tracing::error!("the store failed; the process ends, so that it can be started again");
 }
 
 /// Applies the current configuration file. An invalid file is rejected as a whole, and the previous
@@ -61,8 +77,13 @@ fn reload(
     match arguments.configure() {
         Ok(configuration) => {
             let Configuration { companies, server: new, .. } = &configuration;
-            if new != server {
-                tracing::warn!("some of the new settings need a restart; they are not in force");
+            let changed = server.changed(new);
+            if !changed.is_empty() {
+                let settings = changed.join(", ");
+                tracing::warn!(
+                    settings,
+                    "these new settings need a restart; they are not in force"
+                );
             }
             let companies = companies.len();
             log.apply(&configuration.log.filter, configuration.log.access_log);

@@ -5,7 +5,10 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Args, Parser, Subcommand};
 use profile_protocol::CompanyId;
 
-use super::{DevelopmentOptions, DurabilitySetting, TableSetting};
+use super::{
+    DevelopmentOptions, DurabilitySetting, OtlpEndpoint, TableSetting,
+    listen_address::parse_listen_address,
+};
 use crate::{
     http::cidr::Cidr,
     limits,
@@ -26,6 +29,7 @@ pub struct CommandLine {
 }
 
 /// The commands of the program.
+#[expect(clippy::large_enum_variant, reason = "a process has one command")]
 #[derive(Debug, Subcommand)]
 pub enum GatewayCommand {
     /// Check a configuration file, and name companies that have data and are not in it; exit 1 if
@@ -89,7 +93,8 @@ pub struct DeleteCompanyArguments {
 #[derive(Clone, Debug, Args)]
 pub struct DevArguments {
     /// The address for health and metrics [default: 127.0.0.1:9090].
-    #[arg(long, env = "GATEWAY_ADMIN_LISTEN", value_name = "ADDRESS")]
+    #[arg(long, env = "GATEWAY_ADMIN_LISTEN", value_name = "ADDRESS",
+        value_parser = parse_listen_address)]
     pub admin_listen: Option<SocketAddr>,
     /// The data directory [default: ./data].
     #[arg(long, env = "GATEWAY_DATA_DIR", value_name = "DIRECTORY")]
@@ -98,7 +103,8 @@ pub struct DevArguments {
     #[arg(long, env = "GATEWAY_EXPOSE")]
     pub expose: bool,
     /// The address for clients [default: 127.0.0.1:8080].
-    #[arg(long, env = "GATEWAY_LISTEN", value_name = "ADDRESS")]
+    #[arg(long, env = "GATEWAY_LISTEN", value_name = "ADDRESS",
+        value_parser = parse_listen_address)]
     pub listen: Option<SocketAddr>,
     /// Delete all stored data first. The private key stays.
     #[arg(long, env = "GATEWAY_RESET")]
@@ -146,7 +152,8 @@ pub struct ServeArguments {
     )]
     pub access_log: Option<bool>,
     /// The address for health and metrics [default: 127.0.0.1:9090].
-    #[arg(long, env = "GATEWAY_ADMIN_LISTEN", value_name = "ADDRESS")]
+    #[arg(long, env = "GATEWAY_ADMIN_LISTEN", value_name = "ADDRESS",
+        value_parser = parse_listen_address)]
     pub admin_listen: Option<SocketAddr>,
     /// The memory that the store may use as a cache, in MiB [default: 1024].
     #[arg(long, env = "GATEWAY_CACHE_MIB", value_name = "MIB",
@@ -170,6 +177,10 @@ pub struct ServeArguments {
     #[arg(long, env = "GATEWAY_DISK_WAIT_SECONDS", value_name = "SECONDS",
         value_parser = clap::value_parser!(u64).range(limits::TIMEOUT_SECONDS_RANGE))]
     pub disk_wait_seconds: Option<u64>,
+    /// The seconds that requests in flight may take when the process stops [default: 8].
+    #[arg(long, env = "GATEWAY_DRAIN_SECONDS", value_name = "SECONDS",
+        value_parser = clap::value_parser!(u64).range(limits::TIMEOUT_SECONDS_RANGE))]
+    pub drain_seconds: Option<u64>,
     /// The durability of an acknowledged change [default: flushed].
     #[arg(long, env = "GATEWAY_DURABILITY", value_enum)]
     pub durability: Option<DurabilitySetting>,
@@ -177,12 +188,30 @@ pub struct ServeArguments {
     #[arg(long, env = "GATEWAY_EXCHANGE_TOKEN_DAYS", value_name = "DAYS",
         value_parser = clap::value_parser!(u64).range(limits::EXCHANGE_TOKEN_DAYS_RANGE))]
     pub exchange_token_days: Option<u64>,
+    /// Stop with exit code 1 after a failed write, instead of answering 503 [default: false].
+    #[arg(
+        long,
+        env = "GATEWAY_EXIT_ON_FAILED_WRITE",
+        num_args = 0..=1,
+        default_missing_value = "true",
+        value_name = "true|false"
+    )]
+    pub exit_on_failed_write: Option<bool>,
     /// The address for clients [default: 127.0.0.1:8080].
-    #[arg(long, env = "GATEWAY_LISTEN", value_name = "ADDRESS")]
+    #[arg(long, env = "GATEWAY_LISTEN", value_name = "ADDRESS",
+        value_parser = parse_listen_address)]
     pub listen: Option<SocketAddr>,
     /// The log filter, which is an argument of all commands.
     #[arg(skip)]
     pub log: Option<LogFilter>,
+    /// The URL of a collector of traces that takes OTLP over HTTP, such as `http://127.0.0.1:4318`
+    /// [default: none].
+    #[arg(long, env = "GATEWAY_OTLP_ENDPOINT", value_name = "URL")]
+    pub otlp_endpoint: Option<OtlpEndpoint>,
+    /// Of 100 traces that begin here, how many are recorded [default: 100].
+    #[arg(long, env = "GATEWAY_OTLP_SAMPLE_PERCENT", value_name = "PERCENT",
+        value_parser = clap::value_parser!(u64).range(limits::SAMPLE_PERCENT_RANGE))]
+    pub otlp_sample_percent: Option<u64>,
     /// The log lines about refused requests of one company in a second [default: 10].
     #[arg(long, env = "GATEWAY_REFUSAL_LINES", value_name = "LINES",
         value_parser = clap::value_parser!(u64).range(limits::REFUSAL_LINES_RANGE))]

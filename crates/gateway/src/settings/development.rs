@@ -11,15 +11,13 @@ use crate::{
     capacity::rate_limit::RateLimit,
     client::exchange_token::ExchangeKey,
     limits,
+    ops::data_directory::KEY_FILE,
     tenants::{
         directory::{Company, CompanyKey},
         private_key::PrivateKey,
         scope::KeyScopes,
     },
 };
-
-/// The name of the file in the data directory that keeps the keys of development mode.
-pub const KEY_FILE: &str = "development.key";
 
 /// What the command line asks of development mode.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

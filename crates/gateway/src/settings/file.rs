@@ -17,8 +17,11 @@ use super::{
     Connections, DurabilitySetting, TableSetting,
     disk::DiskFields,
     document::{SettingValue, SettingsTable},
+    listen_address::parse_listen_address,
     log::LogFileFields,
     problem::{ProblemReport, Problems},
+    stopping::StopFields,
+    traces::TraceFields,
 };
 use crate::{
     capacity::{network_limiter::default_network_limits, rate_limit::RateLimit},
@@ -48,7 +51,9 @@ pub(super) struct ConfigurationFile {
     pub(super) listen: Option<SocketAddr>,
     pub(super) log: LogFileFields,
     pub(super) outcomes: Retention,
+    pub(super) stop: StopFields,
     pub(super) table: Option<TableSetting>,
+    pub(super) traces: TraceFields,
     pub(super) trusted_proxies: Vec<Cidr>,
     pub(super) workers: Option<u64>,
 }
@@ -71,6 +76,8 @@ impl ConfigurationFile {
         let companies = CompanyReader::new(report).companies(table);
         let disk = DiskFields::read(table, report);
         let log = LogFileFields::read(table, report);
+        let stop = StopFields::read(table, report);
+        let traces = TraceFields::read(table, report);
         let mut take = |name| table.take(name);
         ConfigurationFile {
             admin_listen: take("admin_listen").and_then(|field| address(field, report)),
@@ -91,7 +98,9 @@ impl ConfigurationFile {
             listen: take("listen").and_then(|field| address(field, report)),
             log,
             outcomes: take("outcomes").map(|field| retention(field, report)).unwrap_or_default(),
+            stop,
             table: take("table").and_then(|field| field.parse(report)),
+            traces,
             trusted_proxies: take("trusted_proxies")
                 .map(|field| up_to(limits::TRUSTED_PROXIES, field, report))
                 .unwrap_or_default(),
@@ -101,8 +110,7 @@ impl ConfigurationFile {
 }
 
 fn address(field: SettingValue<'_>, report: &mut ProblemReport) -> Option<SocketAddr> {
-    const EXPECTED: &str = "must be an address and a port, as in 127.0.0.1:8080";
-    field.read(report, |text| text.parse().or(Err(EXPECTED)))
+    field.read(report, parse_listen_address)
 }
 
 /// The elements of a list that has at least one element and at most `most`.

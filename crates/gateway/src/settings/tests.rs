@@ -158,7 +158,7 @@ fn pages_have_to_sign_only_where_there_are_keys_for_it() {
 #[test]
 fn every_problem_of_a_file_is_reported_with_its_path_and_line() {
     refuses(
-        r#"listen = "localhost:8080"
+        r#"listen = "localhost"
 cache_mib = 255
 wrokers = 3
 exchange_keys = ["abc"]
@@ -180,8 +180,10 @@ secret = 1
             "line 2: cache_mib must be a whole number from 256 to 65536",
             "line 3: wrokers is unknown; expected one of company, disk_wait_seconds, \
              client_free_mib, server_free_mib, reserve_mib, log, access_log, refusal_lines, \
-             admin_listen, cache_mib, connections, data_dir, durability, exchange_keys, \
-             exchange_token_days, listen, outcomes, table, trusted_proxies, workers",
+             drain_seconds, exit_on_failed_write, otlp_endpoint, otlp_sample_percent, \
+             admin_listen, cache_mib, connections, data_dir, \
+             durability, exchange_keys, exchange_token_days, listen, outcomes, table, \
+             trusted_proxies, workers",
             "line 4: exchange_keys[#1] must be 64 hexadecimal digits, as `openssl rand -hex 32` \
              prints",
             "line 6: company[#1].id must consist of ASCII letters, digits and underscores",
@@ -400,7 +402,9 @@ fn arguments_win_over_the_file_and_the_file_over_defaults() {
         durability: DurabilitySetting::Flushed,
         listen: "0.0.0.0:2".parse().unwrap(),
         outcomes: Retention::default(),
+        stop: StopSettings { drain: Duration::from_secs(8), exits_on_failed_write: false },
         table: TableSetting::Redb,
+        traces: TraceSettings { endpoint: None, sample_percent: 100 },
         workers: Some(3),
     };
     assert_eq!(server, expected);

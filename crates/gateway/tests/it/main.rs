@@ -10,6 +10,8 @@ mod bodies;
 #[cfg(test)]
 mod clients;
 #[cfg(test)]
+mod command_line;
+#[cfg(test)]
 mod compaction;
 #[cfg(test)]
 mod cors;
@@ -40,6 +42,8 @@ mod rates;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod runbooks;
+#[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod serving;
@@ -51,6 +55,8 @@ mod stored;
 mod table_kind;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod traces;
 #[cfg(test)]
 mod unconfigured;
 #[cfg(test)]

@@ -206,6 +206,11 @@ impl Serving {
         self.log.wait_for(text)
     }
 
+    /// All lines that were written so far.
+    pub(crate) fn written(&self) -> String {
+        self.log.all()
+    }
+
     /// The number of the process.
     pub(crate) fn id(&self) -> u32 {
         self.process.id()

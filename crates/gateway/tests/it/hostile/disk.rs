@@ -173,23 +173,37 @@ fn a_gateway_with_a_disk_fuller_and_fuller_accepts_what_fits_and_lies_about_noth
     drop(small);
 }
 
+/// A gateway whose files may grow no more after some megabytes, with these further arguments.
+fn serve_limited(home: &Home, arguments: &[&str]) -> Serving {
+    let serve = command(home, &home.data_dir());
+    let mut shell = Command::new("sh");
+    // In blocks of 512 bytes; a file of the journal begins with 4 MiB. The signal that comes with
+    // the error would end the gateway.
+    shell.args(["-c", "trap '' XFSZ; ulimit -f 16384; exec \"$0\" \"$@\""]);
+    shell.arg(serve.get_program()).args(serve.get_args()).args(arguments);
+    shell.current_dir(home.directory());
+    Serving::start(shell)
+}
+
 #[test]
 fn files_that_may_grow_no_more_are_like_a_full_disk() {
     let home = Home::configured(&format!("{NO_MARKS}{UNLIMITED}"));
-    let serve = command(&home, &home.data_dir());
-    let mut limited = home.command(&[]);
-    limited = {
-        let mut shell = Command::new("sh");
-        // In blocks of 512 bytes; a file of the journal begins with 4 MiB. The signal that comes
-        // with the error would end the gateway.
-        shell.args(["-c", "trap '' XFSZ; ulimit -f 16384; exec \"$0\" \"$@\""]);
-        shell.arg(limited.get_program()).args(serve.get_args()).current_dir(home.directory());
-        shell
-    };
-    let gateway = Serving::start(limited);
+    let gateway = serve_limited(&home, &[]);
     let stored = send_until_refused(&gateway);
     assert_poisoned(&gateway, stored);
     gateway.kill();
+    assert_recovers(&home, stored);
+}
+
+#[test]
+fn a_failed_write_ends_the_process_if_that_is_set_and_a_start_has_all_that_was_answered() {
+    let home = Home::configured(&format!("{NO_MARKS}{UNLIMITED}"));
+    let mut gateway = serve_limited(&home, &["--exit-on-failed-write", "--drain-seconds", "1"]);
+    let stored = send_until_refused(&gateway);
+    assert!(gateway.ends_within(TEST_TIMEOUT), "it is still running");
+    let finished = gateway.wait();
+    finished.assert_exit(1);
+    finished.assert_output("the store failed; the process ends");
     assert_recovers(&home, stored);
 }
 

@@ -180,7 +180,7 @@ fn of_connections() -> Vec<LimitRow> {
             vec![time(standard.request_deadline()), time(standard.import_deadline())],
         ),
         ("a closed connection", vec![time(ours::DISCONNECT_TIMEOUT)]),
-        ("shutting down", vec![time(ours::SHUTDOWN_TIMEOUT)]),
+        ("shutting down", vec![format!("{} (`drain_seconds`)", time(ours::DRAIN))]),
     ]
 }
 
@@ -269,6 +269,7 @@ fn of_the_log() -> Vec<LimitRow> {
             vec![format!("{} bytes", count(ours::LOGGED_USER_AGENT_BYTES))],
         ),
         ("parts of a path in a log line", vec![count(ours::LOGGED_PATH_PARTS)]),
+        ("spans that wait for the collector", vec![count(ours::SPAN_QUEUE)]),
         ("companies with metrics of their own", vec![count(ours::COMPANIES_WITH_SERIES)]),
     ]
 }
