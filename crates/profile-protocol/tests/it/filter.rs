@@ -108,7 +108,8 @@ fn what_is_wrong_is_said_with_its_place_and_what_would_be_right() {
     );
     refuses(
         "and(equals(name,'a'))",
-        "must ask for one of id, email, phone_number, external_id, _kx, created and updated, not \
+        "must ask for one of id, email, phone_number, external_id, _kx, created, updated and \
+         subscriptions.email.marketing.suppression.reason, not \
          'name', at byte 11",
     );
     refuses(
