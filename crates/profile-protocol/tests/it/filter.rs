@@ -246,6 +246,10 @@ fn condition(condition: &Condition) -> String {
         Condition::ExchangeToken(token) => format!("equals(_kx,{})", text(token.as_str())),
         Condition::Created(bound) => compared("created", *bound),
         Condition::Updated(bound) => compared("updated", *bound),
+        Condition::Suppression(reason) => {
+            let field = "subscriptions.email.marketing.suppression.reason";
+            format!("equals({field},{})", text(reason.as_str()))
+        }
     }
 }
 
