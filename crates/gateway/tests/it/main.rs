@@ -26,6 +26,8 @@ mod logs;
 #[cfg(test)]
 mod order_of_checks;
 #[cfg(test)]
+mod other_paths;
+#[cfg(test)]
 mod process;
 #[cfg(test)]
 mod rates;
