@@ -25,6 +25,11 @@ impl Timestamp {
     pub const fn millis(self) -> u64 {
         self.millis
     }
+
+    /// The next millisecond.
+    pub(crate) const fn next(self) -> Timestamp {
+        Timestamp { millis: self.millis.saturating_add(1) }
+    }
 }
 
 /// What ids are made of: the store's only source of time and entropy, so that a test can replace

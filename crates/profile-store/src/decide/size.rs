@@ -103,7 +103,10 @@ mod tests {
     /// that the others leave.
     fn profile(count: usize, bytes: usize) -> StoredProfile {
         let name = |number: usize| format!("{number:04}").parse().unwrap();
-        let value = |bytes: usize| "1".repeat(bytes).parse().unwrap();
+        let value = |bytes: usize| match bytes.checked_sub(2) {
+            Some(inner) => format!("\"{}\"", "x".repeat(inner)).parse().unwrap(),
+            None => "1".parse().unwrap(),
+        };
         let mut profile = Profile::new(ProfileId::from_bits(1), Timestamp::default());
         let properties = &mut profile.attributes.properties;
         *properties = (1..count).map(|number| (name(number), value(1))).collect();
