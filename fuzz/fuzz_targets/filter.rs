@@ -62,6 +62,10 @@ fn written(condition: &Condition) -> String {
         Condition::ExchangeToken(token) => format!("equals(_kx,{})", quoted(token.as_str())),
         Condition::Created(end) => bound("created", *end),
         Condition::Updated(end) => bound("updated", *end),
+        Condition::Suppression(reason) => {
+            let field = "subscriptions.email.marketing.suppression.reason";
+            format!("equals({field},{})", quoted(reason.as_str()))
+        }
     }
 }
 

@@ -2,9 +2,11 @@
 //!
 //! Routes, scopes, rate limits and the `OpenAPI` document are made from [`ENDPOINTS`].
 
+mod accounts;
 mod call;
 mod cursor;
 mod documents;
+mod empty_lists;
 mod explain;
 mod fieldset;
 mod imports;
@@ -110,13 +112,18 @@ fn store_use(endpoint: Endpoint) -> StoreUse {
         | Endpoint::UnmergeProfile
         | Endpoint::UpdateProfile => StoreUse::ServerWrite,
         Endpoint::ExplainProfile
+        | Endpoint::GetAccount
         | Endpoint::GetBulkImport
         | Endpoint::GetProfile
+        | Endpoint::ListAccounts
         | Endpoint::ListBulkImportErrors
         | Endpoint::ListBulkImportProfileIds
         | Endpoint::ListBulkImportProfiles
         | Endpoint::ListBulkImports
+        | Endpoint::ListEvents
         | Endpoint::ListHistory
+        | Endpoint::ListLists
+        | Endpoint::ListMetrics
         | Endpoint::ListOutcomes
         | Endpoint::ListProfiles => StoreUse::Read,
     }
@@ -132,13 +139,18 @@ async fn dispatch(
         Endpoint::CreateProfile => profiles::create(call, payload).await,
         Endpoint::DeleteProfile => privacy::delete(call, payload).await,
         Endpoint::ExplainProfile => explain::explain(call, payload).await,
+        Endpoint::GetAccount => accounts::get(call),
         Endpoint::GetBulkImport => imports::get(call).await,
         Endpoint::GetProfile => profiles::get(call).await,
         Endpoint::ImportProfile => profiles::import(call, payload).await,
+        Endpoint::ListAccounts => accounts::list(call),
         Endpoint::ListBulkImportErrors => imports::errors(call).await,
         Endpoint::ListBulkImportProfileIds => imports::profile_ids(call).await,
         Endpoint::ListBulkImportProfiles => imports::profiles(call).await,
         Endpoint::ListBulkImports => imports::list(call).await,
+        Endpoint::ListEvents | Endpoint::ListLists | Endpoint::ListMetrics => {
+            Ok(empty_lists::list(call))
+        }
         Endpoint::ListHistory => outcomes::history(call).await,
         Endpoint::ListOutcomes => outcomes::stream(call).await,
         Endpoint::ListProfiles => list::list(call).await,

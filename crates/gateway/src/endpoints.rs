@@ -13,14 +13,19 @@ pub(crate) enum Endpoint {
     CreateProfile,
     DeleteProfile,
     ExplainProfile,
+    GetAccount,
     GetBulkImport,
     GetProfile,
     ImportProfile,
+    ListAccounts,
     ListBulkImportErrors,
     ListBulkImportProfileIds,
     ListBulkImportProfiles,
     ListBulkImports,
+    ListEvents,
     ListHistory,
+    ListLists,
+    ListMetrics,
     ListOutcomes,
     ListProfiles,
     MergeProfiles,
@@ -56,6 +61,7 @@ const fn row(
 
 const PROFILE: &str = "/api/profiles/{id}";
 const PROFILES: &str = "/api/profiles";
+const ACCOUNTS: &str = "/api/accounts";
 const IMPORTS: &str = "/api/profile-bulk-import-jobs";
 const IMPORT: &str = "/api/profile-bulk-import-jobs/{id}";
 const IMPORTED: &str = "/api/profile-bulk-import-jobs/{id}/profiles";
@@ -63,7 +69,7 @@ const IMPORTED_IDS: &str = "/api/profile-bulk-import-jobs/{id}/relationships/pro
 const IMPORT_ERRORS: &str = "/api/profile-bulk-import-jobs/{id}/import-errors";
 
 /// Every endpoint.
-pub(crate) static ENDPOINTS: [EndpointRow; 19] = {
+pub(crate) static ENDPOINTS: [EndpointRow; 24] = {
     use Endpoint as E;
     use KeyScope::{DataPrivacyWrite as Privacy, ProfilesRead as Read, ProfilesWrite as Write};
     const GET: Method = Method::GET;
@@ -147,5 +153,10 @@ pub(crate) static ENDPOINTS: [EndpointRow; 19] = {
             M,
             "List the errors of a bulk import",
         ),
+        row(E::ListAccounts, GET, ACCOUNTS, Read, M, "List the account: the company of the key"),
+        row(E::GetAccount, GET, "/api/accounts/{id}", Read, M, "Get the account"),
+        row(E::ListMetrics, GET, "/api/metrics", Read, M, "List metrics, of which there are none"),
+        row(E::ListLists, GET, "/api/lists", Read, M, "List lists, of which there are none"),
+        row(E::ListEvents, GET, "/api/events", Read, M, "List events, of which there are none"),
     ]
 };

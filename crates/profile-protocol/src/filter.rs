@@ -15,7 +15,9 @@ pub use self::{
     fault::{FilterFault, InvalidFilter},
     fields::{FilterField, FilterOperator},
 };
-use crate::{ClaimedId, Email, ExchangeToken, ExternalId, PhoneNumber, limits, pointer::shortened};
+use crate::{
+    ClaimedId, Email, ExchangeToken, ExternalId, PhoneNumber, Text, limits, pointer::shortened,
+};
 
 /// Which profiles are asked for: those that meet every condition.
 ///
@@ -50,6 +52,8 @@ pub enum Condition {
     ExchangeToken(ExchangeToken),
     Created(Bound),
     Updated(Bound),
+    /// The reason for which email to the profile is suppressed.
+    Suppression(Text),
 }
 
 /// One end of a span of time, which does not belong to it. In milliseconds since 1970, UTC; earlier
@@ -145,6 +149,7 @@ fn condition_on(
         FilterField::ExchangeToken => Condition::ExchangeToken(parsed(&cursor.literal()?)?),
         FilterField::Created => Condition::Created(bound(operator, &cursor.literal()?)?),
         FilterField::Updated => Condition::Updated(bound(operator, &cursor.literal()?)?),
+        FilterField::Suppression => Condition::Suppression(parsed(&cursor.literal()?)?),
     })
 }
 

@@ -324,8 +324,8 @@ impl Batch {
         }
     }
 
-    /// What a decision needs beside the request and the profiles: the next number, and a time that
-    /// is not before that of the company's newest outcome.
+    /// What a decision needs beside the request and the profiles: the next number, and a time after
+    /// that of everything committed before, which a reader may have as its mark.
     pub(crate) fn context(
         &self,
         company: &CompanyId,
@@ -336,7 +336,11 @@ impl Batch {
         // Only damage has given out the last number there is.
         let sequence = newest.sequence.checked_add(1).ok_or(StoreError::Damaged)?;
         let tokens_revoked = newest.tokens_revoked;
-        Ok(DecisionContext { now: newest.at.max(now), entropy, sequence, tokens_revoked })
+        // Within a batch each has a time of its own as well, unless the times are far ahead.
+        let is_first = !self.stored.has_new_outcome(company);
+        let is_near = newest.at.millis().saturating_sub(now.millis()) < limits::TIMES_AHEAD_MILLIS;
+        let next = if is_first || is_near { newest.at.next() } else { newest.at };
+        Ok(DecisionContext { now: next.max(now), entropy, sequence, tokens_revoked })
     }
 
     /// Decides one submission against what is stored and what those before it changed. An error

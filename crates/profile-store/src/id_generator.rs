@@ -30,6 +30,11 @@ impl Timestamp {
     pub const fn day(self) -> u64 {
         self.millis / (24 * 60 * 60 * 1_000)
     }
+
+    /// The next millisecond.
+    pub(crate) const fn next(self) -> Timestamp {
+        Timestamp { millis: self.millis.saturating_add(1) }
+    }
 }
 
 /// What ids are made of: the store's only source of time and entropy, so that a test can replace

@@ -259,3 +259,9 @@ pub const DELETE_STEP: usize = 256;
 /// The maximum of companies that are listed as stored but not configured. Further companies are
 /// only counted. The list is one line of the log.
 pub const COMPANIES_LISTED: usize = 20;
+
+/// How far the times of a company's requests may be ahead of the clock, in milliseconds, before
+/// requests of one batch share a time. Each has a millisecond of its own, so times run ahead while
+/// a company has more than a thousand requests in a second. A batch never shares the time of the
+/// one before it.
+pub const TIMES_AHEAD_MILLIS: u64 = 1_000;

@@ -137,7 +137,8 @@ fn natural_sort(conditions: &[Condition]) -> SortKey {
         | Condition::Email(_)
         | Condition::PhoneNumber(_)
         | Condition::ExternalId(_)
-        | Condition::ExchangeToken(_) => None,
+        | Condition::ExchangeToken(_)
+        | Condition::Suppression(_) => None,
     });
     sort.unwrap_or(SortKey::Id)
 }
@@ -185,6 +186,8 @@ impl IdentifierLookup {
             Condition::ExternalId(all) => {
                 identifiers.extend(all.iter().cloned().map(Identifier::ExternalId));
             }
+            // The gateway suppresses no email, so this finds no profile.
+            Condition::Suppression(_) => {}
             Condition::Created(_) | Condition::Updated(_) => return Ok(None),
         }
         Ok(Some(IdentifierLookup { ids, identifiers }))

@@ -55,7 +55,7 @@ pub(crate) async fn client_profiles(
 }
 
 /// The context of a response to a page.
-fn context(request: &HttpRequest, gateway: &GatewayState) -> ResponseContext {
+pub(super) fn context(request: &HttpRequest, gateway: &GatewayState) -> ResponseContext {
     let media_type = admission::answer_media_type(request.headers(), gateway);
     ResponseContext::new(request, gateway, Cors::from_request(request), media_type)
 }
@@ -156,7 +156,7 @@ fn exchange(
 
 /// A browser sends a preflight before the request of a page. The company may be invalid here; the
 /// response to the actual request then says so.
-fn preflight(
+pub(super) fn preflight(
     request: &HttpRequest,
     gateway: &GatewayState,
     reply: &mut ResponseContext,

@@ -23,6 +23,8 @@ pub enum Refusal {
     Head(HeadFault),
     /// The path does not exist.
     UnknownPath,
+    /// The path is about what this gateway does not keep.
+    NotKept,
     /// The path does not support the method.
     Method {
         /// The supported methods, separated by commas.
@@ -305,6 +307,7 @@ impl Refusal {
             Refusal::Head(HeadFault::TooSlow) => Cause::HeadTooSlow,
             Refusal::Head(HeadFault::TooLarge) => Cause::HeadTooLarge,
             Refusal::UnknownPath => Cause::UnknownPath,
+            Refusal::NotKept => Cause::NotKept,
             Refusal::Method { .. } => Cause::Method,
             Refusal::NotAuthenticated => Cause::NotAuthenticated,
             Refusal::AuthenticationFailed => Cause::AuthenticationFailed,
@@ -371,6 +374,7 @@ impl Refusal {
             }
             Refusal::Head(_)
             | Refusal::UnknownPath
+            | Refusal::NotKept
             | Refusal::NotAuthenticated
             | Refusal::AuthenticationFailed
             | Refusal::Company(_)

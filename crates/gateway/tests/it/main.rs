@@ -34,6 +34,8 @@ mod metrics;
 #[cfg(test)]
 mod order_of_checks;
 #[cfg(test)]
+mod other_paths;
+#[cfg(test)]
 mod process;
 #[cfg(test)]
 mod promtool;

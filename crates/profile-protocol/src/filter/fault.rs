@@ -1,7 +1,7 @@
 //! What is wrong with a filter, and where.
 
 use super::fields::{FilterField, FilterOperator};
-use crate::{InvalidEmail, InvalidOpaqueId, InvalidPhoneNumber, limits};
+use crate::{InvalidEmail, InvalidOpaqueId, InvalidPhoneNumber, InvalidText, limits};
 
 /// Why some text is not a [`ProfileFilter`](crate::ProfileFilter).
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -34,8 +34,8 @@ pub enum FilterFault {
     )]
     UnknownOperator { name: String },
     #[error(
-        "must ask for one of id, email, phone_number, external_id, _kx, created and updated, not \
-         '{name}'"
+        "must ask for one of id, email, phone_number, external_id, _kx, created, updated and \
+         subscriptions.email.marketing.suppression.reason, not '{name}'"
     )]
     UnknownField { name: String },
     #[error("must ask for {} with {}, not {}", field.name(), alternatives(field.operators()), operator.name())]
@@ -54,6 +54,8 @@ pub enum FilterFault {
     PhoneNumber(InvalidPhoneNumber),
     #[error("must have a valid identifier there, which {0}")]
     Identifier(InvalidOpaqueId),
+    #[error("must have a valid text there, which {0}")]
+    Text(InvalidText),
     #[error("{fault} (a + of the query is read as a space; send it as %2B)")]
     Space { fault: Box<FilterFault> },
 }
@@ -67,6 +69,12 @@ impl From<InvalidEmail> for FilterFault {
 impl From<InvalidPhoneNumber> for FilterFault {
     fn from(error: InvalidPhoneNumber) -> FilterFault {
         FilterFault::PhoneNumber(error)
+    }
+}
+
+impl From<InvalidText> for FilterFault {
+    fn from(error: InvalidText) -> FilterFault {
+        FilterFault::Text(error)
     }
 }
 

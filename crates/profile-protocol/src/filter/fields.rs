@@ -46,11 +46,12 @@ pub enum FilterField {
     ExchangeToken,
     Created,
     Updated,
+    Suppression,
 }
 
 impl FilterField {
     /// Every field.
-    pub const ALL: [FilterField; 7] = [
+    pub const ALL: [FilterField; 8] = [
         FilterField::Id,
         FilterField::Email,
         FilterField::PhoneNumber,
@@ -58,6 +59,7 @@ impl FilterField {
         FilterField::ExchangeToken,
         FilterField::Created,
         FilterField::Updated,
+        FilterField::Suppression,
     ];
 
     /// The name on the wire.
@@ -70,6 +72,7 @@ impl FilterField {
             FilterField::ExchangeToken => "_kx",
             FilterField::Created => "created",
             FilterField::Updated => "updated",
+            FilterField::Suppression => "subscriptions.email.marketing.suppression.reason",
         }
     }
 
@@ -81,7 +84,7 @@ impl FilterField {
             | FilterField::Email
             | FilterField::PhoneNumber
             | FilterField::ExternalId => &[Equals, Any],
-            FilterField::ExchangeToken => &[Equals],
+            FilterField::ExchangeToken | FilterField::Suppression => &[Equals],
             FilterField::Created | FilterField::Updated => {
                 &[GreaterThan, GreaterOrEqual, LessThan, LessOrEqual]
             }

@@ -108,7 +108,8 @@ fn what_is_wrong_is_said_with_its_place_and_what_would_be_right() {
     );
     refuses(
         "and(equals(name,'a'))",
-        "must ask for one of id, email, phone_number, external_id, _kx, created and updated, not \
+        "must ask for one of id, email, phone_number, external_id, _kx, created, updated and \
+         subscriptions.email.marketing.suppression.reason, not \
          'name', at byte 11",
     );
     refuses(
@@ -245,6 +246,10 @@ fn condition(condition: &Condition) -> String {
         Condition::ExchangeToken(token) => format!("equals(_kx,{})", text(token.as_str())),
         Condition::Created(bound) => compared("created", *bound),
         Condition::Updated(bound) => compared("updated", *bound),
+        Condition::Suppression(reason) => {
+            let field = "subscriptions.email.marketing.suppression.reason";
+            format!("equals({field},{})", text(reason.as_str()))
+        }
     }
 }
 

@@ -175,6 +175,11 @@ impl Stored {
         }
     }
 
+    /// Whether the batch has an outcome of the company already.
+    pub(super) fn has_new_outcome(&self, company: &CompanyId) -> bool {
+        self.first_new.contains_key(company)
+    }
+
     /// Notes when the exchange tokens of the whole company were revoked. It is written with the
     /// outcome.
     pub(super) fn revoke_tokens(&mut self, company: &CompanyId, at: Timestamp) {

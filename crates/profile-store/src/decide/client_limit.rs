@@ -93,12 +93,10 @@ mod tests {
     }
 
     fn value(bytes: usize) -> PropertyValue {
-        let text = if bytes < 3 {
-            "1".repeat(bytes.max(1))
-        } else {
-            format!("{:?}", "x".repeat(bytes - 2))
-        };
-        text.parse().unwrap()
+        match bytes.checked_sub(2) {
+            Some(inner) => format!("\"{}\"", "x".repeat(inner)).parse().unwrap(),
+            None => "1".parse().unwrap(),
+        }
     }
 
     /// Applies a patch as a client does. Returns the names that were left out.

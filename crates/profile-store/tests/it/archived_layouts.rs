@@ -4,7 +4,7 @@
 //! `tests/golden/layout-5-archives` holds them: `clean` was closed and is all in sled, `killed` was
 //! aborted with much of it in the journal only, `empty` holds no company. `expected.txt` is what
 //! [`dump`](crate::store_dump) wrote over that release, and `expected-after-undo.txt` the same
-//! after every merge was undone.
+//! after every merge was undone, but that each undo has a time of its own.
 
 use std::{fs, path::Path, sync::Arc};
 

@@ -16,6 +16,8 @@ mod identity_document;
 #[cfg(test)]
 mod in_doubt;
 #[cfg(test)]
+mod incremental_readers;
+#[cfg(test)]
 mod layouts;
 #[cfg(test)]
 mod store_dump;

@@ -5,6 +5,7 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Value, json};
 
 use super::super::{
+    accounts::AccountAttributes,
     documents::{Collection, Resource, ResourceIdentifier, Single},
     explain::Explanation,
     fieldset::{ADDITIONAL, ADDITIONAL_FIELDS, FIELDS},
@@ -58,14 +59,19 @@ fn name_and_body(endpoint: Endpoint) -> (&'static str, Option<&'static str>) {
         Endpoint::CreateProfile => ("create_profile", Some("ProfileCreateRequest")),
         Endpoint::DeleteProfile => ("request_profile_deletion", Some("DeletionRequest")),
         Endpoint::ExplainProfile => ("explain_profile", Some("ExplainRequest")),
+        Endpoint::GetAccount => ("get_account", None),
         Endpoint::GetBulkImport => ("get_profile_bulk_import_job", None),
         Endpoint::GetProfile => ("get_profile", None),
         Endpoint::ImportProfile => ("create_or_update_profile", Some("ProfileImportRequest")),
+        Endpoint::ListAccounts => ("get_accounts", None),
         Endpoint::ListBulkImportErrors => ("get_errors_for_profile_bulk_import_job", None),
         Endpoint::ListBulkImportProfileIds => ("get_profile_ids_for_profile_bulk_import_job", None),
         Endpoint::ListBulkImportProfiles => ("get_profiles_for_profile_bulk_import_job", None),
         Endpoint::ListBulkImports => ("get_profile_bulk_import_jobs", None),
+        Endpoint::ListEvents => ("get_events", None),
         Endpoint::ListHistory => ("get_profile_history", None),
+        Endpoint::ListLists => ("get_lists", None),
+        Endpoint::ListMetrics => ("get_metrics", None),
         Endpoint::ListOutcomes => ("get_outcomes", None),
         Endpoint::ListProfiles => ("get_profiles", None),
         Endpoint::MergeProfiles => ("merge_profiles", Some("ProfileMergeRequest")),
@@ -94,7 +100,12 @@ fn parameters_of(endpoint: Endpoint) -> Vec<Value> {
         Endpoint::CreateBulkImport
         | Endpoint::DeleteProfile
         | Endpoint::ExplainProfile
+        | Endpoint::GetAccount
         | Endpoint::GetBulkImport
+        | Endpoint::ListAccounts
+        | Endpoint::ListEvents
+        | Endpoint::ListLists
+        | Endpoint::ListMetrics
         | Endpoint::MergeProfiles
         | Endpoint::RepairProfiles
         | Endpoint::RevokeTokens => Vec::new(),
@@ -118,6 +129,7 @@ fn successes_of(endpoint: Endpoint) -> &'static [(u16, &'static str)] {
         Endpoint::CreateProfile => &[(201, "The profile, created.")],
         Endpoint::DeleteProfile => &[(202, "The profile, if there was one, is erased.")],
         Endpoint::ExplainProfile => &[(200, "The outcome that the request would have.")],
+        Endpoint::GetAccount | Endpoint::ListAccounts => &[(200, "The account.")],
         Endpoint::GetBulkImport => &[(200, "The import.")],
         Endpoint::GetProfile => &[(200, "The profile.")],
         Endpoint::ImportProfile => {
@@ -129,6 +141,9 @@ fn successes_of(endpoint: Endpoint) -> &'static [(u16, &'static str)] {
             &[(200, "A page of profiles.")]
         }
         Endpoint::ListBulkImports => &[(200, "A page of imports.")],
+        Endpoint::ListEvents | Endpoint::ListLists | Endpoint::ListMetrics => {
+            &[(200, "An empty list.")]
+        }
         Endpoint::ListHistory => &[(200, "Newest first.")],
         Endpoint::ListOutcomes => &[(200, "Oldest first.")],
         Endpoint::MergeProfiles => &[(201, "The merged profile.")],
@@ -151,8 +166,13 @@ fn schema_of(endpoint: Endpoint, generator: &mut SchemaGenerator) -> Option<Valu
         | Endpoint::UpdateProfile => schema::<Single<ProfileResource<'_>>>(generator),
         Endpoint::DeleteProfile => return None,
         Endpoint::ExplainProfile => schema::<Explanation>(generator),
+        Endpoint::GetAccount => schema::<Single<Resource<AccountAttributes>>>(generator),
+        Endpoint::ListAccounts => schema::<Collection<Resource<AccountAttributes>>>(generator),
         Endpoint::ListBulkImportErrors => schema::<Collection<ImportErrorResource>>(generator),
-        Endpoint::ListBulkImportProfileIds => schema::<Collection<ResourceIdentifier>>(generator),
+        Endpoint::ListBulkImportProfileIds
+        | Endpoint::ListEvents
+        | Endpoint::ListLists
+        | Endpoint::ListMetrics => schema::<Collection<ResourceIdentifier>>(generator),
         Endpoint::ListBulkImportProfiles | Endpoint::ListProfiles => {
             schema::<Collection<ProfileResource<'_>>>(generator)
         }

@@ -36,6 +36,8 @@ const INVALID: (StatusCode, &str, &str) = row_class(ErrorClass::Invalid);
 const MALFORMED: (StatusCode, &str, &str) = row_class(ErrorClass::Malformed);
 const TOO_LARGE: (StatusCode, &str, &str) = row_class(ErrorClass::TooLarge);
 const NOT_FOUND: (StatusCode, &str, &str) = (StatusCode::NOT_FOUND, "not_found", "Not found.");
+const NOT_SUPPORTED: (StatusCode, &str, &str) =
+    (StatusCode::NOT_FOUND, "not_supported", "Not supported.");
 const METHOD: (StatusCode, &str, &str) =
     (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed.");
 const DENIED: (StatusCode, &str, &str) =
@@ -91,7 +93,7 @@ const fn parameter(name: &'static str, row: RefusalRow) -> RefusalRow {
 }
 
 /// The table, in the order of the checks.
-const TABLE: [RefusalRow; 60] = [
+const TABLE: [RefusalRow; 61] = [
     row(
         Cause::HeadMalformed,
         "the head of the request is not HTTP/1.1",
@@ -114,6 +116,14 @@ const TABLE: [RefusalRow; 60] = [
         "",
     ),
     row(Cause::UnknownPath, "any other path", NOT_FOUND, "This path does not exist.", "/data"),
+    row(
+        Cause::NotKept,
+        "one of the [other client paths](#other-client-paths)",
+        NOT_SUPPORTED,
+        "This gateway keeps profiles, and no events, subscriptions, reviews or analytics. Nothing of \
+         the request was stored.",
+        "/data",
+    ),
     row(
         Cause::Method,
         "any other method on the path",

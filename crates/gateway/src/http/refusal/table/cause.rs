@@ -7,6 +7,7 @@ pub(crate) enum Cause {
     HeadTooSlow,
     HeadTooLarge,
     UnknownPath,
+    NotKept,
     Method,
     Company,
     Origin,
