@@ -13,7 +13,7 @@ use profile_store::{
 };
 
 use crate::{
-    random::SeededRandom,
+    random::{Choices, SeededRandom},
     wrapped_engine::{EngineHooks, ReadFuture, ScanFuture, WrappedEngine},
 };
 

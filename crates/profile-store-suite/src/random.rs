@@ -18,20 +18,39 @@ impl SeededRandom {
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)
     }
+}
 
+/// Choices that are made at random, or by a fuzzer.
+pub trait Choices {
     /// A number below `limit`.
-    pub fn below(&mut self, limit: u64) -> u64 {
-        self.number() % limit
-    }
+    fn below(&mut self, limit: u64) -> u64;
 
     /// An index into a slice of this length.
-    pub fn index(&mut self, length: usize) -> usize {
+    fn index(&mut self, length: usize) -> usize {
         usize::try_from(self.below(length as u64)).unwrap()
     }
 
     /// True once in so many times.
-    pub fn once_in(&mut self, times: u64) -> bool {
+    fn once_in(&mut self, times: u64) -> bool {
         self.below(times) == 0
+    }
+}
+
+impl Choices for SeededRandom {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.number() % limit
+    }
+}
+
+/// Choices that bytes make, one each. After the last byte every choice is the first one.
+#[derive(Clone, Copy, Debug)]
+pub struct ChoicesOfBytes<'b>(pub &'b [u8]);
+
+impl Choices for ChoicesOfBytes<'_> {
+    fn below(&mut self, limit: u64) -> u64 {
+        let Some((first, rest)) = self.0.split_first() else { return 0 };
+        self.0 = rest;
+        u64::from(*first) % limit
     }
 }
 

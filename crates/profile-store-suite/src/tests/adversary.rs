@@ -10,7 +10,7 @@ use crate::{
     engines::Engines,
     harness::{StoreHarness, unprotected},
     notation::{TestIntent, parse_request},
-    random::{SeededRandom, setting},
+    random::{Choices, SeededRandom, setting},
     simulated_ids::SimulatedIds,
 };
 
@@ -61,9 +61,10 @@ impl Customer {
     }
 }
 
-struct AdversarialWorld {
+/// A company, its customers, and a stranger.
+pub struct AdversarialWorld<C> {
     harness: StoreHarness,
-    random: SeededRandom,
+    choices: C,
     customers: Vec<Customer>,
 }
 
@@ -74,14 +75,15 @@ pub fn a_stranger_reaches_nothing_that_belongs_to_a_customer(engines: &Engines) 
     let mut random = SeededRandom::new(seed);
     // A new company now and then: what is possible before the first import is possible once.
     for _ in 0..steps / 100 {
-        let mut world = AdversarialWorld::new(engines, random.number());
+        let mut world = AdversarialWorld::new(engines, SeededRandom::new(random.number()));
         (0..100).for_each(|_| world.step());
-        world.harness.assert_sound();
+        world.assert_sound();
     }
 }
 
-impl AdversarialWorld {
-    fn new(engines: &Engines, seed: u64) -> AdversarialWorld {
+impl<C: Choices> AdversarialWorld<C> {
+    /// A company without customers yet, in an empty store.
+    pub fn new(engines: &Engines, choices: C) -> AdversarialWorld<C> {
         let clock = SimulatedIds::new().striding(STRIDE_MS);
         let harness = StoreHarness::create(engines, clock, StoreOptions::default()).unwrap();
         let settings =
@@ -89,14 +91,16 @@ impl AdversarialWorld {
         let customer = |number| Customer { number, moves: 0, profile: None, absent: 0 };
         AdversarialWorld {
             harness: StoreHarness { settings: settings.into(), ..harness },
-            random: SeededRandom::new(seed),
+            choices,
             customers: (0..CUSTOMERS).map(customer).collect(),
         }
     }
 
-    fn step(&mut self) {
-        let customer = self.random.index(CUSTOMERS);
-        match self.random.below(12) {
+    /// One request, of the company, of a customer or of the stranger. Panics if the stranger has
+    /// reached what a stranger must never reach.
+    pub fn step(&mut self) {
+        let customer = self.choices.index(CUSTOMERS);
+        match self.choices.below(12) {
             0 => self.import(customer),
             1 => self.move_address(customer),
             2 | 3 => self.visit(customer),
@@ -107,6 +111,11 @@ impl AdversarialWorld {
         let absent = self.customers.iter().position(|customer| 8 < customer.absent);
         absent.into_iter().for_each(|customer| self.visit(customer));
         self.audit();
+    }
+
+    /// Panics if an audit finds anything wrong.
+    pub fn assert_sound(&self) {
+        self.harness.assert_sound();
     }
 
     /// The company imports a customer, which never fails.
@@ -160,34 +169,34 @@ impl AdversarialWorld {
         let mut words: Vec<String> = Vec::new();
         for place in ["@", ""] {
             for kind in ["x", "e", "p", "a"] {
-                if self.random.once_in(if place == "@" { 6 } else { 2 }) {
+                if self.choices.once_in(if place == "@" { 6 } else { 2 }) {
                     let identifier = self.identifier(kind);
                     words.push(format!("{place}{identifier}"));
                 }
             }
         }
         let values = ["name=Eve", "name=", "city=Nowhere", "plan=stolen"];
-        words.extend(values.into_iter().filter(|_| self.random.once_in(3)).map(str::to_owned));
+        words.extend(values.into_iter().filter(|_| self.choices.once_in(3)).map(str::to_owned));
         if words.iter().any(|word| word.contains(':')) {
             self.harness.send(&words.join(" "));
         }
     }
 
     fn identifier(&mut self, kind: &str) -> String {
-        let number = self.random.index(CUSTOMERS);
-        if self.random.once_in(3) {
-            return format!("{kind}:{}", 1_000 + self.random.below(4));
+        let number = self.choices.index(CUSTOMERS);
+        if self.choices.once_in(3) {
+            return format!("{kind}:{}", 1_000 + self.choices.below(4));
         }
         let customer = &self.customers[number];
         match kind {
             "x" => customer.external_id(),
             "e" => {
-                let moves = self.random.index(customer.moves + 2);
+                let moves = self.choices.index(customer.moves + 2);
                 format!("e:customer{number}.{moves}")
             }
             "p" => customer.phone_number(),
             // The devices of customers are not known to a stranger.
-            _ => format!("a:stranger-{}", self.random.below(40)),
+            _ => format!("a:stranger-{}", self.choices.below(40)),
         }
     }
 

@@ -10,7 +10,7 @@ use crate::{
     engines::Engines,
     harness::{StoreHarness, wait},
     notation::parse_request,
-    random::{SeededRandom, client_request, setting},
+    random::{Choices, SeededRandom, client_request, setting},
     simulated_ids::SimulatedIds,
 };
 

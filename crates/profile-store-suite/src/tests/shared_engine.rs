@@ -23,7 +23,7 @@ use crate::{
     harness::{unprotected, wait},
     interleaved_engine::{InterleavedEngine, InterleavedFaults},
     notation::parse_request,
-    random::{SeededRandom, client_request, setting},
+    random::{Choices, SeededRandom, client_request, setting},
     simulated_ids::SimulatedIds,
 };
 

@@ -17,7 +17,7 @@ use crate::{
     faulty_engine::{EngineFault, FaultyEngine},
     harness::{StoreHarness, wait},
     notation::parse_request,
-    random::{SeededRandom, client_request, setting},
+    random::{Choices, SeededRandom, client_request, setting},
     simulated_ids::SimulatedIds,
 };
 

@@ -1,0 +1,21 @@
+//! Sequences of requests of a company, its customers and a stranger, who knows their identifiers.
+//!
+//! Each byte of an input is one choice. No request of the company fails, no customer is merged with
+//! another, taken over, overwritten or locked out, and an audit finds nothing wrong.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use profile_store_suite::{
+    engines::Engines, random::ChoicesOfBytes, tests::adversary::AdversarialWorld,
+};
+
+/// Requests of one run.
+const STEPS: usize = 48;
+
+fuzz_target!(|input: &[u8]| {
+    let mut world = AdversarialWorld::new(&Engines::in_memory(), ChoicesOfBytes(input));
+    for _ in 0..STEPS {
+        world.step();
+    }
+    world.assert_sound();
+});
