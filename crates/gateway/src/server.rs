@@ -195,7 +195,7 @@ fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
 /// Creates the data directory if it is missing, and opens its reserve.
 fn open_reserve(server: &ServerSettings) -> Result<DiskReserve, ServeError> {
     let path = server.data_dir.display().to_string();
-    if let Err(source) = data_directory::create_private(&server.data_dir) {
+    if let Err(source) = data_directory::prepare(&server.data_dir) {
         return Err(ServeError::DataDirectory { path, source });
     }
     DiskReserve::open(&server.data_dir).map_err(|error| {

@@ -32,17 +32,23 @@ pub enum DataDirectoryError {
     Engine(#[from] EngineError),
 }
 
-/// Creates the directory with access for its owner only, unless it exists. A directory that has
-/// files of other programs, and no store, is one that was named by mistake.
+/// Creates the data directory of a gateway, unless it exists. A directory that has files of other
+/// programs, and no store, is one that was named by mistake.
+pub(crate) fn prepare(directory: &Path) -> io::Result<()> {
+    create_private(directory)?;
+    match foreign_file(directory)? {
+        Some(name) => Err(io::Error::other(format!(
+            "it has no store, but other files, such as {}; name an empty or a new directory",
+            name.display()
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Creates the directory with access for its owner only, unless it exists.
 pub(crate) fn create_private(directory: &Path) -> io::Result<()> {
     if directory.is_dir() {
-        return match foreign_file(directory)? {
-            Some(name) => Err(io::Error::other(format!(
-                "it has no store, but other files, such as {}; name an empty or a new directory",
-                name.display()
-            ))),
-            None => Ok(()),
-        };
+        return Ok(());
     }
     fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     // The new directory entry must survive a crash, as the files in the directory do.
