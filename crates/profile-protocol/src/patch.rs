@@ -1,6 +1,6 @@
 //! Patches: what one request says about a person's attributes.
 
-use std::collections::HashSet;
+use std::{borrow::Cow, collections::HashSet};
 
 use crate::{Attributes, Field, Fields, Properties, PropertyName, PropertyValue, Text};
 
@@ -112,12 +112,12 @@ impl PropertiesPatch {
         }
         // An element that would leave and join again would move to the end, and a
         // request carried out twice would then differ from one carried out once.
-        let rejoining: HashSet<(&PropertyName, &PropertyValue)> = append
+        let rejoining: HashSet<(&PropertyName, Cow<'_, str>)> = append
             .iter()
-            .flat_map(|(name, added)| added.iter().map(move |value| (name, value)))
+            .flat_map(|(name, added)| added.iter().map(move |value| (name, value.in_order())))
             .collect();
         for (name, mut gone) in unappend {
-            gone.retain(|element| !rejoining.contains(&(&name, element)));
+            gone.retain(|element| !rejoining.contains(&(&name, element.in_order())));
             if let Some(kept) = stored.value(&name).and_then(|value| without(value, &gone)) {
                 stored.set(name, kept);
             }
@@ -151,10 +151,10 @@ fn elements_of(value: Option<&PropertyValue>) -> Vec<PropertyValue> {
 
 /// The array without these elements; nothing if none of them is in it.
 fn without(value: &PropertyValue, gone: &[PropertyValue]) -> Option<PropertyValue> {
-    let gone: HashSet<&PropertyValue> = gone.iter().collect();
+    let gone: HashSet<Cow<'_, str>> = gone.iter().map(PropertyValue::in_order).collect();
     let mut elements = elements_of(Some(value));
     let before = elements.len();
-    elements.retain(|element| !gone.contains(element));
+    elements.retain(|element| !gone.contains(&element.in_order()));
     (elements.len() < before).then(|| PropertyValue::array(&elements))
 }
 
@@ -165,9 +165,10 @@ fn with(value: Option<&PropertyValue>, added: Vec<PropertyValue>) -> Option<Prop
         return None;
     }
     let mut elements = elements_of(value);
-    let mut present: HashSet<PropertyValue> = elements.iter().cloned().collect();
+    let of = |element: &PropertyValue| element.in_order().into_owned();
+    let mut present: HashSet<String> = elements.iter().map(of).collect();
     for element in added {
-        if present.insert(element.clone()) {
+        if present.insert(of(&element)) {
             elements.push(element);
         }
     }
@@ -230,6 +231,27 @@ mod tests {
         applies(unappend(), &[("tags", "2")], &[("tags", "2")]);
         applies(unappend(), &[("tags", "null")], &[("tags", "null")]);
         applies(unappend(), &[], &[]);
+    }
+
+    #[test]
+    fn elements_are_equal_whatever_the_order_of_their_members() {
+        let stored = &[("tags", r#"[{"a":1,"b":[{"c":2,"d":3}]},7]"#)];
+        let same = r#"{"b":[{"d":3,"c":2}],"a":1}"#;
+        let append = |json| PropertiesPatch {
+            append: vec![(name("tags"), vec![value(json)])],
+            ..PropertiesPatch::default()
+        };
+        applies(append(same), stored, stored);
+        // The digits of a number are compared, not its value.
+        let other = same.replace(":1}", ":1.0}");
+        let after = format!(r#"[{{"a":1,"b":[{{"c":2,"d":3}}]}},7,{other}]"#);
+        applies(append(&other), stored, &[("tags", &after)]);
+        let unappend = || PropertiesPatch {
+            unappend: vec![(name("tags"), vec![value(same)])],
+            ..PropertiesPatch::default()
+        };
+        applies(unappend(), stored, &[("tags", "[7]")]);
+        applies(PropertiesPatch { append: append(same).append, ..unappend() }, stored, stored);
     }
 
     #[test]

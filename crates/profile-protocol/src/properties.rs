@@ -8,7 +8,7 @@
 //! What is accepted can be read by the common parsers of JSON and kept by common databases: numbers
 //! have a bound, and no text contains U+0000 or half a surrogate pair.
 
-use std::{collections::BTreeMap, collections::HashSet, fmt, str::FromStr};
+use std::{borrow::Cow, collections::BTreeMap, collections::HashSet, fmt, str::FromStr};
 
 use serde_json::value::RawValue;
 
@@ -107,6 +107,22 @@ impl PropertyValue {
         Ok(PropertyValue { json: json.into() })
     }
 
+    /// The value with the members of all objects in the order of their names. Two values are equal
+    /// as JSON values exactly when these texts are, numbers digit for digit.
+    pub(crate) fn in_order(&self) -> Cow<'_, str> {
+        if !self.json.contains('{') {
+            return Cow::Borrowed(&self.json);
+        }
+        let mut ordered = String::with_capacity(self.json.len());
+        match serde_json::from_str(&self.json)
+            .ok()
+            .and_then(|raw| write_in_order(raw, &mut ordered))
+        {
+            Some(()) => Cow::Owned(ordered),
+            None => Cow::Borrowed(&self.json),
+        }
+    }
+
     /// The elements, if the value is an array.
     pub(crate) fn elements(&self) -> Option<Vec<PropertyValue>> {
         let elements: Vec<&RawValue> = serde_json::from_str(&self.json).ok()?;
@@ -202,6 +218,35 @@ fn write_array(raw: &RawValue, depth: usize, out: &mut String) -> Result<(), Inv
     }
     out.push(']');
     Ok(())
+}
+
+/// Appends `raw`, which is in canonical form, with the members of its objects in order. Nothing if
+/// it cannot be read.
+fn write_in_order(raw: &RawValue, out: &mut String) -> Option<()> {
+    match raw.get().as_bytes().first() {
+        Some(b'{') => {
+            let mut members = json::members(raw)?;
+            members.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+            out.push('{');
+            for (name, value) in members {
+                write_text(&name, out);
+                out.push(':');
+                write_in_order(value, out)?;
+                out.push(',');
+            }
+            out.push('}');
+        }
+        Some(b'[') => {
+            out.push('[');
+            for element in json::elements(raw)? {
+                write_in_order(element, out)?;
+                out.push(',');
+            }
+            out.push(']');
+        }
+        _ => out.push_str(raw.get()),
+    }
+    Some(())
 }
 
 /// The names of an object so far. Most objects have few, which are compared faster than hashed.
@@ -417,6 +462,22 @@ mod tests {
         for json in ["", "{", " 1", "1 "] {
             assert_eq!(PropertyValue::from_stored(json), Err(InvalidProperty::NotJson), "{json}");
         }
+    }
+
+    #[test]
+    fn values_are_equal_in_order_whatever_the_order_of_their_members() {
+        let in_order = |json: &str| json.parse::<PropertyValue>().unwrap().in_order().into_owned();
+        let value = r#"[{"a":1,"b":{"c":[2,{}],"d":"{"}}]"#;
+        assert_eq!(in_order(value), in_order(r#"[{"b":{"d":"{","c":[2,{}]},"a":1}]"#));
+        for other in [
+            r#"[{"a":1.0,"b":{"c":[2,{}],"d":"{"}}]"#,
+            r#"[{"a":1,"b":{"c":[{},2],"d":"{"}}]"#,
+            r#"[{"a":1,"b":{"c":[2,{}],"d":"}"}}]"#,
+            r#"[{"b":1,"a":{"c":[2,{}],"d":"{"}}]"#,
+        ] {
+            assert_ne!(in_order(value), in_order(other), "{other}");
+        }
+        assert_eq!(in_order("[1,2]"), "[1,2]");
     }
 
     #[test]
