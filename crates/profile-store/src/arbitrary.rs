@@ -147,12 +147,13 @@ pub(crate) fn profiles() -> impl Strategy<Value = Profile> {
 }
 
 pub(crate) fn merges() -> impl Strategy<Value = Merge> {
-    let context = (any::<u64>(), any::<u64>(), any::<bool>());
+    let context = (any::<u64>(), any::<u64>(), any::<u64>(), any::<bool>());
     (context, profiles(), profiles(), vec(references(), 0..3)).prop_map(
-        |((sequence, at, protect), survivor, absorbed, links)| Merge {
+        |((sequence, at, position, protect), survivor, absorbed, links)| Merge {
             sequence,
             at: Timestamp::from_millis(at),
-            survivor,
+            position,
+            survivor: Merge::survivor_part(&survivor, &absorbed),
             absorbed,
             links,
             protect,

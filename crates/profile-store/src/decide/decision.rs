@@ -64,7 +64,7 @@ fn decide_claims(
     let start = before.cloned().unwrap_or_else(|| new_profile(context));
     let previous = previous_outcomes(&start, &absorbed);
     let links = |id| links_to(id, claims, &results);
-    let (mut profile, merges) = merge_all(start, &absorbed, links, settings.protect, context)?;
+    let (mut profile, merges) = merge_all(start, &absorbed, links, settings, context)?;
     let removed = update_identifiers(&mut profile.identifiers, submission, claims, &mut results);
     let claims = claim_outcomes(claims, &results, removed);
     if before.is_none() && profile.identifiers.highest().is_none() {

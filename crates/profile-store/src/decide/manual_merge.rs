@@ -7,7 +7,9 @@ use profile_protocol::{CompanyId, IdentifierKind, ProfileId, Revision};
 use crate::{
     Caller, ClaimOutcome, ClaimResult, ClaimSource, Decision, DecisionContext, DecisionError,
     Effect, IdentitySettings, Merge, Outcome, Profile, ProfileRef, PropertiesTooLarge, Rejected,
-    RequestId, StoredProfile, decide::empty_outcome::empty_outcome, merge,
+    RequestId, StoredProfile,
+    decide::{empty_outcome::empty_outcome, merge_all::survivor_before},
+    merge,
 };
 
 /// A request to merge two profiles, whatever their identifiers are. The id of a merged profile
@@ -56,7 +58,8 @@ pub(crate) fn merge_manually(
     let merge = Merge {
         sequence: context.sequence,
         at: context.now,
-        survivor: destination,
+        position: 0,
+        survivor: survivor_before(&destination, &source, &request.settings),
         links: vec![ProfileRef::Id(source.id)],
         absorbed: source,
         protect: request.settings.protect,

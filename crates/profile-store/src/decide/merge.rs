@@ -86,6 +86,11 @@ fn merge_identifiers(
     }
 }
 
+/// The number of entries of both lists, without duplicates.
+pub(super) fn union_len<T: PartialEq>(ours: &[T], theirs: &[T]) -> usize {
+    ours.len() + theirs.iter().filter(|item| !ours.contains(item)).count()
+}
+
 /// The last `limit` entries of both lists in a row, without duplicates.
 pub(super) fn newest<T: PartialEq>(limit: usize, mut older: Vec<T>, newer: Vec<T>) -> Vec<T> {
     older.retain(|item| !newer.contains(item));

@@ -3,8 +3,8 @@
 use profile_protocol::ProfileId;
 
 use crate::{
-    ClaimResult, Claims, DecisionContext, IdentitySettings, Merge, ProfileRef, StoredProfile,
-    merge, model::encoded_properties::DamagedProperty,
+    ClaimResult, Claims, DecisionContext, IdentitySettings, Merge, Profile, ProfileRef,
+    StoredProfile, decide::merge::union_len, merge, model::encoded_properties::DamagedProperty,
 };
 
 /// Merges the absorbed profiles into the survivor, in order.
@@ -12,29 +12,48 @@ pub(super) fn merge_all(
     survivor: StoredProfile,
     absorbed: &[&StoredProfile],
     link_of: impl Fn(ProfileId) -> Vec<ProfileRef>,
-    protect: bool,
+    settings: &IdentitySettings,
     context: DecisionContext,
 ) -> Result<(StoredProfile, Vec<Merge>), DamagedProperty> {
     if absorbed.is_empty() {
         return Ok((survivor, Vec::new()));
     }
-    let settings = IdentitySettings::without_limits(protect);
+    let without_limits = IdentitySettings::without_limits(settings.protect);
     let mut survivor = survivor.decode()?;
     let mut merges = Vec::new();
-    for absorbed in absorbed.iter().copied().cloned() {
+    for (position, absorbed) in (0..).zip(absorbed.iter().copied().cloned()) {
         let absorbed = absorbed.decode()?;
-        let before = survivor.clone();
-        survivor = merge(survivor, absorbed.clone(), &settings);
+        let before = survivor_before(&survivor, &absorbed, settings);
+        survivor = merge(survivor, absorbed.clone(), &without_limits);
         merges.push(Merge {
             sequence: context.sequence,
             at: context.now,
+            position,
             survivor: before,
             links: link_of(absorbed.id),
             absorbed,
-            protect,
+            protect: settings.protect,
         });
     }
     Ok((survivor.into(), merges))
+}
+
+/// What the record of a merge keeps of the survivor. The lists of identifiers are kept only if the
+/// merge makes them too long, so that entries are removed.
+pub(super) fn survivor_before(
+    survivor: &Profile,
+    absorbed: &Profile,
+    settings: &IdentitySettings,
+) -> Profile {
+    let mut part = Merge::survivor_part(survivor, absorbed);
+    let (ours, theirs) = (&mut part.identifiers, &absorbed.identifiers);
+    if union_len(&ours.anonymous_ids, &theirs.anonymous_ids) <= settings.anonymous_ids {
+        ours.anonymous_ids.clear();
+    }
+    if union_len(&ours.secondary_emails, &theirs.secondary_emails) <= settings.secondary_emails {
+        ours.secondary_emails.clear();
+    }
+    part
 }
 
 /// The targets of the claims that led to a merge of this profile.

@@ -2,7 +2,7 @@
 
 use profile_protocol::{Attributes, Field, Properties};
 
-use crate::Authored;
+use crate::{Authored, model::merge_record::is_of_location};
 
 /// Attributes, and which of them the company wrote.
 type AuthoredAttributes = (Attributes, Authored);
@@ -21,7 +21,7 @@ pub(super) fn merge_attributes(
             theirs.field(field)
         } else if field == Field::Timezone {
             their_fields[field].is_some()
-        } else if field.is_location() {
+        } else if is_of_location(field) {
             takes_location
         } else {
             fields[field].is_none()
@@ -56,7 +56,7 @@ fn takes_location(
 
 /// The fields of a location that are taken as a whole.
 fn location_fields() -> impl Iterator<Item = Field> {
-    Field::ALL.into_iter().filter(|field| field.is_location() && *field != Field::Timezone)
+    Field::ALL.into_iter().filter(|field| is_of_location(*field))
 }
 
 /// Merges properties by name. The absorbed profile's values fill gaps. With `protect`, its
