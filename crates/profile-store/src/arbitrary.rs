@@ -11,7 +11,7 @@ use proptest::{collection::vec, option, prelude::*, sample::select};
 use crate::{
     Authored, Caller, ClaimOutcome, ClaimResult, ClaimSource, DoNotMerge, Effect, Identifier,
     Ignored, InvalidToken, Merge, Outcome, Profile, ProfileIdentifiers, ProfileRef, Refused,
-    RequestId, Timestamp, Unsigned,
+    RequestId, Timestamp, Unsigned, decide::merge::survivor_part::survivor_part,
 };
 
 /// Defines a generator of every variant of an enum. A variant without a strategy is a compile
@@ -153,7 +153,7 @@ pub(crate) fn merges() -> impl Strategy<Value = Merge> {
             sequence,
             at: Timestamp::from_millis(at),
             position,
-            survivor: Merge::survivor_part(&survivor, &absorbed),
+            survivor: survivor_part(&survivor, &absorbed, protect),
             absorbed,
             links,
             protect,

@@ -116,7 +116,8 @@ impl Batch {
             self.stored.point(key::alias(company, *id), Some(restored.id));
         }
         self.stored.write(key::merge(company, restored.id), None);
-        self.stored.put(company, survivor.clone().into());
-        self.stored.put(company, restored.clone().into());
+        // The restored profile may be deleted, and then nothing of it may be left in the survivor.
+        self.stored.put_whole(company, survivor.clone().into());
+        self.stored.put_whole(company, restored.clone().into());
     }
 }

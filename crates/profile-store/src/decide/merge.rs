@@ -1,6 +1,7 @@
 //! Merging: one profile from two profiles of the same person.
 
 mod attributes;
+pub(crate) mod survivor_part;
 
 use crate::{IdentitySettings, Profile, ProfileIdentifiers, limits};
 

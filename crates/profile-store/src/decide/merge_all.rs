@@ -4,7 +4,10 @@ use profile_protocol::ProfileId;
 
 use crate::{
     ClaimResult, Claims, DecisionContext, IdentitySettings, Merge, Profile, ProfileRef,
-    StoredProfile, decide::merge::union_len, merge, model::encoded_properties::DamagedProperty,
+    StoredProfile,
+    decide::merge::{survivor_part::survivor_part, union_len},
+    limits, merge,
+    model::encoded_properties::DamagedProperty,
 };
 
 /// Merges the absorbed profiles into the survivor, in order.
@@ -39,16 +42,19 @@ pub(super) fn merge_all(
 }
 
 /// What the record of a merge keeps of the survivor. The lists of identifiers are kept only if the
-/// merge makes them too long, so that entries are removed.
+/// merge makes them too long, so that entries are removed, and of the devices only the oldest, of
+/// which some are removed.
 pub(super) fn survivor_before(
     survivor: &Profile,
     absorbed: &Profile,
     settings: &IdentitySettings,
 ) -> Profile {
-    let mut part = Merge::survivor_part(survivor, absorbed);
+    let mut part = survivor_part(survivor, absorbed, settings.protect);
     let (ours, theirs) = (&mut part.identifiers, &absorbed.identifiers);
-    if union_len(&ours.anonymous_ids, &theirs.anonymous_ids) <= settings.anonymous_ids {
-        ours.anonymous_ids.clear();
+    let devices = union_len(&ours.anonymous_ids, &theirs.anonymous_ids);
+    match devices.saturating_sub(settings.anonymous_ids) {
+        0 => ours.anonymous_ids.clear(),
+        removed => ours.anonymous_ids.truncate(removed + 2 * limits::CLAIMED_DEVICES),
     }
     if union_len(&ours.secondary_emails, &theirs.secondary_emails) <= settings.secondary_emails {
         ours.secondary_emails.clear();

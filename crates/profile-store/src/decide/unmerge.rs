@@ -7,8 +7,7 @@ use profile_protocol::{ChangedAttribute, IdentifierKind, ProfileId};
 
 use crate::{
     DoNotMerge, Identifier, IdentitySettings, Merge, Profile, ProfileRef, Timestamp,
-    decide::merge::{merge, newest},
-    limits,
+    decide::merge::newest, limits,
 };
 
 use attributes::{SplitValues, split_attributes};
@@ -117,22 +116,17 @@ struct Difference {
 impl Difference {
     fn made_by(merge: &Merge) -> Difference {
         let without = merge.survivor.clone();
-        Difference { with: merged(merge, without.clone(), merge.absorbed.clone()), without }
+        Difference { with: merge.repeated(without.clone(), merge.absorbed.clone()), without }
     }
-}
-
-/// What this merge makes of two profiles before it truncates lists.
-fn merged(recorded: &Merge, survivor: Profile, absorbed: Profile) -> Profile {
-    merge(survivor, absorbed, &IdentitySettings::without_limits(recorded.protect))
 }
 
 /// Splits the absorbed profile of a later merge, which the result of the undone merge had become.
 /// Returns the difference after the later merge.
 fn split_absorbed(next: &mut Merge, split: impl FnOnce(&mut Profile)) -> Difference {
     let mut absorbed = next.absorbed.clone();
-    let with = merged(next, next.survivor.clone(), absorbed.clone());
+    let with = next.repeated(next.survivor.clone(), absorbed.clone());
     split(&mut absorbed);
-    let without = merged(next, next.survivor.clone(), absorbed.clone());
+    let without = next.repeated(next.survivor.clone(), absorbed.clone());
     next.replace_absorbed(absorbed);
     Difference { with, without }
 }
@@ -144,9 +138,9 @@ fn split_survivor(
     split: impl FnOnce(&mut Profile),
 ) -> Difference {
     let mut survivor = next.survivor_known_from(earlier);
-    let with = merged(next, survivor.clone(), next.absorbed.clone());
+    let with = next.repeated(survivor.clone(), next.absorbed.clone());
     split(&mut survivor);
-    let without = merged(next, survivor.clone(), next.absorbed.clone());
+    let without = next.repeated(survivor.clone(), next.absorbed.clone());
     next.replace_survivor(&survivor);
     Difference { with, without }
 }
@@ -194,7 +188,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Placeholders, ProfileIdentifiers, arbitrary::profiles};
+    use crate::{
+        Placeholders, ProfileIdentifiers,
+        arbitrary::profiles,
+        decide::merge::{merge, survivor_part::survivor_part},
+    };
 
     const RULES: IdentitySettings = IdentitySettings {
         anonymous_ids: 3,
@@ -261,7 +259,7 @@ mod tests {
 
     /// The record of a merge with the whole survivor, and one with the part that is kept.
     fn recorded(survivor: &Profile, absorbed: &Profile, protect: bool) -> [Merge; 2] {
-        let kept = Merge::survivor_part(survivor, absorbed);
+        let kept = survivor_part(survivor, absorbed, protect);
         [survivor.clone(), kept].map(|survivor| Merge {
             sequence: 1,
             at: Timestamp::default(),

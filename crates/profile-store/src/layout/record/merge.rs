@@ -9,7 +9,7 @@ use super::{
     decode_profile, encode_profile,
     profile_ref::{decode_profile_ref, encode_profile_ref},
 };
-use crate::{Merge, Timestamp};
+use crate::{Merge, Timestamp, decide::merge::survivor_part::survivor_part};
 
 const VERSION: u8 = 3;
 
@@ -56,7 +56,7 @@ pub(crate) fn decode_merge(absorbed: ProfileId, record: &[u8]) -> Result<Merge, 
     let (position, survivor) = match position {
         Some(position) => (position, survivor),
         // Each merge of a request found one more profile merged than the one before.
-        None => (survivor.absorbed.len() as u64, Merge::survivor_part(&survivor, &absorbed)),
+        None => (survivor.absorbed.len() as u64, survivor_part(&survivor, &absorbed, protect)),
     };
     Ok(Merge { sequence, at, position, survivor, absorbed, links, protect })
 }

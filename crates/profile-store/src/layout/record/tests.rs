@@ -104,7 +104,7 @@ fn the_layout_of_do_not_merge_marks_and_of_a_merge_never_changes() {
 }
 
 #[test]
-fn of_a_whole_survivor_in_a_merge_of_version_2_only_what_the_merge_may_have_changed_is_read() {
+fn of_a_whole_survivor_in_a_merge_of_version_2_only_what_undoing_needs_is_read() {
     let id = |last: u8| [[0; 15].as_slice(), &[last]].concat();
     let survivor =
         [&[1, 5, 6, 7][..], b"\x02\x06a@b.co\x06", &id(8), b"\x07\x01m\x011\x07\x01n\x011"]
@@ -122,7 +122,7 @@ fn of_a_whole_survivor_in_a_merge_of_version_2_only_what_the_merge_may_have_chan
     let decoded = decode_merge(ProfileId::from_bits(3), &merge.concat()).unwrap();
     let mut expected = Profile::new(ProfileId::from_bits(1), Timestamp::from_millis(5));
     expected.updated = Timestamp::default();
-    expected.attributes.properties.set("n".parse().unwrap(), "1".parse().unwrap());
+    expected.attributes.properties.set("n".parse().unwrap(), "\"(stands)\"".parse().unwrap());
     assert_eq!((decoded.position, decoded.survivor), (1, expected));
     assert_eq!(
         encode_merge(&decode_merge(ProfileId::from_bits(3), &merge.concat()).unwrap())[0],
