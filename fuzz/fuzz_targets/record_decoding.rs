@@ -1,11 +1,11 @@
 //! Arbitrary bytes in place of the records of a store.
 //!
 //! The input is a list of entries: a byte for the kind, as in docs/STORAGE.md, a byte for the id or
-//! number, two for the length of the value, the value. A key that has a text or a time takes it
-//! from the beginning of the value. Keys are well formed, except those of kind `r`, which are all
-//! text. Reading the records never panics, always has the same result, and allocates no memory that
-//! a record only claims to need. A profile that is read and written again is the same. A store that
-//! an audit found sound stays sound, and no request poisons the store.
+//! number, two for the length of the value, the value. A key that has a text, a time or a second
+//! number takes it from the beginning of the value. Keys are well formed, except those of kind `r`,
+//! which are all text. Reading the records never panics, always has the same result, and allocates
+//! no memory that a record only claims to need. A profile that is read and written again is the
+//! same. A store that an audit found sound stays sound, and no request poisons the store.
 #![no_main]
 
 use std::sync::Arc;
@@ -77,6 +77,10 @@ fn entries(mut input: &[u8], company: &str) -> Vec<Write> {
             b'N' => (prefix, value),
             b'a' | b'j' | b'J' | b'l' | b'm' | b'n' | b'p' => {
                 ([&prefix[..], &pointer].concat(), value)
+            }
+            b'd' => {
+                let (number, value) = value.split_at(value.len().min(1));
+                ([&prefix, &pointer[..], &[0], number].concat(), value)
             }
             b'c' | b'u' => {
                 let (time, value) = value.split_at(value.len().min(8));

@@ -172,6 +172,17 @@ macro_rules! engine_suite {
                 requests_of_one_batch_find_the_profiles_of_those_before_them
             }
             $crate::engine_suite_area! {
+                large_profiles:
+                a_small_change_leaves_the_record_as_it_is_and_is_read_with_it
+                a_record_is_written_anew_before_its_changes_are_too_many_or_too_large
+                nothing_of_a_deleted_large_profile_is_left
+                nothing_of_a_profile_that_was_restored_and_deleted_is_left_in_a_large_one
+                a_damaged_change_affects_only_its_profile_and_is_reported
+                a_change_that_belongs_to_no_profile_is_reported
+                a_reader_sees_no_value_older_than_before_while_records_are_replaced
+                large_profiles_behave_as_small_ones_do
+            }
+            $crate::engine_suite_area! {
                 laws:
                 the_store_decides_as_the_model
                 each_identifier_leads_to_the_one_profile_that_holds_it
@@ -374,6 +385,7 @@ mod tests {
         ("history", include_str!("tests/history.rs")),
         ("imports", include_str!("tests/imports.rs")),
         ("intents", include_str!("tests/intents.rs")),
+        ("large_profiles", include_str!("tests/large_profiles.rs")),
         ("laws", include_str!("tests/laws.rs")),
         ("listing", include_str!("tests/listing.rs")),
         ("manual_merge", include_str!("tests/manual_merge.rs")),

@@ -13,6 +13,7 @@ pub mod explanations;
 pub mod history;
 pub mod imports;
 pub mod intents;
+pub mod large_profiles;
 pub mod laws;
 pub mod listing;
 pub mod manual_merge;

@@ -12,6 +12,7 @@ use crate::{
     Authored, Caller, ClaimOutcome, ClaimResult, ClaimSource, Device, DoNotMerge, Effect,
     Identifier, Ignored, InvalidToken, Merge, Outcome, Profile, ProfileIdentifiers, ProfileRef,
     Refused, RequestId, RequestSender, SenderDigest, SingleKinds, Timestamp, Unsigned,
+    decide::merge::survivor_part::survivor_part,
 };
 
 /// Defines a generator of every variant of an enum. A variant without a strategy is a compile
@@ -160,12 +161,13 @@ pub(crate) fn profiles() -> impl Strategy<Value = Profile> {
 }
 
 pub(crate) fn merges() -> impl Strategy<Value = Merge> {
-    let context = (any::<u64>(), any::<u64>(), any::<bool>());
+    let context = (any::<u64>(), any::<u64>(), any::<u64>(), any::<bool>());
     (context, profiles(), profiles(), vec(references(), 0..3)).prop_map(
-        |((sequence, at, protect), survivor, absorbed, links)| Merge {
+        |((sequence, at, position, protect), survivor, absorbed, links)| Merge {
             sequence,
             at: Timestamp::from_millis(at),
-            survivor,
+            position,
+            survivor: survivor_part(&survivor, &absorbed, protect),
             absorbed,
             links,
             protect,

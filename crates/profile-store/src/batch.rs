@@ -13,11 +13,13 @@ use profile_protocol::{CompanyId, ProfileId};
 
 use self::stored::{Stored, pointer_key};
 use crate::{
-    Decision, DecisionContext, DecisionError, InvalidRecord, Merge, Outcome, ProfileIdentifiers,
-    ProfileRef, StoreError, StoredProfile, Submission, SubmittedProfile, Timestamp, decide,
+    Caller, Decision, DecisionContext, DecisionError, InvalidRecord, Merge, Outcome,
+    ProfileIdentifiers, ProfileRef, StoreError, StoredProfile, Submission, SubmittedProfile,
+    Timestamp, decide,
     engine::{Key, Order, Scan, Value, Write},
     layout::{
         key::{self, KeyKind},
+        profile_record::{ProfileRecord, UnfinishedRecord},
         record,
     },
     limits,
@@ -52,6 +54,8 @@ enum Asked {
     Pointer(Key),
     /// Two keys: the profile's record, and that of its newest outcome.
     Profile(ToRead),
+    /// The changes of the profile's record.
+    Changes(ToRead, UnfinishedRecord),
     Merge(ProfileId),
     Import,
 }
@@ -88,8 +92,16 @@ struct Lead {
 #[derive(Debug)]
 struct ToRead {
     request: usize,
-    key: Key,
+    company: CompanyId,
     id: ProfileId,
+    /// How often it was read.
+    attempts: usize,
+}
+
+impl ToRead {
+    fn key(&self) -> Key {
+        key::profile(&self.company, self.id)
+    }
 }
 
 /// Requests that are decided and committed together.
@@ -100,7 +112,9 @@ pub(crate) struct Batch {
     asked: Vec<Asked>,
     keys: Vec<Key>,
     leads: Vec<Lead>,
-    to_read: VecDeque<(ToRead, Key)>,
+    to_read: VecDeque<ToRead>,
+    /// Profiles whose records have changes that were not read yet.
+    unfinished: Vec<(ToRead, UnfinishedRecord)>,
     /// Bytes of profiles read for each request.
     bytes: Vec<usize>,
     command: Option<Command>,
@@ -121,6 +135,7 @@ impl Batch {
             keys: Vec::new(),
             leads: Vec::new(),
             to_read: VecDeque::new(),
+            unfinished: Vec::new(),
             bytes: Vec::new(),
             command: None,
             merges: HashMap::new(),
@@ -237,10 +252,15 @@ impl Batch {
             match asked {
                 Asked::Newest(company) => self.stored.insert_newest(company, value),
                 Asked::Pointer(key) => self.stored.insert_pointer(key, value),
-                Asked::Profile(ToRead { request, key, id }) => {
-                    let read = value.as_ref().map_or(0, Vec::len);
-                    self.bytes.iter_mut().skip(request).take(1).for_each(|bytes| *bytes += read);
-                    self.stored.insert_profile(key, id, value, values.next().flatten());
+                Asked::Profile(asked) => {
+                    let tail = values.next().flatten();
+                    self.feed_profile(asked, value, tail.as_ref());
+                }
+                Asked::Changes(asked, record) => {
+                    let rest = usize::from(record.changes()) - 1;
+                    let changes = std::iter::once(value).chain(values.by_ref().take(rest));
+                    let finished = record.finish(changes);
+                    self.feed_record(asked, finished);
                 }
                 Asked::Merge(absorbed) => {
                     let merge = value.map(|value| record::decode_merge(absorbed, &value));
@@ -250,6 +270,43 @@ impl Batch {
             }
         }
         self.follow_leads();
+    }
+
+    /// Takes in a profile's record, and that of its newest outcome.
+    fn feed_profile(&mut self, asked: ToRead, record: Option<Value>, tail: Option<&Value>) {
+        let key = asked.key();
+        if tail.is_some() {
+            self.stored.note_tail(key.clone());
+        }
+        match record.map(|record| UnfinishedRecord::new(record, tail.map(Vec::as_slice))) {
+            None => self.stored.insert_absent(key),
+            Some(Ok(record)) if record.changes() == 0 => {
+                let finished = record.finish(None);
+                self.feed_record(asked, finished);
+            }
+            Some(Ok(record)) => self.unfinished.push((asked, record)),
+            Some(Err(error)) => self.stored.insert_profile(key, asked.id, Err(error)),
+        }
+    }
+
+    /// Takes in a profile's record with its changes. Outside of a session, it may have been
+    /// replaced meanwhile.
+    fn feed_record(&mut self, asked: ToRead, record: Result<ProfileRecord, InvalidRecord>) {
+        let attempts = asked.attempts + 1;
+        match &record {
+            Err(InvalidRecord::Base | InvalidRecord::MissingChange)
+                if attempts < limits::READ_ATTEMPTS =>
+            {
+                self.to_read.push_front(ToRead { attempts, ..asked });
+                return;
+            }
+            Ok(record) => {
+                let read = self.bytes.iter_mut().skip(asked.request).take(1);
+                read.for_each(|bytes| *bytes += record.bytes_read());
+            }
+            Err(_) => {}
+        }
+        self.stored.insert_profile(asked.key(), asked.id, record);
     }
 
     /// Takes in the entries of the scan that [`Batch::needs`] named.
@@ -265,7 +322,7 @@ impl Batch {
     /// How many requests can be decided, from the first: those whose profiles were read before the
     /// bound on bytes was reached, and at least one.
     pub(crate) fn ready(&self) -> usize {
-        self.to_read.front().map_or(self.bytes.len(), |(next, _)| next.request)
+        self.to_read.front().map_or(self.bytes.len(), |next| next.request)
     }
 
     /// Notes which profiles the pointers lead to, in the order of the requests.
@@ -274,22 +331,27 @@ impl Batch {
         for Lead { request, company, pointer, id } in std::mem::take(&mut self.leads) {
             for id in self.stored.target(&pointer).into_iter().chain(id) {
                 let key = key::profile(&company, id);
-                if seen.insert(key.clone()) {
-                    let outcome = key::profile_outcome(&company, id);
-                    self.to_read.push_back((ToRead { request, key, id }, outcome));
+                if seen.insert(key) {
+                    let company = company.clone();
+                    self.to_read.push_back(ToRead { request, company, id, attempts: 0 });
                 }
             }
         }
     }
 
-    /// Asks for the next profiles, unless so much was read that the other requests have to wait.
+    /// Asks for the changes of records, and for the next profiles, unless so much was read that the
+    /// other requests have to wait.
     fn ask_for_profiles(&mut self) {
+        for (profile, record) in std::mem::take(&mut self.unfinished) {
+            self.keys.extend(record.change_keys(&profile.company, profile.id));
+            self.asked.push(Asked::Changes(profile, record));
+        }
         let read: usize = self.bytes.iter().sum();
         let full = limits::BATCH_BYTES <= read && 0 < self.ready();
         let next = if full { 0 } else { limits::BATCH_READ.min(self.to_read.len()) };
-        for (profile, outcome) in self.to_read.drain(..next) {
-            self.keys.push(profile.key.clone());
-            self.keys.push(outcome);
+        for profile in self.to_read.drain(..next) {
+            self.keys.push(profile.key());
+            self.keys.push(key::profile_outcome(&profile.company, profile.id));
             self.asked.push(Asked::Profile(profile));
         }
     }
@@ -384,13 +446,29 @@ impl Batch {
             let after = yielding.iter().chain([&profile]);
             let after = after.map(|profile| (profile.id, &profile.identifiers));
             self.stored.move_identifiers(company, absorbed, after);
-            yielding.into_iter().chain([profile]).for_each(|one| self.stored.put(company, one));
+            // What they lose belongs to another person.
+            yielding.into_iter().for_each(|one| self.stored.put_whole(company, one));
+            self.put(company, outcome.caller, profile);
         }
         for merge in merges {
             self.stored.entomb(company, outcome.survivor, &merge);
         }
         self.stored.record_outcome(company, &outcome);
         outcome
+    }
+
+    /// Changes a profile. An identifier that the company removes may belong to another person, so
+    /// that nothing of it is left.
+    fn put(&mut self, company: &CompanyId, caller: Caller, profile: StoredProfile) {
+        let before = self.stored.profile(company, profile.id).ok().flatten();
+        let loses_any = before.is_some_and(|before| {
+            before.identifiers.iter().any(|held| !profile.identifiers.holds(&held))
+        });
+        if caller == Caller::Server && loses_any {
+            self.stored.put_whole(company, profile);
+        } else {
+            self.stored.put(company, profile);
+        }
     }
 
     /// The number of the first new outcome of each company that has one.

@@ -2,5 +2,6 @@
 
 pub(crate) mod index;
 pub(crate) mod key;
+pub(crate) mod profile_record;
 pub(crate) mod record;
 pub(crate) mod sort_cursor;

@@ -17,6 +17,10 @@ pub const DEVICES_SEEN_SINCE_PART: usize = 4;
 /// clients. A person who is absent for longer loses no more than a device.
 pub const DEVICE_DAYS: u64 = 30;
 
+/// The anonymous ids that one request may claim: one of the profile, and one in `meta.identifiers`.
+/// They stay in a full list, and so many older ones leave it.
+pub const CLAIMED_DEVICES: usize = 2;
+
 /// The default maximum of profiles merged into one. A person seldom has more than a handful of
 /// profiles; a hundred indicate a shared identifier.
 pub const MERGES: usize = 100;
@@ -110,6 +114,26 @@ pub const CHANGED_NAMES: usize = 64;
 
 /// The maximum of do-not-merge marks of a profile. The oldest is removed first.
 pub const DO_NOT_MERGE: usize = 64;
+
+/// The size of a profile's record in bytes from which a small change is stored as such. Below it
+/// nothing is gained: a request, its outcome and its keys take as much.
+pub const LARGE_PROFILE_BYTES: usize = 1_024;
+
+/// The maximum of changes of one record. Each is read with the profile, some microseconds each, and
+/// the cost of a new record is shared by as many requests.
+pub const PROFILE_CHANGES: usize = 256;
+
+/// The part of a record that its changes may take. When it is written anew, requests have written
+/// half as much.
+pub const PROFILE_CHANGES_PART: usize = 2;
+
+/// The maximum of pieces that a record with its changes consists of. Each change goes through all
+/// of them when the profile is read.
+pub const PROFILE_PIECES: usize = 16_384;
+
+/// How often a profile is read again if its record is replaced meanwhile. More often in a row it
+/// happens only if the profile is damaged.
+pub const READ_ATTEMPTS: usize = 8;
 
 /// The default number of days for which outcomes are kept: a quarter, within which complaints
 /// about merges arrive.

@@ -5,6 +5,7 @@ pub(crate) mod clock_status;
 pub(crate) mod clock_trust;
 pub(crate) mod clock_watch;
 pub(crate) mod company_deletion;
+mod copied_entries;
 pub(crate) mod copy;
 pub(crate) mod format;
 pub(crate) mod prune;

@@ -3,4 +3,5 @@
 pub(crate) mod history;
 pub(crate) mod listing;
 pub(crate) mod outcomes;
+pub(crate) mod profiles;
 pub(crate) mod unflushed;

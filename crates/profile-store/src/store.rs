@@ -12,9 +12,9 @@ use tokio::sync::{Mutex, oneshot, watch};
 
 use self::explanation_permits::ExplanationPermits;
 use crate::{
-    Delete, History, HistoryCursor, IdGenerator, Identifier, Listing, MergeProfiles, NoEntropy,
-    Outcome, Profile, ProfilePage, Retention, RevokeTokens, SenderKey, StoreError, Submission,
-    SubmittedProfile, Timestamp, TokenContent, Undo, Unmerged,
+    Delete, History, HistoryCursor, IdGenerator, Identifier, InvalidRecord, Listing, MergeProfiles,
+    NoEntropy, Outcome, Profile, ProfilePage, Retention, RevokeTokens, SenderKey, StoreError,
+    Submission, SubmittedProfile, Timestamp, TokenContent, Undo, Unmerged,
     engine::{
         BoxFuture, Durability, Engine, EngineError, EngineStatus, Key, Place, Value,
         dedicate_thread,
@@ -38,7 +38,7 @@ use crate::{
         sender_key::{self, SenderKeyError},
         stored_companies::{StoredCompanies, stored_companies},
     },
-    read::{history, listing, outcomes},
+    read::{history, listing, outcomes, profiles::profile_record},
     sync::AtomicUsize,
 };
 
@@ -499,16 +499,10 @@ impl Store {
         company: &CompanyId,
         id: ProfileId,
     ) -> Result<Option<Profile>, EngineError> {
-        let keys = vec![key::profile(company, id), key::profile_outcome(company, id)];
-        let mut values = self.shared.engine.read(keys).await?.into_iter();
-        let (record, outcome) = (values.next().flatten(), values.next().flatten());
+        let record = profile_record(self.shared.engine.as_ref(), company, id).await?;
         let Some(record) = record else { return Ok(None) };
-        let mut profile = record::decode_profile(id, &record)?;
-        if let Some(outcome) = outcome {
-            let newest = record::decode_profile_outcome(&outcome)?;
-            profile.last_outcome = profile.last_outcome.max(Some(newest));
-        }
-        Ok(Some(profile))
+        let profile = record.decode(id)?.decode();
+        Ok(Some(profile.map_err(InvalidRecord::from)?))
     }
 
     async fn value(&self, key: &Key) -> Result<Option<Value>, EngineError> {

@@ -74,7 +74,7 @@ impl Batch {
         let found = found.ok_or(StoreError::from(Rejected::UnknownProfile))?;
         let (profile, outcome) = detach(asked, found, context);
         self.stored.move_identifiers(company, [], [(profile.id, &profile.identifiers)]);
-        self.stored.put(company, profile);
+        self.stored.put_whole(company, profile);
         self.stored.record_outcome(company, &outcome);
         Ok(outcome)
     }

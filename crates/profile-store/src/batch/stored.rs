@@ -12,7 +12,8 @@ use crate::{
     engine::{Key, Value, Write},
     layout::{
         index, key,
-        record::{self, NewestOutcome, OutcomeSegment},
+        profile_record::{LargeRecord, ProfileRecord, change_keys},
+        record::{self, NewestOutcome, OutcomeSegment, ProfileTail},
     },
 };
 
@@ -50,6 +51,10 @@ pub(super) struct Stored {
     profiles: HashMap<Key, Slot>,
     /// Profiles that have a key of their own for their newest outcome.
     linked: HashSet<Key>,
+    /// The records of large profiles as they were read.
+    large: HashMap<Key, LargeRecord>,
+    /// Profiles that are written whole, so that nothing is left of what they lost.
+    rewritten: HashSet<Key>,
     newest: HashMap<CompanyId, Result<NewestOutcome, InvalidRecord>>,
     /// The number of each company's first new outcome.
     first_new: HashMap<CompanyId, u64>,
@@ -80,21 +85,27 @@ impl Stored {
         self.newest.insert(company, newest.map(Option::unwrap_or_default));
     }
 
-    /// Takes in a profile's record, and that of its newest outcome.
+    /// Notes that a profile has a key of its own for its newest outcome.
+    pub(super) fn note_tail(&mut self, key: Key) {
+        self.linked.insert(key);
+    }
+
+    pub(super) fn insert_absent(&mut self, key: Key) {
+        self.profiles.insert(key, Slot::Absent);
+    }
+
+    /// Takes in a profile's record with all its changes.
     pub(super) fn insert_profile(
         &mut self,
         key: Key,
         id: ProfileId,
-        record: Option<Value>,
-        outcome: Option<Value>,
+        record: Result<ProfileRecord, InvalidRecord>,
     ) {
-        if outcome.is_some() {
-            self.linked.insert(key.clone());
-        }
-        let slot = match record.map(|record| decoded(id, record, outcome)) {
-            None => Slot::Absent,
-            Some(Ok(profile)) => Slot::Present(Box::new(profile)),
-            Some(Err(error)) => Slot::Unreadable(error),
+        let large = record.as_ref().ok().and_then(ProfileRecord::if_large);
+        self.large.extend(large.map(|large| (key.clone(), large)));
+        let slot = match record.and_then(|record| record.decode(id)) {
+            Ok(profile) => Slot::Present(Box::new(profile)),
+            Err(error) => Slot::Unreadable(error),
         };
         self.profiles.insert(key, slot);
     }
@@ -198,25 +209,33 @@ impl Stored {
         gone: impl IntoIterator<Item = &'p ProfileIdentifiers>,
         after: impl IntoIterator<Item = (ProfileId, &'p ProfileIdentifiers)> + Clone,
     ) {
-        let mut left: Vec<Identifier> =
-            gone.into_iter().flat_map(ProfileIdentifiers::iter).collect();
-        let mut moved = !left.is_empty();
+        let key = |identifier: Identifier| key::identifier(company, &identifier);
+        let mut left: HashSet<Key> =
+            gone.into_iter().flat_map(ProfileIdentifiers::iter).map(key).collect();
+        let mut arrived = Vec::new();
         for (id, identifiers) in after.clone() {
             let before = self.profile(company, id).ok().flatten();
-            moved |= before.is_none_or(|before| before.identifiers != *identifiers);
-            left.extend(before.into_iter().flat_map(|before| before.identifiers.iter()));
+            let before = before.map(|before| &before.identifiers);
+            if before == Some(identifiers) && left.is_empty() {
+                continue;
+            }
+            let held: HashSet<Key> =
+                before.into_iter().flat_map(ProfileIdentifiers::iter).map(key).collect();
+            // Those that stay lead here, unless their entries are damaged.
+            let leads_here = |key: &Key| {
+                held.contains(key) && self.pointers.get(key).is_none_or(|to| *to == Ok(Some(id)))
+            };
+            let keys = identifiers.iter().map(key).filter(|key| !leads_here(key));
+            arrived.extend(keys.map(|key| (key, id)));
+            left.extend(held);
         }
-        if !moved {
-            return;
-        }
-        for identifier in left {
-            self.point(key::identifier(company, &identifier), None);
-        }
-        for (id, identifiers) in after {
-            for identifier in identifiers.iter() {
-                self.point(key::identifier(company, &identifier), Some(id));
+        for (_, identifiers) in after {
+            for key in identifiers.iter().map(key) {
+                left.remove(&key);
             }
         }
+        left.into_iter().for_each(|key| self.point(key, None));
+        arrived.into_iter().for_each(|(key, id)| self.point(key, Some(id)));
     }
 
     /// Makes an identifier or alias lead to this profile, or removes it.
@@ -236,6 +255,12 @@ impl Stored {
         } else {
             self.change(company, profile.id, Slot::Present(Box::new(profile)));
         }
+    }
+
+    /// The same, but what the profile loses is not left in its record.
+    pub(super) fn put_whole(&mut self, company: &CompanyId, profile: StoredProfile) {
+        self.rewritten.insert(key::profile(company, profile.id));
+        self.put(company, profile);
     }
 
     pub(super) fn remove(&mut self, company: &CompanyId, id: ProfileId) {
@@ -334,7 +359,9 @@ impl Stored {
             if let Some(Slot::Present(profile)) = self.profiles.get_mut(&key) {
                 // What is recorded stays as it was when the profile was changed last.
                 let newest = std::mem::replace(&mut profile.last_outcome, recorded);
-                let value = newest.map(record::encode_profile_outcome);
+                let changes = self.large.get(&key).map_or(0, LargeRecord::changes);
+                let tail = newest.map(|newest| ProfileTail { newest, changes });
+                let value = tail.map(record::encode_profile_tail);
                 writes.push(Write { key: key::profile_outcome(&company, id), value });
                 self.linked.remove(&key);
             }
@@ -342,26 +369,21 @@ impl Stored {
         for (key, Before { company, id, entries: before }) in self.changed_profiles {
             let slot = self.profiles.remove(&key).unwrap_or(Slot::Absent);
             writes.extend(index::moves(before, entries(&company, &slot)));
-            if self.linked.contains(&key) {
-                writes.push(Write { key: key::profile_outcome(&company, id), value: None });
+            let large = self.large.remove(&key);
+            if !self.rewritten.contains(&key)
+                && let (Some(large), Slot::Present(after)) = (&large, &slot)
+                && let Some(change) = large.change(&company, after)
+            {
+                writes.extend(change);
+                continue;
             }
+            let changes = large.as_ref().map_or(0, LargeRecord::changes);
+            let mut gone = change_keys(&company, id, changes);
+            gone.extend(self.linked.contains(&key).then(|| key::profile_outcome(&company, id)));
+            writes.extend(gone.into_iter().map(|key| Write { key, value: None }));
             writes.push(Write { key, value: encoded(&slot) });
         }
     }
-}
-
-/// The profile in a record, and in the record of its newest outcome where that has its own key.
-fn decoded(
-    id: ProfileId,
-    record: Value,
-    outcome: Option<Value>,
-) -> Result<StoredProfile, InvalidRecord> {
-    let mut profile = record::decode_stored_profile(id, record)?;
-    if let Some(outcome) = outcome {
-        let newest = record::decode_profile_outcome(&outcome)?;
-        profile.last_outcome = profile.last_outcome.max(Some(newest));
-    }
-    Ok(profile)
 }
 
 fn kept(company: &CompanyId, segment: OutcomeSegment) -> Write {

@@ -50,7 +50,7 @@ impl Batch {
     ) -> Result<Unmerged, StoreError> {
         let Undo { company, absorbed, settings, revision, request_id } = asked;
         let merge = self.merge_of(company, *absorbed)?.ok_or(StoreError::NotMerged)?;
-        let later = self.later_merges(company, *absorbed)?;
+        let later = self.later_merges(company, &merge)?;
         let survivor = self.stored.reach(company, &ProfileRef::Id(*absorbed))?;
         let survivor = survivor.ok_or(StoreError::Damaged)?.clone();
         let survivor = survivor.decode().map_err(|error| undecided(company, error.into()))?;
@@ -98,22 +98,24 @@ impl Batch {
         }
     }
 
-    /// The other merges, in order, in which a profile took part that had absorbed this one.
-    fn later_merges(
-        &self,
-        company: &CompanyId,
-        absorbed: ProfileId,
-    ) -> Result<Vec<Merge>, StoreError> {
+    /// The later merges, in order, in which the result of this one took part.
+    fn later_merges(&self, company: &CompanyId, first: &Merge) -> Result<Vec<Merge>, StoreError> {
+        let order = |merge: &Merge| (merge.sequence, merge.position);
         let mut later = Vec::new();
-        for id in self.merges.keys().filter(|id| **id != absorbed) {
+        for id in self.merges.keys().filter(|id| **id != first.absorbed.id) {
             let merge = self.merge_of(company, *id)?;
-            later.extend(merge.filter(|merge| {
-                let parts = [&merge.survivor, &merge.absorbed];
-                parts.iter().any(|profile| profile.absorbed.contains(&absorbed))
-            }));
+            later.extend(merge.filter(|merge| order(first) < order(merge)));
         }
-        // Of the merges of one request, each found what the one before had made.
-        later.sort_by_key(|merge| (merge.sequence, merge.survivor.absorbed.len()));
+        later.sort_by_key(order);
+        // The profile that the result of the merge belongs to.
+        let mut holder = first.survivor.id;
+        later.retain(|merge| {
+            let is_absorbed = merge.absorbed.id == holder;
+            if is_absorbed {
+                holder = merge.survivor.id;
+            }
+            is_absorbed || merge.survivor.id == holder
+        });
         Ok(later)
     }
 
@@ -126,7 +128,8 @@ impl Batch {
             self.stored.point(key::alias(company, *id), Some(restored.id));
         }
         self.stored.write(key::merge(company, restored.id), None);
-        self.stored.put(company, survivor.clone().into());
-        self.stored.put(company, restored.clone().into());
+        // The restored profile may be deleted, and then nothing of it may be left in the survivor.
+        self.stored.put_whole(company, survivor.clone().into());
+        self.stored.put_whole(company, restored.clone().into());
     }
 }

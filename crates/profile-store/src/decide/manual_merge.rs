@@ -10,7 +10,7 @@ use crate::{
     PropertiesTooLarge, Rejected, RequestId, StoredProfile,
     decide::{
         empty_outcome::{empty_outcome, list_bounded},
-        merge_all::leave_out,
+        merge_all::{leave_out, survivor_before},
         resolution::counted_merges,
         size::fits,
     },
@@ -58,7 +58,8 @@ pub(crate) fn merge_manually(
     let merges = vec![Merge {
         sequence: context.sequence,
         at: context.now,
-        survivor: destination,
+        position: 0,
+        survivor: survivor_before(&destination, &source, &request.settings),
         links: vec![ProfileRef::Id(source.id)],
         absorbed: source,
         protect: request.settings.protect,

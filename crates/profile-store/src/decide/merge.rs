@@ -1,6 +1,7 @@
 //! Merging: one profile from two profiles of the same person.
 
 mod attributes;
+pub(crate) mod survivor_part;
 
 use profile_protocol::IdentifierKind;
 
@@ -137,6 +138,11 @@ pub(super) fn last_seen(
     older.sort_by_key(|device| device.seen);
     older.drain(..older.len().saturating_sub(limit));
     older
+}
+
+/// The number of entries of both lists, without duplicates.
+pub(super) fn union_len<T: PartialEq>(ours: &[T], theirs: &[T]) -> usize {
+    ours.len() + theirs.iter().filter(|item| !ours.contains(item)).count()
 }
 
 /// The last `limit` entries of both lists in a row, without duplicates.

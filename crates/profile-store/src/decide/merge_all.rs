@@ -1,10 +1,17 @@
 //! The merges that one request leads to.
 
-use profile_protocol::{ChangedAttribute, ProfileId, PropertyName};
+use std::collections::BTreeSet;
+
+use profile_protocol::{AnonymousId, ChangedAttribute, ProfileId, PropertyName};
 
 use crate::{
-    ClaimAuthor, ClaimResult, Claims, DecisionContext, IdentitySettings, Merge, ProfileRef,
-    StoredProfile, Submission, decide::size::fits, merge,
+    ClaimAuthor, ClaimResult, Claims, DecisionContext, Device, IdentitySettings, Merge, Profile,
+    ProfileRef, StoredProfile, Submission,
+    decide::{
+        merge::{survivor_part::survivor_part, union_len},
+        size::fits,
+    },
+    limits, merge,
     model::encoded_properties::DamagedProperty,
 };
 
@@ -19,24 +26,25 @@ pub(super) fn merge_all(
     if absorbed.is_empty() {
         return Ok((survivor, Vec::new()));
     }
-    let protect = submission.settings.protect;
-    let settings = IdentitySettings::without_limits(protect);
+    let settings = submission.settings.as_ref();
+    let without_limits = IdentitySettings::without_limits(settings.protect);
     let mut survivor = survivor.decode()?;
     let mut merges = Vec::new();
-    for absorbed in absorbed.iter().copied().cloned() {
+    for (position, absorbed) in (0..).zip(absorbed.iter().copied().cloned()) {
         let absorbed = absorbed.decode()?;
-        let before = survivor.clone();
-        survivor = merge(survivor, absorbed.clone(), &settings);
+        let before = survivor_before(&survivor, &absorbed, settings);
+        survivor = merge(survivor, absorbed.clone(), &without_limits);
         if submission.claims.author() == ClaimAuthor::Client {
             survivor.client_merges.insert(absorbed.id);
         }
         merges.push(Merge {
             sequence: context.sequence,
             at: context.now,
+            position,
             survivor: before,
             links: link_of(absorbed.id),
             absorbed,
-            protect,
+            protect: settings.protect,
         });
     }
     Ok((survivor.into(), merges))
@@ -53,22 +61,50 @@ pub(super) fn leave_out(
     if merges.is_empty() || fits(profile) {
         return Ok(left_out);
     }
-    let survivor = merges.first().map(|merge| &merge.survivor.attributes.properties);
-    let is_own =
-        |name: &PropertyName| survivor.is_some_and(|survivor| survivor.value(name).is_some());
     let (attributes, authored) = profile.attributes_mut()?;
     let properties = &mut attributes.properties;
-    let brought = properties.iter().map(|(name, _)| name);
-    let brought = brought.filter(|name| !is_own(name) && !authored.property(name));
-    let brought: Vec<PropertyName> = brought.cloned().collect();
+    let brought: BTreeSet<&PropertyName> = merges.iter().flat_map(brought).collect();
     for name in brought.into_iter().rev() {
         if properties.fit() {
             break;
         }
-        properties.unset(&name);
-        left_out.push(ChangedAttribute::Property(name));
+        if !authored.property(name) && properties.unset(name) {
+            left_out.push(ChangedAttribute::Property(name.clone()));
+        }
     }
     Ok(left_out)
+}
+
+/// The properties that only the absorbed profile of a merge had.
+fn brought(merge: &Merge) -> impl Iterator<Item = &PropertyName> {
+    let is_own = |name: &PropertyName| merge.survivor.attributes.properties.value(name).is_some();
+    let names = merge.absorbed.attributes.properties.iter().map(|(name, _)| name);
+    names.filter(move |name| !is_own(name))
+}
+
+/// What the record of a merge keeps of the survivor. The lists of identifiers are kept only if the
+/// merge makes them too long, so that entries are removed, and of the devices only the oldest, of
+/// which some are removed.
+pub(super) fn survivor_before(
+    survivor: &Profile,
+    absorbed: &Profile,
+    settings: &IdentitySettings,
+) -> Profile {
+    let mut part = survivor_part(survivor, absorbed, settings.protect);
+    let (ours, theirs) = (&mut part.identifiers, &absorbed.identifiers);
+    let devices = union_len(&ids(&ours.devices), &ids(&theirs.devices));
+    match devices.saturating_sub(settings.anonymous_ids) {
+        0 => ours.devices.clear(),
+        removed => ours.devices.truncate(removed + 2 * limits::CLAIMED_DEVICES),
+    }
+    if union_len(&ours.secondary_emails, &theirs.secondary_emails) <= settings.secondary_emails {
+        ours.secondary_emails.clear();
+    }
+    part
+}
+
+fn ids(devices: &[Device]) -> Vec<&AnonymousId> {
+    devices.iter().map(|device| &device.id).collect()
 }
 
 /// The targets of the claims that led to a merge of this profile.

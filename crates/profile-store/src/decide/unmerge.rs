@@ -7,8 +7,7 @@ use profile_protocol::{ChangedAttribute, IdentifierKind, ProfileId};
 
 use crate::{
     DoNotMerge, Identifier, IdentitySettings, Merge, Profile, ProfileRef, Timestamp,
-    decide::merge::{merge, newest},
-    limits,
+    decide::merge::newest, limits,
 };
 
 use attributes::{SplitValues, split_attributes};
@@ -21,7 +20,7 @@ pub struct Unmerge {
     pub survivor: Profile,
     /// The absorbed profile, restored.
     pub restored: Profile,
-    /// The later merges that involved the result of this one, as if it had not happened.
+    /// Those of the later merges of which anything is different if this one had not happened.
     pub later: Vec<Merge>,
     /// The survivor's attributes that changed.
     pub changed: Vec<ChangedAttribute>,
@@ -41,7 +40,7 @@ pub struct Unmerge {
 /// claims may.
 pub fn unmerge(
     merge: &Merge,
-    mut later: Vec<Merge>,
+    later: Vec<Merge>,
     living: Profile,
     owner: impl Fn(&Identifier) -> Option<ProfileId>,
     settings: &IdentitySettings,
@@ -52,33 +51,37 @@ pub fn unmerge(
     let mut revoked = restored.tokens_revoked;
 
     let has_no_owner = |identifier: &Identifier| owner(identifier).is_none();
-    let mut with = merged(merge);
-    let merged_identifiers = with.identifiers.clone();
+    let mut difference = Difference::made_by(merge);
+    let merged_identifiers = difference.with.identifiers.clone();
     let lists =
         ListsAtMerge { before: &merge.survivor.identifiers, after: &merged_identifiers, settings };
-    let mut without = merge.survivor.clone();
-    for next in &mut later {
-        let with_next = merged(next);
+    let mut changed_later = Vec::new();
+    for recorded in later {
+        let mut next = recorded.clone();
         next.links.retain(|link| !finds(&merge.absorbed, link));
-        let involved = involved_profile(next, restored.id);
-        split_identity(involved, merge, &restored.absorbed, lists, has_no_owner);
-        split_single(
-            &mut involved.identifiers,
-            &with.identifiers,
-            &without.identifiers,
-            has_no_owner,
-        );
-        split_values(involved, &with, &without);
-        revoked = revoked.max(split_revocation(involved, &with, &without));
-        (with, without) = (with_next, merged(next));
+        let split = |profile: &mut Profile| {
+            split_identity(profile, merge, &restored.absorbed, lists, has_no_owner);
+            let Difference { with, without } = &difference;
+            let identifiers = &mut profile.identifiers;
+            split_single(identifiers, &with.identifiers, &without.identifiers, has_no_owner);
+            split_values(profile, &difference);
+            revoked = revoked.max(split_revocation(profile, &difference));
+        };
+        difference = if next.absorbed.absorbed.contains(&restored.id) {
+            split_absorbed(&mut next, split)
+        } else {
+            split_survivor(&mut next, &difference.with, split)
+        };
+        changed_later.extend((next != recorded).then_some(next));
     }
     split_identity(&mut survivor, merge, &restored.absorbed, lists, has_no_owner);
+    let Difference { with, without } = &difference;
     split_single(&mut survivor.identifiers, &with.identifiers, &without.identifiers, has_no_owner);
-    let SplitValues { changed, kept } = split_values(&mut survivor, &with, &without);
-    restored.tokens_revoked = revoked.max(split_revocation(&mut survivor, &with, &without));
+    let SplitValues { changed, kept } = split_values(&mut survivor, &difference);
+    restored.tokens_revoked = revoked.max(split_revocation(&mut survivor, &difference));
     survivor.updated = now;
     restored.updated = now;
-    Unmerge { survivor, restored, later, changed, kept, lost }
+    Unmerge { survivor, restored, later: changed_later, changed, kept, lost }
 }
 
 /// The absorbed profile without the identifiers and aliases that belong to another profile now,
@@ -109,19 +112,43 @@ fn finds(profile: &Profile, link: &ProfileRef) -> bool {
     }
 }
 
-/// The result of a merge before its lists were truncated.
-fn merged(recorded: &Merge) -> Profile {
-    let settings = IdentitySettings::without_limits(recorded.protect);
-    merge(recorded.survivor.clone(), recorded.absorbed.clone(), &settings)
+/// What a merge made of a profile, and what that profile would be without the merge, as far as the
+/// two differ. The rest may be missing in both.
+struct Difference {
+    with: Profile,
+    without: Profile,
 }
 
-/// The profile of a later merge that had absorbed the restored profile.
-fn involved_profile(later: &mut Merge, restored: ProfileId) -> &mut Profile {
-    if later.absorbed.absorbed.contains(&restored) {
-        &mut later.absorbed
-    } else {
-        &mut later.survivor
+impl Difference {
+    fn made_by(merge: &Merge) -> Difference {
+        let without = merge.survivor.clone();
+        Difference { with: merge.repeated(without.clone(), merge.absorbed.clone()), without }
     }
+}
+
+/// Splits the absorbed profile of a later merge, which the result of the undone merge had become.
+/// Returns the difference after the later merge.
+fn split_absorbed(next: &mut Merge, split: impl FnOnce(&mut Profile)) -> Difference {
+    let mut absorbed = next.absorbed.clone();
+    let with = next.repeated(next.survivor.clone(), absorbed.clone());
+    split(&mut absorbed);
+    let without = next.repeated(next.survivor.clone(), absorbed.clone());
+    next.replace_absorbed(absorbed);
+    Difference { with, without }
+}
+
+/// The same for the survivor of a later merge. `earlier` is the survivor some time before.
+fn split_survivor(
+    next: &mut Merge,
+    earlier: &Profile,
+    split: impl FnOnce(&mut Profile),
+) -> Difference {
+    let mut survivor = next.survivor_known_from(earlier);
+    let with = next.repeated(survivor.clone(), next.absorbed.clone());
+    split(&mut survivor);
+    let without = next.repeated(survivor.clone(), next.absorbed.clone());
+    next.replace_survivor(&survivor);
+    Difference { with, without }
 }
 
 /// Removes the absorbed profile's identifiers, aliases and do-not-merge marks from a profile.
@@ -144,7 +171,8 @@ fn split_identity(
 
 /// Gives a profile the time of revocation `without` the merge where it still has that `with` the
 /// merge. A later revocation concerns the tokens of both profiles, and is returned.
-fn split_revocation(profile: &mut Profile, with: &Profile, without: &Profile) -> Option<Timestamp> {
+fn split_revocation(profile: &mut Profile, difference: &Difference) -> Option<Timestamp> {
+    let Difference { with, without } = difference;
     if profile.tokens_revoked == with.tokens_revoked {
         profile.tokens_revoked = without.tokens_revoked;
         None
@@ -154,7 +182,8 @@ fn split_revocation(profile: &mut Profile, with: &Profile, without: &Profile) ->
 }
 
 /// Gives a profile the values `without` the merge where it still has those `with` the merge.
-fn split_values(profile: &mut Profile, with: &Profile, without: &Profile) -> SplitValues {
+fn split_values(profile: &mut Profile, difference: &Difference) -> SplitValues {
+    let Difference { with, without } = difference;
     if profile.created == with.created {
         profile.created = without.created;
     }
@@ -163,8 +192,14 @@ fn split_values(profile: &mut Profile, with: &Profile, without: &Profile) -> Spl
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
-    use crate::{Device, Placeholders, ProfileIdentifiers};
+    use crate::{
+        Device, Placeholders, ProfileIdentifiers,
+        arbitrary::profiles,
+        decide::merge::{merge, survivor_part::survivor_part},
+    };
 
     const RULES: IdentitySettings = IdentitySettings {
         anonymous_ids: 3,
@@ -194,10 +229,17 @@ mod tests {
 
     /// Undoes the merge of `second` into `first`, which became `living`.
     fn undone(first: Profile, second: Profile, living: &Profile) -> ProfileIdentifiers {
-        let (at, links) = (Timestamp::default(), Vec::new());
+        let (at, links, position) = (Timestamp::default(), Vec::new(), 0);
         let survivor = living.clone();
-        let merge =
-            Merge { sequence: 1, at, survivor: first, absorbed: second, links, protect: false };
+        let merge = Merge {
+            sequence: 1,
+            at,
+            position,
+            survivor: first,
+            absorbed: second,
+            links,
+            protect: false,
+        };
         let owner =
             |identifier: &Identifier| living.identifiers.holds(identifier).then_some(living.id);
         unmerge(&merge, Vec::new(), survivor, owner, &RULES, at).survivor.identifiers
@@ -228,5 +270,75 @@ mod tests {
             undone(first, holding(2, &["b"], &[]), &living),
             holding(1, &["a"], &[]).identifiers
         );
+    }
+
+    /// The record of a merge with the whole survivor, and one with the part that is kept.
+    fn recorded(survivor: &Profile, absorbed: &Profile, protect: bool) -> [Merge; 2] {
+        let kept = survivor_part(survivor, absorbed, protect);
+        [survivor.clone(), kept].map(|survivor| Merge {
+            sequence: 1,
+            at: Timestamp::default(),
+            position: 0,
+            survivor,
+            absorbed: absorbed.clone(),
+            links: Vec::new(),
+            protect,
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_part_of_the_survivor_that_is_kept_undoes_as_the_whole_would(
+            survivor in profiles(),
+            absorbed in profiles(),
+            written in profiles(),
+            is_written in any::<bool>(),
+            protect in any::<bool>(),
+        ) {
+            let settings = IdentitySettings { protect, ..RULES };
+            let merges = recorded(&survivor, &absorbed, protect);
+            let mut living = merge(survivor, absorbed, &settings);
+            for (field, value) in written.attributes.fields.iter() {
+                if is_written == value.is_some() {
+                    living.attributes.fields[field].clone_from(value);
+                    living.authored.put_field(field, written.authored.field(field));
+                }
+            }
+            for (name, value) in written.attributes.properties.iter() {
+                living.attributes.properties.set(name.clone(), value.clone());
+                living.authored.put_property(name, written.authored.property(name));
+            }
+            let undone = |merge: &Merge| {
+                let owner = |identifier: &Identifier| {
+                    living.identifiers.holds(identifier).then_some(living.id)
+                };
+                let now = Timestamp::default();
+                unmerge(merge, Vec::new(), living.clone(), owner, &settings, now)
+            };
+            let [whole, part] = merges.each_ref().map(undone);
+            prop_assert_eq!(whole, part);
+        }
+    }
+
+    #[test]
+    fn only_those_later_records_change_that_have_something_of_the_restored_profile() {
+        let tagged = |id, name: &str| {
+            let mut profile = holding(id, &[], &[]);
+            profile.attributes.properties.set(name.parse().unwrap(), "1".parse().unwrap());
+            profile
+        };
+        let [survivor, first] = [holding(1, &[], &[]), tagged(2, "m")];
+        let with_first = merge(survivor.clone(), first.clone(), &RULES);
+        let later = [tagged(3, "n"), tagged(4, "m")].map(|absorbed| {
+            let [_, kept] = recorded(&with_first, &absorbed, false);
+            Merge { sequence: 2, ..kept }
+        });
+        let [_, undone] = recorded(&survivor, &first, false);
+        let now = Timestamp::default();
+        let Unmerge { later, .. } =
+            unmerge(&undone, later.to_vec(), with_first, |_| None, &RULES, now);
+        let changed: Vec<ProfileId> = later.iter().map(|merge| merge.absorbed.id).collect();
+        assert_eq!(changed, [ProfileId::from_bits(4)]);
+        assert!(later.iter().all(|merge| merge.survivor.attributes.properties.is_empty()));
     }
 }

@@ -75,6 +75,7 @@ pub(crate) fn name(key: &Key) -> &'static str {
             | ParsedKey::NewestOutcome(_)
             | ParsedKey::Outcomes(..)
             | ParsedKey::Profile(..)
+            | ParsedKey::ProfileChange(..)
             | ParsedKey::ProfileOutcome(..)
             | ParsedKey::SenderKey
             | ParsedKey::TrustedTime,

@@ -41,8 +41,10 @@ pub(crate) enum KeyKind {
     Outcomes = b'o',
     /// From the id of a profile to the profile.
     Profile = b'p',
+    /// From the id of a profile and a number to a change of its record.
+    ProfileChange = b'd',
     /// From the id of a profile to the number of its newest outcome, if that is newer than the
-    /// record of the profile.
+    /// record of the profile, and to how many changes the record has.
     ProfileOutcome = b'l',
     /// The time of the last update of a profile, and its id.
     Updated = b'u',
@@ -61,7 +63,7 @@ pub(crate) const TRUSTED_TIME: &[u8] = b"\0trusted time";
 pub(crate) const SENDER_KEY: &[u8] = b"\0sender key";
 
 /// The version of this layout.
-pub(crate) const FORMAT_VERSION: u8 = 6;
+pub(crate) const FORMAT_VERSION: u8 = 7;
 
 /// The common prefix of the keys of companies whose deletion was begun. Such a key belongs to no
 /// company, either, and is greater than the key of the format, so that a copy has it.
@@ -121,6 +123,14 @@ fn by_id(company: &CompanyId, kind: KeyKind, id: ProfileId) -> Key {
 
 pub(crate) fn profile(company: &CompanyId, id: ProfileId) -> Key {
     by_id(company, KeyKind::Profile, id)
+}
+
+/// The key of a change of a profile's record. The first has the number 1.
+pub(crate) fn profile_change(company: &CompanyId, id: ProfileId, number: u16) -> Key {
+    let mut key = under(company, KeyKind::ProfileChange, size_of::<u128>() + size_of::<u16>());
+    key.extend_from_slice(&id.bits().to_be_bytes());
+    key.extend_from_slice(&number.to_be_bytes());
+    key
 }
 
 pub(crate) fn profile_outcome(company: &CompanyId, id: ProfileId) -> Key {
@@ -207,6 +217,7 @@ pub(crate) enum ParsedKey {
     NoEmail(CompanyId, ProfileId),
     Outcomes(CompanyId, u64),
     Profile(CompanyId, ProfileId),
+    ProfileChange(CompanyId, ProfileId, u16),
     ProfileOutcome(CompanyId, ProfileId),
     SenderKey,
     TrustedTime,
@@ -241,6 +252,12 @@ pub(crate) fn parse(key: &[u8]) -> Option<ParsedKey> {
     match kind {
         b'a' => Some(ParsedKey::Alias(company, id()?)),
         b'c' => timed().map(|(at, id)| ParsedKey::Created(company, at, id)),
+        b'd' => {
+            let (id, number) = rest.split_first_chunk()?;
+            let id = ProfileId::from_bits(u128::from_be_bytes(*id));
+            let number = u16::from_be_bytes(number.try_into().ok()?);
+            Some(ParsedKey::ProfileChange(company, id, number))
+        }
         b'i' => Some(ParsedKey::Identifier(company, parse_identifier(rest)?)),
         b'j' => Some(ParsedKey::Import(company, id()?)),
         b'J' => Some(ParsedKey::ImportBody(company, id()?)),
@@ -286,6 +303,7 @@ mod tests {
             (profile(&a, id), ParsedKey::Profile(a.clone(), id)),
             (alias(&a, id), ParsedKey::Alias(a.clone(), id)),
             (profile_outcome(&a, id), ParsedKey::ProfileOutcome(a.clone(), id)),
+            (profile_change(&a, id, 258), ParsedKey::ProfileChange(a.clone(), id, 258)),
             (newest_outcome(&a), ParsedKey::NewestOutcome(a.clone())),
             (merge(&a, id), ParsedKey::Merge(a.clone(), id)),
             (created(&a, at, id), ParsedKey::Created(a.clone(), at, id)),
@@ -350,6 +368,7 @@ mod tests {
             b"ABC\0p",
             b"ABC\0z1",
             b"ABC\0u1",
+            b"ABC\0d1",
             b"A-C\0a",
             b"\0\0",
             b"\0remove-company\0",

@@ -15,6 +15,7 @@ mod newest_outcome;
 mod outcome;
 mod outcome_segment;
 mod profile;
+mod profile_change;
 mod profile_ref;
 mod sender_key;
 mod trusted_time;
@@ -23,8 +24,8 @@ pub(crate) use deleted_company::{decode_deleted_company, encode_deleted_company}
 pub(crate) use import::{decode_import, decode_import_body, encode_import, encode_import_body};
 pub(crate) use merge::{decode_merge, encode_merge};
 pub(crate) use newest_outcome::{
-    NewestOutcome, decode_newest_outcome, decode_profile_outcome, encode_newest_outcome,
-    encode_profile_outcome,
+    NewestOutcome, ProfileTail, decode_newest_outcome, decode_profile_tail, encode_newest_outcome,
+    encode_profile_tail,
 };
 pub(crate) use outcome_segment::{
     OutcomeSegment, decode_outcome_in_segment, decode_segment, decode_segment_after,
@@ -33,6 +34,7 @@ pub(crate) use profile::{
     decode_last_outcome, decode_profile, decode_stored_profile, encode_profile,
     encode_stored_profile,
 };
+pub(crate) use profile_change::{ChangedRecord, encode_change};
 pub(crate) use sender_key::{decode_sender_key, encode_sender_key};
 pub(crate) use trusted_time::{decode_trusted_time, encode_trusted_time};
 
@@ -54,6 +56,10 @@ pub enum InvalidRecord {
     Tag(u8),
     #[error("the record holds a value that could never have been stored")]
     Value,
+    #[error("a change is of an earlier record, or of none")]
+    Base,
+    #[error("a change is missing")]
+    MissingChange,
 }
 
 impl From<DamagedProperty> for InvalidRecord {

@@ -10,7 +10,8 @@ use crate::{
     engine::{Engine, EngineError, Key, Order, Scan, Value},
     layout::index,
     layout::key::{self, ParsedKey},
-    layout::record::{self, NewestOutcome},
+    layout::profile_record::{UnfinishedRecord, is_large},
+    layout::record::{self, InvalidRecord, NewestOutcome, ProfileTail},
     limits,
 };
 
@@ -74,7 +75,8 @@ impl fmt::Display for Breach {
 ///
 /// - Every identifier and alias refers to a profile that holds it, and every identifier and alias
 ///   of a profile refers to it.
-/// - Each profile has exactly the index entries that belong to it.
+/// - Each profile has exactly the index entries that belong to it, and the changes that it says to
+///   have.
 /// - No absorbed profile exists, and every merge has a record.
 /// - Every record can be decoded.
 /// - The data has a layout that this version can open.
@@ -128,6 +130,9 @@ impl StoreChecker<'_> {
             Some(ParsedKey::TrustedTime) => self.trusted_time(value),
             Some(ParsedKey::CompanyDeletion(company)) => self.deletion(company, value),
             Some(ParsedKey::Profile(company, id)) => self.profile(&company, id, value).await?,
+            Some(ParsedKey::ProfileChange(company, id, number)) => {
+                self.profile_change(&company, id, number).await?;
+            }
             Some(ParsedKey::Identifier(company, identifier)) => {
                 self.identifier(&company, &identifier, value).await?;
             }
@@ -217,7 +222,15 @@ impl StoreChecker<'_> {
         value: &Value,
     ) -> Result<(), EngineError> {
         self.audit.profiles += 1;
-        let profile = match record::decode_profile(id, value) {
+        let record = match self.with_changes(company, id, value).await? {
+            Ok(record) => record,
+            Err(error) => {
+                let fault = format!("the changes of its record are damaged: {error}");
+                self.breach(Some(company), Some(id), fault);
+                return Ok(());
+            }
+        };
+        let profile = match record::decode_profile(id, &record) {
             Ok(profile) => profile,
             Err(error) => {
                 self.breach(Some(company), Some(id), format!("its record is damaged: {error}"));
@@ -236,6 +249,52 @@ impl StoreChecker<'_> {
         self.has_index_entries(company, &profile).await?;
         if !profile.attributes.properties.fit() {
             self.breach(Some(company), Some(id), "has more properties than it may".to_owned());
+        }
+        Ok(())
+    }
+
+    /// The record of a profile with its changes.
+    async fn with_changes(
+        &self,
+        company: &CompanyId,
+        id: ProfileId,
+        record: &Value,
+    ) -> Result<Result<Value, InvalidRecord>, EngineError> {
+        if !is_large(record) {
+            return Ok(Ok(record.clone()));
+        }
+        let tail = self.engine.read(vec![key::profile_outcome(company, id)]).await?;
+        // A damaged key of the newest outcome is reported there.
+        let tail = tail.into_iter().next().flatten();
+        let tail = tail.filter(|tail| record::decode_profile_tail(tail).is_ok());
+        let unfinished = match UnfinishedRecord::new(record.clone(), tail.as_deref()) {
+            Ok(unfinished) => unfinished,
+            Err(error) => return Ok(Err(error)),
+        };
+        let changes = self.engine.read(unfinished.change_keys(company, id)).await?;
+        Ok(unfinished.finish(changes).map(|record| record.bytes))
+    }
+
+    /// Checks that a change is one of those that its profile says to have.
+    async fn profile_change(
+        &mut self,
+        company: &CompanyId,
+        id: ProfileId,
+        number: u16,
+    ) -> Result<(), EngineError> {
+        let keys = vec![key::profile(company, id), key::profile_outcome(company, id)];
+        let mut values = self.engine.read(keys).await?.into_iter();
+        let (record, tail) = (values.next().flatten(), values.next().flatten());
+        let unfinished = record.map(|record| UnfinishedRecord::new(record, tail.as_deref()));
+        let changes = match unfinished {
+            Some(Ok(unfinished)) => unfinished.changes(),
+            // A damaged key of the newest outcome is reported there.
+            Some(Err(_)) => return Ok(()),
+            None => 0,
+        };
+        if !(1..=changes).contains(&number) {
+            let fault = format!("the change {number} of its record does not belong to it");
+            self.breach(Some(company), Some(id), fault);
         }
         Ok(())
     }
@@ -362,17 +421,35 @@ impl StoreChecker<'_> {
     ) -> Result<(), EngineError> {
         let name = "the number of its newest outcome";
         let target = self.target(company, name, &record::encode_id(id)).await?;
-        let fault = match (record::decode_profile_outcome(value), target) {
+        let fault = match (record::decode_profile_tail(value), target) {
             (Err(error), _) => format!("{name} is damaged: {error}"),
-            (Ok(newest), Some(profile)) if Some(newest) <= profile.last_outcome => {
+            (Ok(ProfileTail { newest, changes: 0 }), Some(profile))
+                if Some(newest) <= profile.last_outcome =>
+            {
                 format!("{name} is not newer than its record")
             }
-            (Ok(newest), _) if self.promised_of(company).sequence < newest => {
+            (Ok(tail), _) if self.promised_of(company).sequence < tail.newest => {
                 "names an outcome that never was".to_owned()
             }
-            (Ok(_), _) => return Ok(()),
+            (Ok(tail), _) => return self.has_changes(company, id, tail).await,
         };
         self.breach(Some(company), Some(id), fault);
+        Ok(())
+    }
+
+    /// Checks that a record that is said to have changes is large enough.
+    async fn has_changes(
+        &mut self,
+        company: &CompanyId,
+        id: ProfileId,
+        tail: ProfileTail,
+    ) -> Result<(), EngineError> {
+        let record = self.engine.read(vec![key::profile(company, id)]).await?;
+        let is_small = record.into_iter().flatten().any(|record| !is_large(&record));
+        if is_small && tail.changes != 0 {
+            let fault = "its record is too small to have changes".to_owned();
+            self.breach(Some(company), Some(id), fault);
+        }
         Ok(())
     }
 
@@ -405,8 +482,8 @@ impl StoreChecker<'_> {
                 self.breach(Some(company), None, fault);
             }
         }
-        // The key of the newest outcome came with the current layout.
-        if self.layout.is_current_for(company) && self.promised_of(company).sequence < last {
+        // The key of the newest outcome came with layout 6.
+        if self.layout.has_newest_outcome(company) && self.promised_of(company).sequence < last {
             let fault = format!("the outcome {last} is newer than its newest outcome");
             self.breach(Some(company), None, fault);
         }
@@ -482,7 +559,8 @@ impl StoreChecker<'_> {
             return Ok(None);
         };
         // A damaged record is reported at the key of the profile.
-        Ok(record::decode_profile(id, &value).ok())
+        let record = self.with_changes(company, id, &value).await?.ok();
+        Ok(record.and_then(|record| record::decode_profile(id, &record).ok()))
     }
 
     fn breach(&mut self, company: Option<&CompanyId>, profile: Option<ProfileId>, fault: String) {

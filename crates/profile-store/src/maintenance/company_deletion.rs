@@ -196,6 +196,7 @@ fn count(removed: &mut DeletedCompany, key: &[u8], value: &[u8]) {
             | ParsedKey::ImportBody(..)
             | ParsedKey::NewestOutcome(_)
             | ParsedKey::NoEmail(..)
+            | ParsedKey::ProfileChange(..)
             | ParsedKey::ProfileOutcome(..)
             | ParsedKey::SenderKey
             | ParsedKey::TrustedTime

@@ -3,7 +3,10 @@
 //! An engine may leave old versions of what was changed or deleted on its disk. A copy has what is
 //! stored now, and never had anything else.
 
-use super::format::{self, FormatError, Layout};
+use super::{
+    copied_entries::copied,
+    format::{self, FormatError, Layout},
+};
 use crate::{
     engine::{
         BatchId, CommitError, Durability, Engine, EngineError, Key, Order, Place, Scan, Value,
@@ -46,7 +49,7 @@ pub enum CopyError {
 pub async fn copy(from: &dyn Engine, to: &dyn Engine) -> Result<Copied, CopyError> {
     match format::layout(from).await.map_err(CopyError::Format)? {
         Layout::Empty => return Err(CopyError::Format(FormatError::NotAStore)),
-        Layout::Current | Layout::Migrating(_) => {}
+        Layout::Current | Layout::WithoutChanges | Layout::Migrating(_) => {}
     }
     let format = from.read(vec![key::FORMAT.to_vec()]).await.map_err(CopyError::Source)?;
     if !page(to, None, 1).await.map_err(CopyError::Target)?.is_empty() {
@@ -59,6 +62,7 @@ pub async fn copy(from: &dyn Engine, to: &dyn Engine) -> Result<Copied, CopyErro
         let entries = page(from, after, limits::COPY_PAGE).await.map_err(CopyError::Source)?;
         let Some((last, _)) = entries.last() else { break };
         after = Some(last.clone());
+        let entries = copied(from, entries).await.map_err(CopyError::Source)?;
         copying.write(entries).await.map_err(CopyError::Target)?;
     }
     to.sync().await.map_err(CopyError::Target)?;

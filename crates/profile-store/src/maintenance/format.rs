@@ -20,6 +20,9 @@ use crate::{
 /// The layout before newest outcomes had keys of their own.
 const LAYOUT_5: u8 = 5;
 
+/// The layout before records of profiles had changes. All of it is valid today.
+const LAYOUT_6: u8 = 6;
+
 /// Why the layout of the data cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -50,6 +53,8 @@ pub(crate) enum Layout {
     /// There is no data yet.
     Empty,
     Current,
+    /// Layout 6.
+    WithoutChanges,
     /// Layout 5, of which the companies up to this one were migrated.
     Migrating(Option<CompanyId>),
 }
@@ -59,14 +64,15 @@ impl Layout {
     pub(crate) fn version(&self) -> u8 {
         match self {
             Layout::Empty | Layout::Current => FORMAT_VERSION,
+            Layout::WithoutChanges => LAYOUT_6,
             Layout::Migrating(_) => LAYOUT_5,
         }
     }
 
-    /// Whether the data of a company is in the current layout.
-    pub(crate) fn is_current_for(&self, company: &CompanyId) -> bool {
+    /// Whether a company has the key of its newest outcome.
+    pub(crate) fn has_newest_outcome(&self, company: &CompanyId) -> bool {
         match self {
-            Layout::Empty | Layout::Current => true,
+            Layout::Empty | Layout::Current | Layout::WithoutChanges => true,
             // In the order of keys.
             Layout::Migrating(Some(last)) => company.as_str() <= last.as_str(),
             Layout::Migrating(None) => false,
@@ -85,7 +91,7 @@ pub(crate) async fn open(
     match layout(engine).await? {
         // What was written last may have outlived its process without being on disk.
         Layout::Current => Ok(engine.sync().await?),
-        Layout::Empty => {
+        Layout::Empty | Layout::WithoutChanges => {
             let id = BatchId { writer, number: 0 };
             let key = sender_key::generated(ids)?;
             let entries = vec![write_format(&[FORMAT_VERSION]), sender_key::write(&key)];
@@ -100,8 +106,10 @@ pub(crate) async fn layout(engine: &dyn Engine) -> Result<Layout, FormatError> {
     let values = engine.read(vec![FORMAT.to_vec()]).await?;
     match values.first().and_then(Option::as_deref) {
         Some([FORMAT_VERSION]) => Ok(Layout::Current),
+        Some([LAYOUT_6]) => Ok(Layout::WithoutChanges),
         Some([LAYOUT_5]) => Ok(Layout::Migrating(None)),
-        Some([FORMAT_VERSION, LAYOUT_5, company @ ..]) => {
+        // An earlier release may have begun the migration.
+        Some([FORMAT_VERSION | LAYOUT_6, LAYOUT_5, company @ ..]) => {
             let company = std::str::from_utf8(company).ok().and_then(|text| text.parse().ok());
             let damaged = || EngineError::Damaged("the format key".to_owned());
             Ok(Layout::Migrating(Some(company.ok_or_else(damaged)?)))

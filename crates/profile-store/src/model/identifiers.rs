@@ -210,6 +210,18 @@ impl ProfileIdentifiers {
         }
     }
 
+    /// Takes the single identifier of a kind that `other` has, and who named it.
+    pub(crate) fn take_single_of(&mut self, other: &ProfileIdentifiers, kind: IdentifierKind) {
+        if let Some(identifier) = other.single(kind) {
+            self.set_single(identifier);
+            if other.client_attached.contains(kind) {
+                self.client_attached.insert(kind);
+            } else {
+                self.client_attached.remove(kind);
+            }
+        }
+    }
+
     /// Removes the single identifier of a kind. Returns whether there was one.
     pub(crate) fn remove_single(&mut self, kind: IdentifierKind) -> bool {
         self.client_attached.remove(kind);

@@ -9,7 +9,9 @@ pub struct Merge {
     pub sequence: u64,
     /// The time of the merge.
     pub at: Timestamp,
-    /// The survivor just before the merge.
+    /// The position of the merge among those of its request.
+    pub position: u64,
+    /// What undoing the merge requires of the survivor, just before the merge.
     pub survivor: Profile,
     /// The absorbed profile just before the merge.
     pub absorbed: Profile,

@@ -16,6 +16,7 @@ use crate::{
     },
     limits,
     read::outcomes,
+    read::profiles::profile_record,
     read::unflushed::Unflushed,
 };
 
@@ -88,8 +89,8 @@ pub(crate) async fn newest_of_each(
 }
 
 fn newest_in(record: &[u8], outcome: Option<&[u8]>) -> Result<Option<u64>, InvalidRecord> {
-    let linked = outcome.map(record::decode_profile_outcome).transpose()?;
-    Ok(record::decode_last_outcome(record)?.max(linked))
+    let tail = outcome.map(record::decode_profile_tail).transpose()?;
+    Ok(record::decode_last_outcome(record)?.max(tail.map(|tail| tail.newest)))
 }
 
 /// The number of the oldest outcome of a profile that is among its `count` newest, and how many
@@ -142,23 +143,11 @@ async fn survivor(
     let mut id = id;
     // An alias leads to its survivor in one step.
     for _ in 0..2 {
-        let keys = vec![
-            key::profile(company, id),
-            key::profile_outcome(company, id),
-            key::alias(company, id),
-        ];
-        let mut values = engine.read(keys).await?.into_iter();
-        let mut next = || values.next().flatten();
-        let (record, outcome, alias) = (next(), next(), next());
-        if let Some(record) = record {
-            let mut profile = record::decode_stored_profile(id, record)?;
-            if let Some(outcome) = outcome {
-                let newest = record::decode_profile_outcome(&outcome)?;
-                profile.last_outcome = profile.last_outcome.max(Some(newest));
-            }
-            return Ok(Some(profile));
+        if let Some(record) = profile_record(engine, company, id).await? {
+            return Ok(Some(record.decode(id)?));
         }
-        match alias {
+        let alias = engine.read(vec![key::alias(company, id)]).await?;
+        match alias.into_iter().next().flatten() {
             Some(alias) => id = record::decode_id(&alias)?,
             None => return Ok(None),
         }

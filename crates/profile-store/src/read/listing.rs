@@ -10,9 +10,11 @@ use crate::{
     engine::{Engine, EngineError, Key, Order, Scan, Value},
     id_generator,
     layout::key::{self, KeyKind, ParsedKey},
+    layout::profile_record::is_large,
     layout::record,
     layout::sort_cursor::SortPosition,
     limits,
+    read::profiles::profile_record,
 };
 
 /// A span of time, exclusive of both ends.
@@ -77,8 +79,8 @@ async fn add_newest_outcomes(
 ) -> Result<(), EngineError> {
     let keys = profiles.iter().map(|profile| key::profile_outcome(company, profile.id)).collect();
     for (profile, value) in profiles.iter_mut().zip(engine.read(keys).await?) {
-        let newest = value.map(|value| record::decode_profile_outcome(&value)).transpose()?;
-        profile.last_outcome = profile.last_outcome.max(newest);
+        let tail = value.map(|value| record::decode_profile_tail(&value)).transpose()?;
+        profile.last_outcome = profile.last_outcome.max(tail.map(|tail| tail.newest));
     }
     Ok(())
 }
@@ -170,7 +172,20 @@ impl PageReader<'_> {
         for (candidate, value) in missing.into_iter().zip(values) {
             candidate.value = value;
         }
+        self.read_changes(&mut chunk.candidates).await?;
         Ok(chunk)
+    }
+
+    /// Reads records again that may have changes, each with its changes.
+    async fn read_changes(&self, candidates: &mut [Candidate]) -> Result<(), EngineError> {
+        for candidate in candidates {
+            if candidate.value.as_deref().is_some_and(is_large) {
+                let company = &self.listing.company;
+                let record = profile_record(self.engine, company, candidate.id).await?;
+                candidate.value = record.map(|record| record.bytes);
+            }
+        }
+        Ok(())
     }
 
     /// The profile, if it still has this position and lies in the requested spans.
@@ -315,6 +330,7 @@ impl PageReader<'_> {
             | ParsedKey::Merge(..)
             | ParsedKey::NewestOutcome(_)
             | ParsedKey::Outcomes(..)
+            | ParsedKey::ProfileChange(..)
             | ParsedKey::ProfileOutcome(..)
             | ParsedKey::SenderKey
             | ParsedKey::TrustedTime

@@ -51,6 +51,45 @@ fn a_copy_holds_what_the_store_does() {
 }
 
 #[test]
+fn a_copy_has_nothing_of_what_was_replaced_in_a_large_profile() {
+    let mut harness = StoreHarness::new(&Engines::in_memory());
+    let filler = "f".repeat(4_000);
+    harness.send(&format!("e:ann plan=gone-first a:tab filler={filler}"));
+    for words in ["e:ann plan=gone-second", "e:ann plan=gold", "e:ann"] {
+        harness.send(words);
+    }
+    let holds = |engine: &dyn Engine, text: &[u8]| {
+        let entries = contents(engine);
+        entries.iter().any(|(_, value)| value.windows(text.len()).any(|part| part == text))
+    };
+    assert!(holds(harness.engine.as_ref(), b"gone"));
+    let copied: Arc<dyn Engine> = Arc::new(MemoryEngine::new());
+    wait(copy(harness.engine.as_ref(), copied.as_ref())).unwrap();
+    assert!(!holds(copied.as_ref(), b"gone"));
+    let again = StoreHarness::resumed(copied, SimulatedIds::after(1_000));
+    let mut again = StoreHarness { created: harness.created.clone(), ..again };
+    again.assert_sound();
+    assert_eq!(again.profile(0), harness.profile(0));
+    assert_eq!(again.history(0), harness.history(0));
+    assert_eq!(again.send("e:ann plan=silver"), "updated 0: matched");
+    again.assert_sound();
+}
+
+#[test]
+fn a_copy_has_all_of_a_large_profile_whose_changes_are_damaged() {
+    let mut harness = StoreHarness::new(&Engines::in_memory());
+    harness.send(&format!("e:ann filler={}", "f".repeat(4_000)));
+    harness.send("e:ann plan=gold");
+    harness.send("e:ann plan=silver");
+    let change = contents(harness.engine.as_ref()).into_iter().map(|(key, _)| key);
+    let change = change.into_iter().find(|key| key.starts_with(b"DEMO01\0d")).unwrap();
+    wait(harness.engine.apply(vec![Write { key: change, value: Some(vec![1]) }])).unwrap();
+    let copied = MemoryEngine::new();
+    wait(copy(harness.engine.as_ref(), &copied)).unwrap();
+    assert_eq!(contents(&copied), contents(harness.engine.as_ref()));
+}
+
+#[test]
 fn a_copy_goes_where_nothing_is_and_nowhere_else() {
     let harness = past();
     let taken = MemoryEngine::new();

@@ -1,10 +1,10 @@
 //! Data directories of every layout since 5 open, and nothing in them is lost.
 //!
 //! `tests/golden/layout-N` holds directories that the release with layout N wrote, and what its
-//! readers showed: `clean` was closed, `killed` has everything in the journal, `empty` holds no
-//! profile.
+//! readers showed: `clean` was closed, `killed` has much in the journal, `empty` holds no profile.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     sync::Arc,
@@ -24,7 +24,7 @@ use profile_store_suite::{
     simulated_ids::SimulatedIds,
 };
 
-const LAYOUTS: [&str; 2] = ["layout-5", "layout-6"];
+const LAYOUTS: [&str; 3] = ["layout-5", "layout-6", "layout-7"];
 
 fn golden(layout: &str, name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(layout).join(name)
@@ -141,6 +141,46 @@ fn a_directory_whose_process_was_killed_opens_in_every_layout() {
     LAYOUTS.into_iter().for_each(|layout| opens(layout, "killed", "expected-killed.txt"));
 }
 
+/// The kinds of keys among the contents of a golden directory.
+fn kinds(layout: &str, name: &str) -> BTreeSet<u8> {
+    let all = scan(&in_memory(layout, name)).into_iter();
+    all.filter_map(|write| write.key.strip_prefix(b"DEMO01\0").map(|rest| rest[0])).collect()
+}
+
+#[test]
+fn the_directories_of_layout_7_have_records_with_changes_and_older_ones_have_none() {
+    for name in ["clean", "killed"] {
+        let with_changes = LAYOUTS.map(|layout| kinds(layout, name).contains(&b'd'));
+        assert_eq!(with_changes, [false, false, true], "{name}");
+    }
+}
+
+#[test]
+fn a_directory_of_layout_6_is_of_layout_7_once_it_is_open_and_nothing_else_changes() {
+    let engine = Arc::new(in_memory("layout-6", "clean"));
+    let before = scan(engine.as_ref());
+    assert_eq!(wait(profile_store::audit(engine.as_ref())).unwrap().layout, Some(6));
+    drop(opened(Arc::clone(&engine) as _));
+    let differs = |(old, new): &(Write, Write)| old != new;
+    let changed: Vec<(Write, Write)> =
+        before.into_iter().zip(scan(engine.as_ref())).filter(differs).collect();
+    let [(_, format)] = &changed[..] else { panic!("{} entries changed", changed.len()) };
+    assert_eq!((&format.key[..], format.value.as_deref()), (&b"\0format"[..], Some(&[7][..])));
+}
+
+#[test]
+fn a_migration_that_the_release_with_layout_6_began_is_finished() {
+    let expected = fs::read_to_string(golden("layout-5", "expected.txt")).unwrap();
+    let engine = Arc::new(in_memory("layout-5", "clean"));
+    let value = Some(b"\x06\x05AHEAD".to_vec());
+    let newest = Write { key: b"AHEAD\0N".to_vec(), value: Some(vec![1, 1, 0]) };
+    let format = Write { key: b"\0format".to_vec(), value };
+    commit_to_memory(&engine, vec![format, newest]);
+    let harness = opened(engine);
+    assert_eq!(shown(&harness), expected);
+    harness.assert_sound();
+}
+
 #[test]
 fn a_directory_without_profiles_opens_in_every_layout() {
     for layout in LAYOUTS {
@@ -177,7 +217,7 @@ fn a_migration_that_fails_or_crashes_at_any_operation_goes_on_at_the_next_start(
                 let left = engine.after_crash(surviving);
                 let audit = wait(profile_store::audit(left.as_ref())).unwrap();
                 assert_eq!(audit.breaches, [], "after operation {fails_at}");
-                assert!(matches!(audit.layout, Some(5 | 6)), "{audit:?}");
+                assert!(matches!(audit.layout, Some(5 | 7)), "{audit:?}");
                 assert_eq!(audit.has_older_layout(), audit.layout == Some(5));
                 let harness = opened(left);
                 harness.assert_sound();

@@ -23,6 +23,8 @@ mod layouts;
 mod store_dump;
 #[cfg(test)]
 mod stored_companies;
+#[cfg(test)]
+mod write_amplification;
 
 #[cfg(test)]
 use profile_store_suite::{engine_suite, engines::Engines};

@@ -52,7 +52,7 @@ fn companies_beyond_the_limit_are_counted_and_not_listed() {
 #[test]
 fn a_format_key_is_no_company() {
     let engine = MemoryEngine::new();
-    let value = Some(vec![6]);
+    let value = Some(vec![7]);
     commit_to_memory(&engine, vec![Write { key: b"\0format".to_vec(), value }]);
     assert_eq!(wait(stored_companies(&engine, |_| true)).unwrap(), StoredCompanies::default());
 }

@@ -1,11 +1,14 @@
 //! Merging of attributes and their authors.
 
-use profile_protocol::{Attributes, Field, Properties};
+use profile_protocol::{Attributes, Field, Fields, Properties, PropertyName};
 
 use crate::Authored;
 
 /// Attributes, and which of them the company wrote.
 type AuthoredAttributes = (Attributes, Authored);
+
+/// The same, of a profile that stays as it is.
+type BorrowedAttributes<'p> = (&'p Attributes, &'p Authored);
 
 /// Merges attributes; see [`merge`](super::merge).
 pub(super) fn merge_attributes(
@@ -13,20 +16,11 @@ pub(super) fn merge_attributes(
     absorbed: AuthoredAttributes,
     protect: bool,
 ) -> AuthoredAttributes {
-    let takes_location = takes_location(&survivor, &absorbed, protect);
+    let takes = taken_fields((&survivor.0, &survivor.1), (&absorbed.0, &absorbed.1), protect);
     let (Attributes { mut fields, properties }, mut authored) = survivor;
     let (Attributes { fields: mut their_fields, properties: their_properties }, theirs) = absorbed;
     for field in Field::ALL {
-        let takes = if protect && authored.field(field) != theirs.field(field) {
-            theirs.field(field)
-        } else if field == Field::Timezone {
-            their_fields[field].is_some()
-        } else if field.is_location() {
-            takes_location
-        } else {
-            fields[field].is_none()
-        };
-        if takes {
+        if takes[field] {
             fields[field] = their_fields[field].take();
             authored.put_field(field, theirs.field(field));
         }
@@ -36,27 +30,61 @@ pub(super) fn merge_attributes(
     (Attributes { fields, properties }, authored)
 }
 
+/// The fields that a merge takes from the absorbed profile, whether it has them or not.
+pub(crate) fn taken_fields(
+    survivor: BorrowedAttributes<'_>,
+    absorbed: BorrowedAttributes<'_>,
+    protect: bool,
+) -> Fields<bool> {
+    let takes_location = takes_location(survivor, absorbed, protect);
+    let ((ours, authored), (their, theirs)) = (survivor, absorbed);
+    let mut takes = Fields::default();
+    for field in Field::ALL {
+        takes[field] = if protect && authored.field(field) != theirs.field(field) {
+            theirs.field(field)
+        } else if field == Field::Timezone {
+            their.fields[field].is_some()
+        } else if field.is_location() {
+            takes_location
+        } else {
+            ours.fields[field].is_none()
+        };
+    }
+    takes
+}
+
 /// Whether the location, except for the time zone, is the absorbed profile's. With `protect`, a
 /// location without a value of the company gives way to one that has such a value.
 fn takes_location(
-    survivor: &AuthoredAttributes,
-    absorbed: &AuthoredAttributes,
+    survivor: BorrowedAttributes<'_>,
+    absorbed: BorrowedAttributes<'_>,
     protect: bool,
 ) -> bool {
-    let by_company =
-        |(_, authored): &AuthoredAttributes| location_fields().any(|field| authored.field(field));
+    let by_company = |(_, authored): BorrowedAttributes<'_>| {
+        location_fields().any(|field| authored.field(field))
+    };
     if protect && (by_company(survivor) || by_company(absorbed)) {
         return !by_company(survivor);
     }
-    let filled = |(attributes, _): &AuthoredAttributes| {
+    let filled = |(attributes, _): BorrowedAttributes<'_>| {
         location_fields().filter(|&field| attributes.fields[field].is_some()).count()
     };
     filled(survivor) < filled(absorbed)
 }
 
 /// The fields of a location that are taken as a whole.
-fn location_fields() -> impl Iterator<Item = Field> {
+pub(crate) fn location_fields() -> impl Iterator<Item = Field> {
     Field::ALL.into_iter().filter(|field| field.is_location() && *field != Field::Timezone)
+}
+
+/// Whether a merge takes a property of the absorbed profile although the survivor has it.
+pub(crate) fn takes_property(
+    authored: &Authored,
+    theirs: &Authored,
+    name: &PropertyName,
+    protect: bool,
+) -> bool {
+    protect && theirs.property(name) && !authored.property(name)
 }
 
 /// Merges properties by name. The absorbed profile's values fill gaps. With `protect`, its
@@ -69,7 +97,8 @@ fn merge_properties(
     protect: bool,
 ) -> Properties {
     for name in theirs.properties() {
-        let stands = properties.value(name).is_some() && (!protect || authored.property(name));
+        let stands =
+            properties.value(name).is_some() && !takes_property(authored, theirs, name, protect);
         if let (false, Some(value)) = (stands, absorbed.value(name)) {
             properties.set(name.clone(), value.clone());
             authored.put_property(name, true);

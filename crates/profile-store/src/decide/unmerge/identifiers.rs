@@ -38,12 +38,9 @@ pub(super) fn split_single(
 ) {
     for kind in SingleKinds::ALL {
         let gave_way = with.single(kind) != without.single(kind);
-        let previous = without.single(kind).filter(|previous| gave_way && has_no_owner(previous));
-        if let (None, Some(previous)) = (identifiers.single(kind), previous) {
-            identifiers.set_single(previous);
-            if without.client_attached.contains(kind) {
-                identifiers.client_attached.insert(kind);
-            }
+        let returns = without.single(kind).is_some_and(|previous| has_no_owner(&previous));
+        if gave_way && returns && identifiers.single(kind).is_none() {
+            identifiers.take_single_of(without, kind);
         }
     }
 }

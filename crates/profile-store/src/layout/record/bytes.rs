@@ -118,9 +118,14 @@ impl<'a> RecordReader<'a> {
         Err(InvalidRecord::Value)
     }
 
+    /// A number of bytes.
+    pub(super) fn size(&mut self) -> Result<usize, InvalidRecord> {
+        usize::try_from(self.number()?).or(Err(InvalidRecord::Value))
+    }
+
     /// A number of items of at least one byte each, which must follow.
     pub(super) fn count(&mut self) -> Result<usize, InvalidRecord> {
-        let count = usize::try_from(self.number()?).or(Err(InvalidRecord::Value))?;
+        let count = self.size()?;
         if self.rest.len() < count { Err(InvalidRecord::Truncated) } else { Ok(count) }
     }
 

@@ -1,12 +1,15 @@
-//! The records of newest outcomes: a company's, and a profile's.
+//! The records of newest outcomes: a company's, and a profile's, with what else changes often.
 
 use super::{
     InvalidRecord,
     bytes::{RecordReader, RecordWriter},
 };
-use crate::{Timestamp, id_generator};
+use crate::{Timestamp, id_generator, limits};
 
 const VERSION: u8 = 1;
+
+/// The version of a profile whose record has changes.
+const WITH_CHANGES: u8 = 2;
 
 /// A company's newest outcome, and what else each batch of the company needs. Before the first
 /// outcome all is zero or nothing.
@@ -43,19 +46,41 @@ pub(crate) fn decode_newest_outcome(record: &[u8]) -> Result<NewestOutcome, Inva
     Ok(NewestOutcome { sequence, at, tokens_revoked })
 }
 
-/// The record of the number of a profile's newest outcome.
-pub(crate) fn encode_profile_outcome(sequence: u64) -> Vec<u8> {
-    let mut writer = RecordWriter::new(VERSION);
-    writer.number(sequence);
+/// What changes often of a profile.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct ProfileTail {
+    /// The number of its newest outcome.
+    pub(crate) newest: u64,
+    /// How many changes its record has.
+    pub(crate) changes: u16,
+}
+
+/// The record of a profile's newest outcome, and of how many changes its record has.
+pub(crate) fn encode_profile_tail(tail: ProfileTail) -> Vec<u8> {
+    let ProfileTail { newest, changes } = tail;
+    let mut writer = RecordWriter::new(if changes == 0 { VERSION } else { WITH_CHANGES });
+    writer.number(newest);
+    if changes != 0 {
+        writer.number(changes.into());
+    }
     writer.finish()
 }
 
-/// See [`encode_profile_outcome`].
-pub(crate) fn decode_profile_outcome(record: &[u8]) -> Result<u64, InvalidRecord> {
-    let mut reader = RecordReader::new(record, VERSION)?;
-    let sequence = reader.number()?;
+/// See [`encode_profile_tail`].
+pub(crate) fn decode_profile_tail(record: &[u8]) -> Result<ProfileTail, InvalidRecord> {
+    let mut reader = RecordReader::part(record);
+    let version = reader.byte()?;
+    if ![VERSION, WITH_CHANGES].contains(&version) {
+        return Err(InvalidRecord::Version(version));
+    }
+    let newest = reader.number()?;
+    let changes = if version == WITH_CHANGES { reader.number()? } else { 0 };
     reader.finish()?;
-    Ok(sequence)
+    let is_valid = (version == WITH_CHANGES) == (changes != 0);
+    let changes = u16::try_from(changes)
+        .ok()
+        .filter(|changes| is_valid && usize::from(*changes) <= limits::PROFILE_CHANGES);
+    Ok(ProfileTail { newest, changes: changes.ok_or(InvalidRecord::Value)? })
 }
 
 #[cfg(test)]
@@ -73,9 +98,19 @@ mod tests {
         assert_eq!(decode_newest_outcome(&[1, 0x80, 1, 0xac, 2, 5]), Ok(revoked));
         let longer = decode_newest_outcome(&[1, 0x80, 1, 0xac, 2, 5, 0]);
         assert_eq!(longer, Err(InvalidRecord::TooLong));
-        assert_eq!(encode_profile_outcome(128), [1, 0x80, 1]);
-        assert_eq!(decode_profile_outcome(&[1, 0x80, 1]), Ok(128));
-        assert_eq!(decode_profile_outcome(&[1, 0x80, 1, 0]), Err(InvalidRecord::TooLong));
         assert_eq!(decode_newest_outcome(&[2, 1, 1]), Err(InvalidRecord::Version(2)));
+    }
+
+    #[test]
+    fn the_layout_of_the_tail_of_a_profile_is_fixed() {
+        let tail = |changes| ProfileTail { newest: 128, changes };
+        for (changes, record) in [(0, &[1, 0x80, 1][..]), (3, &[2, 0x80, 1, 3])] {
+            assert_eq!(encode_profile_tail(tail(changes)), record);
+            assert_eq!(decode_profile_tail(record), Ok(tail(changes)));
+        }
+        assert_eq!(decode_profile_tail(&[1, 0x80, 1, 0]), Err(InvalidRecord::TooLong));
+        assert_eq!(decode_profile_tail(&[2, 0x80, 1, 0]), Err(InvalidRecord::Value));
+        assert_eq!(decode_profile_tail(&[2, 5, 0xff, 0xff, 3]), Err(InvalidRecord::Value));
+        assert_eq!(decode_profile_tail(&[3, 5]), Err(InvalidRecord::Version(3)));
     }
 }

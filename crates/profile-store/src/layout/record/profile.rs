@@ -1,6 +1,6 @@
 //! The record of a profile.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::Range};
 
 use profile_protocol::{Field, IdentifierKind, ProfileId, Text, limits::PROPERTIES};
 
@@ -218,6 +218,39 @@ pub(crate) fn decode_stored_profile(
 pub(crate) fn decode_last_outcome(record: &[u8]) -> Result<Option<u64>, InvalidRecord> {
     let mut reader = RecordReader::new(record, VERSION)?;
     decode_head(&mut reader).map(|(_, last_outcome)| last_outcome)
+}
+
+/// Where the parts of a record are, beginning with its head.
+pub(super) fn part_ranges(record: &[u8]) -> Result<Vec<Range<usize>>, InvalidRecord> {
+    let mut reader = RecordReader::new(record, VERSION)?;
+    decode_head(&mut reader)?;
+    let mut read = Profile::new(ProfileId::from_bits(0), Timestamp::default());
+    let mut start = 0;
+    let mut ranges = Vec::with_capacity(expected_properties(record));
+    loop {
+        let end = reader.range_of_last(0).end;
+        ranges.push(start..end);
+        if reader.is_empty() {
+            return Ok(ranges);
+        }
+        start = end;
+        match reader.byte()? {
+            PROPERTY | COMPANY_PROPERTY => {
+                reader.blob()?;
+                reader.blob()?;
+            }
+            tag => decode_part(&mut read, tag, &mut reader)?,
+        }
+    }
+}
+
+/// The name and the value of a part that is a property.
+pub(super) fn property_of_part(part: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut reader = RecordReader::part(part);
+    match reader.byte() {
+        Ok(PROPERTY | COMPANY_PROPERTY) => Some((reader.blob().ok()?, reader.blob().ok()?)),
+        _ => None,
+    }
 }
 
 /// The time of creation and of the last change, and the number of the newest outcome.

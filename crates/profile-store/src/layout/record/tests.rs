@@ -76,7 +76,7 @@ fn a_value_of_the_company_has_another_tag_and_takes_no_more_bytes() {
 #[test]
 fn the_layout_of_do_not_merge_marks_and_of_a_merge_never_changes() {
     let id = |last: u8| [[0; 15].as_slice(), &[last]].concat();
-    let survivor = [&[1, 5, 6, 0][..], b"\x02\x06a@b.co"].concat();
+    let survivor = [&[1, 5, 0, 0][..], b"\x04\x03pad"].concat();
     let digests =
         [0x33bc_af4f_620f_8c8a_6cba_d842_0872_4ba7_u128, 0xc7b9_d445_5d60_77f9_b2fe_e9e2_cdba_287e];
     let [first, second] = digests.map(u128::to_be_bytes);
@@ -91,7 +91,7 @@ fn the_layout_of_do_not_merge_marks_and_of_a_merge_never_changes() {
     assert_eq!(encode_profile(&profile), absorbed);
 
     let merge = [
-        &[2, 7, 0xac, 2, 1][..],
+        &[3, 7, 0xac, 2, 9, 1][..],
         &id(1),
         &[u8::try_from(survivor.len()).unwrap()],
         &survivor,
@@ -104,6 +104,7 @@ fn the_layout_of_do_not_merge_marks_and_of_a_merge_never_changes() {
     let merge = merge.concat();
     let decoded = decode_merge(ProfileId::from_bits(3), &merge).unwrap();
     assert_eq!((decoded.sequence, decoded.at), (7, Timestamp::from_millis(300)));
+    assert_eq!(decoded.position, 9);
     assert!(decoded.protect);
     assert_eq!(decoded.survivor.id, ProfileId::from_bits(1));
     assert_eq!(decoded.absorbed, profile);
@@ -113,6 +114,33 @@ fn the_layout_of_do_not_merge_marks_and_of_a_merge_never_changes() {
     });
     assert_eq!(links.collect::<Vec<_>>(), ["x1", "+1234567", "tab", "id"]);
     assert_eq!(encode_merge(&decoded), merge);
+}
+
+#[test]
+fn of_a_whole_survivor_in_a_merge_of_version_2_only_what_undoing_needs_is_read() {
+    let id = |last: u8| [[0; 15].as_slice(), &[last]].concat();
+    let survivor =
+        [&[1, 5, 6, 7][..], b"\x02\x06a@b.co\x06", &id(8), b"\x07\x01m\x011\x07\x01n\x011"]
+            .concat();
+    let absorbed = [&[1, 3, 4, 0][..], b"\x07\x01n\x012"].concat();
+    let merge = [
+        &[2, 7, 0xac, 2, 0][..],
+        &id(1),
+        &[u8::try_from(survivor.len()).unwrap()],
+        &survivor,
+        &[u8::try_from(absorbed.len()).unwrap()],
+        &absorbed,
+        &[0],
+    ];
+    let decoded = decode_merge(ProfileId::from_bits(3), &merge.concat()).unwrap();
+    let mut expected = Profile::new(ProfileId::from_bits(1), Timestamp::from_millis(5));
+    expected.updated = Timestamp::default();
+    expected.attributes.properties.set("n".parse().unwrap(), "\"(stands)\"".parse().unwrap());
+    assert_eq!((decoded.position, decoded.survivor), (1, expected));
+    assert_eq!(
+        encode_merge(&decode_merge(ProfileId::from_bits(3), &merge.concat()).unwrap())[0],
+        3
+    );
 }
 
 /// Every result of a claim, and its bytes in a record.
