@@ -10,7 +10,8 @@ use std::sync::{
 
 use profile_protocol::{ProfileRequest, RequestParts, Revision};
 use profile_store::{
-    Caller, Claims, Durability, Intent, InvalidToken, Outcome, Placeholders, Submission,
+    Caller, Claims, Durability, Intent, InvalidToken, Outcome, Placeholders, RequestSender,
+    Submission,
     engine::{BatchId, BoxFuture, CommitError, MemoryEngine, Session, Write},
 };
 use profile_store_suite::{
@@ -84,6 +85,7 @@ impl MeteredClient {
                 intent: Intent::Upsert,
                 revision,
                 request_id: None,
+                sender: RequestSender::default(),
                 claims,
                 leaving_emails: secondary_emails.unappend,
                 cleared,
