@@ -40,7 +40,8 @@ impl Small {
 
     /// Writes a file until this many MiB are free.
     pub(super) fn fill(&self, left: u64) -> PathBuf {
-        let ballast = self.at.join("ballast");
+        // A directory with visible files of other programs is no data directory.
+        let ballast = self.at.join(".ballast");
         let mut file = File::create(&ballast).unwrap();
         let full = std::iter::repeat_with(|| file.write_all(&[0; 4_096])).find_map(Result::err);
         assert_eq!(full.unwrap().kind(), ErrorKind::StorageFull);

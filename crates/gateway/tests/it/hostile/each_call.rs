@@ -110,7 +110,7 @@ impl Fresh {
     /// Removes from a small disk what is not of the store.
     fn make_space(&self) {
         if self.small.is_some() {
-            fs::remove_file(self.home.data_dir().join("ballast")).unwrap();
+            fs::remove_file(self.home.data_dir().join(".ballast")).unwrap();
             let compacted = self.home.data_dir().join("compacted");
             if compacted.exists() {
                 fs::remove_dir_all(compacted).unwrap();
