@@ -115,7 +115,7 @@ fn the_windows_of_a_network_come_after_the_origin_and_before_those_of_the_compan
 fn all_that_is_wrong_with_a_body_is_reported_at_once() {
     let gateway = Home::new();
     let gateway = gateway.serve();
-    let body = r#"{"data":{"type":"event","attributes":{"email":"blobemail","phone_number":"555","nickname":"B","location":{"latitude":91,"planet":"Mars"},"properties":[]},"meta":{"identifiers":7}},"links":{}}"#;
+    let body = r#"{"data":{"type":"event","attributes":{"email":"blobemail","phone_number":"555","nickname":"B","location":{"latitude":91,"planet":"Mars"},"properties":[1]},"meta":{"identifiers":7}},"links":{}}"#;
     let answer = gateway.send(&RawRequest::profile(body));
     assert_eq!(answer.status, 400);
     assert_eq!(

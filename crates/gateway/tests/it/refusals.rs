@@ -1,6 +1,7 @@
 //! Every row of the table of refusals that a client can meet: what it is answered,
 //! byte for byte but for the ids, and that nothing is stored.
 
+mod before_handlers;
 mod rate_limits;
 
 use expect_test::{Expect, expect};
@@ -562,6 +563,7 @@ const ELSEWHERE: [&str; 8] = [
 fn every_row_of_the_table_is_shown_here() {
     let texts = [
         include_str!("refusals.rs"),
+        include_str!("refusals/before_handlers.rs"),
         include_str!("refusals/rate_limits.rs"),
         include_str!("api/refusals.rs"),
     ];
