@@ -90,6 +90,15 @@ pub const NETWORK_BURST_DIVISOR: NonZeroU32 = NonZeroU32::new(7).expect("seven i
 /// 3,500 in one minute. That is a page a minute for each of several hundred pupils.
 pub const NETWORK_STEADY_DIVISOR: NonZeroU32 = NonZeroU32::new(5).expect("five is not zero");
 
+/// The size in bytes of each part of a decoded body that counts as one more request of its client
+/// network and its company: most bodies are smaller, and what a body says is stored.
+pub const BODY_BYTES_OF_A_REQUEST: usize = 16 * 1_024;
+
+/// As how many requests of its client network a merge counts that a client's request leads to. It
+/// writes what the absorbed profile has twice, so that a merge of a full profile writes 1 MB. A
+/// person's devices are merged once each.
+pub const REQUESTS_OF_A_MERGE: u32 = 5;
+
 /// The rate limit of one client network on requests that concern no configured company. No client
 /// has a reason to send any, and a page with a wrong address sends as many as it would otherwise.
 pub const NO_COMPANY_RATE_LIMIT: RateLimit = RateLimit::constant(50, 700);

@@ -60,6 +60,13 @@ impl NetworkLimiter {
         self.shard(key).charge(key, limits, now)
     }
 
+    /// Charges requests to `network` at `company`, whatever its limit: what a request that was
+    /// admitted has cost beyond one.
+    pub fn add(&self, network: ClientNetwork, company: &CompanyId, now: Duration, requests: u32) {
+        let key = self.key(network, Some(company));
+        self.shard(key).add(key, now, requests);
+    }
+
     /// How many networks are counted exactly now, at each company.
     pub fn counted(&self) -> usize {
         self.shards.iter().map(|shard| lock(shard).counted.len()).sum()
@@ -132,16 +139,27 @@ impl NetworkShard {
         let now = self.latest;
         self.drop_windows_that_are_over(now);
         if let Some(windows) = self.counted.get_mut(&key) {
-            return windows.charge(limits, now);
+            return windows.charge(limits, now, 1);
         }
         if self.exact <= self.counted.len() {
-            return self.shared(key).charge(limits, now);
+            return self.shared(key).charge(limits, now, 1);
         }
         let mut windows = Windows::default();
-        let decision = windows.charge(limits, now);
+        let decision = windows.charge(limits, now, 1);
         self.ends.push_back((windows.end(), key));
         self.counted.insert(key, windows);
         decision
+    }
+
+    /// Charges requests to a network that was charged before.
+    fn add(&mut self, key: u128, now: Duration, requests: u32) {
+        self.latest = self.latest.max(now);
+        let now = self.latest;
+        if let Some(windows) = self.counted.get_mut(&key) {
+            windows.add(now, requests);
+        } else if !self.shared.is_empty() {
+            self.shared(key).add(now, requests);
+        }
     }
 
     /// Each pass of the loop undoes one insertion, or follows a steady window that was opened

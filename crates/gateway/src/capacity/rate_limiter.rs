@@ -49,9 +49,21 @@ impl<K: Clone + Eq + Hash> RateLimiter<K> {
     /// Decides about one request of `key`. `now` is the time since the process started. A `now`
     /// before an earlier one counts as that earlier one.
     pub fn charge(&self, key: &K, limits: RateLimit, now: Duration) -> RateLimitDecision {
+        self.charge_as(key, limits, now, 1)
+    }
+
+    /// Decides about a request of `key` that counts as so many. It is admitted where a request that
+    /// counts as one would be.
+    pub fn charge_as(
+        &self,
+        key: &K,
+        limits: RateLimit,
+        now: Duration,
+        requests: u32,
+    ) -> RateLimitDecision {
         match self.charged.get_mut(key) {
-            Some(mut windows) => windows.charge(limits, now),
-            None => self.charge_newcomer(key, limits, now),
+            Some(mut windows) => windows.charge(limits, now, requests),
+            None => self.charge_newcomer(key, limits, now, requests),
         }
     }
 
@@ -74,8 +86,14 @@ impl<K: Clone + Eq + Hash> RateLimiter<K> {
     }
 
     #[cold]
-    fn charge_newcomer(&self, key: &K, limits: RateLimit, now: Duration) -> RateLimitDecision {
-        self.charged.entry(key.clone()).or_default().charge(limits, now)
+    fn charge_newcomer(
+        &self,
+        key: &K,
+        limits: RateLimit,
+        now: Duration,
+        requests: u32,
+    ) -> RateLimitDecision {
+        self.charged.entry(key.clone()).or_default().charge(limits, now, requests)
     }
 }
 
@@ -108,13 +126,18 @@ impl RateLimitStatus {
 }
 
 impl Windows {
-    /// Charges one request to both windows or to neither.
-    pub(super) fn charge(&mut self, limits: RateLimit, now: Duration) -> RateLimitDecision {
-        *self = self.at(now);
-        let wait = self.wait(limits);
+    /// Charges a request that counts as so many to both windows or to neither.
+    pub(super) fn charge(
+        &mut self,
+        limits: RateLimit,
+        now: Duration,
+        requests: u32,
+    ) -> RateLimitDecision {
+        let wait = self.at(now).wait(limits);
         if wait.is_zero() {
-            self.burst = self.burst.with_one_more();
-            self.steady = self.steady.with_one_more();
+            self.add(now, requests);
+        } else {
+            *self = self.at(now);
         }
         self.decision(limits, wait)
     }
@@ -122,6 +145,13 @@ impl Windows {
     fn used(&self, now: Duration) -> WindowUse {
         let Windows { burst, steady, .. } = self.at(now);
         WindowUse { burst: burst.used, steady: steady.used }
+    }
+
+    /// Charges requests to both windows, whatever their limits.
+    pub(super) fn add(&mut self, now: Duration, requests: u32) {
+        *self = self.at(now);
+        self.burst = self.burst.with_more(requests);
+        self.steady = self.steady.with_more(requests);
     }
 
     /// Whether both windows are over, so that nothing of them counts any more.
@@ -191,8 +221,8 @@ impl Window {
         if self.used < limit.get() { Duration::ZERO } else { self.left(now, length) }
     }
 
-    fn with_one_more(self) -> Window {
-        Window { used: self.used.saturating_add(1), ..self }
+    fn with_more(self, requests: u32) -> Window {
+        Window { used: self.used.saturating_add(requests), ..self }
     }
 
     /// The rate-limit status of a steady window.
@@ -242,6 +272,20 @@ mod tests {
 
     fn throttled(retry_after_seconds: u64) -> RateLimitDecision {
         RateLimitDecision::Throttled { retry_after_seconds }
+    }
+
+    #[test]
+    fn a_request_that_counts_as_several_is_admitted_as_one_and_the_next_ones_wait() {
+        let limiter = RateLimiter::default();
+        let limits = limits(10, 10);
+        let charge = |requests| limiter.charge_as(&(), limits, Duration::ZERO, requests);
+        let admitted = |remaining| {
+            let status = RateLimitStatus { limit: 10, remaining, reset_seconds: 60 };
+            RateLimitDecision::Admitted(status)
+        };
+        assert_eq!(charge(7), admitted(3));
+        assert_eq!(charge(7), admitted(0));
+        assert!(matches!(charge(1), RateLimitDecision::Throttled { .. }));
     }
 
     #[test]

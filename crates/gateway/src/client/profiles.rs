@@ -8,7 +8,7 @@ use actix_web::{
     web::{Data, Payload},
 };
 use profile_protocol::{CompanyId, ProfileRequest, Revision, Violations};
-use profile_store::{StoreError, Submission, TokenContent};
+use profile_store::{Outcome, StoreError, Submission, TokenContent};
 
 use crate::{
     capacity::{
@@ -24,8 +24,10 @@ use crate::{
         refusal::Refusal,
         response::{METHODS, Onsite, ResponseContext},
     },
+    limits,
     state::GatewayState,
     submission::{self, SignatureStatus},
+    tenants::directory::Company,
 };
 
 /// Serves every method on the path.
@@ -96,6 +98,8 @@ async fn upsert(
     let kind = BodyKind::Client;
     let read = body::read(headers, payload, encoding, kind, &company.id, gateway);
     let body = read.await?;
+    let requests = admission::requests_of_body(body.bytes.len());
+    admission::charge_network_more(request, &company, gateway, requests - 1);
     let parse = timed_parse(gateway, revision);
     let (parsed, permit) = body.parse(gateway, &company.id, parse).await?;
     let signature = submission::signature(gateway, &company, headers, &parsed);
@@ -109,12 +113,26 @@ async fn upsert(
         ..submission
     };
     // Only what could be stored is charged to the company, so nothing else spends its limit.
-    reply.rate_limit_status = Some(admission::charge(&company, gateway)?);
+    reply.rate_limit_status = Some(admission::charge(&company, gateway, requests)?);
     let outcome = submission::store(gateway, submission, permit).await?;
+    charge_merges(request, &company, gateway, &outcome);
 
     let token = evidence.map(|evidence| evidence.token(&outcome));
     let onsite = token.map(|token| exchange(gateway, &company.id, token)).transpose()?;
     Ok(reply.accepted(onsite))
+}
+
+/// Charges the merges that a request led to, of which nothing is known before, to its network.
+fn charge_merges(
+    request: &HttpRequest,
+    company: &Company,
+    gateway: &GatewayState,
+    outcome: &Outcome,
+) {
+    let merges = u32::try_from(outcome.absorbed().count()).unwrap_or(u32::MAX);
+    let requests = merges.saturating_mul(limits::REQUESTS_OF_A_MERGE);
+    // The request itself was charged.
+    admission::charge_network_more(request, company, gateway, requests.saturating_sub(1));
 }
 
 /// A parser of the body that records how long it takes.

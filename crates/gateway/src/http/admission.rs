@@ -80,6 +80,24 @@ pub(crate) fn charge_network(
     admitted_network(request, gateway, decision)
 }
 
+/// As how many requests a decoded body of this size counts.
+pub(crate) fn requests_of_body(bytes: usize) -> u32 {
+    u32::try_from(1 + bytes / limits::BODY_BYTES_OF_A_REQUEST).unwrap_or(u32::MAX)
+}
+
+/// Charges to the client network what an admitted request has cost it beyond one request.
+pub(crate) fn charge_network_more(
+    request: &HttpRequest,
+    company: &Company,
+    gateway: &GatewayState,
+    requests: u32,
+) {
+    if 0 < requests {
+        let network = client_network(request, gateway);
+        gateway.network_limiter.add(network, &company.id, gateway.clock.elapsed(), requests);
+    }
+}
+
 /// Charges a request that concerns no company, for the reason of `refusal`, to its client network.
 /// The refusal is that of the network if one of its windows is exhausted.
 pub(crate) fn without_company(
@@ -127,15 +145,17 @@ pub(crate) fn uncharged(
     admitted(gateway.client_rate_limiter.peek(&company.id, company.limits, now))
 }
 
-/// Charges the request to both rate-limit windows of the company.
+/// Charges the request to both rate-limit windows of the company, as so many requests.
 pub(crate) fn charge(
     company: &Company,
     gateway: &GatewayState,
+    requests: u32,
 ) -> Result<RateLimitStatus, Refusal> {
-    admitted(gateway.client_rate_limiter.charge(
+    admitted(gateway.client_rate_limiter.charge_as(
         &company.id,
         company.limits,
         gateway.clock.elapsed(),
+        requests,
     ))
 }
 

@@ -222,6 +222,59 @@ fn a_network_that_sends_too_much_is_refused_and_its_company_serves_all_others() 
     assert_eq!(gateway.meter(r#"gateway_refusals_total{code="throttled"}"#), 0);
 }
 
+/// A gateway whose client networks have this limit.
+fn with_network_limit(requests: u32) -> Home {
+    Home::configured(&format!(
+        "[[company]]\nid = \"ABC123\"\n\
+         network_limits = {{ burst = {requests}, steady = {requests} }}\n"
+    ))
+}
+
+/// A request with these attributes.
+fn attributes(members: &str) -> RawRequest {
+    let body = format!(r#"{{"data":{{"type":"profile","attributes":{{{members}}}}}}}"#);
+    RawRequest::profile(&body).of("ABC123")
+}
+
+/// How many more requests of this network are accepted until one is refused.
+fn left(gateway: &Serving) -> usize {
+    let answers = (0..).map(|_| gateway.send(&good("ABC123")));
+    answers.take_while(|answer| answer.status == 202).count()
+}
+
+#[test]
+fn a_large_body_counts_as_several_requests_of_its_network_and_its_company() {
+    let home = with_network_limit(10);
+    let gateway = home.serve();
+    let long = "x".repeat(60_000);
+    let large = attributes(&format!(r#""anonymous_id":"device-7","properties":{{"a":"{long}"}}"#));
+    let answer = gateway.send(&large);
+    answer.assert_accepted();
+    assert_eq!(number(&answer, "Ratelimit-Remaining"), 3_500 - 4);
+    assert_eq!(left(&gateway), 10 - 4);
+}
+
+#[test]
+fn a_large_body_that_is_refused_counts_for_its_network_alone() {
+    let home = with_network_limit(10);
+    let gateway = home.serve();
+    assert_eq!(gateway.send(&RawRequest::profile("[".repeat(60_000))).status, 400);
+    let answer = gateway.send(&good("ABC123"));
+    assert_eq!(number(&answer, "Ratelimit-Remaining"), 3_499);
+    assert_eq!(left(&gateway), 10 - 4 - 1);
+}
+
+#[test]
+fn a_merge_counts_as_five_requests_of_its_network() {
+    let home = with_network_limit(12);
+    let gateway = home.serve();
+    let (device, email) = (r#""anonymous_id":"device-7""#, r#""email":"ann@klaviyo-demo.com""#);
+    for members in [device, email, &format!("{device},{email}")] {
+        gateway.send(&attributes(members)).assert_accepted();
+    }
+    assert_eq!(left(&gateway), 12 - 1 - 1 - 5);
+}
+
 #[test]
 fn a_company_without_limits_is_never_refused_for_its_rate() {
     let home = Home::configured(&format!(

@@ -134,6 +134,13 @@ fn of_networks() -> Vec<LimitRow> {
         ("requests of one client network to", [of_network, vec![parts]].concat()),
         ("requests of one client network that", windows(ours::NO_COMPANY_RATE_LIMIT)),
         (
+            "what counts as more than one request",
+            vec![
+                format!("each {} of a decoded body", bytes(ours::BODY_BYTES_OF_A_REQUEST)),
+                format!("a merge counts as {}", ours::REQUESTS_OF_A_MERGE),
+            ],
+        ),
+        (
             "client networks that are counted",
             vec![
                 count(ours::COUNTED_NETWORKS),
