@@ -52,7 +52,10 @@ impl<'b> BareResponse<'b> {
         let begin = text.rfind("HTTP/1.")?;
         let status_line = text.get(begin..)?;
         let before = bytes.len() - tail.len() - "\r\n\r\n".len() + begin;
-        Some(BareResponse { before, status_line, headers: std::str::from_utf8(headers).ok()? })
+        let headers = std::str::from_utf8(headers).ok()?;
+        // Otherwise another response follows.
+        let is_last = !headers.contains("\r\n\r\n");
+        is_last.then_some(BareResponse { before, status_line, headers })
     }
 
     fn date(&self) -> Option<&str> {
