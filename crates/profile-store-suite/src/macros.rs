@@ -341,6 +341,7 @@ macro_rules! engine_suite {
                 merges_are_undone_in_any_order
                 ids_that_led_to_a_restored_profile_lead_to_it_again
                 devices_that_left_a_full_list_come_back
+                devices_that_left_a_long_list_come_back
                 undoing_leaves_an_outcome_in_the_history_of_both
                 an_undo_after_any_merge_restores_both_profiles
                 a_secondary_address_taken_away_since_stays_away

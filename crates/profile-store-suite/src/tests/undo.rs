@@ -155,6 +155,21 @@ pub fn devices_that_left_a_full_list_come_back(engines: &Engines) {
     harness.assert_sound();
 }
 
+pub fn devices_that_left_a_long_list_come_back(engines: &Engines) {
+    let mut harness = StoreHarness::new(engines);
+    for number in 0..32 {
+        harness.send(&format!("e:ann a:own-{number}"));
+    }
+    let before = harness.about(0);
+    ["a:1", "a:2", "a:3"].iter().for_each(|device| drop(harness.send(&format!("p:5 {device}"))));
+    let merged = harness.send("e:ann p:5");
+    assert_eq!(merged, "updated 0: matched, absorbed 1, released, released, released");
+    assert_eq!(harness.leads_to("a:own-2"), None);
+    harness.undo(1).unwrap();
+    assert_eq!([harness.about(0), harness.about(1)], [before, "p:5 a:1 a:2 a:3".to_owned()]);
+    harness.assert_sound();
+}
+
 pub fn undoing_leaves_an_outcome_in_the_history_of_both(engines: &Engines) {
     let harness = merged(engines);
     let outcome = harness.undo(1).unwrap().outcome;

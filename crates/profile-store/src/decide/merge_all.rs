@@ -83,8 +83,8 @@ fn brought(merge: &Merge) -> impl Iterator<Item = &PropertyName> {
 }
 
 /// What the record of a merge keeps of the survivor. The lists of identifiers are kept only if the
-/// merge makes them too long, so that entries are removed, and of the devices only the oldest, of
-/// which some are removed.
+/// merge makes them too long, so that entries are removed, and of the devices only those of which
+/// some are removed.
 pub(super) fn survivor_before(
     survivor: &Profile,
     absorbed: &Profile,
@@ -95,12 +95,24 @@ pub(super) fn survivor_before(
     let devices = union_len(&ids(&ours.devices), &ids(&theirs.devices));
     match devices.saturating_sub(settings.anonymous_ids) {
         0 => ours.devices.clear(),
-        removed => ours.devices.truncate(removed + 2 * limits::CLAIMED_DEVICES),
+        removed => keep_removable(&mut ours.devices, removed + 2 * limits::CLAIMED_DEVICES),
     }
     if union_len(&ours.secondary_emails, &theirs.secondary_emails) <= settings.secondary_emails {
         ours.secondary_emails.clear();
     }
     part
+}
+
+/// Keeps the devices that were seen longest ago, and of those that have not returned as many, since
+/// clients push out these.
+fn keep_removable(devices: &mut Vec<Device>, most: usize) {
+    let (mut position, mut not_returned) = (0, 0);
+    devices.retain(|device| {
+        let is_oldest = position < most;
+        position += 1;
+        not_returned += usize::from(!device.has_returned());
+        is_oldest || !device.has_returned() && not_returned <= most
+    });
 }
 
 fn ids(devices: &[Device]) -> Vec<&AnonymousId> {

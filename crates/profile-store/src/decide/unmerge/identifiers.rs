@@ -67,7 +67,8 @@ fn restore_removed(
     let ListsAtMerge { before, after, settings } = lists;
     let mut available = before.clone();
     retain(&mut available, has_no_owner);
-    if settings.anonymous_ids < after.devices.len() {
+    // They are known only if the merge removed some of them.
+    if !before.devices.is_empty() {
         restore_devices(&mut survivor.devices, available.devices, settings.anonymous_ids);
     }
     if settings.secondary_emails < after.secondary_emails.len() {
