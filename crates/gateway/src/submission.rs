@@ -5,8 +5,8 @@ use std::sync::Arc;
 use actix_web::{http::header::HeaderMap, rt::task::JoinHandle, web::Data};
 use profile_protocol::{CompanyId, ProfileRequest, RequestParts};
 use profile_store::{
-    Caller, Claims, Effect, Identifier, Intent, Outcome, ProfileRef, RequestSender, StoreError,
-    Submission, SubmittedProfile, Timestamp, Unsigned,
+    Caller, Claims, Effect, Identifier, Intent, Outcome, ProfileRef, RequestId, RequestSender,
+    StoreError, Submission, SubmittedProfile, Timestamp, Unsigned,
 };
 
 use crate::{
@@ -78,8 +78,20 @@ pub(crate) fn from_client(
     })
 }
 
-/// Where the request of a client came from, as its outcome keeps it.
-pub(crate) fn sender(
+/// The submission of a client with what its outcome keeps of its origin. Taken by value, so that it
+/// takes no space in a future.
+pub(crate) fn with_origin(
+    gateway: &GatewayState,
+    submission: Submission,
+    network: ClientNetwork,
+    request_id: RequestId,
+) -> Submission {
+    let sender = sender(gateway, network, &submission);
+    Submission { request_id: Some(request_id), sender, ..submission }
+}
+
+/// Where the request of a client came from.
+fn sender(
     gateway: &GatewayState,
     network: ClientNetwork,
     submission: &Submission,

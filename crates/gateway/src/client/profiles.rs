@@ -8,7 +8,7 @@ use actix_web::{
     web::{Data, Payload},
 };
 use profile_protocol::{CompanyId, ProfileRequest, Revision, Violations};
-use profile_store::{Outcome, StoreError, Submission, TokenContent};
+use profile_store::{Outcome, StoreError, TokenContent};
 
 use crate::{
     capacity::{
@@ -105,13 +105,10 @@ async fn upsert(
     let signature = submission::signature(gateway, &company, headers, &parsed);
     let onsite = headers.get("x-klaviyo-onsite").is_some_and(|value| value == "1");
     let evidence = onsite.then(|| evidence(gateway, &company.id, signature, &parsed));
-    let submission = submission::from_client(gateway, &company, signature, parsed)?;
     let network = admission::client_network(request, gateway);
-    let submission = Submission {
-        request_id: Some(reply.trace.request_id.clone()),
-        sender: submission::sender(gateway, network, &submission),
-        ..submission
-    };
+    let request_id = reply.trace.request_id.clone();
+    let submission = submission::from_client(gateway, &company, signature, parsed)?;
+    let submission = submission::with_origin(gateway, submission, network, request_id);
     // Only what could be stored is charged to the company, so nothing else spends its limit.
     reply.rate_limit_status = Some(admission::charge(&company, gateway, requests)?);
     let outcome = submission::store(gateway, submission, permit).await?;
