@@ -107,8 +107,9 @@ fn a_compaction_goes_into_a_directory_of_its_own_or_nowhere() {
     fs::remove_dir_all(&into).unwrap();
     let compacted = compact(&home);
     compacted.assert_exit(0);
-    // The format, and the profile, its address, its update, its outcome and the number of that.
-    assert_eq!(told(&compacted, "entries: "), 6);
+    // The format and the sender key, and the profile, its address, its update, its outcome and the
+    // number of that.
+    assert_eq!(told(&compacted, "entries: "), 7);
     assert_eq!(into.metadata().unwrap().permissions().mode() & 0o777, 0o700);
     home.verify().assert_exit(0);
     compact(&home).assert_exit(1);
