@@ -49,6 +49,7 @@ macro_rules! engine_suite {
                 an_update_takes_an_address_that_a_stranger_occupies
                 a_lead_that_the_company_imports_is_one_profile
                 an_external_id_of_a_stranger_stops_no_import
+                a_device_of_another_person_stops_no_import
                 a_stranger_merges_no_two_persons_that_the_company_knows
                 an_undo_returns_identifiers_that_gave_way
                 what_the_company_repeats_is_its_own
@@ -279,6 +280,8 @@ macro_rules! engine_suite {
                 what_the_company_has_named_since_stays
                 a_merge_that_was_undone_since_is_left
                 a_profile_that_others_have_merged_since_is_reported
+                a_repair_that_is_given_again_undoes_what_is_left
+                an_identifier_that_others_brought_after_the_senders_left_stays
             }
             $crate::engine_suite_area! {
                 shared_engine:
@@ -377,7 +380,9 @@ macro_rules! engine_suite_area {
 mod tests {
     /// The areas, and the source of each.
     const AREAS: &[(&str, &str)] = &[
+        ("adversary", include_str!("tests/adversary.rs")),
         ("audits", include_str!("tests/audits.rs")),
+        ("client_identifiers", include_str!("tests/client_identifiers.rs")),
         ("company_deletion", include_str!("tests/company_deletion.rs")),
         ("decisions", include_str!("tests/decisions.rs")),
         ("deletion", include_str!("tests/deletion.rs")),
@@ -393,6 +398,7 @@ mod tests {
         ("property_limits", include_str!("tests/property_limits.rs")),
         ("protected_values", include_str!("tests/protected_values.rs")),
         ("pruning", include_str!("tests/pruning.rs")),
+        ("repair", include_str!("tests/repair.rs")),
         ("shared_engine", include_str!("tests/shared_engine.rs")),
         ("simulation", include_str!("tests/simulation.rs")),
         ("store", include_str!("tests/store.rs")),

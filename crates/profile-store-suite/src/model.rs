@@ -119,7 +119,7 @@ impl IdentityModel {
             results[number] = result;
         }
         if request.intent == TestIntent::Import
-            && let Some(number) = first_refused(&results, &reached)
+            && let Some(number) = first_refused(&made, &results, &reached)
         {
             return format!("duplicate {number}");
         }
@@ -442,13 +442,19 @@ impl IdentityModel {
     }
 }
 
-/// The profile of the first claim that was refused.
-fn first_refused(results: &[String], reached: &[Option<usize>]) -> Option<usize> {
+/// The profile of the first claim that was refused. Devices do not count.
+fn first_refused(
+    claims: &[ModelClaim],
+    results: &[String],
+    reached: &[Option<usize>],
+) -> Option<usize> {
     let refused = |result: &str| {
         result.starts_with("owns") || result.starts_with("differs") || result == "capped"
     };
-    let mut pairs = results.iter().zip(reached);
-    pairs.find_map(|(result, reached)| reached.filter(|_| refused(result)))
+    let mut all = claims.iter().zip(results).zip(reached);
+    all.find_map(|((claim, result), reached)| {
+        reached.filter(|_| refused(result) && claim.kind != "a")
+    })
 }
 
 /// The answer to a request that would leave a profile without identifiers, unless it is carried

@@ -163,10 +163,13 @@ pub const SEGMENT_BYTES: usize = 4_096;
 /// The number of outcomes that a repair reads at a time, some 160 KB.
 pub const REPAIR_PAGE: usize = 1_000;
 
-/// The maximum of merges that one repair undoes, and of each kind of thing that it removes or
-/// lists. Each merge, and each profile that loses identifiers, is a commit. What a stranger did
-/// beyond that is undone by further repairs.
+/// The maximum of merges that one repair undoes, and of single identifiers and of devices that it
+/// removes, but for the last request. Each merge, and each profile that loses identifiers, is a
+/// commit. What a stranger did beyond that is undone by further repairs.
 pub const REPAIR_STEPS: usize = 1_000;
+
+/// The maximum of profiles in each list of what a repair leaves as it is.
+pub const REPAIR_LISTED: usize = 1_000;
 
 /// The number of outcome segments read at a time.
 pub const SEGMENTS_READ: usize = 16;

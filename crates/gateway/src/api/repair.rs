@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix_web::{http::StatusCode, web::Payload};
 use profile_protocol::{ProfileRepair, RepairMode, RepairSubject};
 use profile_store::{
-    Repair, RepairError, Repaired, RepairedSender, SenderDigest, StoreError, Timestamp,
+    Repair, RepairError, Repaired, RepairedSender, SenderDigest, StoreError, Timestamp, limits,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -27,6 +27,7 @@ pub(super) async fn repair(call: &Call<'_>, payload: &mut Payload) -> Result<Api
         company: call.company.id.clone(),
         sender: repaired_sender(sender),
         since: Timestamp::from_millis(since_millis),
+        steps: limits::REPAIR_STEPS,
         settings: Arc::clone(&call.company.identity),
         revision: call.revision,
         request_id: Some(call.request_id.clone()),
@@ -79,13 +80,14 @@ struct RepairAttributes {
     restored: Vec<String>,
     /// The identifiers that the sender attached and that are removed.
     removed: Vec<RemovedIdentifier>,
-    /// The ids of profiles that the sender created. They stay.
+    /// The ids of profiles that the sender created, at most 1,000. They stay.
     created: Vec<String>,
-    /// The attributes that the sender changed, as far as outcomes list them. They stay.
+    /// The attributes that the sender changed, as far as outcomes list them, of at most 1,000
+    /// profiles. They stay.
     changed: Vec<ChangedProfile>,
     /// The ids of profiles that others merged since, from which nothing is removed.
     left: Vec<String>,
-    /// Whether that is all. If it is not, send the request again.
+    /// Whether there was no more to undo. If there was, send the request again.
     complete: bool,
 }
 

@@ -1,6 +1,6 @@
 //! Repairs: which sender's requests are undone.
 
-use std::{net::IpAddr, str::FromStr};
+use std::{fmt, net::IpAddr, str::FromStr};
 
 use super::body_reader::{self, BodyReader, KnownObject};
 use crate::{
@@ -30,7 +30,7 @@ pub enum RepairMode {
 }
 
 /// The sender whose requests are undone.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub enum RepairSubject {
     /// The network of this address.
     Address(IpAddr),
@@ -38,6 +38,17 @@ pub enum RepairSubject {
     Device(AnonymousId),
     /// The network or device that an outcome names by these bits.
     Digest(u64),
+}
+
+impl fmt::Debug for RepairSubject {
+    /// Names the kind of the sender, and no address.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            RepairSubject::Address(_) => "Address(..)",
+            RepairSubject::Device(_) => "Device(..)",
+            RepairSubject::Digest(_) => "Digest(..)",
+        })
+    }
 }
 
 impl ProfileRepair {

@@ -50,6 +50,14 @@ pub fn a_lead_that_the_company_imports_is_one_profile(engines: &Engines) {
     harness.assert_sound();
 }
 
+pub fn a_device_of_another_person_stops_no_import(engines: &Engines) {
+    let mut harness = after(engines, &["server x:1 e:ann", "x:bogus e:cat a:tab"]);
+    assert_eq!(harness.send("import x:1 a:tab name=Ann"), "updated 0: matched, owns x");
+    assert_eq!(harness.about(0), "x:1 e:ann name=Ann");
+    assert_eq!(harness.about(1), "x:bogus e:cat a:tab");
+    harness.assert_sound();
+}
+
 pub fn an_external_id_of_a_stranger_stops_no_import(engines: &Engines) {
     let mut harness = after(engines, &["server e:ann", "x:bogus e:ann", "server x:1"]);
     assert_eq!(harness.send("import x:1 e:ann"), "updated 1: matched, absorbed 0, released");

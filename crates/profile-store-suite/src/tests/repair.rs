@@ -6,7 +6,7 @@ use profile_protocol::Revision;
 
 use profile_store::{
     Claim, Identifier, Outcome, ProfileRef, Repair, Repaired, RepairedSender, RequestSender,
-    Submission, Timestamp,
+    Submission, Timestamp, limits,
 };
 
 use crate::{
@@ -37,6 +37,7 @@ fn command(harness: &StoreHarness, sender: RepairedSender, since: Timestamp) -> 
         company: harness.company.clone(),
         sender,
         since,
+        steps: limits::REPAIR_STEPS,
         settings: Arc::clone(&harness.settings),
         revision: Revision::LATEST,
         request_id: None,
@@ -150,4 +151,39 @@ pub fn a_profile_that_others_have_merged_since_is_reported(engines: &Engines) {
         assert_eq!(numbers(&harness, &told.left), [2]);
     }
     assert_eq!(harness.about(4), "x:7 e:cat a:stranger-2");
+}
+
+pub fn a_repair_that_is_given_again_undoes_what_is_left(engines: &Engines) {
+    let mut harness = StoreHarness::new(engines);
+    for number in 0..12 {
+        send_from(&mut harness, STRANGER, &format!("e:{number} a:tab{number}"));
+    }
+    let asked = Repair { steps: 4, ..command(&harness, stranger(), Timestamp::default()) };
+    let mut steps = Vec::new();
+    loop {
+        let preview = wait(harness.store.preview_repair(&asked)).unwrap();
+        let repaired = wait(harness.store.repair(&asked)).unwrap();
+        assert_eq!(preview, repaired);
+        steps.push(repaired.removed.len());
+        if repaired.is_complete {
+            break;
+        }
+    }
+    assert_eq!(steps, [8, 8, 8, 0]);
+    assert!((0..12).all(|number| harness.about(number).is_empty()));
+    harness.assert_sound();
+}
+
+pub fn an_identifier_that_others_brought_after_the_senders_left_stays(engines: &Engines) {
+    let mut harness = StoreHarness::new(engines);
+    harness.send("server x:2 p:5");
+    send_from(&mut harness, STRANGER, "e:ann p:5");
+    harness.send("import x:1 e:ann");
+    send_from(&mut harness, HONEST, "e:ben a:tab");
+    harness.merge(0, 2).unwrap();
+    let before = harness.about(0);
+    assert!(before.contains("e:ben"), "{before}");
+    let repaired = repair(&harness, stranger());
+    assert_eq!(repaired.removed, Vec::new());
+    assert_eq!(harness.about(0), before);
 }

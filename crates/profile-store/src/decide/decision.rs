@@ -61,7 +61,7 @@ fn decide_claims(
     intent.admits(claims, reached)?;
     let Resolution { survivor: before, absorbed, mut results } =
         resolve(claims, reached, *caller, *intent, settings);
-    intent.accepts(reached, &results)?;
+    intent.accepts(claims, reached, &results)?;
 
     let start = before.cloned().unwrap_or_else(|| new_profile(context));
     let held = start.identifiers.clone();

@@ -1,6 +1,6 @@
 //! Intents: what a request is meant to do, and the reasons to reject it.
 
-use profile_protocol::ProfileId;
+use profile_protocol::{IdentifierKind, ProfileId};
 
 use crate::{
     Claim, ClaimResult, Claims, ProfileRef, PropertiesTooLarge, StoredProfile,
@@ -15,7 +15,8 @@ pub enum Intent {
     /// profile is refused, and the rest of the request is stored.
     #[default]
     Upsert,
-    /// As `Upsert`, but a claim that belongs to another profile rejects the whole request.
+    /// As `Upsert`, but a claim that belongs to another profile rejects the whole request, unless
+    /// it is an anonymous id.
     Import,
     /// Create a profile. A claim that finds a profile rejects the request, unless only clients have
     /// named the identifier for it, and the profile is another person.
@@ -81,11 +82,12 @@ impl Intent {
     /// Checks that the intent allows the results of the claims.
     pub(crate) fn accepts(
         self,
+        claims: &Claims,
         reached: &[Option<&StoredProfile>],
         results: &[ClaimResult],
     ) -> Result<(), Rejected> {
         match self {
-            Intent::Import => no_refused_profile(reached, results),
+            Intent::Import => no_refused_profile(claims, reached, results),
             Intent::Upsert | Intent::Create | Intent::Update(_) => Ok(()),
         }
     }
@@ -123,13 +125,16 @@ fn no_other_profile(
     others.next().map_or(Ok(()), |other| Err(Rejected::Duplicate { id: other.id }))
 }
 
-/// Checks that no claim was refused because of a profile that it found.
+/// Checks that no claim was refused because of a profile that it found. A device does not count: it
+/// stays with its profile, because any client can have attached it there.
 fn no_refused_profile(
+    claims: &Claims,
     reached: &[Option<&StoredProfile>],
     results: &[ClaimResult],
 ) -> Result<(), Rejected> {
-    for (profile, result) in reached.iter().zip(results) {
-        if let (Some(profile), ClaimResult::Refused(_)) = (profile, result) {
+    for ((claim, profile), result) in claims.made().iter().zip(reached).zip(results) {
+        let is_device = claim.kind() == IdentifierKind::AnonymousId;
+        if let (Some(profile), ClaimResult::Refused(_), false) = (profile, result, is_device) {
             return Err(Rejected::Duplicate { id: profile.id });
         }
     }

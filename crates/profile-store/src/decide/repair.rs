@@ -1,15 +1,19 @@
 //! Repair: what one sender did since a time, and how it is undone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use profile_protocol::{AnonymousId, ChangedAttribute, CompanyId, IdentifierKind, ProfileId};
 
 use crate::{
-    ClaimResult, Effect, Outcome, RequestSender, SenderDigest, SenderKey, Timestamp, limits,
+    ClaimResult, Effect, Outcome, ProfileIdentifiers, RequestSender, SenderDigest, SenderKey,
+    Timestamp, limits,
 };
 
 /// The sender whose requests are undone.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub enum RepairedSender {
     /// A client network, as the gateway names it.
     Network(String),
@@ -17,6 +21,17 @@ pub enum RepairedSender {
     Device(AnonymousId),
     /// The sender of an outcome: a network or a device, on the day of that outcome.
     Digest(SenderDigest),
+}
+
+impl fmt::Debug for RepairedSender {
+    /// Names the kind of the sender, and no network.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            RepairedSender::Network(_) => "Network(..)",
+            RepairedSender::Device(_) => "Device(..)",
+            RepairedSender::Digest(_) => "Digest(..)",
+        })
+    }
 }
 
 impl RepairedSender {
@@ -50,15 +65,18 @@ pub(crate) struct SenderTraces {
     pub(crate) requests: u64,
     /// The profiles that were merged into others, in the order of the merges.
     pub(crate) merged: Vec<ProfileId>,
+    /// The profiles that others have merged since.
+    pub(crate) left: BTreeSet<ProfileId>,
     /// The single identifiers that were attached last by the sender.
     pub(crate) identifiers: BTreeSet<(ProfileId, IdentifierKind)>,
     /// When devices were attached to profiles.
     pub(crate) devices: BTreeSet<(ProfileId, Timestamp)>,
-    /// The profiles that were created.
+    /// The profiles that were created, up to [`limits::REPAIR_LISTED`].
     pub(crate) created: BTreeSet<ProfileId>,
-    /// The attributes that were changed, of which outcomes list some.
+    /// The attributes that were changed, of which outcomes list some, for up to
+    /// [`limits::REPAIR_LISTED`] profiles.
     pub(crate) changed: BTreeMap<ProfileId, Vec<ChangedAttribute>>,
-    /// Whether there was more than is held here.
+    /// Whether there is more to undo than is held here.
     pub(crate) is_truncated: bool,
 }
 
@@ -69,14 +87,20 @@ impl SenderTraces {
         self.requests += u64::from(is_of_sender);
         for claim in &outcome.claims {
             match claim.result {
-                ClaimResult::Attached | ClaimResult::Replaced | ClaimResult::Moved(_) => {
+                ClaimResult::Attached | ClaimResult::Replaced => {
                     self.attached(survivor, claim.kind, outcome.at, is_of_sender);
+                }
+                ClaimResult::Moved(from) => {
+                    self.identifiers.remove(&(from, claim.kind));
+                    self.attached(survivor, claim.kind, outcome.at, is_of_sender);
+                }
+                ClaimResult::Released => {
+                    self.identifiers.remove(&(survivor, claim.kind));
                 }
                 ClaimResult::Absorbed(id) if is_of_sender => self.merged(id),
                 ClaimResult::Restored(id) => self.merged.retain(|merged| *merged != id),
                 ClaimResult::Matched
                 | ClaimResult::Absorbed(_)
-                | ClaimResult::Released
                 | ClaimResult::Refused(_)
                 | ClaimResult::Ignored(_) => {}
             }
@@ -87,25 +111,17 @@ impl SenderTraces {
     }
 
     fn merged(&mut self, absorbed: ProfileId) {
-        if !self.merged.contains(&absorbed) && self.has_space(self.merged.len()) {
+        if !self.is_truncated && !self.merged.contains(&absorbed) {
             self.merged.push(absorbed);
         }
     }
 
-    /// Whether a list of this length takes another entry.
-    fn has_space(&mut self, length: usize) -> bool {
-        let is_full = limits::REPAIR_STEPS <= length;
-        self.is_truncated |= is_full;
-        !is_full
-    }
-
     fn described(&mut self, profile: ProfileId, outcome: &Outcome) {
-        if outcome.effect == Effect::Created && self.has_space(self.created.len()) {
+        if outcome.effect == Effect::Created && self.created.len() < limits::REPAIR_LISTED {
             self.created.insert(profile);
         }
-        let is_new = !outcome.changed.is_empty() && !self.changed.contains_key(&profile);
-        if is_new && self.has_space(self.changed.len()) {
-            self.changed.insert(profile, Vec::new());
+        if !outcome.changed.is_empty() && self.changed.len() < limits::REPAIR_LISTED {
+            self.changed.entry(profile).or_default();
         }
         if let Some(names) = self.changed.get_mut(&profile) {
             for name in &outcome.changed {
@@ -125,19 +141,43 @@ impl SenderTraces {
     ) {
         match (kind, is_of_sender) {
             (IdentifierKind::Id, _) | (IdentifierKind::AnonymousId, false) => {}
-            (IdentifierKind::AnonymousId, true) => {
-                if self.has_space(self.devices.len()) {
-                    self.devices.insert((profile, at));
-                }
+            (IdentifierKind::AnonymousId, true) if !self.is_truncated => {
+                self.devices.insert((profile, at));
             }
-            (_, true) => {
-                if self.has_space(self.identifiers.len()) {
-                    self.identifiers.insert((profile, kind));
-                }
+            (_, true) if !self.is_truncated => {
+                self.identifiers.insert((profile, kind));
             }
+            (_, true) => {}
             (_, false) => {
                 self.identifiers.remove(&(profile, kind));
             }
+        }
+    }
+
+    /// The number of steps of the kind of which there are most.
+    pub(crate) fn steps(&self) -> usize {
+        self.merged.len().max(self.identifiers.len()).max(self.devices.len())
+    }
+
+    /// Forgets what was attached to a profile and is not there any more.
+    pub(crate) fn keep_attached(&mut self, id: ProfileId, held: &ProfileIdentifiers) {
+        let is_held = |kind| held.client_attached.contains(kind);
+        let was_seen = |at| held.devices.iter().any(|device| device.attached == at);
+        self.identifiers.retain(|(one, kind)| *one != id || is_held(*kind));
+        self.devices.retain(|(one, at)| *one != id || was_seen(*at));
+    }
+
+    /// Forgets what was attached to a profile that is no more.
+    pub(crate) fn forget(&mut self, id: ProfileId) {
+        self.identifiers.retain(|(one, _)| *one != id);
+        self.devices.retain(|(one, _)| *one != id);
+    }
+
+    /// Notes that others have merged a profile.
+    pub(crate) fn leave(&mut self, id: ProfileId) {
+        self.forget(id);
+        if self.left.len() < limits::REPAIR_LISTED {
+            self.left.insert(id);
         }
     }
 

@@ -6,7 +6,7 @@ use profile_protocol::{ChangedAttribute, CompanyId, IdentifierKind, ProfileId, R
 
 use super::Store;
 use crate::{
-    IdentitySettings, RepairedSender, RequestId, StoreError, Timestamp, Undo,
+    IdentitySettings, Rejected, RepairedSender, RequestId, StoreError, Timestamp, Undo,
     decide::{detachment::Detach, repair::SenderTraces},
     engine::EngineError,
     lane::job::Job,
@@ -23,6 +23,10 @@ pub struct Repair {
     pub sender: RepairedSender,
     /// The time since when requests of the sender are undone.
     pub since: Timestamp,
+    /// The maximum of merges that are undone, and of single identifiers and of devices that are
+    /// removed. The last request before the maximum is undone as a whole. See
+    /// [`limits::REPAIR_STEPS`].
+    pub steps: usize,
     /// The identity settings of the company.
     pub settings: Arc<IdentitySettings>,
     /// The API revision of the request.
@@ -40,13 +44,16 @@ pub struct Repaired {
     pub restored: Vec<ProfileId>,
     /// The identifiers that the sender attached, and that are removed: their profiles and kinds.
     pub removed: Vec<(ProfileId, IdentifierKind)>,
-    /// The profiles that the sender created. They stay, without what is removed.
+    /// The profiles that the sender created, up to [`limits::REPAIR_LISTED`]. They stay, without
+    /// what is removed.
     pub created: Vec<ProfileId>,
-    /// The attributes that the sender changed, as far as outcomes list them. They stay.
+    /// The attributes that the sender changed, as far as outcomes list them, of up to
+    /// [`limits::REPAIR_LISTED`] profiles. They stay.
     pub changed: Vec<(ProfileId, Vec<ChangedAttribute>)>,
-    /// The profiles that others have merged since, so that nothing was removed from them.
+    /// The profiles that others have merged since, so that nothing was removed from them. If
+    /// there are more than [`limits::REPAIR_LISTED`], some are not listed.
     pub left: Vec<ProfileId>,
-    /// Whether all was looked at. If not, the command can be given again.
+    /// Whether all was undone. If not, the command can be given again.
     pub is_complete: bool,
 }
 
@@ -67,9 +74,9 @@ impl Store {
         let traces = self.traces(asked).await?;
         let mut repaired = described(&traces);
         let mut merged = Vec::new();
-        for id in traces.merged.iter().rev() {
-            if self.profile(&asked.company, *id).await?.is_some_and(|profile| profile.id != *id) {
-                merged.push(*id);
+        for &id in traces.merged.iter().rev() {
+            if self.is_merged(&asked.company, id).await? {
+                merged.push(id);
             }
         }
         for detach in detachments(asked, &traces) {
@@ -116,13 +123,24 @@ impl Store {
             Some(profile) if profile.id != id => repaired.left.push(id),
             Some(profile) => {
                 let removed = asked.removed_from(&profile.identifiers);
-                if !removed.is_empty() {
-                    self.ask(|ticket| Job::detach(asked, ticket)).await?;
-                    repaired.removed.extend(removed.iter().map(|removed| (id, removed.kind())));
+                if removed.is_empty() {
+                    return Ok(());
+                }
+                match self.ask(|ticket| Job::detach(asked, ticket)).await {
+                    Ok(_) => {
+                        repaired.removed.extend(removed.iter().map(|removed| (id, removed.kind())));
+                    }
+                    // It was merged or deleted in the meantime.
+                    Err(StoreError::Rejected(Rejected::UnknownProfile)) => repaired.left.push(id),
+                    Err(error) => return Err(error.into()),
                 }
             }
         }
         Ok(())
+    }
+
+    async fn is_merged(&self, company: &CompanyId, id: ProfileId) -> Result<bool, EngineError> {
+        Ok(self.profile(company, id).await?.is_some_and(|profile| profile.id != id))
     }
 
     /// What the sender did since the time of the command.
@@ -136,8 +154,37 @@ impl Store {
             for outcome in &page {
                 let is_of_sender = asked.sender.sent(&self.sender_key, &asked.company, outcome);
                 traces.add(outcome, is_of_sender);
+                if asked.steps <= traces.steps() && !traces.is_truncated {
+                    self.forget_what_is_gone(asked, &mut traces).await?;
+                    // What is forgotten was read, so each reading forgets at least half.
+                    traces.is_truncated = asked.steps < 2 * traces.steps();
+                }
             }
         }
+    }
+
+    /// Forgets steps that were undone before, and those that there is no profile for any more.
+    async fn forget_what_is_gone(
+        &self,
+        asked: &Repair,
+        traces: &mut SenderTraces,
+    ) -> Result<(), EngineError> {
+        let mut merged = Vec::new();
+        for &id in &traces.merged {
+            if self.is_merged(&asked.company, id).await? {
+                merged.push(id);
+            }
+        }
+        traces.merged = merged;
+        for id in traces.attached_to() {
+            match self.profile(&asked.company, id).await? {
+                None => traces.forget(id),
+                Some(profile) if profile.id == id => traces.keep_attached(id, &profile.identifiers),
+                Some(_) if traces.merged.contains(&id) => {}
+                Some(_) => traces.leave(id),
+            }
+        }
+        Ok(())
     }
 
     /// The number of the last outcome before a time, or of one before that.
@@ -164,6 +211,7 @@ fn described(traces: &SenderTraces) -> Repaired {
         requests: traces.requests,
         created: traces.created.iter().copied().collect(),
         changed: changed.collect(),
+        left: traces.left.iter().copied().collect(),
         is_complete: !traces.is_truncated,
         ..Repaired::default()
     }

@@ -206,3 +206,18 @@ fn of_one_merge_too_many() {
         assert_eq!(answer.status, 201);
     }
 }
+
+#[test]
+fn of_a_repair_that_names_no_sender_or_two() {
+    let api = Api::new();
+    let body = json!({ "data": { "type": "profile-repair", "attributes": {
+        "mode": "preview", "since": "2026-11-30T00:00:00Z",
+        "client_address": "192.0.2.66", "anonymous_id": "a-stranger" } } });
+    says(
+        &api.post("/api/profile-repair", &body),
+        expect![[r#"
+        400 application/vnd.api+json
+        "status":400,"code":"invalid","title":"Invalid input.","detail":"Exactly one of `client_address`, `anonymous_id` or `sender` must be included to say whose requests are undone.","source":{"pointer":"/data/attributes"},"links":{},"meta":{}}
+    "#]],
+    );
+}
