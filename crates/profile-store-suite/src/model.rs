@@ -442,7 +442,7 @@ impl IdentityModel {
     }
 }
 
-/// The profile of the first claim that was refused. Devices do not count.
+/// The profile of the first claim that was refused. Devices among the attributes do not count.
 fn first_refused(
     claims: &[ModelClaim],
     results: &[String],
@@ -453,7 +453,8 @@ fn first_refused(
     };
     let mut all = claims.iter().zip(results).zip(reached);
     all.find_map(|((claim, result), reached)| {
-        reached.filter(|_| refused(result) && claim.kind != "a")
+        let is_device = claim.kind == "a" && claim.source == ModelClaimSource::Attributes;
+        reached.filter(|_| refused(result) && !is_device)
     })
 }
 

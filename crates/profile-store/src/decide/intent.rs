@@ -3,7 +3,7 @@
 use profile_protocol::{IdentifierKind, ProfileId};
 
 use crate::{
-    Claim, ClaimResult, Claims, ProfileRef, PropertiesTooLarge, StoredProfile,
+    Claim, ClaimResult, ClaimSource, Claims, ProfileRef, PropertiesTooLarge, StoredProfile,
     decide::yielding::{is_misattached, may_yield},
 };
 
@@ -16,7 +16,7 @@ pub enum Intent {
     #[default]
     Upsert,
     /// As `Upsert`, but a claim that belongs to another profile rejects the whole request, unless
-    /// it is an anonymous id.
+    /// it is an anonymous id among the attributes.
     Import,
     /// Create a profile. A claim that finds a profile rejects the request, unless only clients have
     /// named the identifier for it, and the profile is another person.
@@ -125,15 +125,17 @@ fn no_other_profile(
     others.next().map_or(Ok(()), |other| Err(Rejected::Duplicate { id: other.id }))
 }
 
-/// Checks that no claim was refused because of a profile that it found. A device does not count: it
-/// stays with its profile, because any client can have attached it there.
+/// Checks that no claim was refused because of a profile that it found. A device among the
+/// attributes does not count: it stays with its profile, because any client can have attached it
+/// there.
 fn no_refused_profile(
     claims: &Claims,
     reached: &[Option<&StoredProfile>],
     results: &[ClaimResult],
 ) -> Result<(), Rejected> {
     for ((claim, profile), result) in claims.made().iter().zip(reached).zip(results) {
-        let is_device = claim.kind() == IdentifierKind::AnonymousId;
+        let is_device =
+            claim.kind() == IdentifierKind::AnonymousId && claim.origin == ClaimSource::Attributes;
         if let (Some(profile), ClaimResult::Refused(_), false) = (profile, result, is_device) {
             return Err(Rejected::Duplicate { id: profile.id });
         }
