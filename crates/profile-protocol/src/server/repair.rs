@@ -121,3 +121,14 @@ impl FromStr for Digest {
         bits.map(Digest).ok_or(Fault::WrongType { expected })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_sender() {
+        let subject = RepairSubject::Address(IpAddr::from([192, 0, 2, 66]));
+        assert_eq!(format!("{subject:?}"), "Address(..)");
+    }
+}

@@ -187,3 +187,14 @@ impl SenderTraces {
         identifiers.chain(self.devices.iter().map(|(profile, _)| *profile)).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_sender() {
+        let sender = RepairedSender::Network("192.0.2.66".to_owned());
+        assert_eq!(format!("{sender:?}"), "Network(..)");
+    }
+}
