@@ -23,23 +23,25 @@ impl ModelClaims<'_> {
 
     /// Whether it does, and the company knows this profile as another person.
     pub(super) fn is_misattached(&self, claim: &ModelClaim, profile: &ModelProfile) -> bool {
-        let contradicts = |other: &ModelClaim| {
-            other.source != ModelClaimSource::Append
-                && profile.differs(other)
-                && !profile.by_client.contains(&other.kind)
-                && !profile.holds(other)
-        };
-        self.may_yield(claim, profile) && self.made.iter().any(contradicts)
+        let is_of_company = |other: &ModelClaim| !profile.by_client.contains(&other.kind);
+        self.may_yield(claim, profile) && self.contradictions(profile).any(is_of_company)
+    }
+
+    /// The claims that name another identifier of a kind than this profile holds.
+    fn contradictions<'p>(
+        &'p self,
+        profile: &'p ModelProfile,
+    ) -> impl Iterator<Item = &'p ModelClaim> {
+        self.made.iter().filter(|claim| {
+            claim.source != ModelClaimSource::Append
+                && profile.differs(claim)
+                && !profile.holds(claim)
+        })
     }
 
     /// Whether a device leads to a profile that conflicts with the identifiers of the request.
     pub(super) fn is_device_of_another(&self, profile: &ModelProfile, device: &ModelClaim) -> bool {
-        let differs = |claim: &ModelClaim| {
-            claim.source != ModelClaimSource::Append
-                && profile.differs(claim)
-                && !profile.holds(claim)
-        };
-        device.kind == "a" && self.made.iter().any(differs)
+        device.kind == "a" && self.contradictions(profile).next().is_some()
     }
 
     /// Whether the attributes name another identifier of the kind of a claim of the subject.
@@ -60,6 +62,7 @@ impl ModelClaims<'_> {
             || !profile.further.is_empty()
             || !profile.single.iter().all(is_named)
     }
+
     /// Why the other profile may not be absorbed, if it may not.
     pub(super) fn obstacle(
         &self,

@@ -12,7 +12,7 @@ use crate::{
     Ignored, Intent, ProfileRef, Refused, SingleKinds, StoredProfile,
     decide::{
         intent::update_target,
-        single_identifiers::{Counted, SingleIdentifiers},
+        single_identifiers::{Counted, SingleIdentifiers, is_contradicted},
         size::{PropertySizes, fit_together},
         yielding::{is_misattached, may_yield},
     },
@@ -81,15 +81,8 @@ fn survivor<'a>(
 /// Whether a claim is an anonymous id that finds a profile other than the person whom the request
 /// names. The device is shared or has a new owner, so its claim does not decide.
 fn is_foreign_device(claims: &[Claim], claim: &Claim, profile: &StoredProfile) -> bool {
-    let held = SingleIdentifiers::from_profile(&profile.identifiers);
-    let contradicts = |other: &Claim| match &other.target {
-        ProfileRef::Id(_) => false,
-        ProfileRef::Identifier(_) if other.origin == ClaimSource::Append => false,
-        ProfileRef::Identifier(identifier) => {
-            held.hold_another(identifier) && !profile.identifiers.holds(identifier)
-        }
-    };
-    claim.kind() == IdentifierKind::AnonymousId && claims.iter().any(contradicts)
+    claim.kind() == IdentifierKind::AnonymousId
+        && is_contradicted(&profile.identifiers, claims, SingleIdentifiers::hold_another)
 }
 
 /// Whether the company wrote different values of one attribute to the two profiles.

@@ -2,7 +2,7 @@
 
 use profile_protocol::{Email, ExternalId, IdentifierKind, PhoneNumber};
 
-use crate::{ClaimAuthor, Identifier, ProfileIdentifiers, SingleKinds};
+use crate::{Claim, ClaimAuthor, ClaimSource, Identifier, ProfileIdentifiers, SingleKinds};
 
 /// The external id, primary email address and phone number of a profile.
 #[derive(Clone, Copy, Default)]
@@ -27,6 +27,19 @@ pub(super) enum Counted {
     /// Those that the company has named, and an identifier of the claim's own kind that the merge
     /// would lose.
     ByCompany,
+}
+
+/// Whether a request names other identifiers than a profile with these holds, of those that
+/// `holds_another` counts. An address to append says nothing about the primary one.
+pub(super) fn is_contradicted<'a>(
+    identifiers: &'a ProfileIdentifiers,
+    claims: &[Claim],
+    holds_another: impl Fn(&SingleIdentifiers<'a>, &Identifier) -> bool,
+) -> bool {
+    let held = SingleIdentifiers::from_profile(identifiers);
+    let named = claims.iter().filter(|claim| claim.origin != ClaimSource::Append);
+    let mut named = named.filter_map(|claim| claim.target.identifier());
+    named.any(|identifier| holds_another(&held, identifier) && !identifiers.holds(identifier))
 }
 
 impl<'a> SingleIdentifiers<'a> {

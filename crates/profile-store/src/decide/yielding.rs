@@ -1,23 +1,17 @@
 //! Which identifiers give way to the company: those that only clients have named.
 
 use crate::{
-    Claim, ClaimAuthor, ClaimSource, Claims, ProfileRef, StoredProfile,
-    decide::single_identifiers::SingleIdentifiers,
+    Claim, ClaimAuthor, Claims, StoredProfile,
+    decide::single_identifiers::{SingleIdentifiers, is_contradicted},
 };
 
 /// Whether the company claims an identifier that only clients have named for this profile, and the
 /// company has told this profile by an identifier that contradicts the request. The profile is
 /// another person, so the claim does not decide.
 pub(super) fn is_misattached(claims: &Claims, claim: &Claim, profile: &StoredProfile) -> bool {
-    let held = SingleIdentifiers::from_profile(&profile.identifiers);
-    let contradicts = |other: &Claim| match &other.target {
-        ProfileRef::Id(_) => false,
-        ProfileRef::Identifier(_) if other.origin == ClaimSource::Append => false,
-        ProfileRef::Identifier(identifier) => {
-            held.hold_another_of_company(identifier) && !profile.identifiers.holds(identifier)
-        }
-    };
-    may_yield(claims, claim, profile) && claims.made().iter().any(contradicts)
+    let counted = SingleIdentifiers::hold_another_of_company;
+    may_yield(claims, claim, profile)
+        && is_contradicted(&profile.identifiers, claims.made(), counted)
 }
 
 /// Whether a profile gives up the identifier of a claim: the company claims it, and only clients
