@@ -146,19 +146,25 @@ fn serves_among_idle_connections(
         "connections = {{ most = {most}, per_network = {per_network} }}\n{UNLIMITED}"
     ));
     let (gateway, over) = (home.serve(), AtomicBool::new(false));
+    let closed =
+        |reason| gateway.meter(&format!("gateway_connections_closed_total{{reason=\"{reason}\"}}"));
     let took = thread::scope(|scope| {
         let (to, over, from) = (gateway.clients, &over, &from);
         scope.spawn(move || flood(to, count, from, over));
         let began = gateway.logged(BEGAN);
         assert!(began.contains(network), "{began}");
         let took = honest(&gateway, Duration::from_secs(Form::asked().pick(2, 45)));
+        // A busy machine may still have some of the connections to accept.
+        let watch = Watch::start();
+        while closed("idle") < (count - kept) as u64 {
+            assert!(watch.elapsed() < TEST_TIMEOUT, "only {} were closed", closed("idle"));
+            thread::sleep(Duration::from_millis(50));
+        }
         let open = usize::try_from(gateway.meter("gateway_connections")).unwrap();
         over.store(true, Ordering::Relaxed);
         assert!(open <= most, "{open}");
         took
     });
-    let closed =
-        |reason| gateway.meter(&format!("gateway_connections_closed_total{{reason=\"{reason}\"}}"));
     let (idle, refused) = (closed("idle"), closed("full") + closed("network"));
     let (served, p99) = (took.len(), took[(took.len() * 99 / 100).min(took.len() - 1)]);
     report(
@@ -170,7 +176,6 @@ fn serves_among_idle_connections(
             took[served - 1]
         ),
     );
-    assert!((count - kept) as u64 <= idle, "{idle}");
     assert_eq!(refused, 0);
     assert!(p99 < HONEST_P99, "{p99:?}");
     gateway.logged(ENDED);
