@@ -13,7 +13,7 @@ use std::{
 
 use self::table_files::JOURNAL;
 use crate::{
-    BoxFuture, Engine, EngineError, EngineStatus, Key, Place, Scan, Session, Value,
+    BoxFuture, Engine, EngineError, EngineSnapshot, EngineStatus, Key, Place, Scan, Session, Value,
     journaled::{Journaled, JournaledEngine, Pace, ReadOnlyEngine},
 };
 
@@ -46,6 +46,13 @@ impl EmbeddedEngine {
     /// process ends. It blocks.
     pub fn close(&self) -> Result<(), EngineError> {
         self.engine.close()
+    }
+
+    /// All data as they are now: every commit that was confirmed before is in the snapshot, and no
+    /// part of a batch. Commits go on meanwhile. `None` if the table is in sled, which has no
+    /// snapshots.
+    pub async fn snapshot(&self) -> Result<Option<EngineSnapshot>, EngineError> {
+        self.engine.snapshot().await
     }
 
     /// Opens the database in `directory` for reading, and changes no byte of it. The directory may

@@ -15,6 +15,7 @@
 //! - `checkpoint` moves it into the table; `progress` keeps commits from getting far ahead of
 //!   that.
 //! - `failure` refuses all writes after the first that failed.
+//! - `snapshot` has the table as it was after a generation.
 //! - `session` is the asynchronous side: places, sessions and blocking threads.
 
 mod checkpoint;
@@ -30,6 +31,7 @@ mod range_chunk;
 mod read_only;
 mod read_view;
 mod session;
+mod snapshot;
 mod table;
 
 #[cfg(test)]
@@ -55,6 +57,7 @@ use self::{
     merged_view::Memtables,
     progress::{CheckpointProgress, Closed},
     read_view::ReadView,
+    snapshot::SnapshotRequest,
 };
 use crate::{
     Durability, EngineError, EngineStatus, Order, Scan, Write, limits,
@@ -64,12 +67,12 @@ use crate::{
     },
 };
 
-pub use self::read_only::ReadOnlyEngine;
+pub use self::{mark::JournalPosition, read_only::ReadOnlyEngine, snapshot::EngineSnapshot};
 pub(crate) use self::{
     mark::{JournalEnd, Mark, StoreId},
     progress::Pace,
     session::JournaledEngine,
-    table::{Table, TableChange},
+    table::{Table, TableChange, TableReader},
 };
 
 /// Whether the directory of this name within `directory` holds a journal.
@@ -88,7 +91,7 @@ pub(crate) struct Journaled {
 /// What commits, readers and the checkpointer have in common. A thread that takes several of the
 /// locks takes them in this order: journal, memtables, then those within the other fields.
 struct Core {
-    view: ReadView,
+    view: ReadView<dyn Table>,
     disk: Arc<dyn Disk>,
     journal: Mutex<Journal>,
     store: StoreId,
@@ -97,6 +100,7 @@ struct Core {
     group_commit: GroupCommit,
     progress: CheckpointProgress,
     health: Health,
+    snapshots: SnapshotRequest,
 }
 
 impl Journaled {
@@ -135,6 +139,7 @@ impl Journaled {
             journal: Mutex::new(journal),
             progress: CheckpointProgress::new(closed.clone(), pace),
             health: Health::new(),
+            snapshots: SnapshotRequest::new(),
         });
         // The table has to know of the journal before anything is written to it.
         if (mark.is_none() || is_much)

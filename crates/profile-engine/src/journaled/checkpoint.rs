@@ -38,6 +38,7 @@ impl Core {
         }
         self.view.table.flush(&self.mark(*generation, None))?;
         *self.checkpointed() = *generation;
+        self.take_wanted_snapshot(*generation);
         let retired =
             journal::retire(&*self.disk, *generation, *journal_end, self.progress.journal_step());
         retired.map_err(EngineError::Io)?;

@@ -29,7 +29,7 @@ use self::{
 };
 use super::{
     disk::{Disk, DiskFile},
-    mark::{JournalEnd, Mark, StoreId},
+    mark::{JournalEnd, JournalPosition, Mark, StoreId},
 };
 use crate::{EngineError, Write, limits};
 
@@ -62,14 +62,21 @@ pub(super) struct Journal {
 }
 
 /// Passes the batches of the journal of the table with this name to `found`, oldest first, and
-/// changes nothing.
+/// changes nothing. Returns where the journal ends, if the table knows of it.
 pub(super) fn read(
     disk: &dyn Disk,
     table: &str,
     mark: Option<&Mark>,
     mut found: impl FnMut(Vec<Write>),
-) -> Result<(), EngineError> {
-    recover(disk, table, mark, &mut found).map(drop)
+) -> Result<Option<JournalPosition>, EngineError> {
+    let files = recover(disk, table, mark, &mut found)?;
+    let end = |mark: &Mark| match files.last() {
+        Some(RecoveredFile { generation, records, .. }) => {
+            JournalPosition { store: mark.store, generation: *generation, records: *records }
+        }
+        None => JournalPosition::after_generation(mark.store, mark.checkpointed),
+    };
+    Ok(mark.map(end))
 }
 
 impl Journal {

@@ -10,6 +10,7 @@ mod readers;
 mod sessions;
 mod shutdown;
 mod simulated_table;
+mod snapshots;
 
 use std::{
     collections::BTreeMap,
