@@ -15,9 +15,11 @@
 //! - `checkpoint` moves it into the table; `progress` keeps commits from getting far ahead of
 //!   that.
 //! - `failure` refuses all writes after the first that failed.
+//! - `archive` keeps files of the journal that would be used again.
 //! - `snapshot` has the table as it was after a generation.
 //! - `session` is the asynchronous side: places, sessions and blocking threads.
 
+mod archive;
 mod checkpoint;
 mod disk;
 mod failure;
@@ -67,7 +69,12 @@ use crate::{
     },
 };
 
-pub use self::{mark::JournalPosition, read_only::ReadOnlyEngine, snapshot::EngineSnapshot};
+pub use self::{
+    archive::{ArchivedBatches, JournalArchive},
+    mark::JournalPosition,
+    read_only::ReadOnlyEngine,
+    snapshot::EngineSnapshot,
+};
 pub(crate) use self::{
     mark::{JournalEnd, Mark, StoreId},
     progress::Pace,
@@ -95,6 +102,7 @@ struct Core {
     disk: Arc<dyn Disk>,
     journal: Mutex<Journal>,
     store: StoreId,
+    archive: Option<JournalArchive>,
     /// The newest generation that the table has.
     checkpointed: Mutex<u64>,
     group_commit: GroupCommit,
@@ -104,20 +112,23 @@ struct Core {
 }
 
 impl Journaled {
-    /// Opens the journal in the directory of this name within `directory`, above `table`.
+    /// Opens the journal in the directory of this name within `directory`, above `table`. Its files
+    /// go into the archive, if there is one, before they are used again.
     pub(crate) fn open(
         table: Box<dyn Table>,
         directory: File,
         name: &'static str,
         pace: Pace,
+        archive: Option<JournalArchive>,
     ) -> Result<Journaled, EngineError> {
-        Journaled::open_on(table, Arc::new(Directory::within(directory, name)), pace)
+        Journaled::open_on(table, Arc::new(Directory::within(directory, name)), pace, archive)
     }
 
     fn open_on(
         table: Box<dyn Table>,
         disk: Arc<dyn Disk>,
         pace: Pace,
+        archive: Option<JournalArchive>,
     ) -> Result<Journaled, EngineError> {
         let (mark, mut memtables) = (known_mark(&*table, &*disk)?, Memtables::default());
         let found = |batch| memtables.open.apply(batch);
@@ -135,6 +146,7 @@ impl Journaled {
             disk,
             group_commit: GroupCommit::new(journal.file()),
             store: journal.store(),
+            archive,
             checkpointed: Mutex::new(mark.map_or(0, |mark| mark.checkpointed)),
             journal: Mutex::new(journal),
             progress: CheckpointProgress::new(closed.clone(), pace),
@@ -317,6 +329,7 @@ impl Core {
         EngineStatus {
             unsynced_commits: self.group_commit.unsynced(),
             cache: self.view.table.cache(),
+            unarchived_files: self.archive.as_ref().map_or(0, JournalArchive::waiting),
             ..self.progress.status()
         }
     }

@@ -65,7 +65,9 @@ pub use embedded::{EmbeddedEngine, EmbeddedOptions, TableKind};
 pub use engine::{BatchId, BoxFuture, Durability, Engine, Session};
 pub use entry::{Key, Value, Write};
 pub use error::{CommitError, EngineError};
-pub use journaled::{EngineSnapshot, JournalPosition, ReadOnlyEngine};
+pub use journaled::{
+    ArchivedBatches, EngineSnapshot, JournalArchive, JournalPosition, ReadOnlyEngine,
+};
 pub use memory::MemoryEngine;
 pub use place::Place;
 pub use range::{Order, Scan};

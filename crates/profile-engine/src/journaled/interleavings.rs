@@ -187,7 +187,7 @@ impl ModelMachine {
     fn open(&self, memtable_bytes: usize) -> Arc<Journaled> {
         let pace = Pace { memtable_bytes, stall_limit: Duration::from_secs(1) };
         let table = Box::new(self.table.clone());
-        Arc::new(Journaled::open_on(table, Arc::new(self.disk.clone()), pace).unwrap())
+        Arc::new(Journaled::open_on(table, Arc::new(self.disk.clone()), pace, None).unwrap())
     }
 
     /// What a loss of power leaves now. No other thread runs meanwhile.

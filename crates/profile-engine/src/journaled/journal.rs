@@ -11,6 +11,7 @@
 //! Each file says in its header how long it is. So a file that is missing, cut off or exchanged
 //! is noticed. Only the end of the newest file may be torn.
 
+mod archived_file;
 mod files;
 mod header;
 mod record;
@@ -22,7 +23,7 @@ mod tests;
 use std::{io, sync::Arc};
 
 use self::{
-    files::{begin, file_name},
+    files::begin,
     header::FileHeader,
     record::{Head, encode, encode_end},
     recovery::{RecoveredFile, recover, write_again},
@@ -34,7 +35,8 @@ use super::{
 use crate::{EngineError, Write, limits};
 
 pub(super) use self::{
-    files::{generations, retire},
+    archived_file::{ArchivedFile, archived_bytes},
+    files::{file_name, generations, retire},
     header::PAGE,
 };
 
