@@ -3,6 +3,8 @@
 //! Everything is parsed once, at the start, into a [`Configuration`]. Precedence: flag, environment
 //! variable, file, default.
 
+mod admin_key;
+mod archive;
 mod arguments;
 mod connections;
 mod development;
@@ -32,9 +34,12 @@ use profile_store::{NoEntropy, Retention};
 
 pub(crate) use self::environment::unknown_variables;
 pub use self::{
+    admin_key::{AdminKey, AdminKeyError, AdminKeyText},
+    archive::ArchiveSettings,
     arguments::{
-        CheckArguments, CommandLine, CompactArguments, DeleteCompanyArguments, DevArguments,
-        GatewayCommand, KeyArguments, ServeArguments, VerifyArguments,
+        BackupArguments, CheckArguments, CommandLine, CompactArguments, DeleteCompanyArguments,
+        DevArguments, GatewayCommand, KeyArguments, RestoreArguments, ServeArguments,
+        VerifyArguments,
     },
     connections::Connections,
     development::{Development, DevelopmentKeyError, DevelopmentOptions},
@@ -54,7 +59,7 @@ use crate::{
     http::{cidr::Cidr, client_address::TrustedProxies},
     limits,
     telemetry::LogFilter,
-    tenants::directory::Companies,
+    tenants::{directory::Companies, private_key::KeyDigest},
 };
 
 /// The default address of the client listener.
@@ -69,6 +74,8 @@ const DATA_DIR: &str = "./data";
 /// The validated configuration.
 #[derive(Debug)]
 pub struct Configuration {
+    /// Who may use the endpoints of the admin listener that give data away.
+    pub admin_keys: Vec<KeyDigest>,
     /// The configured companies.
     pub companies: Companies,
     /// The generated company of development mode, if there is no configuration file.
@@ -88,6 +95,8 @@ pub struct Configuration {
 pub struct ServerSettings {
     /// The address of the admin listener, for health and metrics.
     pub admin_listen: SocketAddr,
+    /// The archive of the journal.
+    pub archive: ArchiveSettings,
     /// Bytes of memory that the store may use as a cache.
     pub cache_bytes: u64,
     /// The limits on client connections.
@@ -117,6 +126,7 @@ impl ServerSettings {
     pub(crate) fn changed(&self, new: &ServerSettings) -> Vec<&'static str> {
         let ServerSettings {
             admin_listen,
+            archive: ArchiveSettings { directory, period },
             cache_bytes,
             connections,
             data_dir,
@@ -131,6 +141,8 @@ impl ServerSettings {
         } = self;
         let compared = [
             ("admin_listen", *admin_listen == new.admin_listen),
+            ("journal_archive", *directory == new.archive.directory),
+            ("journal_archive_seconds", *period == new.archive.period),
             ("cache_mib", *cache_bytes == new.cache_bytes),
             ("connections", *connections == new.connections),
             ("data_dir", *data_dir == new.data_dir),
@@ -163,6 +175,7 @@ impl ServeArguments {
                 let file = read(path)?;
                 let server = self.server(Some(&file))?;
                 let ConfigurationFile {
+                    admin_keys,
                     companies,
                     exchange_keys,
                     exchange_token_days,
@@ -173,6 +186,7 @@ impl ServeArguments {
                 let exchange = self.key_ring(exchange_keys, exchange_token_days)?;
                 let trusted_proxies = self.trusted_proxies(trusted_proxies);
                 Ok(Configuration {
+                    admin_keys,
                     companies,
                     development: None,
                     exchange,
@@ -202,7 +216,16 @@ impl ServeArguments {
             // Each request is a line of development mode already.
             log.filter = LogFilter::without_refusals();
         }
-        Ok(Configuration { companies, development, exchange, log, server, trusted_proxies })
+        let admin_keys = Vec::new();
+        Ok(Configuration {
+            admin_keys,
+            companies,
+            development,
+            exchange,
+            log,
+            server,
+            trusted_proxies,
+        })
     }
 
     /// The configured keys, or a generated key that exists only in this process.
@@ -238,6 +261,10 @@ impl ServeArguments {
         let workers = self.workers.or(file.and_then(|file| file.workers));
         Ok(ServerSettings {
             admin_listen,
+            archive: ArchiveSettings::new(
+                self,
+                file.map(|file| file.archive.clone()).unwrap_or_default(),
+            ),
             cache_bytes: cache_mib.unwrap_or(limits::CACHE_MIB) * 1024 * 1024,
             connections: file.map(|file| file.connections).unwrap_or_default(),
             data_dir: data_dir.unwrap_or_else(|| DATA_DIR.into()),

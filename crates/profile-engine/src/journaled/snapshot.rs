@@ -71,6 +71,15 @@ impl Core {
         Ok(Some(EngineSnapshot { engine, position }))
     }
 
+    /// Returns once the files of every commit that was confirmed before were put into the archive,
+    /// or could not be.
+    pub(super) fn archive_all(&self) -> Result<(), EngineError> {
+        drop(self.snapshot()?);
+        // A file is archived at the end of the checkpoint, after its snapshot was taken.
+        let finished = self.progress.status().checkpoints;
+        self.progress.wait_for_finish(finished, &self.health)
+    }
+
     fn wait_for_snapshot(
         &self,
         wanted: u64,
