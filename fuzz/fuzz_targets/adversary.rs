@@ -5,6 +5,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use profile_store::DifferentExternalId;
 use profile_store_suite::{
     engines::Engines, random::ChoicesOfBytes, tests::adversary::AdversarialWorld,
 };
@@ -13,7 +14,13 @@ use profile_store_suite::{
 const STEPS: usize = 48;
 
 fuzz_target!(|input: &[u8]| {
-    let mut world = AdversarialWorld::new(&Engines::in_memory(), ChoicesOfBytes(input));
+    // An input of odd length is about a company with the other choice.
+    let different_external_id = match input.len() % 2 {
+        0 => DifferentExternalId::SameProfile,
+        _ => DifferentExternalId::NewProfile,
+    };
+    let choices = ChoicesOfBytes(input);
+    let mut world = AdversarialWorld::new(&Engines::in_memory(), choices, different_external_id);
     for _ in 0..STEPS {
         world.step();
     }

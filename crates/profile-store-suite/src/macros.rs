@@ -107,6 +107,18 @@ macro_rules! engine_suite {
                 the_store_decides_as_the_model_after_deletions
             }
             $crate::engine_suite_area! {
+                different_external_id:
+                by_default_a_request_writes_to_the_profile_of_the_known_address
+                a_known_address_or_number_outranks_no_different_external_id
+                an_import_of_a_different_external_id_is_refused_whole
+                the_company_does_not_yield_to_an_external_id_of_a_client
+                a_profile_that_a_bogus_external_id_split_off_is_merged_by_the_next_import
+                an_id_or_a_token_of_the_profile_outranks_a_different_external_id
+                an_external_id_that_a_manual_merge_removed_is_unknown
+                the_choice_applies_from_the_next_request_on
+                a_request_writes_to_no_profile_with_an_external_id_that_it_does_not_name
+            }
+            $crate::engine_suite_area! {
                 engine:
                 values_come_in_the_order_of_the_keys_that_were_read
                 a_batch_is_visible_as_a_whole
@@ -386,6 +398,7 @@ mod tests {
         ("company_deletion", include_str!("tests/company_deletion.rs")),
         ("decisions", include_str!("tests/decisions.rs")),
         ("deletion", include_str!("tests/deletion.rs")),
+        ("different_external_id", include_str!("tests/different_external_id.rs")),
         ("engine", include_str!("tests/engine.rs")),
         ("explanations", include_str!("tests/explanations.rs")),
         ("history", include_str!("tests/history.rs")),

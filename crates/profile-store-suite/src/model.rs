@@ -10,10 +10,10 @@ mod tokens;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use profile_store::IdentitySettings;
+use profile_store::{DifferentExternalId, IdentitySettings};
 
 use self::{
-    claim::{ModelClaim, ModelClaimSource},
+    claim::{ModelClaim, ModelClaimSource, authority},
     claims::ModelClaims,
     lists::{keep_devices, keep_emails, note_seen, unappend},
     profile::ModelProfile,
@@ -178,8 +178,21 @@ impl IdentityModel {
                 let profile = &self.stored[number];
                 !claims.is_device_of_another(profile, claim)
                     && !claims.is_misattached(claim, profile)
+                    && !self.is_of_another_record(claims, claim, profile)
             })
         })
+    }
+
+    /// Whether the company has a claim decide nothing, since the profile has another external id.
+    fn is_of_another_record(
+        &self,
+        claims: &ModelClaims<'_>,
+        claim: &ModelClaim,
+        profile: &ModelProfile,
+    ) -> bool {
+        self.settings.different_external_id == DifferentExternalId::NewProfile
+            && authority(&claim.kind) < authority("x")
+            && claims.names_another_external_id(profile)
     }
 
     /// Rules 2, 3, 4 and 8, claim by claim: the results, and the indexes of the claims that led to
