@@ -257,6 +257,7 @@ macro_rules! engine_suite {
                 a_client_fills_gaps_and_changes_nothing_that_the_company_wrote
                 a_request_whose_values_are_all_withheld_changes_nothing
                 no_operator_of_a_client_changes_a_property_of_the_companys
+                values_that_differ_only_in_the_order_of_members_are_the_same
                 a_value_that_the_company_cleared_is_a_gap
                 a_value_that_the_company_repeats_becomes_the_companys
                 the_author_of_a_value_is_recorded_before_protection_begins

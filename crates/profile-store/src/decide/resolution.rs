@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use profile_protocol::{Field, IdentifierKind};
+use profile_protocol::{Field, IdentifierKind, PropertyValue};
 
 use crate::{
     Caller, Claim, ClaimAuthor, ClaimResult, ClaimSource, Claims, DifferentExternalId, Identifier,
@@ -128,7 +128,17 @@ fn properties_contradict(survivor: &StoredProfile, absorbed: &StoredProfile) -> 
     };
     let ours: BTreeMap<&[u8], &[u8]> = by_company(survivor).collect();
     !ours.is_empty()
-        && by_company(absorbed).any(|(name, value)| ours.get(name).is_some_and(|own| *own != value))
+        && by_company(absorbed)
+            .any(|(name, value)| ours.get(name).is_some_and(|own| !is_same_json(own, value)))
+}
+
+/// Whether two stored values are the same JSON value, in whatever order their members are.
+fn is_same_json(one: &[u8], other: &[u8]) -> bool {
+    let read = |json| PropertyValue::from_stored(std::str::from_utf8(json).ok()?).ok();
+    let may_differ_in_order = one.len() == other.len();
+    one == other
+        || may_differ_in_order
+            && read(one).zip(read(other)).is_some_and(|(one, other)| one.is_same_json(&other))
 }
 
 /// The state of a resolution while the claims are resolved in order.
