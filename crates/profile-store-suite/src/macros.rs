@@ -55,6 +55,8 @@ macro_rules! engine_suite {
                 what_the_company_repeats_is_its_own
                 the_device_seen_longest_ago_leaves_and_is_reported
                 a_merge_keeps_the_devices_seen_last
+                of_two_full_lists_the_devices_seen_last_stay_and_every_other_one_is_released
+                an_undo_pushes_out_no_device
                 strangers_push_out_no_device_that_has_returned
                 a_device_in_use_is_never_pushed_out
                 strangers_use_up_no_merges_of_the_company
@@ -294,6 +296,8 @@ macro_rules! engine_suite {
                 a_merge_that_was_undone_since_is_left
                 a_profile_that_others_have_merged_since_is_reported
                 a_repair_that_is_given_again_undoes_what_is_left
+                devices_that_left_in_a_merge_of_the_sender_return
+                a_secondary_address_that_left_hides_no_address_of_the_sender
                 an_identifier_that_others_brought_after_the_senders_left_stays
             }
             $crate::engine_suite_area! {

@@ -15,7 +15,7 @@ use profile_store::{DifferentExternalId, IdentitySettings};
 use self::{
     claim::{ModelClaim, ModelClaimSource, authority},
     claims::ModelClaims,
-    lists::{keep_devices, keep_emails, note_seen, unappend},
+    lists::{SECONDARY, keep_devices, keep_emails, note_seen, unappend},
     profile::ModelProfile,
     tokens::{ModelToken, TokenWords},
 };
@@ -241,7 +241,7 @@ impl IdentityModel {
     }
 
     /// Clears and removes identifiers. Returns the kinds of those that were cleared, and of those
-    /// that left a full list.
+    /// that left a list.
     fn rename(
         &self,
         profile: &mut ModelProfile,
@@ -254,7 +254,7 @@ impl IdentityModel {
         let mut released: Vec<String> =
             kinds.filter(|kind| profile.single.remove(kind).is_some()).collect();
         profile.by_client.retain(|kind| !released.contains(kind));
-        unappend(profile, request, claims.made);
+        released.extend(unappend(profile, request, claims.made));
         note_seen(profile, claims, &self.settings, self.now);
         let devices = keep_devices(profile, self.settings.anonymous_ids, claims);
         let most = self.settings.secondary_emails;
@@ -263,10 +263,10 @@ impl IdentityModel {
             let mut new = attached.iter().map(|number| &claims.made[*number]);
             new.any(|claim| claim.kind == kind && claim.text == *text)
         };
-        for (kind, left) in [("a", devices), ("e", emails)] {
-            let left = left.iter().filter(|text| !is_new(kind, text));
-            released.extend(left.map(|_| kind.to_owned()));
-        }
+        let left = devices.iter().filter(|text| !is_new("a", text));
+        released.extend(left.map(|_| "a".to_owned()));
+        let left = emails.iter().filter(|text| !is_new("e", text));
+        released.extend(left.map(|_| SECONDARY.to_owned()));
         if claims.by_company {
             for claim in claims.made {
                 if profile.single.get(&claim.kind) == Some(&claim.text) {
