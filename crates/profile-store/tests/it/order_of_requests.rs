@@ -49,6 +49,8 @@ struct Universe {
     values: [usize; 4],
     sizes: RangeInclusive<usize>,
     senders: Senders,
+    /// Whether identifiers may also be in `meta.identifiers`.
+    has_subjects: bool,
     choice: DifferentExternalId,
 }
 
@@ -77,28 +79,40 @@ impl Universe {
             })
         };
         let sets = (1..1 << identifiers.len()).filter(has_one_of_each);
-        sets.flat_map(|named| {
-            let intents = self.senders.intents().iter();
-            intents.map(move |intent| (named, *intent)).collect::<Vec<_>>()
-        })
-        .map(|(named, intent)| self.request(named, intent))
-        .collect()
+        let mut requests = Vec::new();
+        for named in sets {
+            for subject in (0..=named).filter(|subject| subject & !named == 0) {
+                for &intent in self.senders.intents() {
+                    if subject == 0 || self.has_subjects {
+                        requests.push(self.request(named, subject, intent));
+                    }
+                }
+            }
+        }
+        requests
     }
 
-    fn request(&self, named: IdentifierSet, intent: TestIntent) -> PossibleRequest {
-        let words = named_by(named, &self.identifiers())
-            .map(|(kind, number)| (KINDS[kind].to_owned(), (number + 1).to_string()))
-            .collect();
-        let request = TestRequest { attributes: words, ..TestRequest::default() };
+    /// A request that names these identifiers, those of `subject` in `meta.identifiers`.
+    fn request(
+        &self,
+        named: IdentifierSet,
+        subject: IdentifierSet,
+        intent: TestIntent,
+    ) -> PossibleRequest {
+        let words = |set| {
+            named_by(set, &self.identifiers())
+                .map(|(kind, number)| (KINDS[kind].to_owned(), (number + 1).to_string()))
+                .collect()
+        };
+        let (subject, attributes) = (words(subject), words(named & !subject));
+        let request = TestRequest { subject, attributes, ..TestRequest::default() };
         let is_upsert = intent == TestIntent::Upsert;
         let request = if is_upsert { request } else { request.with_intent(intent) };
         let different_external_id = self.choice;
         let settings = IdentitySettings { different_external_id, ..IdentitySettings::default() };
         let submission = request.submission("DEMO01", &[]);
-        PossibleRequest {
-            named,
-            submission: Submission { settings: settings.into(), ..submission },
-        }
+        let submission = Submission { settings: settings.into(), ..submission };
+        PossibleRequest { named, submission }
     }
 }
 
@@ -267,6 +281,7 @@ impl Search<'_> {
 }
 
 const ONE_PERSON: &str = "one of each kind";
+const WITH_SUBJECTS: &str = "an external id, an address, a device, also in `meta.identifiers`";
 const TWO_PEOPLE: &str = "two external ids, addresses and devices";
 const THREE_CUSTOMERS: &str = "three external ids, an address, a device";
 
@@ -274,6 +289,10 @@ const UNIVERSES: &[Universe] = &[
     universe(ONE_PERSON, [1, 1, 1, 1], 2..=4, Senders::Clients),
     universe(ONE_PERSON, [1, 1, 1, 1], 2..=4, Senders::Imports),
     universe(ONE_PERSON, [1, 1, 1, 1], 2..=3, Senders::Both),
+    Universe {
+        has_subjects: true,
+        ..universe(WITH_SUBJECTS, [1, 1, 0, 1], 2..=3, Senders::Clients)
+    },
     universe(TWO_PEOPLE, [2, 2, 0, 2], 2..=3, Senders::Clients),
     universe(TWO_PEOPLE, [2, 2, 0, 2], 2..=3, Senders::Imports),
     universe(THREE_CUSTOMERS, [3, 1, 0, 1], 2..=4, Senders::Clients),
@@ -285,7 +304,8 @@ const fn universe(
     sizes: RangeInclusive<usize>,
     senders: Senders,
 ) -> Universe {
-    Universe { description, values, sizes, senders, choice: DifferentExternalId::SameProfile }
+    let choice = DifferentExternalId::SameProfile;
+    Universe { description, values, sizes, senders, has_subjects: false, choice }
 }
 
 /// The row of a universe. The choice about a different external id makes no difference for it.
