@@ -5,9 +5,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use profile_store::DifferentExternalId;
 use profile_store_suite::{
-    engines::Engines, random::ChoicesOfBytes, tests::adversary::AdversarialWorld,
+    engines::Engines, generators::different_external_id, random::ChoicesOfBytes,
+    tests::adversary::AdversarialWorld,
 };
 
 /// Requests of one run.
@@ -15,12 +15,8 @@ const STEPS: usize = 48;
 
 fuzz_target!(|input: &[u8]| {
     // An input of odd length is about a company with the other choice.
-    let different_external_id = match input.len() % 2 {
-        0 => DifferentExternalId::SameProfile,
-        _ => DifferentExternalId::NewProfile,
-    };
-    let choices = ChoicesOfBytes(input);
-    let mut world = AdversarialWorld::new(&Engines::in_memory(), choices, different_external_id);
+    let choice = different_external_id(input.len());
+    let mut world = AdversarialWorld::new(&Engines::in_memory(), ChoicesOfBytes(input), choice);
     for _ in 0..STEPS {
         world.step();
     }

@@ -30,6 +30,15 @@ pub fn different_external_ids() -> impl Strategy<Value = DifferentExternalId> {
     prop::sample::select(&[DifferentExternalId::SameProfile, DifferentExternalId::NewProfile][..])
 }
 
+/// The choice about a different external id that goes with a number: one with even numbers, the
+/// other with odd ones.
+pub const fn different_external_id(number: usize) -> DifferentExternalId {
+    match number % 2 {
+        0 => DifferentExternalId::SameProfile,
+        _ => DifferentExternalId::NewProfile,
+    }
+}
+
 fn chosen(from: &'static [&'static str]) -> impl Strategy<Value = String> {
     prop::sample::select(from).prop_map(str::to_owned)
 }

@@ -8,6 +8,7 @@ use profile_store::{DifferentExternalId, IdentitySettings, StoreOptions};
 
 use crate::{
     engines::Engines,
+    generators::different_external_id,
     harness::{StoreHarness, unprotected},
     notation::{TestIntent, parse_request},
     random::{Choices, SeededRandom, setting},
@@ -75,10 +76,7 @@ pub fn a_stranger_reaches_nothing_that_belongs_to_a_customer(engines: &Engines) 
     let mut random = SeededRandom::new(seed);
     // A new company now and then: what is possible before the first import is possible once.
     for world in 0..steps / 100 {
-        let choice = match world % 2 {
-            0 => DifferentExternalId::SameProfile,
-            _ => DifferentExternalId::NewProfile,
-        };
+        let choice = different_external_id(usize::try_from(world).unwrap());
         let choices = SeededRandom::new(random.number());
         let mut world = AdversarialWorld::new(engines, choices, choice);
         (0..100).for_each(|_| world.step());
