@@ -21,6 +21,7 @@ mod in_doubt;
 mod incremental_readers;
 #[cfg(test)]
 mod layouts;
+#[cfg(test)]
 mod order_of_requests;
 #[cfg(test)]
 mod store_dump;
