@@ -264,6 +264,10 @@ impl<'r> CompanyReader<'r> {
                 added: self.placeholders(table.take("sentinels")),
                 removed: self.placeholders(table.take("not_sentinels")),
             },
+            different_external_id: table
+                .take("different_external_id")
+                .and_then(|field| field.parse(self.report))
+                .unwrap_or(standard.different_external_id),
             ..standard
         };
         table.finish(self.report);
