@@ -76,7 +76,7 @@ pub enum TargetError {
     },
 }
 
-/// An open directory that is being written, and that nobody else writes to.
+/// An open directory that is being written, and that has no other writer.
 struct Target {
     engine: EmbeddedEngine,
     directory: PathBuf,

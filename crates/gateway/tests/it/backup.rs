@@ -299,7 +299,7 @@ fn backups_are_given_to_admin_keys_alone_and_only_by_the_admin_listener() {
     let answer = wire::exchange(gateway.admin, &request);
     assert_eq!(answer.status, 409);
     assert!(answer.text().contains("another store"), "{}", answer.text());
-    // Without a configured key, nobody gets one.
+    // Without a configured key, there are no backups.
     archived.home.configure("[[company]]\nid = \"ABC123\"\n");
     gateway.signal("HUP");
     gateway.logged("reloaded the configuration");

@@ -5,11 +5,11 @@
 
 use std::{fmt, mem, sync::PoisonError};
 
-use super::{Core, mark::JournalPosition, read_only::ReadOnlyEngine, table::TableReader};
-use crate::{
-    EngineError,
-    sync::{Mutex, MutexGuard},
+use super::{
+    Core, mark::JournalPosition, read_only::ReadOnlyEngine, snapshot_request::SnapshotSlot,
+    table::TableReader,
 };
+use crate::EngineError;
 
 /// All data of an engine as they were at one moment. For as long as it is held, what is removed or
 /// replaced meanwhile stays on the disk.
@@ -23,31 +23,6 @@ pub struct EngineSnapshot {
 impl fmt::Debug for EngineSnapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EngineSnapshot").field("position", &self.position).finish_non_exhaustive()
-    }
-}
-
-/// The snapshot that a caller waits for. There is one at most.
-pub(super) struct SnapshotRequest {
-    /// Held by the caller.
-    caller: Mutex<()>,
-    slot: Mutex<SnapshotSlot>,
-}
-
-enum SnapshotSlot {
-    Unused,
-    /// A snapshot that has all changes of this generation is wanted.
-    Wanted(u64),
-    /// The table, if its kind can be read so, and the newest generation that it has.
-    Taken(Option<Box<dyn TableReader>>, u64),
-}
-
-impl SnapshotRequest {
-    pub(super) fn new() -> SnapshotRequest {
-        SnapshotRequest { caller: Mutex::new(()), slot: Mutex::new(SnapshotSlot::Unused) }
-    }
-
-    fn slot(&self) -> MutexGuard<'_, SnapshotSlot> {
-        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

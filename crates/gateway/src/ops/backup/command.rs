@@ -143,7 +143,7 @@ async fn copy_directory(
     Ok((copied, position))
 }
 
-/// Copies all entries of a store that nobody changes.
+/// Copies all entries of a store that does not change meanwhile.
 pub(super) async fn copy_entries(
     from: &dyn profile_store::Engine,
     target: &Target,
