@@ -13,12 +13,13 @@ use gateway::{
     ops::{
         compaction::{self, Compacted},
         company_deletion::{self, DeletionError},
-        core_files, unconfigured, verify,
+        core_files, health_check, manual, unconfigured, verify,
     },
     server,
     settings::{
-        CheckArguments, CommandLine, CompactArguments, Configuration, DeleteCompanyArguments,
-        GatewayCommand, IssuedKey, KeyArguments, ServeArguments, Summary, VerifyArguments, chain,
+        CheckArguments, CommandLine, CompactArguments, CompletionsArguments, ConfigArguments,
+        Configuration, DeleteCompanyArguments, GatewayCommand, HealthArguments, IssuedKey,
+        KeyArguments, ManArguments, ServeArguments, Summary, VerifyArguments, chain,
     },
     telemetry::{self, LogControl},
 };
@@ -41,11 +42,21 @@ fn main() -> ExitCode {
     match command {
         GatewayCommand::Check(arguments) => check(&arguments),
         GatewayCommand::Compact(arguments) => compact(&arguments),
+        GatewayCommand::Completions(CompletionsArguments { shell }) => {
+            print(&manual::completions(shell))
+        }
+        GatewayCommand::Config(arguments) => {
+            let ConfigArguments { print, print_default, schema, serve } = arguments;
+            let serve = ServeArguments { log: filter, ..serve };
+            config(&ConfigArguments { print, print_default, schema, serve })
+        }
         GatewayCommand::DeleteCompany(arguments) => delete_company(&arguments),
         GatewayCommand::Dev(arguments) => {
             serve(ServeArguments { log: filter, ..arguments.into() }, &log)
         }
+        GatewayCommand::Health(arguments) => health(&arguments),
         GatewayCommand::Key(arguments) => key(&arguments),
+        GatewayCommand::Man(arguments) => man(&arguments),
         GatewayCommand::Serve(arguments) => {
             serve(ServeArguments { log: filter, ..arguments }, &log)
         }
@@ -86,6 +97,34 @@ fn print_unconfigured(configuration: &Configuration) {
             "{path} was not searched for companies that are not configured: {}",
             chain(&reason)
         )),
+    }
+}
+
+fn config(arguments: &ConfigArguments) -> ExitCode {
+    match arguments.text() {
+        Ok(text) => print(text.as_bytes()),
+        Err(error) => failed(&error),
+    }
+}
+
+fn health(arguments: &HealthArguments) -> ExitCode {
+    let address = match arguments.admin_listen() {
+        Ok(address) => address,
+        Err(error) => return failed(&error),
+    };
+    match health_check::ask(address) {
+        Ok(()) => {
+            show(format_args!("the gateway at {address} is ready"));
+            ExitCode::SUCCESS
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+fn man(arguments: &ManArguments) -> ExitCode {
+    match manual::write_pages(&arguments.into) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
     }
 }
 
@@ -158,6 +197,12 @@ fn verify(arguments: &VerifyArguments) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Writes a text to the standard output, as [`show`] does.
+fn print(text: &[u8]) -> ExitCode {
+    let _ = io::stdout().write_all(text);
+    ExitCode::SUCCESS
 }
 
 /// Writes a line to the standard output. A reader that has read enough may close it.

@@ -93,8 +93,15 @@ pub struct GatewayState {
 impl GatewayState {
     /// Creates the state from a configuration and an open store.
     pub fn new(configuration: Configuration, store: Store) -> GatewayState {
-        let Configuration { companies, exchange, development: _, log, server, trusted_proxies } =
-            configuration;
+        let Configuration {
+            companies,
+            exchange,
+            exchange_keys: _,
+            development: _,
+            log,
+            server,
+            trusted_proxies,
+        } = configuration;
         let body_budget = BodyBudget::for_companies(companies.len());
         let clock = Clock::start();
         GatewayState {
@@ -149,8 +156,15 @@ impl GatewayState {
 
     /// Applies a new configuration. Settings of the server itself need a restart.
     pub fn reload(&self, configuration: Configuration) {
-        let Configuration { companies, exchange, development: _, log, server: _, trusted_proxies } =
-            configuration;
+        let Configuration {
+            companies,
+            exchange,
+            exchange_keys: _,
+            development: _,
+            log,
+            server: _,
+            trusted_proxies,
+        } = configuration;
         self.refusal_lines.set_per_second(log.refusal_lines);
         self.exchange.store(Arc::new(exchange));
         self.trusted_proxies.store(Arc::new(trusted_proxies));
