@@ -79,7 +79,10 @@ fn a_schema_knows_the_words_and_ranges_that_a_setting_may_have() {
     let of = |pointer: &str| schema.pointer(&format!("/properties/{pointer}")).unwrap();
     assert_eq!(of("table/enum"), &serde_json::json!(["redb", "sled"]));
     assert_eq!(of("durability/enum"), &serde_json::json!(["flushed", "relaxed"]));
-    assert_eq!((of("cache_mib/minimum"), of("cache_mib/maximum")), (&Value::from(256), &Value::from(65_536)));
+    assert_eq!(
+        (of("cache_mib/minimum"), of("cache_mib/maximum")),
+        (&Value::from(256), &Value::from(65_536))
+    );
     assert_eq!(of("company/maxItems"), &Value::from(limits::COMPANIES));
     let company = of("company/items");
     assert_eq!(company["required"], serde_json::json!(["id"]));
