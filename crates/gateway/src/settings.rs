@@ -314,20 +314,6 @@ impl Configuration {
     }
 }
 
-impl ConfigArguments {
-    /// The text that is asked for. The configuration in force is that of `gateway serve` with the
-    /// same arguments.
-    pub fn text(&self) -> Result<String, SettingsError> {
-        if self.schema {
-            return Ok(format!("{:#}\n", schema::schema()));
-        }
-        if self.print_default {
-            return configuration_text::default_file();
-        }
-        Ok(configuration_text::in_force(&self.serve.configure()?))
-    }
-}
-
 impl HealthArguments {
     /// The address of the admin listener that `gateway serve` has with the same arguments.
     pub fn admin_listen(&self) -> Result<SocketAddr, SettingsError> {

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use super::{
-    Configuration, Problems, ServeArguments, SettingsError,
+    Configuration, SettingsError,
+    arguments::{ConfigArguments, ServeArguments},
     descriptions::Descriptions,
-    expected::{ExpectedSetting, ExpectedTable},
+    expected::{ExpectedSetting, ExpectedTable, ExpectedValue},
     file::ConfigurationFile,
-    schema::path_of,
-    written::WrittenTable,
+    problem::Problems,
+    schema::{path_of, schema},
+    written::{WrittenTable, WrittenValue},
 };
 use crate::tenants::directory::Company;
 
@@ -27,6 +29,20 @@ const HEADING: &str = "\
 # A line that begins with `#` and a name, without a space between them, is a setting with its
 # default. Remove the `#` to change it. SIGHUP reloads the file, and `gateway check` checks it.
 ";
+
+impl ConfigArguments {
+    /// The text that is asked for. The configuration in force is that of `gateway serve` with the
+    /// same arguments.
+    pub fn text(&self) -> Result<String, SettingsError> {
+        if self.schema {
+            return Ok(format!("{:#}\n", schema()));
+        }
+        if self.print_default {
+            return default_file();
+        }
+        Ok(in_force(&self.serve.configure()?))
+    }
+}
 
 /// A file with every setting, its meaning and its default.
 pub(super) fn default_file() -> Result<String, SettingsError> {
@@ -71,21 +87,32 @@ impl DefaultWriter {
     fn setting(&self, setting: &ExpectedSetting, path: &str, values: &WrittenTable) -> String {
         let ExpectedSetting { name, is_required, value } = setting;
         let path = path_of(path, name);
-        let mut written = format!("\n{}", self.comment(&path, ""));
-        for part in value.table().iter().flat_map(|table| table.settings()) {
-            written += &self.comment(&path_of(&path, part.name), &format!("  {}: ", part.name));
-        }
-        written += &match values.value(name) {
-            Some(value) if *is_required => format!("{name} = {value}\n"),
-            Some(value) => format!("#{name} = {value}\n"),
-            None => self.absent(name, &path),
+        let sign = if *is_required { "" } else { "#" };
+        let meaning = self.comment(&path, "");
+        let written = match values.value(name) {
+            Some(WrittenValue::Table(parts)) => {
+                let part = |(part, value): &(&str, String)| {
+                    let meaning = self.comment(&path_of(&path, part), "");
+                    format!("{meaning}{sign}{name}.{part} = {value}\n")
+                };
+                parts.iter().map(part).collect()
+            }
+            Some(value @ WrittenValue::Plain(_)) => format!("{sign}{name} = {value}\n"),
+            None => self.absent(name, &path, value),
         };
-        written
+        format!("\n{meaning}{written}")
     }
 
-    fn absent(&self, name: &str, path: &str) -> String {
+    /// A setting without a default, and the parts that it may have.
+    fn absent(&self, name: &str, path: &str, value: &ExpectedValue) -> String {
+        let parts = value.table().into_iter().flat_map(|table| table.settings());
+        let part = |part: ExpectedSetting| {
+            self.comment(&path_of(path, part.name), &format!("  {}: ", part.name))
+        };
+        let parts: String = parts.map(part).collect();
         let default = self.descriptions.default_of(path).map(|text| format!(": {text}"));
-        wrapped(&format!("{name} is absent by default{}.", default.unwrap_or_default()))
+        let absent = format!("{name} is absent by default{}.", default.unwrap_or_default());
+        format!("{parts}{}", wrapped(&absent))
     }
 
     /// The meaning of a setting as a comment, after `start`.

@@ -2,7 +2,7 @@
 
 use clap::{Arg, Command, CommandFactory};
 
-use super::CommandLine;
+use super::arguments::CommandLine;
 
 /// The settings that are no arguments, by their path in the file.
 const OF_FILE: &[(&str, &str)] = &[

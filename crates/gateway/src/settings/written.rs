@@ -1,6 +1,10 @@
 //! A configuration as a configuration file writes it. Secrets are left out.
 
-use std::{fmt::Display, num::NonZeroU32};
+use std::{
+    fmt::{self, Display},
+    num::NonZeroU32,
+    time::Duration,
+};
 
 use profile_store::{IdentitySettings, Retention};
 
@@ -19,16 +23,37 @@ use crate::{
 /// What a secret is written as. No setting accepts it, so that such a file is not used by mistake.
 const NOT_SHOWN: &str = "(not shown)";
 
-/// The settings of one table and their values, as TOML. A setting that is absent is not among them.
+/// The settings of one table and their values. A setting that is absent is not among them.
 #[derive(Debug)]
 pub(super) struct WrittenTable {
-    values: Vec<(&'static str, String)>,
+    values: Vec<(&'static str, WrittenValue)>,
+}
+
+/// The value of a setting.
+#[derive(Debug)]
+pub(super) enum WrittenValue {
+    /// TOML.
+    Plain(String),
+    /// A table whose values are TOML.
+    Table(Vec<(&'static str, String)>),
+}
+
+impl Display for WrittenValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            WrittenValue::Plain(value) => f.write_str(value),
+            WrittenValue::Table(values) => {
+                let values = values.iter().map(|(name, value)| format!("{name} = {value}"));
+                write!(f, "{{ {} }}", values.collect::<Vec<_>>().join(", "))
+            }
+        }
+    }
 }
 
 impl WrittenTable {
     /// The value of a setting.
-    pub(super) fn value(&self, name: &str) -> Option<&str> {
-        self.values.iter().find(|(own, _)| *own == name).map(|(_, value)| value.as_str())
+    pub(super) fn value(&self, name: &str) -> Option<&WrittenValue> {
+        self.values.iter().find(|(own, _)| *own == name).map(|(_, value)| value)
     }
 
     /// The settings above the first company.
@@ -46,10 +71,10 @@ impl WrittenTable {
         if 0 < *exchange_keys {
             values.push(("exchange_keys", list((0..*exchange_keys).map(|_| NOT_SHOWN))));
         }
-        values.push(("exchange_token_days", exchange.token_days().to_string()));
+        values.push(("exchange_token_days", plain(exchange.token_days())));
         values.push(("log", text(filter)));
-        values.push(("access_log", access_log.to_string()));
-        values.push(("refusal_lines", refusal_lines.to_string()));
+        values.push(("access_log", plain(access_log)));
+        values.push(("refusal_lines", plain(refusal_lines)));
         values.push(("trusted_proxies", list(trusted_proxies.blocks())));
         WrittenTable { values }
     }
@@ -76,12 +101,12 @@ impl WrittenTable {
         values.push(("network_limits", rate_limit(*network_limits)));
         values.push(match api_limits_factor.get() {
             u32::MAX => ("api_limits", text("none")),
-            factor => ("api_limits_factor", factor.to_string()),
+            factor => ("api_limits_factor", plain(factor)),
         });
-        values.push(("protect", protect.to_string()));
+        values.push(("protect", plain(protect)));
         if let Some(signed) = signed_identity {
-            let keys = list(signed.keys.iter().map(|_| NOT_SHOWN));
-            values.push(("signed_identity", format!("{{ keys = {keys} }}")));
+            let keys = elements(signed.keys.iter().map(|_| NOT_SHOWN));
+            values.push(("signed_identity", WrittenValue::Table(vec![("keys", keys)])));
         }
         values.push(("identity", identity_table(identity)));
         WrittenTable { values }
@@ -102,7 +127,7 @@ impl WrittenTable {
     }
 }
 
-fn server_values(server: &ServerSettings) -> Vec<(&'static str, String)> {
+fn server_values(server: &ServerSettings) -> Vec<(&'static str, WrittenValue)> {
     let ServerSettings {
         admin_listen,
         cache_bytes,
@@ -118,31 +143,31 @@ fn server_values(server: &ServerSettings) -> Vec<(&'static str, String)> {
         workers,
     } = server;
     let DiskMarks { client_bytes, server_bytes } = marks;
-    let mib = |bytes: &u64| (bytes / MIB).to_string();
-    let outcomes = format!("{{ days = {days}, count = {count}, per_profile = {per_profile} }}");
+    let mib = |bytes: &u64| plain(bytes / MIB);
+    let outcomes = numbers([("days", days), ("count", count), ("per_profile", per_profile)]);
     let mut values = vec![
         ("listen", text(listen)),
         ("admin_listen", text(admin_listen)),
         ("data_dir", text(data_dir.display())),
         ("durability", text(DurabilitySetting::as_str(*durability))),
         ("cache_mib", mib(cache_bytes)),
-        ("disk_wait_seconds", wait_limit.as_secs().to_string()),
+        ("disk_wait_seconds", plain(wait_limit.as_secs())),
         ("client_free_mib", mib(client_bytes)),
         ("server_free_mib", mib(server_bytes)),
         ("reserve_mib", mib(reserve_bytes)),
         ("table", text(table)),
-        ("drain_seconds", drain.as_secs().to_string()),
-        ("exit_on_failed_write", exits_on_failed_write.to_string()),
-        ("otlp_sample_percent", sample_percent.to_string()),
+        ("drain_seconds", plain(drain.as_secs())),
+        ("exit_on_failed_write", plain(exits_on_failed_write)),
+        ("otlp_sample_percent", plain(sample_percent)),
         ("connections", connections_table(connections)),
         ("outcomes", outcomes),
     ];
     values.extend(endpoint.as_ref().map(|endpoint| ("otlp_endpoint", text(endpoint))));
-    values.extend(workers.map(|workers| ("workers", workers.to_string())));
+    values.extend(workers.map(|workers| ("workers", plain(workers))));
     values
 }
 
-fn connections_table(connections: &Connections) -> String {
+fn connections_table(connections: &Connections) -> WrittenValue {
     let Connections {
         most,
         per_network,
@@ -152,43 +177,62 @@ fn connections_table(connections: &Connections) -> String {
         answer_timeout,
         keep_alive,
     } = connections;
-    let [head, body, import, answer, idle] =
-        [head_timeout, body_timeout, import_timeout, answer_timeout, keep_alive]
-            .map(|time| time.as_secs());
-    format!(
-        "{{ most = {most}, per_network = {per_network}, head_seconds = {head}, \
-         body_seconds = {body}, import_seconds = {import}, answer_seconds = {answer}, \
-         idle_seconds = {idle} }}"
-    )
+    let seconds = Duration::as_secs;
+    numbers([
+        ("most", *most as u64),
+        ("per_network", *per_network as u64),
+        ("head_seconds", seconds(head_timeout)),
+        ("body_seconds", seconds(body_timeout)),
+        ("import_seconds", seconds(import_timeout)),
+        ("answer_seconds", seconds(answer_timeout)),
+        ("idle_seconds", seconds(keep_alive)),
+    ])
 }
 
-fn identity_table(identity: &IdentitySettings) -> String {
+fn identity_table(identity: &IdentitySettings) -> WrittenValue {
     let IdentitySettings { anonymous_ids, secondary_emails, merges, placeholders, protect: _ } =
         identity;
-    format!(
-        "{{ anonymous_ids = {anonymous_ids}, secondary_emails = {secondary_emails}, \
-         merges = {merges}, sentinels = {}, not_sentinels = {} }}",
-        list(&placeholders.added),
-        list(&placeholders.removed),
-    )
+    WrittenValue::Table(vec![
+        ("anonymous_ids", anonymous_ids.to_string()),
+        ("secondary_emails", secondary_emails.to_string()),
+        ("merges", merges.to_string()),
+        ("sentinels", elements(&placeholders.added)),
+        ("not_sentinels", elements(&placeholders.removed)),
+    ])
 }
 
 /// Only one window may have a limit: of a client network, where the company has none.
-fn rate_limit(limits: RateLimit) -> String {
+fn rate_limit(limits: RateLimit) -> WrittenValue {
     let RateLimit { burst, steady } = limits;
-    let of_windows = [("burst", burst), ("steady", steady)];
-    let limited = of_windows.iter().filter(|(_, requests)| *requests != NonZeroU32::MAX);
-    let written: Vec<String> =
-        limited.map(|(window, requests)| format!("{window} = {requests}")).collect();
-    if written.is_empty() { text("none") } else { format!("{{ {} }}", written.join(", ")) }
+    let windows = [("burst", burst), ("steady", steady)].into_iter();
+    let limited: Vec<_> = windows.filter(|(_, requests)| *requests != NonZeroU32::MAX).collect();
+    if limited.is_empty() { text("none") } else { numbers(limited) }
 }
 
-fn list<T: Display>(elements: impl IntoIterator<Item = T>) -> String {
-    let elements: Vec<String> = elements.into_iter().map(text).collect();
+fn numbers<T: Display>(values: impl IntoIterator<Item = (&'static str, T)>) -> WrittenValue {
+    let written = values.into_iter().map(|(name, number)| (name, number.to_string()));
+    WrittenValue::Table(written.collect())
+}
+
+fn list<T: Display>(values: impl IntoIterator<Item = T>) -> WrittenValue {
+    plain(elements(values))
+}
+
+fn elements<T: Display>(values: impl IntoIterator<Item = T>) -> String {
+    let elements: Vec<String> = values.into_iter().map(quoted).collect();
     format!("[{}]", elements.join(", "))
 }
 
+fn text(value: impl Display) -> WrittenValue {
+    plain(quoted(value))
+}
+
+/// A number or a boolean, which TOML writes as Rust does.
+fn plain(value: impl Display) -> WrittenValue {
+    WrittenValue::Plain(value.to_string())
+}
+
 /// A string of TOML. Its escapes are those of JSON, but it may not contain U+007F.
-fn text(value: impl Display) -> String {
+fn quoted(value: impl Display) -> String {
     serde_json::Value::from(value.to_string()).to_string().replace('\u{7f}', "\\u007F")
 }

@@ -87,7 +87,7 @@ fn the_unit_runs_a_command_that_exists_with_the_paths_of_the_package() {
     let state = format!("/var/lib/{}", directives("StateDirectory")[0]);
     assert_eq!(variable(&text(UNIT), "GATEWAY_DATA_DIR"), state);
     let user = &directives("User")[0];
-    let users = text("deploy/systemd/sysusers.conf");
+    let users = text("deploy/sysusers.d/profile-gateway.conf");
     assert!(users.lines().any(|line| line.starts_with(&format!("u {user} "))), "{user}");
     // Files of `assets` that come from the repository exist.
     let sources = Regex::new(r#"\["\.\./\.\./([^"*]+)""#).unwrap();
@@ -131,10 +131,10 @@ fn last_stage() -> String {
     text.rsplit("\nFROM ").next().unwrap().to_owned()
 }
 
-/// The words of an instruction in the form of a list.
-fn list(stage: &str, instruction: &str) -> Vec<String> {
-    let line = stage.lines().find_map(|line| Some(line.split_once(instruction)?.1)).unwrap();
-    serde_json::from_str(line).unwrap()
+/// The words in the form of a list after this text.
+fn list(stage: &str, start: &str) -> Vec<String> {
+    let (_, rest) = stage.split_once(start).unwrap_or_else(|| panic!("no {start}"));
+    serde_json::from_str(rest.lines().next().unwrap()).unwrap()
 }
 
 #[test]
