@@ -199,10 +199,12 @@ fn verify(arguments: &VerifyArguments) -> ExitCode {
     }
 }
 
-/// Writes a text to the standard output, as [`show`] does.
+/// Writes a text to the standard output, which may be a file that must not be cut off.
 fn print(text: &[u8]) -> ExitCode {
-    let _ = io::stdout().write_all(text);
-    ExitCode::SUCCESS
+    match io::stdout().write_all(text).and_then(|()| io::stdout().flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => failed(&error),
+        Ok(()) | Err(_) => ExitCode::SUCCESS,
+    }
 }
 
 /// Writes a line to the standard output. A reader that has read enough may close it.

@@ -18,7 +18,17 @@ pub fn completions(shell: Shell) -> Vec<u8> {
 }
 
 /// Writes a manual page for the program, and one for each of its commands.
-pub fn write_pages(directory: &Path) -> io::Result<()> {
-    fs::create_dir_all(directory)?;
-    clap_mangen::generate_to(CommandLine::command(), directory)
+pub fn write_pages(directory: &Path) -> Result<(), ManualError> {
+    let written = fs::create_dir_all(directory)
+        .and_then(|()| clap_mangen::generate_to(CommandLine::command(), directory));
+    let path = directory.display().to_string();
+    written.map_err(|source| ManualError { path, source })
+}
+
+/// The manual pages cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write manual pages into {path}")]
+pub struct ManualError {
+    path: String,
+    source: io::Error,
 }

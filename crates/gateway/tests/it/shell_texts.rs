@@ -109,5 +109,5 @@ fn every_command_has_a_manual_page_with_its_flags_and_variables() {
     let file = home.config().join("man");
     let refused = finish(home.command(&["man", "--into"]).arg(file));
     refused.assert_exit(1);
-    refused.assert_output("gateway: ");
+    refused.assert_output("gateway: cannot write manual pages into ");
 }
