@@ -1,6 +1,7 @@
-//! Operations: health, metrics, and the commands on a store that is not being served.
+//! Operations: health, metrics, backups, and the commands on a store that is not being served.
 
 pub mod admin;
+pub mod backup;
 pub mod compaction;
 pub mod company_deletion;
 pub mod core_files;
@@ -10,6 +11,8 @@ pub mod manual;
 pub mod unconfigured;
 pub mod verify;
 
+pub(crate) mod admin_key;
+pub(crate) mod archive_watch;
 pub(crate) mod connection_watch;
 pub(crate) mod data_directory;
 pub(crate) mod disk_reserve;

@@ -3,6 +3,8 @@
 //! Everything is parsed once, at the start, into a [`Configuration`]. Precedence: flag, environment
 //! variable, file, default.
 
+mod admin_key;
+mod archive;
 mod arguments;
 mod configuration_text;
 mod connections;
@@ -39,10 +41,12 @@ use profile_store::{NoEntropy, Retention};
 
 pub(crate) use self::environment::unknown_variables;
 pub use self::{
+    admin_key::{AdminKey, AdminKeyError, AdminKeyText},
+    archive::ArchiveSettings,
     arguments::{
-        CheckArguments, CommandLine, CompactArguments, CompletionsArguments, ConfigArguments,
-        DeleteCompanyArguments, DevArguments, GatewayCommand, HealthArguments, KeyArguments,
-        ManArguments, ServeArguments, VerifyArguments,
+        BackupArguments, CheckArguments, CommandLine, CompactArguments, CompletionsArguments,
+        ConfigArguments, DeleteCompanyArguments, DevArguments, GatewayCommand, HealthArguments,
+        KeyArguments, ManArguments, RestoreArguments, ServeArguments, VerifyArguments,
     },
     connections::Connections,
     development::{Development, DevelopmentKeyError, DevelopmentOptions},
@@ -63,7 +67,7 @@ use crate::{
     http::{cidr::Cidr, client_address::TrustedProxies},
     limits,
     telemetry::LogFilter,
-    tenants::directory::Companies,
+    tenants::{directory::Companies, private_key::KeyDigest},
 };
 
 /// The default address of the client listener.
@@ -78,6 +82,8 @@ const DATA_DIR: &str = "./data";
 /// The validated configuration.
 #[derive(Debug)]
 pub struct Configuration {
+    /// Who may use the endpoints of the admin listener that give data away.
+    pub admin_keys: Vec<KeyDigest>,
     /// The configured companies.
     pub companies: Companies,
     /// The generated company of development mode, if there is no configuration file.
@@ -99,6 +105,8 @@ pub struct Configuration {
 pub struct ServerSettings {
     /// The address of the admin listener, for health and metrics.
     pub admin_listen: SocketAddr,
+    /// The archive of the journal.
+    pub archive: ArchiveSettings,
     /// Bytes of memory that the store may use as a cache.
     pub cache_bytes: u64,
     /// The limits on client connections.
@@ -128,6 +136,7 @@ impl ServerSettings {
     pub(crate) fn changed(&self, new: &ServerSettings) -> Vec<&'static str> {
         let ServerSettings {
             admin_listen,
+            archive: ArchiveSettings { directory, period },
             cache_bytes,
             connections,
             data_dir,
@@ -142,6 +151,8 @@ impl ServerSettings {
         } = self;
         let compared = [
             ("admin_listen", *admin_listen == new.admin_listen),
+            ("journal_archive", *directory == new.archive.directory),
+            ("journal_archive_seconds", *period == new.archive.period),
             ("cache_mib", *cache_bytes == new.cache_bytes),
             ("connections", *connections == new.connections),
             ("data_dir", *data_dir == new.data_dir),
@@ -187,6 +198,7 @@ impl ServeArguments {
         } = file;
         let keys = self.exchange_keys(exchange_keys)?;
         Ok(Configuration {
+            admin_keys,
             companies,
             development: None,
             exchange_keys: keys.len(),
@@ -217,6 +229,7 @@ impl ServeArguments {
             log.filter = LogFilter::without_refusals();
         }
         Ok(Configuration {
+            admin_keys: Vec::new(),
             companies,
             development,
             exchange,
@@ -270,6 +283,10 @@ impl ServeArguments {
         let workers = self.workers.or(file.and_then(|file| file.workers));
         Ok(ServerSettings {
             admin_listen,
+            archive: ArchiveSettings::new(
+                self,
+                file.map(|file| file.archive.clone()).unwrap_or_default(),
+            ),
             cache_bytes: cache_mib.unwrap_or(limits::CACHE_MIB) * 1024 * 1024,
             connections: file.map(|file| file.connections).unwrap_or_default(),
             data_dir: data_dir.unwrap_or_else(|| DATA_DIR.into()),

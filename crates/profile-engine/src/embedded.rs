@@ -13,7 +13,8 @@ use std::{
 
 use self::table_files::JOURNAL;
 use crate::{
-    BoxFuture, Engine, EngineError, EngineStatus, Key, Place, Scan, Session, Value,
+    BoxFuture, Engine, EngineError, EngineSnapshot, EngineStatus, JournalArchive, Key, Place, Scan,
+    Session, Value,
     journaled::{Journaled, JournaledEngine, Pace, ReadOnlyEngine},
 };
 
@@ -31,13 +32,24 @@ impl EmbeddedEngine {
     /// The engine is closed by [`close`](EmbeddedEngine::close), or when it and all its sessions
     /// are dropped. That waits for the current step of the checkpoint.
     pub fn open(directory: &Path, options: EmbeddedOptions) -> Result<EmbeddedEngine, EngineError> {
+        EmbeddedEngine::open_archived(directory, options, None)
+    }
+
+    /// As [`open`](EmbeddedEngine::open). Each file of the journal goes into the archive, if there
+    /// is one, before it is used again. A file that cannot be archived stays in `directory`, and
+    /// commits go on.
+    pub fn open_archived(
+        directory: &Path,
+        options: EmbeddedOptions,
+        archive: Option<JournalArchive>,
+    ) -> Result<EmbeddedEngine, EngineError> {
         fs::create_dir_all(directory).map_err(EngineError::Io)?;
         let opened = File::open(directory).map_err(EngineError::Io)?;
         let table = table_files::open(directory, &opened, options)?;
         // The names of the files must survive a crash as well.
         opened.sync_all().map_err(EngineError::Io)?;
         let pace = Pace::from_memtable_bytes(options.memtable_bytes);
-        let journaled = Journaled::open(table, opened, JOURNAL, pace)?;
+        let journaled = Journaled::open(table, opened, JOURNAL, pace, archive)?;
         Ok(EmbeddedEngine { engine: JournaledEngine::new(journaled, options.places) })
     }
 
@@ -46,6 +58,19 @@ impl EmbeddedEngine {
     /// process ends. It blocks.
     pub fn close(&self) -> Result<(), EngineError> {
         self.engine.close()
+    }
+
+    /// All data as they are now: every commit that was confirmed before is in the snapshot, and no
+    /// part of a batch. Commits go on meanwhile. `None` if the table is in sled, which has no
+    /// snapshots.
+    pub async fn snapshot(&self) -> Result<Option<EngineSnapshot>, EngineError> {
+        self.engine.snapshot().await
+    }
+
+    /// Returns once every commit that was confirmed before is in the archive of the journal. If it
+    /// cannot be archived, [`EngineStatus::unarchived_files`] says so.
+    pub async fn archive_all(&self) -> Result<(), EngineError> {
+        self.engine.archive_all().await
     }
 
     /// Opens the database in `directory` for reading, and changes no byte of it. The directory may

@@ -15,8 +15,11 @@
 //! - `checkpoint` moves it into the table; `progress` keeps commits from getting far ahead of
 //!   that.
 //! - `failure` refuses all writes after the first that failed.
+//! - `archive` keeps files of the journal that would be used again.
+//! - `snapshot` has the table as it was after a generation.
 //! - `session` is the asynchronous side: places, sessions and blocking threads.
 
+mod archive;
 mod checkpoint;
 mod disk;
 mod failure;
@@ -30,6 +33,7 @@ mod range_chunk;
 mod read_only;
 mod read_view;
 mod session;
+mod snapshot;
 mod table;
 
 #[cfg(test)]
@@ -55,6 +59,7 @@ use self::{
     merged_view::Memtables,
     progress::{CheckpointProgress, Closed},
     read_view::ReadView,
+    snapshot::SnapshotRequest,
 };
 use crate::{
     Durability, EngineError, EngineStatus, Order, Scan, Write, limits,
@@ -64,12 +69,17 @@ use crate::{
     },
 };
 
-pub use self::read_only::ReadOnlyEngine;
+pub use self::{
+    archive::{ArchivedBatches, JournalArchive},
+    mark::JournalPosition,
+    read_only::ReadOnlyEngine,
+    snapshot::EngineSnapshot,
+};
 pub(crate) use self::{
     mark::{JournalEnd, Mark, StoreId},
     progress::Pace,
     session::JournaledEngine,
-    table::{Table, TableChange},
+    table::{Table, TableChange, TableReader},
 };
 
 /// Whether the directory of this name within `directory` holds a journal.
@@ -88,32 +98,37 @@ pub(crate) struct Journaled {
 /// What commits, readers and the checkpointer have in common. A thread that takes several of the
 /// locks takes them in this order: journal, memtables, then those within the other fields.
 struct Core {
-    view: ReadView,
+    view: ReadView<dyn Table>,
     disk: Arc<dyn Disk>,
     journal: Mutex<Journal>,
     store: StoreId,
+    archive: Option<JournalArchive>,
     /// The newest generation that the table has.
     checkpointed: Mutex<u64>,
     group_commit: GroupCommit,
     progress: CheckpointProgress,
     health: Health,
+    snapshots: SnapshotRequest,
 }
 
 impl Journaled {
-    /// Opens the journal in the directory of this name within `directory`, above `table`.
+    /// Opens the journal in the directory of this name within `directory`, above `table`. Its files
+    /// go into the archive, if there is one, before they are used again.
     pub(crate) fn open(
         table: Box<dyn Table>,
         directory: File,
         name: &'static str,
         pace: Pace,
+        archive: Option<JournalArchive>,
     ) -> Result<Journaled, EngineError> {
-        Journaled::open_on(table, Arc::new(Directory::within(directory, name)), pace)
+        Journaled::open_on(table, Arc::new(Directory::within(directory, name)), pace, archive)
     }
 
     fn open_on(
         table: Box<dyn Table>,
         disk: Arc<dyn Disk>,
         pace: Pace,
+        archive: Option<JournalArchive>,
     ) -> Result<Journaled, EngineError> {
         let (mark, mut memtables) = (known_mark(&*table, &*disk)?, Memtables::default());
         let found = |batch| memtables.open.apply(batch);
@@ -131,10 +146,12 @@ impl Journaled {
             disk,
             group_commit: GroupCommit::new(journal.file()),
             store: journal.store(),
+            archive,
             checkpointed: Mutex::new(mark.map_or(0, |mark| mark.checkpointed)),
             journal: Mutex::new(journal),
             progress: CheckpointProgress::new(closed.clone(), pace),
             health: Health::new(),
+            snapshots: SnapshotRequest::new(),
         });
         // The table has to know of the journal before anything is written to it.
         if (mark.is_none() || is_much)
@@ -312,6 +329,7 @@ impl Core {
         EngineStatus {
             unsynced_commits: self.group_commit.unsynced(),
             cache: self.view.table.cache(),
+            unarchived_files: self.archive.as_ref().map_or(0, JournalArchive::waiting),
             ..self.progress.status()
         }
     }

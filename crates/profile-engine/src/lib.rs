@@ -63,9 +63,11 @@ mod sync;
 pub use blocking::dedicate_thread;
 pub use embedded::{EmbeddedEngine, EmbeddedOptions, TableKind};
 pub use engine::{BatchId, BoxFuture, Durability, Engine, Session};
-pub use entry::{Key, Value, Write};
+pub use entry::{Key, Value, Write, decode_writes, encode_writes};
 pub use error::{CommitError, EngineError};
-pub use journaled::ReadOnlyEngine;
+pub use journaled::{
+    ArchivedBatches, EngineSnapshot, JournalArchive, JournalPosition, ReadOnlyEngine,
+};
 pub use memory::MemoryEngine;
 pub use place::Place;
 pub use range::{Order, Scan};

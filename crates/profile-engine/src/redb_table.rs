@@ -14,7 +14,7 @@ use redb::{
 
 use crate::{
     CacheStatus, EngineError, Key, Order, Scan, Value,
-    journaled::{Mark, Table, TableChange},
+    journaled::{Mark, Table, TableChange, TableReader},
     limits,
     scratch_backend::ScratchBackend,
     stepwise_backend::StepwiseBackend,
@@ -33,14 +33,16 @@ pub(crate) const FILE: &str = "table.redb";
 /// A key and its value, as redb has them in memory.
 type BorrowedEntry<'a> = (AccessGuard<'a, &'static [u8]>, AccessGuard<'a, &'static [u8]>);
 
-type Snapshot = Arc<ReadOnlyTable<&'static [u8], &'static [u8]>>;
+/// What a committed transaction has left. Its pages stay on disk for as long as it is held.
+#[derive(Clone)]
+struct RedbSnapshot(Arc<ReadOnlyTable<&'static [u8], &'static [u8]>>);
 
 /// One file, which is changed by whole transactions.
 pub(crate) struct RedbTable {
     /// What was put and is in no committed transaction.
     pending: Mutex<Option<PendingChanges>>,
     /// What readers see: what the last committed transaction has left.
-    snapshot: RwLock<Snapshot>,
+    snapshot: RwLock<RedbSnapshot>,
     db: Database,
     file: File,
 }
@@ -116,7 +118,7 @@ impl RedbTable {
         Ok(RedbTable { pending: Mutex::new(None), snapshot, db, file })
     }
 
-    fn snapshot(&self) -> Snapshot {
+    fn current(&self) -> RedbSnapshot {
         self.snapshot.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -144,27 +146,22 @@ fn require_content(file: &File) -> Result<(), EngineError> {
     }
 }
 
-fn snapshot(db: &Database) -> Result<Snapshot, EngineError> {
+fn snapshot(db: &Database) -> Result<RedbSnapshot, EngineError> {
     let reading = db.begin_read().map_err(failed)?;
-    reading.open_table(ENTRIES).map(Snapshot::new).map_err(failed)
+    let entries = reading.open_table(ENTRIES).map_err(failed)?;
+    Ok(RedbSnapshot(Arc::new(entries)))
 }
 
-impl Table for RedbTable {
-    fn name(&self) -> &'static str {
-        FILE
-    }
-
+impl TableReader for RedbSnapshot {
     fn get(&self, key: &[u8]) -> Result<Option<Value>, EngineError> {
-        let snapshot = self.snapshot();
-        let value = ReadableTable::get(&*snapshot, key).map_err(failed)?;
+        let value = ReadableTable::get(&*self.0, key).map_err(failed)?;
         Ok(value.map(|value| value.value().to_vec()))
     }
 
     fn scan(&self, scan: &Scan) -> Result<Vec<(Key, Value)>, EngineError> {
         let Some((start, end)) = scan.range() else { return Ok(Vec::new()) };
         let range = (start.as_ref().map(Vec::as_slice), end.as_ref().map(Vec::as_slice));
-        let snapshot = self.snapshot();
-        let entries = ReadableTable::range::<&[u8]>(&*snapshot, range).map_err(failed)?;
+        let entries = ReadableTable::range::<&[u8]>(&*self.0, range).map_err(failed)?;
         let owned = |entry: Result<BorrowedEntry<'_>, StorageError>| {
             entry.map(|(key, value)| (key.value().to_vec(), value.value().to_vec())).map_err(failed)
         };
@@ -172,6 +169,22 @@ impl Table for RedbTable {
             Order::Ascending => entries.take(scan.limit).map(owned).collect(),
             Order::Descending => entries.rev().take(scan.limit).map(owned).collect(),
         }
+    }
+}
+
+impl TableReader for RedbTable {
+    fn get(&self, key: &[u8]) -> Result<Option<Value>, EngineError> {
+        self.current().get(key)
+    }
+
+    fn scan(&self, scan: &Scan) -> Result<Vec<(Key, Value)>, EngineError> {
+        self.current().scan(scan)
+    }
+}
+
+impl Table for RedbTable {
+    fn name(&self) -> &'static str {
+        FILE
     }
 
     fn put(&self, changes: &[TableChange<'_>]) -> Result<(), EngineError> {
@@ -207,6 +220,10 @@ impl Table for RedbTable {
         };
         let mark = Mark::decode(bytes.value());
         mark.map(Some).ok_or_else(|| EngineError::Damaged(format!("{FILE} has no valid mark")))
+    }
+
+    fn snapshot(&self) -> Option<Box<dyn TableReader>> {
+        Some(Box::new(self.current()))
     }
 
     fn bytes(&self) -> Result<u64, EngineError> {

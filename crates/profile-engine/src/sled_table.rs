@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use crate::{
     EngineError, Key, Order, Scan, Value,
-    journaled::{Mark, Table, TableChange},
+    journaled::{Mark, Table, TableChange, TableReader},
     limits,
 };
 
@@ -132,11 +132,7 @@ fn copy_files(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-impl Table for SledTable {
-    fn name(&self) -> &'static str {
-        LOG
-    }
-
+impl TableReader for SledTable {
     fn get(&self, key: &[u8]) -> Result<Option<Value>, EngineError> {
         Ok(self.tree.get(key).map_err(failed)?.map(|value| value.to_vec()))
     }
@@ -151,6 +147,12 @@ impl Table for SledTable {
             Order::Ascending => entries.take(scan.limit).map(owned).collect(),
             Order::Descending => entries.rev().take(scan.limit).map(owned).collect(),
         }
+    }
+}
+
+impl Table for SledTable {
+    fn name(&self) -> &'static str {
+        LOG
     }
 
     fn put(&self, changes: &[TableChange<'_>]) -> Result<(), EngineError> {
@@ -179,6 +181,11 @@ impl Table for SledTable {
         let Some(bytes) = self.marks.get(MARK).map_err(failed)? else { return Ok(None) };
         let mark = Mark::decode(&bytes);
         mark.map(Some).ok_or_else(|| EngineError::Damaged("the mark in db".to_owned()))
+    }
+
+    /// sled has no snapshots.
+    fn snapshot(&self) -> Option<Box<dyn TableReader>> {
+        None
     }
 
     fn bytes(&self) -> Result<u64, EngineError> {

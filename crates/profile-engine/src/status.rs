@@ -11,6 +11,8 @@ pub struct EngineStatus {
     pub checkpoint: Option<CheckpointStatus>,
     /// Checkpoints that were completed since the engine was opened.
     pub checkpoints: u64,
+    /// Files of the journal that could not be archived, and stay until they can be.
+    pub unarchived_files: u64,
     /// The cache of the table.
     pub cache: CacheStatus,
 }

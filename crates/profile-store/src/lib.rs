@@ -54,6 +54,10 @@ pub use layout::{
 };
 pub use maintenance::{
     audit::{Audit, Breach, audit},
+    backup::{
+        BackupSource, BackupTarget, GrowingBackup, backup_position, batch_time,
+        forget_backup_position,
+    },
     company_deletion::{DeleteCompanyError, delete_company},
     copy::{Copied, CopyError, copy},
     format::FormatError,

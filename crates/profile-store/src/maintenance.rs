@@ -1,6 +1,7 @@
 //! Work on a whole store or a whole company: pruning, audits, copies and deletion.
 
 pub(crate) mod audit;
+pub(crate) mod backup;
 pub(crate) mod clock_status;
 pub(crate) mod clock_trust;
 pub(crate) mod clock_watch;

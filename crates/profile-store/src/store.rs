@@ -30,6 +30,7 @@ use crate::{
     layout::{key, record},
     limits,
     maintenance::{
+        backup::forget_backup_position,
         clock_status::ClockStatus,
         company_deletion::{self, DeleteCompanyError},
         format::{self, FormatError},
@@ -131,7 +132,9 @@ impl Store {
         let [lane_writer, maintenance_writer] = writers(id_generator.as_ref())?;
         format::open(engine.as_ref(), id_generator.as_ref(), maintenance_writer).await?;
         company_deletion::finish_begun(engine.as_ref(), id_generator.as_ref()).await?;
-        let key_writer = maintenance_writer.wrapping_add(2);
+        let [position_writer, key_writer] =
+            [3, 2].map(|step| maintenance_writer.wrapping_add(step));
+        forget_backup_position(engine.as_ref(), position_writer).await?;
         let sender_key =
             sender_key::open(engine.as_ref(), id_generator.as_ref(), key_writer).await?;
         let shared = Arc::new(StoreContext {

@@ -6,6 +6,11 @@ use super::arguments::CommandLine;
 
 /// The settings that are no arguments, by their path in the file.
 const OF_FILE: &[(&str, &str)] = &[
+    (
+        "admin_keys",
+        "The SHA-256 of each key that may read data at the admin listener, as `gateway key --admin` \
+         prints them.",
+    ),
     ("connections", "The limits on client connections."),
     ("connections.most", "Client connections at a time."),
     ("connections.per_network", "Client connections of one network at a time."),

@@ -16,6 +16,7 @@ use profile_store::{IdentitySettings, Placeholders, Retention};
 
 use super::{
     Connections, DurabilitySetting, TableSetting,
+    archive::ArchiveFields,
     disk::DiskFields,
     document::{SettingValue, SettingsTable},
     expected::ExpectedTable,
@@ -53,7 +54,9 @@ const SIGNATURE_KEYS: SecretNames =
 /// A validated configuration file.
 #[derive(Debug)]
 pub(super) struct ConfigurationFile {
+    pub(super) admin_keys: Vec<KeyDigest>,
     pub(super) admin_listen: Option<SocketAddr>,
+    pub(super) archive: ArchiveFields,
     pub(super) cache_mib: Option<u64>,
     pub(super) companies: Companies,
     pub(super) connections: Connections,
@@ -97,6 +100,7 @@ impl ConfigurationFile {
     }
 
     fn read(table: &mut SettingsTable<'_>, report: &mut ProblemReport) -> ConfigurationFile {
+        let archive = ArchiveFields::read(table, report);
         let mut company_reader = CompanyReader::new(report);
         let companies = company_reader.companies(table);
         let has_signature_keys = company_reader.has_secrets;
@@ -108,7 +112,11 @@ impl ConfigurationFile {
         let traces = TraceFields::read(table, report);
         let mut take = |name| table.take(name);
         ConfigurationFile {
+            admin_keys: take("admin_keys")
+                .map(|field| up_to(limits::ADMIN_KEYS, field, report))
+                .unwrap_or_default(),
             admin_listen: take("admin_listen").and_then(|field| address(field, report)),
+            archive,
             cache_mib: take("cache_mib")
                 .and_then(|field| field.number(&limits::CACHE_MIB_RANGE, report)),
             companies,
@@ -164,7 +172,7 @@ fn retention(field: SettingValue<'_>, report: &mut ProblemReport) -> Retention {
     retention
 }
 
-fn directory(field: SettingValue<'_>, report: &mut ProblemReport) -> Option<PathBuf> {
+pub(super) fn directory(field: SettingValue<'_>, report: &mut ProblemReport) -> Option<PathBuf> {
     let named =
         |text: &str| if text.is_empty() { Err("must not be empty") } else { Ok(text.into()) };
     field.read(report, named)

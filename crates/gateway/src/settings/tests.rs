@@ -194,10 +194,12 @@ secret = 1
         &[
             "line 1: listen must be an address and a port, as in 127.0.0.1:8080",
             "line 2: cache_mib must be a whole number from 256 to 65536",
-            "line 3: wrokers is unknown; expected one of company, exchange_keys, \
-             exchange_keys_file, exchange_keys_env, disk_wait_seconds, client_free_mib, server_free_mib, reserve_mib, log, access_log, refusal_lines, \
+            "line 3: wrokers is unknown; expected one of journal_archive, \
+             journal_archive_seconds, company, exchange_keys, exchange_keys_file, \
+             exchange_keys_env, disk_wait_seconds, client_free_mib, \
+             server_free_mib, reserve_mib, log, access_log, refusal_lines, \
              drain_seconds, exit_on_failed_write, otlp_endpoint, otlp_sample_percent, \
-             admin_listen, cache_mib, connections, data_dir, \
+             admin_keys, admin_listen, cache_mib, connections, data_dir, \
              durability, exchange_token_days, listen, outcomes, table, \
              trusted_proxies, workers",
             "line 4: exchange_keys[#1] must be 64 hexadecimal digits, as `openssl rand -hex 32` \
@@ -402,6 +404,7 @@ fn arguments_win_over_the_file_and_the_file_over_defaults() {
         .unwrap()
         .server;
     let expected = ServerSettings {
+        archive: ArchiveSettings { directory: None, period: Duration::from_mins(1) },
         admin_listen: "127.0.0.1:9090".parse().unwrap(),
         cache_bytes: 300 << 20,
         connections: Connections::default(),

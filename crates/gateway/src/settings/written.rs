@@ -9,8 +9,8 @@ use std::{
 use profile_store::{IdentitySettings, Retention};
 
 use super::{
-    Configuration, Connections, DiskSettings, DurabilitySetting, LogSettings, ServerSettings,
-    StopSettings, TraceSettings,
+    ArchiveSettings, Configuration, Connections, DiskSettings, DurabilitySetting, LogSettings,
+    ServerSettings, StopSettings, TraceSettings,
 };
 use crate::{
     capacity::{
@@ -59,6 +59,7 @@ impl WrittenTable {
     /// The settings above the first company.
     pub(super) fn of_server(configuration: &Configuration) -> WrittenTable {
         let Configuration {
+            admin_keys,
             companies: _,
             development: _,
             exchange,
@@ -71,6 +72,7 @@ impl WrittenTable {
         if 0 < *exchange_keys {
             values.push(("exchange_keys", list((0..*exchange_keys).map(|_| NOT_SHOWN))));
         }
+        values.push(("admin_keys", list(admin_keys.iter().map(|_| NOT_SHOWN))));
         values.push(("exchange_token_days", plain(exchange.token_days())));
         values.push(("log", text(filter)));
         values.push(("access_log", plain(access_log)));
@@ -130,6 +132,7 @@ impl WrittenTable {
 fn server_values(server: &ServerSettings) -> Vec<(&'static str, WrittenValue)> {
     let ServerSettings {
         admin_listen,
+        archive: ArchiveSettings { directory, period },
         cache_bytes,
         connections,
         data_dir,
@@ -156,6 +159,7 @@ fn server_values(server: &ServerSettings) -> Vec<(&'static str, WrittenValue)> {
         ("server_free_mib", mib(server_bytes)),
         ("reserve_mib", mib(reserve_bytes)),
         ("table", text(table)),
+        ("journal_archive_seconds", plain(period.as_secs())),
         ("drain_seconds", plain(drain.as_secs())),
         ("exit_on_failed_write", plain(exits_on_failed_write)),
         ("otlp_sample_percent", plain(sample_percent)),
@@ -163,6 +167,8 @@ fn server_values(server: &ServerSettings) -> Vec<(&'static str, WrittenValue)> {
         ("outcomes", outcomes),
     ];
     values.extend(endpoint.as_ref().map(|endpoint| ("otlp_endpoint", text(endpoint))));
+    let directory = directory.as_ref().map(|directory| text(directory.display()));
+    values.extend(directory.map(|directory| ("journal_archive", directory)));
     values.extend(workers.map(|workers| ("workers", plain(workers))));
     values
 }

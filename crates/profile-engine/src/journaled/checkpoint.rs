@@ -1,8 +1,10 @@
 //! The checkpointer: puts closed memtables into the table, and retires their files of the journal.
 
+use std::io;
+
 use super::{
-    Core, failure::FailedStep, journal, memtable::change_bytes, progress::Closed,
-    table::TableChange,
+    Core, archive::JournalArchive, failure::FailedStep, journal, memtable::change_bytes,
+    progress::Closed, table::TableChange,
 };
 use crate::{EngineError, Key, Value, limits};
 
@@ -38,13 +40,22 @@ impl Core {
         }
         self.view.table.flush(&self.mark(*generation, None))?;
         *self.checkpointed() = *generation;
-        let retired =
-            journal::retire(&*self.disk, *generation, *journal_end, self.progress.journal_step());
-        retired.map_err(EngineError::Io)?;
+        self.take_wanted_snapshot(*generation);
+        self.retire(*generation, *journal_end).map_err(EngineError::Io)?;
         let dropped = self.view.memtables_mut().closed.take();
         self.progress.finish();
         // Freeing many entries takes long enough to be done outside of the lock.
         drop(dropped);
+        Ok(())
+    }
+
+    /// Lets a later generation use the files up to this one, once they are archived.
+    fn retire(&self, generation: u64, journal_end: u64) -> io::Result<()> {
+        let archived = |archive: &JournalArchive| archive.keep(&*self.disk, self.store, generation);
+        if self.archive.as_ref().is_none_or(archived) {
+            let step = self.progress.journal_step();
+            journal::retire(&*self.disk, generation, journal_end, step)?;
+        }
         Ok(())
     }
 }

@@ -113,11 +113,7 @@ impl ModelTable {
     }
 }
 
-impl Table for ModelTable {
-    fn name(&self) -> &'static str {
-        "table"
-    }
-
+impl TableReader for ModelTable {
     fn get(&self, key: &[u8]) -> Result<Option<Value>, EngineError> {
         self.pause();
         Ok(self.state().live.get(key).cloned())
@@ -132,6 +128,12 @@ impl Table for ModelTable {
         };
         let keys = state.live.keys().filter(within).take(scan.limit);
         Ok(keys.map(|key| (key.clone(), state.live[key].clone())).collect())
+    }
+}
+
+impl Table for ModelTable {
+    fn name(&self) -> &'static str {
+        "table"
     }
 
     fn put(&self, changes: &[TableChange<'_>]) -> Result<(), EngineError> {
@@ -157,6 +159,11 @@ impl Table for ModelTable {
         Ok(self.state().mark)
     }
 
+    fn snapshot(&self) -> Option<Box<dyn TableReader>> {
+        let state = TableState { live: self.state().live.clone(), ..TableState::default() };
+        Some(Box::new(ModelTable::from_state(state)))
+    }
+
     fn bytes(&self) -> Result<u64, EngineError> {
         Ok(0)
     }
@@ -180,7 +187,7 @@ impl ModelMachine {
     fn open(&self, memtable_bytes: usize) -> Arc<Journaled> {
         let pace = Pace { memtable_bytes, stall_limit: Duration::from_secs(1) };
         let table = Box::new(self.table.clone());
-        Arc::new(Journaled::open_on(table, Arc::new(self.disk.clone()), pace).unwrap())
+        Arc::new(Journaled::open_on(table, Arc::new(self.disk.clone()), pace, None).unwrap())
     }
 
     /// What a loss of power leaves now. No other thread runs meanwhile.
@@ -192,20 +199,8 @@ impl ModelMachine {
     /// The batches survive as a whole, all that were confirmed, and of each writer the first ones.
     fn has_every_confirmed_batch(&self) {
         let engine = self.open(MEMTABLE);
-        let contents = contents(&engine);
-        for writer in 0..WRITERS {
-            let survives = |number: &usize| {
-                let keys = batch(writer, *number).into_iter().map(|write| write.key);
-                let found: Vec<bool> = keys.map(|key| contents.contains_key(&key)).collect();
-                assert!(found.iter().all(|one| *one == found[0]), "a part of a batch");
-                found[0]
-            };
-            let first = (0..EACH).take_while(survives).count();
-            assert!(!(first..EACH).any(|number| survives(&number)), "a later batch survives");
-            let confirmed = self.confirmed.lock().unwrap();
-            let lost = confirmed.iter().find(|(of, number)| *of == writer && first <= *number);
-            assert_eq!(lost, None, "a confirmed batch is lost");
-        }
+        let confirmed = self.confirmed.lock().unwrap();
+        has_whole_batches(&contents(&engine), &confirmed);
     }
 
     /// Commits the batches of one writer until one fails, on a thread of its own.
@@ -237,6 +232,22 @@ impl ModelMachine {
 fn batch(writer: usize, number: usize) -> Vec<Write> {
     let write = |name: &str| put(&format!("{name}{writer}{number}"), "val");
     vec![write("a"), write("z")]
+}
+
+/// These contents have whole batches, all that were confirmed, and of each writer the first ones.
+fn has_whole_batches(contents: &BTreeMap<Key, Value>, confirmed: &[(usize, usize)]) {
+    for writer in 0..WRITERS {
+        let is_there = |number: &usize| {
+            let keys = batch(writer, *number).into_iter().map(|write| write.key);
+            let found: Vec<bool> = keys.map(|key| contents.contains_key(&key)).collect();
+            assert!(found.iter().all(|one| *one == found[0]), "a part of a batch");
+            found[0]
+        };
+        let first = (0..EACH).take_while(is_there).count();
+        assert!(!(first..EACH).any(|number| is_there(&number)), "a later batch is there");
+        let lost = confirmed.iter().find(|(of, number)| *of == writer && first <= *number);
+        assert_eq!(lost, None, "a confirmed batch is missing");
+    }
 }
 
 fn put(key: &str, value: &str) -> Write {
@@ -368,6 +379,23 @@ fn memory_is_bounded_and_a_key_is_checkpointed_once_a_memtable() {
         puts.sort();
         puts.dedup();
         assert_eq!(puts.len(), count);
+    });
+}
+
+#[test]
+fn a_snapshot_has_whole_batches_and_all_that_were_confirmed_before() {
+    check(|| {
+        let machine = ModelMachine::new();
+        let engine = machine.open(MEMTABLE);
+        let writers = machine.start_writers(&engine);
+        for _ in 0..2 {
+            let confirmed = machine.confirmed.lock().unwrap().clone();
+            let snapshot = engine.core.snapshot().unwrap().unwrap();
+            let contents: BTreeMap<Key, Value> =
+                snapshot.engine.view.scan(&all()).unwrap().into_iter().collect();
+            has_whole_batches(&contents, &confirmed);
+        }
+        join(writers);
     });
 }
 

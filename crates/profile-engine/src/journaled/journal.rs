@@ -11,6 +11,7 @@
 //! Each file says in its header how long it is. So a file that is missing, cut off or exchanged
 //! is noticed. Only the end of the newest file may be torn.
 
+mod archived_file;
 mod files;
 mod header;
 mod record;
@@ -22,19 +23,20 @@ mod tests;
 use std::{io, sync::Arc};
 
 use self::{
-    files::{begin, file_name},
+    files::begin,
     header::FileHeader,
     record::{Head, encode, encode_end},
     recovery::{RecoveredFile, recover, write_again},
 };
 use super::{
     disk::{Disk, DiskFile},
-    mark::{JournalEnd, Mark, StoreId},
+    mark::{JournalEnd, JournalPosition, Mark, StoreId},
 };
 use crate::{EngineError, Write, limits};
 
 pub(super) use self::{
-    files::{generations, retire},
+    archived_file::{ArchivedFile, archived_bytes},
+    files::{file_name, generations, retire},
     header::PAGE,
 };
 
@@ -62,14 +64,21 @@ pub(super) struct Journal {
 }
 
 /// Passes the batches of the journal of the table with this name to `found`, oldest first, and
-/// changes nothing.
+/// changes nothing. Returns where the journal ends, if the table knows of it.
 pub(super) fn read(
     disk: &dyn Disk,
     table: &str,
     mark: Option<&Mark>,
     mut found: impl FnMut(Vec<Write>),
-) -> Result<(), EngineError> {
-    recover(disk, table, mark, &mut found).map(drop)
+) -> Result<Option<JournalPosition>, EngineError> {
+    let files = recover(disk, table, mark, &mut found)?;
+    let end = |mark: &Mark| match files.last() {
+        Some(RecoveredFile { generation, records, .. }) => {
+            JournalPosition { store: mark.store, generation: *generation, records: *records }
+        }
+        None => JournalPosition::after_generation(mark.store, mark.checkpointed),
+    };
+    Ok(mark.map(end))
 }
 
 impl Journal {

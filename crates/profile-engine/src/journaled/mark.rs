@@ -22,9 +22,15 @@ impl StoreId {
     }
 }
 
-impl fmt::Debug for StoreId {
+impl fmt::Display for StoreId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for StoreId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -43,6 +49,54 @@ pub(crate) struct Mark {
 pub(crate) struct JournalEnd {
     pub(crate) generation: u64,
     pub(crate) records: u32,
+}
+
+/// How far someone is who follows the journal of a store: all generations before this one, and so
+/// many records of it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct JournalPosition {
+    pub(super) store: StoreId,
+    pub(super) generation: u64,
+    pub(super) records: u32,
+}
+
+impl JournalPosition {
+    /// How many bytes it takes.
+    pub const BYTES: usize = 28;
+
+    pub(super) fn after_generation(store: StoreId, generation: u64) -> JournalPosition {
+        JournalPosition { store, generation: generation + 1, records: 0 }
+    }
+
+    /// Its bytes: the identity of the store, the generation and the number of records, big-endian.
+    pub fn to_bytes(self) -> Vec<u8> {
+        let (generation, records) = (self.generation.to_be_bytes(), self.records.to_be_bytes());
+        [&self.store.to_bytes()[..], &generation, &records].concat()
+    }
+
+    /// See [`to_bytes`](JournalPosition::to_bytes). `None` if these are not its bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Option<JournalPosition> {
+        let (store, rest) = bytes.split_first_chunk()?;
+        let (generation, rest) = rest.split_first_chunk()?;
+        let (store, generation) = (StoreId::from_bytes(*store), u64::from_be_bytes(*generation));
+        Some(JournalPosition {
+            store,
+            generation,
+            records: u32::from_be_bytes(rest.try_into().ok()?),
+        })
+    }
+
+    /// Whether both are positions in the journal of one store.
+    pub fn is_of_same_store(&self, other: &JournalPosition) -> bool {
+        self.store == other.store
+    }
+}
+
+impl fmt::Display for JournalPosition {
+    /// As people compare positions: `12:345`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.generation, self.records)
+    }
 }
 
 /// The version of the bytes of a mark.

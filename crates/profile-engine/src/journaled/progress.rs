@@ -168,6 +168,29 @@ impl CheckpointProgress {
         self.changed.notify_all();
     }
 
+    /// Whether no closed memtable waits for its checkpoint.
+    pub(super) fn is_idle(&self) -> bool {
+        self.state().closed.is_none()
+    }
+
+    /// Waits until more than this many checkpoints were completed, or none is under way.
+    pub(super) fn wait_for_finish(
+        &self,
+        finished: u64,
+        health: &Health,
+    ) -> Result<(), EngineError> {
+        let mut state = self.state();
+        while state.finished <= finished && state.closed.is_some() {
+            health.require()?;
+            if state.has_ended {
+                return Err(EngineError::Poisoned);
+            }
+            let stalled = || EngineError::Io(io::ErrorKind::TimedOut.into());
+            state = self.wait_for_change(state).ok_or_else(stalled)?;
+        }
+        Ok(())
+    }
+
     /// What the table does not have yet, and how far the checkpoint is.
     pub(super) fn status(&self) -> EngineStatus {
         let state = self.state();

@@ -5,15 +5,17 @@ use std::{fmt, fs::File, num::NonZeroU32, sync::Arc};
 use super::{
     disk::{Directory, Disk},
     journal, known_mark,
+    mark::JournalPosition,
     merged_view::Memtables,
     read_view::ReadView,
-    table::Table,
+    table::{Table, TableReader},
 };
 use crate::{BoxFuture, Engine, EngineError, Key, Place, Scan, Session, Value, blocking::blocking};
 
 /// A database that was opened for reading: it changes no byte on the disk. No session can begin.
 pub struct ReadOnlyEngine {
-    view: Arc<ReadView>,
+    pub(super) view: Arc<ReadView<dyn TableReader>>,
+    position: Option<JournalPosition>,
     bytes: u64,
 }
 
@@ -28,9 +30,26 @@ impl ReadOnlyEngine {
         let disk = Directory::within(directory, name);
         let (mark, mut memtables) = (known_mark(&*table, &disk)?, Memtables::default());
         let found = |batch| memtables.open.apply(batch);
-        journal::read(&disk, table.name(), mark.as_ref(), found)?;
+        let position = journal::read(&disk, table.name(), mark.as_ref(), found)?;
         let bytes = table.bytes()? + disk.bytes().map_err(EngineError::Io)?;
-        Ok(ReadOnlyEngine { view: Arc::new(ReadView::new(table, memtables)), bytes })
+        let view = ReadView::<dyn TableReader>::new(table, memtables);
+        Ok(ReadOnlyEngine { view: Arc::new(view), position, bytes })
+    }
+
+    /// An engine for reading a table that has all changes up to this position.
+    pub(super) fn from_snapshot(
+        table: Box<dyn TableReader>,
+        position: JournalPosition,
+        bytes: u64,
+    ) -> ReadOnlyEngine {
+        let view = ReadView::new(table, Memtables::default());
+        ReadOnlyEngine { view: Arc::new(view), position: Some(position), bytes }
+    }
+
+    /// How far in the journal the data go. `None` in a store of a version before tables noted
+    /// anything about their journal.
+    pub fn position(&self) -> Option<JournalPosition> {
+        self.position
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use super::{
     merged_view::{Lookup, Memtables},
     range_chunk::{RangeChunk, merged},
-    table::Table,
+    table::TableReader,
 };
 use crate::{
     EngineError, Key, Scan, Value, limits,
@@ -13,13 +13,13 @@ use crate::{
 };
 
 /// A table, and the changes that it does not have yet.
-pub(super) struct ReadView {
-    pub(super) table: Box<dyn Table>,
+pub(super) struct ReadView<T: TableReader + ?Sized> {
+    pub(super) table: Box<T>,
     memtables: RwLock<Memtables>,
 }
 
-impl ReadView {
-    pub(super) fn new(table: Box<dyn Table>, memtables: Memtables) -> ReadView {
+impl<T: TableReader + ?Sized> ReadView<T> {
+    pub(super) fn new(table: Box<T>, memtables: Memtables) -> ReadView<T> {
         ReadView { table, memtables: RwLock::new(memtables) }
     }
 

@@ -5,7 +5,7 @@ use std::{collections::HashMap, fmt, num::NonZeroU32, sync::Arc};
 
 use tokio::sync::OwnedMutexGuard;
 
-use super::{Journaled, merged_view::Lookup};
+use super::{EngineSnapshot, Journaled, merged_view::Lookup};
 use crate::{
     BatchId, BoxFuture, CommitError, Durability, Engine, EngineError, EngineStatus, Key, Place,
     Scan, Session, Value, Write, blocking::blocking, limits,
@@ -29,6 +29,16 @@ impl JournaledEngine {
         let count = places.min(most);
         let places = Place::all(count).map(|_| Arc::default()).collect();
         JournaledEngine { journaled: Arc::new(journaled), places, count }
+    }
+
+    /// See [`Core::snapshot`](super::Core::snapshot).
+    pub(crate) fn snapshot(&self) -> BoxFuture<'_, Result<Option<EngineSnapshot>, EngineError>> {
+        Box::pin(on_blocking_thread(&self.journaled, |journaled| journaled.core.snapshot()))
+    }
+
+    /// See [`Core::archive_all`](super::Core::archive_all).
+    pub(crate) fn archive_all(&self) -> BoxFuture<'_, Result<(), EngineError>> {
+        Box::pin(on_blocking_thread(&self.journaled, |journaled| journaled.core.archive_all()))
     }
 
     /// See [`Journaled::close`].

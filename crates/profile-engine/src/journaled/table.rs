@@ -6,17 +6,21 @@ use crate::{CacheStatus, EngineError, Key, Scan, Value};
 /// A key and its new value, or `None` to remove the key.
 pub(crate) type TableChange<'a> = (&'a Key, Option<&'a Value>);
 
-/// Keys and values that are changed a chunk at a time. A change that was not flushed may be lost
-/// in a crash or not, each change on its own, but never half of a change.
-pub(crate) trait Table: Send + Sync + 'static {
-    /// The name of its file, by which errors call it.
-    fn name(&self) -> &'static str;
-
-    /// The value of a key. Changes may be found before they are flushed.
+/// Keys and values that can be read.
+pub(crate) trait TableReader: Send + Sync + 'static {
+    /// The value of a key. In a table that is being changed, changes may be found before they are
+    /// flushed.
     fn get(&self, key: &[u8]) -> Result<Option<Value>, EngineError>;
 
     /// Reads a part of a range.
     fn scan(&self, scan: &Scan) -> Result<Vec<(Key, Value)>, EngineError>;
+}
+
+/// Keys and values that are changed a chunk at a time. A change that was not flushed may be lost
+/// in a crash or not, each change on its own, but never half of a change.
+pub(crate) trait Table: TableReader {
+    /// The name of its file, by which errors call it.
+    fn name(&self) -> &'static str;
 
     /// Puts some changes into the table. Their keys are in order.
     fn put(&self, changes: &[TableChange<'_>]) -> Result<(), EngineError>;
@@ -27,6 +31,10 @@ pub(crate) trait Table: Send + Sync + 'static {
 
     /// The mark that was noted last.
     fn mark(&self) -> Result<Option<Mark>, EngineError>;
+
+    /// The table as it is now: no change that is put later is found in it. `None` if tables of this
+    /// kind cannot be read so.
+    fn snapshot(&self) -> Option<Box<dyn TableReader>>;
 
     /// Bytes taken up on disk.
     fn bytes(&self) -> Result<u64, EngineError>;

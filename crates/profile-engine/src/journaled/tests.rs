@@ -1,6 +1,7 @@
 //! What a table with a journal before it promises, tested above a table that can be crashed, made
 //! to fail, and stopped.
 
+mod archives;
 mod back_pressure;
 mod crashes;
 mod failures;
@@ -10,6 +11,7 @@ mod readers;
 mod sessions;
 mod shutdown;
 mod simulated_table;
+mod snapshots;
 
 use std::{
     collections::BTreeMap,
@@ -62,8 +64,16 @@ impl Machine {
     }
 
     fn paced(&self, pace: Pace) -> Result<Journaled, EngineError> {
+        self.archived(pace, None)
+    }
+
+    fn archived(
+        &self,
+        pace: Pace,
+        archive: Option<JournalArchive>,
+    ) -> Result<Journaled, EngineError> {
         let parent = File::open(self.directory.path()).unwrap();
-        Journaled::open(Box::new(self.table.clone()), parent, JOURNAL, pace)
+        Journaled::open(Box::new(self.table.clone()), parent, JOURNAL, pace, archive)
     }
 
     fn open(&self, memtable_bytes: usize) -> Journaled {

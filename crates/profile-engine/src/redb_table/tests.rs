@@ -197,10 +197,14 @@ fn a_reader_keeps_its_view_while_changes_are_flushed() {
     let numbered = |number: u8| (vec![number], Some(vec![number; 1_000]));
     put(&table, &(0..100).map(numbered).collect()).unwrap();
     table.flush(&mark(1)).unwrap();
-    let snapshot = table.snapshot();
+    let reader = table.current();
+    let snapshot = table.snapshot().unwrap();
     put(&table, &(0..100).map(|number| (vec![number], None)).collect()).unwrap();
     table.flush(&mark(2)).unwrap();
-    assert_eq!(snapshot.len().unwrap(), 100);
+    assert_eq!(reader.0.len().unwrap(), 100);
+    let all = Scan { prefix: Vec::new(), after: None, order: Order::Ascending, limit: usize::MAX };
+    assert_eq!(snapshot.scan(&all).unwrap().len(), 100);
+    assert_eq!(snapshot.get(&[7]).unwrap(), Some(vec![7; 1_000]));
     assert_eq!(scan_all(&table).unwrap(), TableContents::new());
 }
 

@@ -66,6 +66,7 @@ pub(crate) fn name(key: &Key) -> &'static str {
         Some(ParsedKey::Updated(..)) => "entry by updated",
         Some(
             ParsedKey::Alias(..)
+            | ParsedKey::BackupPosition
             | ParsedKey::CompanyDeletion(_)
             | ParsedKey::Format
             | ParsedKey::Identifier(..)

@@ -62,6 +62,11 @@ pub(crate) const TRUSTED_TIME: &[u8] = b"\0trusted time";
 /// the format, so that a copy includes it.
 pub(crate) const SENDER_KEY: &[u8] = b"\0sender key";
 
+/// The key of the position of a backup. It belongs to no company, and precedes the key of the
+/// format, so that a compacted copy does not have it: what is in the journal after the position
+/// does not fit such a copy.
+pub(crate) const BACKUP_POSITION: &[u8] = b"\0backup";
+
 /// The version of this layout.
 pub(crate) const FORMAT_VERSION: u8 = 7;
 
@@ -206,6 +211,7 @@ pub(crate) fn email_prefix(company: &CompanyId) -> Key {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum ParsedKey {
     Alias(CompanyId, ProfileId),
+    BackupPosition,
     CompanyDeletion(CompanyId),
     Created(CompanyId, Timestamp, ProfileId),
     Format,
@@ -226,6 +232,9 @@ pub(crate) enum ParsedKey {
 
 /// The parts of a key, or nothing if the key is unknown.
 pub(crate) fn parse(key: &[u8]) -> Option<ParsedKey> {
+    if key == BACKUP_POSITION {
+        return Some(ParsedKey::BackupPosition);
+    }
     if key == FORMAT {
         return Some(ParsedKey::Format);
     }
@@ -313,6 +322,7 @@ mod tests {
             (import_body(&a, id), ParsedKey::ImportBody(a.clone(), id)),
             (outcomes(&a, 9), ParsedKey::Outcomes(a.clone(), 9)),
             (identifier(&a, &email), ParsedKey::Identifier(a.clone(), email)),
+            (BACKUP_POSITION.to_vec(), ParsedKey::BackupPosition),
             (FORMAT.to_vec(), ParsedKey::Format),
             (SENDER_KEY.to_vec(), ParsedKey::SenderKey),
             (TRUSTED_TIME.to_vec(), ParsedKey::TrustedTime),

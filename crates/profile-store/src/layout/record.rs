@@ -5,6 +5,7 @@
 //! bytes, then UTF-8. Decoding refuses an unknown part instead of skipping it: a newer gateway
 //! wrote it, and the next version of the record would lose it.
 
+mod backup_position;
 mod bytes;
 mod claim_result;
 mod deleted_company;
@@ -20,6 +21,7 @@ mod profile_ref;
 mod sender_key;
 mod trusted_time;
 
+pub(crate) use backup_position::{decode_backup_position, encode_backup_position};
 pub(crate) use deleted_company::{decode_deleted_company, encode_deleted_company};
 pub(crate) use import::{decode_import, decode_import_body, encode_import, encode_import_body};
 pub(crate) use merge::{decode_merge, encode_merge};

@@ -125,6 +125,7 @@ impl StoreChecker<'_> {
         }
         match key::parse(key) {
             None => self.breach(None, None, "a key of unknown form".to_owned()),
+            Some(ParsedKey::BackupPosition) => self.backup_position(value),
             Some(ParsedKey::Format) => {}
             Some(ParsedKey::SenderKey) => self.sender_key(value),
             Some(ParsedKey::TrustedTime) => self.trusted_time(value),
@@ -173,6 +174,12 @@ impl StoreChecker<'_> {
             }
         }
         Ok(())
+    }
+
+    fn backup_position(&mut self, value: &Value) {
+        if let Err(error) = record::decode_backup_position(value) {
+            self.breach(None, None, format!("the position of the backup is damaged: {error}"));
+        }
     }
 
     fn sender_key(&mut self, value: &Value) {

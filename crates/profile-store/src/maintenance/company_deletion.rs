@@ -190,6 +190,7 @@ fn count(removed: &mut DeletedCompany, key: &[u8], value: &[u8]) {
         },
         Some(
             ParsedKey::Alias(..)
+            | ParsedKey::BackupPosition
             | ParsedKey::CompanyDeletion(_)
             | ParsedKey::Created(..)
             | ParsedKey::Format

@@ -47,29 +47,42 @@ pub enum CopyError {
 /// either meanwhile. The copy is on disk when this returns. A copy that was cut off is no store,
 /// and is not opened as one. A layout that would be migrated is copied as it is.
 pub async fn copy(from: &dyn Engine, to: &dyn Engine) -> Result<Copied, CopyError> {
-    match format::layout(from).await.map_err(CopyError::Format)? {
-        Layout::Empty => return Err(CopyError::Format(FormatError::NotAStore)),
-        Layout::Current | Layout::WithoutChanges | Layout::Migrating(_) => {}
+    let mut pages = EntryPages::of_store(from).await?;
+    let mut target = CopyTarget::begin(to).await?;
+    while let Some(entries) = pages.next().await? {
+        target.write(copied(from, entries).await.map_err(CopyError::Source)?).await?;
     }
-    let format = from.read(vec![key::FORMAT.to_vec()]).await.map_err(CopyError::Source)?;
-    if !page(to, None, 1).await.map_err(CopyError::Target)?.is_empty() {
-        return Err(CopyError::NotEmpty);
+    target.finish(vec![(key::FORMAT.to_vec(), pages.format)]).await
+}
+
+/// The entries of a store, a page at a time: all but the key of the format, which makes it a store
+/// and comes last, and the position of a backup, which precedes it.
+pub(super) struct EntryPages<'a> {
+    from: &'a dyn Engine,
+    after: Key,
+    /// The value of the key of the format.
+    pub(super) format: Value,
+}
+
+impl EntryPages<'_> {
+    pub(super) async fn of_store(from: &dyn Engine) -> Result<EntryPages<'_>, CopyError> {
+        match format::layout(from).await.map_err(CopyError::Format)? {
+            Layout::Empty => return Err(CopyError::Format(FormatError::NotAStore)),
+            Layout::Current | Layout::WithoutChanges | Layout::Migrating(_) => {}
+        }
+        let format = from.read(vec![key::FORMAT.to_vec()]).await.map_err(CopyError::Source)?;
+        let missing = || CopyError::Format(FormatError::NotAStore);
+        let format = format.into_iter().flatten().next().ok_or_else(missing)?;
+        Ok(EntryPages { from, after: key::FORMAT.to_vec(), format })
     }
-    let mut copying = Copying { to, copied: Copied::default(), next: 0 };
-    // All but the format key, which makes it a store and so comes last.
-    let mut after = Some(key::FORMAT.to_vec());
-    loop {
-        let entries = page(from, after, limits::COPY_PAGE).await.map_err(CopyError::Source)?;
-        let Some((last, _)) = entries.last() else { break };
-        after = Some(last.clone());
-        let entries = copied(from, entries).await.map_err(CopyError::Source)?;
-        copying.write(entries).await.map_err(CopyError::Target)?;
+
+    pub(super) async fn next(&mut self) -> Result<Option<Vec<(Key, Value)>>, CopyError> {
+        let after = Some(self.after.clone());
+        let entries = page(self.from, after, limits::COPY_PAGE).await.map_err(CopyError::Source)?;
+        let Some((last, _)) = entries.last() else { return Ok(None) };
+        self.after.clone_from(last);
+        Ok(Some(entries))
     }
-    to.sync().await.map_err(CopyError::Target)?;
-    let format = format.into_iter().flatten().map(|value| (key::FORMAT.to_vec(), value));
-    copying.write(format.collect()).await.map_err(CopyError::Target)?;
-    to.sync().await.map_err(CopyError::Target)?;
-    Ok(copying.copied)
 }
 
 async fn page(
@@ -80,16 +93,26 @@ async fn page(
     engine.scan(Scan { prefix: Vec::new(), after, order: Order::Ascending, limit }).await
 }
 
-struct Copying<'a> {
+/// An engine that gets the entries of a store.
+pub(super) struct CopyTarget<'a> {
     to: &'a dyn Engine,
     copied: Copied,
     /// The number of the next batch.
     next: u64,
 }
 
-impl Copying<'_> {
-    /// Commits these entries, in their order: those of one place that follow one another together.
-    async fn write(&mut self, entries: Vec<(Key, Value)>) -> Result<(), EngineError> {
+impl CopyTarget<'_> {
+    /// Fails if the engine has data.
+    pub(super) async fn begin(to: &dyn Engine) -> Result<CopyTarget<'_>, CopyError> {
+        if page(to, None, 1).await.map_err(CopyError::Target)?.is_empty() {
+            Ok(CopyTarget { to, copied: Copied::default(), next: 0 })
+        } else {
+            Err(CopyError::NotEmpty)
+        }
+    }
+
+    /// Writes these entries, in their order: those of one place that follow one another together.
+    pub(super) async fn write(&mut self, entries: Vec<(Key, Value)>) -> Result<(), CopyError> {
         let places = self.to.places();
         let mut batch: Option<(Place, Vec<Write>)> = None;
         for (key, value) in entries {
@@ -108,13 +131,32 @@ impl Copying<'_> {
         self.commit(batch).await
     }
 
-    async fn commit(&mut self, batch: Option<(Place, Vec<Write>)>) -> Result<(), EngineError> {
+    /// Makes a store of what was written, by these entries, once all others are on disk. Returns
+    /// when the store is.
+    pub(super) async fn finish(mut self, last: Vec<(Key, Value)>) -> Result<Copied, CopyError> {
+        self.to.sync().await.map_err(CopyError::Target)?;
+        self.write(last).await?;
+        self.to.sync().await.map_err(CopyError::Target)?;
+        Ok(self.copied)
+    }
+
+    async fn commit(&mut self, batch: Option<(Place, Vec<Write>)>) -> Result<(), CopyError> {
         let Some((place, writes)) = batch else { return Ok(()) };
         let id = BatchId { writer: 0, number: self.next };
         self.next += 1;
-        let session = self.to.begin(place).await?;
-        session.commit(id, writes, Durability::Relaxed).await.map_err(|error| match error {
-            CommitError::Failed(error) | CommitError::InDoubt(error) => error,
-        })
+        commit_relaxed(self.to, place, id, writes).await.map_err(CopyError::Target)
     }
+}
+
+/// Commits a batch that need not be on disk yet.
+pub(super) async fn commit_relaxed(
+    to: &dyn Engine,
+    place: Place,
+    id: BatchId,
+    writes: Vec<Write>,
+) -> Result<(), EngineError> {
+    let session = to.begin(place).await?;
+    session.commit(id, writes, Durability::Relaxed).await.map_err(|error| match error {
+        CommitError::Failed(error) | CommitError::InDoubt(error) => error,
+    })
 }

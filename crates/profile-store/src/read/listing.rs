@@ -324,6 +324,7 @@ impl PageReader<'_> {
                 Identifier::AnonymousId(_) | Identifier::PhoneNumber(_) | Identifier::ExternalId(_),
             )
             | ParsedKey::Alias(..)
+            | ParsedKey::BackupPosition
             | ParsedKey::Format
             | ParsedKey::Import(..)
             | ParsedKey::ImportBody(..)

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod archived_layouts;
 #[cfg(test)]
+mod backup;
+#[cfg(test)]
 mod company_deletion;
 #[cfg(test)]
 mod copy;

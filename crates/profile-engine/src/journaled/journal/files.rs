@@ -17,7 +17,7 @@ const EXTENSION: &str = "journal";
 /// The file that the next generation overwrites.
 pub(super) const SPARE: &str = "spare";
 
-pub(super) fn file_name(generation: u64) -> String {
+pub(crate) fn file_name(generation: u64) -> String {
     format!("{generation:016}.{EXTENSION}")
 }
 

@@ -19,7 +19,7 @@ impl Setup {
     fn open(&self, memtable_bytes: usize) -> Arc<Journaled> {
         let pace = Pace { memtable_bytes, stall_limit: HOLD_LIMIT };
         let (table, disk) = (Box::new(self.table.clone()), Arc::new(self.disk.clone()));
-        let engine = Journaled::open_on(table, disk, pace).unwrap();
+        let engine = Journaled::open_on(table, disk, pace, None).unwrap();
         checkpointed(&engine);
         Arc::new(engine)
     }

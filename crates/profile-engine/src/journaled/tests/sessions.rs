@@ -25,7 +25,8 @@ impl Fixture {
     fn new() -> Fixture {
         let (disk, table) = (SimulatedDisk::new(), SimulatedTable::default());
         let pace = Pace { memtable_bytes: 1_000_000, stall_limit: HOLD_LIMIT };
-        let opened = Journaled::open_on(Box::new(table.clone()), Arc::new(disk.clone()), pace);
+        let opened =
+            Journaled::open_on(Box::new(table.clone()), Arc::new(disk.clone()), pace, None);
         let journaled = opened.unwrap();
         checkpointed(&journaled);
         Fixture { disk, table, engine: JournaledEngine::new(journaled, PLACES) }

@@ -151,11 +151,7 @@ impl SimulatedTable {
     }
 }
 
-impl Table for SimulatedTable {
-    fn name(&self) -> &'static str {
-        "table"
-    }
-
+impl TableReader for SimulatedTable {
     fn get(&self, key: &[u8]) -> Result<Option<Value>, EngineError> {
         let value = self.state().live.get(key).cloned();
         self.interrupt();
@@ -170,6 +166,12 @@ impl Table for SimulatedTable {
         };
         self.interrupt();
         Ok(found)
+    }
+}
+
+impl Table for SimulatedTable {
+    fn name(&self) -> &'static str {
+        "table"
     }
 
     fn put(&self, changes: &[TableChange<'_>]) -> Result<(), EngineError> {
@@ -196,8 +198,24 @@ impl Table for SimulatedTable {
         Ok(self.state().mark)
     }
 
+    fn snapshot(&self) -> Option<Box<dyn TableReader>> {
+        Some(Box::new(SimulatedSnapshot(self.state().live.clone())))
+    }
+
     fn bytes(&self) -> Result<u64, EngineError> {
         Ok(self.state().live.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum())
+    }
+}
+
+struct SimulatedSnapshot(Contents);
+
+impl TableReader for SimulatedSnapshot {
+    fn get(&self, key: &[u8]) -> Result<Option<Value>, EngineError> {
+        Ok(self.0.get(key).cloned())
+    }
+
+    fn scan(&self, scan: &Scan) -> Result<Vec<(Key, Value)>, EngineError> {
+        Ok(expected(&self.0, scan))
     }
 }
 

@@ -1,0 +1,124 @@
+//! Snapshots: the table at the moment at which it has all changes up to the end of a generation,
+//! and no later ones.
+//!
+//! The checkpointer takes a snapshot between two memtables, so commits go on meanwhile.
+
+use std::{fmt, mem, sync::PoisonError};
+
+use super::{Core, mark::JournalPosition, read_only::ReadOnlyEngine, table::TableReader};
+use crate::{
+    EngineError,
+    sync::{Mutex, MutexGuard},
+};
+
+/// All data of an engine as they were at one moment. For as long as it is held, what is removed or
+/// replaced meanwhile stays on the disk.
+pub struct EngineSnapshot {
+    /// Reads the data.
+    pub engine: ReadOnlyEngine,
+    /// How far in the journal the snapshot goes.
+    pub position: JournalPosition,
+}
+
+impl fmt::Debug for EngineSnapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EngineSnapshot").field("position", &self.position).finish_non_exhaustive()
+    }
+}
+
+/// The snapshot that a caller waits for. There is one at most.
+pub(super) struct SnapshotRequest {
+    /// Held by the caller.
+    caller: Mutex<()>,
+    slot: Mutex<SnapshotSlot>,
+}
+
+enum SnapshotSlot {
+    Unused,
+    /// A snapshot that has all changes of this generation is wanted.
+    Wanted(u64),
+    /// The table, if its kind can be read so, and the newest generation that it has.
+    Taken(Option<Box<dyn TableReader>>, u64),
+}
+
+impl SnapshotRequest {
+    pub(super) fn new() -> SnapshotRequest {
+        SnapshotRequest { caller: Mutex::new(()), slot: Mutex::new(SnapshotSlot::Unused) }
+    }
+
+    fn slot(&self) -> MutexGuard<'_, SnapshotSlot> {
+        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Core {
+    /// A snapshot that has every commit that was confirmed before. `None` if tables of this kind
+    /// have no snapshots. Waits for a checkpoint.
+    pub(super) fn snapshot(&self) -> Result<Option<EngineSnapshot>, EngineError> {
+        let caller = self.snapshots.caller.lock().unwrap_or_else(PoisonError::into_inner);
+        let wanted = {
+            let journal = self.journal();
+            journal.generation() - u64::from(journal.bytes() == 0)
+        };
+        *self.snapshots.slot() = SnapshotSlot::Wanted(wanted);
+        let taken = self.wait_for_snapshot(wanted);
+        *self.snapshots.slot() = SnapshotSlot::Unused;
+        drop(caller);
+        let (table, generation) = taken?;
+        let position = JournalPosition::after_generation(self.store, generation);
+        let Some(table) = table else { return Ok(None) };
+        let engine = ReadOnlyEngine::from_snapshot(table, position, self.view.table.bytes()?);
+        Ok(Some(EngineSnapshot { engine, position }))
+    }
+
+    /// Returns once the files of every commit that was confirmed before were put into the archive,
+    /// or could not be.
+    pub(super) fn archive_all(&self) -> Result<(), EngineError> {
+        drop(self.snapshot()?);
+        // A file is archived at the end of the checkpoint, after its snapshot was taken.
+        let finished = self.progress.status().checkpoints;
+        self.progress.wait_for_finish(finished, &self.health)
+    }
+
+    fn wait_for_snapshot(
+        &self,
+        wanted: u64,
+    ) -> Result<(Option<Box<dyn TableReader>>, u64), EngineError> {
+        loop {
+            let finished = self.progress.status().checkpoints;
+            self.advance_to(wanted)?;
+            let slot = mem::replace(&mut *self.snapshots.slot(), SnapshotSlot::Wanted(wanted));
+            if let SnapshotSlot::Taken(table, generation) = slot {
+                return Ok((table, generation));
+            }
+            self.progress.wait_for_finish(finished, &self.health)?;
+        }
+    }
+
+    /// Unless a checkpoint is under way: begins that of the wanted generation, or takes the
+    /// snapshot if the table has the generation already.
+    fn advance_to(&self, wanted: u64) -> Result<(), EngineError> {
+        // No memtable is closed while this is held, so nothing is put into the table.
+        let mut journal = self.journal();
+        self.health.require()?;
+        if !self.progress.is_idle() {
+            return Ok(());
+        }
+        let checkpointed = *self.checkpointed();
+        if checkpointed < wanted {
+            self.close_memtable(&mut journal)
+        } else {
+            self.take_wanted_snapshot(checkpointed);
+            Ok(())
+        }
+    }
+
+    /// Takes the snapshot that a caller waits for, if any. The table has all changes up to this
+    /// generation, and no others.
+    pub(super) fn take_wanted_snapshot(&self, generation: u64) {
+        let mut slot = self.snapshots.slot();
+        if matches!(&*slot, SnapshotSlot::Wanted(wanted) if *wanted <= generation) {
+            *slot = SnapshotSlot::Taken(self.view.table.snapshot(), generation);
+        }
+    }
+}

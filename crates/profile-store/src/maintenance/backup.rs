@@ -1,0 +1,147 @@
+//! Backups: whole copies of a store, which know how far in its journal they go, and to which the
+//! batches after that can be added.
+
+use super::copy::{Copied, CopyError, CopyTarget, EntryPages, commit_relaxed};
+use crate::{
+    Timestamp,
+    engine::{
+        BatchId, CommitError, Durability, Engine, EngineError, JournalPosition, Key, Place, Value,
+        Write,
+    },
+    layout::{
+        key::{self, BACKUP_POSITION, ParsedKey},
+        record,
+    },
+};
+
+/// Reads the entries of a store that a backup gets. Nothing may write to the store meanwhile, or
+/// `from` is a snapshot of it.
+pub struct BackupSource<'a> {
+    pages: EntryPages<'a>,
+}
+
+impl BackupSource<'_> {
+    /// Fails if there is no store, or if its layout is unknown.
+    pub async fn new(from: &dyn Engine) -> Result<BackupSource<'_>, CopyError> {
+        Ok(BackupSource { pages: EntryPages::of_store(from).await? })
+    }
+
+    /// The next entries, in the order of their keys. `None` after the last.
+    pub async fn next_entries(&mut self) -> Result<Option<Vec<(Key, Value)>>, CopyError> {
+        self.pages.next().await
+    }
+
+    /// The layout of the store, which ends the backup: see [`BackupTarget::finish`].
+    pub fn layout(&self) -> &[u8] {
+        &self.pages.format
+    }
+}
+
+/// Writes a whole backup. What was cut off is no store, and is not opened as one.
+pub struct BackupTarget<'a> {
+    target: CopyTarget<'a>,
+}
+
+impl BackupTarget<'_> {
+    /// Fails if the engine has data.
+    pub async fn begin(to: &dyn Engine) -> Result<BackupTarget<'_>, CopyError> {
+        Ok(BackupTarget { target: CopyTarget::begin(to).await? })
+    }
+
+    /// Writes these entries.
+    pub async fn write(&mut self, entries: Vec<(Key, Value)>) -> Result<(), CopyError> {
+        self.target.write(entries).await
+    }
+
+    /// Makes a store of what was written, which has this layout and goes up to this position. It is
+    /// on disk when this returns.
+    pub async fn finish(
+        self,
+        layout: Vec<u8>,
+        position: JournalPosition,
+    ) -> Result<Copied, CopyError> {
+        let position = record::encode_backup_position(position);
+        let last = [(key::FORMAT.to_vec(), layout), (BACKUP_POSITION.to_vec(), position)];
+        self.target.finish(last.into()).await
+    }
+}
+
+/// A backup to which batches of the journal are added.
+pub struct GrowingBackup<'a> {
+    engine: &'a dyn Engine,
+    position: JournalPosition,
+    /// How many batches were added.
+    added: u64,
+}
+
+impl GrowingBackup<'_> {
+    /// The backup that lies in `engine`, which has one place, and which nobody else writes to.
+    /// `None` if it is no backup, or if it was served as a store since.
+    pub async fn open(engine: &dyn Engine) -> Result<Option<GrowingBackup<'_>>, EngineError> {
+        let Some(position) = backup_position(engine).await? else { return Ok(None) };
+        Ok(Some(GrowingBackup { engine, position, added: 0 }))
+    }
+
+    /// How far it goes.
+    pub fn position(&self) -> JournalPosition {
+        self.position
+    }
+
+    /// How many batches were added since it was opened.
+    pub fn added(&self) -> u64 {
+        self.added
+    }
+
+    /// Adds the batch before this position, which follows those that it has. A backup that is cut
+    /// off has all batches up to one of them.
+    pub async fn add(
+        &mut self,
+        position: JournalPosition,
+        mut batch: Vec<Write>,
+    ) -> Result<(), EngineError> {
+        let value = Some(record::encode_backup_position(position));
+        batch.push(Write { key: BACKUP_POSITION.to_vec(), value });
+        self.added += 1;
+        let id = BatchId { writer: 0, number: self.added };
+        let place = Place::of_key(BACKUP_POSITION, self.engine.places());
+        commit_relaxed(self.engine, place, id, batch).await?;
+        self.position = position;
+        Ok(())
+    }
+
+    /// Returns once everything that was added is on disk.
+    pub async fn sync(&self) -> Result<(), EngineError> {
+        self.engine.sync().await
+    }
+}
+
+/// How far the backup that lies in `engine` goes. `None` if it is no backup.
+pub async fn backup_position(engine: &dyn Engine) -> Result<Option<JournalPosition>, EngineError> {
+    let stored = engine.read(vec![BACKUP_POSITION.to_vec()]).await?.pop().flatten();
+    Ok(stored.map(|stored| record::decode_backup_position(&stored)).transpose()?)
+}
+
+/// The greatest time of an outcome that a batch of a store has. Batches without outcomes, such as
+/// those of a migration, have none.
+pub fn batch_time(batch: &[Write]) -> Option<Timestamp> {
+    let newest = batch.iter().filter_map(|write| {
+        let is_newest = matches!(key::parse(&write.key), Some(ParsedKey::NewestOutcome(_)));
+        let value = write.value.as_deref().filter(|_| is_newest)?;
+        record::decode_newest_outcome(value).ok()
+    });
+    newest.map(|newest| newest.at).max()
+}
+
+/// Makes an ordinary store of a backup: it is about to get batches of its own, and those of the
+/// journal that it was made from no longer follow.
+pub async fn forget_backup_position(engine: &dyn Engine, writer: u64) -> Result<(), EngineError> {
+    if backup_position(engine).await?.is_none() {
+        return Ok(());
+    }
+    let session = engine.begin(Place::of_key(BACKUP_POSITION, engine.places())).await?;
+    let write = Write { key: BACKUP_POSITION.to_vec(), value: None };
+    let id = BatchId { writer, number: 1 };
+    session.commit(id, vec![write], Durability::Flushed).await.map_err(|error| match error {
+        CommitError::Failed(error) | CommitError::InDoubt(error) => error,
+    })
+}
