@@ -189,6 +189,7 @@ impl ServeArguments {
     fn configure_with(&self, file: ConfigurationFile) -> Result<Configuration, SettingsError> {
         let server = self.server(Some(&file))?;
         let ConfigurationFile {
+            admin_keys,
             companies,
             exchange_keys,
             exchange_token_days,
