@@ -276,9 +276,20 @@ pub const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// seconds after they are asked to stop, and the store has to be closed before that.
 pub const DRAIN: Duration = Duration::from_secs(8);
 
+/// How long `gateway health` waits for a connection, and for each part of the answer: less than
+/// supervisors wait for it.
+pub const HEALTH_CHECK_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The bytes of an answer that `gateway health` reads: more than all reasons together have.
+pub const HEALTH_CHECK_BYTES: u64 = 64 * 1024;
+
 /// The keys that seal or open exchange tokens: the current one, and those it replaced during the
 /// life of a token.
 pub const EXCHANGE_KEYS: usize = 16;
+
+/// The size of a file with secret keys, in bytes: [`EXCHANGE_KEYS`] lines, and room for as many
+/// again. It bounds what a wrong path can read.
+pub const SECRET_FILE_BYTES: u64 = 4 * 1024;
 
 /// The signature keys of one company: the current one, and those it replaces.
 pub const SIGNATURE_KEYS: usize = 4;

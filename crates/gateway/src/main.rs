@@ -14,13 +14,14 @@ use gateway::{
         backup::{self, BackupContent, command::WrittenBackup, restore::Restored},
         compaction::{self, Compacted},
         company_deletion::{self, DeletionError},
-        core_files, unconfigured, verify,
+        core_files, health_check, manual, unconfigured, verify,
     },
     server,
     settings::{
-        BackupArguments, CheckArguments, CommandLine, CompactArguments, Configuration,
-        DeleteCompanyArguments, GatewayCommand, IssuedKey, KeyArguments, RestoreArguments,
-        ServeArguments, Summary, VerifyArguments, chain,
+        BackupArguments, CheckArguments, CommandLine, CompactArguments, CompletionsArguments,
+        ConfigArguments, Configuration, DeleteCompanyArguments, GatewayCommand, HealthArguments,
+        IssuedKey, KeyArguments, ManArguments, RestoreArguments, ServeArguments, Summary,
+        VerifyArguments, chain,
     },
     telemetry::{self, LogControl},
 };
@@ -44,11 +45,21 @@ fn main() -> ExitCode {
         GatewayCommand::Backup(arguments) => back_up(&arguments),
         GatewayCommand::Check(arguments) => check(&arguments),
         GatewayCommand::Compact(arguments) => compact(&arguments),
+        GatewayCommand::Completions(CompletionsArguments { shell }) => {
+            print(&manual::completions(shell))
+        }
+        GatewayCommand::Config(arguments) => {
+            let ConfigArguments { print, print_default, schema, serve } = arguments;
+            let serve = ServeArguments { log: filter, ..serve };
+            config(&ConfigArguments { print, print_default, schema, serve })
+        }
         GatewayCommand::DeleteCompany(arguments) => delete_company(&arguments),
         GatewayCommand::Dev(arguments) => {
             serve(ServeArguments { log: filter, ..arguments.into() }, &log)
         }
+        GatewayCommand::Health(arguments) => health(&arguments),
         GatewayCommand::Key(arguments) => key(&arguments),
+        GatewayCommand::Man(arguments) => man(&arguments),
         GatewayCommand::Restore(arguments) => restore(&arguments),
         GatewayCommand::Serve(arguments) => {
             serve(ServeArguments { log: filter, ..arguments }, &log)
@@ -131,6 +142,34 @@ fn print_unconfigured(configuration: &Configuration) {
     }
 }
 
+fn config(arguments: &ConfigArguments) -> ExitCode {
+    match arguments.text() {
+        Ok(text) => print(text.as_bytes()),
+        Err(error) => failed(&error),
+    }
+}
+
+fn health(arguments: &HealthArguments) -> ExitCode {
+    let address = match arguments.admin_listen() {
+        Ok(address) => address,
+        Err(error) => return failed(&error),
+    };
+    match health_check::ask(address) {
+        Ok(()) => {
+            show(format_args!("the gateway at {address} is ready"));
+            ExitCode::SUCCESS
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+fn man(arguments: &ManArguments) -> ExitCode {
+    match manual::write_pages(&arguments.into) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
 fn delete_company(arguments: &DeleteCompanyArguments) -> ExitCode {
     let DeleteCompanyArguments { company, confirm, data_dir } = arguments;
     let confirmed = company_deletion::confirm(company, confirm.as_ref());
@@ -202,6 +241,14 @@ fn report(audit: &Audit) -> ExitCode {
             show(format_args!("breaches: {broken}"));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Writes a text to the standard output, which may be a file that must not be cut off.
+fn print(text: &[u8]) -> ExitCode {
+    match io::stdout().write_all(text).and_then(|()| io::stdout().flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => failed(&error),
+        Ok(()) | Err(_) => ExitCode::SUCCESS,
     }
 }
 

@@ -6,6 +6,8 @@ pub mod compaction;
 pub mod company_deletion;
 pub mod core_files;
 pub mod development_reset;
+pub mod health_check;
+pub mod manual;
 pub mod unconfigured;
 pub mod verify;
 

@@ -3,6 +3,7 @@
 mod listeners;
 mod routes;
 mod signals;
+mod supervisor;
 
 use std::{
     io, mem,
@@ -22,7 +23,10 @@ use tokio::{
 };
 
 pub use self::routes::routes;
-use self::signals::Signals;
+use self::{
+    signals::Signals,
+    supervisor::{ProcessPhase, notify},
+};
 use crate::{
     http::{development_lines::DevelopmentLines, refusal_log},
     limits,
@@ -141,12 +145,14 @@ pub async fn serve(
     actix_web::rt::spawn(admin);
     let running = actix_web::rt::spawn(clients);
     tracing::info!(listen = %addresses.0, admin_listen = %addresses.1, "serving");
+    notify(ProcessPhase::Serving);
     if let Some(introduction) = introduction {
         announce(&introduction);
     }
     unconfigured::report(&gateway);
 
     signals.obey(&arguments, &settings, &gateway, log).await;
+    notify(ProcessPhase::Stopping);
     stop(handles).await;
     running.await.map_err(io::Error::other)??;
     drop((watch, connection_watch, refusal_watch, archive_watch));

@@ -6,21 +6,28 @@
 mod admin_key;
 mod archive;
 mod arguments;
+mod configuration_text;
 mod connections;
+mod descriptions;
 mod development;
 mod disk;
 mod document;
 mod durability;
 mod environment;
+mod expected;
 mod file;
 mod issued_key;
 mod listen_address;
 mod log;
 mod otlp_endpoint;
 mod problem;
+mod schema;
+mod secret_file;
+mod secret_keys;
 mod stopping;
 mod table;
 mod traces;
+mod written;
 
 use std::{
     error::Error,
@@ -37,9 +44,9 @@ pub use self::{
     admin_key::{AdminKey, AdminKeyError, AdminKeyText},
     archive::ArchiveSettings,
     arguments::{
-        BackupArguments, CheckArguments, CommandLine, CompactArguments, DeleteCompanyArguments,
-        DevArguments, GatewayCommand, KeyArguments, RestoreArguments, ServeArguments,
-        VerifyArguments,
+        BackupArguments, CheckArguments, CommandLine, CompactArguments, CompletionsArguments,
+        ConfigArguments, DeleteCompanyArguments, DevArguments, GatewayCommand, HealthArguments,
+        KeyArguments, ManArguments, RestoreArguments, ServeArguments, VerifyArguments,
     },
     connections::Connections,
     development::{Development, DevelopmentKeyError, DevelopmentOptions},
@@ -49,6 +56,7 @@ pub use self::{
     log::LogSettings,
     otlp_endpoint::{InvalidOtlpEndpoint, OtlpEndpoint},
     problem::{Problem, Problems},
+    secret_file::InvalidSecret,
     stopping::StopSettings,
     table::{InvalidTable, TableSetting},
     traces::TraceSettings,
@@ -82,6 +90,8 @@ pub struct Configuration {
     pub development: Option<Development>,
     /// The keys that seal and open exchange tokens, and the life of a token.
     pub exchange: KeyRing,
+    /// How many of these keys are configured. If none is, the key is a generated one.
+    pub exchange_keys: usize,
     /// The settings about the log.
     pub log: LogSettings,
     /// The settings of the server.
@@ -171,32 +181,33 @@ impl ServeArguments {
     /// need a restart. An error changes nothing.
     pub fn configure(&self) -> Result<Configuration, SettingsError> {
         match &self.config {
-            Some(path) => {
-                let file = read(path)?;
-                let server = self.server(Some(&file))?;
-                let ConfigurationFile {
-                    admin_keys,
-                    companies,
-                    exchange_keys,
-                    exchange_token_days,
-                    log,
-                    trusted_proxies,
-                    ..
-                } = file;
-                let exchange = self.key_ring(exchange_keys, exchange_token_days)?;
-                let trusted_proxies = self.trusted_proxies(trusted_proxies);
-                Ok(Configuration {
-                    admin_keys,
-                    companies,
-                    development: None,
-                    exchange,
-                    log: LogSettings::new(self, log),
-                    server,
-                    trusted_proxies,
-                })
-            }
+            Some(path) => self.configure_with(read(path)?),
             None => self.configure_development(),
         }
+    }
+
+    fn configure_with(&self, file: ConfigurationFile) -> Result<Configuration, SettingsError> {
+        let server = self.server(Some(&file))?;
+        let ConfigurationFile {
+            admin_keys,
+            companies,
+            exchange_keys,
+            exchange_token_days,
+            log,
+            trusted_proxies,
+            ..
+        } = file;
+        let keys = self.exchange_keys(exchange_keys)?;
+        Ok(Configuration {
+            admin_keys,
+            companies,
+            development: None,
+            exchange_keys: keys.len(),
+            exchange: self.key_ring(keys, exchange_token_days)?,
+            log: LogSettings::new(self, log),
+            server,
+            trusted_proxies: self.trusted_proxies(trusted_proxies),
+        })
     }
 
     fn configure_development(&self) -> Result<Configuration, SettingsError> {
@@ -208,7 +219,9 @@ impl ServeArguments {
         }
         let development = Development::generate(self.development)?;
         let companies = Companies::from_iter([development.company()]);
-        let exchange = self.key_ring(vec![development.exchange_key.clone()], None)?;
+        let keys = self.exchange_keys(vec![development.exchange_key.clone()])?;
+        let exchange_keys = keys.len();
+        let exchange = self.key_ring(keys, None)?;
         let development = Some(development);
         let trusted_proxies = self.trusted_proxies(Vec::new());
         let mut log = LogSettings::new(self, LogFileFields::default());
@@ -216,16 +229,26 @@ impl ServeArguments {
             // Each request is a line of development mode already.
             log.filter = LogFilter::without_refusals();
         }
-        let admin_keys = Vec::new();
         Ok(Configuration {
-            admin_keys,
+            admin_keys: Vec::new(),
             companies,
             development,
             exchange,
+            exchange_keys,
             log,
             server,
             trusted_proxies,
         })
+    }
+
+    /// The keys in the file that an argument names, or else these.
+    fn exchange_keys(
+        &self,
+        configured: Vec<ExchangeKey>,
+    ) -> Result<Vec<ExchangeKey>, SettingsError> {
+        let Some(path) = &self.exchange_keys_file else { return Ok(configured) };
+        secret_file::read(path, limits::EXCHANGE_KEYS)
+            .map_err(|source| SettingsError::ExchangeKeysFile { path: path.clone(), source })
     }
 
     /// The configured keys, or a generated key that exists only in this process.
@@ -303,8 +326,18 @@ impl Configuration {
         let Some(development) = &mut self.development else { return Ok(()) };
         development.keep_keys(&self.server.data_dir)?;
         self.companies = Companies::from_iter([development.company()]);
-        self.exchange = arguments.key_ring(vec![development.exchange_key.clone()], None)?;
+        let keys = arguments.exchange_keys(vec![development.exchange_key.clone()])?;
+        self.exchange = arguments.key_ring(keys, None)?;
         Ok(())
+    }
+}
+
+impl HealthArguments {
+    /// The address of the admin listener that `gateway serve` has with the same arguments.
+    pub fn admin_listen(&self) -> Result<SocketAddr, SettingsError> {
+        let file = self.config.as_deref().map(read).transpose()?;
+        let arguments = ServeArguments { admin_listen: self.admin_listen, ..Default::default() };
+        Ok(arguments.server(file.as_ref())?.admin_listen)
     }
 }
 
@@ -347,6 +380,14 @@ pub enum SettingsError {
     /// The keys of development mode cannot be kept.
     #[error(transparent)]
     DevelopmentKeys(#[from] DevelopmentKeyError),
+    /// The file that the argument names has no keys for exchange tokens.
+    #[error("--exchange-keys-file {}", path.display())]
+    ExchangeKeysFile {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: InvalidSecret,
+    },
     /// There is no configuration file, and the address is reachable from other hosts.
     #[error(
         "--{flag} {address} can be reached from other machines: name a configuration file \
@@ -394,13 +435,19 @@ pub enum SettingsError {
 fn read(path: &Path) -> Result<ConfigurationFile, SettingsError> {
     let unreadable = |source| SettingsError::Unreadable { path: path.to_owned(), source };
     let mut text = String::new();
-    let mut file = fs::File::open(path).map_err(unreadable)?.take(limits::CONFIGURATION_BYTES + 1);
+    let file = fs::File::open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    let mut file = file.take(limits::CONFIGURATION_BYTES + 1);
     file.read_to_string(&mut text).map_err(unreadable)?;
     if file.limit() == 0 {
         return Err(SettingsError::TooLarge { path: path.to_owned() });
     }
-    ConfigurationFile::parse(&text)
-        .map_err(|problems| SettingsError::Invalid { path: path.to_owned(), problems })
+    let parsed = ConfigurationFile::parse(&text)
+        .map_err(|problems| SettingsError::Invalid { path: path.to_owned(), problems })?;
+    if parsed.has_secrets {
+        secret_file::report_readable(path, &metadata);
+    }
+    Ok(parsed)
 }
 
 #[cfg(test)]

@@ -159,6 +159,17 @@ pub(crate) mod tests {
 
     use super::*;
 
+    /// What is logged while a function runs.
+    pub(crate) fn logged_during(run: impl FnOnce()) -> String {
+        let written = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&written);
+        let writer = move || Sink(Arc::clone(&sink));
+        let (subscriber, _) = subscriber(&LogFilter::default(), LogFormat::Json, writer);
+        tracing::subscriber::with_default(subscriber, run);
+        let written = written.lock().unwrap().clone();
+        String::from_utf8(written).unwrap()
+    }
+
     /// The messages logged under a filter, from one line each of error, info and debug, and one of
     /// the access log.
     fn logged(filter: &str, format: LogFormat) -> String {

@@ -88,6 +88,11 @@ impl KeyRing {
         KeyRing { life: days(number), ..self }
     }
 
+    /// For how many days a token counts.
+    pub(crate) fn token_days(&self) -> u64 {
+        self.life.as_secs() / days(1).as_secs()
+    }
+
     /// A new token with this content.
     pub fn seal(&self, company: &CompanyId, content: TokenContent) -> Result<String, SealError> {
         let mut nonce = [0; NONCE_BYTES];

@@ -1,6 +1,6 @@
 //! Blocks of addresses in the notation of CIDR.
 
-use std::{net::IpAddr, str::FromStr};
+use std::{fmt, net::IpAddr, str::FromStr};
 
 /// A block of addresses: an address and the length of the prefix that all addresses of the block
 /// have in common.
@@ -36,6 +36,12 @@ impl Cidr {
             }
             (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
         }
+    }
+}
+
+impl fmt::Display for Cidr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix)
     }
 }
 

@@ -24,6 +24,11 @@ impl TrustedProxies {
         self.blocks.is_empty()
     }
 
+    /// The addresses of the proxies.
+    pub(crate) fn blocks(&self) -> &[Cidr] {
+        &self.blocks
+    }
+
     /// Whether a proxy is trusted.
     pub(crate) fn contains(&self, address: IpAddr) -> bool {
         self.blocks.iter().any(|block| block.contains(address))

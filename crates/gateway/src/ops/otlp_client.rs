@@ -81,7 +81,7 @@ impl CollectorClient {
 }
 
 /// The status in the first line of an answer.
-fn status(answer: &[u8]) -> Option<u16> {
+pub(super) fn status(answer: &[u8]) -> Option<u16> {
     let line = answer.split(|byte| *byte == b'\r').next()?;
     let line = str::from_utf8(line).ok()?.strip_prefix("HTTP/1.")?;
     line.split(' ').nth(1)?.parse().ok()

@@ -3,6 +3,7 @@
 use std::{convert::Infallible, net::SocketAddr, path::PathBuf};
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
+use clap_complete::Shell;
 use profile_protocol::{CompanyId, NamedTime};
 
 use super::{
@@ -40,13 +41,22 @@ pub enum GatewayCommand {
     Check(CheckArguments),
     /// Copy a store that is not being served into a new directory, without deleted data.
     Compact(CompactArguments),
+    /// Print a script that completes commands and flags in a shell.
+    Completions(CompletionsArguments),
+    /// Print the default configuration file, the JSON Schema of such files, or the configuration
+    /// in force.
+    Config(ConfigArguments),
     /// Delete all data of one company from a store that is not being served.
     DeleteCompany(DeleteCompanyArguments),
     /// Serve one company for development, without a configuration file, and print a line about each
     /// request.
     Dev(DevArguments),
+    /// Ask a serving gateway whether it is ready; exit 1 if it is not.
+    Health(HealthArguments),
     /// Print a new private key and the configuration lines for it.
     Key(KeyArguments),
+    /// Write the manual pages of all commands into a directory.
+    Man(ManArguments),
     /// Restore a backup into a new data directory, up to a time if there is an archive of the
     /// journal.
     Restore(RestoreArguments),
@@ -120,6 +130,32 @@ pub struct CompactArguments {
     pub table: Option<TableSetting>,
 }
 
+/// The arguments of `gateway completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArguments {
+    /// The shell.
+    pub shell: Shell,
+}
+
+/// The arguments of `gateway config`: which text is asked for, and for the configuration in force
+/// the arguments of `gateway serve`.
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("text").required(true).args(["print", "print_default", "schema"])))]
+pub struct ConfigArguments {
+    /// Print the configuration that `gateway serve` has with these arguments, without secrets.
+    #[arg(long, env = "GATEWAY_PRINT")]
+    pub print: bool,
+    /// Print a configuration file with every setting, its meaning and its default.
+    #[arg(long, env = "GATEWAY_PRINT_DEFAULT")]
+    pub print_default: bool,
+    /// Print the JSON Schema of configuration files.
+    #[arg(long, env = "GATEWAY_SCHEMA")]
+    pub schema: bool,
+    /// The arguments of `gateway serve`.
+    #[command(flatten)]
+    pub serve: ServeArguments,
+}
+
 /// The arguments of `gateway delete-company`.
 #[derive(Debug, Args)]
 pub struct DeleteCompanyArguments {
@@ -164,6 +200,18 @@ impl From<DevArguments> for ServeArguments {
     }
 }
 
+/// The arguments of `gateway health`.
+#[derive(Debug, Args)]
+pub struct HealthArguments {
+    /// The address for health and metrics [default: 127.0.0.1:9090].
+    #[arg(long, env = "GATEWAY_ADMIN_LISTEN", value_name = "ADDRESS",
+        value_parser = parse_listen_address)]
+    pub admin_listen: Option<SocketAddr>,
+    /// The configuration file, which may name the address.
+    #[arg(long, env = "GATEWAY_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
 /// The arguments of `gateway key`.
 #[derive(Debug, Args)]
 pub struct KeyArguments {
@@ -185,6 +233,14 @@ pub struct KeyArguments {
         value_name = "SCOPES"
     )]
     pub scope: Vec<KeyScope>,
+}
+
+/// The arguments of `gateway man`.
+#[derive(Debug, Args)]
+pub struct ManArguments {
+    /// The directory for the pages; it is created if it does not exist.
+    #[arg(long, env = "GATEWAY_INTO", value_name = "DIRECTORY")]
+    pub into: PathBuf,
 }
 
 /// The arguments of `gateway restore`.
@@ -250,6 +306,9 @@ pub struct ServeArguments {
     /// The durability of an acknowledged change [default: flushed].
     #[arg(long, env = "GATEWAY_DURABILITY", value_enum)]
     pub durability: Option<DurabilitySetting>,
+    /// The file with the keys that seal exchange tokens, each on a line [default: none].
+    #[arg(long, env = "GATEWAY_EXCHANGE_KEYS_FILE", value_name = "FILE")]
+    pub exchange_keys_file: Option<PathBuf>,
     /// The days for which an exchange token counts [default: 30].
     #[arg(long, env = "GATEWAY_EXCHANGE_TOKEN_DAYS", value_name = "DAYS",
         value_parser = clap::value_parser!(u64).range(limits::EXCHANGE_TOKEN_DAYS_RANGE))]

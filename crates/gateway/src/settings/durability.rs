@@ -14,6 +14,16 @@ pub enum DurabilitySetting {
     Relaxed,
 }
 
+impl DurabilitySetting {
+    /// The name in settings.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            DurabilitySetting::Flushed => "flushed",
+            DurabilitySetting::Relaxed => "relaxed",
+        }
+    }
+}
+
 impl FromStr for DurabilitySetting {
     type Err = InvalidDurability;
 

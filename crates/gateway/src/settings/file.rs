@@ -6,6 +6,7 @@ use std::{
     net::SocketAddr,
     num::NonZeroU32,
     path::PathBuf,
+    rc::Rc,
     str::FromStr,
     sync::Arc,
 };
@@ -18,9 +19,11 @@ use super::{
     archive::ArchiveFields,
     disk::DiskFields,
     document::{SettingValue, SettingsTable},
+    expected::ExpectedTable,
     listen_address::parse_listen_address,
     log::LogFileFields,
     problem::{ProblemReport, Problems},
+    secret_keys::SecretNames,
     stopping::StopFields,
     traces::TraceFields,
 };
@@ -33,9 +36,20 @@ use crate::{
         directory::{Companies, Company, CompanyKey, KeyName},
         origin::Origin,
         private_key::KeyDigest,
-        scope::KeyScopes,
+        scope::{KeyScope, KeyScopes},
     },
 };
+
+/// The keys that seal exchange tokens.
+const EXCHANGE_KEYS: SecretNames = SecretNames {
+    listed: "exchange_keys",
+    file: "exchange_keys_file",
+    variable: "exchange_keys_env",
+};
+
+/// The keys of signed identity.
+const SIGNATURE_KEYS: SecretNames =
+    SecretNames { listed: "keys", file: "keys_file", variable: "keys_env" };
 
 /// A validated configuration file.
 #[derive(Debug)]
@@ -51,6 +65,8 @@ pub(super) struct ConfigurationFile {
     pub(super) durability: Option<DurabilitySetting>,
     pub(super) exchange_keys: Vec<ExchangeKey>,
     pub(super) exchange_token_days: Option<u64>,
+    /// Whether the file itself has secret keys.
+    pub(super) has_secrets: bool,
     pub(super) listen: Option<SocketAddr>,
     pub(super) log: LogFileFields,
     pub(super) outcomes: Retention,
@@ -75,9 +91,21 @@ impl ConfigurationFile {
         }
     }
 
+    /// What a file may contain.
+    pub(super) fn expected() -> Rc<ExpectedTable> {
+        let expected = Rc::default();
+        let mut table = SettingsTable::expecting(&expected);
+        ConfigurationFile::read(&mut table, &mut ProblemReport::new(""));
+        expected
+    }
+
     fn read(table: &mut SettingsTable<'_>, report: &mut ProblemReport) -> ConfigurationFile {
         let archive = ArchiveFields::read(table, report);
-        let companies = CompanyReader::new(report).companies(table);
+        let mut company_reader = CompanyReader::new(report);
+        let companies = company_reader.companies(table);
+        let has_signature_keys = company_reader.has_secrets;
+        let exchange_keys = EXCHANGE_KEYS.take(table, report);
+        let exchange_keys = exchange_keys.read(limits::EXCHANGE_KEYS, report);
         let disk = DiskFields::read(table, report);
         let log = LogFileFields::read(table, report);
         let stop = StopFields::read(table, report);
@@ -98,11 +126,10 @@ impl ConfigurationFile {
             data_dir: take("data_dir").and_then(|field| directory(field, report)),
             disk,
             durability: take("durability").and_then(|field| field.parse(report)),
-            exchange_keys: take("exchange_keys")
-                .map(|field| one_to(limits::EXCHANGE_KEYS, field, report))
-                .unwrap_or_default(),
+            exchange_keys: exchange_keys.keys,
             exchange_token_days: take("exchange_token_days")
                 .and_then(|field| field.number(&limits::EXCHANGE_TOKEN_DAYS_RANGE, report)),
+            has_secrets: has_signature_keys || exchange_keys.is_listed,
             listen: take("listen").and_then(|field| address(field, report)),
             log,
             outcomes: take("outcomes").map(|field| retention(field, report)).unwrap_or_default(),
@@ -121,29 +148,12 @@ fn address(field: SettingValue<'_>, report: &mut ProblemReport) -> Option<Socket
     field.read(report, parse_listen_address)
 }
 
-/// The elements of a list that has at least one element and at most `most`.
-fn one_to<T>(most: usize, field: SettingValue<'_>, report: &mut ProblemReport) -> Vec<T>
-where
-    T: FromStr<Err: Display>,
-{
-    let (at, path) = (field.at(), field.path().to_owned());
-    let elements = field.elements(report);
-    if elements.is_empty() || most < elements.len() {
-        report.add(at, &path, format_args!("must have 1 to {most} entries"));
-    }
-    elements.into_iter().filter_map(|element| element.parse(report)).collect()
-}
-
-/// The elements of a list that has at most `most`.
+/// The elements of a list of at most `most`.
 fn up_to<T>(most: usize, field: SettingValue<'_>, report: &mut ProblemReport) -> Vec<T>
 where
     T: FromStr<Err: Display>,
 {
-    let (at, path) = (field.at(), field.path().to_owned());
-    let elements = field.elements(report);
-    if most < elements.len() {
-        report.add(at, &path, at_most(most));
-    }
+    let elements = field.elements(0..=most, report);
     elements.into_iter().filter_map(|element| element.parse(report)).collect()
 }
 
@@ -173,6 +183,7 @@ const NO_LIMIT: &str = "none";
 
 /// Reads the companies of a file, and remembers the values that must be unique in it.
 struct CompanyReader<'r> {
+    has_secrets: bool,
     ids: HashSet<CompanyId>,
     key_lines: HashMap<KeyDigest, usize>,
     report: &'r mut ProblemReport,
@@ -180,7 +191,7 @@ struct CompanyReader<'r> {
 
 impl<'r> CompanyReader<'r> {
     fn new(report: &'r mut ProblemReport) -> CompanyReader<'r> {
-        CompanyReader { ids: HashSet::new(), key_lines: HashMap::new(), report }
+        CompanyReader { has_secrets: false, ids: HashSet::new(), key_lines: HashMap::new(), report }
     }
 
     fn companies(&mut self, file: &mut SettingsTable<'_>) -> Companies {
@@ -188,11 +199,7 @@ impl<'r> CompanyReader<'r> {
         let Some(field) = file.require("company", self.report) else {
             return Companies::default();
         };
-        let (at, path) = (field.at(), field.path().to_owned());
-        let tables = self.bounded_tables(field, limits::COMPANIES);
-        if tables.is_empty() {
-            self.report.add(at, &path, "must have at least one entry");
-        }
+        let tables = field.tables(1..=limits::COMPANIES, self.report);
         tables.into_iter().filter_map(|table| self.company(table)).collect()
     }
 
@@ -276,11 +283,7 @@ impl<'r> CompanyReader<'r> {
 
     fn placeholders(&mut self, field: Option<SettingValue<'_>>) -> Vec<Box<str>> {
         let Some(field) = field else { return Vec::new() };
-        let (at, path) = (field.at(), field.path().to_owned());
-        let elements = field.elements(self.report);
-        if limits::PLACEHOLDERS_PER_COMPANY < elements.len() {
-            self.report.add(at, &path, at_most(limits::PLACEHOLDERS_PER_COMPANY));
-        }
+        let elements = field.elements(0..=limits::PLACEHOLDERS_PER_COMPANY, self.report);
         let read =
             |field: SettingValue<'_>| field.read(self.report, |text| Ok::<_, &str>(text.into()));
         elements.into_iter().filter_map(read).collect()
@@ -289,9 +292,10 @@ impl<'r> CompanyReader<'r> {
     fn signatures(&mut self, field: SettingValue<'_>) -> SignedIdentity {
         let mut keys = Vec::new();
         if let Some(mut table) = field.table(self.report) {
-            if let Some(field) = table.require("keys", self.report) {
-                keys = one_to(limits::SIGNATURE_KEYS, field, self.report);
-            }
+            let read = SIGNATURE_KEYS.require(&mut table, self.report);
+            let read = read.read(limits::SIGNATURE_KEYS, self.report);
+            self.has_secrets |= read.is_listed;
+            keys = read.keys;
             table.finish(self.report);
         }
         SignedIdentity { keys: keys.into() }
@@ -335,7 +339,7 @@ impl<'r> CompanyReader<'r> {
 
     fn keys(&mut self, field: SettingValue<'_>) -> Box<[CompanyKey]> {
         let mut names = BTreeSet::new();
-        let tables = self.bounded_tables(field, limits::KEYS_PER_COMPANY);
+        let tables = field.tables(0..=limits::KEYS_PER_COMPANY, self.report);
         tables.into_iter().filter_map(|table| self.key(table, &mut names)).collect()
     }
 
@@ -382,29 +386,7 @@ impl<'r> CompanyReader<'r> {
         let Some(field) = table.require("scopes", self.report) else {
             return KeyScopes::default();
         };
-        let (at, path) = (field.at(), field.path().to_owned());
-        let elements = field.elements(self.report);
-        if elements.is_empty() {
-            self.report.add(at, &path, "must name at least one scope");
-        }
+        let elements = field.elements(1..=KeyScope::ALL.len(), self.report);
         elements.into_iter().filter_map(|element| element.parse(self.report)).collect()
     }
-
-    /// The tables of a list of at most `most`.
-    fn bounded_tables<'d>(
-        &mut self,
-        field: SettingValue<'d>,
-        most: usize,
-    ) -> Vec<SettingsTable<'d>> {
-        let (at, path) = (field.at(), field.path().to_owned());
-        let tables = field.tables(self.report);
-        if most < tables.len() {
-            self.report.add(at, &path, at_most(most));
-        }
-        tables
-    }
-}
-
-fn at_most(most: usize) -> String {
-    format!("must have at most {most} entries")
 }

@@ -1,7 +1,10 @@
 //! The settings from the outside: files and arguments in, configuration out.
 
+mod configuration_text;
 mod log;
 mod rate_limits;
+mod schema;
+mod secrets;
 mod tokens;
 
 use std::{
@@ -21,10 +24,18 @@ use crate::tenants::{private_key::KeyDigest, scope::KeyScope};
 
 const DIGEST: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
-/// The problems of a file, one per line.
+/// A file that is right, by the schema too.
+fn accepted(text: &str) -> ConfigurationFile {
+    schema::assert_accepts(text);
+    ConfigurationFile::parse(text).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+/// The problems of a file, one per line. The schema finds those that it can.
 fn problems(text: &str) -> Vec<String> {
     let problems = ConfigurationFile::parse(text).expect_err("the file is wrong");
-    problems.iter().map(ToString::to_string).collect()
+    let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    schema::assert_refuses(text, &problems);
+    problems
 }
 
 fn refuses(text: &str, expected: &[&str]) {
@@ -72,7 +83,7 @@ impl Drop for TemporaryFile {
 
 #[test]
 fn a_whole_file_is_understood() {
-    let file = ConfigurationFile::parse(&format!(
+    let file = accepted(&format!(
         r#"
         listen = "0.0.0.0:80"
         admin_listen = "[::1]:9000"
@@ -94,8 +105,7 @@ fn a_whole_file_is_understood() {
         [[company]]
         id = "abc123"
         "#
-    ))
-    .unwrap();
+    ));
     assert_eq!(file.listen, Some("0.0.0.0:80".parse().unwrap()));
     assert_eq!(file.admin_listen, Some("[::1]:9000".parse().unwrap()));
     assert_eq!(file.data_dir, Some("/var/lib/gateway".into()));
@@ -118,7 +128,7 @@ fn a_whole_file_is_understood() {
 #[test]
 fn a_company_protects_what_it_wrote_unless_it_says_otherwise() {
     for (setting, expected) in [("", true), ("protect = false", false), ("protect = true", true)] {
-        let file = ConfigurationFile::parse(&with_company(setting)).unwrap();
+        let file = accepted(&with_company(setting));
         assert_eq!(file.companies.find("ABC123").unwrap().identity.protect, expected);
     }
     let text = with_company("protect = \"yes\"");
@@ -129,7 +139,7 @@ fn a_company_protects_what_it_wrote_unless_it_says_otherwise() {
 fn pages_have_to_sign_only_where_there_are_keys_for_it() {
     let keys = format!("signed_identity = {{ keys = [\"{DIGEST}\", \"{}\"] }}", "0f".repeat(32));
     for (setting, expected) in [("", None), (&keys[..], Some(2))] {
-        let file = ConfigurationFile::parse(&with_company(setting)).unwrap();
+        let file = accepted(&with_company(setting));
         let signed = &file.companies.find("ABC123").unwrap().signed_identity;
         assert_eq!(signed.as_ref().map(|signed| signed.keys.len()), expected);
     }
@@ -138,7 +148,13 @@ fn pages_have_to_sign_only_where_there_are_keys_for_it() {
     for (setting, faults) in [
         ("keys = []", &[".keys must have 1 to 4 entries"][..]),
         (&five, &[".keys must have 1 to 4 entries"]),
-        ("key = 1", &[".keys is missing", ".key is unknown; expected one of keys"]),
+        (
+            "key = 1",
+            &[
+                " must have one of keys, keys_file, keys_env",
+                ".key is unknown; expected one of keys, keys_file, keys_env",
+            ],
+        ),
         (
             "keys = [\"abc\", 7]",
             &[
@@ -179,11 +195,12 @@ secret = 1
             "line 1: listen must be an address and a port, as in 127.0.0.1:8080",
             "line 2: cache_mib must be a whole number from 256 to 65536",
             "line 3: wrokers is unknown; expected one of journal_archive, \
-             journal_archive_seconds, company, disk_wait_seconds, client_free_mib, \
+             journal_archive_seconds, company, exchange_keys, exchange_keys_file, \
+             exchange_keys_env, disk_wait_seconds, client_free_mib, \
              server_free_mib, reserve_mib, log, access_log, refusal_lines, \
              drain_seconds, exit_on_failed_write, otlp_endpoint, otlp_sample_percent, \
              admin_keys, admin_listen, cache_mib, connections, data_dir, \
-             durability, exchange_keys, exchange_token_days, listen, outcomes, table, \
+             durability, exchange_token_days, listen, outcomes, table, \
              trusted_proxies, workers",
             "line 4: exchange_keys[#1] must be 64 hexadecimal digits, as `openssl rand -hex 32` \
              prints",
@@ -207,20 +224,20 @@ secret = 1
 
 #[test]
 fn what_is_said_of_connections_is_read_and_bounded() {
-    let file = ConfigurationFile::parse(&format!(
+    let file = accepted(&format!(
         "connections = {{ most = 100, per_network = 9, body_seconds = 40 }}\n{}",
         with_company("")
     ));
     let standard = Connections::default();
     let body_timeout = Duration::from_secs(40);
     let expected = Connections { most: 100, per_network: 9, body_timeout, ..standard };
-    assert_eq!(file.unwrap().connections, expected);
+    assert_eq!(file.connections, expected);
     // The longest possible request, and the longest bulk import, which is not shorter.
     assert_eq!(standard.request_deadline(), Duration::from_secs(5 + 10 + 30));
     assert_eq!(standard.import_deadline(), Duration::from_secs(5 + 30 + 30));
     assert_eq!(expected.request_deadline(), Duration::from_secs(5 + 40 + 30));
     assert_eq!(expected.import_deadline(), Duration::from_secs(5 + 40 + 30));
-    assert_eq!(ConfigurationFile::parse(&with_company("")).unwrap().connections, standard);
+    assert_eq!(accepted(&with_company("")).connections, standard);
     refuses(
         &format!(
             "connections = {{ most = 0, per_network = 0, head_seconds = 0, idle = 1 }}\n{}",
@@ -239,7 +256,7 @@ fn what_is_said_of_connections_is_read_and_bounded() {
 #[test]
 fn a_network_has_a_part_of_the_limits_of_its_company_unless_it_has_its_own() {
     let limits = |setting: &str| {
-        let file = ConfigurationFile::parse(&with_company(setting)).unwrap();
+        let file = accepted(&with_company(setting));
         let limits = file.companies.find("ABC123").unwrap().network_limits;
         (limits.burst.get(), limits.steady.get())
     };
@@ -343,20 +360,16 @@ fn the_most_companies_allowed_are_read_and_one_more_is_refused() {
     let mut text: String = (0..limits::COMPANIES).map(company).collect();
     assert_eq!(ConfigurationFile::parse(&text).unwrap().companies.len(), limits::COMPANIES);
     text.push_str(&company(limits::COMPANIES));
-    refuses(&text, &["line 1: company must have at most 100000 entries"]);
+    let problems = ConfigurationFile::parse(&text).unwrap_err();
+    let problem = "line 1: company must have 1 to 100000 entries";
+    assert_eq!(problems.iter().map(ToString::to_string).collect::<Vec<_>>(), [problem]);
 }
 
 #[test]
 fn a_file_without_a_company_is_refused() {
     refuses("", &["line 1: company is missing"]);
-    refuses("company = []", &["line 1: company must have at least one entry"]);
-    refuses(
-        "company = 7",
-        &[
-            "line 1: company must be a list of tables, as [[…]] writes them",
-            "line 1: company must have at least one entry",
-        ],
-    );
+    refuses("company = []", &["line 1: company must have 1 to 100000 entries"]);
+    refuses("company = 7", &["line 1: company must be a list of tables, as [[…]] writes them"]);
 }
 
 #[test]
@@ -512,7 +525,7 @@ fn an_issued_key_is_configured_by_pasting_its_entry() {
             IssuedKey::issue(&parsed).unwrap().entry()
         ));
         let text = if name.is_empty() { text } else { with_company(&issued.entry()) };
-        let companies = ConfigurationFile::parse(&text).unwrap().companies;
+        let companies = accepted(&text).companies;
         let principal = companies.principal(issued.private_key().digest()).unwrap();
         assert_eq!(principal.company.id.as_str(), "ABC123");
         assert_eq!(
@@ -522,7 +535,7 @@ fn an_issued_key_is_configured_by_pasting_its_entry() {
         // What is shown beside the key is a part of a file, and does not have the key.
         assert!(!issued.announcement().contains(issued.private_key().reveal()));
         let file = with_company(&format!("\n{}", issued.announcement()));
-        ConfigurationFile::parse(&file).unwrap();
+        accepted(&file);
         assert!(issued.announcement().ends_with(&issued.entry()));
     }
 }
@@ -545,7 +558,7 @@ fn nothing_secret_is_in_a_log() {
     let file = with_company(&format!(
         "[[company.key]]\nname = \"a\"\nsha256 = \"{DIGEST}\"\nscopes = [\"profiles:read\"]"
     ));
-    assert!(!format!("{:?}", ConfigurationFile::parse(&file).unwrap()).contains(&DIGEST[..8]));
+    assert!(!format!("{:?}", accepted(&file)).contains(&DIGEST[..8]));
     let configuration = serve(&[]).configure().unwrap();
     assert!(!format!("{configuration:?}").contains("pk_"));
 }

@@ -38,6 +38,8 @@ mod order_of_checks;
 #[cfg(test)]
 mod other_paths;
 #[cfg(test)]
+mod packaging;
+#[cfg(test)]
 mod process;
 #[cfg(test)]
 mod promtool;
@@ -54,7 +56,11 @@ mod serving;
 #[cfg(test)]
 mod settings;
 #[cfg(test)]
+mod shell_texts;
+#[cfg(test)]
 mod stored;
+#[cfg(test)]
+mod supervision;
 #[cfg(test)]
 mod table_kind;
 #[cfg(test)]

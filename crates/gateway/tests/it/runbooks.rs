@@ -94,7 +94,7 @@ fn programs(home: &Home, gateway: &Serving) -> String {
         ("journalctl", format!("cat '{}'", log.display())),
         (
             "systemctl",
-            format!("test \"$*\" = 'kill -s HUP gateway' && kill -s HUP {}", gateway.id()),
+            format!("test \"$*\" = 'reload profile-gateway' && kill -s HUP {}", gateway.id()),
         ),
     ] {
         let file = directory.join(name);
