@@ -60,6 +60,11 @@ const OF_FILE: &[(&str, &str)] = &[
     ("company.identity.merges", "The profiles that are merged into one."),
     ("company.identity.sentinels", "Further values that identify no profile."),
     ("company.identity.not_sentinels", "Values that identify a profile in spite of the defaults."),
+    (
+        "company.identity.different_external_id",
+        "The profile of a request that names another external_id than the profile of its email: \
+         \"same_profile\" or \"new_profile\".",
+    ),
     ("company.key", "A private key of the company, as `gateway key` prints it."),
     ("company.key.name", "The name of the key."),
     ("company.key.sha256", "The SHA-256 of the private key, in hexadecimal digits."),

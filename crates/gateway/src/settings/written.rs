@@ -196,14 +196,21 @@ fn connections_table(connections: &Connections) -> WrittenValue {
 }
 
 fn identity_table(identity: &IdentitySettings) -> WrittenValue {
-    let IdentitySettings { anonymous_ids, secondary_emails, merges, placeholders, protect: _ } =
-        identity;
+    let IdentitySettings {
+        anonymous_ids,
+        secondary_emails,
+        merges,
+        placeholders,
+        protect: _,
+        different_external_id,
+    } = identity;
     WrittenValue::Table(vec![
         ("anonymous_ids", anonymous_ids.to_string()),
         ("secondary_emails", secondary_emails.to_string()),
         ("merges", merges.to_string()),
         ("sentinels", elements(&placeholders.added)),
         ("not_sentinels", elements(&placeholders.removed)),
+        ("different_external_id", quoted(different_external_id.as_str())),
     ])
 }
 

@@ -37,6 +37,16 @@ pub enum DifferentExternalId {
     NewProfile,
 }
 
+impl DifferentExternalId {
+    /// The name in settings.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            DifferentExternalId::SameProfile => "same_profile",
+            DifferentExternalId::NewProfile => "new_profile",
+        }
+    }
+}
+
 impl FromStr for DifferentExternalId {
     type Err = InvalidDifferentExternalId;
 

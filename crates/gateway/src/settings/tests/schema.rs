@@ -34,8 +34,8 @@ fn is_accepted(text: &str) -> bool {
     let mut compiler = Compiler::new();
     compiler.add_resource("configuration.json", schema()).unwrap();
     let mut schemas = Schemas::new();
-    let compiled = compiler.compile("configuration.json", &mut schemas).unwrap();
-    schemas.validate(&document, compiled).is_ok()
+    let schema = compiler.compile("configuration.json", &mut schemas).unwrap();
+    schemas.validate(&document, schema).is_ok()
 }
 
 pub(super) fn assert_accepts(text: &str) {
