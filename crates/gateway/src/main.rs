@@ -10,6 +10,7 @@ use std::{
 
 use clap::Parser;
 use gateway::{
+    clock::Clock,
     ops::{
         compaction::{self, Compacted},
         company_deletion::{self, DeletionError},
@@ -64,10 +65,20 @@ fn check(arguments: &CheckArguments) -> ExitCode {
         Ok(configuration) => {
             let summary = Summary::from(&configuration.companies);
             show(format_args!("{} is valid ({summary})", arguments.config.display()));
+            print_expiry(&configuration);
             print_unconfigured(&configuration);
             ExitCode::SUCCESS
         }
         Err(error) => failed(&error),
+    }
+}
+
+/// Prints until when the certificate counts, if there is one.
+fn print_expiry(configuration: &Configuration) {
+    if let Some(certificate) = &configuration.certificate {
+        let has_expired = certificate.has_expired(Clock::start().unix_time());
+        let verb = if has_expired { "expired" } else { "expires" };
+        show(format_args!("the TLS certificate {verb} at {}", certificate.expiry()));
     }
 }
 

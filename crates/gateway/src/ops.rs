@@ -8,6 +8,7 @@ pub mod development_reset;
 pub mod unconfigured;
 pub mod verify;
 
+pub(crate) mod certificate_expiry;
 pub(crate) mod connection_watch;
 pub(crate) mod data_directory;
 pub(crate) mod disk_reserve;

@@ -4,6 +4,7 @@
 //! variable, file, default.
 
 mod arguments;
+mod certificate;
 mod connections;
 mod development;
 mod disk;
@@ -13,9 +14,11 @@ mod environment;
 mod file;
 mod issued_key;
 mod listen_address;
+mod listeners;
 mod log;
 mod otlp_endpoint;
 mod problem;
+mod socket_mode;
 mod stopping;
 mod table;
 mod traces;
@@ -24,7 +27,6 @@ use std::{
     error::Error,
     fmt, fs,
     io::{self, Read},
-    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
 };
 
@@ -36,32 +38,35 @@ pub use self::{
         CheckArguments, CommandLine, CompactArguments, DeleteCompanyArguments, DevArguments,
         GatewayCommand, KeyArguments, ServeArguments, VerifyArguments,
     },
+    certificate::CertificateError,
     connections::Connections,
     development::{Development, DevelopmentKeyError, DevelopmentOptions},
     disk::DiskSettings,
     durability::{DurabilitySetting, InvalidDurability},
     issued_key::IssuedKey,
+    listen_address::{InvalidListenAddress, ListenAddress},
+    listeners::{InvalidListeners, ListenerSettings},
     log::LogSettings,
     otlp_endpoint::{InvalidOtlpEndpoint, OtlpEndpoint},
     problem::{Problem, Problems},
+    socket_mode::{InvalidSocketMode, SocketMode},
     stopping::StopSettings,
     table::{InvalidTable, TableSetting},
     traces::TraceSettings,
 };
-use self::{file::ConfigurationFile, log::LogFileFields};
+use self::{
+    certificate::{CertificateFields, read_certificate},
+    file::ConfigurationFile,
+    log::LogFileFields,
+};
 use crate::{
     client::exchange_token::{ExchangeKey, KeyRing},
     http::{cidr::Cidr, client_address::TrustedProxies},
     limits,
     telemetry::LogFilter,
     tenants::directory::Companies,
+    tls::certificate::ServedCertificate,
 };
-
-/// The default address of the client listener.
-const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
-
-/// The default address of the admin listener.
-const ADMIN_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9090);
 
 /// The default data directory.
 const DATA_DIR: &str = "./data";
@@ -69,6 +74,8 @@ const DATA_DIR: &str = "./data";
 /// The validated configuration.
 #[derive(Debug)]
 pub struct Configuration {
+    /// The certificate of listeners that speak TLS.
+    pub certificate: Option<ServedCertificate>,
     /// The configured companies.
     pub companies: Companies,
     /// The generated company of development mode, if there is no configuration file.
@@ -86,8 +93,6 @@ pub struct Configuration {
 /// The settings of the server. Changing any of them requires a restart.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ServerSettings {
-    /// The address of the admin listener, for health and metrics.
-    pub admin_listen: SocketAddr,
     /// Bytes of memory that the store may use as a cache.
     pub cache_bytes: u64,
     /// The limits on client connections.
@@ -98,8 +103,8 @@ pub struct ServerSettings {
     pub disk: DiskSettings,
     /// The durability of an acknowledged change.
     pub durability: DurabilitySetting,
-    /// The address of the client listener.
-    pub listen: SocketAddr,
+    /// The listeners.
+    pub listeners: ListenerSettings,
     /// The retention of outcomes.
     pub outcomes: Retention,
     /// How the process stops.
@@ -116,13 +121,12 @@ impl ServerSettings {
     /// The settings that differ from these, by their names in the configuration file.
     pub(crate) fn changed(&self, new: &ServerSettings) -> Vec<&'static str> {
         let ServerSettings {
-            admin_listen,
             cache_bytes,
             connections,
             data_dir,
             disk: DiskSettings { wait_limit, marks, reserve_bytes },
             durability,
-            listen,
+            listeners: ListenerSettings { admin, clients, socket_mode },
             outcomes,
             stop: StopSettings { drain, exits_on_failed_write },
             table,
@@ -130,7 +134,7 @@ impl ServerSettings {
             workers,
         } = self;
         let compared = [
-            ("admin_listen", *admin_listen == new.admin_listen),
+            ("admin_listen", *admin == new.listeners.admin),
             ("cache_mib", *cache_bytes == new.cache_bytes),
             ("connections", *connections == new.connections),
             ("data_dir", *data_dir == new.data_dir),
@@ -139,13 +143,14 @@ impl ServerSettings {
             ("server_free_mib", marks.server_bytes == new.disk.marks.server_bytes),
             ("reserve_mib", *reserve_bytes == new.disk.reserve_bytes),
             ("durability", *durability == new.durability),
-            ("listen", *listen == new.listen),
+            ("listen", *clients == new.listeners.clients),
             ("outcomes", *outcomes == new.outcomes),
             ("drain_seconds", *drain == new.stop.drain),
             ("exit_on_failed_write", *exits_on_failed_write == new.stop.exits_on_failed_write),
             ("table", *table == new.table),
             ("otlp_endpoint", *endpoint == new.traces.endpoint),
             ("otlp_sample_percent", *sample_percent == new.traces.sample_percent),
+            ("unix_socket_mode", *socket_mode == new.listeners.socket_mode),
             ("workers", *workers == new.workers),
         ];
         compared.into_iter().filter_map(|(name, same)| (!same).then_some(name)).collect()
@@ -163,6 +168,7 @@ impl ServeArguments {
                 let file = read(path)?;
                 let server = self.server(Some(&file))?;
                 let ConfigurationFile {
+                    certificate,
                     companies,
                     exchange_keys,
                     exchange_token_days,
@@ -170,9 +176,11 @@ impl ServeArguments {
                     trusted_proxies,
                     ..
                 } = file;
+                let certificate = self.certificate(certificate, &server)?;
                 let exchange = self.key_ring(exchange_keys, exchange_token_days)?;
                 let trusted_proxies = self.trusted_proxies(trusted_proxies);
                 Ok(Configuration {
+                    certificate,
                     companies,
                     development: None,
                     exchange,
@@ -187,11 +195,13 @@ impl ServeArguments {
 
     fn configure_development(&self) -> Result<Configuration, SettingsError> {
         let server = self.server(None)?;
-        for (flag, address) in [("listen", server.listen), ("admin-listen", server.admin_listen)] {
-            if !address.ip().is_loopback() && !self.development.is_exposed {
-                return Err(SettingsError::ExposedDevelopment { address, flag });
-            }
+        let mut exposed =
+            server.listeners.all().filter(|(_, address)| !address.is_of_this_machine());
+        if let (Some((flag, address)), false) = (exposed.next(), self.development.is_exposed) {
+            return Err(SettingsError::ExposedDevelopment { address: address.clone(), flag });
         }
+        drop(exposed);
+        let certificate = self.certificate(CertificateFields::default(), &server)?;
         let development = Development::generate(self.development)?;
         let companies = Companies::from_iter([development.company()]);
         let exchange = self.key_ring(vec![development.exchange_key.clone()], None)?;
@@ -202,7 +212,15 @@ impl ServeArguments {
             // Each request is a line of development mode already.
             log.filter = LogFilter::without_refusals();
         }
-        Ok(Configuration { companies, development, exchange, log, server, trusted_proxies })
+        Ok(Configuration {
+            certificate,
+            companies,
+            development,
+            exchange,
+            log,
+            server,
+            trusted_proxies,
+        })
     }
 
     /// The configured keys, or a generated key that exists only in this process.
@@ -220,30 +238,40 @@ impl ServeArguments {
         Ok(ring.with_token_days(days.unwrap_or(limits::EXCHANGE_TOKEN_DAYS)))
     }
 
+    /// The certificate, which addresses need at which TLS is spoken.
+    fn certificate(
+        &self,
+        of_file: CertificateFields,
+        server: &ServerSettings,
+    ) -> Result<Option<ServedCertificate>, SettingsError> {
+        let certificate = read_certificate(self, of_file)?;
+        let mut addresses = server.listeners.all().map(|(_, address)| address);
+        match addresses.find(|address| address.is_tls()) {
+            Some(address) if certificate.is_none() => {
+                Err(SettingsError::NoCertificate { address: address.clone() })
+            }
+            Some(_) | None => Ok(certificate),
+        }
+    }
+
     fn trusted_proxies(&self, of_file: Vec<Cidr>) -> TrustedProxies {
         self.trusted_proxies.clone().unwrap_or(of_file).into()
     }
 
     fn server(&self, file: Option<&ConfigurationFile>) -> Result<ServerSettings, SettingsError> {
-        let listen = self.listen.or(file.and_then(|file| file.listen)).unwrap_or(LISTEN);
-        let admin_listen = self.admin_listen.or(file.and_then(|file| file.admin_listen));
-        let admin_listen = admin_listen.unwrap_or(ADMIN_LISTEN);
-        if listen == admin_listen && listen.port() != 0 {
-            return Err(SettingsError::SharedAddress { address: listen });
-        }
+        let listeners = file.map(|file| file.listeners.clone()).unwrap_or_default();
         let cache_mib = self.cache_mib.or(file.and_then(|file| file.cache_mib));
         let data_dir = self.data_dir.clone().or(file.and_then(|file| file.data_dir.clone()));
         let durability = self.durability.or(file.and_then(|file| file.durability));
         let table = self.table.or(file.and_then(|file| file.table));
         let workers = self.workers.or(file.and_then(|file| file.workers));
         Ok(ServerSettings {
-            admin_listen,
             cache_bytes: cache_mib.unwrap_or(limits::CACHE_MIB) * 1024 * 1024,
             connections: file.map(|file| file.connections).unwrap_or_default(),
             data_dir: data_dir.unwrap_or_else(|| DATA_DIR.into()),
             disk: DiskSettings::new(self, file.map(|file| file.disk).unwrap_or_default()),
             durability: durability.unwrap_or_default(),
-            listen,
+            listeners: ListenerSettings::new(self, listeners)?,
             outcomes: file.map(|file| file.outcomes).unwrap_or_default(),
             stop: StopSettings::new(self, file.map(|file| file.stop).unwrap_or_default()),
             table: table.unwrap_or_default(),
@@ -282,10 +310,13 @@ impl Configuration {
 }
 
 impl CheckArguments {
-    /// Validates the configuration file.
+    /// Validates the configuration file, and the certificate.
     pub fn check(&self) -> Result<Configuration, SettingsError> {
-        let (config, data_dir) = (Some(self.config.clone()), self.data_dir.clone());
-        ServeArguments { config, data_dir, ..Default::default() }.configure()
+        let CheckArguments { config, data_dir, tls_certificate, tls_key } = self.clone();
+        let config = Some(config);
+        let arguments =
+            ServeArguments { config, data_dir, tls_certificate, tls_key, ..Default::default() };
+        arguments.configure()
     }
 }
 
@@ -317,6 +348,9 @@ impl fmt::Display for Summary {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettingsError {
+    /// The certificate cannot be served.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     /// The keys of development mode cannot be kept.
     #[error(transparent)]
     DevelopmentKeys(#[from] DevelopmentKeyError),
@@ -327,7 +361,7 @@ pub enum SettingsError {
     )]
     ExposedDevelopment {
         /// The address.
-        address: SocketAddr,
+        address: ListenAddress,
         /// The flag of the address.
         flag: &'static str,
     },
@@ -339,15 +373,21 @@ pub enum SettingsError {
         /// All problems of the file.
         problems: Problems,
     },
+    /// There cannot be these listeners.
+    #[error(transparent)]
+    Listeners(#[from] InvalidListeners),
+    /// There is no certificate for an address at which TLS is spoken.
+    #[error(
+        "{address} needs a certificate: name its file and that of its private key as tls in the \
+         configuration file, or with --tls-certificate and --tls-key"
+    )]
+    NoCertificate {
+        /// The address.
+        address: ListenAddress,
+    },
     /// A private key could not be generated.
     #[error(transparent)]
     NoEntropy(#[from] NoEntropy),
-    /// Both listeners have the same address.
-    #[error("the client listener and the admin listener cannot both use {address}")]
-    SharedAddress {
-        /// The address.
-        address: SocketAddr,
-    },
     /// The path is not a configuration file.
     #[error("{} is larger than {} bytes", path.display(), limits::CONFIGURATION_BYTES)]
     TooLarge {

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use arc_swap::{ArcSwap, Guard};
+use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use profile_protocol::{CompanyId, Date, Revision};
 use profile_store::Store;
 
@@ -33,6 +33,7 @@ use crate::{
     ops::{reload_status::ReloadStatus, span_export::SpanExport},
     settings::{Configuration, Connections},
     tenants::directory::CompanyDirectory,
+    tls::certificate::ServedCertificate,
 };
 
 /// The state that all requests share. There is one per process.
@@ -86,6 +87,7 @@ pub struct GatewayState {
     pub(crate) spans: Option<SpanExport>,
     /// The ids of requests and traces that callers do not name.
     pub(crate) trace_ids: TraceIdGenerator,
+    certificate: ArcSwapOption<ServedCertificate>,
     exchange: ArcSwap<KeyRing>,
     trusted_proxies: ArcSwap<TrustedProxies>,
 }
@@ -93,8 +95,15 @@ pub struct GatewayState {
 impl GatewayState {
     /// Creates the state from a configuration and an open store.
     pub fn new(configuration: Configuration, store: Store) -> GatewayState {
-        let Configuration { companies, exchange, development: _, log, server, trusted_proxies } =
-            configuration;
+        let Configuration {
+            certificate,
+            companies,
+            exchange,
+            development: _,
+            log,
+            server,
+            trusted_proxies,
+        } = configuration;
         let body_budget = BodyBudget::for_companies(companies.len());
         let clock = Clock::start();
         GatewayState {
@@ -125,9 +134,15 @@ impl GatewayState {
                 Some(_) => server.traces.sample_percent,
                 None => 0,
             }),
+            certificate: ArcSwapOption::from_pointee(certificate),
             exchange: ArcSwap::from_pointee(exchange),
             trusted_proxies: ArcSwap::from_pointee(trusted_proxies),
         }
+    }
+
+    /// The certificate of listeners that speak TLS.
+    pub(crate) fn certificate(&self) -> Option<Arc<ServedCertificate>> {
+        self.certificate.load_full()
     }
 
     /// The keys that seal and open exchange tokens, and the life of a token.
@@ -149,8 +164,20 @@ impl GatewayState {
 
     /// Applies a new configuration. Settings of the server itself need a restart.
     pub fn reload(&self, configuration: Configuration) {
-        let Configuration { companies, exchange, development: _, log, server: _, trusted_proxies } =
-            configuration;
+        let Configuration {
+            certificate,
+            companies,
+            exchange,
+            development: _,
+            log,
+            server: _,
+            trusted_proxies,
+        } = configuration;
+        // Without a certificate, listeners that speak TLS keep theirs until the restart that
+        // removes them.
+        if let Some(certificate) = certificate {
+            self.certificate.store(Some(Arc::new(certificate)));
+        }
         self.refusal_lines.set_per_second(log.refusal_lines);
         self.exchange.store(Arc::new(exchange));
         self.trusted_proxies.store(Arc::new(trusted_proxies));

@@ -1,13 +1,12 @@
 //! The command line, and its environment variables.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use profile_protocol::CompanyId;
 
 use super::{
-    DevelopmentOptions, DurabilitySetting, OtlpEndpoint, TableSetting,
-    listen_address::parse_listen_address,
+    DevelopmentOptions, DurabilitySetting, ListenAddress, OtlpEndpoint, SocketMode, TableSetting,
 };
 use crate::{
     http::cidr::Cidr,
@@ -51,7 +50,7 @@ pub enum GatewayCommand {
 }
 
 /// The arguments of `gateway check`.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct CheckArguments {
     /// The configuration file.
     #[arg(long, env = "GATEWAY_CONFIG", value_name = "FILE")]
@@ -59,6 +58,12 @@ pub struct CheckArguments {
     /// The data directory [default: that of the configuration file].
     #[arg(long, env = "GATEWAY_DATA_DIR", value_name = "DIRECTORY")]
     pub data_dir: Option<PathBuf>,
+    /// The certificate in PEM [default: that of the configuration file].
+    #[arg(long, env = "GATEWAY_TLS_CERTIFICATE", value_name = "FILE")]
+    pub tls_certificate: Option<PathBuf>,
+    /// The private key of the certificate, in PEM [default: that of the configuration file].
+    #[arg(long, env = "GATEWAY_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
 }
 
 /// The arguments of `gateway compact`.
@@ -92,20 +97,30 @@ pub struct DeleteCompanyArguments {
 /// The arguments of `gateway dev`.
 #[derive(Clone, Debug, Args)]
 pub struct DevArguments {
-    /// The address for health and metrics [default: 127.0.0.1:9090].
-    #[arg(long, env = "GATEWAY_ADMIN_LISTEN", value_name = "ADDRESS",
-        value_parser = parse_listen_address)]
-    pub admin_listen: Option<SocketAddr>,
+    /// The addresses for health and metrics [default: 127.0.0.1:9090].
+    #[arg(
+        long,
+        env = "GATEWAY_ADMIN_LISTEN",
+        value_delimiter = ',',
+        value_name = "ADDRESSES",
+        num_args = 1
+    )]
+    pub admin_listen: Option<Vec<ListenAddress>>,
     /// The data directory [default: ./data].
     #[arg(long, env = "GATEWAY_DATA_DIR", value_name = "DIRECTORY")]
     pub data_dir: Option<PathBuf>,
     /// Allow addresses that other machines can reach, such as 0.0.0.0:8080.
     #[arg(long, env = "GATEWAY_EXPOSE")]
     pub expose: bool,
-    /// The address for clients [default: 127.0.0.1:8080].
-    #[arg(long, env = "GATEWAY_LISTEN", value_name = "ADDRESS",
-        value_parser = parse_listen_address)]
-    pub listen: Option<SocketAddr>,
+    /// The addresses for clients [default: 127.0.0.1:8080].
+    #[arg(
+        long,
+        env = "GATEWAY_LISTEN",
+        value_delimiter = ',',
+        value_name = "ADDRESSES",
+        num_args = 1
+    )]
+    pub listen: Option<Vec<ListenAddress>>,
     /// Delete all stored data first. The private key stays.
     #[arg(long, env = "GATEWAY_RESET")]
     pub reset: bool,
@@ -151,10 +166,15 @@ pub struct ServeArguments {
         value_name = "true|false"
     )]
     pub access_log: Option<bool>,
-    /// The address for health and metrics [default: 127.0.0.1:9090].
-    #[arg(long, env = "GATEWAY_ADMIN_LISTEN", value_name = "ADDRESS",
-        value_parser = parse_listen_address)]
-    pub admin_listen: Option<SocketAddr>,
+    /// The addresses for health and metrics [default: 127.0.0.1:9090].
+    #[arg(
+        long,
+        env = "GATEWAY_ADMIN_LISTEN",
+        value_delimiter = ',',
+        value_name = "ADDRESSES",
+        num_args = 1
+    )]
+    pub admin_listen: Option<Vec<ListenAddress>>,
     /// The memory that the store may use as a cache, in MiB [default: 1024].
     #[arg(long, env = "GATEWAY_CACHE_MIB", value_name = "MIB",
         value_parser = clap::value_parser!(u64).range(limits::CACHE_MIB_RANGE))]
@@ -197,10 +217,15 @@ pub struct ServeArguments {
         value_name = "true|false"
     )]
     pub exit_on_failed_write: Option<bool>,
-    /// The address for clients [default: 127.0.0.1:8080].
-    #[arg(long, env = "GATEWAY_LISTEN", value_name = "ADDRESS",
-        value_parser = parse_listen_address)]
-    pub listen: Option<SocketAddr>,
+    /// The addresses for clients [default: 127.0.0.1:8080].
+    #[arg(
+        long,
+        env = "GATEWAY_LISTEN",
+        value_delimiter = ',',
+        value_name = "ADDRESSES",
+        num_args = 1
+    )]
+    pub listen: Option<Vec<ListenAddress>>,
     /// The log filter, which is an argument of all commands.
     #[arg(skip)]
     pub log: Option<LogFilter>,
@@ -227,6 +252,12 @@ pub struct ServeArguments {
     /// The kind of table of a new data directory [default: redb].
     #[arg(long, env = "GATEWAY_TABLE", value_enum)]
     pub table: Option<TableSetting>,
+    /// The certificate in PEM, for addresses that begin with `https://`.
+    #[arg(long, env = "GATEWAY_TLS_CERTIFICATE", value_name = "FILE")]
+    pub tls_certificate: Option<PathBuf>,
+    /// The private key of the certificate, in PEM.
+    #[arg(long, env = "GATEWAY_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
     /// The blocks of addresses of proxies that may report those of clients [default: none].
     #[arg(
         long,
@@ -236,6 +267,9 @@ pub struct ServeArguments {
         num_args = 1
     )]
     pub trusted_proxies: Option<Vec<Cidr>>,
+    /// The mode of the files of unix sockets, which decides who may connect [default: 660].
+    #[arg(long, env = "GATEWAY_UNIX_SOCKET_MODE", value_name = "MODE")]
+    pub unix_socket_mode: Option<SocketMode>,
     /// The number of worker threads [default: one per processor].
     #[arg(long, env = "GATEWAY_WORKERS", value_name = "THREADS",
         value_parser = clap::value_parser!(u64).range(limits::WORKERS_RANGE))]

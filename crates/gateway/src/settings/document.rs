@@ -3,7 +3,7 @@
 //! Deserializing into a struct would stop at the first fault. Here every fault is reported with its
 //! setting and its line, and reading continues.
 
-use std::{fmt::Display, ops::RangeInclusive, str::FromStr};
+use std::{fmt::Display, ops::RangeInclusive, path::PathBuf, str::FromStr};
 
 use toml::{
     Spanned,
@@ -155,6 +155,42 @@ impl<'d> SettingValue<'d> {
                 report.add(at, &path, reason);
                 None
             }
+        }
+    }
+
+    /// The value as the path of a file or of a directory.
+    pub(super) fn file(self, report: &mut ProblemReport) -> Option<PathBuf> {
+        let named =
+            |text: &str| if text.is_empty() { Err("must not be empty") } else { Ok(text.into()) };
+        self.read(report, named)
+    }
+
+    /// The value as a list of 1 to `most` strings, parsed.
+    pub(super) fn one_to<T>(self, most: usize, report: &mut ProblemReport) -> Vec<T>
+    where
+        T: FromStr<Err: Display>,
+    {
+        let (at, path) = (self.at, self.path.clone());
+        let elements = self.elements(report);
+        if elements.is_empty() || most < elements.len() {
+            report.add(at, &path, format_args!("must have 1 to {most} entries"));
+        }
+        elements.into_iter().filter_map(|element| element.parse(report)).collect()
+    }
+
+    /// The value as one string, or as a list of 1 to `most` strings, parsed.
+    pub(super) fn one_or_list<T>(self, most: usize, report: &mut ProblemReport) -> Vec<T>
+    where
+        T: FromStr<Err: Display>,
+    {
+        match &self.value {
+            DeValue::Array(_) => self.one_to(most, report),
+            DeValue::String(_)
+            | DeValue::Integer(_)
+            | DeValue::Float(_)
+            | DeValue::Boolean(_)
+            | DeValue::Datetime(_)
+            | DeValue::Table(_) => self.parse(report).into_iter().collect(),
         }
     }
 

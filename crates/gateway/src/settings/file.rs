@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
     fmt::Display,
-    net::SocketAddr,
     num::NonZeroU32,
     path::PathBuf,
     str::FromStr,
@@ -15,9 +14,10 @@ use profile_store::{IdentitySettings, Placeholders, Retention};
 
 use super::{
     Connections, DurabilitySetting, TableSetting,
+    certificate::CertificateFields,
     disk::DiskFields,
     document::{SettingValue, SettingsTable},
-    listen_address::parse_listen_address,
+    listeners::ListenerFields,
     log::LogFileFields,
     problem::{ProblemReport, Problems},
     stopping::StopFields,
@@ -39,8 +39,8 @@ use crate::{
 /// A validated configuration file.
 #[derive(Debug)]
 pub(super) struct ConfigurationFile {
-    pub(super) admin_listen: Option<SocketAddr>,
     pub(super) cache_mib: Option<u64>,
+    pub(super) certificate: CertificateFields,
     pub(super) companies: Companies,
     pub(super) connections: Connections,
     pub(super) data_dir: Option<PathBuf>,
@@ -48,7 +48,7 @@ pub(super) struct ConfigurationFile {
     pub(super) durability: Option<DurabilitySetting>,
     pub(super) exchange_keys: Vec<ExchangeKey>,
     pub(super) exchange_token_days: Option<u64>,
-    pub(super) listen: Option<SocketAddr>,
+    pub(super) listeners: ListenerFields,
     pub(super) log: LogFileFields,
     pub(super) outcomes: Retention,
     pub(super) stop: StopFields,
@@ -74,28 +74,30 @@ impl ConfigurationFile {
 
     fn read(table: &mut SettingsTable<'_>, report: &mut ProblemReport) -> ConfigurationFile {
         let companies = CompanyReader::new(report).companies(table);
+        let certificate = CertificateFields::read(table, report);
         let disk = DiskFields::read(table, report);
+        let listeners = ListenerFields::read(table, report);
         let log = LogFileFields::read(table, report);
         let stop = StopFields::read(table, report);
         let traces = TraceFields::read(table, report);
         let mut take = |name| table.take(name);
         ConfigurationFile {
-            admin_listen: take("admin_listen").and_then(|field| address(field, report)),
             cache_mib: take("cache_mib")
                 .and_then(|field| field.number(&limits::CACHE_MIB_RANGE, report)),
+            certificate,
             companies,
             connections: take("connections")
                 .map(|field| Connections::read(field, report))
                 .unwrap_or_default(),
-            data_dir: take("data_dir").and_then(|field| directory(field, report)),
+            data_dir: take("data_dir").and_then(|field| field.file(report)),
             disk,
             durability: take("durability").and_then(|field| field.parse(report)),
             exchange_keys: take("exchange_keys")
-                .map(|field| one_to(limits::EXCHANGE_KEYS, field, report))
+                .map(|field| field.one_to(limits::EXCHANGE_KEYS, report))
                 .unwrap_or_default(),
             exchange_token_days: take("exchange_token_days")
                 .and_then(|field| field.number(&limits::EXCHANGE_TOKEN_DAYS_RANGE, report)),
-            listen: take("listen").and_then(|field| address(field, report)),
+            listeners,
             log,
             outcomes: take("outcomes").map(|field| retention(field, report)).unwrap_or_default(),
             stop,
@@ -107,23 +109,6 @@ impl ConfigurationFile {
             workers: take("workers").and_then(|field| field.number(&limits::WORKERS_RANGE, report)),
         }
     }
-}
-
-fn address(field: SettingValue<'_>, report: &mut ProblemReport) -> Option<SocketAddr> {
-    field.read(report, parse_listen_address)
-}
-
-/// The elements of a list that has at least one element and at most `most`.
-fn one_to<T>(most: usize, field: SettingValue<'_>, report: &mut ProblemReport) -> Vec<T>
-where
-    T: FromStr<Err: Display>,
-{
-    let (at, path) = (field.at(), field.path().to_owned());
-    let elements = field.elements(report);
-    if elements.is_empty() || most < elements.len() {
-        report.add(at, &path, format_args!("must have 1 to {most} entries"));
-    }
-    elements.into_iter().filter_map(|element| element.parse(report)).collect()
 }
 
 /// The elements of a list that has at most `most`.
@@ -152,12 +137,6 @@ fn retention(field: SettingValue<'_>, report: &mut ProblemReport) -> Retention {
     };
     table.finish(report);
     retention
-}
-
-fn directory(field: SettingValue<'_>, report: &mut ProblemReport) -> Option<PathBuf> {
-    let named =
-        |text: &str| if text.is_empty() { Err("must not be empty") } else { Ok(text.into()) };
-    field.read(report, named)
 }
 
 /// The value of a setting of rate limits that switches them off.
@@ -278,7 +257,7 @@ impl<'r> CompanyReader<'r> {
         let mut keys = Vec::new();
         if let Some(mut table) = field.table(self.report) {
             if let Some(field) = table.require("keys", self.report) {
-                keys = one_to(limits::SIGNATURE_KEYS, field, self.report);
+                keys = field.one_to(limits::SIGNATURE_KEYS, self.report);
             }
             table.finish(self.report);
         }

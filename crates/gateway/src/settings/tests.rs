@@ -70,12 +70,16 @@ impl Drop for TemporaryFile {
     }
 }
 
+fn addresses(texts: &[&str]) -> Vec<ListenAddress> {
+    texts.iter().map(|text| text.parse().unwrap()).collect()
+}
+
 #[test]
 fn a_whole_file_is_understood() {
     let file = ConfigurationFile::parse(&format!(
         r#"
         listen = "0.0.0.0:80"
-        admin_listen = "[::1]:9000"
+        admin_listen = ["[::1]:9000", "unix:/run/admin.sock"]
         data_dir = "/var/lib/gateway"
         durability = "relaxed"
         cache_mib = 1_024
@@ -96,8 +100,8 @@ fn a_whole_file_is_understood() {
         "#
     ))
     .unwrap();
-    assert_eq!(file.listen, Some("0.0.0.0:80".parse().unwrap()));
-    assert_eq!(file.admin_listen, Some("[::1]:9000".parse().unwrap()));
+    assert_eq!(file.listeners.clients, Some(addresses(&["0.0.0.0:80"])));
+    assert_eq!(file.listeners.admin, Some(addresses(&["[::1]:9000", "unix:/run/admin.sock"])));
     assert_eq!(file.data_dir, Some("/var/lib/gateway".into()));
     assert_eq!(file.durability, Some(DurabilitySetting::Relaxed));
     assert_eq!((file.cache_mib, file.workers), (Some(1_024), Some(4)));
@@ -176,13 +180,15 @@ scopes = ["profiles:everything"]
 secret = 1
 "#,
         &[
-            "line 1: listen must be an address and a port, as in 127.0.0.1:8080",
+            "line 1: listen must be an address and a port, as in 127.0.0.1:8080 or \
+             https://0.0.0.0:8443, or the path of a unix socket, as in \
+             unix:/run/gateway/clients.sock",
             "line 2: cache_mib must be a whole number from 256 to 65536",
-            "line 3: wrokers is unknown; expected one of company, disk_wait_seconds, \
-             client_free_mib, server_free_mib, reserve_mib, log, access_log, refusal_lines, \
-             drain_seconds, exit_on_failed_write, otlp_endpoint, otlp_sample_percent, \
-             admin_listen, cache_mib, connections, data_dir, \
-             durability, exchange_keys, exchange_token_days, listen, outcomes, table, \
+            "line 3: wrokers is unknown; expected one of company, tls, disk_wait_seconds, \
+             client_free_mib, server_free_mib, reserve_mib, admin_listen, listen, \
+             unix_socket_mode, log, access_log, refusal_lines, drain_seconds, \
+             exit_on_failed_write, otlp_endpoint, otlp_sample_percent, cache_mib, connections, \
+             data_dir, durability, exchange_keys, exchange_token_days, outcomes, table, \
              trusted_proxies, workers",
             "line 4: exchange_keys[#1] must be 64 hexadecimal digits, as `openssl rand -hex 32` \
              prints",
@@ -386,11 +392,15 @@ fn arguments_win_over_the_file_and_the_file_over_defaults() {
         with_company("")
     ));
     let server = file
-        .configure(&["--listen", "0.0.0.0:2", "--workers", "3", "--disk-wait-seconds", "7"])
+        .configure(&[
+            "--listen=0.0.0.0:2,unix:/run/clients.sock",
+            "--unix-socket-mode=600",
+            "--workers=3",
+            "--disk-wait-seconds=7",
+        ])
         .unwrap()
         .server;
     let expected = ServerSettings {
-        admin_listen: "127.0.0.1:9090".parse().unwrap(),
         cache_bytes: 300 << 20,
         connections: Connections::default(),
         data_dir: "./data".into(),
@@ -400,7 +410,11 @@ fn arguments_win_over_the_file_and_the_file_over_defaults() {
             reserve_bytes: 128 << 20,
         },
         durability: DurabilitySetting::Flushed,
-        listen: "0.0.0.0:2".parse().unwrap(),
+        listeners: ListenerSettings {
+            admin: addresses(&["127.0.0.1:9090"]),
+            clients: addresses(&["0.0.0.0:2", "unix:/run/clients.sock"]),
+            socket_mode: "600".parse().unwrap(),
+        },
         outcomes: Retention::default(),
         stop: StopSettings { drain: Duration::from_secs(8), exits_on_failed_write: false },
         table: TableSetting::Redb,
@@ -438,7 +452,7 @@ fn without_a_file_there_is_one_company_with_a_key_that_allows_everything() {
     let principal = configuration.companies.principal(development.private_key.digest()).unwrap();
     assert_eq!(principal.scopes, crate::tenants::scope::KeyScopes::all());
 
-    let announcement = development.announcement("127.0.0.1:4321".parse().unwrap());
+    let announcement = development.announcement(&"127.0.0.1:4321".parse().unwrap());
     assert!(announcement.contains(development.private_key.reveal()));
     assert!(announcement.contains("'http://127.0.0.1:4321/client/profiles?company_id=DEMO01'"));
     assert!(announcement.contains(
@@ -458,9 +472,62 @@ fn without_a_file_only_loopback_is_listened_at() {
 }
 
 #[test]
-fn clients_and_operators_are_not_served_at_one_address() {
-    let error = serve(&["--listen", "127.0.0.1:9090"]).configure().unwrap_err();
-    assert!(matches!(error, SettingsError::SharedAddress { .. }), "{error}");
+fn without_a_file_the_announced_command_reaches_the_first_listener() {
+    let development = serve(&[]).configure().unwrap().development.unwrap();
+    for (address, command) in [
+        ("0.0.0.0:80", "curl -i 'http://localhost:80/client"),
+        ("[::]:80", "curl -i 'http://localhost:80/client"),
+        ("https://127.0.0.1:443", "curl -i -k 'https://127.0.0.1:443/client"),
+        ("unix:/run/a.sock", "curl -i --unix-socket '/run/a.sock' 'http://localhost/client"),
+    ] {
+        let announcement = development.announcement(&address.parse().unwrap());
+        assert!(announcement.contains(command), "{announcement}");
+    }
+}
+
+#[test]
+fn no_two_listeners_have_one_address() {
+    let of_clients = ["--listen", "127.0.0.1:9090"];
+    let of_one_list = ["--listen=127.0.0.1:1,127.0.0.1:2", "--listen=https://127.0.0.1:1"];
+    let of_sockets = ["--listen=unix:/a", "--admin-listen=unix:/a"];
+    for arguments in [of_clients, of_one_list, of_sockets] {
+        let error = serve(&arguments).configure().unwrap_err();
+        let expected = matches!(error, SettingsError::Listeners(InvalidListeners::Shared { .. }));
+        assert!(expected, "{arguments:?}: {error}");
+    }
+    assert!(serve(&["--listen=127.0.0.1:0,127.0.0.1:0"]).configure().is_ok());
+}
+
+#[test]
+fn there_are_not_too_many_listeners() {
+    let most: Vec<String> = (1..=limits::LISTEN_ADDRESSES).map(|n| format!("[::1]:{n}")).collect();
+    let listen = format!("--listen={}", most.join(","));
+    assert!(serve(&[&listen]).configure().is_ok());
+    let error = serve(&[&listen, "--listen=unix:/a"]).configure().unwrap_err();
+    assert_eq!(error.to_string(), "--listen must name at most 8 addresses");
+    let list = format!("listen = {:?}\n", [most, vec!["unix:/a".to_owned()]].concat());
+    for list in [list.as_str(), "listen = []\n"] {
+        let text = format!("{list}{}", with_company(""));
+        refuses(&text, &["line 1: listen must have 1 to 8 entries"]);
+    }
+}
+
+#[test]
+fn an_address_at_which_tls_is_spoken_needs_a_certificate() {
+    let error = serve(&["--listen=https://127.0.0.1:1"]).configure().unwrap_err();
+    let expected = "https://127.0.0.1:1 needs a certificate: name its file";
+    assert!(error.to_string().starts_with(expected), "{error}");
+    let error = serve(&["--tls-key=/a"]).configure().unwrap_err();
+    assert_eq!(error.to_string(), "a certificate needs two files: --tls-certificate and --tls-key");
+    let tls = "tls = { certificate = \"\", keys = \"/a\" }\n";
+    refuses(
+        &format!("{tls}{}", with_company("")),
+        &[
+            "line 1: tls.certificate must not be empty",
+            "line 1: tls.key is missing",
+            "line 1: tls.keys is unknown; expected one of certificate, key",
+        ],
+    );
 }
 
 #[test]
@@ -481,8 +548,11 @@ fn a_file_larger_than_any_configuration_is_refused() {
 #[test]
 fn checking_counts_what_is_configured_or_says_what_is_wrong() {
     let file = TemporaryFile::new(with_company(""));
-    let check =
-        |file: &TemporaryFile| CheckArguments { config: file.path.clone(), data_dir: None }.check();
+    let check = |file: &TemporaryFile| {
+        let config = file.path.clone();
+        let (data_dir, tls_certificate, tls_key) = (None, None, None);
+        CheckArguments { config, data_dir, tls_certificate, tls_key }.check()
+    };
     let summary = Summary::from(&check(&file).unwrap().companies);
     assert_eq!(summary.to_string(), "companies: 1, keys: 0");
 
