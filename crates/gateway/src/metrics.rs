@@ -324,6 +324,7 @@ mod tests {
         let company = "ABC123".parse().unwrap();
         let body = BodyBudgetReading { name: "client_small", used: 1, capacity: 2 };
         Readings {
+            certificate_expiry: Some(Duration::from_hours(1)),
             bodies: vec![body],
             lanes: vec![LaneStatus::default()],
             process: Some(process),

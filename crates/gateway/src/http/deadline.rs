@@ -184,7 +184,7 @@ impl StreamLayer for DeadlineLayer {
 #[cfg(test)]
 mod tests {
     use tokio::{
-        io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
+        io::{AsyncReadExt, AsyncWriteExt, BufWriter, DuplexStream, duplex},
         runtime::Builder,
     };
 
@@ -253,6 +253,39 @@ mod tests {
             assert!(broke(ours.write_all(&[b'x'; 65]).await));
             assert!((DEADLINE..DEADLINE * 2).contains(&began.elapsed()));
             drop(theirs);
+        });
+    }
+
+    #[test]
+    fn a_response_that_the_stream_has_taken_and_cannot_send_closes_the_connection() {
+        run(|theirs, ours| async move {
+            // As an encrypted stream does, it takes bytes before it sends them.
+            let (stream, layer) = ours.into_parts();
+            let mut ours = LayeredStream::new(BufWriter::new(stream), layer);
+            let began = Instant::now();
+            ours.write_all(&[b'x'; 65]).await.unwrap();
+            assert!(broke(ours.flush().await));
+            assert!((DEADLINE..DEADLINE * 2).contains(&began.elapsed()));
+            drop(theirs);
+        });
+    }
+
+    #[test]
+    fn a_slow_client_has_the_deadline_for_each_part_of_a_response() {
+        run(|mut theirs, ours| async move {
+            let (stream, layer) = ours.into_parts();
+            let mut ours = LayeredStream::new(BufWriter::new(stream), layer);
+            for _ in 0..3 {
+                ours.write_all(&[b'x'; 128]).await.unwrap();
+                let slow = async {
+                    sleep(DEADLINE / 2).await;
+                    theirs.read_exact(&mut [0; 128]).await.unwrap();
+                };
+                let (flushed, ()) = tokio::join!(ours.flush(), slow);
+                flushed.unwrap();
+                // It is idle afterwards, and has no deadline.
+                sleep(2 * DEADLINE).await;
+            }
         });
     }
 

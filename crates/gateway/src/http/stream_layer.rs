@@ -61,6 +61,11 @@ impl<S, L> LayeredStream<S, L> {
         LayeredStream { stream, layer }
     }
 
+    #[cfg(test)]
+    pub(crate) fn into_parts(self) -> (S, L) {
+        (self.stream, self.layer)
+    }
+
     pub(crate) fn layer(&self) -> &L {
         &self.layer
     }

@@ -19,8 +19,7 @@ use crate::{limits, settings::SocketMode};
 #[derive(Debug)]
 pub(super) struct SocketFile {
     path: PathBuf,
-    /// The device and the number of the file.
-    identity: (u64, u64),
+    identity: FileIdentity,
 }
 
 impl SocketFile {
@@ -49,9 +48,19 @@ impl Drop for SocketFile {
     }
 }
 
-fn identity(path: &Path) -> io::Result<(u64, u64)> {
+/// Tells a file from one that replaces it.
+#[derive(Debug, Eq, PartialEq)]
+struct FileIdentity {
+    device: u64,
+    number: u64,
+    /// The time at which the file was made. A later file may have the same number.
+    made: (i64, i64),
+}
+
+fn identity(path: &Path) -> io::Result<FileIdentity> {
     let found = fs::symlink_metadata(path)?;
-    Ok((found.dev(), found.ino()))
+    let made = (found.mtime(), found.mtime_nsec());
+    Ok(FileIdentity { device: found.dev(), number: found.ino(), made })
 }
 
 /// Removes the socket of a process that has ended, if there is one. Fails if a process listens
@@ -80,7 +89,7 @@ async fn remove_stale(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::net::UnixStream as Client;
+    use std::{os::unix::net::UnixStream as Client, thread, time::Duration};
 
     use actix_web::rt::System;
     use tempfile::TempDir;
@@ -157,6 +166,8 @@ mod tests {
         let (_directory, path) = directory();
         let (listener, file) = bind(&path).unwrap();
         drop(listener);
+        // The clock of the file system may advance by 10 ms at a time.
+        thread::sleep(Duration::from_millis(50));
         let (_later, _later_file) = bind(&path).unwrap();
         drop(file);
         Client::connect(&path).unwrap();

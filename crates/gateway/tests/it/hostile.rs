@@ -21,6 +21,7 @@ mod power_loss;
 mod preload;
 mod slow_disk;
 mod slow_reads;
+mod stalls;
 mod strangers;
 mod timing;
 

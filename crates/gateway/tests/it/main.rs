@@ -28,6 +28,8 @@ mod hostile;
 #[cfg(test)]
 mod identity;
 #[cfg(test)]
+mod listeners;
+#[cfg(test)]
 mod logs;
 #[cfg(test)]
 mod metrics;
@@ -57,6 +59,8 @@ mod stored;
 mod table_kind;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod tls;
 #[cfg(test)]
 mod traces;
 #[cfg(test)]

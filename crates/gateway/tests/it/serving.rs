@@ -8,7 +8,7 @@ use std::{
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::{Arc, Condvar, Mutex},
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -112,8 +112,10 @@ pub(crate) struct Serving {
     process: Child,
     log: Arc<LogLines>,
     readers: Vec<JoinHandle<()>>,
-    /// Where clients are served.
+    /// Where clients are served: the first address over TCP.
     pub(crate) clients: SocketAddr,
+    /// Where they are served over TLS, if anywhere.
+    pub(crate) encrypted: SocketAddr,
     /// Where health and metrics are served.
     pub(crate) admin: SocketAddr,
 }
@@ -134,14 +136,20 @@ impl Serving {
         let output: [Box<dyn Read + Send>; 2] =
             [Box::new(process.stdout.take().unwrap()), Box::new(process.stderr.take().unwrap())];
         let readers = output.map(|output| log.reading(output)).into();
-        Serving { process, log, readers, clients: NOWHERE, admin: NOWHERE }
+        Serving { process, log, readers, clients: NOWHERE, encrypted: NOWHERE, admin: NOWHERE }
     }
 
     /// Takes the addresses from the line that says where the gateway serves.
     fn note_addresses(&mut self, line: &str) {
         let line: Value = serde_json::from_str(line).unwrap();
-        let address = |name: &str| line[name].as_str().unwrap().parse().unwrap();
-        (self.clients, self.admin) = (address("listen"), address("admin_listen"));
+        let first = |name: &str| {
+            let mut addresses = line[name].as_str().unwrap().split(", ");
+            addresses.find_map(|address| address.parse().ok()).unwrap_or(NOWHERE)
+        };
+        (self.clients, self.admin) = (first("listen"), first("admin_listen"));
+        let mut listen = line["listen"].as_str().unwrap().split(", ");
+        let encrypted = listen.find_map(|address| address.strip_prefix("https://"));
+        self.encrypted = encrypted.map_or(NOWHERE, |address| address.parse().unwrap());
     }
 
     /// Starts a gateway, which may end before it serves.
@@ -281,6 +289,15 @@ impl Finished {
     #[track_caller]
     pub(crate) fn assert_output(&self, text: &str) {
         assert!(self.output.contains(text), "{text:?} is not in:\n{}", self.output);
+    }
+}
+
+/// Waits until something is so.
+pub(crate) fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < TEST_TIMEOUT, "not within {TEST_TIMEOUT:?}: {what}");
+        thread::sleep(Duration::from_millis(20));
     }
 }
 
