@@ -145,9 +145,10 @@ fn run(
         builder = match socket {
             ListenerSocket::Tcp(socket) if address.is_tls() => {
                 builder.listen(listening.name, socket, move || {
-                    let admitting = listening.clone();
-                    fn_service(move |stream| admit_encrypted(stream, admitting.clone()))
-                        .and_then(http(&listening, &stopping))
+                    let (admitting, ending) = (listening.clone(), stopping.clone());
+                    let admit =
+                        move |stream| admit_encrypted(stream, admitting.clone(), ending.clone());
+                    fn_service(admit).and_then(http(&listening, &stopping))
                 })?
             }
             ListenerSocket::Tcp(socket) => builder.listen(listening.name, socket, move || {
@@ -214,15 +215,20 @@ async fn admit_tcp(stream: TcpStream, listening: Listening) -> Result<Arrival, D
 }
 
 /// The same with a TLS handshake. Until it has ended, the table may close the connection as it
-/// closes an idle one.
+/// closes an idle one, and a stop does not wait for it.
 async fn admit_encrypted(
     stream: TcpStream,
     listening: Listening,
+    stopping: GracefulShutdownSignal,
 ) -> Result<Arrival, DispatchError> {
     let (address, connection) = admit(&stream, &listening).await?;
     let Listening { gateway, head_timeout, .. } = &listening;
     let encrypting = encrypt(stream, address.ip(), gateway, *head_timeout);
-    let encrypted = connection.unless_closed(encrypting).await.flatten();
+    let encrypted = tokio::select! {
+        biased;
+        () = stopping.notified() => None,
+        encrypted = connection.unless_closed(encrypting) => encrypted.flatten(),
+    };
     let transport = Either::Right(encrypted.ok_or_else(refused)?);
     let peer = Peer::Tls(address.ip());
     Ok((layered(transport, connection, peer, &listening), Some(address)))

@@ -124,13 +124,35 @@ pub struct DevArguments {
     /// Delete all stored data first. The private key stays.
     #[arg(long, env = "GATEWAY_RESET")]
     pub reset: bool,
+    /// The certificate in PEM, for addresses that begin with `https://`.
+    #[arg(long, env = "GATEWAY_TLS_CERTIFICATE", value_name = "FILE")]
+    pub tls_certificate: Option<PathBuf>,
+    /// The private key of the certificate, in PEM.
+    #[arg(long, env = "GATEWAY_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
 }
 
 impl From<DevArguments> for ServeArguments {
     fn from(arguments: DevArguments) -> ServeArguments {
-        let DevArguments { admin_listen, data_dir, expose, listen, reset } = arguments;
+        let DevArguments {
+            admin_listen,
+            data_dir,
+            expose,
+            listen,
+            reset,
+            tls_certificate,
+            tls_key,
+        } = arguments;
         let development = DevelopmentOptions { is_exposed: expose, is_reset: reset };
-        ServeArguments { admin_listen, data_dir, development, listen, ..ServeArguments::default() }
+        ServeArguments {
+            admin_listen,
+            data_dir,
+            development,
+            listen,
+            tls_certificate,
+            tls_key,
+            ..ServeArguments::default()
+        }
     }
 }
 

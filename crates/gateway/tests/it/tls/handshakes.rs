@@ -76,6 +76,22 @@ fn half_handshakes_keep_no_other_client_from_being_served() {
 }
 
 #[test]
+fn a_clean_stop_does_not_wait_for_handshakes() {
+    let issued = Issued::until(2040);
+    let settings = "drain_seconds = 60\nconnections = { head_seconds = 60 }\n";
+    let (_home, mut gateway) = serving(&issued, settings);
+    let hello = hello(&issued, &gateway);
+    let mut half = Connection::open(gateway.encrypted);
+    assert!(half.send(&hello[..hello.len() / 2]));
+    let mut silent = Connection::open(gateway.encrypted);
+    wait_until("both are open", || gateway.meter("gateway_connections") == 2);
+    gateway.signal("TERM");
+    assert!(gateway.ends_within(Duration::from_secs(20)), "it is still running");
+    gateway.wait().assert_exit(0);
+    assert!(half.ends() && silent.ends());
+}
+
+#[test]
 fn a_request_without_encryption_is_refused_counted_and_logged_as_a_malformed_head_is() {
     let issued = Issued::until(2040);
     let (_home, gateway) = serving(&issued, "");
