@@ -25,8 +25,8 @@ use crate::{
     wire::{Connection, RawRequest, TEST_TIMEOUT},
 };
 
-/// A stream that the client encrypts.
-pub(crate) type EncryptedStream = StreamOwned<ClientConnection, TcpStream>;
+/// A stream that a client encrypts.
+pub(crate) type TlsClientStream = StreamOwned<ClientConnection, TcpStream>;
 
 /// `gateway serve` with this certificate, over TLS and without.
 fn command(home: &Home) -> Command {
@@ -65,7 +65,7 @@ fn client_config(
 }
 
 /// A connection of such a client, before the handshake.
-fn begin(config: ClientConfig, address: SocketAddr) -> EncryptedStream {
+fn begin(config: ClientConfig, address: SocketAddr) -> TlsClientStream {
     let name = ServerName::try_from(NAME).unwrap();
     let client = ClientConnection::new(Arc::new(config), name).unwrap();
     let stream = TcpStream::connect(address).unwrap();
@@ -74,7 +74,7 @@ fn begin(config: ClientConfig, address: SocketAddr) -> EncryptedStream {
 }
 
 /// A connection of a client that trusts this certificate.
-fn connect(gateway: &Serving, issued: &Issued) -> Connection<EncryptedStream> {
+fn connect(gateway: &Serving, issued: &Issued) -> Connection<TlsClientStream> {
     let config = client_config(issued, &[&TLS13, &TLS12], &[]);
     Connection::over_any(begin(config, gateway.encrypted))
 }

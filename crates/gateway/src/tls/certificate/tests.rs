@@ -8,21 +8,21 @@ use tempfile::TempDir;
 use super::*;
 
 /// A directory with the files of a certificate.
-struct Files {
+struct WrittenCertificate {
     directory: TempDir,
     paths: CertificateFiles,
 }
 
-impl Files {
+impl WrittenCertificate {
     /// A certificate that counts until the end of this year.
-    fn until(year: i32) -> Files {
+    fn until(year: i32) -> WrittenCertificate {
         let directory = tempfile::tempdir().unwrap();
         let path = |name| directory.path().join(name);
         let paths = CertificateFiles { certificate: path("chain.pem"), key: path("key.pem") };
         let (certificate, key) = signed(year);
         fs::write(&paths.certificate, certificate).unwrap();
         fs::write(&paths.key, key).unwrap();
-        Files { directory, paths }
+        WrittenCertificate { directory, paths }
     }
 
     fn read(&self) -> Result<ServedCertificate, InvalidCertificate> {
@@ -48,7 +48,7 @@ fn signed(year: i32) -> (String, String) {
 
 #[test]
 fn a_certificate_with_its_key_is_served_until_it_expires() {
-    let certificate = Files::until(2030).read().unwrap();
+    let certificate = WrittenCertificate::until(2030).read().unwrap();
     assert_eq!(certificate.expiry().to_string(), "2030-12-31T00:00:00Z");
     let not_after = certificate.not_after();
     assert_eq!(not_after, Duration::from_secs(1_924_905_600));
@@ -58,12 +58,17 @@ fn a_certificate_with_its_key_is_served_until_it_expires() {
 
 #[test]
 fn an_expired_certificate_can_be_read() {
-    assert!(Files::until(2001).read().unwrap().has_expired(Duration::from_secs(1_700_000_000)));
+    assert!(
+        WrittenCertificate::until(2001)
+            .read()
+            .unwrap()
+            .has_expired(Duration::from_secs(1_700_000_000))
+    );
 }
 
 #[test]
 fn a_chain_counts_until_its_first_certificate_expires() {
-    let files = Files::until(2040);
+    let files = WrittenCertificate::until(2040);
     let chain = fs::read_to_string(&files.paths.certificate).unwrap() + &signed(2033).0;
     fs::write(&files.paths.certificate, chain).unwrap();
     assert_eq!(files.read().unwrap().expiry().to_string(), "2033-12-31T00:00:00Z");
@@ -71,7 +76,7 @@ fn a_chain_counts_until_its_first_certificate_expires() {
 
 #[test]
 fn the_key_of_another_certificate_is_refused() {
-    let files = Files::until(2030);
+    let files = WrittenCertificate::until(2030);
     fs::write(&files.paths.key, signed(2030).1).unwrap();
     let refusal = files.refusal();
     let expected = "the key of key.pem cannot be used with the certificate of chain.pem: ";
@@ -80,7 +85,7 @@ fn the_key_of_another_certificate_is_refused() {
 
 #[test]
 fn files_that_have_something_else_are_refused_and_not_shown() {
-    let files = Files::until(2030);
+    let files = WrittenCertificate::until(2030);
     let CertificateFiles { certificate, key } = &files.paths;
     let (chain, pem) = (fs::read(certificate).unwrap(), fs::read_to_string(key).unwrap());
     let refused = |path: &Path, bytes: &[u8], expected: &str| {
@@ -109,7 +114,7 @@ fn files_that_have_something_else_are_refused_and_not_shown() {
 
 #[test]
 fn the_private_key_is_in_no_text() {
-    let files = Files::until(2030);
+    let files = WrittenCertificate::until(2030);
     let shown = format!("{:?}", files.read().unwrap());
     assert!(shown.starts_with("ServedCertificate { expiry: "), "{shown}");
     assert!(shown.len() < 200, "{shown}");

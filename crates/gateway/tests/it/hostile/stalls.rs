@@ -60,18 +60,20 @@ fn a_lane_that_takes_no_requests_makes_the_gateway_unready_and_says_so() {
     disk.set(DiskSwitch::SyncDelay, HANGS_MS);
     let watch = Watch::start();
     thread::scope(|scope| {
-        let send_one = |number| send(&gateway, number, "").assert_accepted();
-        for number in 1..=SENDERS {
-            scope.spawn(move || send_one(number));
-        }
-        wait_until("requests wait", || 0.0 < largest(&gateway, "gateway_lane_depth"));
-        assert!(is_ready(&gateway), "a short wait is no stall");
-        wait_until("it is not ready", || !is_ready(&gateway));
+        let gateway = &gateway;
+        let send_one = |number| scope.spawn(move || send(gateway, number, "").assert_accepted());
+        send_one(1);
+        wait_until("a commit hangs", || 0.0 < largest(gateway, "gateway_disk_wait_seconds"));
+        // These wait for the lane of that commit, which takes none of them.
+        (2..=SENDERS).for_each(|number| drop(send_one(number)));
+        wait_until("requests wait", || 0.0 < largest(gateway, "gateway_lane_depth"));
+        assert!(is_ready(gateway), "a short wait is no stall");
+        wait_until("it is not ready", || !is_ready(gateway));
         assert!(limits::LANE_STALL <= watch.elapsed(), "{:?}", watch.elapsed());
-        assert_unready(&gateway, "a lane takes no requests; those that write wait");
+        assert_unready(gateway, "a lane takes no requests; those that write wait");
         let stall = limits::LANE_STALL.as_secs_f64();
-        assert!(stall <= largest(&gateway, "gateway_lane_wait_seconds"));
-        assert!(0.0 < largest(&gateway, "gateway_commit_queue_depth"));
+        assert!(stall <= largest(gateway, "gateway_lane_wait_seconds"));
+        assert!(0.0 < largest(gateway, "gateway_commit_queue_depth"));
         disk.set(DiskSwitch::SyncDelay, 0);
     });
     wait_until("it is ready again", || is_ready(&gateway));
