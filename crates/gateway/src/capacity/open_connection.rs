@@ -63,10 +63,8 @@ impl OpenConnection {
 
     /// The result of what is done before the first request, unless the table closes the connection.
     pub(crate) async fn unless_closed<T>(&self, doing: impl Future<Output = T>) -> Option<T> {
-        let closed = poll_fn(|cx| match self.poll_closed(cx) {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
-        });
+        let closed =
+            poll_fn(|cx| if self.poll_closed(cx) { Poll::Ready(()) } else { Poll::Pending });
         tokio::select! {
             biased;
             () = closed => None,

@@ -257,7 +257,7 @@ async fn admit(
 async fn enter(listening: &Listening, address: IpAddr) -> Result<OpenConnection, DispatchError> {
     let network = ClientNetwork::from(address);
     let admitted = OpenConnection::admit_in_turn(&listening.connections, network).await;
-    admitted.map_err(|_| refused())
+    admitted.map_err(|_counted| refused())
 }
 
 fn refused() -> DispatchError {

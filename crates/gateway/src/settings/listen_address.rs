@@ -48,14 +48,11 @@ impl ListenAddress {
 
     /// Whether both cannot be listened at. Port 0 stands for any free port.
     pub(super) fn collides_with(&self, other: &ListenAddress) -> bool {
-        match (self, other) {
-            (ListenAddress::Unix(path), ListenAddress::Unix(other)) => path == other,
-            _ => {
-                let address = self.socket_address();
-                address == other.socket_address()
-                    && address.is_some_and(|address| address.port() != 0)
-            }
+        if let (ListenAddress::Unix(path), ListenAddress::Unix(other)) = (self, other) {
+            return path == other;
         }
+        let address = self.socket_address();
+        address == other.socket_address() && address.is_some_and(|address| address.port() != 0)
     }
 
     /// The options of curl, and the beginning of a URL, that reach this listener from this machine.

@@ -4,7 +4,7 @@ use std::{
     error::Error,
     io,
     net::IpAddr,
-    time::{Duration, SystemTime},
+    time::{Duration, UNIX_EPOCH},
 };
 
 use actix_web::http::header::HttpDate;
@@ -103,7 +103,7 @@ fn report(
 /// Answers a request that is not encrypted, and waits until the client has read the response. If
 /// the connection were closed before its bytes are read, the client would get no response.
 async fn refuse(mut stream: TcpStream, client: IpAddr, gateway: &GatewayState) {
-    let date = HttpDate::from(SystemTime::now()).to_string();
+    let date = HttpDate::from(UNIX_EPOCH + gateway.clock.unix_time()).to_string();
     let (fault, status_line) = (HeadFault::NotEncrypted, "HTTP/1.1 400 Bad Request");
     let Some(response) = refuse_head(gateway, client, fault, status_line, &date) else { return };
     let answer = async {

@@ -51,7 +51,7 @@ fn a_certificate_with_its_key_is_served_until_it_expires() {
     let certificate = WrittenCertificate::until(2030).read().unwrap();
     assert_eq!(certificate.expiry().to_string(), "2030-12-31T00:00:00Z");
     let not_after = certificate.not_after();
-    assert_eq!(not_after, Duration::from_secs(1_924_905_600));
+    assert_eq!(not_after.as_secs(), 1_924_905_600);
     assert!(!certificate.has_expired(not_after));
     assert!(certificate.has_expired(not_after + Duration::from_secs(1)));
 }
