@@ -7,6 +7,7 @@ use std::{
     net::{SocketAddr, TcpStream},
     process::Command,
     sync::Arc,
+    time::Duration,
 };
 
 use rustls::{
@@ -21,7 +22,8 @@ pub(crate) use self::certificates::Issued;
 use self::certificates::NAME;
 use crate::{
     api::{KEY, asking, key},
-    serving::{Home, Serving},
+    hostile::Watch,
+    serving::{Home, Serving, wait_until},
     wire::{Connection, RawRequest, TEST_TIMEOUT},
 };
 
@@ -39,7 +41,8 @@ fn command(home: &Home) -> Command {
 
 /// A home whose company has a key, and a gateway there that serves this certificate.
 pub(crate) fn serving(issued: &Issued, settings: &str) -> (Home, Serving) {
-    let company = "[[company]]\nid = \"ABC123\"\nnetwork_limits = \"none\"\n";
+    let company =
+        "[[company]]\nid = \"ABC123\"\nnetwork_limits = \"none\"\napi_limits = \"none\"\n";
     let home =
         Home::configured(&format!("{settings}{company}{}", key("all", KEY, "\"profiles:read\"")));
     issued.put(&home);
@@ -128,8 +131,8 @@ fn links_begin_with_https_and_a_client_is_at_its_own_address() {
     assert!(link.starts_with("\"https://gateway/api/profiles"), "{link}");
     let refused = RawRequest::profile("{").with("X-Forwarded-For", "192.0.2.77");
     assert_eq!(connection.exchange(&refused).status, 400);
-    let line = gateway.logged("refused a request");
-    assert!(line.contains("\"client\":\"127.0.0.1\""), "{line}");
+    let logged = gateway.logged("refused a request");
+    assert!(logged.contains("\"client\":\"127.0.0.1\""), "{logged}");
 }
 
 #[test]
@@ -151,6 +154,28 @@ fn curl_is_served() {
     let answer = String::from_utf8(output.stdout).unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(answer.starts_with("HTTP/1.1 202 "), "{answer}{errors}");
+}
+
+#[test]
+fn a_client_that_does_not_read_what_is_encrypted_for_it_is_cut_off() {
+    const REQUESTS: usize = 500;
+    let issued = Issued::until(2040);
+    let settings = "connections = { head_seconds = 2, body_seconds = 1, answer_seconds = 1 }\n";
+    let (_home, gateway) = serving(&issued, settings);
+    let mut connection = connect(&gateway, &issued);
+    let long = "x".repeat(90_000);
+    let body = format!(
+        r#"{{"data":{{"type":"profile","attributes":{{"email":"ann@example.com","properties":{{"long":"{long}"}}}}}}}}"#
+    );
+    connection.exchange(&RawRequest::profile(body)).assert_accepted();
+    // Their answers are larger than what the system buffers.
+    connection.send(asking("GET", "/api/profiles").bytes().repeat(REQUESTS));
+    let began = Watch::start();
+    wait_until("it is closed", || gateway.meter("gateway_connections") == 0);
+    assert!(Duration::from_secs(1) < began.elapsed(), "{:?}", began.elapsed());
+    let answered = connection.read_to_end();
+    assert!(answered < REQUESTS * long.len(), "all were answered: {answered} bytes");
+    gateway.send(&RawRequest::email("ann@example.com")).assert_accepted();
 }
 
 #[test]

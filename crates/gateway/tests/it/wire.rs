@@ -307,6 +307,12 @@ impl<S: Read + Write> Connection<S> {
         !self.read_more() && self.unread.is_empty()
     }
 
+    /// Reads all that comes until the connection ends. Returns the number of bytes.
+    pub(crate) fn read_to_end(&mut self) -> usize {
+        while self.read_more() {}
+        self.unread.len()
+    }
+
     /// Reads what is there, or waits for it. False at the end.
     fn read_more(&mut self) -> bool {
         let mut buffer = [0; 16 * 1024];

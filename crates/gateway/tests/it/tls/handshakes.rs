@@ -1,16 +1,12 @@
 //! Handshakes that are slow, that end early, or that are none.
 
-use std::{
-    io::Write,
-    net::TcpStream,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{io::Write, net::TcpStream, thread, time::Duration};
 
 use rustls::version::TLS13;
 
 use super::{begin, certificates::Issued, client_config, connect, serving, trusts};
 use crate::{
+    hostile::Watch,
     serving::{Serving, wait_until},
     wire::{Connection, RawRequest},
 };
@@ -32,7 +28,7 @@ fn a_slow_handshake_is_closed_by_the_deadline_of_a_head() {
     let issued = Issued::until(2040);
     let (_home, gateway) = serving(&issued, "connections = { head_seconds = 1 }\n");
     let hello = hello(&issued, &gateway);
-    let began = Instant::now();
+    let began = Watch::start();
     let mut silent = Connection::open(gateway.encrypted);
     let mut slow = TcpStream::connect(gateway.encrypted).unwrap();
     let trickle = || {
@@ -112,7 +108,7 @@ fn a_request_without_encryption_is_refused_counted_and_logged_as_a_malformed_hea
     assert!(line.contains("\"client\":\"127.0.0.1\""), "{line}");
     // A client that never stops to send is not waited for.
     let mut endless = TcpStream::connect(gateway.encrypted).unwrap();
-    let began = Instant::now();
+    let began = Watch::start();
     while endless.write_all(&[b'x'; 1024]).is_ok() {
         assert!(began.elapsed() < Duration::from_secs(30), "it is still read");
         thread::sleep(Duration::from_millis(5));
