@@ -195,12 +195,11 @@ impl ServeArguments {
 
     fn configure_development(&self) -> Result<Configuration, SettingsError> {
         let server = self.server(None)?;
-        let mut exposed =
-            server.listeners.all().filter(|(_, address)| !address.is_of_this_machine());
-        if let (Some((flag, address)), false) = (exposed.next(), self.development.is_exposed) {
+        let is_exposed = |(_, address): &(_, &ListenAddress)| !address.is_of_this_machine();
+        let exposed = server.listeners.all().find(is_exposed);
+        if let (Some((flag, address)), false) = (exposed, self.development.is_exposed) {
             return Err(SettingsError::ExposedDevelopment { address: address.clone(), flag });
         }
-        drop(exposed);
         let certificate = self.certificate(CertificateFields::default(), &server)?;
         let development = Development::generate(self.development)?;
         let companies = Companies::from_iter([development.company()]);

@@ -39,11 +39,11 @@ use crate::{
 /// The state that all requests share. There is one per process.
 #[derive(Debug)]
 pub struct GatewayState {
-    /// The connections of the admin listener.
+    /// The connections of the admin listeners.
     pub(crate) admin_connections: Arc<ConnectionTable>,
     /// The rate-limit windows of each company at each endpoint of `/api`.
     pub(crate) api_rate_limiter: RateLimiter<(CompanyId, Endpoint)>,
-    /// The connections of the client listener.
+    /// The connections of the client listeners.
     pub(crate) client_connections: Arc<ConnectionTable>,
     /// Bytes of memory that the store may use as a cache.
     pub(crate) cache_bytes: u64,
