@@ -6,14 +6,17 @@
 
 use libfuzzer_sys::fuzz_target;
 use profile_store_suite::{
-    engines::Engines, random::ChoicesOfBytes, tests::adversary::AdversarialWorld,
+    engines::Engines, generators::different_external_id, random::ChoicesOfBytes,
+    tests::adversary::AdversarialWorld,
 };
 
 /// Requests of one run.
 const STEPS: usize = 48;
 
 fuzz_target!(|input: &[u8]| {
-    let mut world = AdversarialWorld::new(&Engines::in_memory(), ChoicesOfBytes(input));
+    // An input of odd length is about a company with the other choice.
+    let choice = different_external_id(input.len());
+    let mut world = AdversarialWorld::new(&Engines::in_memory(), ChoicesOfBytes(input), choice);
     for _ in 0..STEPS {
         world.step();
     }

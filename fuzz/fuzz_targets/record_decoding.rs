@@ -13,8 +13,8 @@ use std::sync::Arc;
 use libfuzzer_sys::fuzz_target;
 use profile_protocol::ProfileId;
 use profile_store::{
-    Audit, Effect, IdentitySettings, Listing, Placeholders, Profile, Rejected, Retention, SortKey,
-    Span, StoreError, StoreOptions,
+    Audit, DifferentExternalId, Effect, IdentitySettings, Listing, Placeholders, Profile, Rejected,
+    Retention, SortKey, Span, StoreError, StoreOptions,
     engine::{MemoryEngine, Order, Write},
     limits,
 };
@@ -30,6 +30,7 @@ const NO_LIMITS: IdentitySettings = IdentitySettings {
     secondary_emails: usize::MAX,
     merges: usize::MAX,
     protect: false,
+    different_external_id: DifferentExternalId::SameProfile,
     placeholders: Placeholders { added: Vec::new(), removed: Vec::new() },
 };
 

@@ -9,10 +9,12 @@
 
 use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
-use profile_store::{ClaimResult, Identifier, Outcome, Profile, Rejected, StoreError};
+use profile_store::{
+    ClaimResult, Identifier, IdentitySettings, Outcome, Profile, Rejected, StoreError,
+};
 use profile_store_suite::{
     engines::Engines,
-    generators::SMALL_LIMITS,
+    generators::{SMALL_LIMITS, different_external_id},
     harness::{StoreHarness, contents, wait},
     model::IdentityModel,
     notation::{TestIntent, TestRequest},
@@ -49,8 +51,11 @@ struct FuzzedRequest {
 
 fuzz_target!(|input: &[u8]| {
     let mut unstructured = Unstructured::new(input);
-    let mut harness = StoreHarness::with_settings(&Engines::in_memory(), SMALL_LIMITS);
-    let mut model = Some(IdentityModel::new(SMALL_LIMITS));
+    // An input of odd length is about a company with the other choice.
+    let different_external_id = different_external_id(input.len());
+    let settings = IdentitySettings { different_external_id, ..SMALL_LIMITS };
+    let mut harness = StoreHarness::with_settings(&Engines::in_memory(), settings.clone());
+    let mut model = Some(IdentityModel::new(settings));
     for number in 1..=OPERATIONS {
         if unstructured.is_empty() {
             break;

@@ -30,6 +30,7 @@ use actix_web::{
     web::{self, Data, Payload, ServiceConfig},
 };
 
+pub(crate) use self::time::rfc3339;
 use self::{call::Call, documents::ApiResponse};
 use crate::{
     capacity::disk_wait::{self, StoreUse},

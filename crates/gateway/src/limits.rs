@@ -29,6 +29,39 @@ pub const API_LARGE: RateLimit = RateLimit::constant(75, 750);
 /// there are as many portions as companies, since an unused portion would only cause refusals.
 pub const COMPANY_PORTIONS: usize = 4;
 
+/// The admin keys: one for each program that makes backups, and a new one while another is replaced.
+pub const ADMIN_KEYS: usize = 8;
+
+/// The default time after which a commit is in the archive of the journal.
+pub const ARCHIVE_PERIOD: Duration = Duration::from_mins(1);
+
+/// The configurable time after which a commit is in the archive. Each archived file is synced, so
+/// more often would cost commits.
+pub const ARCHIVE_SECONDS_RANGE: RangeInclusive<u64> = 5..=86_400;
+
+/// The time in which a gateway has to begin to send a backup. It first checkpoints what was
+/// committed, which takes seconds.
+pub const BACKUP_BEGIN_TIMEOUT: Duration = Duration::from_mins(5);
+
+/// The time in which the admin listener of a gateway has to accept a connection.
+pub const BACKUP_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The size of a frame of a backup. The largest are pages of merge records, and batches of the
+/// journal; both are smaller by far.
+pub const BACKUP_FRAME_BYTES: usize = 256 * 1024 * 1024;
+
+/// The frames of a backup that are made before the receiver has read earlier ones.
+pub const BACKUP_FRAMES_AHEAD: usize = 4;
+
+/// The time for which a request for a backup waits until an earlier one has ended.
+pub const BACKUP_PERMIT_WAIT: Duration = Duration::from_secs(10);
+
+/// What `gateway backup` shows of the response of a gateway that refuses.
+pub const BACKUP_REFUSAL_BYTES: u64 = 1_024;
+
+/// The backups that are sent at a time. Each keeps what is replaced meanwhile on the disk.
+pub const BACKUPS_AT_ONCE: usize = 1;
+
 /// The connections to the admin listener. Operators need few, and only they can reach its address.
 pub const ADMIN_CONNECTIONS: usize = 32;
 

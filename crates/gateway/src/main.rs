@@ -12,14 +12,16 @@ use clap::Parser;
 use gateway::{
     clock::Clock,
     ops::{
+        backup::{self, BackupContent, command::WrittenBackup, restore::Restored},
         compaction::{self, Compacted},
         company_deletion::{self, DeletionError},
         core_files, unconfigured, verify,
     },
     server,
     settings::{
-        CheckArguments, CommandLine, CompactArguments, Configuration, DeleteCompanyArguments,
-        GatewayCommand, IssuedKey, KeyArguments, ServeArguments, Summary, VerifyArguments, chain,
+        BackupArguments, CheckArguments, CommandLine, CompactArguments, Configuration,
+        DeleteCompanyArguments, GatewayCommand, IssuedKey, KeyArguments, RestoreArguments,
+        ServeArguments, Summary, VerifyArguments, chain,
     },
     telemetry::{self, LogControl},
 };
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         Err(error) => return failed(&error),
     };
     match command {
+        GatewayCommand::Backup(arguments) => back_up(&arguments),
         GatewayCommand::Check(arguments) => check(&arguments),
         GatewayCommand::Compact(arguments) => compact(&arguments),
         GatewayCommand::DeleteCompany(arguments) => delete_company(&arguments),
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
             serve(ServeArguments { log: filter, ..arguments.into() }, &log)
         }
         GatewayCommand::Key(arguments) => key(&arguments),
+        GatewayCommand::Restore(arguments) => restore(&arguments),
         GatewayCommand::Serve(arguments) => {
             serve(ServeArguments { log: filter, ..arguments }, &log)
         }
@@ -58,6 +62,44 @@ fn serve(arguments: ServeArguments, log: &LogControl) -> ExitCode {
     let served = actix_web::rt::System::new()
         .block_on(server::serve(arguments, log, |text| show(format_args!("{text}"))));
     served.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
+}
+
+fn back_up(arguments: &BackupArguments) -> ExitCode {
+    let source = match arguments.source() {
+        Ok(source) => source,
+        Err(error) => return failed(&error),
+    };
+    let writing = backup::command::back_up(&source, &arguments.into);
+    let WrittenBackup { content, position, audit } =
+        match actix_web::rt::System::new().block_on(writing) {
+            Ok(written) => written,
+            Err(error) => return failed(&error),
+        };
+    match content {
+        BackupContent::Whole(copied) => show(format_args!(
+            "whole backup: {} entries, {} bytes, up to {position}",
+            copied.entries, copied.bytes
+        )),
+        BackupContent::Added { batches } => {
+            show(format_args!("added to the backup: {batches} batches, up to {position}"));
+        }
+    }
+    report(&audit)
+}
+
+fn restore(arguments: &RestoreArguments) -> ExitCode {
+    let RestoreArguments { archive, backup, into, until } = arguments;
+    let restoring = backup::restore::restore(backup, into, archive.as_deref(), *until);
+    match actix_web::rt::System::new().block_on(restoring) {
+        Ok(Restored { batches, position, newest, audit }) => {
+            show(format_args!("restored up to {position}; from the archive: {batches} batches"));
+            if let Some(newest) = newest {
+                show(format_args!("newest outcome from the archive: {newest}"));
+            }
+            report(&audit)
+        }
+        Err(error) => failed(&error),
+    }
 }
 
 fn check(arguments: &CheckArguments) -> ExitCode {
@@ -141,12 +183,15 @@ fn compact(arguments: &CompactArguments) -> ExitCode {
 }
 
 fn verify(arguments: &VerifyArguments) -> ExitCode {
-    let verified = actix_web::rt::System::new().block_on(verify::verify(&arguments.data_dir));
-    let audit = match verified {
-        Ok(audit) => audit,
-        Err(error) => return failed(&error),
-    };
-    let Audit { profiles, identifiers, aliases, outcomes, merges, breaches, .. } = &audit;
+    match actix_web::rt::System::new().block_on(verify::verify(&arguments.data_dir)) {
+        Ok(audit) => report(&audit),
+        Err(error) => failed(&error),
+    }
+}
+
+/// Prints what is in a store, and each breach.
+fn report(audit: &Audit) -> ExitCode {
+    let Audit { profiles, identifiers, aliases, outcomes, merges, breaches, .. } = audit;
     show(format_args!(
         "profiles: {profiles}, identifiers: {identifiers}, aliases: {aliases}, \
          outcomes: {outcomes}, merges: {merges}"

@@ -1,6 +1,7 @@
-//! Operations: health, metrics, and the commands on a store that is not being served.
+//! Operations: health, metrics, backups, and the commands on a store that is not being served.
 
 pub mod admin;
+pub mod backup;
 pub mod compaction;
 pub mod company_deletion;
 pub mod core_files;
@@ -8,6 +9,8 @@ pub mod development_reset;
 pub mod unconfigured;
 pub mod verify;
 
+pub(crate) mod admin_key;
+pub(crate) mod archive_watch;
 pub(crate) mod certificate_expiry;
 pub(crate) mod connection_watch;
 pub(crate) mod data_directory;

@@ -12,15 +12,21 @@ use actix_web::{dev::ServerHandle, web::Data};
 use opentelemetry_otlp::ExporterBuildError;
 use profile_store::{
     Durability, OpenError, Store, StoreError, StoreOptions, SystemIdGenerator,
-    engine::{EmbeddedEngine, EmbeddedOptions, Engine, EngineError},
+    engine::{EmbeddedEngine, EmbeddedOptions, Engine, EngineError, JournalArchive},
 };
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::Semaphore,
+};
 
 pub use self::routes::routes;
 use self::{bound_listener::BoundListener, signals::Signals};
 use crate::{
     http::{development_lines::DevelopmentLines, refusal_log},
+    limits,
     ops::{
+        archive_watch,
+        backup::BackupOrigin,
         certificate_expiry, connection_watch, data_directory,
         development_reset::{self, ResetError},
         disk_reserve::DiskReserve,
@@ -116,12 +122,18 @@ pub async fn serve(
     if let Some(endpoint) = &settings.traces.endpoint {
         state.spans = Some(SpanExport::start(endpoint)?);
     }
+    state.backups = Some(BackupOrigin {
+        engine: Arc::clone(&engine),
+        archive: settings.archive.directory.clone(),
+        permit: Arc::new(Semaphore::new(limits::BACKUPS_AT_ONCE)),
+    });
     let gateway = Data::new(state);
     let watch =
         disk_watch::start(&gateway, &settings.data_dir, reserve, settings.disk.reserve_bytes)?;
 
     let connection_watch = connection_watch::start(&gateway);
     let refusal_watch = refusal_watch::start(&gateway);
+    let archive_watch = archive_watch::start(&gateway, &settings.archive);
 
     // From here on signals are handled. An operator who reads "serving" may send one at once.
     let signals = Signals::install(reload)?;
@@ -140,7 +152,8 @@ pub async fn serve(
     signals.obey(&arguments, &settings, &gateway, log).await;
     stop(handles).await;
     running.await.map_err(io::Error::other)??;
-    drop((watch, connection_watch, refusal_watch, client_files, admin_files));
+    drop((watch, connection_watch, refusal_watch, archive_watch));
+    drop((client_files, admin_files));
     refusal_log::report_all_left_out(&gateway.refusal_lines.take_all_left_out());
     if let Some(spans) = &gateway.spans {
         spans.close();
@@ -227,7 +240,9 @@ async fn open_store(server: &ServerSettings) -> Result<(Store, Arc<EmbeddedEngin
         ..EmbeddedOptions::default()
     };
     let kept = data_directory::table_in(&server.data_dir);
-    let engine = EmbeddedEngine::open(&server.data_dir, embedded).map_err(OpenError::Engine);
+    let archive = server.archive.directory.clone().map(JournalArchive::new);
+    let engine = EmbeddedEngine::open_archived(&server.data_dir, embedded, archive);
+    let engine = engine.map_err(OpenError::Engine);
     if let (Ok(Some(kept)), Ok(_)) = (kept, &engine) {
         report_other_table(kept.into(), server.table);
     }

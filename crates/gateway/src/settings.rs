@@ -3,6 +3,8 @@
 //! Everything is parsed once, at the start, into a [`Configuration`]. Precedence: flag, environment
 //! variable, file, default.
 
+mod admin_key;
+mod archive;
 mod arguments;
 mod certificate;
 mod connections;
@@ -34,9 +36,12 @@ use profile_store::{NoEntropy, Retention};
 
 pub(crate) use self::environment::unknown_variables;
 pub use self::{
+    admin_key::{AdminKey, AdminKeyError, AdminKeyText},
+    archive::ArchiveSettings,
     arguments::{
-        CheckArguments, CommandLine, CompactArguments, DeleteCompanyArguments, DevArguments,
-        GatewayCommand, KeyArguments, ServeArguments, VerifyArguments,
+        BackupArguments, CheckArguments, CommandLine, CompactArguments, DeleteCompanyArguments,
+        DevArguments, GatewayCommand, KeyArguments, RestoreArguments, ServeArguments,
+        VerifyArguments,
     },
     certificate::CertificateError,
     connections::Connections,
@@ -64,7 +69,7 @@ use crate::{
     http::{cidr::Cidr, client_address::TrustedProxies},
     limits,
     telemetry::LogFilter,
-    tenants::directory::Companies,
+    tenants::{directory::Companies, private_key::KeyDigest},
     tls::certificate::ServedCertificate,
 };
 
@@ -74,6 +79,8 @@ const DATA_DIR: &str = "./data";
 /// The validated configuration.
 #[derive(Debug)]
 pub struct Configuration {
+    /// Who may use the endpoints of the admin listener that give data away.
+    pub admin_keys: Vec<KeyDigest>,
     /// The certificate of listeners that speak TLS.
     pub certificate: Option<ServedCertificate>,
     /// The configured companies.
@@ -93,6 +100,8 @@ pub struct Configuration {
 /// The settings of the server. Changing any of them requires a restart.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ServerSettings {
+    /// The archive of the journal.
+    pub archive: ArchiveSettings,
     /// Bytes of memory that the store may use as a cache.
     pub cache_bytes: u64,
     /// The limits on client connections.
@@ -121,6 +130,7 @@ impl ServerSettings {
     /// The settings that differ from these, by their names in the configuration file.
     pub(crate) fn changed(&self, new: &ServerSettings) -> Vec<&'static str> {
         let ServerSettings {
+            archive: ArchiveSettings { directory, period },
             cache_bytes,
             connections,
             data_dir,
@@ -134,6 +144,8 @@ impl ServerSettings {
             workers,
         } = self;
         let compared = [
+            ("journal_archive", *directory == new.archive.directory),
+            ("journal_archive_seconds", *period == new.archive.period),
             ("admin_listen", *admin == new.listeners.admin),
             ("cache_mib", *cache_bytes == new.cache_bytes),
             ("connections", *connections == new.connections),
@@ -168,6 +180,7 @@ impl ServeArguments {
                 let file = read(path)?;
                 let server = self.server(Some(&file))?;
                 let ConfigurationFile {
+                    admin_keys,
                     certificate,
                     companies,
                     exchange_keys,
@@ -180,6 +193,7 @@ impl ServeArguments {
                 let exchange = self.key_ring(exchange_keys, exchange_token_days)?;
                 let trusted_proxies = self.trusted_proxies(trusted_proxies);
                 Ok(Configuration {
+                    admin_keys,
                     certificate,
                     companies,
                     development: None,
@@ -211,7 +225,9 @@ impl ServeArguments {
             // Each request is a line of development mode already.
             log.filter = LogFilter::without_refusals();
         }
+        let admin_keys = Vec::new();
         Ok(Configuration {
+            admin_keys,
             certificate,
             companies,
             development,
@@ -265,6 +281,10 @@ impl ServeArguments {
         let table = self.table.or(file.and_then(|file| file.table));
         let workers = self.workers.or(file.and_then(|file| file.workers));
         Ok(ServerSettings {
+            archive: ArchiveSettings::new(
+                self,
+                file.map(|file| file.archive.clone()).unwrap_or_default(),
+            ),
             cache_bytes: cache_mib.unwrap_or(limits::CACHE_MIB) * 1024 * 1024,
             connections: file.map(|file| file.connections).unwrap_or_default(),
             data_dir: data_dir.unwrap_or_else(|| DATA_DIR.into()),

@@ -30,15 +30,17 @@ use crate::{
     },
     limits,
     metrics::Metrics,
-    ops::{reload_status::ReloadStatus, span_export::SpanExport},
+    ops::{backup::BackupOrigin, reload_status::ReloadStatus, span_export::SpanExport},
     settings::{Configuration, Connections},
-    tenants::directory::CompanyDirectory,
+    tenants::{directory::CompanyDirectory, private_key::KeyDigest},
     tls::certificate::ServedCertificate,
 };
 
 /// The state that all requests share. There is one per process.
 #[derive(Debug)]
 pub struct GatewayState {
+    /// What backups are made of, in a process that serves.
+    pub(crate) backups: Option<BackupOrigin>,
     /// The connections of the admin listeners.
     pub(crate) admin_connections: Arc<ConnectionTable>,
     /// The rate-limit windows of each company at each endpoint of `/api`.
@@ -87,6 +89,7 @@ pub struct GatewayState {
     pub(crate) spans: Option<SpanExport>,
     /// The ids of requests and traces that callers do not name.
     pub(crate) trace_ids: TraceIdGenerator,
+    admin_keys: ArcSwap<Vec<KeyDigest>>,
     certificate: ArcSwapOption<ServedCertificate>,
     exchange: ArcSwap<KeyRing>,
     trusted_proxies: ArcSwap<TrustedProxies>,
@@ -96,6 +99,7 @@ impl GatewayState {
     /// Creates the state from a configuration and an open store.
     pub fn new(configuration: Configuration, store: Store) -> GatewayState {
         let Configuration {
+            admin_keys,
             certificate,
             companies,
             exchange,
@@ -107,6 +111,7 @@ impl GatewayState {
         let body_budget = BodyBudget::for_companies(companies.len());
         let clock = Clock::start();
         GatewayState {
+            backups: None,
             admin_connections: Arc::new(admin_connections()),
             client_connections: Arc::new(client_connections(server.connections)),
             api_rate_limiter: RateLimiter::default(),
@@ -134,6 +139,7 @@ impl GatewayState {
                 Some(_) => server.traces.sample_percent,
                 None => 0,
             }),
+            admin_keys: ArcSwap::from_pointee(admin_keys),
             certificate: ArcSwapOption::from_pointee(certificate),
             exchange: ArcSwap::from_pointee(exchange),
             trusted_proxies: ArcSwap::from_pointee(trusted_proxies),
@@ -148,6 +154,11 @@ impl GatewayState {
     /// The keys that seal and open exchange tokens, and the life of a token.
     pub fn exchange(&self) -> Arc<KeyRing> {
         self.exchange.load_full()
+    }
+
+    /// Who may use the endpoints of the admin listener that give data away.
+    pub(crate) fn admin_keys(&self) -> Guard<Arc<Vec<KeyDigest>>> {
+        self.admin_keys.load()
     }
 
     /// The proxies that may report the addresses of clients.
@@ -165,6 +176,7 @@ impl GatewayState {
     /// Applies a new configuration. Settings of the server itself need a restart.
     pub fn reload(&self, configuration: Configuration) {
         let Configuration {
+            admin_keys,
             certificate,
             companies,
             exchange,
@@ -173,6 +185,7 @@ impl GatewayState {
             server: _,
             trusted_proxies,
         } = configuration;
+        self.admin_keys.store(Arc::new(admin_keys));
         // Without a certificate, listeners that speak TLS keep theirs until the restart that
         // removes them.
         if let Some(certificate) = certificate {

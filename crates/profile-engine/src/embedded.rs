@@ -67,6 +67,12 @@ impl EmbeddedEngine {
         self.engine.snapshot().await
     }
 
+    /// Returns once every commit that was confirmed before is in the archive of the journal. If it
+    /// cannot be archived, [`EngineStatus::unarchived_files`] says so.
+    pub async fn archive_all(&self) -> Result<(), EngineError> {
+        self.engine.archive_all().await
+    }
+
     /// Opens the database in `directory` for reading, and changes no byte of it. The directory may
     /// be on a disk that cannot be written to, and may belong to another user. No process may have
     /// the database open for writing meanwhile. It blocks.

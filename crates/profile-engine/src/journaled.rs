@@ -34,6 +34,7 @@ mod read_only;
 mod read_view;
 mod session;
 mod snapshot;
+mod snapshot_request;
 mod table;
 
 #[cfg(test)]
@@ -59,7 +60,7 @@ use self::{
     merged_view::Memtables,
     progress::{CheckpointProgress, Closed},
     read_view::ReadView,
-    snapshot::SnapshotRequest,
+    snapshot_request::SnapshotRequest,
 };
 use crate::{
     Durability, EngineError, EngineStatus, Order, Scan, Write, limits,

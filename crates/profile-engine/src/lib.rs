@@ -63,7 +63,7 @@ mod sync;
 pub use blocking::dedicate_thread;
 pub use embedded::{EmbeddedEngine, EmbeddedOptions, TableKind};
 pub use engine::{BatchId, BoxFuture, Durability, Engine, Session};
-pub use entry::{Key, Value, Write};
+pub use entry::{Key, Value, Write, decode_writes, encode_writes};
 pub use error::{CommitError, EngineError};
 pub use journaled::{
     ArchivedBatches, EngineSnapshot, JournalArchive, JournalPosition, ReadOnlyEngine,

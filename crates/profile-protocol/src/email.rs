@@ -99,10 +99,9 @@ fn plain(domain: &str) -> bool {
 }
 
 /// Whether this is the name in an address, as HTML forms define it. Dots may stand anywhere: RFC
-/// 5321 has such names in quotes, but people type them without, and have such mailboxes. Written by
-/// hand because the
-/// regular expressions of `validator` are more than half of a WebAssembly module; a test compares
-/// the two.
+/// 5321 has such names in quotes, but people type them without, and have such mailboxes. It is
+/// written by hand because the regular expressions of `validator` are more than half of a
+/// WebAssembly module. A test compares the two.
 fn is_mailbox(name: &str) -> bool {
     let allowed =
         |byte: u8| byte.is_ascii_alphanumeric() || b".!#$%&'*+/=?^_`{|}~-".contains(&byte);

@@ -7,6 +7,7 @@ mod fields;
 mod instant;
 
 pub(crate) use instant::Instant;
+pub use instant::{InvalidTime, NamedTime};
 
 use std::str::FromStr;
 

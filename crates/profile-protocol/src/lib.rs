@@ -59,7 +59,8 @@ pub use error_document::{
     EmptyObject, ErrorClass, ErrorDocument, ErrorMeta, ErrorObject, ErrorSourceObject,
 };
 pub use filter::{
-    Bound, Condition, FilterFault, FilterField, FilterOperator, InvalidFilter, ProfileFilter,
+    Bound, Condition, FilterFault, FilterField, FilterOperator, InvalidFilter, InvalidTime,
+    NamedTime, ProfileFilter,
 };
 pub use identifiers::{ClaimedId, IdentifierKind, Identifiers};
 pub use opaque::{AnonymousId, ExchangeToken, ExternalId, InvalidOpaqueId};

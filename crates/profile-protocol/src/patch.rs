@@ -130,10 +130,13 @@ impl PropertiesPatch {
     }
 }
 
+/// Sets properties. One that has the same JSON value keeps the order of its members.
 fn set_all(set: Vec<(PropertyName, PropertyValue)>, stored: &mut Properties) -> Vec<PropertyName> {
     let mut changed = Vec::new();
     for (name, value) in set {
-        if stored.set(name.clone(), value) {
+        let is_same = stored.value(&name).is_some_and(|own| own.is_same_json(&value));
+        if !is_same {
+            stored.set(name.clone(), value);
             changed.push(name);
         }
     }
@@ -252,6 +255,59 @@ mod tests {
         };
         applies(unappend(), stored, &[("tags", "[7]")]);
         applies(PropertiesPatch { append: append(same).append, ..unappend() }, stored, stored);
+    }
+
+    #[test]
+    fn the_digits_of_numbers_and_the_order_of_elements_count() {
+        let append = |json| PropertiesPatch {
+            append: vec![(name("tags"), vec![value(json)])],
+            ..PropertiesPatch::default()
+        };
+        for [stored, other] in [
+            ["1", "1.0"],
+            ["100", "1e2"],
+            ["1e2", "1E2"],
+            ["0", "-0"],
+            ["1", r#""1""#],
+            ["[1,2]", "[2,1]"],
+            [r#"{"a":[1,2]}"#, r#"{"a":[2,1]}"#],
+            [r#"{"a":1}"#, r#"{"a":1,"b":null}"#],
+        ] {
+            let (before, after) = (format!("[{stored}]"), format!("[{stored},{other}]"));
+            applies(append(other), &[("tags", &before)], &[("tags", &after)]);
+        }
+    }
+
+    #[test]
+    fn of_equal_elements_none_joins_twice_and_all_leave() {
+        let stored = &[("tags", r#"[{"a":1,"b":2},7,{"b":2,"a":1}]"#)];
+        let equal = || vec![value(r#"{"a":1,"b":2}"#), value(r#"{"b":2,"a":1}"#)];
+        let append =
+            PropertiesPatch { append: vec![(name("tags"), equal())], ..PropertiesPatch::default() };
+        // What is stored twice stays.
+        applies(append.clone(), stored, stored);
+        applies(append, &[], &[("tags", r#"[{"a":1,"b":2}]"#)]);
+        let unappend = PropertiesPatch {
+            unappend: vec![(name("tags"), equal().split_off(1))],
+            ..PropertiesPatch::default()
+        };
+        applies(unappend, stored, &[("tags", "[7]")]);
+    }
+
+    #[test]
+    fn an_equal_value_changes_nothing() {
+        let mut stored = properties(&[("size", r#"{"w":1,"h":{"cm":2,"mm":3}}"#)]);
+        let before = stored.clone();
+        let set = |json| PropertiesPatch {
+            set: vec![(name("size"), value(json))],
+            ..PropertiesPatch::default()
+        };
+        let reordered = r#"{"h":{"mm":3,"cm":2},"w":1}"#;
+        assert_eq!(set(reordered).apply(&mut stored), []);
+        let cleared = PropertiesPatch { clear: true, ..set(reordered) };
+        assert!(stored == before);
+        assert_eq!(cleared.apply(&mut stored).len(), 1);
+        assert_eq!(set(r#"{"h":{"mm":3,"cm":2},"w":1.0}"#).apply(&mut stored).len(), 1);
     }
 
     #[test]

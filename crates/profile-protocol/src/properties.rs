@@ -3,7 +3,8 @@
 //! Values are kept as JSON text, not as a tree, so that a number comes back with
 //! every digit it was sent with and storing one costs a copy. The text is put in
 //! canonical form once, when it is read: no white space, strings escaped in one
-//! way. Two values are equal exactly when their canonical texts are.
+//! way. Two values with one canonical text are equal, and so are two whose texts
+//! differ in the order of the members of objects only.
 //!
 //! What is accepted can be read by the common parsers of JSON and kept by common databases: numbers
 //! have a bound, and no text contains U+0000 or half a surrogate pair.
@@ -105,6 +106,23 @@ impl PropertyValue {
         let mut json = String::with_capacity(raw.get().len());
         write_canonical(raw, depth, &mut json)?;
         Ok(PropertyValue { json: json.into() })
+    }
+
+    /// Whether both are the same JSON value, whatever the order of the members of objects. Numbers
+    /// are the same if all of their digits are.
+    ///
+    /// ```
+    /// use profile_protocol::PropertyValue;
+    ///
+    /// let value = |json: &str| json.parse::<PropertyValue>();
+    /// assert!(value(r#"{"a":1,"b":2}"#)?.is_same_json(&value(r#"{"b":2,"a":1}"#)?));
+    /// assert!(!value("1")?.is_same_json(&value("1.0")?));
+    /// # Ok::<(), profile_protocol::InvalidProperty>(())
+    /// ```
+    pub fn is_same_json(&self, other: &PropertyValue) -> bool {
+        // The order of members has no effect on the length.
+        let may_differ_in_order = self.json.len() == other.json.len() && self.json.contains('{');
+        self == other || may_differ_in_order && self.in_order() == other.in_order()
     }
 
     /// The value with the members of all objects in the order of their names. Two values are equal

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use profile_store::{IdentitySettings, Placeholders};
+use profile_store::{DifferentExternalId, IdentitySettings, Placeholders};
 use proptest::prelude::*;
 
 use crate::notation::{TestIntent, TestRequest};
@@ -14,7 +14,30 @@ pub const SMALL_LIMITS: IdentitySettings = IdentitySettings {
     merges: 4,
     placeholders: Placeholders { added: Vec::new(), removed: Vec::new() },
     protect: false,
+    different_external_id: DifferentExternalId::SameProfile,
 };
+
+/// These limits, under either choice about a different external id.
+pub fn small_limits() -> impl Strategy<Value = IdentitySettings> {
+    different_external_ids().prop_map(|different_external_id| IdentitySettings {
+        different_external_id,
+        ..SMALL_LIMITS
+    })
+}
+
+/// Either choice about a different external id.
+pub fn different_external_ids() -> impl Strategy<Value = DifferentExternalId> {
+    prop::sample::select(&[DifferentExternalId::SameProfile, DifferentExternalId::NewProfile][..])
+}
+
+/// The choice about a different external id that goes with a number: one with even numbers, the
+/// other with odd ones.
+pub const fn different_external_id(number: usize) -> DifferentExternalId {
+    match number % 2 {
+        0 => DifferentExternalId::SameProfile,
+        _ => DifferentExternalId::NewProfile,
+    }
+}
 
 fn chosen(from: &'static [&'static str]) -> impl Strategy<Value = String> {
     prop::sample::select(from).prop_map(str::to_owned)

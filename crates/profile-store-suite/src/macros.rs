@@ -55,6 +55,8 @@ macro_rules! engine_suite {
                 what_the_company_repeats_is_its_own
                 the_device_seen_longest_ago_leaves_and_is_reported
                 a_merge_keeps_the_devices_seen_last
+                of_two_full_lists_the_devices_seen_last_stay_and_every_other_one_is_released
+                an_undo_pushes_out_no_device
                 strangers_push_out_no_device_that_has_returned
                 a_device_in_use_is_never_pushed_out
                 strangers_use_up_no_merges_of_the_company
@@ -105,6 +107,18 @@ macro_rules! engine_suite {
                 merge_records_that_name_a_deleted_identifier_keep_nothing_of_it
                 nothing_of_a_deleted_profile_is_left
                 the_store_decides_as_the_model_after_deletions
+            }
+            $crate::engine_suite_area! {
+                different_external_id:
+                by_default_a_request_writes_to_the_profile_of_the_known_address
+                a_known_address_or_number_outranks_no_different_external_id
+                an_import_of_a_different_external_id_is_refused_whole
+                the_company_does_not_yield_to_an_external_id_of_a_client
+                a_profile_that_a_bogus_external_id_split_off_is_merged_by_the_next_import
+                an_id_or_a_token_of_the_profile_outranks_a_different_external_id
+                an_external_id_that_a_manual_merge_removed_is_unknown
+                the_choice_applies_from_the_next_request_on
+                a_request_writes_to_no_profile_with_an_external_id_that_it_does_not_name
             }
             $crate::engine_suite_area! {
                 engine:
@@ -245,6 +259,7 @@ macro_rules! engine_suite {
                 a_client_fills_gaps_and_changes_nothing_that_the_company_wrote
                 a_request_whose_values_are_all_withheld_changes_nothing
                 no_operator_of_a_client_changes_a_property_of_the_companys
+                values_that_differ_only_in_the_order_of_members_are_the_same
                 a_value_that_the_company_cleared_is_a_gap
                 a_value_that_the_company_repeats_becomes_the_companys
                 the_author_of_a_value_is_recorded_before_protection_begins
@@ -281,6 +296,8 @@ macro_rules! engine_suite {
                 a_merge_that_was_undone_since_is_left
                 a_profile_that_others_have_merged_since_is_reported
                 a_repair_that_is_given_again_undoes_what_is_left
+                devices_that_left_in_a_merge_of_the_sender_return
+                a_secondary_address_that_left_hides_no_address_of_the_sender
                 an_identifier_that_others_brought_after_the_senders_left_stays
             }
             $crate::engine_suite_area! {
@@ -386,6 +403,7 @@ mod tests {
         ("company_deletion", include_str!("tests/company_deletion.rs")),
         ("decisions", include_str!("tests/decisions.rs")),
         ("deletion", include_str!("tests/deletion.rs")),
+        ("different_external_id", include_str!("tests/different_external_id.rs")),
         ("engine", include_str!("tests/engine.rs")),
         ("explanations", include_str!("tests/explanations.rs")),
         ("history", include_str!("tests/history.rs")),

@@ -10,12 +10,12 @@ mod tokens;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use profile_store::IdentitySettings;
+use profile_store::{DifferentExternalId, IdentitySettings};
 
 use self::{
-    claim::{ModelClaim, ModelClaimSource},
+    claim::{ModelClaim, ModelClaimSource, authority},
     claims::ModelClaims,
-    lists::{keep_devices, keep_emails, note_seen, unappend},
+    lists::{SECONDARY, keep_devices, keep_emails, note_seen, unappend},
     profile::ModelProfile,
     tokens::{ModelToken, TokenWords},
 };
@@ -178,8 +178,21 @@ impl IdentityModel {
                 let profile = &self.stored[number];
                 !claims.is_device_of_another(profile, claim)
                     && !claims.is_misattached(claim, profile)
+                    && !self.is_of_another_record(claims, claim, profile)
             })
         })
+    }
+
+    /// Whether the company has a claim decide nothing, since the profile has another external id.
+    fn is_of_another_record(
+        &self,
+        claims: &ModelClaims<'_>,
+        claim: &ModelClaim,
+        profile: &ModelProfile,
+    ) -> bool {
+        self.settings.different_external_id == DifferentExternalId::NewProfile
+            && authority(&claim.kind) < authority("x")
+            && claims.names_another_external_id(profile)
     }
 
     /// Rules 2, 3, 4 and 8, claim by claim: the results, and the indexes of the claims that led to
@@ -228,7 +241,7 @@ impl IdentityModel {
     }
 
     /// Clears and removes identifiers. Returns the kinds of those that were cleared, and of those
-    /// that left a full list.
+    /// that left a list.
     fn rename(
         &self,
         profile: &mut ModelProfile,
@@ -241,7 +254,7 @@ impl IdentityModel {
         let mut released: Vec<String> =
             kinds.filter(|kind| profile.single.remove(kind).is_some()).collect();
         profile.by_client.retain(|kind| !released.contains(kind));
-        unappend(profile, request, claims.made);
+        released.extend(unappend(profile, request, claims.made));
         note_seen(profile, claims, &self.settings, self.now);
         let devices = keep_devices(profile, self.settings.anonymous_ids, claims);
         let most = self.settings.secondary_emails;
@@ -250,10 +263,10 @@ impl IdentityModel {
             let mut new = attached.iter().map(|number| &claims.made[*number]);
             new.any(|claim| claim.kind == kind && claim.text == *text)
         };
-        for (kind, left) in [("a", devices), ("e", emails)] {
-            let left = left.iter().filter(|text| !is_new(kind, text));
-            released.extend(left.map(|_| kind.to_owned()));
-        }
+        let left = devices.iter().filter(|text| !is_new("a", text));
+        released.extend(left.map(|_| "a".to_owned()));
+        let left = emails.iter().filter(|text| !is_new("e", text));
+        released.extend(left.map(|_| SECONDARY.to_owned()));
         if claims.by_company {
             for claim in claims.made {
                 if profile.single.get(&claim.kind) == Some(&claim.text) {

@@ -8,6 +8,7 @@ pub mod client_identifiers;
 pub mod company_deletion;
 pub mod decisions;
 pub mod deletion;
+pub mod different_external_id;
 pub mod engine;
 pub mod explanations;
 pub mod history;

@@ -31,7 +31,7 @@ pub use decide::{
     claims::{Claims, OnlyPlaceholders},
     decision::{Decision, DecisionError, decide},
     deletion::Delete,
-    identity_settings::IdentitySettings,
+    identity_settings::{DifferentExternalId, IdentitySettings, InvalidDifferentExternalId},
     intent::{Intent, Rejected},
     manual_merge::MergeProfiles,
     merge::merge,

@@ -5,7 +5,7 @@ use profile_store::Timestamp;
 
 /// The time in RFC 3339, in UTC with a numeric offset and milliseconds:
 /// `2026-11-23T18:05:08.123+00:00`.
-pub(super) fn rfc3339(time: Timestamp) -> String {
+pub(crate) fn rfc3339(time: Timestamp) -> String {
     let (seconds, millis) = (time.millis() / 1_000, time.millis() % 1_000);
     let (day, second) = (seconds / 86_400, seconds % 86_400);
     let date = Date::from_unix_days(u32::try_from(day).unwrap_or(u32::MAX));

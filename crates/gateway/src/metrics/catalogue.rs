@@ -90,6 +90,7 @@ pub const CATALOGUE: &[MetricEntry] = &[
     LANE_WAIT_SECONDS,
     DISK_WAIT_SECONDS,
     UNSYNCED_COMMITS,
+    UNARCHIVED_FILES,
     PENDING_BYTES,
     CHECKPOINTS,
     CHECKPOINT_STALL_SECONDS,
@@ -305,6 +306,13 @@ pub(super) const PENDING_BYTES: MetricEntry = MetricEntry {
     kind: MetricKind::Gauge,
     labels: "",
     help: "Changes in the journal that the table does not have yet, in bytes of memory.",
+};
+
+pub(super) const UNARCHIVED_FILES: MetricEntry = MetricEntry {
+    name: "gateway_journal_unarchived_files",
+    kind: MetricKind::Gauge,
+    labels: "",
+    help: "Files of the journal that could not be archived, and stay until they can be.",
 };
 
 pub(super) const CHECKPOINTS: MetricEntry = MetricEntry {

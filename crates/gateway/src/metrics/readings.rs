@@ -22,7 +22,7 @@ use super::{
         DISK_WAIT_SECONDS, LANE_DEPTH, LANE_WAIT_SECONDS, MetricEntry, PENDING_BYTES, PROCESS_CPU,
         PROCESS_MAX_FDS, PROCESS_OPEN_FDS, PROCESS_RESIDENT, PROCESS_START, PROCESS_THREADS,
         PROCESS_VIRTUAL, PRUNED, RATE_LIMIT_USED, READY, RELOAD_SUCCESSFUL, RELOAD_TIME, SPANS,
-        STORE_BYTES, UNSYNCED_COMMITS,
+        STORE_BYTES, UNARCHIVED_FILES, UNSYNCED_COMMITS,
     },
     labels::{Label, LabelText},
     series::SeriesWriter,
@@ -183,6 +183,7 @@ impl ReadingsWriter<'_, '_> {
         let engine = &self.readings.engine;
         self.gauge(DISK_WAIT_SECONDS, &self.readings.disk_wait.as_secs_f64())?;
         self.gauge(UNSYNCED_COMMITS, &engine.unsynced_commits)?;
+        self.gauge(UNARCHIVED_FILES, &engine.unarchived_files)?;
         self.gauge(PENDING_BYTES, &engine.pending_bytes)?;
         self.counter(CHECKPOINTS, engine.checkpoints)?;
         self.gauge(CHECKPOINT_STALL_SECONDS, &self.readings.checkpoint_stall.as_secs_f64())?;

@@ -1,4 +1,4 @@
-//! The admin listener: health and metrics. Clients cannot reach it.
+//! The admin listener: health, metrics and backups. Clients cannot reach it.
 
 use actix_web::{
     HttpRequest, HttpResponse, Responder,
@@ -8,7 +8,7 @@ use actix_web::{
 
 use crate::{
     metrics::MetricsFormat,
-    ops::{readiness, readings},
+    ops::{backup::endpoint, readiness, readings},
     state::GatewayState,
 };
 
@@ -17,7 +17,8 @@ pub fn routes(config: &mut ServiceConfig) {
     config
         .service(web::resource("/health/live").get(live).head(live))
         .service(web::resource("/health/ready").get(ready).head(ready))
-        .route("/metrics", web::get().to(metrics));
+        .route("/metrics", web::get().to(metrics))
+        .route("/backup", web::get().to(endpoint::backup));
 }
 
 /// The process runs.

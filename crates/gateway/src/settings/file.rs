@@ -14,6 +14,7 @@ use profile_store::{IdentitySettings, Placeholders, Retention};
 
 use super::{
     Connections, DurabilitySetting, TableSetting,
+    archive::ArchiveFields,
     certificate::CertificateFields,
     disk::DiskFields,
     document::{SettingValue, SettingsTable},
@@ -39,6 +40,8 @@ use crate::{
 /// A validated configuration file.
 #[derive(Debug)]
 pub(super) struct ConfigurationFile {
+    pub(super) admin_keys: Vec<KeyDigest>,
+    pub(super) archive: ArchiveFields,
     pub(super) cache_mib: Option<u64>,
     pub(super) certificate: CertificateFields,
     pub(super) companies: Companies,
@@ -73,6 +76,7 @@ impl ConfigurationFile {
     }
 
     fn read(table: &mut SettingsTable<'_>, report: &mut ProblemReport) -> ConfigurationFile {
+        let archive = ArchiveFields::read(table, report);
         let companies = CompanyReader::new(report).companies(table);
         let certificate = CertificateFields::read(table, report);
         let disk = DiskFields::read(table, report);
@@ -82,6 +86,10 @@ impl ConfigurationFile {
         let traces = TraceFields::read(table, report);
         let mut take = |name| table.take(name);
         ConfigurationFile {
+            admin_keys: take("admin_keys")
+                .map(|field| up_to(limits::ADMIN_KEYS, field, report))
+                .unwrap_or_default(),
+            archive,
             cache_mib: take("cache_mib")
                 .and_then(|field| field.number(&limits::CACHE_MIB_RANGE, report)),
             certificate,
@@ -235,6 +243,10 @@ impl<'r> CompanyReader<'r> {
                 added: self.placeholders(table.take("sentinels")),
                 removed: self.placeholders(table.take("not_sentinels")),
             },
+            different_external_id: table
+                .take("different_external_id")
+                .and_then(|field| field.parse(self.report))
+                .unwrap_or(standard.different_external_id),
             ..standard
         };
         table.finish(self.report);

@@ -13,21 +13,29 @@ use crate::tenants::{
 /// A generated private key that is about to be shown.
 #[derive(Debug)]
 pub struct IssuedKey {
+    private_key: PrivateKey,
+    /// Whose key it is. `None` for an admin key.
+    company: Option<CompanyKeyEntry>,
+}
+
+/// What the configuration says about the key of a company.
+#[derive(Debug)]
+struct CompanyKeyEntry {
     company: CompanyId,
     name: Option<KeyName>,
-    private_key: PrivateKey,
     scopes: KeyScopes,
 }
 
 impl IssuedKey {
     /// Generates the key that `gateway key` asks for.
     pub fn issue(arguments: &KeyArguments) -> Result<IssuedKey, NoEntropy> {
-        Ok(IssuedKey {
-            company: arguments.company.clone(),
+        let entry = |company: &CompanyId| CompanyKeyEntry {
+            company: company.clone(),
             name: arguments.name.clone(),
-            private_key: PrivateKey::generate()?,
             scopes: arguments.scope.iter().copied().collect(),
-        })
+        };
+        let company = arguments.company.as_ref().map(entry);
+        Ok(IssuedKey { private_key: PrivateKey::generate()?, company })
     }
 
     /// The key.
@@ -35,14 +43,14 @@ impl IssuedKey {
         &self.private_key
     }
 
-    /// The table to add below the company in the configuration.
+    /// The lines to add to the configuration: below the company, or before every table.
     pub fn entry(&self) -> String {
         let digest = self.private_key.digest();
-        let name = match &self.name {
-            Some(name) => name.to_string(),
-            None => default_name(digest),
+        let Some(CompanyKeyEntry { name, scopes, .. }) = &self.company else {
+            return format!("admin_keys = [\"{}\"]\n", digest.to_hexadecimal());
         };
-        let scopes: Vec<&str> = self.scopes.iter().map(KeyScope::as_str).collect();
+        let name = name.as_ref().map_or_else(|| default_name(digest), KeyName::to_string);
+        let scopes: Vec<&str> = scopes.iter().map(KeyScope::as_str).collect();
         format!(
             "[[company.key]]\nname = \"{name}\"\nsha256 = \"{}\"\nscopes = [\"{}\"]\n",
             digest.to_hexadecimal(),
@@ -52,10 +60,15 @@ impl IssuedKey {
 
     /// The text to show to the operator besides the key. It is a part of a configuration file.
     pub fn announcement(&self) -> String {
+        let place = match &self.company {
+            Some(CompanyKeyEntry { company, .. }) => {
+                format!("below the [[company]] with id = \"{company}\"")
+            }
+            None => "before the first table".to_owned(),
+        };
         format!(
             "# The private key is shown this once and stored nowhere.\n\
-             # Write this below the [[company]] with id = \"{}\", then reload:\n{}",
-            self.company,
+             # Write this {place}, then reload:\n{}",
             self.entry(),
         )
     }

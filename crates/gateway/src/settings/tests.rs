@@ -185,11 +185,12 @@ secret = 1
              https://0.0.0.0:8443, or the path of a unix socket, as in \
              unix:/run/gateway/clients.sock",
             "line 2: cache_mib must be a whole number from 256 to 65536",
-            "line 3: wrokers is unknown; expected one of company, tls, disk_wait_seconds, \
-             client_free_mib, server_free_mib, reserve_mib, admin_listen, listen, \
-             unix_socket_mode, log, access_log, refusal_lines, drain_seconds, \
-             exit_on_failed_write, otlp_endpoint, otlp_sample_percent, cache_mib, connections, \
-             data_dir, durability, exchange_keys, exchange_token_days, outcomes, table, \
+            "line 3: wrokers is unknown; expected one of journal_archive, \
+             journal_archive_seconds, company, tls, disk_wait_seconds, client_free_mib, \
+             server_free_mib, reserve_mib, admin_listen, listen, unix_socket_mode, log, \
+             access_log, refusal_lines, drain_seconds, exit_on_failed_write, otlp_endpoint, \
+             otlp_sample_percent, admin_keys, cache_mib, connections, data_dir, durability, \
+             exchange_keys, exchange_token_days, outcomes, table, \
              trusted_proxies, workers",
             "line 4: exchange_keys[#1] must be 64 hexadecimal digits, as `openssl rand -hex 32` \
              prints",
@@ -402,6 +403,7 @@ fn arguments_win_over_the_file_and_the_file_over_defaults() {
         .unwrap()
         .server;
     let expected = ServerSettings {
+        archive: ArchiveSettings { directory: None, period: Duration::from_mins(1) },
         cache_bytes: 300 << 20,
         connections: Connections::default(),
         data_dir: "./data".into(),
@@ -554,7 +556,8 @@ fn identity_settings_are_set_for_each_company() {
     let file = TemporaryFile::new(format!(
         "exchange_keys = [\"{key}\"]\noutcomes = {{ days = 7, per_profile = 3 }}\n{}{}",
         with_company(
-            "[company.identity]\nanonymous_ids = 5\nmerges = 0\nsentinels = [\"kiosk\"]\n"
+            "[company.identity]\nanonymous_ids = 5\nmerges = 0\nsentinels = [\"kiosk\"]\n\
+             different_external_id = \"new_profile\"\n"
         ),
         "[[company]]\nid = \"XYZ789\"\n",
         key = "0f".repeat(32),
@@ -563,6 +566,10 @@ fn identity_settings_are_set_for_each_company() {
     let identity = |id: &str| Arc::clone(&companies.find(id).unwrap().identity);
     assert_eq!((identity("ABC123").anonymous_ids, identity("ABC123").merges), (5, 0));
     assert!(identity("ABC123").placeholders.contains("KIOSK"));
+    assert_eq!(
+        identity("ABC123").different_external_id,
+        profile_store::DifferentExternalId::NewProfile
+    );
     assert_eq!(*identity("XYZ789"), profile_store::IdentitySettings::default());
     assert_eq!(server.outcomes, Retention { days: 7, per_profile: 3, ..Retention::default() });
 }
@@ -570,12 +577,17 @@ fn identity_settings_are_set_for_each_company() {
 #[test]
 fn identity_settings_out_of_range_are_reported() {
     refuses(
-        &with_company("[company.identity]\nanonymous_ids = 0\nmerges = \"many\"\nrule = 8\n"),
+        &with_company(
+            "[company.identity]\nanonymous_ids = 0\nmerges = \"many\"\nrule = 8\n\
+             different_external_id = \"merge\"\n",
+        ),
         &[
             "line 4: company[ABC123].identity.anonymous_ids must be a whole number from 1 to 256",
             "line 5: company[ABC123].identity.merges must be a whole number from 0 to 10000",
             "line 6: company[ABC123].identity.rule is unknown; expected one of anonymous_ids, \
-             secondary_emails, merges, sentinels, not_sentinels",
+             secondary_emails, merges, sentinels, not_sentinels, different_external_id",
+            "line 7: company[ABC123].identity.different_external_id must be \"same_profile\" or \
+             \"new_profile\"",
         ],
     );
 }

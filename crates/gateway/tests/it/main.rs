@@ -6,6 +6,8 @@ mod admin;
 #[cfg(test)]
 mod api;
 #[cfg(test)]
+mod backup;
+#[cfg(test)]
 mod bodies;
 #[cfg(test)]
 mod clients;

@@ -61,6 +61,9 @@ pub struct JournalPosition {
 }
 
 impl JournalPosition {
+    /// How many bytes it takes.
+    pub const BYTES: usize = 28;
+
     pub(super) fn after_generation(store: StoreId, generation: u64) -> JournalPosition {
         JournalPosition { store, generation: generation + 1, records: 0 }
     }

@@ -36,6 +36,11 @@ impl JournaledEngine {
         Box::pin(on_blocking_thread(&self.journaled, |journaled| journaled.core.snapshot()))
     }
 
+    /// See [`Core::archive_all`](super::Core::archive_all).
+    pub(crate) fn archive_all(&self) -> BoxFuture<'_, Result<(), EngineError>> {
+        Box::pin(on_blocking_thread(&self.journaled, |journaled| journaled.core.archive_all()))
+    }
+
     /// See [`Journaled::close`].
     pub(crate) fn close(&self) -> Result<(), EngineError> {
         self.journaled.close()

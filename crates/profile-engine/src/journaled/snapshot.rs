@@ -5,11 +5,11 @@
 
 use std::{fmt, mem, sync::PoisonError};
 
-use super::{Core, mark::JournalPosition, read_only::ReadOnlyEngine, table::TableReader};
-use crate::{
-    EngineError,
-    sync::{Mutex, MutexGuard},
+use super::{
+    Core, mark::JournalPosition, read_only::ReadOnlyEngine, snapshot_request::SnapshotSlot,
+    table::TableReader,
 };
+use crate::EngineError;
 
 /// All data of an engine as they were at one moment. For as long as it is held, what is removed or
 /// replaced meanwhile stays on the disk.
@@ -23,31 +23,6 @@ pub struct EngineSnapshot {
 impl fmt::Debug for EngineSnapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EngineSnapshot").field("position", &self.position).finish_non_exhaustive()
-    }
-}
-
-/// The snapshot that a caller waits for. There is one at most.
-pub(super) struct SnapshotRequest {
-    /// Held by the caller.
-    caller: Mutex<()>,
-    slot: Mutex<SnapshotSlot>,
-}
-
-enum SnapshotSlot {
-    Unused,
-    /// A snapshot that has all changes of this generation is wanted.
-    Wanted(u64),
-    /// The table, if its kind can be read so, and the newest generation that it has.
-    Taken(Option<Box<dyn TableReader>>, u64),
-}
-
-impl SnapshotRequest {
-    pub(super) fn new() -> SnapshotRequest {
-        SnapshotRequest { caller: Mutex::new(()), slot: Mutex::new(SnapshotSlot::Unused) }
-    }
-
-    fn slot(&self) -> MutexGuard<'_, SnapshotSlot> {
-        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -69,6 +44,15 @@ impl Core {
         let Some(table) = table else { return Ok(None) };
         let engine = ReadOnlyEngine::from_snapshot(table, position, self.view.table.bytes()?);
         Ok(Some(EngineSnapshot { engine, position }))
+    }
+
+    /// Returns once the files of every commit that was confirmed before were put into the archive,
+    /// or could not be.
+    pub(super) fn archive_all(&self) -> Result<(), EngineError> {
+        drop(self.snapshot()?);
+        // A file is archived at the end of the checkpoint, after its snapshot was taken.
+        let finished = self.progress.status().checkpoints;
+        self.progress.wait_for_finish(finished, &self.health)
     }
 
     fn wait_for_snapshot(

@@ -1,5 +1,7 @@
 //! Moments, as RFC 3339 writes them, and as programs that follow ISO 8601 more freely do.
 
+use std::str::FromStr;
+
 use crate::Date;
 
 const DAY: i64 = 86_400_000;
@@ -35,6 +37,34 @@ impl Instant {
         Some(Instant { floor: begun + fraction.floor, ceiling: begun + fraction.ceiling })
     }
 }
+
+/// A time that a person or a program names, in whole milliseconds.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct NamedTime {
+    millis: u64,
+}
+
+impl NamedTime {
+    /// Milliseconds since 1970, UTC. What is less than a millisecond does not count.
+    pub const fn unix_millis(self) -> u64 {
+        self.millis
+    }
+}
+
+/// Reads what filters read: `2026-11-30T12:00:00Z`, from 1970 on.
+impl FromStr for NamedTime {
+    type Err = InvalidTime;
+
+    fn from_str(text: &str) -> Result<NamedTime, InvalidTime> {
+        let instant = Instant::parse(text).and_then(|instant| u64::try_from(instant.floor).ok());
+        instant.map(|millis| NamedTime { millis }).ok_or(InvalidTime)
+    }
+}
+
+/// The text is not a [`NamedTime`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("must be a time such as 2026-11-30T12:00:00Z")]
+pub struct InvalidTime;
 
 /// No fraction of a second.
 const WHOLE: Instant = Instant { floor: 0, ceiling: 0 };

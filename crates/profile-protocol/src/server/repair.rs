@@ -5,7 +5,7 @@ use std::{fmt, net::IpAddr, str::FromStr};
 use super::body_reader::{self, BodyReader, KnownObject};
 use crate::{
     AnonymousId, Fault, Violations,
-    filter::Instant,
+    filter::NamedTime,
     grammar::{FieldName, IdentifierField, REPAIR},
 };
 
@@ -61,7 +61,7 @@ impl ProfileRepair {
             let since: Option<Since> = reader.parsed_in(&attributes, FieldName::Since);
             let sender = sender(reader, &attributes);
             let mode = if mode? == "apply" { RepairMode::Apply } else { RepairMode::Preview };
-            let Since(since_millis) = since?;
+            let since_millis = since?.0.unix_millis();
             Some(ProfileRepair { mode, since_millis, sender: sender? })
         })
     }
@@ -85,16 +85,14 @@ fn sender(reader: &mut BodyReader, attributes: &KnownObject<'_>) -> Option<Repai
     None
 }
 
-/// A time in milliseconds.
-struct Since(u64);
+struct Since(NamedTime);
 
 impl FromStr for Since {
     type Err = Fault;
 
     fn from_str(text: &str) -> Result<Since, Fault> {
-        let instant = Instant::parse(text).and_then(|instant| u64::try_from(instant.floor).ok());
         let expected = "a time such as '2026-11-30T12:00:00Z'";
-        instant.map(Since).ok_or(Fault::WrongType { expected })
+        text.parse().map(Since).or(Err(Fault::WrongType { expected }))
     }
 }
 

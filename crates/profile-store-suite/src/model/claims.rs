@@ -44,6 +44,13 @@ impl ModelClaims<'_> {
         device.kind == "a" && self.contradictions(profile).next().is_some()
     }
 
+    /// Whether the request names another external id than this profile has. What only clients have
+    /// named does not count for the company.
+    pub(super) fn names_another_external_id(&self, profile: &ModelProfile) -> bool {
+        let counts = !self.by_company || !profile.by_client.contains("x");
+        counts && self.contradictions(profile).any(|claim| claim.kind == "x")
+    }
+
     /// Whether the attributes name another identifier of the kind of a claim of the subject.
     pub(super) fn overrule(&self, claim: &ModelClaim) -> bool {
         claim.source == ModelClaimSource::Subject

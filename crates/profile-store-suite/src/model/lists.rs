@@ -5,12 +5,22 @@ use profile_store::IdentitySettings;
 use super::{claim::ModelClaim, claims::ModelClaims, profile::ModelProfile};
 use crate::notation::TestRequest;
 
-/// Removes secondary addresses that the server unappends and does not name otherwise.
-pub(super) fn unappend(profile: &mut ModelProfile, request: &TestRequest, claims: &[ModelClaim]) {
+/// The kind of a secondary address that leaves.
+pub(super) const SECONDARY: &str = "+e";
+
+/// Removes secondary addresses that the server unappends and does not name otherwise. Returns the
+/// kinds of those that leave.
+pub(super) fn unappend(
+    profile: &mut ModelProfile,
+    request: &TestRequest,
+    claims: &[ModelClaim],
+) -> Vec<String> {
     let named = |text: &String| claims.iter().any(|claim| claim.kind == "e" && claim.text == *text);
+    let before = profile.further.len();
     if request.server {
         profile.further.retain(|text| named(text) || !request.unappend.contains(text));
     }
+    vec![SECONDARY.to_owned(); before - profile.further.len()]
 }
 
 /// Removes the oldest address that the request does not name first; if it names them all, the last

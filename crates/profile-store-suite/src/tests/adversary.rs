@@ -4,10 +4,11 @@
 //! It prints its seed. `ADVERSARY_SEED` repeats a run; `ADVERSARY_STEPS` makes it longer.
 
 use profile_protocol::{Field, ProfileId, Text};
-use profile_store::{IdentitySettings, StoreOptions};
+use profile_store::{DifferentExternalId, IdentitySettings, StoreOptions};
 
 use crate::{
     engines::Engines,
+    generators::different_external_id,
     harness::{StoreHarness, unprotected},
     notation::{TestIntent, parse_request},
     random::{Choices, SeededRandom, setting},
@@ -74,8 +75,10 @@ pub fn a_stranger_reaches_nothing_that_belongs_to_a_customer(engines: &Engines) 
     println!("ADVERSARY_SEED={seed} ADVERSARY_STEPS={steps}");
     let mut random = SeededRandom::new(seed);
     // A new company now and then: what is possible before the first import is possible once.
-    for _ in 0..steps / 100 {
-        let mut world = AdversarialWorld::new(engines, SeededRandom::new(random.number()));
+    for world in 0..steps / 100 {
+        let choice = different_external_id(usize::try_from(world).unwrap());
+        let choices = SeededRandom::new(random.number());
+        let mut world = AdversarialWorld::new(engines, choices, choice);
         (0..100).for_each(|_| world.step());
         world.assert_sound();
     }
@@ -83,11 +86,20 @@ pub fn a_stranger_reaches_nothing_that_belongs_to_a_customer(engines: &Engines) 
 
 impl<C: Choices> AdversarialWorld<C> {
     /// A company without customers yet, in an empty store.
-    pub fn new(engines: &Engines, choices: C) -> AdversarialWorld<C> {
+    pub fn new(
+        engines: &Engines,
+        choices: C,
+        different_external_id: DifferentExternalId,
+    ) -> AdversarialWorld<C> {
         let clock = SimulatedIds::new().striding(STRIDE_MS);
         let harness = StoreHarness::create(engines, clock, StoreOptions::default()).unwrap();
-        let settings =
-            IdentitySettings { anonymous_ids: 12, merges: 6, protect: true, ..unprotected() };
+        let settings = IdentitySettings {
+            anonymous_ids: 12,
+            merges: 6,
+            protect: true,
+            different_external_id,
+            ..unprotected()
+        };
         let customer = |number| Customer { number, moves: 0, profile: None, absent: 0 };
         AdversarialWorld {
             harness: StoreHarness { settings: settings.into(), ..harness },

@@ -1,10 +1,12 @@
 //! What clients attach: identifiers, which yield to the company, and devices.
 
-use profile_store::{IdentitySettings, Rejected, StoreError, StoreOptions};
+use profile_protocol::IdentifierKind;
+use profile_store::{ClaimResult, IdentitySettings, Rejected, StoreError, StoreOptions};
 
 use crate::{
     engines::Engines,
     harness::{StoreHarness, unprotected},
+    notation::parse_request,
     simulated_ids::SimulatedIds,
 };
 
@@ -139,6 +141,59 @@ pub fn a_merge_keeps_the_devices_seen_last(engines: &Engines) {
     harness.undo(1).unwrap();
     let both = [0, 1].map(|number| harness.about(number));
     assert_eq!(both, ["x:1 a:1 a:2 a:3", "e:ann a:7 a:8 a:9"]);
+    harness.assert_sound();
+}
+
+/// Sends a request about each of 30 devices of a profile.
+fn send_thirty(harness: &mut StoreHarness, profile: &str, letter: char) {
+    (0..30).for_each(|number| drop(harness.send(&format!("{profile} a:{letter}{number}"))));
+}
+
+pub fn of_two_full_lists_the_devices_seen_last_stay_and_every_other_one_is_released(
+    engines: &Engines,
+) {
+    for merge in ["x:1 e:ann", "import x:1 e:ann", "manual"] {
+        let mut harness = StoreHarness::new(engines);
+        send_thirty(&mut harness, "x:1", 's');
+        send_thirty(&mut harness, "e:ann", 't');
+        let before = [0, 1].map(|number| harness.about(number));
+        let outcome = match merge {
+            "manual" => harness.merge(0, 1).unwrap(),
+            words => harness.send_request(&parse_request(words)),
+        };
+        let released = outcome.claims.iter().filter(|claim| {
+            (claim.kind, claim.result) == (IdentifierKind::AnonymousId, ClaimResult::Released)
+        });
+        assert_eq!(released.count(), 28, "{merge}");
+        assert_eq!(harness.profile(0).identifiers.devices.len(), 32);
+        for number in 0..30 {
+            let earlier = (28 <= number).then_some(0);
+            assert_eq!(harness.leads_to(&format!("a:s{number}")), earlier, "{merge}");
+            assert_eq!(harness.leads_to(&format!("a:t{number}")), Some(0), "{merge}");
+        }
+        harness.undo(1).unwrap();
+        assert_eq!([0, 1].map(|number| harness.about(number)), before, "{merge}");
+        harness.assert_sound();
+    }
+}
+
+pub fn an_undo_pushes_out_no_device(engines: &Engines) {
+    let mut harness = hourly(engines);
+    harness.settings = IdentitySettings { anonymous_ids: 3, ..unprotected() }.into();
+    harness.send("e:ann a:own");
+    wait_a_day(&mut harness);
+    // This device has returned, and the next one has not, so that one leaves in the merge.
+    for words in ["a:own", "e:ann a:new", "p:5 a:7", "p:5 a:8"] {
+        harness.send(words);
+    }
+    assert_eq!(harness.send("e:ann p:5"), "updated 0: matched, absorbed 2, released");
+    for device in ["a:5", "a:6"] {
+        let attached = harness.send(&format!("e:ann {device}"));
+        assert_eq!(attached, "updated 0: matched, attached, released");
+    }
+    harness.undo(2).unwrap();
+    assert_eq!(harness.about(0), "e:ann a:own a:5 a:6");
+    assert_eq!(harness.about(2), "p:5 a:7 a:8");
     harness.assert_sound();
 }
 

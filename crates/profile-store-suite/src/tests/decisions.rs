@@ -306,7 +306,7 @@ pub fn only_the_company_itself_changes_secondary_addresses(engines: &Engines) {
             ("e:ann", "e:ann +e:bob", "unchanged 0: matched, server only", "e:ann"),
             ("e:ann +e:bob", "e:ann -e:bob", "unchanged 0: matched, server only", "e:ann +e:bob"),
             ("e:ann", "server e:ann +e:bob", "updated 0: matched, attached", "e:ann +e:bob"),
-            ("e:ann +e:bob", "server e:ann -e:bob", "updated 0: matched", "e:ann"),
+            ("e:ann +e:bob", "server e:ann -e:bob", "updated 0: matched, released", "e:ann"),
             ("e:ann", "server e:ann -e:bob", "unchanged 0: matched", "e:ann"),
             ("e:ann", "server e:ann -e:ann", "unchanged 0: matched", "e:ann"),
             ("e:ann", "server e:ann +e:ann", "unchanged 0: matched", "e:ann"),
@@ -380,7 +380,7 @@ pub fn the_oldest_secondary_address_is_removed_from_a_full_list(engines: &Engine
             (
                 "e:ann +e:b +e:c +e:d +e:e",
                 "server e:ann -e:c +e:f",
-                "updated 0: matched, attached",
+                "updated 0: matched, attached, released",
                 "e:ann +e:b +e:d +e:e +e:f",
             ),
         ],

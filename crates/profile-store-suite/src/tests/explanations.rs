@@ -1,12 +1,12 @@
 //! Explaining: what a request would do, without doing it.
 
-use profile_store::Outcome;
+use profile_store::{IdentitySettings, Outcome};
 use proptest::prelude::*;
 
 use crate::{
     engines::Engines,
-    generators::sequences,
-    harness::{StoreHarness, contents, wait},
+    generators::{different_external_ids, sequences},
+    harness::{StoreHarness, contents, unprotected, wait},
 };
 
 /// An outcome without its time and the id of a new profile.
@@ -29,8 +29,9 @@ pub fn an_explanation_stores_nothing(engines: &Engines) {
 }
 
 pub fn an_explained_request_is_decided_as_explained(engines: &Engines) {
-    engines.check(sequences(), |sequence| {
-        let mut harness = StoreHarness::new(engines);
+    engines.check((different_external_ids(), sequences()), |(different_external_id, sequence)| {
+        let settings = IdentitySettings { different_external_id, ..unprotected() };
+        let mut harness = StoreHarness::with_settings(engines, settings);
         for request in &sequence {
             let explained = wait(harness.store.explain(harness.submission(request)));
             let explained = decided(&harness, &explained.unwrap());

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use crate::generators::{intent_sequences, requests_with_intents};
 use crate::{
     engines::Engines,
-    generators::SMALL_LIMITS,
+    generators::small_limits,
     harness::{StoreHarness, contents, wait},
     model::IdentityModel,
     notation::{TestIntent, TestRequest, parse_request},
@@ -130,9 +130,9 @@ pub fn the_history_of_a_profile_contains_what_was_cleared(engines: &Engines) {
 }
 
 pub fn the_store_decides_on_intents_as_the_model(engines: &Engines) {
-    engines.check(intent_sequences(), |sequence| {
-        let (mut harness, mut model) =
-            (StoreHarness::with_settings(engines, SMALL_LIMITS), IdentityModel::new(SMALL_LIMITS));
+    engines.check((small_limits(), intent_sequences()), |(settings, sequence)| {
+        let mut model = IdentityModel::new(settings.clone());
+        let mut harness = StoreHarness::with_settings(engines, settings);
         for request in &sequence {
             prop_assert_eq!(
                 harness.try_send_request(request),
@@ -152,8 +152,8 @@ pub fn the_store_decides_on_intents_as_the_model(engines: &Engines) {
 }
 
 pub fn a_refused_request_changes_no_byte_of_the_store(engines: &Engines) {
-    engines.check(intent_sequences(), |sequence| {
-        let mut harness = StoreHarness::with_settings(engines, SMALL_LIMITS);
+    engines.check((small_limits(), intent_sequences()), |(settings, sequence)| {
+        let mut harness = StoreHarness::with_settings(engines, settings);
         for request in &sequence {
             let before = contents(harness.engine.as_ref());
             let submission = harness.submission(request);
@@ -166,8 +166,8 @@ pub fn a_refused_request_changes_no_byte_of_the_store(engines: &Engines) {
 }
 
 pub fn an_import_or_update_carried_out_twice_equals_it_carried_out_once(engines: &Engines) {
-    engines.check(intent_sequences(), |sequence| {
-        let mut harness = StoreHarness::with_settings(engines, SMALL_LIMITS);
+    engines.check((small_limits(), intent_sequences()), |(settings, sequence)| {
+        let mut harness = StoreHarness::with_settings(engines, settings);
         for request in &sequence {
             let submission = harness.submission(request);
             let first = harness.submit(submission.clone());
@@ -224,8 +224,8 @@ pub fn a_profile_holds_what_an_update_names(engines: &Engines) {
 }
 
 pub fn an_explained_intent_is_decided_as_explained(engines: &Engines) {
-    engines.check(intent_sequences(), |sequence| {
-        let mut harness = StoreHarness::with_settings(engines, SMALL_LIMITS);
+    engines.check((small_limits(), intent_sequences()), |(settings, sequence)| {
+        let mut harness = StoreHarness::with_settings(engines, settings);
         for request in &sequence {
             let explained = wait(harness.store.explain(harness.submission(request)));
             let submission = harness.submission(request);

@@ -7,7 +7,7 @@ use profile_store::{
 };
 use proptest::prelude::*;
 
-use crate::generators::{SMALL_LIMITS, sequences};
+use crate::generators::{SMALL_LIMITS, sequences, small_limits};
 use crate::{
     engines::Engines,
     harness::{StoreHarness, contents, unprotected, wait},
@@ -60,9 +60,9 @@ fn is_loose(request: &TestRequest) -> bool {
 }
 
 pub fn the_store_decides_as_the_model(engines: &Engines) {
-    engines.check(sequences(), |sequence| {
-        let (mut harness, mut model) =
-            (StoreHarness::with_settings(engines, SMALL_LIMITS), IdentityModel::new(SMALL_LIMITS));
+    engines.check((small_limits(), sequences()), |(settings, sequence)| {
+        let mut model = IdentityModel::new(settings.clone());
+        let mut harness = StoreHarness::with_settings(engines, settings);
         for request in &sequence {
             let outcome = harness.send_request(request);
             prop_assert_eq!(harness.describe(&outcome), model.decide(request), "{:?}", request);
@@ -81,8 +81,8 @@ pub fn the_store_decides_as_the_model(engines: &Engines) {
 }
 
 pub fn each_identifier_leads_to_the_one_profile_that_holds_it(engines: &Engines) {
-    engines.check(sequences(), |sequence| {
-        let mut harness = StoreHarness::with_settings(engines, SMALL_LIMITS);
+    engines.check((small_limits(), sequences()), |(settings, sequence)| {
+        let mut harness = StoreHarness::with_settings(engines, settings);
         for request in &sequence {
             harness.send_request(request);
         }
@@ -158,8 +158,8 @@ pub fn absorbed_ids_resolve_in_one_hop(engines: &Engines) {
 }
 
 pub fn a_request_carried_out_twice_equals_it_carried_out_once(engines: &Engines) {
-    engines.check(sequences(), |sequence| {
-        let mut harness = StoreHarness::with_settings(engines, SMALL_LIMITS);
+    engines.check((small_limits(), sequences()), |(settings, sequence)| {
+        let mut harness = StoreHarness::with_settings(engines, settings);
         for request in &sequence {
             let first = harness.send_request(request);
             let moves = first.claims.iter().any(|claim| is_moved(claim.result));
@@ -190,8 +190,8 @@ pub fn a_request_carried_out_twice_equals_it_carried_out_once(engines: &Engines)
 }
 
 pub fn the_result_of_a_claim_is_true(engines: &Engines) {
-    engines.check(sequences(), |sequence| {
-        let mut harness = StoreHarness::with_settings(engines, SMALL_LIMITS);
+    engines.check((small_limits(), sequences()), |(settings, sequence)| {
+        let mut harness = StoreHarness::with_settings(engines, settings);
         for request in &sequence {
             let submission = harness.submission(request);
             let claims = submission.claims.clone();
@@ -246,10 +246,10 @@ pub fn companies_never_see_each_other(engines: &Engines) {
 }
 
 pub fn requests_of_one_batch_are_decided_as_if_one_by_one(engines: &Engines) {
-    engines.check((sequences(), 0usize..20), |(sequence, split)| {
+    engines.check((small_limits(), sequences(), 0usize..20), |(settings, sequence, split)| {
         let (mut together, mut separate) = (
-            StoreHarness::with_settings(engines, SMALL_LIMITS),
-            StoreHarness::with_settings(engines, SMALL_LIMITS),
+            StoreHarness::with_settings(engines, settings.clone()),
+            StoreHarness::with_settings(engines, settings),
         );
         let (before, batch) = sequence.split_at(split.min(sequence.len() - 1));
         for request in before {

@@ -68,6 +68,26 @@ pub fn no_operator_of_a_client_changes_a_property_of_the_companys(engines: &Engi
     assert_eq!(harness.about(0), "e:ann plan=gold");
 }
 
+pub fn values_that_differ_only_in_the_order_of_members_are_the_same(engines: &Engines) {
+    let mut harness = harness(engines);
+    let (first, second) = (r#"{"w":1,"h":2}"#, r#"{"h":2,"w":1}"#);
+    let mut send = |words: &str, json: &str| {
+        let mut request = harness.submission(&parse_request(words));
+        request.patch.properties.set = vec![("size".parse().unwrap(), json.parse().unwrap())];
+        let outcome = harness.submit(request).unwrap();
+        (harness.describe(&outcome), withheld(&outcome).len())
+    };
+    send("server x:1", first);
+    send("server a:tab", second);
+    // A client that repeats the value writes nothing.
+    assert_eq!(send("x:1", second), ("unchanged 0: matched".to_owned(), 0));
+    assert_eq!(send("x:1", r#"{"h":2,"w":3}"#), ("unchanged 0: matched".to_owned(), 1));
+    // And the company did not write otherwise to the two profiles.
+    let merged = send("x:1 a:tab", second);
+    assert_eq!(merged, ("updated 0: matched, absorbed 1".to_owned(), 0));
+    assert_eq!(harness.about(0), format!("x:1 a:tab size={first}"));
+}
+
 pub fn a_value_that_the_company_cleared_is_a_gap(engines: &Engines) {
     let mut harness = harness(engines);
     harness.send("server e:ann name=Ann plan=gold");

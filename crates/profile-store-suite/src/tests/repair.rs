@@ -5,13 +5,13 @@ use std::sync::Arc;
 use profile_protocol::Revision;
 
 use profile_store::{
-    Claim, Identifier, Outcome, ProfileRef, Repair, Repaired, RepairedSender, RequestSender,
-    Submission, Timestamp, limits,
+    Claim, Identifier, IdentitySettings, Outcome, ProfileRef, Repair, Repaired, RepairedSender,
+    RequestSender, Submission, Timestamp, limits,
 };
 
 use crate::{
     engines::Engines,
-    harness::{StoreHarness, contents, wait},
+    harness::{StoreHarness, contents, unprotected, wait},
     notation::parse_request,
     simulated_ids::EPOCH,
 };
@@ -171,6 +171,29 @@ pub fn a_repair_that_is_given_again_undoes_what_is_left(engines: &Engines) {
     }
     assert_eq!(steps, [8, 8, 8, 0]);
     assert!((0..12).all(|number| harness.about(number).is_empty()));
+    harness.assert_sound();
+}
+
+pub fn devices_that_left_in_a_merge_of_the_sender_return(engines: &Engines) {
+    let mut harness = StoreHarness::new(engines);
+    harness.settings = IdentitySettings { anonymous_ids: 2, ..unprotected() }.into();
+    for words in ["e:ann a:1", "e:ann a:2", "p:5 a:3", "p:5 a:4"] {
+        send_from(&mut harness, HONEST, words);
+    }
+    let merged = send_from(&mut harness, STRANGER, "e:ann p:5");
+    assert_eq!(harness.describe(&merged), "updated 0: matched, absorbed 1, released, released");
+    repair(&harness, stranger());
+    assert_eq!([0, 1].map(|number| harness.about(number)), ["e:ann a:1 a:2", "p:5 a:3 a:4"]);
+    harness.assert_sound();
+}
+
+pub fn a_secondary_address_that_left_hides_no_address_of_the_sender(engines: &Engines) {
+    let mut harness = StoreHarness::new(engines);
+    harness.send("server x:1 +e:old");
+    send_from(&mut harness, STRANGER, "x:1 e:bogus");
+    assert_eq!(harness.send("server x:1 -e:old"), "updated 0: matched, released");
+    assert_eq!(repair(&harness, stranger()).removed.len(), 1);
+    assert_eq!(harness.about(0), "x:1");
     harness.assert_sound();
 }
 

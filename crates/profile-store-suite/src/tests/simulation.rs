@@ -7,15 +7,15 @@ use std::sync::Arc;
 
 use profile_protocol::ProfileId;
 use profile_store::{
-    ClaimResult, Engine, Ignored, InvalidToken, OpenError, Retention, StoreError, StoreOptions,
-    Submission, engine::MemoryEngine, limits,
+    ClaimResult, DifferentExternalId, Engine, IdentitySettings, Ignored, InvalidToken, OpenError,
+    Retention, StoreError, StoreOptions, Submission, engine::MemoryEngine, limits,
 };
 
 use crate::{
     engines::{EngineStorage, Engines},
     expected_identities::{ExpectedIdentities, compare_audit},
     faulty_engine::{EngineFault, FaultyEngine},
-    harness::{StoreHarness, wait},
+    harness::{StoreHarness, unprotected, wait},
     notation::parse_request,
     random::{Choices, SeededRandom, client_request, setting},
     simulated_ids::SimulatedIds,
@@ -138,11 +138,16 @@ impl<S: SimulatedStorage> Simulation<S> {
         identities && 1 < self.restarts && failed
     }
 
-    /// From opening a store until it is closed or fails.
+    /// From opening a store until it is closed or fails. Each time the company may have made the
+    /// other choice about a different external id.
     fn run_store(&mut self) {
         let engine = self.storage.open(&mut self.random);
         self.restarts += 1;
         let Ok(mut harness) = self.harness(engine) else { return };
+        if self.random.once_in(2) {
+            let different_external_id = DifferentExternalId::NewProfile;
+            harness.settings = IdentitySettings { different_external_id, ..unprotected() }.into();
+        }
         harness.created = self.expected.created().to_vec();
         let until = self.steps + 50 + self.random.below(200);
         while self.steps < until && self.unconfirmed.is_none() {

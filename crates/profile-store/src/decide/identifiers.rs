@@ -11,7 +11,7 @@ use crate::{
 
 /// Adds and removes identifiers as the request says, and corrects the results of its claims.
 /// `before` are the identifiers of the survivor before the request. Returns one entry for each
-/// identifier that was removed because its kind was cleared, or its list is full.
+/// identifier that was removed because the request removes it, or its list is full.
 pub(super) fn update_identifiers(
     identifiers: &mut ProfileIdentifiers,
     before: &ProfileIdentifiers,
@@ -31,11 +31,11 @@ pub(super) fn update_identifiers(
     attach_all(identifiers, claims, results, now);
     confirm(identifiers, claims);
     devices::note_seen(&mut identifiers.devices, claims, settings, now);
-    remove_emails(identifiers, submission, claims);
+    removed.extend(remove_emails(identifiers, submission, claims));
     let left = limit_lists(identifiers, before, claims, settings, now);
     // A claim that found no space has a result of its own.
     let left = left.iter().filter(|identifier| !is_new(identifier, claims, results));
-    removed.extend(left.map(|identifier| released(identifier.kind())));
+    removed.extend(left.map(left_list));
     reconcile(results, claims, identifiers);
     removed
 }
@@ -78,6 +78,17 @@ fn names_replacement(claims: &Claims, kind: IdentifierKind) -> bool {
 
 pub(super) fn released(kind: IdentifierKind) -> ClaimOutcome {
     ClaimOutcome { kind, origin: ClaimSource::Attributes, result: ClaimResult::Released }
+}
+
+/// The entry for an identifier that left a list: a device or a secondary address.
+fn left_list(identifier: &Identifier) -> ClaimOutcome {
+    let origin = match identifier {
+        Identifier::Email(_) => ClaimSource::Append,
+        Identifier::AnonymousId(_) | Identifier::PhoneNumber(_) | Identifier::ExternalId(_) => {
+            ClaimSource::Attributes
+        }
+    };
+    ClaimOutcome { origin, ..released(identifier.kind()) }
 }
 
 /// Makes a secondary address primary where an update names it among the attributes, since an
@@ -179,8 +190,13 @@ fn confirm(identifiers: &mut ProfileIdentifiers, claims: &Claims) {
 }
 
 /// Removes secondary addresses. An address that the request also claims stays; otherwise a
-/// request sent twice would have another result than the request sent once.
-fn remove_emails(identifiers: &mut ProfileIdentifiers, submission: &Submission, claims: &Claims) {
+/// request sent twice would have another result than the request sent once. Returns one entry for
+/// each that was removed.
+fn remove_emails(
+    identifiers: &mut ProfileIdentifiers,
+    submission: &Submission,
+    claims: &Claims,
+) -> Vec<ClaimOutcome> {
     let Submission { caller, leaving_emails, .. } = submission;
     let is_claimed = |email: &Email| {
         claims.identifiers().any(|claimed| match claimed {
@@ -191,10 +207,12 @@ fn remove_emails(identifiers: &mut ProfileIdentifiers, submission: &Submission, 
         })
     };
     match caller {
-        Caller::Client => {}
-        Caller::Server => identifiers
-            .secondary_emails
-            .retain(|email| !leaving_emails.contains(email) || is_claimed(email)),
+        Caller::Client => Vec::new(),
+        Caller::Server => {
+            let leaves = |email: &mut Email| leaving_emails.contains(email) && !is_claimed(email);
+            let removed = identifiers.secondary_emails.extract_if(.., leaves);
+            removed.map(|email| left_list(&Identifier::Email(email))).collect()
+        }
     }
 }
 
@@ -214,7 +232,7 @@ pub(super) fn dropped(
             let result = *result;
             claim.kind() == kind && matches!(result, ClaimResult::Replaced | ClaimResult::Moved(_))
         };
-        removed.iter().any(|outcome| outcome.kind == kind)
+        removed.iter().any(|one| one.kind == kind && one.origin != ClaimSource::Append)
             || claims.made().iter().zip(results).any(replaces)
     };
     let is_lost = |identifiers: &ProfileIdentifiers, kind: IdentifierKind| {

@@ -1,5 +1,7 @@
 //! What a company may configure about the identity of profiles.
 
+use std::str::FromStr;
+
 use profile_protocol::limits::SECONDARY_EMAILS;
 
 use crate::{Placeholders, limits};
@@ -19,7 +21,38 @@ pub struct IdentitySettings {
     /// Whether values that the company itself wrote are protected from clients. Clients then only
     /// fill gaps, and the company's values take precedence in merges.
     pub protect: bool,
+    /// Which profile a request concerns whose `email` or `phone_number` finds one with another
+    /// `external_id` than the request names.
+    pub different_external_id: DifferentExternalId,
 }
+
+/// Which profile a request concerns if the `email` or `phone_number` that it names finds a profile
+/// with another `external_id`, and no claim of higher authority finds one.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum DifferentExternalId {
+    /// The profile that was found, as in the original.
+    #[default]
+    SameProfile,
+    /// A new profile, unless another claim finds one. The claim that found the profile is refused.
+    NewProfile,
+}
+
+impl FromStr for DifferentExternalId {
+    type Err = InvalidDifferentExternalId;
+
+    fn from_str(text: &str) -> Result<DifferentExternalId, InvalidDifferentExternalId> {
+        match text {
+            "same_profile" => Ok(DifferentExternalId::SameProfile),
+            "new_profile" => Ok(DifferentExternalId::NewProfile),
+            _ => Err(InvalidDifferentExternalId),
+        }
+    }
+}
+
+/// The text is not a [`DifferentExternalId`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("must be \"same_profile\" or \"new_profile\"")]
+pub struct InvalidDifferentExternalId;
 
 impl IdentitySettings {
     /// How many devices may have been seen after a device before it is noted that this one was seen
@@ -36,6 +69,7 @@ impl IdentitySettings {
             merges: usize::MAX,
             placeholders: Placeholders { added: Vec::new(), removed: Vec::new() },
             protect,
+            different_external_id: DifferentExternalId::SameProfile,
         }
     }
 }
@@ -48,6 +82,7 @@ impl Default for IdentitySettings {
             merges: limits::MERGES,
             placeholders: Placeholders::default(),
             protect: true,
+            different_external_id: DifferentExternalId::SameProfile,
         }
     }
 }

@@ -159,7 +159,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Authored, Placeholders, Timestamp, arbitrary::profiles};
+    use crate::{Authored, DifferentExternalId, Placeholders, Timestamp, arbitrary::profiles};
 
     #[test]
     fn the_oldest_entry_is_removed_from_a_full_list() {
@@ -175,6 +175,7 @@ mod tests {
         merges: 4,
         placeholders: Placeholders { added: Vec::new(), removed: Vec::new() },
         protect: false,
+        different_external_id: DifferentExternalId::SameProfile,
     };
 
     fn time_of(device: &AnonymousId) -> Timestamp {

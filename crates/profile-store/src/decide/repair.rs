@@ -8,8 +8,8 @@ use std::{
 use profile_protocol::{AnonymousId, ChangedAttribute, CompanyId, IdentifierKind, ProfileId};
 
 use crate::{
-    ClaimResult, Effect, Outcome, ProfileIdentifiers, RequestSender, SenderDigest, SenderKey,
-    Timestamp, limits,
+    ClaimResult, ClaimSource, Effect, Outcome, ProfileIdentifiers, RequestSender, SenderDigest,
+    SenderKey, Timestamp, limits,
 };
 
 /// The sender whose requests are undone.
@@ -94,6 +94,8 @@ impl SenderTraces {
                     self.identifiers.remove(&(from, claim.kind));
                     self.attached(survivor, claim.kind, outcome.at, is_of_sender);
                 }
+                // A secondary address, of which clients attach none.
+                ClaimResult::Released if claim.origin == ClaimSource::Append => {}
                 ClaimResult::Released => {
                     self.identifiers.remove(&(survivor, claim.kind));
                 }

@@ -5,11 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use profile_protocol::{Field, IdentifierKind};
+use profile_protocol::{Field, IdentifierKind, PropertyValue};
 
 use crate::{
-    Caller, Claim, ClaimAuthor, ClaimResult, ClaimSource, Claims, Identifier, IdentitySettings,
-    Ignored, Intent, ProfileRef, Refused, SingleKinds, StoredProfile,
+    Caller, Claim, ClaimAuthor, ClaimResult, ClaimSource, Claims, DifferentExternalId, Identifier,
+    IdentitySettings, Ignored, Intent, ProfileRef, Refused, SingleKinds, StoredProfile,
     decide::{
         intent::update_target,
         single_identifiers::{Counted, SingleIdentifiers, is_contradicted},
@@ -37,7 +37,7 @@ pub fn resolve<'a>(
     intent: Intent,
     settings: &'a IdentitySettings,
 ) -> Resolution<'a> {
-    let survivor = survivor(claims, reached, intent);
+    let survivor = survivor(claims, reached, intent, settings);
     let mut resolver = Resolver::new(claims, survivor, caller, intent, settings);
     let pairs = || claims.made().iter().zip(reached);
     let provisional: Vec<Provisional<'a>> =
@@ -65,6 +65,7 @@ fn survivor<'a>(
     claims: &Claims,
     reached: &[Option<&'a StoredProfile>],
     intent: Intent,
+    settings: &IdentitySettings,
 ) -> Option<&'a StoredProfile> {
     if let Intent::Update(id) = intent {
         return update_target(id, claims.made(), reached);
@@ -74,6 +75,7 @@ fn survivor<'a>(
         profile.filter(|profile| {
             !is_foreign_device(claims.made(), claim, profile)
                 && !is_misattached(claims, claim, profile)
+                && !is_of_another_record(claims, claim, profile, settings)
         })
     })
 }
@@ -83,6 +85,27 @@ fn survivor<'a>(
 fn is_foreign_device(claims: &[Claim], claim: &Claim, profile: &StoredProfile) -> bool {
     claim.kind() == IdentifierKind::AnonymousId
         && is_contradicted(&profile.identifiers, claims, SingleIdentifiers::hold_another)
+}
+
+/// Whether a claim below an external id finds a profile with another external id than the request
+/// names, where the company has such a claim decide nothing. For the company itself, an external id
+/// that only clients have named does not count.
+fn is_of_another_record(
+    claims: &Claims,
+    claim: &Claim,
+    profile: &StoredProfile,
+    settings: &IdentitySettings,
+) -> bool {
+    let holds_another = |held: &SingleIdentifiers<'_>, identifier: &Identifier| {
+        identifier.kind() == IdentifierKind::ExternalId
+            && match claims.author() {
+                ClaimAuthor::Client => held.hold_another(identifier),
+                ClaimAuthor::Company => held.hold_another_of_company(identifier),
+            }
+    };
+    settings.different_external_id == DifferentExternalId::NewProfile
+        && claim.kind() < IdentifierKind::ExternalId
+        && is_contradicted(&profile.identifiers, claims.made(), holds_another)
 }
 
 /// Whether the company wrote different values of one attribute to the two profiles.
@@ -105,7 +128,17 @@ fn properties_contradict(survivor: &StoredProfile, absorbed: &StoredProfile) -> 
     };
     let ours: BTreeMap<&[u8], &[u8]> = by_company(survivor).collect();
     !ours.is_empty()
-        && by_company(absorbed).any(|(name, value)| ours.get(name).is_some_and(|own| *own != value))
+        && by_company(absorbed)
+            .any(|(name, value)| ours.get(name).is_some_and(|own| !is_same_json(own, value)))
+}
+
+/// Whether two stored values are the same JSON value, in whatever order their members are.
+fn is_same_json(one: &[u8], other: &[u8]) -> bool {
+    let read = |json| PropertyValue::from_stored(std::str::from_utf8(json).ok()?).ok();
+    let may_differ_in_order = one.len() == other.len() && one.contains(&b'{');
+    one == other
+        || may_differ_in_order
+            && read(one).zip(read(other)).is_some_and(|(one, other)| one.is_same_json(&other))
 }
 
 /// The state of a resolution while the claims are resolved in order.

@@ -196,7 +196,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        Device, Placeholders, ProfileIdentifiers,
+        Device, DifferentExternalId, Placeholders, ProfileIdentifiers,
         arbitrary::profiles,
         decide::merge::{merge, survivor_part::survivor_part},
     };
@@ -207,6 +207,7 @@ mod tests {
         merges: 4,
         placeholders: Placeholders { added: Vec::new(), removed: Vec::new() },
         protect: false,
+        different_external_id: DifferentExternalId::SameProfile,
     };
 
     /// A profile whose devices were seen in the order of their letters, `d` first.

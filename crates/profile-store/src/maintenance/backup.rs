@@ -75,7 +75,7 @@ pub struct GrowingBackup<'a> {
 }
 
 impl GrowingBackup<'_> {
-    /// The backup that lies in `engine`, which has one place, and which nobody else writes to.
+    /// The backup that lies in `engine`, which has one place and no other writer.
     /// `None` if it is no backup, or if it was served as a store since.
     pub async fn open(engine: &dyn Engine) -> Result<Option<GrowingBackup<'_>>, EngineError> {
         let Some(position) = backup_position(engine).await? else { return Ok(None) };

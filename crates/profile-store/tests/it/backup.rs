@@ -70,10 +70,7 @@ impl ArchivedSource {
 
     /// Returns once everything that is stored is in the archive.
     fn archive_all(&self) {
-        wait(self.engine.snapshot()).unwrap();
-        // The file is archived after the snapshot was taken, and before the next checkpoint ends.
-        wait(self.harness.engine.apply(Vec::new())).unwrap();
-        wait(self.engine.snapshot()).unwrap();
+        wait(self.engine.archive_all()).unwrap();
     }
 }
 

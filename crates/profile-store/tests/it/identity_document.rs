@@ -9,9 +9,9 @@ use profile_protocol::{
 };
 use profile_store::{
     Caller, Claim, ClaimOutcome, ClaimResult, Claims, DecisionContext, DecisionError, Device,
-    DeviceDigest, DoNotMerge, Effect, Identifier, Intent, InvalidToken, Placeholders, Profile,
-    ProfileIdentifiers, ProfileRef, Rejected, RequestSender, SingleKinds, StoredProfile,
-    Submission, Timestamp, TokenContent, TokenTerms, Unsigned, decide,
+    DeviceDigest, DifferentExternalId, DoNotMerge, Effect, Identifier, IdentitySettings, Intent,
+    InvalidToken, Placeholders, Profile, ProfileIdentifiers, ProfileRef, Rejected, RequestSender,
+    SingleKinds, StoredProfile, Submission, Timestamp, TokenContent, TokenTerms, Unsigned, decide,
 };
 
 const DOCUMENT: &str = include_str!("../../../../docs/IDENTITY.md");
@@ -27,6 +27,8 @@ struct TableRow<'d> {
     stored: &'d str,
     request: &'d str,
     sender: &'d str,
+    /// The choice under which the row holds, or both.
+    choices: Vec<DifferentExternalId>,
     claims: &'d str,
     effect: &'d str,
     after: &'d str,
@@ -60,9 +62,18 @@ fn rows() -> Vec<TableRow<'static>> {
         let [stored, request, sender, claims, effect, after] = cells[..] else {
             panic!("not six cells: {line}");
         };
-        TableRow { stored, request, sender, claims, effect, after }
+        let (sender, choices) = sender_and_choices(sender);
+        TableRow { stored, request, sender, choices, claims, effect, after }
     };
     table.trim().lines().skip(2).map(cells).collect()
+}
+
+/// The sender of a cell such as `client, new_profile`. Most rows hold under both choices.
+fn sender_and_choices(cell: &str) -> (&str, Vec<DifferentExternalId>) {
+    match cell.split_once(", ") {
+        Some((sender, choice)) => (sender, vec![choice.parse().unwrap()]),
+        None => (cell, vec![DifferentExternalId::SameProfile, DifferentExternalId::NewProfile]),
+    }
 }
 
 fn email(number: &str) -> Email {
@@ -294,6 +305,17 @@ fn unmarked(identifiers: ProfileIdentifiers) -> ProfileIdentifiers {
 }
 
 fn carry_out(row: &TableRow<'_>, caller: Caller, intent: Intent) {
+    for &choice in &row.choices {
+        carry_out_under(choice, row, caller, intent);
+    }
+}
+
+fn carry_out_under(
+    different_external_id: DifferentExternalId,
+    row: &TableRow<'_>,
+    caller: Caller,
+    intent: Intent,
+) {
     let stored = profiles(row.stored);
     let request = match intent {
         Intent::Update(id) => request(&format!("id of {}, {}", name(id), row.request)),
@@ -310,7 +332,7 @@ fn carry_out(row: &TableRow<'_>, caller: Caller, intent: Intent) {
         cleared: cleared(row.request),
         leaving_emails: request.secondary_emails.unappend,
         patch: request.patch,
-        settings: Arc::default(),
+        settings: IdentitySettings { different_external_id, ..IdentitySettings::default() }.into(),
     };
     let profiles_before: Vec<StoredProfile> = stored.iter().cloned().map(Into::into).collect();
     let found_by = |claim: &Claim| {

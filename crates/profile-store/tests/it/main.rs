@@ -22,6 +22,8 @@ mod incremental_readers;
 #[cfg(test)]
 mod layouts;
 #[cfg(test)]
+mod order_of_requests;
+#[cfg(test)]
 mod store_dump;
 #[cfg(test)]
 mod stored_companies;

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::Write;
+use crate::{Write, encode_writes};
 
 /// The first bytes of each record of a batch. The first of them occurs in no UTF-8 text, so no
 /// stored text can look like a record when a torn file is searched for records.
@@ -13,9 +13,6 @@ pub(super) const END_MAGIC: [u8; 4] = *b"\xffPJE";
 
 /// Bytes of a record before its changes.
 pub(super) const HEAD: usize = 32;
-
-/// The length that stands for the value of a removed key.
-const REMOVED: u32 = u32::MAX;
 
 /// The head of a record, without the length and the checksum of its changes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -31,14 +28,9 @@ pub(super) struct Head {
 /// Appends the record of a batch to `record`, which is empty.
 pub(super) fn encode(record: &mut Vec<u8>, head: Head, batch: &[Write]) -> io::Result<()> {
     begin(record, MAGIC, head);
-    for Write { key, value } in batch {
-        record.extend_from_slice(&length(key)?.to_be_bytes());
-        let of_value = value.as_deref().map_or(Ok(REMOVED), length)?;
-        record.extend_from_slice(&of_value.to_be_bytes());
-        record.extend_from_slice(key);
-        record.extend_from_slice(value.as_deref().unwrap_or_default());
-    }
-    let length = length(record.get(HEAD..).unwrap_or_default())?;
+    let is_too_large = || io::Error::other("a batch is larger than the journal can hold");
+    encode_writes(record, batch).ok_or_else(is_too_large)?;
+    let length = record.len().saturating_sub(HEAD).try_into().or(Err(is_too_large()))?;
     finish(record, length);
     Ok(())
 }
@@ -71,11 +63,6 @@ pub(super) fn fill(record: &mut [u8], at: usize, number: u32) {
     if let Some(field) = record.get_mut(at..at + 4) {
         field.copy_from_slice(&number.to_be_bytes());
     }
-}
-
-fn length(bytes: &[u8]) -> io::Result<u32> {
-    let length = u32::try_from(bytes.len()).ok().filter(|length| *length < REMOVED);
-    length.ok_or_else(|| io::Error::other("a batch is larger than the journal can hold"))
 }
 
 /// The checksum of a record, over all of it but the checksum.
@@ -121,24 +108,4 @@ pub(super) fn records_within(bytes: &[u8], generation: u64) -> impl Iterator<Ite
     let begins = |window: &[u8]| window == MAGIC || window == END_MAGIC;
     let starts = bytes.windows(MAGIC.len()).enumerate().filter(move |(_, window)| begins(window));
     starts.filter_map(move |(at, _)| Some(first_record(bytes.get(at..)?, generation)?.0))
-}
-
-/// The changes in the record of a batch. `None` if no batch is written so.
-pub(super) fn changes(mut bytes: &[u8]) -> Option<Vec<Write>> {
-    let mut changes = Vec::new();
-    while !bytes.is_empty() {
-        let (of_key, rest) = bytes.split_first_chunk()?;
-        let (of_value, rest) = rest.split_first_chunk()?;
-        let (key, rest) = rest.split_at_checked(u32::from_be_bytes(*of_key).try_into().ok()?)?;
-        let (value, rest) = match u32::from_be_bytes(*of_value) {
-            REMOVED => (None, rest),
-            length => {
-                let (value, rest) = rest.split_at_checked(length.try_into().ok()?)?;
-                (Some(value.to_vec()), rest)
-            }
-        };
-        changes.push(Write { key: key.to_vec(), value });
-        bytes = rest;
-    }
-    Some(changes)
 }

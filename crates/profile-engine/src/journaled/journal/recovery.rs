@@ -5,10 +5,10 @@ use std::io;
 use super::{
     files::{file_name, generations},
     header::{FileHeader, PAGE},
-    record::{changes, first_record, records_within},
+    record::{first_record, records_within},
 };
 use crate::{
-    EngineError, Write,
+    EngineError, Write, decode_writes,
     journaled::{
         disk::Disk,
         mark::{JournalEnd, Mark},
@@ -224,7 +224,7 @@ pub(super) fn read_records(
             has_ended = true;
             break;
         };
-        batch(changes(content).ok_or_else(|| damaged_record(generation, records))?);
+        batch(decode_writes(content).ok_or_else(|| damaged_record(generation, records))?);
         (records, rest) = (records + 1, behind);
     }
     let torn = if has_ended { TornTail::default() } else { torn_tail(rest, generation, records)? };

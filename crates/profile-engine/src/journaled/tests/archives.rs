@@ -57,8 +57,7 @@ fn beginning(engine: &Journaled) -> JournalPosition {
 /// Commits batches of these numbers, and waits until all of them are in the table.
 fn store(engine: &Journaled, numbers: std::ops::Range<usize>) {
     numbers.for_each(|number| apply(engine, numbered(number, BATCH)).unwrap());
-    engine.core.snapshot().unwrap();
-    checkpointed(engine);
+    engine.core.archive_all().unwrap();
 }
 
 #[test]

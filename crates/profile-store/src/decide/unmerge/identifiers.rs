@@ -3,8 +3,7 @@
 use profile_protocol::Email;
 
 use crate::{
-    Device, Identifier, IdentitySettings, ProfileIdentifiers, SingleKinds,
-    decide::merge::{last_seen, newest},
+    Device, Identifier, IdentitySettings, ProfileIdentifiers, SingleKinds, decide::merge::last_seen,
 };
 
 /// The survivor's identifiers just before and just after the merge, and the limits of its lists.
@@ -77,16 +76,22 @@ fn restore_removed(
     }
 }
 
-/// Puts available devices back, those that were seen last, up to the limit.
-fn restore_devices(own: &mut Vec<Device>, available: Vec<Device>, limit: usize) {
-    *own = last_seen(limit.max(own.len()), available, std::mem::take(own));
+/// Puts available devices back where the list has space, those that were seen last. No device
+/// leaves.
+fn restore_devices(own: &mut Vec<Device>, mut available: Vec<Device>, limit: usize) {
+    available.retain(|device| own.iter().all(|held| held.id != device.id));
+    let excess = available.len().saturating_sub(limit.saturating_sub(own.len()));
+    let returning = available.split_off(excess);
+    *own = last_seen(usize::MAX, returning, std::mem::take(own));
 }
 
-/// Puts available addresses back at their previous positions, up to the limit.
+/// Puts available addresses back at their previous positions where the list has space, the newest
+/// of them. No address leaves.
 fn restore_emails(own: &mut Vec<Email>, before: &[Email], available: &[Email], limit: usize) {
-    let limit = limit.max(own.len());
-    let older = before.iter().filter(|item| own.contains(item) || available.contains(item));
-    let older = older.cloned().collect();
-    let newer = own.drain(..).filter(|item| !before.contains(item)).collect();
-    *own = newest(limit, older, newer);
+    let returning = available.iter().filter(|item| !own.contains(item)).rev();
+    let returning: Vec<&Email> = returning.take(limit.saturating_sub(own.len())).collect();
+    let older = before.iter().filter(|item| own.contains(item) || returning.contains(item));
+    let older: Vec<Email> = older.cloned().collect();
+    let newer = own.drain(..).filter(|item| !before.contains(item));
+    *own = older.into_iter().chain(newer).collect();
 }

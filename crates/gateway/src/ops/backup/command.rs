@@ -1,0 +1,226 @@
+//! `gateway backup`: writes a whole backup, or adds to one what was committed since.
+
+use std::path::{Path, PathBuf};
+
+use profile_store::{
+    Audit, BackupSource, BackupTarget, CopyError, GrowingBackup,
+    engine::{EngineError, JournalArchive, JournalPosition, Write},
+};
+
+use super::{
+    BackupContent, Target, TargetError,
+    client::{self, FrameReader, RequestError},
+    existing_archive,
+    frame::{Frame, InvalidFrame},
+};
+use crate::{
+    ops::{
+        data_directory::{self, DataDirectoryError},
+        verify,
+    },
+    settings::AdminKey,
+};
+
+/// Where a backup comes from.
+#[derive(Debug)]
+pub enum BackupFrom {
+    /// A data directory that is not being served.
+    DataDirectory(PathBuf),
+    /// The admin listener of a gateway that serves.
+    Gateway {
+        /// Its URL.
+        url: String,
+        /// An admin key.
+        key: AdminKey,
+    },
+    /// The archive of the journal of its store. It can only add to a backup.
+    Archive(PathBuf),
+}
+
+/// A backup that was written.
+#[derive(Debug)]
+pub struct WrittenBackup {
+    /// What it got.
+    pub content: BackupContent,
+    /// How far it goes in the journal of its store.
+    pub position: JournalPosition,
+    /// What is in it, and whether all of it is sound.
+    pub audit: Audit,
+}
+
+/// Why a backup was not written. A whole backup that was cut off is not opened as a store; a backup
+/// that was being added to has all batches up to one of them.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BackupError {
+    /// There is no store in the directory, or it cannot be read.
+    #[error(transparent)]
+    Source(#[from] DataDirectoryError),
+    /// The directory of the backup, or of the archive, cannot be used.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// The backup cannot be read or written.
+    #[error("cannot write the backup")]
+    Engine(#[from] EngineError),
+    /// The entries cannot be read or written.
+    #[error(transparent)]
+    Copy(#[from] CopyError),
+    /// The archive cannot be read.
+    #[error("cannot read the archive")]
+    Archive(#[source] EngineError),
+    /// The gateway sent no backup.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// What the gateway sent is no backup.
+    #[error(transparent)]
+    Frame(#[from] InvalidFrame),
+    /// The gateway sent something else than was asked for.
+    #[error("the gateway sent another kind of backup than it was asked for")]
+    OtherKind,
+    /// The store was written by an early version, and its journal cannot be followed.
+    #[error("start the gateway once, so that the journal gets its present form")]
+    NoPosition,
+    /// Only a new backup is made from a data directory.
+    #[error(
+        "{path} has a backup, to which the journal can be added: name its archive by --archive, or \
+         the gateway by --admin-url, or name a new directory"
+    )]
+    HasBackup {
+        /// The directory of the backup.
+        path: String,
+    },
+    /// An archive alone is no backup.
+    #[error("{path} has no backup yet, and an archive can only be added to one")]
+    NothingToAddTo {
+        /// The directory of the backup.
+        path: String,
+    },
+    /// The directory has a store that is no backup, or was served since.
+    #[error("{path} has a store that is no backup, or was served since: name a new directory")]
+    NoBackup {
+        /// The directory of the backup.
+        path: String,
+    },
+}
+
+/// Writes a backup into a directory: a whole one if it is empty or missing, or what was committed
+/// since if it has one. Then verifies all of it.
+pub async fn back_up(from: &BackupFrom, into: &Path) -> Result<WrittenBackup, BackupError> {
+    let path = || into.display().to_string();
+    let has_backup = data_directory::table_in(into)?.is_some();
+    let (content, position) = match from {
+        BackupFrom::DataDirectory(_) if has_backup => {
+            return Err(BackupError::HasBackup { path: path() });
+        }
+        BackupFrom::Archive(_) if !has_backup => {
+            return Err(BackupError::NothingToAddTo { path: path() });
+        }
+        BackupFrom::DataDirectory(directory) => copy_directory(directory, into).await?,
+        BackupFrom::Gateway { url, key } if has_backup => {
+            let added = |position| Ok(Added::Sent(client::request(url, key, Some(position))?));
+            add(into, added).await?
+        }
+        BackupFrom::Gateway { url, key } => receive(client::request(url, key, None)?, into).await?,
+        BackupFrom::Archive(archive) => {
+            let archive = existing_archive(archive)?;
+            add(into, |_| Ok(Added::Archived(archive))).await?
+        }
+    };
+    let audit = verify::verify(into).await?;
+    Ok(WrittenBackup { content, position, audit })
+}
+
+/// Copies a store that is not being served.
+async fn copy_directory(
+    directory: &Path,
+    into: &Path,
+) -> Result<(BackupContent, JournalPosition), BackupError> {
+    let from = data_directory::open_read_only(directory)?;
+    let position = from.position().ok_or(BackupError::NoPosition)?;
+    let target = Target::create(into)?;
+    let copied = copy_entries(&from, &target, position).await?;
+    target.close()?;
+    Ok((copied, position))
+}
+
+/// Copies all entries of a store that does not change meanwhile.
+pub(super) async fn copy_entries(
+    from: &dyn profile_store::Engine,
+    target: &Target,
+    position: JournalPosition,
+) -> Result<BackupContent, CopyError> {
+    let mut source = BackupSource::new(from).await?;
+    let mut backup = BackupTarget::begin(&target.engine).await?;
+    while let Some(entries) = source.next_entries().await? {
+        backup.write(entries).await?;
+    }
+    Ok(BackupContent::Whole(backup.finish(source.layout().to_vec(), position).await?))
+}
+
+/// Writes a whole backup as a gateway sends it.
+async fn receive(
+    mut frames: FrameReader,
+    into: &Path,
+) -> Result<(BackupContent, JournalPosition), BackupError> {
+    let target = Target::create(into)?;
+    let mut backup = BackupTarget::begin(&target.engine).await?;
+    let (copied, position) = loop {
+        match frames.next()? {
+            Frame::Entries(writes) => {
+                let entry = |Write { key, value }| Some((key, value?));
+                backup.write(writes.into_iter().filter_map(entry).collect()).await?;
+            }
+            Frame::EndOfCopy(position, layout) => {
+                break (backup.finish(layout, position).await?, position);
+            }
+            Frame::Batch(..) | Frame::EndOfBatches => return Err(BackupError::OtherKind),
+        }
+    };
+    target.close()?;
+    Ok((BackupContent::Whole(copied), position))
+}
+
+/// Batches of the journal, each with the position after it.
+type Batches = Box<dyn Iterator<Item = Result<(JournalPosition, Vec<Write>), BackupError>>>;
+
+/// Where the batches come from that are added to a backup.
+enum Added {
+    Archived(JournalArchive),
+    Sent(FrameReader),
+}
+
+impl Added {
+    /// The batches after a position.
+    fn batches(self, after: JournalPosition) -> Batches {
+        match self {
+            Added::Archived(archive) => Box::new(
+                archive.batches_after(after).map(|batch| batch.map_err(BackupError::Archive)),
+            ),
+            Added::Sent(mut frames) => Box::new(std::iter::from_fn(move || match frames.next() {
+                Ok(Frame::Batch(position, batch)) => Some(Ok((position, batch))),
+                Ok(Frame::EndOfBatches) => None,
+                Ok(Frame::Entries(_) | Frame::EndOfCopy(..)) => Some(Err(BackupError::OtherKind)),
+                Err(error) => Some(Err(error.into())),
+            })),
+        }
+    }
+}
+
+/// Adds batches to the backup in a directory.
+async fn add(
+    into: &Path,
+    source: impl FnOnce(JournalPosition) -> Result<Added, BackupError>,
+) -> Result<(BackupContent, JournalPosition), BackupError> {
+    let target = Target::open(into)?;
+    let growing = GrowingBackup::open(&target.engine).await?;
+    let path = into.display().to_string();
+    let mut growing = growing.ok_or(BackupError::NoBackup { path })?;
+    for batch in source(growing.position())?.batches(growing.position()) {
+        let (position, batch) = batch?;
+        growing.add(position, batch).await?;
+    }
+    growing.sync().await?;
+    let (batches, position) = (growing.added(), growing.position());
+    target.close()?;
+    Ok((BackupContent::Added { batches }, position))
+}
