@@ -4,6 +4,7 @@ pub mod cidr;
 pub mod client_address;
 pub mod cors;
 pub mod encoding;
+pub mod peer;
 pub mod refusal;
 pub mod response;
 
@@ -23,4 +24,5 @@ pub(crate) mod public_url;
 pub(crate) mod raw_target;
 pub(crate) mod refusal_log;
 pub(crate) mod request_trace;
+pub(crate) mod stream_layer;
 pub(crate) mod trace_context;

@@ -19,6 +19,7 @@ pub mod settings;
 pub mod state;
 pub mod telemetry;
 pub mod tenants;
+pub mod tls;
 
 mod api;
 mod endpoint_names;

@@ -90,6 +90,23 @@ pub const CLOSING_DIVISOR: usize = 16;
 /// open thousands tries again a second later.
 pub const BACKLOG: u32 = 4_096;
 
+/// The size of a file with certificates or a private key, in bytes. Each certificate has 1 to 3 KB.
+pub const CERTIFICATE_BYTES: u64 = 256 * 1024;
+
+/// The certificates of one file: that of the gateway, and those that lead to one that clients
+/// trust. There are usually two or three, and clients accept ten at most.
+pub const CERTIFICATES: usize = 10;
+
+/// The time before the end of a certificate from which the log warns at each start and reload.
+pub const CERTIFICATE_NOTICE: Duration = Duration::from_hours(14 * 24);
+
+/// The addresses of client listeners, and those of admin listeners: each needs an open file, and
+/// a longer list is likelier a mistake.
+pub const LISTEN_ADDRESSES: usize = 8;
+
+/// The length of the path of a unix socket, in bytes, as Linux limits it.
+pub const SOCKET_PATH_BYTES: usize = 107;
+
 /// The bytes of client bodies that may be arriving at a time, over all connections, without the
 /// first [`BODY_FREE_BYTES`] of each. A slow sender can occupy them for [`BODY_TIMEOUT`]. A quarter
 /// of them is 170 of the largest bodies.

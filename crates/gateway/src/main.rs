@@ -10,6 +10,7 @@ use std::{
 
 use clap::Parser;
 use gateway::{
+    clock::Clock,
     ops::{
         backup::{self, BackupContent, command::WrittenBackup, restore::Restored},
         compaction::{self, Compacted},
@@ -117,10 +118,20 @@ fn check(arguments: &CheckArguments) -> ExitCode {
         Ok(configuration) => {
             let summary = Summary::from(&configuration.companies);
             show(format_args!("{} is valid ({summary})", arguments.config.display()));
+            print_expiry(&configuration);
             print_unconfigured(&configuration);
             ExitCode::SUCCESS
         }
         Err(error) => failed(&error),
+    }
+}
+
+/// Prints until when the certificate counts, if there is one.
+fn print_expiry(configuration: &Configuration) {
+    if let Some(certificate) = &configuration.certificate {
+        let has_expired = certificate.has_expired(Clock::start().unix_time());
+        let verb = if has_expired { "expired" } else { "expires" };
+        show(format_args!("the TLS certificate {verb} at {}", certificate.expiry()));
     }
 }
 
@@ -150,12 +161,12 @@ fn config(arguments: &ConfigArguments) -> ExitCode {
 }
 
 fn health(arguments: &HealthArguments) -> ExitCode {
-    let address = match arguments.admin_listen() {
-        Ok(address) => address,
+    let listeners = match arguments.admin_listen() {
+        Ok(listeners) => listeners,
         Err(error) => return failed(&error),
     };
-    match health_check::ask(address) {
-        Ok(()) => {
+    match health_check::ask(&listeners) {
+        Ok(address) => {
             show(format_args!("the gateway at {address} is ready"));
             ExitCode::SUCCESS
         }

@@ -27,17 +27,21 @@ use prometheus_client::{
 pub(crate) use self::readings::{BodyBudgetReading, ProcessReading, RateLimitReading, Readings};
 use self::{
     catalogue::{
-        BUILD_INFO, COMMIT_SECONDS, PARSE_SECONDS, PROFILES, REFUSALS, REQUEST_SECONDS, REQUESTS,
+        BUILD_INFO, COMMIT_SECONDS, HANDSHAKES_FAILED, PARSE_SECONDS, PROFILES, REFUSALS,
+        REQUEST_SECONDS, REQUESTS,
     },
     company_requests::{CompanyRequests, OTHER},
-    labels::{CodeLabel, EffectLabel, EndpointLabel, OutcomeLabel, RequestOutcome, VersionLabel},
+    labels::{
+        CodeLabel, EffectLabel, EndpointLabel, HandshakeLabel, OutcomeLabel, RequestOutcome,
+        VersionLabel,
+    },
     readings::ReadingsCollector,
 };
 pub use self::{
     catalogue::{CATALOGUE, MetricEntry, MetricKind, catalogue_markdown},
     company_requests::{ACCEPTED, CLOSED},
     exposition::MetricsFormat,
-    labels::ProfileEffect,
+    labels::{FailedHandshake, ProfileEffect},
 };
 
 /// The largest times of the buckets of a request, in seconds. A request may take as long as its
@@ -56,6 +60,7 @@ pub struct Metrics {
     company_requests: Arc<CompanyRequests>,
     effects: [(ProfileEffect, Counter); ProfileEffect::ALL.len()],
     failed: Counter,
+    failed_handshakes: [(FailedHandshake, Counter); FailedHandshake::ALL.len()],
     parse: Histogram,
     readings: Arc<ReadingsCollector>,
     // Invariant: sorted by code, and not empty.
@@ -82,6 +87,7 @@ impl Metrics {
         let commit = Histogram::new(exponential_buckets(1e-4, 2.0, 15));
         let parse = PARSE_SECONDS.register(&mut registry, parse);
         let commit = COMMIT_SECONDS.register(&mut registry, commit);
+        let failed_handshakes = failed_handshakes(&mut registry);
         let company_requests = Arc::new(CompanyRequests::new(codes, endpoints));
         registry.register_collector(Box::new(Arc::clone(&company_requests)));
         let readings = Arc::new(ReadingsCollector::default());
@@ -89,6 +95,7 @@ impl Metrics {
         Metrics {
             accepted: requests(RequestOutcome::Accepted),
             failed: requests(RequestOutcome::Failed),
+            failed_handshakes,
             refused: requests(RequestOutcome::Refused),
             refusals,
             effects,
@@ -129,6 +136,14 @@ impl Metrics {
     pub fn refused(&self, code: &str) {
         self.refused.inc();
         self.refusal(code);
+    }
+
+    /// Counts a TLS handshake that failed.
+    pub fn handshake_failed(&self, reason: FailedHandshake) {
+        let mut counters = self.failed_handshakes.iter();
+        if let Some((_, counter)) = counters.find(|(counted, _)| *counted == reason) {
+            counter.inc();
+        }
     }
 
     /// Records the time to parse and validate a body.
@@ -203,6 +218,14 @@ fn refusals(registry: &mut Registry, codes: &[&'static str]) -> Box<[(&'static s
 fn effects(registry: &mut Registry) -> [(ProfileEffect, Counter); ProfileEffect::ALL.len()] {
     let family = PROFILES.register(registry, Family::<EffectLabel, Counter>::default());
     ProfileEffect::ALL.map(|effect| (effect, family.get_or_create_owned(&EffectLabel { effect })))
+}
+
+fn failed_handshakes(
+    registry: &mut Registry,
+) -> [(FailedHandshake, Counter); FailedHandshake::ALL.len()] {
+    let family = HANDSHAKES_FAILED.register(registry, Family::<HandshakeLabel, Counter>::default());
+    let counter = |reason| (reason, family.get_or_create_owned(&HandshakeLabel { reason }));
+    FailedHandshake::ALL.map(counter)
 }
 
 fn request_seconds(
@@ -301,6 +324,7 @@ mod tests {
         let company = "ABC123".parse().unwrap();
         let body = BodyBudgetReading { name: "client_small", used: 1, capacity: 2 };
         Readings {
+            certificate_expiry: Some(Duration::from_hours(1)),
             bodies: vec![body],
             lanes: vec![LaneStatus::default()],
             process: Some(process),

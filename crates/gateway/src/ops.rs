@@ -13,6 +13,7 @@ pub mod verify;
 
 pub(crate) mod admin_key;
 pub(crate) mod archive_watch;
+pub(crate) mod certificate_expiry;
 pub(crate) mod connection_watch;
 pub(crate) mod data_directory;
 pub(crate) mod disk_reserve;

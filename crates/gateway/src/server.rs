@@ -1,17 +1,15 @@
 //! The server: from a configuration to a process that serves, reloads and stops.
 
+mod bound_listener;
 mod listeners;
 mod routes;
 mod signals;
+mod socket_file;
 mod supervisor;
 
-use std::{
-    io, mem,
-    net::{SocketAddr, TcpListener},
-    sync::Arc,
-};
+use std::{io, mem, sync::Arc};
 
-use actix_web::{dev::ServerHandle, rt::net::TcpSocket, web::Data};
+use actix_web::{dev::ServerHandle, web::Data};
 use opentelemetry_otlp::ExporterBuildError;
 use profile_store::{
     Durability, OpenError, Store, StoreError, StoreOptions, SystemIdGenerator,
@@ -24,6 +22,7 @@ use tokio::{
 
 pub use self::routes::routes;
 use self::{
+    bound_listener::BoundListener,
     signals::Signals,
     supervisor::{ProcessPhase, notify},
 };
@@ -33,7 +32,7 @@ use crate::{
     ops::{
         archive_watch,
         backup::BackupOrigin,
-        connection_watch, data_directory,
+        certificate_expiry, connection_watch, data_directory,
         development_reset::{self, ResetError},
         disk_reserve::DiskReserve,
         disk_watch, refusal_watch,
@@ -41,7 +40,8 @@ use crate::{
         unconfigured,
     },
     settings::{
-        self, DurabilitySetting, ServeArguments, ServerSettings, SettingsError, TableSetting,
+        self, DurabilitySetting, ListenAddress, ServeArguments, ServerSettings, SettingsError,
+        SocketMode, TableSetting,
     },
     state::GatewayState,
     telemetry::LogControl,
@@ -58,7 +58,7 @@ pub enum ServeError {
     #[error("cannot listen on {address}")]
     Listen {
         /// The address.
-        address: SocketAddr,
+        address: ListenAddress,
         /// The cause.
         source: io::Error,
     },
@@ -106,8 +106,9 @@ pub async fn serve(
     let settings = configuration.server.clone();
     log.apply(&configuration.log.filter, configuration.log.access_log);
     report_unknown_variables();
-    let (clients, admin) = (listen(settings.listen)?, listen(settings.admin_listen)?);
-    let addresses = (clients.local_addr()?, admin.local_addr()?);
+    let clients = listen(&settings.listeners.clients, settings.listeners.socket_mode).await?;
+    let admin = listen(&settings.listeners.admin, settings.listeners.socket_mode).await?;
+    let addresses = (addresses_of(&clients), addresses_of(&admin));
     // Opening a store after a crash may take a while. A SIGHUP in that time must not end the
     // process.
     let reload = signal(SignalKind::hangup())?;
@@ -118,7 +119,9 @@ pub async fn serve(
     configuration.keep_development_keys(&arguments)?;
     let (store, engine) = open_store(&settings).await?;
     let introduction = configuration.development.as_ref();
-    let introduction = introduction.map(|development| development.announcement(addresses.0));
+    let first = clients.first().map(|listener| &listener.address);
+    let introduction =
+        introduction.zip(first).map(|(development, first)| development.announcement(first));
     let mut state = GatewayState::new(configuration, store);
     state.development_lines = introduction.is_some().then(|| DevelopmentLines::new(announce));
     if let Some(endpoint) = &settings.traces.endpoint {
@@ -139,8 +142,8 @@ pub async fn serve(
 
     // From here on signals are handled. An operator who reads "serving" may send one at once.
     let signals = Signals::install(reload)?;
-    let clients = listeners::client_server(&settings, clients, &gateway)?;
-    let admin = listeners::admin_server(admin, &gateway)?;
+    let (clients, client_files) = listeners::client_server(&settings, clients, &gateway)?;
+    let (admin, admin_files) = listeners::admin_server(admin, &gateway)?;
     let handles = [clients.handle(), admin.handle()];
     actix_web::rt::spawn(admin);
     let running = actix_web::rt::spawn(clients);
@@ -150,12 +153,14 @@ pub async fn serve(
         announce(&introduction);
     }
     unconfigured::report(&gateway);
+    certificate_expiry::report(&gateway, &settings);
 
     signals.obey(&arguments, &settings, &gateway, log).await;
     notify(ProcessPhase::Stopping);
     stop(handles).await;
     running.await.map_err(io::Error::other)??;
     drop((watch, connection_watch, refusal_watch, archive_watch));
+    drop((client_files, admin_files));
     refusal_log::report_all_left_out(&gateway.refusal_lines.take_all_left_out());
     if let Some(spans) = &gateway.spans {
         spans.close();
@@ -194,19 +199,25 @@ async fn close(gateway: Data<GatewayState>, engine: Arc<EmbeddedEngine>) -> Resu
     Ok(())
 }
 
-/// Listens with a longer queue than that of the standard library.
-fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    let listen = || {
-        let socket = match address {
-            SocketAddr::V4(_) => TcpSocket::new_v4()?,
-            SocketAddr::V6(_) => TcpSocket::new_v6()?,
-        };
-        // A restart does not wait for the last connections of the previous process.
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        socket.listen(limits::BACKLOG)?.into_std()
-    };
-    listen().map_err(|source| ServeError::Listen { address, source })
+/// Listens at all of these addresses.
+async fn listen(
+    addresses: &[ListenAddress],
+    mode: SocketMode,
+) -> Result<Vec<BoundListener>, ServeError> {
+    let mut listeners = Vec::with_capacity(addresses.len());
+    for address in addresses {
+        let bound = BoundListener::bind(address, mode).await;
+        let failed = |source| ServeError::Listen { address: address.clone(), source };
+        listeners.push(bound.map_err(failed)?);
+    }
+    Ok(listeners)
+}
+
+/// The addresses of listeners, with the ports that are bound, for people.
+fn addresses_of(listeners: &[BoundListener]) -> String {
+    let addresses: Vec<String> =
+        listeners.iter().map(|listener| listener.address.to_string()).collect();
+    addresses.join(", ")
 }
 
 /// Creates the data directory if it is missing, and opens its reserve.

@@ -6,6 +6,7 @@
 mod admin_key;
 mod archive;
 mod arguments;
+mod certificate;
 mod configuration_text;
 mod connections;
 mod descriptions;
@@ -18,12 +19,14 @@ mod expected;
 mod file;
 mod issued_key;
 mod listen_address;
+mod listeners;
 mod log;
 mod otlp_endpoint;
 mod problem;
 mod schema;
 mod secret_file;
 mod secret_keys;
+mod socket_mode;
 mod stopping;
 mod table;
 mod traces;
@@ -33,7 +36,6 @@ use std::{
     error::Error,
     fmt, fs,
     io::{self, Read},
-    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
 };
 
@@ -48,33 +50,36 @@ pub use self::{
         ConfigArguments, DeleteCompanyArguments, DevArguments, GatewayCommand, HealthArguments,
         KeyArguments, ManArguments, RestoreArguments, ServeArguments, VerifyArguments,
     },
+    certificate::CertificateError,
     connections::Connections,
     development::{Development, DevelopmentKeyError, DevelopmentOptions},
     disk::DiskSettings,
     durability::{DurabilitySetting, InvalidDurability},
     issued_key::IssuedKey,
+    listen_address::{InvalidListenAddress, ListenAddress},
+    listeners::{InvalidListeners, ListenerSettings},
     log::LogSettings,
     otlp_endpoint::{InvalidOtlpEndpoint, OtlpEndpoint},
     problem::{Problem, Problems},
     secret_file::InvalidSecret,
+    socket_mode::{InvalidSocketMode, SocketMode},
     stopping::StopSettings,
     table::{InvalidTable, TableSetting},
     traces::TraceSettings,
 };
-use self::{file::ConfigurationFile, log::LogFileFields};
+use self::{
+    certificate::{CertificateFields, read_certificate},
+    file::ConfigurationFile,
+    log::LogFileFields,
+};
 use crate::{
     client::exchange_token::{ExchangeKey, KeyRing},
     http::{cidr::Cidr, client_address::TrustedProxies},
     limits,
     telemetry::LogFilter,
     tenants::{directory::Companies, private_key::KeyDigest},
+    tls::certificate::ServedCertificate,
 };
-
-/// The default address of the client listener.
-const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
-
-/// The default address of the admin listener.
-const ADMIN_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9090);
 
 /// The default data directory.
 const DATA_DIR: &str = "./data";
@@ -84,6 +89,8 @@ const DATA_DIR: &str = "./data";
 pub struct Configuration {
     /// Who may use the endpoints of the admin listener that give data away.
     pub admin_keys: Vec<KeyDigest>,
+    /// The certificate of listeners that speak TLS.
+    pub certificate: Option<ServedCertificate>,
     /// The configured companies.
     pub companies: Companies,
     /// The generated company of development mode, if there is no configuration file.
@@ -103,8 +110,6 @@ pub struct Configuration {
 /// The settings of the server. Changing any of them requires a restart.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ServerSettings {
-    /// The address of the admin listener, for health and metrics.
-    pub admin_listen: SocketAddr,
     /// The archive of the journal.
     pub archive: ArchiveSettings,
     /// Bytes of memory that the store may use as a cache.
@@ -117,8 +122,8 @@ pub struct ServerSettings {
     pub disk: DiskSettings,
     /// The durability of an acknowledged change.
     pub durability: DurabilitySetting,
-    /// The address of the client listener.
-    pub listen: SocketAddr,
+    /// The listeners.
+    pub listeners: ListenerSettings,
     /// The retention of outcomes.
     pub outcomes: Retention,
     /// How the process stops.
@@ -135,14 +140,13 @@ impl ServerSettings {
     /// The settings that differ from these, by their names in the configuration file.
     pub(crate) fn changed(&self, new: &ServerSettings) -> Vec<&'static str> {
         let ServerSettings {
-            admin_listen,
             archive: ArchiveSettings { directory, period },
             cache_bytes,
             connections,
             data_dir,
             disk: DiskSettings { wait_limit, marks, reserve_bytes },
             durability,
-            listen,
+            listeners: ListenerSettings { admin, clients, socket_mode },
             outcomes,
             stop: StopSettings { drain, exits_on_failed_write },
             table,
@@ -150,9 +154,9 @@ impl ServerSettings {
             workers,
         } = self;
         let compared = [
-            ("admin_listen", *admin_listen == new.admin_listen),
             ("journal_archive", *directory == new.archive.directory),
             ("journal_archive_seconds", *period == new.archive.period),
+            ("admin_listen", *admin == new.listeners.admin),
             ("cache_mib", *cache_bytes == new.cache_bytes),
             ("connections", *connections == new.connections),
             ("data_dir", *data_dir == new.data_dir),
@@ -161,13 +165,14 @@ impl ServerSettings {
             ("server_free_mib", marks.server_bytes == new.disk.marks.server_bytes),
             ("reserve_mib", *reserve_bytes == new.disk.reserve_bytes),
             ("durability", *durability == new.durability),
-            ("listen", *listen == new.listen),
+            ("listen", *clients == new.listeners.clients),
             ("outcomes", *outcomes == new.outcomes),
             ("drain_seconds", *drain == new.stop.drain),
             ("exit_on_failed_write", *exits_on_failed_write == new.stop.exits_on_failed_write),
             ("table", *table == new.table),
             ("otlp_endpoint", *endpoint == new.traces.endpoint),
             ("otlp_sample_percent", *sample_percent == new.traces.sample_percent),
+            ("unix_socket_mode", *socket_mode == new.listeners.socket_mode),
             ("workers", *workers == new.workers),
         ];
         compared.into_iter().filter_map(|(name, same)| (!same).then_some(name)).collect()
@@ -190,6 +195,7 @@ impl ServeArguments {
         let server = self.server(Some(&file))?;
         let ConfigurationFile {
             admin_keys,
+            certificate,
             companies,
             exchange_keys,
             exchange_token_days,
@@ -197,9 +203,11 @@ impl ServeArguments {
             trusted_proxies,
             ..
         } = file;
+        let certificate = self.certificate(certificate, &server)?;
         let keys = self.exchange_keys(exchange_keys)?;
         Ok(Configuration {
             admin_keys,
+            certificate,
             companies,
             development: None,
             exchange_keys: keys.len(),
@@ -212,11 +220,12 @@ impl ServeArguments {
 
     fn configure_development(&self) -> Result<Configuration, SettingsError> {
         let server = self.server(None)?;
-        for (flag, address) in [("listen", server.listen), ("admin-listen", server.admin_listen)] {
-            if !address.ip().is_loopback() && !self.development.is_exposed {
-                return Err(SettingsError::ExposedDevelopment { address, flag });
-            }
+        let is_exposed = |(_, address): &(_, &ListenAddress)| !address.is_of_this_machine();
+        let exposed = server.listeners.all().find(is_exposed);
+        if let (Some((flag, address)), false) = (exposed, self.development.is_exposed) {
+            return Err(SettingsError::ExposedDevelopment { address: address.clone(), flag });
         }
+        let certificate = self.certificate(CertificateFields::default(), &server)?;
         let development = Development::generate(self.development)?;
         let companies = Companies::from_iter([development.company()]);
         let keys = self.exchange_keys(vec![development.exchange_key.clone()])?;
@@ -231,6 +240,7 @@ impl ServeArguments {
         }
         Ok(Configuration {
             admin_keys: Vec::new(),
+            certificate,
             companies,
             development,
             exchange,
@@ -266,24 +276,34 @@ impl ServeArguments {
         Ok(ring.with_token_days(days.unwrap_or(limits::EXCHANGE_TOKEN_DAYS)))
     }
 
+    /// The certificate, which addresses need at which TLS is spoken.
+    fn certificate(
+        &self,
+        of_file: CertificateFields,
+        server: &ServerSettings,
+    ) -> Result<Option<ServedCertificate>, SettingsError> {
+        let certificate = read_certificate(self, of_file)?;
+        let mut addresses = server.listeners.all().map(|(_, address)| address);
+        match addresses.find(|address| address.is_tls()) {
+            Some(address) if certificate.is_none() => {
+                Err(SettingsError::NoCertificate { address: address.clone() })
+            }
+            Some(_) | None => Ok(certificate),
+        }
+    }
+
     fn trusted_proxies(&self, of_file: Vec<Cidr>) -> TrustedProxies {
         self.trusted_proxies.clone().unwrap_or(of_file).into()
     }
 
     fn server(&self, file: Option<&ConfigurationFile>) -> Result<ServerSettings, SettingsError> {
-        let listen = self.listen.or(file.and_then(|file| file.listen)).unwrap_or(LISTEN);
-        let admin_listen = self.admin_listen.or(file.and_then(|file| file.admin_listen));
-        let admin_listen = admin_listen.unwrap_or(ADMIN_LISTEN);
-        if listen == admin_listen && listen.port() != 0 {
-            return Err(SettingsError::SharedAddress { address: listen });
-        }
+        let listeners = file.map(|file| file.listeners.clone()).unwrap_or_default();
         let cache_mib = self.cache_mib.or(file.and_then(|file| file.cache_mib));
         let data_dir = self.data_dir.clone().or(file.and_then(|file| file.data_dir.clone()));
         let durability = self.durability.or(file.and_then(|file| file.durability));
         let table = self.table.or(file.and_then(|file| file.table));
         let workers = self.workers.or(file.and_then(|file| file.workers));
         Ok(ServerSettings {
-            admin_listen,
             archive: ArchiveSettings::new(
                 self,
                 file.map(|file| file.archive.clone()).unwrap_or_default(),
@@ -293,7 +313,7 @@ impl ServeArguments {
             data_dir: data_dir.unwrap_or_else(|| DATA_DIR.into()),
             disk: DiskSettings::new(self, file.map(|file| file.disk).unwrap_or_default()),
             durability: durability.unwrap_or_default(),
-            listen,
+            listeners: ListenerSettings::new(self, listeners)?,
             outcomes: file.map(|file| file.outcomes).unwrap_or_default(),
             stop: StopSettings::new(self, file.map(|file| file.stop).unwrap_or_default()),
             table: table.unwrap_or_default(),
@@ -333,19 +353,23 @@ impl Configuration {
 }
 
 impl HealthArguments {
-    /// The address of the admin listener that `gateway serve` has with the same arguments.
-    pub fn admin_listen(&self) -> Result<SocketAddr, SettingsError> {
+    /// The addresses of the admin listeners that `gateway serve` has with the same arguments.
+    pub fn admin_listen(&self) -> Result<Vec<ListenAddress>, SettingsError> {
         let file = self.config.as_deref().map(read).transpose()?;
-        let arguments = ServeArguments { admin_listen: self.admin_listen, ..Default::default() };
-        Ok(arguments.server(file.as_ref())?.admin_listen)
+        let admin_listen = self.admin_listen.clone();
+        let arguments = ServeArguments { admin_listen, ..Default::default() };
+        Ok(arguments.server(file.as_ref())?.listeners.admin)
     }
 }
 
 impl CheckArguments {
-    /// Validates the configuration file.
+    /// Validates the configuration file, and the certificate.
     pub fn check(&self) -> Result<Configuration, SettingsError> {
-        let (config, data_dir) = (Some(self.config.clone()), self.data_dir.clone());
-        ServeArguments { config, data_dir, ..Default::default() }.configure()
+        let CheckArguments { config, data_dir, tls_certificate, tls_key } = self.clone();
+        let config = Some(config);
+        let arguments =
+            ServeArguments { config, data_dir, tls_certificate, tls_key, ..Default::default() };
+        arguments.configure()
     }
 }
 
@@ -377,6 +401,9 @@ impl fmt::Display for Summary {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettingsError {
+    /// The certificate cannot be served.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     /// The keys of development mode cannot be kept.
     #[error(transparent)]
     DevelopmentKeys(#[from] DevelopmentKeyError),
@@ -395,7 +422,7 @@ pub enum SettingsError {
     )]
     ExposedDevelopment {
         /// The address.
-        address: SocketAddr,
+        address: ListenAddress,
         /// The flag of the address.
         flag: &'static str,
     },
@@ -407,15 +434,21 @@ pub enum SettingsError {
         /// All problems of the file.
         problems: Problems,
     },
+    /// There cannot be these listeners.
+    #[error(transparent)]
+    Listeners(#[from] InvalidListeners),
+    /// There is no certificate for an address at which TLS is spoken.
+    #[error(
+        "{address} needs a certificate: name its file and that of its private key as tls in the \
+         configuration file, or with --tls-certificate and --tls-key"
+    )]
+    NoCertificate {
+        /// The address.
+        address: ListenAddress,
+    },
     /// A private key could not be generated.
     #[error(transparent)]
     NoEntropy(#[from] NoEntropy),
-    /// Both listeners have the same address.
-    #[error("the client listener and the admin listener cannot both use {address}")]
-    SharedAddress {
-        /// The address.
-        address: SocketAddr,
-    },
     /// The path is not a configuration file.
     #[error("{} is larger than {} bytes", path.display(), limits::CONFIGURATION_BYTES)]
     TooLarge {

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use arc_swap::{ArcSwap, Guard};
+use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use profile_protocol::{CompanyId, Date, Revision};
 use profile_store::Store;
 
@@ -33,6 +33,7 @@ use crate::{
     ops::{backup::BackupOrigin, reload_status::ReloadStatus, span_export::SpanExport},
     settings::{Configuration, Connections},
     tenants::{directory::CompanyDirectory, private_key::KeyDigest},
+    tls::certificate::ServedCertificate,
 };
 
 /// The state that all requests share. There is one per process.
@@ -40,11 +41,11 @@ use crate::{
 pub struct GatewayState {
     /// What backups are made of, in a process that serves.
     pub(crate) backups: Option<BackupOrigin>,
-    /// The connections of the admin listener.
+    /// The connections of the admin listeners.
     pub(crate) admin_connections: Arc<ConnectionTable>,
     /// The rate-limit windows of each company at each endpoint of `/api`.
     pub(crate) api_rate_limiter: RateLimiter<(CompanyId, Endpoint)>,
-    /// The connections of the client listener.
+    /// The connections of the client listeners.
     pub(crate) client_connections: Arc<ConnectionTable>,
     /// Bytes of memory that the store may use as a cache.
     pub(crate) cache_bytes: u64,
@@ -89,6 +90,7 @@ pub struct GatewayState {
     /// The ids of requests and traces that callers do not name.
     pub(crate) trace_ids: TraceIdGenerator,
     admin_keys: ArcSwap<Vec<KeyDigest>>,
+    certificate: ArcSwapOption<ServedCertificate>,
     exchange: ArcSwap<KeyRing>,
     trusted_proxies: ArcSwap<TrustedProxies>,
 }
@@ -98,6 +100,7 @@ impl GatewayState {
     pub fn new(configuration: Configuration, store: Store) -> GatewayState {
         let Configuration {
             admin_keys,
+            certificate,
             companies,
             exchange,
             exchange_keys: _,
@@ -138,9 +141,15 @@ impl GatewayState {
                 None => 0,
             }),
             admin_keys: ArcSwap::from_pointee(admin_keys),
+            certificate: ArcSwapOption::from_pointee(certificate),
             exchange: ArcSwap::from_pointee(exchange),
             trusted_proxies: ArcSwap::from_pointee(trusted_proxies),
         }
+    }
+
+    /// The certificate of listeners that speak TLS.
+    pub(crate) fn certificate(&self) -> Option<Arc<ServedCertificate>> {
+        self.certificate.load_full()
     }
 
     /// The keys that seal and open exchange tokens, and the life of a token.
@@ -169,6 +178,7 @@ impl GatewayState {
     pub fn reload(&self, configuration: Configuration) {
         let Configuration {
             admin_keys,
+            certificate,
             companies,
             exchange,
             exchange_keys: _,
@@ -178,6 +188,11 @@ impl GatewayState {
             trusted_proxies,
         } = configuration;
         self.admin_keys.store(Arc::new(admin_keys));
+        // Without a certificate, listeners that speak TLS keep theirs until the restart that
+        // removes them.
+        if let Some(certificate) = certificate {
+            self.certificate.store(Some(Arc::new(certificate)));
+        }
         self.refusal_lines.set_per_second(log.refusal_lines);
         self.exchange.store(Arc::new(exchange));
         self.trusted_proxies.store(Arc::new(trusted_proxies));

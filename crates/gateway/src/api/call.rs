@@ -19,6 +19,7 @@ use crate::{
         admission,
         body::{self, Body},
         deadline::DeadlineExtension,
+        peer::Peer,
         public_url::public_origin,
         refusal::Refusal,
     },
@@ -96,7 +97,8 @@ impl Call<'_> {
     /// The absolute URL of a path of this gateway, as the caller reaches it.
     pub(super) fn link(&self, path: &str) -> String {
         let is_behind_proxy = admission::is_behind_proxy(self.request, self.gateway);
-        public_origin(self.request.headers(), is_behind_proxy) + path
+        let is_encrypted = Peer::of_request(self.request).is_some_and(Peer::is_encrypted);
+        public_origin(self.request.headers(), is_encrypted, is_behind_proxy) + path
     }
 
     /// The absolute URL of the request.

@@ -2,9 +2,10 @@
 
 use std::{
     cell::{Cell, RefCell},
+    future::poll_fn,
     rc::Rc,
     sync::Arc,
-    task::Context,
+    task::{Context, Poll},
 };
 
 use crate::capacity::{
@@ -58,6 +59,17 @@ impl OpenConnection {
     /// Begins a request. `None` if the table has closed the connection.
     pub(crate) fn begin(&self) -> Option<RequestInProgress> {
         self.activity.begin()
+    }
+
+    /// The result of what is done before the first request, unless the table closes the connection.
+    pub(crate) async fn unless_closed<T>(&self, doing: impl Future<Output = T>) -> Option<T> {
+        let closed =
+            poll_fn(|cx| if self.poll_closed(cx) { Poll::Ready(()) } else { Poll::Pending });
+        tokio::select! {
+            biased;
+            () = closed => None,
+            done = doing => Some(done),
+        }
     }
 
     /// Whether the table has closed the connection. Registers the task to be woken when it does.
@@ -159,6 +171,17 @@ mod tests {
         drop(second);
         let _other = admit(&table, 2);
         assert!(is_closed(&busy) && busy.begin().is_none());
+    }
+
+    #[test]
+    fn what_precedes_the_first_request_ends_when_the_table_closes_the_connection() {
+        let table = table(1);
+        let connection = admit(&table, 1);
+        assert_eq!(connection.unless_closed(async { 1 }).now_or_never(), Some(Some(1)));
+        let mut waiting = Box::pin(connection.unless_closed(std::future::pending::<()>()));
+        assert!((&mut waiting).now_or_never().is_none());
+        let _other = admit(&table, 2);
+        assert_eq!(waiting.now_or_never(), Some(None));
     }
 
     #[test]

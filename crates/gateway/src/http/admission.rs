@@ -21,6 +21,7 @@ use crate::{
     http::{
         client_address::{client_address, reports_address},
         encoding::ContentEncoding,
+        peer::Peer,
         refusal::{InvalidCompany, Refusal},
     },
     limits,
@@ -52,14 +53,12 @@ fn company_id(query: &str) -> Result<Cow<'_, str>, InvalidCompany> {
 
 /// The address of the client that sent the request.
 pub(crate) fn client_address_of(request: &HttpRequest, gateway: &GatewayState) -> IpAddr {
-    let peer = request.peer_addr().map(|peer| peer.ip());
-    client_address(peer, request.headers(), &gateway.trusted_proxies())
+    client_address(Peer::of_request(request), request.headers(), &gateway.trusted_proxies())
 }
 
 /// Whether a trusted proxy forwarded the request.
 pub(crate) fn is_behind_proxy(request: &HttpRequest, gateway: &GatewayState) -> bool {
-    let peer = request.peer_addr();
-    peer.is_some_and(|peer| gateway.trusted_proxies().contains(peer.ip()))
+    Peer::of_request(request).is_some_and(|peer| gateway.trusted_proxies().trusts(peer))
 }
 
 /// The network of the client that sent the request.
@@ -127,7 +126,9 @@ fn admitted_network(
 
 /// Logs, once, that all clients of a proxy may count as one. Any client can cause that line.
 fn report_proxy(request: &HttpRequest, gateway: &GatewayState) {
-    let is_suspected = gateway.trusted_proxies().is_empty() && reports_address(request.headers());
+    let is_suspected = gateway.trusted_proxies().is_empty()
+        && !is_behind_proxy(request, gateway)
+        && reports_address(request.headers());
     if is_suspected && !gateway.proxy_was_reported.swap(true, Ordering::Relaxed) {
         tracing::warn!(
             "a client network exceeded its limit, and its request came through a proxy; if the \

@@ -9,30 +9,27 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::capacity::open_connection::{OpenConnection, RequestInProgress};
+use crate::{
+    capacity::open_connection::{OpenConnection, RequestInProgress},
+    http::stream_layer::StreamLayer,
+};
 
-/// A stream with its connection in the table.
+/// The layer of a stream whose connection is in the table.
 ///
 /// A request is in progress from its first byte until its response is written. Later requests that
 /// arrive in the same read are noted by their handlers. A connection that the table has closed
 /// reads as ended: requests that were read before are still answered.
 #[derive(Debug)]
-pub(crate) struct AdmittedStream<S> {
-    // Dropped before the entry, so a removed connection has no file.
-    stream: S,
+pub(crate) struct AdmittedLayer {
     request: Option<RequestInProgress>,
     /// Whether bytes were written since the last read.
     is_answered: bool,
     connection: OpenConnection,
 }
 
-impl<S> AdmittedStream<S> {
-    pub(crate) fn new(stream: S, connection: OpenConnection) -> AdmittedStream<S> {
-        AdmittedStream { stream, request: None, is_answered: false, connection }
-    }
-
-    pub(crate) fn stream(&self) -> &S {
-        &self.stream
+impl AdmittedLayer {
+    pub(crate) fn new(connection: OpenConnection) -> AdmittedLayer {
+        AdmittedLayer { request: None, is_answered: false, connection }
     }
 
     pub(crate) fn connection(&self) -> &OpenConnection {
@@ -57,65 +54,47 @@ impl<S> AdmittedStream<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for AdmittedStream<S> {
-    fn poll_read(
-        self: Pin<&mut Self>,
+impl StreamLayer for AdmittedLayer {
+    fn poll_read<S: AsyncRead + Unpin>(
+        &mut self,
+        stream: &mut S,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        if this.connection.poll_closed(cx) {
+        if self.connection.poll_closed(cx) {
             return Poll::Ready(Ok(()));
         }
         let before = buffer.filled().len();
-        let read = Pin::new(&mut this.stream).poll_read(cx, buffer);
-        if before < buffer.filled().len() && !this.begin() {
+        let read = Pin::new(stream).poll_read(cx, buffer);
+        if before < buffer.filled().len() && !self.begin() {
             // Closed meanwhile. Nothing was done for this request, so a client may repeat it.
             buffer.set_filled(before);
         }
         read
     }
-}
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for AdmittedStream<S> {
-    fn poll_write(
-        self: Pin<&mut Self>,
+    fn poll_write<S: AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        let written = Pin::new(&mut this.stream).poll_write(cx, bytes);
-        this.written(&written);
+        let written = Pin::new(stream).poll_write(cx, bytes);
+        self.written(&written);
         written
     }
 
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
+    fn poll_flush<S: AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
         cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        let written = Pin::new(&mut this.stream).poll_write_vectored(cx, slices);
-        this.written(&written);
-        written
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let flushed = Pin::new(&mut this.stream).poll_flush(cx);
+    ) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(stream).poll_flush(cx);
         // The server flushes when it has written all of its buffer.
-        if flushed.is_ready() && this.is_answered {
-            this.request = None;
+        if flushed.is_ready() && self.is_answered {
+            self.request = None;
         }
         flushed
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
     }
 }
 
@@ -129,14 +108,19 @@ mod tests {
     };
 
     use super::*;
-    use crate::capacity::{
-        client_network::ClientNetwork,
-        connection_table::{ConnectionLimits, ConnectionRefused, ConnectionTable},
+    use crate::{
+        capacity::{
+            client_network::ClientNetwork,
+            connection_table::{ConnectionLimits, ConnectionRefused, ConnectionTable},
+        },
+        http::stream_layer::LayeredStream,
     };
+
+    type AdmittedStream = LayeredStream<DuplexStream, AdmittedLayer>;
 
     /// Runs with one connection in a table that has place for no other.
     fn run<F: Future<Output = ()>>(
-        test: impl FnOnce(DuplexStream, AdmittedStream<DuplexStream>, Arc<ConnectionTable>) -> F,
+        test: impl FnOnce(DuplexStream, AdmittedStream, Arc<ConnectionTable>) -> F,
     ) {
         let runtime = Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
@@ -144,7 +128,7 @@ mod tests {
             let limits = ConnectionLimits { most: 1, per_network: 1, closing: 1 };
             let table = Arc::new(ConnectionTable::new(limits, |_| false));
             let connection = OpenConnection::admit(&table, ClientNetwork::V6(1)).unwrap();
-            test(theirs, AdmittedStream::new(ours, connection), table).await;
+            test(theirs, LayeredStream::new(ours, AdmittedLayer::new(connection)), table).await;
         });
     }
 

@@ -13,13 +13,15 @@ use std::{
 
 use actix_web::{http::header::HeaderMap, web::Data};
 use profile_protocol::Revision;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::AsyncWrite;
 
 use crate::{
     http::{
+        peer::Peer,
         refusal::{HeadFault, Refusal},
         refusal_log,
         request_trace::RequestTrace,
+        stream_layer::StreamLayer,
     },
     state::GatewayState,
 };
@@ -63,35 +65,33 @@ impl<'b> BareResponse<'b> {
     }
 }
 
-/// A stream that replaces bare responses.
+/// A layer that replaces bare responses.
 #[derive(Debug)]
-pub(crate) struct DocumentedStream<S> {
-    stream: S,
+pub(crate) struct DocumentedLayer {
     gateway: Data<GatewayState>,
-    client: IpAddr,
+    peer: Peer,
     /// What is still to be written of a replaced response.
     replaced: Vec<u8>,
 }
 
-impl<S> DocumentedStream<S> {
-    pub(crate) fn new(
-        stream: S,
-        gateway: Data<GatewayState>,
-        client: IpAddr,
-    ) -> DocumentedStream<S> {
-        DocumentedStream { stream, gateway, client, replaced: Vec::new() }
+impl DocumentedLayer {
+    pub(crate) fn new(gateway: Data<GatewayState>, peer: Peer) -> DocumentedLayer {
+        DocumentedLayer { gateway, peer, replaced: Vec::new() }
     }
 
-    pub(crate) fn stream(&self) -> &S {
-        &self.stream
+    /// The other side of the connection.
+    pub(crate) fn peer(&self) -> Peer {
+        self.peer
     }
-}
 
-impl<S: AsyncWrite + Unpin> DocumentedStream<S> {
     /// Writes what is left of a replaced response.
-    fn poll_replaced(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_replaced<S: AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
         while !self.replaced.is_empty() {
-            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.replaced))?;
+            let written = ready!(Pin::new(&mut *stream).poll_write(cx, &self.replaced))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -105,6 +105,17 @@ impl<S: AsyncWrite + Unpin> DocumentedStream<S> {
 /// its status.
 fn documented(gateway: &GatewayState, client: IpAddr, bare: &BareResponse<'_>) -> Option<Vec<u8>> {
     let fault = HeadFault::from_status(bare.status_line.split(' ').nth(1)?)?;
+    refuse_head(gateway, client, fault, bare.status_line, bare.date()?)
+}
+
+/// Counts and logs a request whose head no handler sees, and makes the response to it.
+pub(crate) fn refuse_head(
+    gateway: &GatewayState,
+    client: IpAddr,
+    fault: HeadFault,
+    status_line: &str,
+    date: &str,
+) -> Option<Vec<u8>> {
     let refusal = Refusal::Head(fault);
     gateway.metrics.refused(refusal.code());
     let trace = RequestTrace::from_headers(&HeaderMap::new(), &gateway.trace_ids);
@@ -113,46 +124,36 @@ fn documented(gateway: &GatewayState, client: IpAddr, bare: &BareResponse<'_>) -
     let response = format!(
         "{}\r\nContent-Length: {}\r\nConnection: close\r\nX-Request-Id: {}\r\nContent-Type: {}\r\n\
          X-Content-Type-Options: nosniff\r\nTraceparent: {}\r\nDate: {}\r\n\r\n{document}",
-        bare.status_line,
+        status_line,
         document.len(),
         trace.request_id,
         Revision::LATEST.media_type(),
         trace.context,
-        bare.date()?,
+        date,
     );
     Some(response.into_bytes())
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for DocumentedStream<S> {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_read(cx, buffer)
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for DocumentedStream<S> {
-    fn poll_write(
-        self: Pin<&mut Self>,
+impl StreamLayer for DocumentedLayer {
+    fn poll_write<S: AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        ready!(this.poll_replaced(cx))?;
+        ready!(self.poll_replaced(stream, cx))?;
         let Some(bare) = BareResponse::at_end_of(bytes) else {
-            return Pin::new(&mut this.stream).poll_write(cx, bytes);
+            return Pin::new(stream).poll_write(cx, bytes);
         };
         if let (Some(others), true) = (bytes.get(..bare.before), 0 < bare.before) {
-            return Pin::new(&mut this.stream).poll_write(cx, others);
+            return Pin::new(stream).poll_write(cx, others);
         }
-        match documented(&this.gateway, this.client, &bare) {
-            None => Pin::new(&mut this.stream).poll_write(cx, bytes),
+        match documented(&self.gateway, self.peer.address(), &bare) {
+            None => Pin::new(stream).poll_write(cx, bytes),
             Some(response) => {
-                this.replaced = response;
+                self.replaced = response;
                 // What is not written now is written before the next flush ends.
-                if let Poll::Ready(Err(error)) = this.poll_replaced(cx) {
+                if let Poll::Ready(Err(error)) = self.poll_replaced(stream, cx) {
                     return Poll::Ready(Err(error));
                 }
                 Poll::Ready(Ok(bytes.len()))
@@ -160,16 +161,22 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for DocumentedStream<S> {
         }
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        ready!(this.poll_replaced(cx))?;
-        Pin::new(&mut this.stream).poll_flush(cx)
+    fn poll_flush<S: AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        ready!(self.poll_replaced(stream, cx))?;
+        Pin::new(stream).poll_flush(cx)
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        ready!(this.poll_replaced(cx))?;
-        Pin::new(&mut this.stream).poll_shutdown(cx)
+    fn poll_shutdown<S: AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        ready!(self.poll_replaced(stream, cx))?;
+        Pin::new(stream).poll_shutdown(cx)
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{
     http::{
         cidr::Cidr,
         forwarded::{elements, parameter},
+        peer::Peer,
     },
     limits,
 };
@@ -29,8 +30,16 @@ impl TrustedProxies {
         &self.blocks
     }
 
-    /// Whether a proxy is trusted.
-    pub(crate) fn contains(&self, address: IpAddr) -> bool {
+    /// Whether the peer is a trusted proxy. The mode of a unix socket decides which programs are.
+    pub(crate) fn trusts(&self, peer: Peer) -> bool {
+        match peer {
+            Peer::Tcp(address) | Peer::Tls(address) => self.contains(address),
+            Peer::Unix => true,
+        }
+    }
+
+    /// Whether a proxy at this address is trusted.
+    fn contains(&self, address: IpAddr) -> bool {
         self.blocks.iter().any(|block| block.contains(address))
     }
 }
@@ -46,19 +55,18 @@ const NO_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// The address of the client that sent a request.
 ///
-/// It is the address of the peer, unless the peer is a trusted proxy. Then it is the rightmost
+/// It is the address of the peer, unless the peer is a trusted proxy, as any peer is that connects
+/// to a unix socket. Then it is the rightmost
 /// address in the header of the proxies, `Forwarded` or `X-Forwarded-For`, that is not a trusted
 /// proxy itself. Each proxy adds the address of its own peer on the right, so an address left of
 /// it can be invented by that peer. An element that is no address ends the search, and the proxy
 /// that added it counts as the client. If both headers are present, a client may have sent one of
 /// them: unless both lead to the same address, the peer counts as the client.
-pub fn client_address(
-    peer: Option<IpAddr>,
-    headers: &HeaderMap,
-    trusted: &TrustedProxies,
-) -> IpAddr {
+pub fn client_address(peer: Option<Peer>, headers: &HeaderMap, trusted: &TrustedProxies) -> IpAddr {
     let Some(peer) = peer else { return NO_ADDRESS };
-    if !trusted.contains(peer) {
+    let is_trusted = trusted.trusts(peer);
+    let peer = peer.address();
+    if !is_trusted {
         return peer;
     }
     let reported = |name: &HeaderName, read: fn(&str) -> Option<IpAddr>| {

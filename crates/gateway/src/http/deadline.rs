@@ -1,4 +1,4 @@
-//! Request deadlines: how long a connection may extension a request or a response incomplete.
+//! Request deadlines: how long a connection may leave a request or a response incomplete.
 //!
 //! The server has timers for the first head on a connection, for a body while it is read, and for
 //! an idle connection. None of them runs while a later head trickles in, while the rest of a
@@ -6,7 +6,6 @@
 //! deadline each of these keeps the connection open for ever.
 
 use std::{
-    future::Future,
     io,
     pin::Pin,
     sync::{
@@ -21,6 +20,8 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::{Instant, Sleep, sleep},
 };
+
+use crate::http::stream_layer::StreamLayer;
 
 /// Longer than any connection lasts.
 const NEVER: Duration = Duration::from_hours(365 * 24);
@@ -46,30 +47,30 @@ impl DeadlineExtension {
     }
 }
 
-/// A stream that fails when too much time passes between the first byte of a request and the first
+/// A layer that fails when too much time passes between the first byte of a request and the first
 /// byte of its response, or while the client does not read a response.
 #[derive(Debug)]
-pub(crate) struct DeadlineStream<S> {
-    stream: S,
+pub(crate) struct DeadlineLayer {
     deadline: RequestDeadline,
     extension: DeadlineExtension,
     timer: Pin<Box<Sleep>>,
     began: Instant,
     /// Whether a request was received and not yet answered, or a response was not yet read.
     waiting: bool,
+    /// Whether a response is written to a stream that has not sent all of it. Only an encrypted
+    /// stream takes bytes before it can send them.
+    flushing: bool,
 }
 
-impl<S> DeadlineStream<S> {
-    pub(crate) fn new(stream: S, deadline: RequestDeadline) -> DeadlineStream<S> {
-        let timer = Box::pin(sleep(deadline.usual));
-        let began = Instant::now();
-        DeadlineStream {
-            stream,
+impl DeadlineLayer {
+    pub(crate) fn new(deadline: RequestDeadline) -> DeadlineLayer {
+        DeadlineLayer {
             deadline,
             extension: DeadlineExtension::default(),
-            timer,
-            began,
+            timer: Box::pin(sleep(deadline.usual)),
+            began: Instant::now(),
             waiting: false,
+            flushing: false,
         }
     }
 
@@ -136,81 +137,71 @@ fn timed_out<T>() -> Poll<io::Result<T>> {
     Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for DeadlineStream<S> {
-    fn poll_read(
-        self: Pin<&mut Self>,
+impl StreamLayer for DeadlineLayer {
+    fn poll_read<S: AsyncRead + Unpin>(
+        &mut self,
+        stream: &mut S,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
         let before = buffer.filled().len();
-        match Pin::new(&mut this.stream).poll_read(cx, buffer) {
+        match Pin::new(stream).poll_read(cx, buffer) {
             Poll::Ready(Ok(())) if before < buffer.filled().len() => {
-                this.wait();
+                self.wait();
                 // A client that never pauses is bound by the deadline, too.
-                let is_over = this.timer.is_elapsed() && this.is_over(cx);
+                let is_over = self.timer.is_elapsed() && self.is_over(cx);
                 if is_over { timed_out() } else { Poll::Ready(Ok(())) }
             }
-            Poll::Pending => this.pending(cx),
+            Poll::Pending => self.pending(cx),
             ended @ Poll::Ready(_) => ended,
         }
     }
-}
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for DeadlineStream<S> {
-    fn poll_write(
-        self: Pin<&mut Self>,
+    fn poll_write<S: AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        let written = Pin::new(&mut this.stream).poll_write(cx, bytes);
-        this.written(cx, written)
+        let written = Pin::new(stream).poll_write(cx, bytes);
+        self.written(cx, written)
     }
 
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
+    fn poll_flush<S: AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
         cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        let written = Pin::new(&mut this.stream).poll_write_vectored(cx, slices);
-        this.written(cx, written)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    ) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(stream).poll_flush(cx);
+        if flushed.is_ready() && !self.flushing {
+            return flushed;
+        }
+        self.flushing = flushed.is_pending();
+        self.written(cx, flushed)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use tokio::{
-        io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
+        io::{AsyncReadExt, AsyncWriteExt, BufWriter, DuplexStream, duplex},
         runtime::Builder,
     };
 
     use super::*;
+    use crate::http::stream_layer::LayeredStream;
 
     const DEADLINE: Duration = Duration::from_secs(45);
 
     /// Runs with paused time, which advances when all tasks wait.
     fn run<F: Future<Output = ()>>(
-        test: impl FnOnce(DuplexStream, DeadlineStream<DuplexStream>) -> F,
+        test: impl FnOnce(DuplexStream, LayeredStream<DuplexStream, DeadlineLayer>) -> F,
     ) {
         let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
         runtime.unwrap().block_on(async {
             let (theirs, ours) = duplex(64);
             let deadline = RequestDeadline { usual: DEADLINE, granted: 2 * DEADLINE };
-            test(theirs, DeadlineStream::new(ours, deadline)).await;
+            test(theirs, LayeredStream::new(ours, DeadlineLayer::new(deadline))).await;
         });
     }
 
@@ -266,12 +257,45 @@ mod tests {
     }
 
     #[test]
+    fn a_response_that_the_stream_has_taken_and_cannot_send_closes_the_connection() {
+        run(|theirs, ours| async move {
+            // As an encrypted stream does, it takes bytes before it sends them.
+            let (stream, layer) = ours.into_parts();
+            let mut ours = LayeredStream::new(BufWriter::new(stream), layer);
+            let began = Instant::now();
+            ours.write_all(&[b'x'; 65]).await.unwrap();
+            assert!(broke(ours.flush().await));
+            assert!((DEADLINE..DEADLINE * 2).contains(&began.elapsed()));
+            drop(theirs);
+        });
+    }
+
+    #[test]
+    fn a_slow_client_has_the_deadline_for_each_part_of_a_response() {
+        run(|mut theirs, ours| async move {
+            let (stream, layer) = ours.into_parts();
+            let mut ours = LayeredStream::new(BufWriter::new(stream), layer);
+            for _ in 0..3 {
+                ours.write_all(&[b'x'; 128]).await.unwrap();
+                let slow = async {
+                    sleep(DEADLINE / 2).await;
+                    theirs.read_exact(&mut [0; 128]).await.unwrap();
+                };
+                let (flushed, ()) = tokio::join!(ours.flush(), slow);
+                flushed.unwrap();
+                // It is idle afterwards, and has no deadline.
+                sleep(2 * DEADLINE).await;
+            }
+        });
+    }
+
+    #[test]
     fn an_extension_lasts_as_long_as_granted_and_no_longer() {
         run(|mut theirs, mut ours| async move {
             theirs.write_all(b"import").await.unwrap();
             assert_eq!(ours.read(&mut [0; 64]).await.unwrap(), 6);
             let began = Instant::now();
-            ours.extension().grant();
+            ours.layer().extension().grant();
             // Data that arrives after the usual deadline is not lost.
             let late = async {
                 sleep(DEADLINE + DEADLINE / 2).await;

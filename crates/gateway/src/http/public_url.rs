@@ -15,15 +15,20 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 
 /// The scheme and the host of the URL.
 ///
-/// The headers of proxies count only if the connection is that of a trusted proxy. Of several
+/// The scheme is that of the connection unless a proxy reports another one. The headers of proxies
+/// count only if the connection is that of a trusted proxy. Of several
 /// values the first is that of the proxy that the caller reached. If both headers have a value and
 /// they differ, a caller may have sent one of them, so neither counts.
-pub(crate) fn public_origin(headers: &HeaderMap, is_behind_proxy: bool) -> String {
+pub(crate) fn public_origin(
+    headers: &HeaderMap,
+    is_encrypted: bool,
+    is_behind_proxy: bool,
+) -> String {
     let reported = |parameter: &str, x_header: &HeaderName| {
         if is_behind_proxy { reported(headers, parameter, x_header) } else { None }
     };
     let proto = reported("proto", &X_FORWARDED_PROTO);
-    let is_tls = proto.is_some_and(|proto| proto.eq_ignore_ascii_case("https"));
+    let is_tls = proto.map_or(is_encrypted, |proto| proto.eq_ignore_ascii_case("https"));
     let host = reported("host", &X_FORWARDED_HOST).filter(|host| is_host(host));
     let own = || only(headers, &header::HOST).filter(|host| is_host(host));
     let scheme = if is_tls { "https" } else { "http" };
@@ -58,7 +63,7 @@ mod tests {
         for (name, value) in lines {
             headers.append(name.clone(), value.parse().unwrap());
         }
-        [true, false].map(|is_behind_proxy| public_origin(&headers, is_behind_proxy))
+        [true, false].map(|is_behind_proxy| public_origin(&headers, false, is_behind_proxy))
     }
 
     #[test]
@@ -100,6 +105,17 @@ mod tests {
             assert_eq!(behind, expected, "{lines:?}");
             assert_eq!(without, "http://gateway:8080", "{lines:?}");
         }
+    }
+
+    #[test]
+    fn the_scheme_of_an_encrypted_connection_is_https_unless_a_trusted_proxy_reports_another() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, "shop.example".parse().unwrap());
+        assert_eq!(public_origin(&headers, true, false), "https://shop.example");
+        assert_eq!(public_origin(&headers, true, true), "https://shop.example");
+        headers.insert(X_FORWARDED_PROTO, "http".parse().unwrap());
+        assert_eq!(public_origin(&headers, true, false), "https://shop.example");
+        assert_eq!(public_origin(&headers, true, true), "http://shop.example");
     }
 
     #[test]

@@ -20,7 +20,7 @@ use actix_http::Request;
 use actix_web::http::Uri;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::limits;
+use crate::{http::stream_layer::StreamLayer, limits};
 
 /// What stands for a byte that the library refuses.
 const PLACEHOLDER: u8 = b'_';
@@ -83,10 +83,9 @@ enum LinePosition {
     After,
 }
 
-/// A stream that replaces bytes in the request lines that it reads.
+/// A layer that replaces bytes in the request lines that it reads.
 #[derive(Debug)]
-pub(crate) struct TargetStream<S> {
-    stream: S,
+pub(crate) struct TargetLayer {
     target: RawTarget,
     position: LinePosition,
     /// The line so far, as it was sent. Its memory is used again.
@@ -94,14 +93,10 @@ pub(crate) struct TargetStream<S> {
     is_replaced: bool,
 }
 
-impl<S> TargetStream<S> {
-    pub(crate) fn new(stream: S) -> TargetStream<S> {
+impl TargetLayer {
+    pub(crate) fn new() -> TargetLayer {
         let (target, position) = (RawTarget::default(), LinePosition::Before);
-        TargetStream { stream, target, position, line: Vec::new(), is_replaced: false }
-    }
-
-    pub(crate) fn stream(&self) -> &S {
-        &self.stream
+        TargetLayer { target, position, line: Vec::new(), is_replaced: false }
     }
 
     /// Where handlers find the target of a request.
@@ -155,37 +150,27 @@ fn target_of(line: &[u8]) -> Option<&[u8]> {
     line.split(|&byte| byte == b' ').nth(1)
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for TargetStream<S> {
-    fn poll_read(
-        self: Pin<&mut Self>,
+impl StreamLayer for TargetLayer {
+    fn poll_read<S: AsyncRead + Unpin>(
+        &mut self,
+        stream: &mut S,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut this.stream).poll_read(cx, buffer))?;
-        this.read(buffer.filled_mut().get_mut(before..).unwrap_or_default());
+        ready!(Pin::new(stream).poll_read(cx, buffer))?;
+        self.read(buffer.filled_mut().get_mut(before..).unwrap_or_default());
         Poll::Ready(Ok(()))
     }
-}
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for TargetStream<S> {
-    fn poll_write(
-        self: Pin<&mut Self>,
+    fn poll_write<S: AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        this.position = LinePosition::Before;
-        Pin::new(&mut this.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+        self.position = LinePosition::Before;
+        Pin::new(stream).poll_write(cx, bytes)
     }
 }
 
@@ -195,14 +180,14 @@ mod tests {
 
     /// The bytes that the library gets of these reads, and the target that is kept.
     fn read(reads: &[&[u8]]) -> (Vec<u8>, Option<Vec<u8>>) {
-        let mut stream = TargetStream::new(());
+        let mut layer = TargetLayer::new();
         let mut bytes = Vec::new();
         for read in reads {
             let mut read = read.to_vec();
-            stream.read(&mut read);
+            layer.read(&mut read);
             bytes.extend(read);
         }
-        (bytes, stream.target.take())
+        (bytes, layer.target.take())
     }
 
     #[test]

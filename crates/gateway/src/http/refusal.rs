@@ -127,6 +127,8 @@ pub enum HeadFault {
     TooSlow,
     /// It is too large.
     TooLarge,
+    /// It is not encrypted, and the listener speaks TLS.
+    NotEncrypted,
 }
 
 impl HeadFault {
@@ -306,6 +308,7 @@ impl Refusal {
             Refusal::Head(HeadFault::Malformed) => Cause::HeadMalformed,
             Refusal::Head(HeadFault::TooSlow) => Cause::HeadTooSlow,
             Refusal::Head(HeadFault::TooLarge) => Cause::HeadTooLarge,
+            Refusal::Head(HeadFault::NotEncrypted) => Cause::HeadNotEncrypted,
             Refusal::UnknownPath => Cause::UnknownPath,
             Refusal::NotKept => Cause::NotKept,
             Refusal::Method { .. } => Cause::Method,

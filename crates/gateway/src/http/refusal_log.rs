@@ -1,6 +1,6 @@
 //! The log lines about refused requests.
 
-use std::net::IpAddr;
+use std::{error::Error, net::IpAddr};
 
 use actix_web::HttpRequest;
 use profile_protocol::ErrorDocument;
@@ -47,6 +47,34 @@ pub(crate) fn report(
     if has_failed { line.failed() } else { line.refused() }
 }
 
+/// Whether a line is written about a client that sent no request of a company. There are not too
+/// many such lines in this second then.
+fn is_written_without_company(gateway: &GatewayState) -> bool {
+    if !tracing::enabled!(target: REFUSALS, Level::INFO) {
+        return false;
+    }
+    let (decision, group) = gateway.refusal_lines.count(None, gateway.clock.elapsed());
+    let LineDecision::Written { left_out } = decision else { return false };
+    if left_out != 0 {
+        report_left_out(&group, left_out);
+    }
+    true
+}
+
+/// Logs a TLS handshake that failed, unless there are too many such lines in this second. `error`
+/// has no text of the client.
+pub(crate) fn report_handshake(
+    gateway: &GatewayState,
+    client: IpAddr,
+    reason: &'static str,
+    error: Option<&(dyn Error + 'static)>,
+) {
+    if is_written_without_company(gateway) {
+        let error = error.map(display);
+        tracing::info!(target: REFUSALS, reason, error, %client, "a TLS handshake failed");
+    }
+}
+
 /// Logs a request whose head cannot be read, unless such requests have too many lines in this
 /// second.
 pub(crate) fn report_head(
@@ -55,13 +83,8 @@ pub(crate) fn report_head(
     trace: &RequestTrace,
     refusal: &Refusal,
 ) {
-    if !tracing::enabled!(target: REFUSALS, Level::INFO) {
+    if !is_written_without_company(gateway) {
         return;
-    }
-    let (decision, group) = gateway.refusal_lines.count(None, gateway.clock.elapsed());
-    let LineDecision::Written { left_out } = decision else { return };
-    if left_out != 0 {
-        report_left_out(&group, left_out);
     }
     tracing::info!(
         target: REFUSALS,

@@ -74,6 +74,7 @@ pub const CATALOGUE: &[MetricEntry] = &[
     REQUEST_SECONDS,
     PARSE_SECONDS,
     COMMIT_SECONDS,
+    HANDSHAKES_FAILED,
     COMPANY_REQUESTS,
     RATE_LIMIT_USED,
     CLIENT_NETWORKS,
@@ -105,6 +106,7 @@ pub const CATALOGUE: &[MetricEntry] = &[
     READY,
     RELOAD_SUCCESSFUL,
     RELOAD_TIME,
+    CERTIFICATE_EXPIRY,
     SPANS,
     PROCESS_CPU,
     PROCESS_RESIDENT,
@@ -176,6 +178,15 @@ pub(super) const COMMIT_SECONDS: MetricEntry = MetricEntry {
     kind: MetricKind::Histogram,
     labels: "",
     help: "Time from submitting a request to the store until its result, including the queue.",
+};
+
+pub(super) const HANDSHAKES_FAILED: MetricEntry = MetricEntry {
+    name: "gateway_tls_handshakes_failed_total",
+    kind: MetricKind::Counter,
+    labels: "{reason}",
+    help: "TLS handshakes that failed by reason: closed, by the client; protocol, nothing in \
+           common; refused, by the client, usually because it does not trust the certificate; or \
+           timeout.",
 };
 
 pub(super) const COMPANY_REQUESTS: MetricEntry = MetricEntry {
@@ -402,6 +413,14 @@ pub(super) const RELOAD_TIME: MetricEntry = MetricEntry {
     kind: MetricKind::Gauge,
     labels: "",
     help: "Unix time at which a configuration was applied last: at the start, or by a reload.",
+};
+
+pub(super) const CERTIFICATE_EXPIRY: MetricEntry = MetricEntry {
+    name: "gateway_tls_certificate_not_after_timestamp_seconds",
+    kind: MetricKind::Gauge,
+    labels: "",
+    help: "Unix time after which clients refuse the TLS certificate, or one of those that lead \
+           from it to one that they trust. Only if there is a certificate.",
 };
 
 pub(super) const SPANS: MetricEntry = MetricEntry {

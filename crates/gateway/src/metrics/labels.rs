@@ -54,6 +54,45 @@ impl EncodeLabelValue for ProfileEffect {
     }
 }
 
+/// Why a TLS handshake failed.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum FailedHandshake {
+    /// The client closed the connection.
+    Closed,
+    /// The client and the gateway have no version, cipher suite or protocol in common, or the
+    /// client does not speak TLS.
+    Protocol,
+    /// The client refused, usually because it does not trust the certificate.
+    Refused,
+    /// The client took too long.
+    Timeout,
+}
+
+impl FailedHandshake {
+    pub(super) const ALL: [FailedHandshake; 4] = [
+        FailedHandshake::Closed,
+        FailedHandshake::Protocol,
+        FailedHandshake::Refused,
+        FailedHandshake::Timeout,
+    ];
+
+    /// The name of the reason.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            FailedHandshake::Closed => "closed",
+            FailedHandshake::Protocol => "protocol",
+            FailedHandshake::Refused => "refused",
+            FailedHandshake::Timeout => "timeout",
+        }
+    }
+}
+
+impl EncodeLabelValue for FailedHandshake {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        self.as_str().encode(encoder)
+    }
+}
+
 /// The result of a request for the caller.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) enum RequestOutcome {
@@ -86,6 +125,11 @@ pub(super) struct EffectLabel {
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 pub(super) struct EndpointLabel {
     pub(super) endpoint: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+pub(super) struct HandshakeLabel {
+    pub(super) reason: FailedHandshake,
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]

@@ -16,13 +16,13 @@ use prometheus_client::{
 use super::{
     catalogue::{
         BATCH_REQUESTS, BODY_BYTES, BODY_LIMIT_BYTES, CACHE_BYTES, CACHE_EVICTIONS,
-        CACHE_LIMIT_BYTES, CACHE_READS, CHECKPOINT_STALL_SECONDS, CHECKPOINTS, CLIENT_NETWORKS,
-        CLOCK_TRUSTED, COMMIT_BATCHES, COMMIT_QUEUE_DEPTH, CONNECTIONS, CONNECTIONS_CLOSED,
-        CONNECTIONS_LIMIT, DISK_FREE_BYTES, DISK_RESERVED_BYTES, DISK_WAIT_SECONDS, LANE_DEPTH,
-        LANE_WAIT_SECONDS, MetricEntry, PENDING_BYTES, PROCESS_CPU, PROCESS_MAX_FDS,
-        PROCESS_OPEN_FDS, PROCESS_RESIDENT, PROCESS_START, PROCESS_THREADS, PROCESS_VIRTUAL,
-        PRUNED, RATE_LIMIT_USED, READY, RELOAD_SUCCESSFUL, RELOAD_TIME, SPANS, STORE_BYTES,
-        UNARCHIVED_FILES, UNSYNCED_COMMITS,
+        CACHE_LIMIT_BYTES, CACHE_READS, CERTIFICATE_EXPIRY, CHECKPOINT_STALL_SECONDS, CHECKPOINTS,
+        CLIENT_NETWORKS, CLOCK_TRUSTED, COMMIT_BATCHES, COMMIT_QUEUE_DEPTH, CONNECTIONS,
+        CONNECTIONS_CLOSED, CONNECTIONS_LIMIT, DISK_FREE_BYTES, DISK_RESERVED_BYTES,
+        DISK_WAIT_SECONDS, LANE_DEPTH, LANE_WAIT_SECONDS, MetricEntry, PENDING_BYTES, PROCESS_CPU,
+        PROCESS_MAX_FDS, PROCESS_OPEN_FDS, PROCESS_RESIDENT, PROCESS_START, PROCESS_THREADS,
+        PROCESS_VIRTUAL, PRUNED, RATE_LIMIT_USED, READY, RELOAD_SUCCESSFUL, RELOAD_TIME, SPANS,
+        STORE_BYTES, UNARCHIVED_FILES, UNSYNCED_COMMITS,
     },
     labels::{Label, LabelText},
     series::SeriesWriter,
@@ -35,6 +35,8 @@ pub(crate) struct Readings {
     pub(crate) batches: BatchCounts,
     pub(crate) bodies: Vec<BodyBudgetReading>,
     pub(crate) cache_limit: u64,
+    /// The time since 1970 after which clients refuse the certificate, if there is one.
+    pub(crate) certificate_expiry: Option<Duration>,
     pub(crate) checkpoint_stall: Duration,
     pub(crate) client_networks: usize,
     pub(crate) connections: ConnectionCounts,
@@ -207,6 +209,9 @@ impl ReadingsWriter<'_, '_> {
         self.gauge(READY, &u64::from(self.readings.is_ready))?;
         self.gauge(RELOAD_SUCCESSFUL, &u64::from(self.readings.is_reload_successful))?;
         self.gauge(RELOAD_TIME, &self.readings.reload_time.as_secs_f64())?;
+        let mut expiry = SeriesWriter::begin(&mut self.encoder, CERTIFICATE_EXPIRY)?;
+        let known = self.readings.certificate_expiry;
+        known.iter().try_for_each(|known| expiry.gauge(&[], &known.as_secs()))?;
         self.counters(SPANS, "result", self.readings.spans.as_ref().map_or(&[], |spans| &spans[..]))
     }
 

@@ -24,6 +24,7 @@ pub(crate) async fn read(gateway: &GatewayState) -> Readings {
         batches: gateway.store.batch_counts(),
         bodies: gateway.body_budget.readings().into(),
         cache_limit: gateway.cache_bytes,
+        certificate_expiry: gateway.certificate().map(|certificate| certificate.not_after()),
         checkpoint_stall: gateway.checkpoint.note(engine.checkpoint, gateway.clock.elapsed()),
         client_networks: gateway.network_limiter.counted(),
         connections: gateway.client_connections.counts(),

@@ -7,7 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
     limits,
-    ops::unconfigured,
+    ops::{certificate_expiry, unconfigured},
     settings::{self, Configuration, ServeArguments, ServerSettings},
     state::GatewayState,
     telemetry::LogControl,
@@ -90,6 +90,7 @@ fn reload(
             gateway.reload(configuration);
             tracing::info!(companies, "reloaded the configuration");
             unconfigured::report(gateway);
+            certificate_expiry::report(gateway, server);
         }
         Err(error) => {
             gateway.reloads.refused();

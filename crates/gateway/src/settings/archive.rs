@@ -2,9 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::{
-    arguments::ServeArguments, document::SettingsTable, file::directory, problem::ProblemReport,
-};
+use super::{arguments::ServeArguments, document::SettingsTable, problem::ProblemReport};
 use crate::limits;
 
 /// The settings about the archive of the journal.
@@ -28,7 +26,7 @@ impl ArchiveFields {
         let named = table.take("journal_archive");
         let seconds = table.take("journal_archive_seconds");
         ArchiveFields {
-            directory: named.and_then(|field| directory(field, report)),
+            directory: named.and_then(|field| field.file(report)),
             seconds: seconds.and_then(|field| field.number(&limits::ARCHIVE_SECONDS_RANGE, report)),
         }
     }

@@ -1,14 +1,14 @@
 //! The command line, and its environment variables.
 
-use std::{convert::Infallible, net::SocketAddr, path::PathBuf};
+use std::{convert::Infallible, path::PathBuf};
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use clap_complete::Shell;
 use profile_protocol::{CompanyId, NamedTime};
 
 use super::{
-    AdminKey, AdminKeyError, AdminKeyText, DevelopmentOptions, DurabilitySetting, OtlpEndpoint,
-    TableSetting, listen_address::parse_listen_address,
+    AdminKey, AdminKeyError, AdminKeyText, DevelopmentOptions, DurabilitySetting, ListenAddress,
+    OtlpEndpoint, SocketMode, TableSetting,
 };
 use crate::{
     http::cidr::Cidr,
@@ -31,7 +31,6 @@ pub struct CommandLine {
 }
 
 /// The commands of the program.
-#[expect(clippy::large_enum_variant, reason = "a process has one command")]
 #[derive(Debug, Subcommand)]
 pub enum GatewayCommand {
     /// Write a backup of a store, or add to one what was committed since; then verify it.
@@ -106,7 +105,7 @@ impl BackupArguments {
 }
 
 /// The arguments of `gateway check`.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct CheckArguments {
     /// The configuration file.
     #[arg(long, env = "GATEWAY_CONFIG", value_name = "FILE")]
@@ -114,6 +113,12 @@ pub struct CheckArguments {
     /// The data directory [default: that of the configuration file].
     #[arg(long, env = "GATEWAY_DATA_DIR", value_name = "DIRECTORY")]
     pub data_dir: Option<PathBuf>,
+    /// The certificate in PEM [default: that of the configuration file].
+    #[arg(long, env = "GATEWAY_TLS_CERTIFICATE", value_name = "FILE")]
+    pub tls_certificate: Option<PathBuf>,
+    /// The private key of the certificate, in PEM [default: that of the configuration file].
+    #[arg(long, env = "GATEWAY_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
 }
 
 /// The arguments of `gateway compact`.
@@ -173,40 +178,78 @@ pub struct DeleteCompanyArguments {
 /// The arguments of `gateway dev`.
 #[derive(Clone, Debug, Args)]
 pub struct DevArguments {
-    /// The address for health and metrics [default: 127.0.0.1:9090].
-    #[arg(long, env = "GATEWAY_ADMIN_LISTEN", value_name = "ADDRESS",
-        value_parser = parse_listen_address)]
-    pub admin_listen: Option<SocketAddr>,
+    /// The addresses for health and metrics [default: 127.0.0.1:9090].
+    #[arg(
+        long,
+        env = "GATEWAY_ADMIN_LISTEN",
+        value_delimiter = ',',
+        value_name = "ADDRESSES",
+        num_args = 1
+    )]
+    pub admin_listen: Option<Vec<ListenAddress>>,
     /// The data directory [default: ./data].
     #[arg(long, env = "GATEWAY_DATA_DIR", value_name = "DIRECTORY")]
     pub data_dir: Option<PathBuf>,
     /// Allow addresses that other machines can reach, such as 0.0.0.0:8080.
     #[arg(long, env = "GATEWAY_EXPOSE")]
     pub expose: bool,
-    /// The address for clients [default: 127.0.0.1:8080].
-    #[arg(long, env = "GATEWAY_LISTEN", value_name = "ADDRESS",
-        value_parser = parse_listen_address)]
-    pub listen: Option<SocketAddr>,
+    /// The addresses for clients [default: 127.0.0.1:8080].
+    #[arg(
+        long,
+        env = "GATEWAY_LISTEN",
+        value_delimiter = ',',
+        value_name = "ADDRESSES",
+        num_args = 1
+    )]
+    pub listen: Option<Vec<ListenAddress>>,
     /// Delete all stored data first. The private key stays.
     #[arg(long, env = "GATEWAY_RESET")]
     pub reset: bool,
+    /// The certificate in PEM, for addresses that begin with `https://`.
+    #[arg(long, env = "GATEWAY_TLS_CERTIFICATE", value_name = "FILE")]
+    pub tls_certificate: Option<PathBuf>,
+    /// The private key of the certificate, in PEM.
+    #[arg(long, env = "GATEWAY_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
 }
 
 impl From<DevArguments> for ServeArguments {
     fn from(arguments: DevArguments) -> ServeArguments {
-        let DevArguments { admin_listen, data_dir, expose, listen, reset } = arguments;
+        let DevArguments {
+            admin_listen,
+            data_dir,
+            expose,
+            listen,
+            reset,
+            tls_certificate,
+            tls_key,
+        } = arguments;
         let development = DevelopmentOptions { is_exposed: expose, is_reset: reset };
-        ServeArguments { admin_listen, data_dir, development, listen, ..ServeArguments::default() }
+        ServeArguments {
+            admin_listen,
+            data_dir,
+            development,
+            listen,
+            tls_certificate,
+            tls_key,
+            ..ServeArguments::default()
+        }
     }
 }
 
 /// The arguments of `gateway health`.
 #[derive(Debug, Args)]
 pub struct HealthArguments {
-    /// The address for health and metrics [default: 127.0.0.1:9090].
-    #[arg(long, env = "GATEWAY_ADMIN_LISTEN", value_name = "ADDRESS",
-        value_parser = parse_listen_address)]
-    pub admin_listen: Option<SocketAddr>,
+    /// The addresses for health and metrics [default: 127.0.0.1:9090]. The first without TLS is
+    /// asked.
+    #[arg(
+        long,
+        env = "GATEWAY_ADMIN_LISTEN",
+        value_name = "ADDRESSES",
+        value_delimiter = ',',
+        num_args = 1
+    )]
+    pub admin_listen: Option<Vec<ListenAddress>>,
     /// The configuration file, which may name the address.
     #[arg(long, env = "GATEWAY_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -273,10 +316,15 @@ pub struct ServeArguments {
         value_name = "true|false"
     )]
     pub access_log: Option<bool>,
-    /// The address for health and metrics [default: 127.0.0.1:9090].
-    #[arg(long, env = "GATEWAY_ADMIN_LISTEN", value_name = "ADDRESS",
-        value_parser = parse_listen_address)]
-    pub admin_listen: Option<SocketAddr>,
+    /// The addresses for health and metrics [default: 127.0.0.1:9090].
+    #[arg(
+        long,
+        env = "GATEWAY_ADMIN_LISTEN",
+        value_delimiter = ',',
+        value_name = "ADDRESSES",
+        num_args = 1
+    )]
+    pub admin_listen: Option<Vec<ListenAddress>>,
     /// The memory that the store may use as a cache, in MiB [default: 1024].
     #[arg(long, env = "GATEWAY_CACHE_MIB", value_name = "MIB",
         value_parser = clap::value_parser!(u64).range(limits::CACHE_MIB_RANGE))]
@@ -329,10 +377,15 @@ pub struct ServeArguments {
     #[arg(long, env = "GATEWAY_JOURNAL_ARCHIVE_SECONDS", value_name = "SECONDS",
         value_parser = clap::value_parser!(u64).range(limits::ARCHIVE_SECONDS_RANGE))]
     pub journal_archive_seconds: Option<u64>,
-    /// The address for clients [default: 127.0.0.1:8080].
-    #[arg(long, env = "GATEWAY_LISTEN", value_name = "ADDRESS",
-        value_parser = parse_listen_address)]
-    pub listen: Option<SocketAddr>,
+    /// The addresses for clients [default: 127.0.0.1:8080].
+    #[arg(
+        long,
+        env = "GATEWAY_LISTEN",
+        value_delimiter = ',',
+        value_name = "ADDRESSES",
+        num_args = 1
+    )]
+    pub listen: Option<Vec<ListenAddress>>,
     /// The log filter, which is an argument of all commands.
     #[arg(skip)]
     pub log: Option<LogFilter>,
@@ -359,6 +412,12 @@ pub struct ServeArguments {
     /// The kind of table of a new data directory [default: redb].
     #[arg(long, env = "GATEWAY_TABLE", value_enum)]
     pub table: Option<TableSetting>,
+    /// The certificate in PEM, for addresses that begin with `https://`.
+    #[arg(long, env = "GATEWAY_TLS_CERTIFICATE", value_name = "FILE")]
+    pub tls_certificate: Option<PathBuf>,
+    /// The private key of the certificate, in PEM.
+    #[arg(long, env = "GATEWAY_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
     /// The blocks of addresses of proxies that may report those of clients [default: none].
     #[arg(
         long,
@@ -368,6 +427,9 @@ pub struct ServeArguments {
         num_args = 1
     )]
     pub trusted_proxies: Option<Vec<Cidr>>,
+    /// The mode of the files of unix sockets, which decides who may connect [default: 660].
+    #[arg(long, env = "GATEWAY_UNIX_SOCKET_MODE", value_name = "MODE")]
+    pub unix_socket_mode: Option<SocketMode>,
     /// The number of worker threads [default: one per processor].
     #[arg(long, env = "GATEWAY_WORKERS", value_name = "THREADS",
         value_parser = clap::value_parser!(u64).range(limits::WORKERS_RANGE))]

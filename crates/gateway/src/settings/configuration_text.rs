@@ -130,13 +130,14 @@ fn wrapped(text: &str) -> String {
         if let Some(line) = lines.last_mut() {
             let space = if line.ends_with(' ') { "" } else { " " };
             if line.len() + space.len() + word.len() <= COLUMNS {
-                *line += &format!("{space}{word}");
+                line.push_str(space);
+                line.push_str(word);
                 continue;
             }
         }
         lines.push(format!("# {:indent$}{word}", ""));
     }
-    lines.iter().map(|line| format!("{line}\n")).collect()
+    lines.join("\n") + "\n"
 }
 
 /// The configuration as a file, with `(not shown)` in place of secrets.
@@ -149,8 +150,8 @@ pub(super) fn in_force(configuration: &Configuration) -> String {
 
 fn company_lines(company: &Company) -> String {
     let keys = company.keys.iter();
-    let keys: String = keys
-        .map(|key| format!("\n[[{COMPANY}.key]]\n{}", WrittenTable::of_key(key).lines()))
-        .collect();
-    format!("\n[[{COMPANY}]]\n{}{keys}", WrittenTable::of_company(company).lines())
+    let keys =
+        keys.map(|key| format!("\n[[{COMPANY}.key]]\n{}", WrittenTable::of_key(key).lines()));
+    let keys: Vec<String> = keys.collect();
+    format!("\n[[{COMPANY}]]\n{}{}", WrittenTable::of_company(company).lines(), keys.concat())
 }

@@ -1,12 +1,11 @@
 //! Development mode: one company, without a configuration file.
 
-use std::{
-    fs, io, net::SocketAddr, num::NonZeroU32, os::unix::fs::OpenOptionsExt, path::Path, sync::Arc,
-};
+use std::{fs, io, num::NonZeroU32, os::unix::fs::OpenOptionsExt, path::Path, sync::Arc};
 
 use profile_protocol::CompanyId;
 use profile_store::NoEntropy;
 
+use super::listen_address::ListenAddress;
 use crate::{
     capacity::rate_limit::RateLimit,
     client::exchange_token::ExchangeKey,
@@ -115,18 +114,14 @@ impl Development {
     }
 
     /// The text to show to the operator. The gateway listens at this address.
-    pub fn announcement(&self, listening: SocketAddr) -> String {
+    pub fn announcement(&self, listening: &ListenAddress) -> String {
         let company = &self.company;
-        let host = if listening.ip().is_unspecified() {
-            format!("localhost:{}", listening.port())
-        } else {
-            listening.to_string()
-        };
+        let (options, origin) = listening.for_curl();
         format!(
             "No configuration file: serving company {company} for development.\n\n\
              Private key, until {KEY_FILE} in the data directory is removed:\n\n{}\n\n\
              Try it:\n\n\
-             curl -i 'http://{host}/client/profiles?company_id={company}' \\\n  \
+             curl -i {options}'{origin}/client/profiles?company_id={company}' \\\n  \
              -H 'content-type: application/vnd.api+json' -H 'revision: 2026-07-15' \\\n  \
              -d '{{\"data\":{{\"type\":\"profile\",\"attributes\":\
              {{\"email\":\"sarah@example.com\",\"first_name\":\"Sarah\"}}}}}}'\n\n\

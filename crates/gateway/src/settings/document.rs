@@ -3,7 +3,7 @@
 //! Deserializing into a struct would stop at the first fault. Here every fault is reported with its
 //! setting and its line, and reading continues.
 
-use std::{fmt::Display, ops::RangeInclusive, rc::Rc, str::FromStr};
+use std::{fmt::Display, ops::RangeInclusive, path::PathBuf, rc::Rc, str::FromStr};
 
 use toml::{
     Spanned,
@@ -103,16 +103,12 @@ impl<'d> SettingsTable<'d> {
         let mut first = None;
         names.map(|name| {
             let field = self.take(name)?;
-            match first {
-                Some(first) => {
-                    report.add(field.at, &field.path, format_args!("excludes {first}"));
-                    None
-                }
-                None => {
-                    first = Some(name);
-                    Some(field)
-                }
+            if let Some(first) = first {
+                report.add(field.at, &field.path, format_args!("excludes {first}"));
+                return None;
             }
+            first = Some(name);
+            Some(field)
         })
     }
 
@@ -257,6 +253,32 @@ impl<'d> SettingValue<'d> {
                 None
             }
         }
+    }
+
+    /// The value as the path of a file or of a directory.
+    pub(super) fn file(self, report: &mut ProblemReport) -> Option<PathBuf> {
+        let named =
+            |text: &str| if text.is_empty() { Err("must not be empty") } else { Ok(text.into()) };
+        self.read(report, named)
+    }
+
+    /// The value as one string, or as a list of 1 to `most` strings, parsed.
+    pub(super) fn one_or_list<T>(self, most: usize, report: &mut ProblemReport) -> Vec<T>
+    where
+        T: FromStr<Err: Display>,
+    {
+        let is_one = match &self.value {
+            SettingContent::Document(value) => value.as_array().is_none(),
+            SettingContent::Expected(expected) => {
+                expected.add(ExpectedForm::Text);
+                false
+            }
+        };
+        if is_one {
+            return self.parse(report).into_iter().collect();
+        }
+        let elements = self.elements(1..=most, report);
+        elements.into_iter().filter_map(|element| element.parse(report)).collect()
     }
 
     /// The elements of an array of strings, as in `["…", "…"]`, of which there are so many.

@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
     fmt::Display,
-    net::SocketAddr,
     num::NonZeroU32,
     path::PathBuf,
     rc::Rc,
@@ -17,10 +16,11 @@ use profile_store::{IdentitySettings, Placeholders, Retention};
 use super::{
     Connections, DurabilitySetting, TableSetting,
     archive::ArchiveFields,
+    certificate::CertificateFields,
     disk::DiskFields,
     document::{SettingValue, SettingsTable},
     expected::ExpectedTable,
-    listen_address::parse_listen_address,
+    listeners::ListenerFields,
     log::LogFileFields,
     problem::{ProblemReport, Problems},
     secret_keys::SecretNames,
@@ -55,9 +55,9 @@ const SIGNATURE_KEYS: SecretNames =
 #[derive(Debug)]
 pub(super) struct ConfigurationFile {
     pub(super) admin_keys: Vec<KeyDigest>,
-    pub(super) admin_listen: Option<SocketAddr>,
     pub(super) archive: ArchiveFields,
     pub(super) cache_mib: Option<u64>,
+    pub(super) certificate: CertificateFields,
     pub(super) companies: Companies,
     pub(super) connections: Connections,
     pub(super) data_dir: Option<PathBuf>,
@@ -67,7 +67,7 @@ pub(super) struct ConfigurationFile {
     pub(super) exchange_token_days: Option<u64>,
     /// Whether the file itself has secret keys.
     pub(super) has_secrets: bool,
-    pub(super) listen: Option<SocketAddr>,
+    pub(super) listeners: ListenerFields,
     pub(super) log: LogFileFields,
     pub(super) outcomes: Retention,
     pub(super) stop: StopFields,
@@ -106,7 +106,9 @@ impl ConfigurationFile {
         let has_signature_keys = company_reader.has_secrets;
         let exchange_keys = EXCHANGE_KEYS.take(table, report);
         let exchange_keys = exchange_keys.read(limits::EXCHANGE_KEYS, report);
+        let certificate = CertificateFields::read(table, report);
         let disk = DiskFields::read(table, report);
+        let listeners = ListenerFields::read(table, report);
         let log = LogFileFields::read(table, report);
         let stop = StopFields::read(table, report);
         let traces = TraceFields::read(table, report);
@@ -115,22 +117,22 @@ impl ConfigurationFile {
             admin_keys: take("admin_keys")
                 .map(|field| up_to(limits::ADMIN_KEYS, field, report))
                 .unwrap_or_default(),
-            admin_listen: take("admin_listen").and_then(|field| address(field, report)),
             archive,
             cache_mib: take("cache_mib")
                 .and_then(|field| field.number(&limits::CACHE_MIB_RANGE, report)),
+            certificate,
             companies,
             connections: take("connections")
                 .map(|field| Connections::read(field, report))
                 .unwrap_or_default(),
-            data_dir: take("data_dir").and_then(|field| directory(field, report)),
+            data_dir: take("data_dir").and_then(|field| field.file(report)),
             disk,
             durability: take("durability").and_then(|field| field.parse(report)),
             exchange_keys: exchange_keys.keys,
             exchange_token_days: take("exchange_token_days")
                 .and_then(|field| field.number(&limits::EXCHANGE_TOKEN_DAYS_RANGE, report)),
             has_secrets: has_signature_keys || exchange_keys.is_listed,
-            listen: take("listen").and_then(|field| address(field, report)),
+            listeners,
             log,
             outcomes: take("outcomes").map(|field| retention(field, report)).unwrap_or_default(),
             stop,
@@ -142,10 +144,6 @@ impl ConfigurationFile {
             workers: take("workers").and_then(|field| field.number(&limits::WORKERS_RANGE, report)),
         }
     }
-}
-
-fn address(field: SettingValue<'_>, report: &mut ProblemReport) -> Option<SocketAddr> {
-    field.read(report, parse_listen_address)
 }
 
 /// The elements of a list of at most `most`.
@@ -170,12 +168,6 @@ fn retention(field: SettingValue<'_>, report: &mut ProblemReport) -> Retention {
     };
     table.finish(report);
     retention
-}
-
-pub(super) fn directory(field: SettingValue<'_>, report: &mut ProblemReport) -> Option<PathBuf> {
-    let named =
-        |text: &str| if text.is_empty() { Err("must not be empty") } else { Ok(text.into()) };
-    field.read(report, named)
 }
 
 /// The value of a setting of rate limits that switches them off.

@@ -80,6 +80,7 @@ impl<'d> SecretSetting<'d> {
 }
 
 /// The keys in an environment variable.
+#[expect(clippy::disallowed_methods, reason = "the configuration file names the variable")]
 fn read_variable<T>(name: &str, most: usize) -> Result<Vec<T>, InvalidSecret>
 where
     T: FromStr<Err: Display>,

@@ -1,6 +1,7 @@
 //! The settings from the outside: files and arguments in, configuration out.
 
 mod configuration_text;
+mod listeners;
 mod log;
 mod rate_limits;
 mod schema;
@@ -81,12 +82,16 @@ impl Drop for TemporaryFile {
     }
 }
 
+fn addresses(texts: &[&str]) -> Vec<ListenAddress> {
+    texts.iter().map(|text| text.parse().unwrap()).collect()
+}
+
 #[test]
 fn a_whole_file_is_understood() {
     let file = accepted(&format!(
         r#"
         listen = "0.0.0.0:80"
-        admin_listen = "[::1]:9000"
+        admin_listen = ["[::1]:9000", "unix:/run/admin.sock"]
         data_dir = "/var/lib/gateway"
         durability = "relaxed"
         cache_mib = 1_024
@@ -106,8 +111,8 @@ fn a_whole_file_is_understood() {
         id = "abc123"
         "#
     ));
-    assert_eq!(file.listen, Some("0.0.0.0:80".parse().unwrap()));
-    assert_eq!(file.admin_listen, Some("[::1]:9000".parse().unwrap()));
+    assert_eq!(file.listeners.clients, Some(addresses(&["0.0.0.0:80"])));
+    assert_eq!(file.listeners.admin, Some(addresses(&["[::1]:9000", "unix:/run/admin.sock"])));
     assert_eq!(file.data_dir, Some("/var/lib/gateway".into()));
     assert_eq!(file.durability, Some(DurabilitySetting::Relaxed));
     assert_eq!((file.cache_mib, file.workers), (Some(1_024), Some(4)));
@@ -192,15 +197,17 @@ scopes = ["profiles:everything"]
 secret = 1
 "#,
         &[
-            "line 1: listen must be an address and a port, as in 127.0.0.1:8080",
+            "line 1: listen must be an address and a port, as in 127.0.0.1:8080 or \
+             https://0.0.0.0:8443, or the path of a unix socket, as in \
+             unix:/run/gateway/clients.sock",
             "line 2: cache_mib must be a whole number from 256 to 65536",
             "line 3: wrokers is unknown; expected one of journal_archive, \
              journal_archive_seconds, company, exchange_keys, exchange_keys_file, \
-             exchange_keys_env, disk_wait_seconds, client_free_mib, \
-             server_free_mib, reserve_mib, log, access_log, refusal_lines, \
-             drain_seconds, exit_on_failed_write, otlp_endpoint, otlp_sample_percent, \
-             admin_keys, admin_listen, cache_mib, connections, data_dir, \
-             durability, exchange_token_days, listen, outcomes, table, \
+             exchange_keys_env, tls, disk_wait_seconds, client_free_mib, \
+             server_free_mib, reserve_mib, admin_listen, listen, unix_socket_mode, log, \
+             access_log, refusal_lines, drain_seconds, exit_on_failed_write, otlp_endpoint, \
+             otlp_sample_percent, admin_keys, cache_mib, connections, data_dir, durability, \
+             exchange_token_days, outcomes, table, \
              trusted_proxies, workers",
             "line 4: exchange_keys[#1] must be 64 hexadecimal digits, as `openssl rand -hex 32` \
              prints",
@@ -400,12 +407,16 @@ fn arguments_win_over_the_file_and_the_file_over_defaults() {
         with_company("")
     ));
     let server = file
-        .configure(&["--listen", "0.0.0.0:2", "--workers", "3", "--disk-wait-seconds", "7"])
+        .configure(&[
+            "--listen=0.0.0.0:2,unix:/run/clients.sock",
+            "--unix-socket-mode=600",
+            "--workers=3",
+            "--disk-wait-seconds=7",
+        ])
         .unwrap()
         .server;
     let expected = ServerSettings {
         archive: ArchiveSettings { directory: None, period: Duration::from_mins(1) },
-        admin_listen: "127.0.0.1:9090".parse().unwrap(),
         cache_bytes: 300 << 20,
         connections: Connections::default(),
         data_dir: "./data".into(),
@@ -415,7 +426,11 @@ fn arguments_win_over_the_file_and_the_file_over_defaults() {
             reserve_bytes: 128 << 20,
         },
         durability: DurabilitySetting::Flushed,
-        listen: "0.0.0.0:2".parse().unwrap(),
+        listeners: ListenerSettings {
+            admin: addresses(&["127.0.0.1:9090"]),
+            clients: addresses(&["0.0.0.0:2", "unix:/run/clients.sock"]),
+            socket_mode: "600".parse().unwrap(),
+        },
         outcomes: Retention::default(),
         stop: StopSettings { drain: Duration::from_secs(8), exits_on_failed_write: false },
         table: TableSetting::Redb,
@@ -453,29 +468,12 @@ fn without_a_file_there_is_one_company_with_a_key_that_allows_everything() {
     let principal = configuration.companies.principal(development.private_key.digest()).unwrap();
     assert_eq!(principal.scopes, crate::tenants::scope::KeyScopes::all());
 
-    let announcement = development.announcement("127.0.0.1:4321".parse().unwrap());
+    let announcement = development.announcement(&"127.0.0.1:4321".parse().unwrap());
     assert!(announcement.contains(development.private_key.reveal()));
     assert!(announcement.contains("'http://127.0.0.1:4321/client/profiles?company_id=DEMO01'"));
     assert!(announcement.contains(
         r#"-d '{"data":{"type":"profile","attributes":{"email":"sarah@example.com","first_name":"Sarah"}}}'"#
     ));
-}
-
-#[test]
-fn without_a_file_only_loopback_is_listened_at() {
-    for (flag, address) in
-        [("listen", "0.0.0.0:8080"), ("admin-listen", "[::]:9090"), ("listen", "192.0.2.1:80")]
-    {
-        let error = serve(&[&format!("--{flag}"), address]).configure().unwrap_err();
-        let expected = format!("--{flag} {address} can be reached from other machines");
-        assert!(error.to_string().starts_with(&expected), "{error}");
-    }
-}
-
-#[test]
-fn clients_and_operators_are_not_served_at_one_address() {
-    let error = serve(&["--listen", "127.0.0.1:9090"]).configure().unwrap_err();
-    assert!(matches!(error, SettingsError::SharedAddress { .. }), "{error}");
 }
 
 #[test]
@@ -496,8 +494,11 @@ fn a_file_larger_than_any_configuration_is_refused() {
 #[test]
 fn checking_counts_what_is_configured_or_says_what_is_wrong() {
     let file = TemporaryFile::new(with_company(""));
-    let check =
-        |file: &TemporaryFile| CheckArguments { config: file.path.clone(), data_dir: None }.check();
+    let check = |file: &TemporaryFile| {
+        let config = file.path.clone();
+        let (data_dir, tls_certificate, tls_key) = (None, None, None);
+        CheckArguments { config, data_dir, tls_certificate, tls_key }.check()
+    };
     let summary = Summary::from(&check(&file).unwrap().companies);
     assert_eq!(summary.to_string(), "companies: 1, keys: 0");
 

@@ -3,21 +3,27 @@
 use std::{
     fmt::{self, Display},
     num::NonZeroU32,
+    path::Path,
     time::Duration,
 };
 
 use profile_store::{IdentitySettings, Retention};
 
 use super::{
-    ArchiveSettings, Configuration, Connections, DiskSettings, DurabilitySetting, LogSettings,
-    ServerSettings, StopSettings, TraceSettings,
+    ArchiveSettings, Configuration, Connections, DiskSettings, DurabilitySetting, ListenerSettings,
+    LogSettings, ServerSettings, StopSettings, TraceSettings,
 };
 use crate::{
     capacity::{
         disk_space::{DiskMarks, MIB},
         rate_limit::RateLimit,
     },
-    tenants::directory::{Company, CompanyKey},
+    tenants::{
+        directory::{Company, CompanyKey},
+        origin::Origin,
+        scope::KeyScope,
+    },
+    tls::certificate::CertificateFiles,
 };
 
 /// What a secret is written as. No setting accepts it, so that such a file is not used by mistake.
@@ -60,6 +66,7 @@ impl WrittenTable {
     pub(super) fn of_server(configuration: &Configuration) -> WrittenTable {
         let Configuration {
             admin_keys,
+            certificate,
             companies: _,
             development: _,
             exchange,
@@ -72,6 +79,8 @@ impl WrittenTable {
         if 0 < *exchange_keys {
             values.push(("exchange_keys", list((0..*exchange_keys).map(|_| NOT_SHOWN))));
         }
+        values
+            .extend(certificate.as_ref().map(|served| ("tls", certificate_table(served.files()))));
         values.push(("admin_keys", list(admin_keys.iter().map(|_| NOT_SHOWN))));
         values.push(("exchange_token_days", plain(exchange.token_days())));
         values.push(("log", text(filter)));
@@ -96,7 +105,7 @@ impl WrittenTable {
         let IdentitySettings { protect, .. } = **identity;
         let mut values = vec![("id", text(id))];
         if let Some(origins) = allowed_origins {
-            let origins = origins.iter().map(|origin| origin.as_str());
+            let origins = origins.iter().map(Origin::as_str);
             values.push(("allowed_origins", list(origins)));
         }
         values.push(("limits", rate_limit(*limits)));
@@ -117,7 +126,7 @@ impl WrittenTable {
     /// The settings of a private key.
     pub(super) fn of_key(key: &CompanyKey) -> WrittenTable {
         let CompanyKey { name, digest: _, scopes } = key;
-        let scopes = list(scopes.iter().map(|scope| scope.as_str()));
+        let scopes = list(scopes.iter().map(KeyScope::as_str));
         WrittenTable {
             values: vec![("name", text(name)), ("sha256", text(NOT_SHOWN)), ("scopes", scopes)],
         }
@@ -125,20 +134,20 @@ impl WrittenTable {
 
     /// A line for each setting.
     pub(super) fn lines(&self) -> String {
-        self.values.iter().map(|(name, value)| format!("{name} = {value}\n")).collect()
+        let lines = self.values.iter().map(|(name, value)| format!("{name} = {value}\n"));
+        lines.collect::<Vec<_>>().concat()
     }
 }
 
 fn server_values(server: &ServerSettings) -> Vec<(&'static str, WrittenValue)> {
     let ServerSettings {
-        admin_listen,
         archive: ArchiveSettings { directory, period },
         cache_bytes,
         connections,
         data_dir,
         disk: DiskSettings { wait_limit, marks, reserve_bytes },
         durability,
-        listen,
+        listeners: ListenerSettings { admin, clients, socket_mode },
         outcomes: Retention { days, count, per_profile },
         stop: StopSettings { drain, exits_on_failed_write },
         table,
@@ -149,8 +158,9 @@ fn server_values(server: &ServerSettings) -> Vec<(&'static str, WrittenValue)> {
     let mib = |bytes: &u64| plain(bytes / MIB);
     let outcomes = numbers([("days", days), ("count", count), ("per_profile", per_profile)]);
     let mut values = vec![
-        ("listen", text(listen)),
-        ("admin_listen", text(admin_listen)),
+        ("listen", list(clients)),
+        ("admin_listen", list(admin)),
+        ("unix_socket_mode", text(socket_mode)),
         ("data_dir", text(data_dir.display())),
         ("durability", text(DurabilitySetting::as_str(*durability))),
         ("cache_mib", mib(cache_bytes)),
@@ -193,6 +203,11 @@ fn connections_table(connections: &Connections) -> WrittenValue {
         ("answer_seconds", seconds(answer_timeout)),
         ("idle_seconds", seconds(keep_alive)),
     ])
+}
+
+fn certificate_table(CertificateFiles { certificate, key }: &CertificateFiles) -> WrittenValue {
+    let path = |path: &Path| quoted(path.display());
+    WrittenValue::Table(vec![("certificate", path(certificate)), ("key", path(key))])
 }
 
 fn identity_table(identity: &IdentitySettings) -> WrittenValue {

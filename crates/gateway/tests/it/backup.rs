@@ -44,7 +44,7 @@ impl Archived {
     }
 
     /// `gateway backup` from a gateway that serves.
-    fn from_gateway(&self, gateway: &Serving) -> Command {
+    fn backup_command(&self, gateway: &Serving) -> Command {
         let mut command = self.home.command(&["backup", "--admin-url"]);
         command.arg(format!("http://{}", gateway.admin)).env("GATEWAY_ADMIN_KEY", &self.key);
         command.arg("--into").arg(self.backup());
@@ -125,14 +125,14 @@ fn a_backup_of_a_gateway_that_serves_has_everything_accepted_before_it_began() {
     let archived = Archived::new();
     let (gateway, accepted) = (archived.home.serve(), AtomicUsize::new(0));
     let before = under_load(&gateway, &accepted, || {
-        let written = finish(&mut archived.from_gateway(&gateway));
+        let written = finish(&mut archived.backup_command(&gateway));
         written.assert_exit(0);
         written.assert_output("whole backup: ");
         written.assert_output("every invariant holds");
     });
     // What was accepted later is added.
     let later = under_load(&gateway, &accepted, || {
-        let grown = finish(&mut archived.from_gateway(&gateway));
+        let grown = finish(&mut archived.backup_command(&gateway));
         grown.assert_exit(0);
         grown.assert_output("added to the backup: ");
     });
@@ -151,7 +151,7 @@ fn a_backup_that_is_killed_is_no_store_and_one_that_grows_goes_on_where_it_was()
     let (gateway, accepted) = (archived.home.serve(), AtomicUsize::new(0));
     under_load(&gateway, &accepted, || thread::sleep(Duration::from_millis(300)));
     for milliseconds in [1, 20, 40, 80] {
-        let killed = kill_after(&mut archived.from_gateway(&gateway), milliseconds);
+        let killed = kill_after(&mut archived.backup_command(&gateway), milliseconds);
         if !killed.success() {
             let checked =
                 finish(archived.home.command(&["verify"]).arg("--data-dir").arg(archived.backup()));
@@ -159,12 +159,12 @@ fn a_backup_that_is_killed_is_no_store_and_one_that_grows_goes_on_where_it_was()
         }
         fs::remove_dir_all(archived.backup()).unwrap_or_default();
     }
-    finish(&mut archived.from_gateway(&gateway)).assert_exit(0);
+    finish(&mut archived.backup_command(&gateway)).assert_exit(0);
     let before = under_load(&gateway, &accepted, || thread::sleep(Duration::from_millis(300)));
     for milliseconds in [1, 10, 20, 30, 60] {
-        kill_after(&mut archived.from_gateway(&gateway), milliseconds);
+        kill_after(&mut archived.backup_command(&gateway), milliseconds);
     }
-    let grown = finish(&mut archived.from_gateway(&gateway));
+    let grown = finish(&mut archived.backup_command(&gateway));
     grown.assert_exit(0);
     grown.assert_output("every invariant holds");
     gateway.stop().assert_exit(0);
@@ -187,7 +187,7 @@ fn a_store_is_restored_to_a_time_from_a_backup_and_the_archive() {
         numbers.for_each(|number| connection.exchange(&person(number)).assert_accepted());
     };
     send(0..20);
-    finish(&mut archived.from_gateway(&gateway)).assert_exit(0);
+    finish(&mut archived.backup_command(&gateway)).assert_exit(0);
     send(20..40);
     thread::sleep(Duration::from_millis(20));
     let until = now();
@@ -261,7 +261,7 @@ fn a_stopped_store_is_backed_up_and_added_to_from_the_archive_once_it_is_served_
     again.assert_output("name its archive by --archive, or the gateway by --admin-url");
     let gateway = archived.home.serve();
     gateway.send(&person(1)).assert_accepted();
-    let grown = finish(&mut archived.from_gateway(&gateway));
+    let grown = finish(&mut archived.backup_command(&gateway));
     grown.assert_exit(0);
     grown.assert_output("added to the backup: ");
     gateway.stop().assert_exit(0);
@@ -304,7 +304,7 @@ fn backups_are_given_to_admin_keys_alone_and_only_by_the_admin_listener() {
     gateway.signal("HUP");
     gateway.logged("reloaded the configuration");
     assert_eq!(ask(&valid).status, 403);
-    let refused = finish(&mut archived.from_gateway(&gateway));
+    let refused = finish(&mut archived.backup_command(&gateway));
     refused.assert_exit(1);
     refused.assert_output("answered with status 403: the setting admin_keys has no key");
 }
@@ -313,17 +313,17 @@ fn backups_are_given_to_admin_keys_alone_and_only_by_the_admin_listener() {
 fn what_is_no_admin_key_or_no_gateway_is_named() {
     let archived = Archived::new();
     let gateway = archived.home.serve();
-    let mut command = archived.from_gateway(&gateway);
+    let mut command = archived.backup_command(&gateway);
     let malformed = finish(command.env("GATEWAY_ADMIN_KEY", "secret"));
     malformed.assert_exit(1);
     malformed.assert_output("must be one that `gateway key --admin` has printed");
     assert!(!malformed.output.contains("secret"), "{}", malformed.output);
     let file = archived.home.directory().join("admin.key");
     fs::write(&file, format!("{}\n", archived.key)).unwrap();
-    let mut command = archived.from_gateway(&gateway);
+    let mut command = archived.backup_command(&gateway);
     finish(command.env_remove("GATEWAY_ADMIN_KEY").arg("--admin-key-file").arg(&file))
         .assert_exit(0);
-    let missing = finish(archived.from_gateway(&gateway).env_remove("GATEWAY_ADMIN_KEY"));
+    let missing = finish(archived.backup_command(&gateway).env_remove("GATEWAY_ADMIN_KEY"));
     missing.assert_exit(1);
     missing.assert_output("set GATEWAY_ADMIN_KEY");
     let url = format!("http://{}", gateway.admin);

@@ -21,6 +21,7 @@ mod power_loss;
 mod preload;
 mod slow_disk;
 mod slow_reads;
+mod stalls;
 mod strangers;
 mod timing;
 
@@ -106,15 +107,15 @@ impl HostileRandom {
 
 /// Time since it was started.
 #[derive(Clone, Copy, Debug)]
-struct Watch(Instant);
+pub(crate) struct Watch(Instant);
 
 impl Watch {
     #[expect(clippy::disallowed_methods, reason = "how long it took is what is looked for")]
-    fn start() -> Watch {
+    pub(crate) fn start() -> Watch {
         Watch(Instant::now())
     }
 
-    fn elapsed(self) -> Duration {
+    pub(crate) fn elapsed(self) -> Duration {
         self.0.elapsed()
     }
 }

@@ -30,6 +30,8 @@ mod hostile;
 #[cfg(test)]
 mod identity;
 #[cfg(test)]
+mod listeners;
+#[cfg(test)]
 mod logs;
 #[cfg(test)]
 mod metrics;
@@ -65,6 +67,8 @@ mod supervision;
 mod table_kind;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod tls;
 #[cfg(test)]
 mod traces;
 #[cfg(test)]

@@ -112,8 +112,10 @@ pub(crate) struct Serving {
     process: Child,
     log: Arc<LogLines>,
     readers: Vec<JoinHandle<()>>,
-    /// Where clients are served.
+    /// Where clients are served: the first address over TCP.
     pub(crate) clients: SocketAddr,
+    /// Where they are served over TLS, if anywhere.
+    pub(crate) encrypted: SocketAddr,
     /// Where health and metrics are served.
     pub(crate) admin: SocketAddr,
 }
@@ -134,14 +136,20 @@ impl Serving {
         let output: [Box<dyn Read + Send>; 2] =
             [Box::new(process.stdout.take().unwrap()), Box::new(process.stderr.take().unwrap())];
         let readers = output.map(|output| log.reading(output)).into();
-        Serving { process, log, readers, clients: NOWHERE, admin: NOWHERE }
+        Serving { process, log, readers, clients: NOWHERE, encrypted: NOWHERE, admin: NOWHERE }
     }
 
     /// Takes the addresses from the line that says where the gateway serves.
     fn note_addresses(&mut self, line: &str) {
         let line: Value = serde_json::from_str(line).unwrap();
-        let address = |name: &str| line[name].as_str().unwrap().parse().unwrap();
-        (self.clients, self.admin) = (address("listen"), address("admin_listen"));
+        let first = |name: &str| {
+            let mut addresses = line[name].as_str().unwrap().split(", ");
+            addresses.find_map(|address| address.parse().ok()).unwrap_or(NOWHERE)
+        };
+        (self.clients, self.admin) = (first("listen"), first("admin_listen"));
+        let mut listen = line["listen"].as_str().unwrap().split(", ");
+        let encrypted = listen.find_map(|address| address.strip_prefix("https://"));
+        self.encrypted = encrypted.map_or(NOWHERE, |address| address.parse().unwrap());
     }
 
     /// Starts a gateway, which may end before it serves.
@@ -282,6 +290,20 @@ impl Finished {
     pub(crate) fn assert_output(&self, text: &str) {
         assert!(self.output.contains(text), "{text:?} is not in:\n{}", self.output);
     }
+}
+
+/// Waits until something is so.
+pub(crate) fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let pause = Duration::from_millis(20);
+    let pauses = TEST_TIMEOUT.as_millis() / pause.as_millis();
+    let is_so_now = |_| {
+        let is_so = is_so();
+        if !is_so {
+            thread::sleep(pause);
+        }
+        is_so
+    };
+    assert!((0..pauses).any(is_so_now), "not within {TEST_TIMEOUT:?}: {what}");
 }
 
 /// Runs a command that ends by itself.

@@ -7,6 +7,8 @@
 use std::{
     io::{self, ErrorKind, Read, Write},
     net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream},
+    os::unix::net::UnixStream,
+    path::Path,
     time::Duration,
 };
 
@@ -169,10 +171,10 @@ impl RawResponse {
     }
 }
 
-/// One connection to a listener.
+/// One connection to a listener, over TCP unless it says otherwise.
 #[derive(Debug)]
-pub(crate) struct Connection {
-    stream: TcpStream,
+pub(crate) struct Connection<S = TcpStream> {
+    stream: S,
     unread: Vec<u8>,
 }
 
@@ -206,6 +208,37 @@ impl Connection {
         Connection { stream, unread: Vec::new() }
     }
 
+    /// The same connection for another thread, which reads nothing.
+    pub(crate) fn another(&self) -> Connection {
+        Connection { stream: self.stream.try_clone().unwrap(), unread: Vec::new() }
+    }
+
+    /// Says that nothing more will be sent.
+    pub(crate) fn finish(&self) {
+        self.stream.shutdown(Shutdown::Write).unwrap();
+    }
+}
+
+impl Connection<UnixStream> {
+    /// A connection to a unix socket.
+    pub(crate) fn open_unix(path: &Path) -> Connection<UnixStream> {
+        let stream = UnixStream::connect(path).unwrap();
+        stream.set_read_timeout(Some(TEST_TIMEOUT)).unwrap();
+        stream.set_write_timeout(Some(TEST_TIMEOUT)).unwrap();
+        Connection::over_any(stream)
+    }
+}
+
+impl<S: Read + Write> Connection<S> {
+    /// A connection over a stream with timeouts.
+    pub(crate) fn over_any(stream: S) -> Connection<S> {
+        Connection { stream, unread: Vec::new() }
+    }
+
+    pub(crate) fn stream(&self) -> &S {
+        &self.stream
+    }
+
     /// Sends bytes. False if the other side has closed.
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         match self.stream.write_all(bytes.as_ref()) {
@@ -216,16 +249,6 @@ impl Connection {
                 false
             }
         }
-    }
-
-    /// The same connection for another thread, which reads nothing.
-    pub(crate) fn another(&self) -> Connection {
-        Connection { stream: self.stream.try_clone().unwrap(), unread: Vec::new() }
-    }
-
-    /// Says that nothing more will be sent.
-    pub(crate) fn finish(&self) {
-        self.stream.shutdown(Shutdown::Write).unwrap();
     }
 
     /// Sends a request and reads the answer.
@@ -284,6 +307,12 @@ impl Connection {
         !self.read_more() && self.unread.is_empty()
     }
 
+    /// Reads all that comes until the connection ends. Returns the number of bytes.
+    pub(crate) fn read_to_end(&mut self) -> usize {
+        while self.read_more() {}
+        self.unread.len()
+    }
+
     /// Reads what is there, or waits for it. False at the end.
     fn read_more(&mut self) -> bool {
         let mut buffer = [0; 16 * 1024];
@@ -293,7 +322,13 @@ impl Connection {
                 self.unread.extend_from_slice(&buffer[..length]);
                 true
             }
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => false,
+            // TLS tells the end of a connection from a cut.
+            Err(error)
+                if [ErrorKind::ConnectionReset, ErrorKind::UnexpectedEof]
+                    .contains(&error.kind()) =>
+            {
+                false
+            }
             Err(error) => panic!("nothing more came: {error}"),
         }
     }

@@ -11,6 +11,10 @@ fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
+fn tcp(text: &str) -> Peer {
+    Peer::Tcp(ip(text))
+}
+
 /// The proxies of these tests.
 fn trusted() -> TrustedProxies {
     let blocks = ["10.0.0.0/8", "2001:db8:f::/48"];
@@ -27,7 +31,7 @@ fn headers(lines: &[(HeaderName, &str)]) -> HeaderMap {
 
 /// The address of a request that the trusted proxy 10.0.0.1 hands on.
 fn behind_proxy(lines: &[(HeaderName, &str)]) -> String {
-    client_address(Some(ip("10.0.0.1")), &headers(lines), &trusted()).to_string()
+    client_address(Some(tcp("10.0.0.1")), &headers(lines), &trusted()).to_string()
 }
 
 #[test]
@@ -97,7 +101,7 @@ fn lines_of_one_header_are_one_list() {
     let bytes = HeaderValue::from_bytes(b"192.0.2.1, \xff").unwrap();
     let mut headers = headers(&[(X_FORWARDED_FOR, "192.0.2.9")]);
     headers.append(X_FORWARDED_FOR, bytes);
-    assert_eq!(client_address(Some(ip("10.0.0.1")), &headers, &trusted()), ip("10.0.0.1"));
+    assert_eq!(client_address(Some(tcp("10.0.0.1")), &headers, &trusted()), ip("10.0.0.1"));
 }
 
 #[test]
@@ -115,6 +119,25 @@ fn a_request_without_a_peer_has_no_address_and_nothing_is_believed_of_it() {
     let everything: TrustedProxies =
         vec!["::/0".parse().unwrap(), "0.0.0.0/0".parse().unwrap()].into();
     assert_eq!(client_address(None, &headers, &everything), NO_ADDRESS);
+}
+
+#[test]
+fn a_program_at_a_unix_socket_is_a_trusted_proxy_at_the_address_of_this_machine() {
+    for trusted in [TrustedProxies::default(), trusted()] {
+        let client = |lines: &[_]| client_address(Some(Peer::Unix), &headers(lines), &trusted);
+        assert_eq!(client(&[]), ip("127.0.0.1"));
+        assert_eq!(client(&[(X_FORWARDED_FOR, "198.51.100.9, 192.0.2.1")]), ip("192.0.2.1"));
+        assert_eq!(client(&[(FORWARDED, "for=192.0.2.1")]), ip("192.0.2.1"));
+        assert_eq!(client(&[(X_FORWARDED_FOR, "unknown")]), ip("127.0.0.1"));
+    }
+}
+
+#[test]
+fn encryption_makes_no_peer_trusted() {
+    let headers = headers(&[(X_FORWARDED_FOR, "192.0.2.1")]);
+    let client = |peer: &str| client_address(Some(Peer::Tls(ip(peer))), &headers, &trusted());
+    assert_eq!(client("10.0.0.1"), ip("192.0.2.1"));
+    assert_eq!(client("198.51.100.9"), ip("198.51.100.9"));
 }
 
 #[test]
@@ -193,9 +216,9 @@ proptest! {
         forwarded_for in inventions(),
     ) {
         let headers = headers(&[(FORWARDED, &forwarded), (X_FORWARDED_FOR, &forwarded_for)]);
-        prop_assert_eq!(client_address(Some(peer), &headers, &trusted()), peer);
+        prop_assert_eq!(client_address(Some(Peer::Tcp(peer)), &headers, &trusted()), peer);
         let nothing = TrustedProxies::default();
-        prop_assert_eq!(client_address(Some(ip("10.0.0.1")), &headers, &nothing), ip("10.0.0.1"));
+        prop_assert_eq!(client_address(Some(tcp("10.0.0.1")), &headers, &nothing), ip("10.0.0.1"));
     }
 
     #[test]
@@ -217,7 +240,7 @@ proptest! {
         } else {
             headers(&[(notation.name(), &format!("{invented}, {added}"))])
         };
-        prop_assert_eq!(client_address(Some(*peer), &lines, &trusted()), client);
+        prop_assert_eq!(client_address(Some(Peer::Tcp(*peer)), &lines, &trusted()), client);
     }
 
     #[test]
@@ -233,7 +256,7 @@ proptest! {
         };
         let added = notation.element(client, false);
         let headers = headers(&[(other.name(), &invented), (notation.name(), &added)]);
-        let address = client_address(Some(peer), &headers, &trusted());
+        let address = client_address(Some(Peer::Tcp(peer)), &headers, &trusted());
         prop_assert!(address == client || address == peer, "{}", address);
     }
 }

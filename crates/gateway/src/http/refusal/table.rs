@@ -93,7 +93,14 @@ const fn parameter(name: &'static str, row: RefusalRow) -> RefusalRow {
 }
 
 /// The table, in the order of the checks.
-const TABLE: [RefusalRow; 61] = [
+const TABLE: [RefusalRow; 62] = [
+    row(
+        Cause::HeadNotEncrypted,
+        "the request is not encrypted, at a port that speaks TLS",
+        MALFORMED,
+        "The request must be sent over TLS, to a URL that begins with https.",
+        "",
+    ),
     row(
         Cause::HeadMalformed,
         "the head of the request is not HTTP/1.1",

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     api::{KEY, asking, key},
-    serving::{Home, Serving, finish},
+    serving::{Home, Serving, finish, wait_until},
     stored::StoredProfiles,
     wire::{RawRequest, RawResponse, TEST_TIMEOUT},
 };
@@ -112,14 +112,6 @@ impl SlowLoad {
         figure("slow_disk_requests_refused", self.refused.into_inner());
         figure("writes_lost", lost.len());
         assert!(lost.is_empty(), "lost: {lost:?}");
-    }
-}
-
-fn wait_until(what: &str, is_so: impl Fn() -> bool) {
-    let watch = Watch::start();
-    while !is_so() {
-        assert!(watch.elapsed() < TEST_TIMEOUT, "not within {TEST_TIMEOUT:?}: {what}");
-        thread::sleep(Duration::from_millis(20));
     }
 }
 

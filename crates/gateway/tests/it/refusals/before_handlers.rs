@@ -3,7 +3,11 @@
 use expect_test::{Expect, expect};
 
 use super::{refuses, shown};
-use crate::{serving::Home, wire::RawRequest};
+use crate::{
+    serving::Home,
+    tls::{Issued, serving},
+    wire::{Connection, RawRequest},
+};
 
 /// Sees that these bytes are answered so.
 #[track_caller]
@@ -24,6 +28,18 @@ fn a_head_that_is_no_http() {
         "status":400,"code":"parse_error","title":"Malformed request.","detail":"The head must be HTTP/1.1 with a Host, and its target without raw spaces and control characters.","source":{"pointer":""},"links":{},"meta":{}}
     "#]],
     );
+}
+
+#[test]
+fn a_request_without_tls_where_tls_is_spoken() {
+    let (_home, gateway) = serving(&Issued::until(2040), "");
+    let mut connection = Connection::open(gateway.encrypted);
+    connection.send(RawRequest::email("sarah@example.com").bytes());
+    expect![[r#"
+        400 application/vnd.api+json
+        "status":400,"code":"parse_error","title":"Malformed request.","detail":"The request must be sent over TLS, to a URL that begins with https.","source":{"pointer":""},"links":{},"meta":{}}
+    "#]]
+    .assert_eq(&shown(&connection.receive()));
 }
 
 #[test]

@@ -181,6 +181,21 @@ fn of_connections() -> Vec<LimitRow> {
         ),
         ("idle connection", vec![format!("{} (`idle_seconds`)", time(standard.keep_alive))]),
         ("first head", vec![format!("{} to arrive (`head_seconds`)", time(standard.head_timeout))]),
+        ("TLS handshake", vec![format!("{} (`head_seconds`)", time(standard.head_timeout))]),
+        (
+            "addresses of listeners",
+            vec![
+                format!("{} for clients, {0} for operators", ours::LISTEN_ADDRESSES),
+                format!("{} bytes", ours::SOCKET_PATH_BYTES),
+            ],
+        ),
+        (
+            "certificates",
+            vec![
+                format!("{} in one file", ours::CERTIFICATES),
+                bytes(usize::try_from(ours::CERTIFICATE_BYTES).unwrap()),
+            ],
+        ),
         ("head of a request", vec![]),
         (
             "from the first byte of a request",

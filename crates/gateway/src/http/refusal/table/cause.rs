@@ -3,6 +3,7 @@
 /// The causes of refusals. Each has a row of the table.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Cause {
+    HeadNotEncrypted,
     HeadMalformed,
     HeadTooSlow,
     HeadTooLarge,

@@ -1,0 +1,5 @@
+//! TLS on client and admin connections.
+
+pub mod certificate;
+
+pub(crate) mod handshake;
