@@ -221,8 +221,12 @@ fn the_documented_meters_are_those_of_the_code() {
 /// The cells of the rows of a table in SECURITY.md.
 fn security_rows(name: &str) -> Vec<Vec<String>> {
     let rows = section("docs/SECURITY.md", name);
-    let cells = |row: &str| row.trim_matches('|').split('|').map(|cell| cell.trim().to_owned());
-    rows.lines().skip(2).map(|row| cells(row).collect()).collect()
+    let mut cells = Vec::new();
+    for row in rows.lines().skip(2) {
+        let row = row.trim_matches('|').split('|');
+        cells.push(row.map(|cell| cell.trim().to_owned()).collect());
+    }
+    cells
 }
 
 #[test]

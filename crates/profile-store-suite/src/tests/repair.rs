@@ -89,7 +89,7 @@ pub fn what_a_network_did_is_undone_and_what_others_did_is_not(engines: &Engines
     let all = [0, 1, 2, 3].map(|number| harness.about(number));
     assert_eq!(all, ["e:ann a:ann", "p:5 a:ben", "", "e:dan a:dan"]);
     assert_eq!(harness.leads_to("x:bogus"), None);
-    assert_eq!(harness.history(0).len(), 5);
+    assert_eq!(harness.history(0).len(), 6);
     harness.assert_sound();
     // Nothing is left to undo.
     let again = repair(&harness, stranger());

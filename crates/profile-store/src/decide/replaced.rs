@@ -112,6 +112,8 @@ impl Replacement {
             noted.push(ReplacedValue { attribute, sender, sequence, at, written, bytes });
             kept.extend(before);
         }
+        // In the order in which a merge has them.
+        noted.sort_by_key(place);
         kept
     }
 }

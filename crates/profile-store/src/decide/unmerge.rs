@@ -170,6 +170,8 @@ fn split_identity(
     profile.absorbed.retain(|id| *id != absorbed.id && !restored_aliases.contains(id));
     profile.client_merges.retain(|id| profile.absorbed.contains(id));
     profile.replaced = without(std::mem::take(&mut profile.replaced), &absorbed.replaced);
+    // A value that was replaced since may be the absorbed profile's.
+    profile.replaced.retain(|noted| noted.bytes.is_none() || noted.sequence < merge.sequence);
     let came_with_merge = |mark: &DoNotMerge| {
         absorbed.do_not_merge.contains(mark) && !before.do_not_merge.contains(mark)
     };
