@@ -54,7 +54,7 @@ impl Batch {
         let later = self.later_merges(company, &merge)?;
         let survivor = self.stored.reach(company, &ProfileRef::Id(*absorbed))?;
         let survivor = survivor.ok_or(StoreError::Damaged)?.clone();
-        let kept = kept_by(&survivor.replaced);
+        let noted_before = kept_by(&survivor.replaced);
         let survivor = survivor.decode().map_err(|error| undecided(company, error.into()))?;
         // An identifier whose value is no id counts as free, and is pointed anew.
         let owner =
@@ -80,7 +80,9 @@ impl Batch {
             ..empty_outcome(context, Caller::Server, *revision, Effect::Unmerged)
         };
         let noted = [&survivor, &restored].map(|profile| kept_by(&profile.replaced));
-        for sequence in kept.iter().filter(|one| !noted.iter().any(|noted| noted.contains(one))) {
+        for sequence in
+            noted_before.iter().filter(|one| !noted.iter().any(|two| two.contains(*one)))
+        {
             self.stored.write(key::kept_values(company, *sequence), None);
         }
         self.split(company, &survivor, &restored);
