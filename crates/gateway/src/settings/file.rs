@@ -251,9 +251,6 @@ impl<'r> CompanyReader<'r> {
             return IdentitySettings::default();
         };
         let standard = IdentitySettings::default();
-        let replaced_days = table.take("replaced_days");
-        let replaced_days =
-            replaced_days.and_then(|field| field.number(&limits::REPLACED_DAYS_RANGE, self.report));
         let mut number = |name, range: &_, standard| {
             let number = table.take(name).and_then(|field| field.number(range, self.report));
             number.and_then(|number| usize::try_from(number).ok()).unwrap_or(standard)
@@ -270,7 +267,13 @@ impl<'r> CompanyReader<'r> {
                 standard.secondary_emails,
             ),
             merges: number("merges", &limits::MERGES_RANGE, standard.merges),
-            replaced_days: replaced_days.unwrap_or(standard.replaced_days),
+            replaced_days: number(
+                "replaced_days",
+                &limits::REPLACED_DAYS_RANGE,
+                usize::try_from(standard.replaced_days).unwrap_or(usize::MAX),
+            )
+            .try_into()
+            .unwrap_or(standard.replaced_days),
             placeholders: Placeholders {
                 added: self.placeholders(table.take("sentinels")),
                 removed: self.placeholders(table.take("not_sentinels")),

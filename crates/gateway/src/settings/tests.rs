@@ -598,7 +598,7 @@ fn identity_settings_out_of_range_are_reported() {
             "line 4: company[ABC123].identity.anonymous_ids must be a whole number from 1 to 256",
             "line 5: company[ABC123].identity.merges must be a whole number from 0 to 10000",
             "line 6: company[ABC123].identity.rule is unknown; expected one of anonymous_ids, \
-             replaced_days, secondary_emails, merges, sentinels, not_sentinels, \
+             secondary_emails, merges, replaced_days, sentinels, not_sentinels, \
              different_external_id",
             "line 7: company[ABC123].identity.different_external_id must be \"same_profile\" or \
              \"new_profile\"",
