@@ -31,6 +31,7 @@ const NO_LIMITS: IdentitySettings = IdentitySettings {
     merges: usize::MAX,
     protect: false,
     different_external_id: DifferentExternalId::SameProfile,
+    replaced_days: 30,
     placeholders: Placeholders { added: Vec::new(), removed: Vec::new() },
 };
 

@@ -370,6 +370,10 @@ pub const ORIGINS_PER_COMPANY: usize = 64;
 /// can list.
 pub const MERGES_RANGE: RangeInclusive<u64> = 0..=10_000;
 
+/// The configurable number of days for which replaced values are kept. Zero keeps none. What has not
+/// been missed for a year is not needed.
+pub const REPLACED_DAYS_RANGE: RangeInclusive<u64> = 0..=365;
+
 /// The configurable number of days that an outcome is kept.
 pub const OUTCOME_DAYS_RANGE: RangeInclusive<u64> = 1..=3_650;
 

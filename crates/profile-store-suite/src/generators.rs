@@ -15,6 +15,7 @@ pub const SMALL_LIMITS: IdentitySettings = IdentitySettings {
     placeholders: Placeholders { added: Vec::new(), removed: Vec::new() },
     protect: false,
     different_external_id: DifferentExternalId::SameProfile,
+    replaced_days: 30,
 };
 
 /// These limits, under either choice about a different external id.

@@ -35,7 +35,7 @@ pub const TWO_MERGES: [&str; 6] = [
 ];
 
 /// The version of the layout that a store writes.
-pub const LAYOUT: u8 = 7;
+pub const LAYOUT: u8 = 8;
 
 /// What an audit counts of a company that has sent [`TWO_MERGES`].
 pub fn audit_of_two_merges() -> Audit {

@@ -60,6 +60,8 @@ macro_rules! engine_suite {
                 strangers_push_out_no_device_that_has_returned
                 a_device_in_use_is_never_pushed_out
                 strangers_use_up_no_merges_of_the_company
+                an_undo_keeps_what_the_company_has_named_since_the_merge
+                in_a_manual_merge_an_address_of_the_company_takes_precedence
             }
             $crate::engine_suite_area! {
                 company_deletion:
@@ -76,6 +78,7 @@ macro_rules! engine_suite {
                 an_identifier_matches_the_profile_that_holds_it
                 a_new_identifier_is_attached_where_the_profile_has_none_of_its_kind
                 a_client_never_replaces_an_identifier
+                a_taken_place_is_decided_without_the_attributes_of_its_profile
                 the_company_itself_replaces_identifiers
                 the_profile_holds_the_identifier_of_the_attributes_where_the_subject_differs
                 two_profiles_of_one_person_are_merged_into_the_one_of_higher_authority
@@ -299,6 +302,28 @@ macro_rules! engine_suite {
                 devices_that_left_in_a_merge_of_the_sender_return
                 a_secondary_address_that_left_hides_no_address_of_the_sender
                 an_identifier_that_others_brought_after_the_senders_left_stays
+                a_merge_that_the_company_has_confirmed_since_stays
+                a_repair_does_not_split_a_customer_whom_the_company_has_completed
+                a_device_that_came_for_a_merged_person_does_not_stay_with_the_stranger
+                an_address_of_the_stranger_is_removed_though_a_secondary_one_left
+                an_address_that_a_merge_brought_after_the_senders_was_cleared_stays
+            }
+            $crate::engine_suite_area! {
+                replaced_values:
+                what_a_stranger_overwrote_and_cleared_comes_back
+                what_others_wrote_since_stays
+                what_the_company_said_since_stays
+                a_value_of_the_company_comes_back_as_its_own
+                one_network_cannot_push_out_what_it_replaced
+                many_networks_have_a_bounded_number_of_values_kept
+                a_long_list_to_which_a_client_adds_is_not_kept
+                nothing_is_kept_without_days
+                replaced_values_leave_after_their_days
+                replaced_values_are_erased_with_the_person
+                an_undo_divides_what_was_replaced
+                values_come_back_before_and_after_a_merge_is_undone
+                an_audit_finds_replaced_values_of_no_profile
+                after_a_repair_values_are_as_if_the_stranger_had_sent_nothing
             }
             $crate::engine_suite_area! {
                 shared_engine:
@@ -417,6 +442,7 @@ mod tests {
         ("protected_values", include_str!("tests/protected_values.rs")),
         ("pruning", include_str!("tests/pruning.rs")),
         ("repair", include_str!("tests/repair.rs")),
+        ("replaced_values", include_str!("tests/replaced_values.rs")),
         ("shared_engine", include_str!("tests/shared_engine.rs")),
         ("simulation", include_str!("tests/simulation.rs")),
         ("store", include_str!("tests/store.rs")),

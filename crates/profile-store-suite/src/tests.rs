@@ -22,6 +22,7 @@ pub mod property_limits;
 pub mod protected_values;
 pub mod pruning;
 pub mod repair;
+pub mod replaced_values;
 pub mod shared_engine;
 pub mod simulation;
 pub mod store;

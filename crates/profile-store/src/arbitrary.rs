@@ -9,10 +9,10 @@ use profile_protocol::{
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
 use crate::{
-    Authored, Caller, ClaimOutcome, ClaimResult, ClaimSource, Device, DoNotMerge, Effect,
-    Identifier, Ignored, InvalidToken, Merge, Outcome, Profile, ProfileIdentifiers, ProfileRef,
-    Refused, RequestId, RequestSender, SenderDigest, SingleKinds, Timestamp, Unsigned,
-    decide::merge::survivor_part::survivor_part,
+    AttributeDigest, Authored, Caller, ClaimOutcome, ClaimResult, ClaimSource, Device, DoNotMerge,
+    Effect, Identifier, Ignored, InvalidToken, Merge, Outcome, Profile, ProfileIdentifiers,
+    ProfileRef, Refused, ReplacedValue, RequestId, RequestSender, SenderDigest, SingleKinds,
+    Timestamp, Unsigned, ValueDigest, decide::merge::survivor_part::survivor_part,
 };
 
 /// Defines a generator of every variant of an enum. A variant without a strategy is a compile
@@ -131,6 +131,7 @@ pub(crate) fn profiles() -> impl Strategy<Value = Profile> {
         option::of(1..=u64::MAX),
         vec(do_not_merge(), 0..3),
         revoked,
+        replaced_values(),
     );
     (ids(), times, identifiers(), authored_attributes(), past).prop_map(
         |(
@@ -138,7 +139,7 @@ pub(crate) fn profiles() -> impl Strategy<Value = Profile> {
             (created, updated),
             identifiers,
             (attributes, authored),
-            (absorbed, last_outcome, do_not_merge, tokens_revoked),
+            (absorbed, last_outcome, do_not_merge, tokens_revoked, replaced),
         )| {
             let by_client = absorbed.iter().filter(|(_, by_client)| *by_client);
             let client_merges = by_client.map(|(id, _)| *id).collect();
@@ -155,6 +156,7 @@ pub(crate) fn profiles() -> impl Strategy<Value = Profile> {
                 last_outcome,
                 do_not_merge,
                 tokens_revoked,
+                replaced,
             }
         },
     )
@@ -173,6 +175,27 @@ pub(crate) fn merges() -> impl Strategy<Value = Merge> {
             protect,
         },
     )
+}
+
+/// What may be noted about replaced values, in its order.
+fn replaced_values() -> impl Strategy<Value = Vec<ReplacedValue>> {
+    let number = (0..4u64, 0..3u64);
+    let written = option::of(any::<u32>().prop_map(ValueDigest::from_bits));
+    let noted = (number, any::<u64>(), senders(), written, option::of(any::<u32>()));
+    let noted =
+        noted.prop_map(|((sequence, attribute), at, sender, written, bytes)| ReplacedValue {
+            attribute: AttributeDigest::from_bits(attribute),
+            sender,
+            sequence,
+            at: Timestamp::from_millis(at),
+            written,
+            bytes: bytes.map(u64::from),
+        });
+    vec(noted, 0..3).prop_map(|mut noted| {
+        noted.sort_by_key(|one| (one.sequence, one.attribute));
+        noted.dedup_by_key(|one| (one.sequence, one.attribute));
+        noted
+    })
 }
 
 fn do_not_merge() -> impl Strategy<Value = DoNotMerge> {

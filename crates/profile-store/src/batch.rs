@@ -4,10 +4,11 @@
 //! [`Batch::feed_scan`]), decides one request after the other, and gives out the writes.
 
 mod commands;
+mod slot;
 mod stored;
 mod undo;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use profile_protocol::{CompanyId, ProfileId};
 
@@ -16,6 +17,7 @@ use crate::{
     Caller, Decision, DecisionContext, DecisionError, InvalidRecord, Merge, Outcome,
     ProfileIdentifiers, ProfileRef, StoreError, StoredProfile, Submission, SubmittedProfile,
     Timestamp, decide,
+    decide::{certain_refusal::certain_refusals, replaced::kept_by},
     engine::{Key, Order, Scan, Value, Write},
     layout::{
         key::{self, KeyKind},
@@ -23,6 +25,7 @@ use crate::{
         record,
     },
     limits,
+    model::replaced::KeptValues,
 };
 
 /// What a request has to know before it can be decided.
@@ -36,6 +39,9 @@ pub(crate) enum Wants<'r> {
     Deletion(&'r CompanyId, &'r ProfileRef),
     /// The merge of this absorbed profile, and the later merges that built on it.
     Undo(&'r CompanyId, ProfileId),
+    /// The profile that this leads to, and the values that the requests with these outcomes
+    /// replaced.
+    Restoration(&'r CompanyId, &'r ProfileRef, Vec<u64>),
     /// The bulk imports that are kept, if this one is new.
     Import(&'r CompanyId, ProfileId),
 }
@@ -57,6 +63,7 @@ enum Asked {
     /// The changes of the profile's record.
     Changes(ToRead, UnfinishedRecord),
     Merge(ProfileId),
+    KeptValues(u64),
     Import,
 }
 
@@ -119,6 +126,8 @@ pub(crate) struct Batch {
     bytes: Vec<usize>,
     command: Option<Command>,
     merges: HashMap<ProfileId, Result<Merge, InvalidRecord>>,
+    /// The values that requests replaced, by the numbers of their outcomes.
+    kept: BTreeMap<u64, KeptValues>,
     /// Whether the record of the bulk import exists already.
     import_exists: bool,
     imports: Vec<Key>,
@@ -139,6 +148,7 @@ impl Batch {
             bytes: Vec::new(),
             command: None,
             merges: HashMap::new(),
+            kept: BTreeMap::new(),
             import_exists: false,
             imports: Vec::new(),
         };
@@ -174,6 +184,13 @@ impl Batch {
                 self.want_target(request, company, &ProfileRef::Id(absorbed), seen);
                 self.ask(Asked::Merge(absorbed), key::merge(company, absorbed));
                 self.command = Some(Command::Undo(company.clone(), absorbed));
+            }
+            Wants::Restoration(company, target, sequences) => {
+                self.want_newest(company, seen);
+                self.want_target(request, company, target, seen);
+                for sequence in sequences {
+                    self.ask(Asked::KeptValues(sequence), key::kept_values(company, sequence));
+                }
             }
             Wants::Import(company, id) => {
                 self.ask(Asked::Import, key::import(company, id));
@@ -265,6 +282,11 @@ impl Batch {
                 Asked::Merge(absorbed) => {
                     let merge = value.map(|value| record::decode_merge(absorbed, &value));
                     self.merges.extend(merge.map(|merge| (absorbed, merge)));
+                }
+                Asked::KeptValues(sequence) => {
+                    // An unreadable record is for an audit to find. Its values are not restored.
+                    let kept = value.and_then(|value| record::decode_kept_values(&value).ok());
+                    self.kept.extend(kept.map(|kept| (sequence, kept)));
                 }
                 Asked::Import => self.import_exists = value.is_some(),
             }
@@ -413,13 +435,35 @@ impl Batch {
         context: DecisionContext,
     ) -> Result<Outcome, StoreError> {
         let company = &submission.company;
-        let claims = submission.claims.made().iter();
-        let reached: Vec<Option<&StoredProfile>> = claims
-            .map(|claim| self.stored.reach(company, &claim.target))
-            .collect::<Result<_, _>>()?;
+        let reached = self.reached(submission)?;
         let decision =
             decide(submission, &reached, context).map_err(|error| undecided(company, error))?;
         Ok(self.carry_out(company, decision))
+    }
+
+    /// The profile that each claim finds. Attributes are missing where they decide nothing.
+    fn reached(&self, submission: &Submission) -> Result<Vec<Option<&StoredProfile>>, StoreError> {
+        let company = &submission.company;
+        let targets = || submission.claims.made().iter().map(|claim| &claim.target);
+        let ids: Vec<Option<ProfileId>> = targets()
+            .map(|target| self.stored.reach_id(company, target))
+            .collect::<Result<_, _>>()?;
+        let mut found = ids.iter().flatten();
+        let first = found.next();
+        if found.all(|id| Some(id) == first) {
+            return targets().map(|target| self.stored.reach(company, target)).collect();
+        }
+        let heads: Vec<Option<&StoredProfile>> = ids
+            .iter()
+            .map(|id| id.map_or(Ok(None), |id| self.stored.head(company, id)))
+            .collect::<Result<_, _>>()?;
+        let refused = certain_refusals(submission, &heads);
+        let all = targets().zip(heads).zip(refused);
+        let needed = |((target, head), is_refused)| match (head, is_refused) {
+            (Some(head), true) => Ok(Some(head)),
+            _ => self.stored.reach(company, target),
+        };
+        all.map(needed).collect()
     }
 
     /// The answer to a submission of this batch: its outcome, and its profile as all requests up
@@ -440,8 +484,9 @@ impl Batch {
 
     /// Changes all that was decided about.
     fn carry_out(&mut self, company: &CompanyId, decision: Decision) -> Outcome {
-        let Decision { outcome, profile, merges, yielding } = decision;
+        let Decision { outcome, profile, merges, yielding, kept } = decision;
         if let Some(profile) = profile {
+            self.keep_replaced(company, outcome.sequence, &profile, &merges, kept);
             let absorbed = merges.iter().map(|merge| &merge.absorbed.identifiers);
             let after = yielding.iter().chain([&profile]);
             let after = after.map(|profile| (profile.id, &profile.identifiers));
@@ -455,6 +500,29 @@ impl Batch {
         }
         self.stored.record_outcome(company, &outcome);
         outcome
+    }
+
+    /// Keeps the values that a request replaced, and removes those that the profile forgets.
+    fn keep_replaced(
+        &mut self,
+        company: &CompanyId,
+        sequence: u64,
+        after: &StoredProfile,
+        merges: &[Merge],
+        kept: Option<KeptValues>,
+    ) {
+        let noted = kept_by(&after.replaced);
+        let before = self.stored.profile(company, after.id).ok().flatten();
+        let before = before.map(|profile| &profile.replaced);
+        let before = before.into_iter().chain(merges.iter().map(|merge| &merge.absorbed.replaced));
+        let gone: BTreeSet<u64> = before.flat_map(|before| kept_by(before)).collect();
+        for sequence in gone.difference(&noted) {
+            self.stored.write(key::kept_values(company, *sequence), None);
+        }
+        if let Some(kept) = kept.filter(|_| noted.contains(&sequence)) {
+            let value = Some(record::encode_kept_values(&kept));
+            self.stored.write(key::kept_values(company, sequence), value);
+        }
     }
 
     /// Changes a profile. An identifier that the company removes may belong to another person, so

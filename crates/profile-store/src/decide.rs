@@ -1,6 +1,7 @@
 //! Decisions: pure functions from a request and the stored profiles to what will be stored.
 //! Nothing here reads, writes, waits or looks at a clock.
 
+pub(crate) mod certain_refusal;
 pub(crate) mod claims;
 mod client_limit;
 pub(crate) mod decision;
@@ -18,7 +19,10 @@ mod merge_all;
 mod patch;
 pub(crate) mod placeholders;
 pub(crate) mod repair;
+pub(crate) mod replaced;
 pub(crate) mod resolution;
+pub(crate) mod restoration;
+pub(crate) mod sender_merge;
 mod single_identifiers;
 pub(crate) mod size;
 pub(crate) mod submission;

@@ -75,6 +75,9 @@ pub use model::{
     merge_record::Merge,
     outcome::{Caller, ClaimOutcome, ClaimResult, Effect, Ignored, Outcome, Refused},
     profile::{DoNotMerge, Profile},
+    replaced::{
+        AttributeDigest, AttributeValue, KeptValue, KeptValues, ReplacedValue, ValueDigest,
+    },
     request_id::{InvalidRequestId, RequestId},
     sender::{RequestSender, SenderDigest, SenderKey},
     stored_profile::StoredProfile,

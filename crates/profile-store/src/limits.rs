@@ -115,6 +115,22 @@ pub const CHANGED_NAMES: usize = 64;
 /// The maximum of do-not-merge marks of a profile. The oldest is removed first.
 pub const DO_NOT_MERGE: usize = 64;
 
+/// The default number of days for which values are kept that clients replaced: a month, within
+/// which customers and shops notice what was changed.
+pub const REPLACED_DAYS: u64 = 30;
+
+/// The maximum of attributes of which a profile notes that clients replaced them, each once for
+/// each network. Beyond it, the oldest are forgotten. They take 20 KB.
+pub const REPLACED_VALUES: usize = 512;
+
+/// The maximum size of the replaced values that are kept for one profile, in bytes: as much as all
+/// of its properties may take.
+pub const REPLACED_BYTES: u64 = PROPERTIES_BYTES as u64;
+
+/// The size of a list in bytes above which it is not kept when a client adds elements to it or
+/// removes some: a small request would have all of it written.
+pub const REPLACED_LIST_BYTES: usize = 1_024;
+
 /// The size of a profile's record in bytes from which a small change is stored as such. Below it
 /// nothing is gained: a request, its outcome and its keys take as much.
 pub const LARGE_PROFILE_BYTES: usize = 1_024;

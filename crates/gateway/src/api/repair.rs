@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::{http::StatusCode, web::Payload};
-use profile_protocol::{ProfileRepair, RepairMode, RepairSubject};
+use profile_protocol::{ChangedAttribute, ProfileId, ProfileRepair, RepairMode, RepairSubject};
 use profile_store::{
     Repair, RepairError, Repaired, RepairedSender, SenderDigest, StoreError, Timestamp, limits,
 };
@@ -82,8 +82,10 @@ struct RepairAttributes {
     removed: Vec<RemovedIdentifier>,
     /// The ids of profiles that the sender created, at most 1,000. They stay.
     created: Vec<String>,
+    /// The attributes that have again what they had before the sender changed them.
+    returned: Vec<ChangedProfile>,
     /// The attributes that the sender changed, as far as outcomes list them, of at most 1,000
-    /// profiles. They stay.
+    /// profiles. Those that are not among `returned` stay as they are.
     changed: Vec<ChangedProfile>,
     /// The ids of profiles that others merged since, from which nothing is removed.
     left: Vec<String>,
@@ -109,18 +111,17 @@ struct ChangedProfile {
 
 impl RepairResource {
     fn from_repaired(mode: RepairMode, repaired: &Repaired) -> RepairResource {
-        let Repaired { requests, restored, removed, created, changed, left, is_complete } =
+        let Repaired { requests, restored, removed, created, returned, changed, left, is_complete } =
             repaired;
-        let texts =
-            |ids: &[profile_protocol::ProfileId]| ids.iter().map(ToString::to_string).collect();
+        let texts = |ids: &[ProfileId]| ids.iter().map(ToString::to_string).collect();
         let removed = removed.iter().map(|(id, kind)| RemovedIdentifier {
             profile_id: id.to_string(),
             identifier: kind.name(),
         });
-        let changed = changed.iter().map(|(id, names)| ChangedProfile {
+        let described = |(id, names): &(ProfileId, Vec<ChangedAttribute>)| ChangedProfile {
             profile_id: id.to_string(),
             attributes: names.iter().map(path_of).collect(),
-        });
+        };
         let attributes = RepairAttributes {
             mode: match mode {
                 RepairMode::Preview => "preview",
@@ -130,7 +131,8 @@ impl RepairResource {
             restored: texts(restored),
             removed: removed.collect(),
             created: texts(created),
-            changed: changed.collect(),
+            returned: returned.iter().map(described).collect(),
+            changed: changed.iter().map(described).collect(),
             left: texts(left),
             complete: *is_complete,
         };

@@ -58,6 +58,10 @@ const OF_FILE: &[(&str, &str)] = &[
     ("company.identity.anonymous_ids", "The anonymous ids of one profile."),
     ("company.identity.secondary_emails", "The secondary email addresses of one profile."),
     ("company.identity.merges", "The profiles that are merged into one."),
+    (
+        "company.identity.replaced_days",
+        "The days for which values are kept that clients replaced. 0: none are kept.",
+    ),
     ("company.identity.sentinels", "Further values that identify no profile."),
     ("company.identity.not_sentinels", "Values that identify a profile in spite of the defaults."),
     (

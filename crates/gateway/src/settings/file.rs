@@ -259,6 +259,13 @@ impl<'r> CompanyReader<'r> {
                 standard.secondary_emails,
             ),
             merges: number("merges", &limits::MERGES_RANGE, standard.merges),
+            replaced_days: number(
+                "replaced_days",
+                &limits::REPLACED_DAYS_RANGE,
+                usize::try_from(standard.replaced_days).unwrap_or(usize::MAX),
+            )
+            .try_into()
+            .unwrap_or(standard.replaced_days),
             placeholders: Placeholders {
                 added: self.placeholders(table.take("sentinels")),
                 removed: self.placeholders(table.take("not_sentinels")),

@@ -218,11 +218,13 @@ fn identity_table(identity: &IdentitySettings) -> WrittenValue {
         placeholders,
         protect: _,
         different_external_id,
+        replaced_days,
     } = identity;
     WrittenValue::Table(vec![
         ("anonymous_ids", anonymous_ids.to_string()),
         ("secondary_emails", secondary_emails.to_string()),
         ("merges", merges.to_string()),
+        ("replaced_days", replaced_days.to_string()),
         ("sentinels", elements(&placeholders.added)),
         ("not_sentinels", elements(&placeholders.removed)),
         ("different_external_id", quoted(different_external_id.as_str())),

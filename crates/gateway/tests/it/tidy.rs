@@ -218,17 +218,39 @@ fn the_documented_meters_are_those_of_the_code() {
     assert_eq!(documented, gateway::metrics::catalogue_markdown().trim());
 }
 
+/// The cells of the rows of a table in SECURITY.md.
+fn security_rows(name: &str) -> Vec<Vec<String>> {
+    let rows = section("docs/SECURITY.md", name);
+    let mut cells = Vec::new();
+    for row in rows.lines().skip(2) {
+        let row = row.trim_matches('|').split('|');
+        cells.push(row.map(|cell| cell.trim().to_owned()).collect());
+    }
+    cells
+}
+
 #[test]
 fn the_tests_that_prove_a_defence_are_there() {
-    let sources = sources();
-    let rows = section("docs/SECURITY.md", "threats");
-    let proofs = rows.lines().skip(2).flat_map(|row| {
-        let named = row.trim_end_matches('|').rsplit('|').next().unwrap();
-        named.split('`').skip(1).step_by(2)
-    });
-    let absent = proofs.filter(|name| {
-        let declared = format!("fn {name}(");
-        !sources.iter().any(|(_, text)| text.contains(&declared))
-    });
-    assert_none(&absent.map(str::to_owned).collect::<Vec<_>>());
+    let (sources, attackers) = (sources(), security_rows("attackers"));
+    let mut wrong = Vec::new();
+    for row in security_rows("threats") {
+        let [attacker, goal, defence, left, tests] = &row[..] else {
+            wrong.push(format!("{row:?} has another number of cells"));
+            continue;
+        };
+        if !attackers.iter().any(|row| row[0] == *attacker) {
+            wrong.push(format!("{goal}: {attacker} is no attacker"));
+        }
+        let is_declared = |name: &&str| {
+            let declared = format!("fn {name}(");
+            sources.iter().any(|(_, text)| text.contains(&declared))
+        };
+        let named: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
+        let absent = named.iter().filter(|name| !is_declared(name));
+        wrong.extend(absent.map(|name| format!("{goal}: there is no {name}")));
+        if [goal, defence, left].iter().any(|cell| cell.is_empty()) || named.is_empty() {
+            wrong.push(format!("{goal}: a cell is empty"));
+        }
+    }
+    assert_none(&wrong);
 }

@@ -3,13 +3,18 @@
 //!
 //! It prints its seed. `ADVERSARY_SEED` repeats a run; `ADVERSARY_STEPS` makes it longer.
 
-use profile_protocol::{Field, ProfileId, Text};
-use profile_store::{DifferentExternalId, IdentitySettings, StoreOptions};
+use std::sync::Arc;
+
+use profile_protocol::{Field, ProfileId, Revision, Text};
+use profile_store::{
+    DifferentExternalId, IdentitySettings, Repair, RepairedSender, RequestSender, SenderDigest,
+    StoreOptions, Submission, Timestamp, limits,
+};
 
 use crate::{
     engines::Engines,
     generators::different_external_id,
-    harness::{StoreHarness, unprotected},
+    harness::{StoreHarness, unprotected, wait},
     notation::{TestIntent, parse_request},
     random::{Choices, SeededRandom, setting},
     simulated_ids::SimulatedIds,
@@ -17,6 +22,9 @@ use crate::{
 
 /// Six hours from request to request, so that days pass.
 const STRIDE_MS: u64 = 6 * 60 * 60 * 1_000;
+
+/// The network of the stranger.
+const STRANGER: SenderDigest = SenderDigest::from_bits(66);
 
 /// The customers of the company.
 const CUSTOMERS: usize = 5;
@@ -80,6 +88,7 @@ pub fn a_stranger_reaches_nothing_that_belongs_to_a_customer(engines: &Engines) 
         let choices = SeededRandom::new(random.number());
         let mut world = AdversarialWorld::new(engines, choices, choice);
         (0..100).for_each(|_| world.step());
+        world.repair();
         world.assert_sound();
     }
 }
@@ -123,6 +132,32 @@ impl<C: Choices> AdversarialWorld<C> {
         let absent = self.customers.iter().position(|customer| 8 < customer.absent);
         absent.into_iter().for_each(|customer| self.visit(customer));
         self.audit();
+    }
+
+    /// The company undoes what the stranger did in the last days, and finds its customers as it
+    /// left them.
+    pub fn repair(&mut self) {
+        let asked = Repair {
+            company: self.harness.company.clone(),
+            sender: RepairedSender::Digest(STRANGER),
+            since: Timestamp::default(),
+            steps: limits::REPAIR_STEPS,
+            settings: Arc::clone(&self.harness.settings),
+            revision: Revision::LATEST,
+            request_id: None,
+        };
+        let repaired = wait(self.harness.store.repair(&asked)).unwrap();
+        assert!(repaired.is_complete);
+        // The stranger may have merged the profile of a customer into another one. Whatever the
+        // company knows of the customer is together, in one of the two.
+        for customer in self.customers.iter_mut().filter(|customer| customer.profile.is_some()) {
+            let found = self.harness.find(&customer.external_id());
+            customer.profile = found.map(|profile| profile.id);
+            assert!(customer.profile.is_some(), "a customer was lost");
+        }
+        self.audit();
+        let again = wait(self.harness.store.repair(&asked)).unwrap();
+        assert_eq!((again.removed, again.returned), (Vec::new(), Vec::new()));
     }
 
     /// Panics if an audit finds anything wrong.
@@ -190,7 +225,9 @@ impl<C: Choices> AdversarialWorld<C> {
         let values = ["name=Eve", "name=", "city=Nowhere", "plan=stolen"];
         words.extend(values.into_iter().filter(|_| self.choices.once_in(3)).map(str::to_owned));
         if words.iter().any(|word| word.contains(':')) {
-            self.harness.send(&words.join(" "));
+            let submission = self.harness.submission(&parse_request(&words.join(" ")));
+            let sender = RequestSender { network: Some(STRANGER), device: None };
+            self.harness.submit(Submission { sender, ..submission }).unwrap();
         }
     }
 

@@ -254,3 +254,27 @@ pub fn strangers_use_up_no_merges_of_the_company(engines: &Engines) {
     assert!(harness.merge(0, 7).is_ok());
     harness.assert_sound();
 }
+
+pub fn an_undo_keeps_what_the_company_has_named_since_the_merge(engines: &Engines) {
+    let mut harness = after(engines, &["e:ann", "p:5 a:ben", "e:ann p:5", "server p:5"]);
+    harness.undo(1).unwrap();
+    assert_eq!([0, 1].map(|number| harness.about(number)), ["e:ann", "p:5 a:ben"]);
+    assert_eq!(harness.send("server x:7 e:cat"), "created 2: attached, attached");
+    // The number is the company's, so it yields to no other profile.
+    assert_eq!(harness.try_send("update:2 p:5"), "duplicate 1");
+    harness.assert_sound();
+}
+
+pub fn in_a_manual_merge_an_address_of_the_company_takes_precedence(engines: &Engines) {
+    let mut harness = after(engines, &["e:lead a:tab", "server x:2 e:ben"]);
+    let outcome = harness.merge(0, 1).unwrap();
+    assert_eq!(harness.describe(&outcome), "updated 0: matched, absorbed 1, released");
+    assert_eq!(harness.about(0), "x:2 e:ben a:tab");
+    harness.undo(1).unwrap();
+    assert_eq!([0, 1].map(|number| harness.about(number)), ["e:lead a:tab", "x:2 e:ben"]);
+    // One of the company does not give way.
+    harness.send("server e:lead");
+    harness.merge(0, 1).unwrap();
+    assert_eq!(harness.about(0), "x:2 e:lead a:tab +e:ben");
+    harness.assert_sound();
+}

@@ -2,11 +2,11 @@
 //! is that of [`notation`](crate::notation). Profiles are in the order of their creation, separated
 //! by `|`.
 
-use profile_store::IdentitySettings;
+use profile_store::{IdentitySettings, StoreError, engine::Write};
 
 use crate::{
     engines::Engines,
-    harness::{StoreHarness, unprotected},
+    harness::{StoreHarness, contents, unprotected, wait},
     notation::{TestRequest, describe_identifiers, parse_request},
 };
 
@@ -484,4 +484,27 @@ pub fn of_thousands_of_addresses_the_first_are_attached_in_linear_time(engines: 
     let append = (0..4_000).map(|number| format!("e{number}")).collect();
     harness.send_request(&TestRequest { append, ..parse_request("server x:1") });
     assert_eq!(harness.about(0), "x:1 +e:e0 +e:e1 +e:e2 +e:e3");
+}
+
+pub fn a_taken_place_is_decided_without_the_attributes_of_its_profile(engines: &Engines) {
+    let mut harness = StoreHarness::new(engines);
+    harness.send("server x:1 e:ann");
+    harness.send("server e:ben name=Ben plan=gold");
+    harness.send("server p:5 name=Cat");
+    // The attributes of two profiles are damaged: they are the last parts of a record.
+    for number in [1, 2] {
+        let id = harness.created[number].bits().to_be_bytes();
+        let key = [b"DEMO01\0p", id.as_slice()].concat();
+        let all = contents(harness.engine.as_ref());
+        let (_, mut value) = all.into_iter().find(|(one, _)| *one == key).unwrap();
+        value.pop();
+        wait(harness.engine.apply(vec![Write { key, value: Some(value) }])).unwrap();
+    }
+    assert_eq!(harness.send("x:1 e:ben"), "unchanged 0: matched, differs in e");
+    assert_eq!(harness.send("@x:1 e:ben a:tab"), "updated 0: matched, differs in e, attached");
+    // A profile that may be merged, or that the request is about, is decoded.
+    for words in ["e:ben", "x:1 p:5", "server x:1 e:ben", "p:5"] {
+        let submission = harness.submission(&parse_request(words));
+        assert_eq!(harness.submit(submission), Err(StoreError::Damaged), "{words}");
+    }
 }

@@ -16,11 +16,11 @@ use crate::{
     simulated_ids::EPOCH,
 };
 
-const STRANGER: &str = "192.0.2.66";
-const HONEST: &str = "192.0.2.1";
+pub(super) const STRANGER: &str = "192.0.2.66";
+pub(super) const HONEST: &str = "192.0.2.1";
 
 /// Sends a request of a client from this network.
-fn send_from(harness: &mut StoreHarness, network: &str, words: &str) -> Outcome {
+pub(super) fn send_from(harness: &mut StoreHarness, network: &str, words: &str) -> Outcome {
     let submission = harness.submission(&parse_request(words));
     let (key, company) = (*harness.store.sender_key(), harness.company.clone());
     let now = Timestamp::from_millis(EPOCH);
@@ -44,15 +44,15 @@ fn command(harness: &StoreHarness, sender: RepairedSender, since: Timestamp) -> 
     }
 }
 
-fn stranger() -> RepairedSender {
+pub(super) fn stranger() -> RepairedSender {
     RepairedSender::Network(STRANGER.to_owned())
 }
 
-fn repair(harness: &StoreHarness, sender: RepairedSender) -> Repaired {
+pub(super) fn repair(harness: &StoreHarness, sender: RepairedSender) -> Repaired {
     wait(harness.store.repair(&command(harness, sender, Timestamp::default()))).unwrap()
 }
 
-fn preview(harness: &StoreHarness, sender: RepairedSender) -> Repaired {
+pub(super) fn preview(harness: &StoreHarness, sender: RepairedSender) -> Repaired {
     wait(harness.store.preview_repair(&command(harness, sender, Timestamp::default()))).unwrap()
 }
 
@@ -81,14 +81,15 @@ pub fn what_a_network_did_is_undone_and_what_others_did_is_not(engines: &Engines
     assert_eq!(numbers(&harness, &repaired.restored), [1]);
     assert_eq!(numbers(&harness, &repaired.created), [2]);
     assert_eq!(repaired.removed.len(), 4);
-    // What was written stays, and is reported.
+    // What was written is reported.
     let changed: Vec<usize> =
         repaired.changed.iter().flat_map(|(id, _)| numbers(&harness, &[*id])).collect();
     assert_eq!(changed, [0]);
+    assert_eq!(repaired.returned, repaired.changed);
     let all = [0, 1, 2, 3].map(|number| harness.about(number));
-    assert_eq!(all, ["e:ann a:ann name=Eve", "p:5 a:ben", "", "e:dan a:dan"]);
+    assert_eq!(all, ["e:ann a:ann", "p:5 a:ben", "", "e:dan a:dan"]);
     assert_eq!(harness.leads_to("x:bogus"), None);
-    assert_eq!(harness.history(0).len(), 5);
+    assert_eq!(harness.history(0).len(), 6);
     harness.assert_sound();
     // Nothing is left to undo.
     let again = repair(&harness, stranger());
@@ -132,7 +133,7 @@ pub fn what_the_company_has_named_since_stays(engines: &Engines) {
     harness.send("server x:bogus");
     let repaired = repair(&harness, stranger());
     assert_eq!(repaired.removed.len(), 3);
-    assert_eq!(harness.about(0), "x:bogus e:ann a:ann name=Eve");
+    assert_eq!(harness.about(0), "x:bogus e:ann a:ann");
 }
 
 pub fn a_merge_that_was_undone_since_is_left(engines: &Engines) {
@@ -209,4 +210,87 @@ pub fn an_identifier_that_others_brought_after_the_senders_left_stays(engines: &
     let repaired = repair(&harness, stranger());
     assert_eq!(repaired.removed, Vec::new());
     assert_eq!(harness.about(0), before);
+}
+
+pub fn a_merge_that_the_company_has_confirmed_since_stays(engines: &Engines) {
+    for is_confirmed_by_ids in [false, true] {
+        let mut harness = attacked(engines);
+        if is_confirmed_by_ids {
+            harness.merge(0, 1).unwrap();
+        } else {
+            harness.send("server e:ann p:5");
+        }
+        let told = preview(&harness, stranger());
+        assert_eq!(told.restored, Vec::new());
+        assert_eq!(told, repair(&harness, stranger()));
+        assert!(!harness.is_unmerged(1));
+        harness.assert_sound();
+    }
+    // To name one of the two, in whatever way, says nothing about the merge.
+    for words in ["server p:5", "import x:9 e:ann"] {
+        let mut harness = attacked(engines);
+        harness.send(words);
+        assert_eq!(numbers(&harness, &repair(&harness, stranger()).restored), [1], "{words}");
+    }
+}
+
+pub fn a_repair_does_not_split_a_customer_whom_the_company_has_completed(engines: &Engines) {
+    let mut harness = StoreHarness::new(engines);
+    send_from(&mut harness, STRANGER, "e:ann");
+    send_from(&mut harness, STRANGER, "x:bogus");
+    send_from(&mut harness, STRANGER, "x:bogus e:ann");
+    assert!(!harness.is_unmerged(0));
+    harness.send("import x:7 e:ann name=Ann");
+    assert_eq!(harness.about(1), "x:7 e:ann name=Ann");
+    repair(&harness, stranger());
+    assert_eq!(harness.about(1), "x:7 e:ann name=Ann");
+    harness.assert_sound();
+}
+
+pub fn a_device_that_came_for_a_merged_person_does_not_stay_with_the_stranger(engines: &Engines) {
+    let mut harness = StoreHarness::new(engines);
+    send_from(&mut harness, HONEST, "p:5 a:phone");
+    send_from(&mut harness, STRANGER, "e:evil a:stranger");
+    assert_eq!(
+        {
+            let outcome = send_from(&mut harness, STRANGER, "e:evil p:5");
+            harness.describe(&outcome)
+        },
+        "updated 1: matched, absorbed 0"
+    );
+    send_from(&mut harness, HONEST, "p:5 a:tablet");
+    assert_eq!(harness.leads_to("a:tablet"), Some(1));
+    assert_eq!(preview(&harness, stranger()).restored, [harness.created[0]]);
+    repair(&harness, stranger());
+    assert_eq!(harness.about(0), "p:5 a:phone");
+    assert_eq!(harness.about(1), "");
+    assert_eq!(harness.leads_to("a:tablet"), None);
+    send_from(&mut harness, HONEST, "p:5 a:tablet");
+    assert_eq!(harness.about(0), "p:5 a:phone a:tablet");
+    harness.assert_sound();
+}
+
+pub fn an_address_of_the_stranger_is_removed_though_a_secondary_one_left(engines: &Engines) {
+    let settings = IdentitySettings { secondary_emails: 1, ..unprotected() };
+    let mut harness = StoreHarness::with_settings(engines, settings);
+    harness.send("server x:1");
+    send_from(&mut harness, STRANGER, "x:1 e:evil");
+    harness.send("server x:1 +e:one");
+    assert_eq!(harness.send("server x:1 +e:two"), "updated 0: matched, attached, released");
+    assert_eq!(harness.about(0), "x:1 e:evil +e:two");
+    repair(&harness, stranger());
+    assert_eq!(harness.about(0), "x:1 +e:two");
+    harness.assert_sound();
+}
+
+pub fn an_address_that_a_merge_brought_after_the_senders_was_cleared_stays(engines: &Engines) {
+    let mut harness = StoreHarness::new(engines);
+    harness.send("server x:1");
+    send_from(&mut harness, STRANGER, "x:1 e:evil");
+    harness.send("update:0 e:-");
+    send_from(&mut harness, HONEST, "e:ben a:tab");
+    harness.merge(0, 1).unwrap();
+    assert_eq!(harness.about(0), "x:1 e:ben a:tab");
+    repair(&harness, stranger());
+    assert_eq!(harness.about(0), "x:1 e:ben a:tab");
 }

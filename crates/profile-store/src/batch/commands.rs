@@ -1,6 +1,6 @@
 //! What a company does to whole profiles, and the records of bulk imports.
 
-use profile_protocol::CompanyId;
+use profile_protocol::{ChangedAttribute, CompanyId};
 
 use super::{Batch, keys_leading_to, undecided};
 use crate::{
@@ -10,6 +10,8 @@ use crate::{
         deletion::deleted,
         detachment::{Detach, detach},
         manual_merge::merge_manually,
+        replaced::kept_by,
+        restoration::{Restoration, Restored, restore},
         token_revocation::{revoke_for_profile, revoked_for_company},
     },
     layout::{
@@ -56,6 +58,9 @@ impl Batch {
         for id in &profile.absorbed {
             self.stored.write(key::merge(company, *id), None);
         }
+        for sequence in kept_by(&profile.replaced) {
+            self.stored.write(key::kept_values(company, sequence), None);
+        }
         self.stored.remove(company, profile.id);
         let outcome = deleted(asked, &profile, context);
         self.stored.record_outcome(company, &outcome);
@@ -77,6 +82,27 @@ impl Batch {
         self.stored.put_whole(company, profile);
         self.stored.record_outcome(company, &outcome);
         Ok(outcome)
+    }
+
+    /// Gives attributes the values back that a sender replaced. Returns their
+    /// names.
+    pub(crate) fn restore(
+        &mut self,
+        asked: &Restoration,
+        context: DecisionContext,
+    ) -> Result<Vec<ChangedAttribute>, StoreError> {
+        let company = &asked.company;
+        let found = self.stored.reach(company, &asked.profile)?.cloned();
+        let found = found.ok_or(StoreError::from(Rejected::UnknownProfile))?;
+        let before = kept_by(&found.replaced);
+        let Restored { profile, names, outcome } = restore(asked, found, &self.kept, context)
+            .map_err(|error| undecided(company, error.into()))?;
+        for sequence in before.difference(&kept_by(&profile.replaced)) {
+            self.stored.write(key::kept_values(company, *sequence), None);
+        }
+        self.stored.put_whole(company, profile);
+        self.stored.record_outcome(company, &outcome);
+        Ok(names)
     }
 
     /// Revokes exchange tokens.

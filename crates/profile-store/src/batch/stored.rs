@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use profile_protocol::{CompanyId, ProfileId};
 
+use super::slot::{ReadProfile, Slot};
 use crate::{
     Identifier, InvalidRecord, Merge, Outcome, ProfileIdentifiers, ProfileRef, StoreError,
     StoredProfile, Timestamp,
@@ -16,14 +17,6 @@ use crate::{
         record::{self, NewestOutcome, OutcomeSegment, ProfileTail},
     },
 };
-
-/// A profile as it was read or changed.
-#[derive(Debug)]
-pub(super) enum Slot {
-    Absent,
-    Present(Box<StoredProfile>),
-    Unreadable(InvalidRecord),
-}
 
 /// What was stored of a profile before the batch changed it.
 #[derive(Debug)]
@@ -103,8 +96,8 @@ impl Stored {
     ) {
         let large = record.as_ref().ok().and_then(ProfileRecord::if_large);
         self.large.extend(large.map(|large| (key.clone(), large)));
-        let slot = match record.and_then(|record| record.decode(id)) {
-            Ok(profile) => Slot::Present(Box::new(profile)),
+        let slot = match record {
+            Ok(record) => Slot::Read(ReadProfile::new(id, record)),
             Err(error) => Slot::Unreadable(error),
         };
         self.profiles.insert(key, slot);
@@ -134,6 +127,29 @@ impl Stored {
         self.profile(company, id)?.map(Some).ok_or(StoreError::Damaged)
     }
 
+    /// The id of the profile that this leads to.
+    pub(super) fn reach_id(
+        &self,
+        company: &CompanyId,
+        target: &ProfileRef,
+    ) -> Result<Option<ProfileId>, StoreError> {
+        if let ProfileRef::Id(id) = target
+            && self.profiles.get(&key::profile(company, *id)).is_some_and(Slot::exists)
+        {
+            return Ok(Some(*id));
+        }
+        self.pointer(company, &pointer_key(company, target))
+    }
+
+    /// A profile, of which attributes may be missing.
+    pub(super) fn head(
+        &self,
+        company: &CompanyId,
+        id: ProfileId,
+    ) -> Result<Option<&StoredProfile>, StoreError> {
+        self.decoded(company, id, Slot::head)
+    }
+
     /// What an identifier or alias leads to.
     pub(super) fn pointer(
         &self,
@@ -155,14 +171,20 @@ impl Stored {
         company: &CompanyId,
         id: ProfileId,
     ) -> Result<Option<&StoredProfile>, StoreError> {
-        match self.profiles.get(&key::profile(company, id)) {
-            None | Some(Slot::Absent) => Ok(None),
-            Some(Slot::Present(profile)) => Ok(Some(profile)),
-            Some(Slot::Unreadable(error)) => {
-                tracing::error!(%company, profile = %id, %error, "a profile's record is damaged");
-                Err(StoreError::Damaged)
-            }
-        }
+        self.decoded(company, id, Slot::profile)
+    }
+
+    fn decoded<'s>(
+        &'s self,
+        company: &CompanyId,
+        id: ProfileId,
+        decode: impl FnOnce(&'s Slot) -> Result<Option<&'s StoredProfile>, InvalidRecord>,
+    ) -> Result<Option<&'s StoredProfile>, StoreError> {
+        let slot = self.profiles.get(&key::profile(company, id));
+        slot.map_or(Ok(None), decode).map_err(|error| {
+            tracing::error!(%company, profile = %id, %error, "a profile's record is damaged");
+            StoreError::Damaged
+        })
     }
 
     /// The profile that this leads to, as far as it can be read.
@@ -246,7 +268,7 @@ impl Stored {
 
     pub(super) fn put(&mut self, company: &CompanyId, profile: StoredProfile) {
         let key = key::profile(company, profile.id);
-        if let Some(Slot::Present(before)) = self.profiles.get_mut(&key)
+        if let Some(before) = self.profiles.get_mut(&key).and_then(Slot::profile_mut)
             && before.equals_but_for_outcome(&profile)
         {
             let recorded = std::mem::replace(&mut before.last_outcome, profile.last_outcome);
@@ -356,7 +378,7 @@ impl Stored {
 
     fn write_profiles(mut self, writes: &mut Vec<Write>) {
         for (key, Relinked { company, id, recorded }) in self.relinked {
-            if let Some(Slot::Present(profile)) = self.profiles.get_mut(&key) {
+            if let Some(profile) = self.profiles.get_mut(&key).and_then(Slot::profile_mut) {
                 // What is recorded stays as it was when the profile was changed last.
                 let newest = std::mem::replace(&mut profile.last_outcome, recorded);
                 let changes = self.large.get(&key).map_or(0, LargeRecord::changes);
@@ -371,7 +393,7 @@ impl Stored {
             writes.extend(index::moves(before, entries(&company, &slot)));
             let large = self.large.remove(&key);
             if !self.rewritten.contains(&key)
-                && let (Some(large), Slot::Present(after)) = (&large, &slot)
+                && let (Some(large), Ok(Some(after))) = (&large, slot.profile())
                 && let Some(change) = large.change(&company, after)
             {
                 writes.extend(change);
@@ -392,16 +414,16 @@ fn kept(company: &CompanyId, segment: OutcomeSegment) -> Write {
 
 /// The keys of a profile in the sort orders.
 fn entries(company: &CompanyId, slot: &Slot) -> Vec<Key> {
-    match slot {
-        Slot::Present(profile) => index::entries(company, &**profile),
-        Slot::Absent | Slot::Unreadable(_) => Vec::new(),
+    match slot.profile() {
+        Ok(Some(profile)) => index::entries(company, profile),
+        Ok(None) | Err(_) => Vec::new(),
     }
 }
 
 fn encoded(slot: &Slot) -> Option<Value> {
-    match slot {
-        Slot::Present(profile) => Some(record::encode_stored_profile(profile)),
-        Slot::Absent | Slot::Unreadable(_) => None,
+    match slot.profile() {
+        Ok(Some(profile)) => Some(record::encode_stored_profile(profile)),
+        Ok(None) | Err(_) => None,
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{
     Outcome, Profile, ProfileRef, SingleKinds, StoreError, Undo, Unmerged,
     decide::{
         empty_outcome::{empty_outcome, list_bounded},
+        replaced::kept_by,
         unmerge::{Unmerge, unmerge},
     },
     layout::key,
@@ -53,6 +54,7 @@ impl Batch {
         let later = self.later_merges(company, &merge)?;
         let survivor = self.stored.reach(company, &ProfileRef::Id(*absorbed))?;
         let survivor = survivor.ok_or(StoreError::Damaged)?.clone();
+        let noted_before = kept_by(&survivor.replaced);
         let survivor = survivor.decode().map_err(|error| undecided(company, error.into()))?;
         // An identifier whose value is no id counts as free, and is pointed anew.
         let owner =
@@ -77,6 +79,12 @@ impl Batch {
             request_id: request_id.clone(),
             ..empty_outcome(context, Caller::Server, *revision, Effect::Unmerged)
         };
+        let noted = [&survivor, &restored].map(|profile| kept_by(&profile.replaced));
+        for sequence in
+            noted_before.iter().filter(|one| !noted.iter().any(|two| two.contains(*one)))
+        {
+            self.stored.write(key::kept_values(company, *sequence), None);
+        }
         self.split(company, &survivor, &restored);
         later.iter().for_each(|merge| self.stored.keep_merge(company, merge));
         self.stored.record_outcome(company, &outcome);

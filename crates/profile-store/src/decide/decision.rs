@@ -7,12 +7,13 @@ use crate::{
         empty_outcome::{empty_outcome, list_bounded},
         identifiers::{dropped, update_identifiers},
         merge_all::{leave_out, links_to, merge_all},
-        patch::{Written, write},
+        patch::{ClientRules, Written, write},
+        replaced::{Replacement, forget_written, limit, until},
         size::{PropertiesTooLarge, fits},
         token_check::check_tokens,
     },
     id_generator::profile_id,
-    model::encoded_properties::DamagedProperty,
+    model::{encoded_properties::DamagedProperty, replaced::KeptValues},
     resolve,
 };
 
@@ -27,6 +28,8 @@ pub struct Decision {
     pub merges: Vec<Merge>,
     /// Other profiles, which gave identifiers to that profile.
     pub yielding: Vec<StoredProfile>,
+    /// The values that the request of a client replaced, if there are any.
+    pub kept: Option<KeptValues>,
 }
 
 /// Why a request was not decided. Nothing of it is stored.
@@ -85,7 +88,8 @@ fn decide_claims(
         return Err(Rejected::NoIdentifierLeft.into());
     }
 
-    let written = write_patch(&mut profile, &merges, submission)?;
+    let mut written = write_patch(&mut profile, &merges, submission, before.is_some())?;
+    let kept = keep_replaced(&mut profile, &mut written, submission, context);
     let attributes_changed = !written.changed.is_empty() || !merges.is_empty();
     let effect = effect(before, &profile, attributes_changed);
     if effect != Effect::Unchanged {
@@ -96,7 +100,7 @@ fn decide_claims(
     let outcome = Outcome { survivor: Some(profile.id), claims: outcomes, ..outcome };
     let previous = previous_outcomes(&outcome, before, reached);
     let outcome = Outcome { previous, ..outcome };
-    Ok(Decision { outcome, profile: Some(profile), merges, yielding })
+    Ok(Decision { outcome, profile: Some(profile), merges, yielding, kept })
 }
 
 /// The profiles that gave identifiers to the survivor, without them.
@@ -186,7 +190,7 @@ fn unidentified(
     let outcome = empty_outcome(context, caller, revision, Effect::Unidentified);
     let request_id = submission.request_id.clone();
     let outcome = Outcome { claims, request_id, sender: submission.sender, ..outcome };
-    Ok(Decision { outcome, profile: None, merges: Vec::new(), yielding: Vec::new() })
+    Ok(Decision { outcome, profile: None, merges: Vec::new(), yielding: Vec::new(), kept: None })
 }
 
 /// Whether a request removes the last identifier of a profile. A request that only describes a
@@ -207,9 +211,12 @@ fn write_patch(
     profile: &mut StoredProfile,
     merges: &[Merge],
     submission: &Submission,
+    is_stored: bool,
 ) -> Result<Written, DecisionError> {
     let Submission { patch, caller, settings, .. } = submission;
-    let mut written = write(profile, patch, *caller, settings.protect)?;
+    let keeps_replaced = is_stored && 0 < settings.replaced_days;
+    let rules = ClientRules { protect: settings.protect, keeps_replaced };
+    let mut written = write(profile, patch, *caller, rules)?;
     if *caller == Caller::Server {
         written.withheld.extend(leave_out(profile, merges)?);
     }
@@ -220,6 +227,34 @@ fn write_patch(
     }
 }
 
+/// Notes in the profile what a client replaced. Returns the values to keep beside it.
+fn keep_replaced(
+    profile: &mut StoredProfile,
+    written: &mut Written,
+    submission: &Submission,
+    context: DecisionContext,
+) -> Option<KeptValues> {
+    let DecisionContext { now, sequence, .. } = context;
+    let days = submission.settings.replaced_days;
+    let replaced = std::mem::take(&mut written.replaced);
+    let values = match submission.caller {
+        Caller::Client if replaced.is_empty() => Vec::new(),
+        Caller::Client => {
+            let replacement = Replacement { sender: submission.sender, sequence, now, days };
+            replacement.note(&mut profile.replaced, replaced)
+        }
+        Caller::Server => {
+            forget_written(&mut profile.replaced, &submission.patch);
+            Vec::new()
+        }
+    };
+    limit(&mut profile.replaced);
+    if values.is_empty() {
+        return None;
+    }
+    Some(KeptValues { profile: profile.id, until: until(now, days), values })
+}
+
 /// An outcome with the attributes that the request changed and did not change.
 fn written_outcome(
     submission: &Submission,
@@ -228,7 +263,7 @@ fn written_outcome(
     context: DecisionContext,
 ) -> Outcome {
     let Submission { caller, revision, .. } = *submission;
-    let Written { mut changed, mut withheld } = written;
+    let Written { mut changed, mut withheld, replaced: _ } = written;
     let (changed_unlisted, withheld_unlisted) =
         (list_bounded(&mut changed), list_bounded(&mut withheld));
     Outcome {

@@ -24,6 +24,8 @@ pub struct IdentitySettings {
     /// Which profile a request concerns whose `email` or `phone_number` finds one with another
     /// `external_id` than the request names.
     pub different_external_id: DifferentExternalId,
+    /// For how many days values are kept that clients replaced. Without any, none are kept.
+    pub replaced_days: u64,
 }
 
 /// Which profile a request concerns if the `email` or `phone_number` that it names finds a profile
@@ -80,6 +82,7 @@ impl IdentitySettings {
             placeholders: Placeholders { added: Vec::new(), removed: Vec::new() },
             protect,
             different_external_id: DifferentExternalId::SameProfile,
+            replaced_days: 0,
         }
     }
 }
@@ -93,6 +96,7 @@ impl Default for IdentitySettings {
             placeholders: Placeholders::default(),
             protect: true,
             different_external_id: DifferentExternalId::SameProfile,
+            replaced_days: limits::REPLACED_DAYS,
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     decide::{
         empty_outcome::{empty_outcome, list_bounded},
         merge_all::{leave_out, survivor_before},
+        replaced::limit,
         resolution::counted_merges,
         size::fits,
     },
@@ -36,7 +37,7 @@ pub struct MergeProfiles {
 }
 
 /// Decides a manual merge. If both profiles have a primary address, the source's becomes a
-/// secondary address. Other identifiers of the source are removed until the merge is undone if the
+/// secondary address, unless only clients have named the other one. Other identifiers of the source are removed until the merge is undone if the
 /// destination holds as many of their kind as it may.
 pub(crate) fn merge_manually(
     request: &MergeProfiles,
@@ -69,6 +70,7 @@ pub(crate) fn merge_manually(
     if !fits(&profile) {
         return Err(Rejected::from(PropertiesTooLarge).into());
     }
+    limit(&mut profile.replaced);
     (profile.updated, profile.last_outcome) = (context.now, Some(context.sequence));
     let withheld_unlisted = list_bounded(&mut withheld);
     let outcome = Outcome {
@@ -80,13 +82,17 @@ pub(crate) fn merge_manually(
         request_id: request.request_id.clone(),
         ..empty_outcome(context, Caller::Server, request.revision, Effect::Updated)
     };
-    Ok(Decision { outcome, profile: Some(profile), merges, yielding: Vec::new() })
+    Ok(Decision { outcome, profile: Some(profile), merges, yielding: Vec::new(), kept: None })
 }
 
 /// The destination after the merge, however many properties it has.
 fn merged(request: &MergeProfiles, destination: &Profile, source: &Profile) -> Profile {
     let mut source = source.clone();
-    if destination.identifiers.email.is_some() {
+    let by_client =
+        |profile: &Profile| profile.identifiers.client_attached.contains(IdentifierKind::Email);
+    // An address that only clients have named gives way to one of the company.
+    let gives_way = by_client(destination) && !by_client(&source);
+    if destination.identifiers.email.is_some() && !gives_way {
         let email = source.identifiers.email.take();
         source.identifiers.client_attached.remove(IdentifierKind::Email);
         source.identifiers.secondary_emails.extend(email);
@@ -120,7 +126,8 @@ fn already_merged(
     };
     let mut profile = profile.clone();
     profile.last_outcome = Some(context.sequence);
-    Decision { outcome, profile: Some(profile), merges: Vec::new(), yielding: Vec::new() }
+    let (merges, yielding) = (Vec::new(), Vec::new());
+    Decision { outcome, profile: Some(profile), merges, yielding, kept: None }
 }
 
 fn command_outcome(kind: IdentifierKind, result: ClaimResult) -> ClaimOutcome {

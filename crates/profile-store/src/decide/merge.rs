@@ -9,6 +9,8 @@ use crate::{Device, IdentitySettings, Profile, ProfileIdentifiers, SingleKinds, 
 
 use attributes::merge_attributes;
 
+use super::replaced::united;
+
 /// Merges `absorbed` into `survivor`. The survivor's values stand, and gaps are filled.
 ///
 /// Two attributes are exceptions. The time zone is the absorbed profile's, if it has one. The
@@ -40,6 +42,7 @@ pub fn merge(survivor: Profile, absorbed: Profile, settings: &IdentitySettings) 
         last_outcome,
         do_not_merge,
         tokens_revoked,
+        replaced,
     } = survivor;
     let (attributes, authored) = merge_attributes(
         (attributes, authored),
@@ -61,6 +64,7 @@ pub fn merge(survivor: Profile, absorbed: Profile, settings: &IdentitySettings) 
         do_not_merge: newest(limits::DO_NOT_MERGE, absorbed.do_not_merge, do_not_merge),
         // A token that was revoked does not count again because of a merge.
         tokens_revoked: tokens_revoked.max(absorbed.tokens_revoked),
+        replaced: united(replaced, absorbed.replaced),
     }
 }
 
@@ -176,6 +180,7 @@ mod tests {
         placeholders: Placeholders { added: Vec::new(), removed: Vec::new() },
         protect: false,
         different_external_id: DifferentExternalId::SameProfile,
+        replaced_days: 30,
     };
 
     fn time_of(device: &AnonymousId) -> Timestamp {

@@ -2,7 +2,10 @@
 
 use profile_protocol::{Attributes, Change, ChangedAttribute, Patch, PropertiesPatch};
 
-use super::client_limit;
+use super::{
+    client_limit,
+    replaced::{Replaced, replaced_by},
+};
 use crate::{Authored, Caller, StoredProfile, model::encoded_properties::DamagedProperty};
 
 /// The names of the attributes that a patch concerns.
@@ -13,6 +16,17 @@ pub(super) struct Written {
     /// The attributes that did not change because the company protects them, or because the
     /// profile has no space for the change of a client.
     pub(super) withheld: Vec<ChangedAttribute>,
+    /// What a client replaced, if that is kept.
+    pub(super) replaced: Vec<Replaced>,
+}
+
+/// What is observed where clients write.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ClientRules {
+    /// See [`IdentitySettings::protect`](crate::IdentitySettings::protect).
+    pub(super) protect: bool,
+    /// Whether it is noted what they replace.
+    pub(super) keeps_replaced: bool,
 }
 
 /// Applies a patch to a profile. With `protect`, a client changes no value that the company wrote.
@@ -25,7 +39,7 @@ pub(super) fn write(
     profile: &mut StoredProfile,
     patch: &Patch,
     caller: Caller,
-    protect: bool,
+    rules: ClientRules,
 ) -> Result<Written, DamagedProperty> {
     let (attributes, authored) = if patch.properties == PropertiesPatch::default() {
         profile.fields_mut()
@@ -34,7 +48,7 @@ pub(super) fn write(
     };
     Ok(match caller {
         Caller::Server => write_by_company(attributes, authored, patch),
-        Caller::Client => write_by_client(attributes, authored, patch, protect),
+        Caller::Client => write_by_client(attributes, authored, patch, rules),
     })
 }
 
@@ -47,7 +61,7 @@ fn write_by_company(
     for attribute in set_attributes(patch).chain(changed.iter().cloned()) {
         authored.put(&attribute, has_value(attributes, &attribute));
     }
-    Written { changed, withheld: Vec::new() }
+    Written { changed, ..Written::default() }
 }
 
 /// Applies the whole patch, and then restores what a client may not change: with `protect`, the
@@ -57,13 +71,18 @@ fn write_by_client(
     attributes: &mut Attributes,
     authored: &mut Authored,
     patch: &Patch,
-    protect: bool,
+    ClientRules { protect, keeps_replaced }: ClientRules,
 ) -> Written {
-    let is_limited = protect || client_limit::may_exceed(&attributes.properties, &patch.properties);
-    let before = is_limited.then(|| attributes.clone());
-    let mut written = Written { changed: patch.clone().apply(attributes), withheld: Vec::new() };
+    let may_exceed = || client_limit::may_exceed(&attributes.properties, &patch.properties);
+    let before = (protect || keeps_replaced || may_exceed()).then(|| attributes.clone());
+    let changed = patch.clone().apply(attributes);
+    let mut written = Written { changed, ..Written::default() };
     if let Some(before) = before {
         written.withhold(attributes, &before, |attribute| protect && authored.has(attribute));
+        if keeps_replaced {
+            let (before, changed) = ((&before, &*authored), &written.changed);
+            written.replaced = replaced_by(patch, changed, before, attributes);
+        }
     }
     written.changed.iter().for_each(|attribute| authored.put(attribute, false));
     written

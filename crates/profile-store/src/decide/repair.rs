@@ -9,7 +9,7 @@ use profile_protocol::{AnonymousId, ChangedAttribute, CompanyId, IdentifierKind,
 
 use crate::{
     ClaimResult, ClaimSource, Effect, Outcome, ProfileIdentifiers, RequestSender, SenderDigest,
-    SenderKey, Timestamp, limits,
+    SenderKey, Timestamp, decide::sender_merge::SenderMerge, limits,
 };
 
 /// The sender whose requests are undone.
@@ -35,11 +35,17 @@ impl fmt::Debug for RepairedSender {
 }
 
 impl RepairedSender {
-    /// Whether a request with this outcome came from the sender. The gateway reads another clock
-    /// than the store, so the day before and the day after count as well.
-    pub(crate) fn sent(&self, key: &SenderKey, company: &CompanyId, outcome: &Outcome) -> bool {
-        let RequestSender { network, device } = outcome.sender;
-        let days = || nearby_days(outcome.at);
+    /// Whether a request that names this sender came from it at a time. The gateway reads another
+    /// clock than the store, so the day before and the day after count as well.
+    pub(crate) fn sent(
+        &self,
+        key: &SenderKey,
+        company: &CompanyId,
+        sender: RequestSender,
+        at: Timestamp,
+    ) -> bool {
+        let RequestSender { network, device } = sender;
+        let days = || nearby_days(at);
         match self {
             RepairedSender::Network(name) => network
                 .is_some_and(|sent| days().any(|day| key.network(company, name, day) == sent)),
@@ -63,8 +69,10 @@ fn nearby_days(at: Timestamp) -> impl Iterator<Item = Timestamp> {
 pub(crate) struct SenderTraces {
     /// The number of requests.
     pub(crate) requests: u64,
-    /// The profiles that were merged into others, in the order of the merges.
-    pub(crate) merged: Vec<ProfileId>,
+    /// The merges, in their order.
+    pub(crate) merged: Vec<SenderMerge>,
+    /// The profiles of which attributes were changed.
+    pub(crate) written: BTreeSet<ProfileId>,
     /// The profiles that others have merged since.
     pub(crate) left: BTreeSet<ProfileId>,
     /// The single identifiers that were attached last by the sender.
@@ -85,8 +93,12 @@ impl SenderTraces {
     pub(crate) fn add(&mut self, outcome: &Outcome, is_of_sender: bool) {
         let Some(survivor) = outcome.survivor else { return };
         self.requests += u64::from(is_of_sender);
+        let absorbed: Vec<ProfileId> = outcome.absorbed().collect();
+        self.merged.iter_mut().for_each(|merge| merge.add(outcome, &absorbed, !is_of_sender));
         for claim in &outcome.claims {
             match claim.result {
+                // A secondary address takes the place of no other.
+                ClaimResult::Attached if claim.origin == ClaimSource::Append => {}
                 ClaimResult::Attached | ClaimResult::Replaced => {
                     self.attached(survivor, claim.kind, outcome.at, is_of_sender);
                 }
@@ -99,8 +111,8 @@ impl SenderTraces {
                 ClaimResult::Released => {
                     self.identifiers.remove(&(survivor, claim.kind));
                 }
-                ClaimResult::Absorbed(id) if is_of_sender => self.merged(id),
-                ClaimResult::Restored(id) => self.merged.retain(|merged| *merged != id),
+                ClaimResult::Absorbed(id) if is_of_sender => self.merged(outcome, survivor, id),
+                ClaimResult::Restored(id) => self.merged.retain(|merge| merge.absorbed != id),
                 ClaimResult::Matched
                 | ClaimResult::Absorbed(_)
                 | ClaimResult::Refused(_)
@@ -112,15 +124,23 @@ impl SenderTraces {
         }
     }
 
-    fn merged(&mut self, absorbed: ProfileId) {
-        if !self.is_truncated && !self.merged.contains(&absorbed) {
-            self.merged.push(absorbed);
+    fn merged(&mut self, outcome: &Outcome, survivor: ProfileId, absorbed: ProfileId) {
+        if !self.is_truncated && !self.is_merged(absorbed) {
+            self.merged.push(SenderMerge::new(outcome, survivor, absorbed));
         }
+    }
+
+    /// Whether the sender has merged a profile into another.
+    pub(crate) fn is_merged(&self, absorbed: ProfileId) -> bool {
+        self.merged.iter().any(|merge| merge.absorbed == absorbed)
     }
 
     fn described(&mut self, profile: ProfileId, outcome: &Outcome) {
         if outcome.effect == Effect::Created && self.created.len() < limits::REPAIR_LISTED {
             self.created.insert(profile);
+        }
+        if !outcome.changed.is_empty() && !self.is_truncated {
+            self.written.insert(profile);
         }
         if !outcome.changed.is_empty() && self.changed.len() < limits::REPAIR_LISTED {
             self.changed.entry(profile).or_default();
@@ -158,7 +178,8 @@ impl SenderTraces {
 
     /// The number of steps of the kind of which there are most.
     pub(crate) fn steps(&self) -> usize {
-        self.merged.len().max(self.identifiers.len()).max(self.devices.len())
+        let attached = self.identifiers.len().max(self.devices.len());
+        self.merged.len().max(self.written.len()).max(attached)
     }
 
     /// Forgets what was attached to a profile and is not there any more.

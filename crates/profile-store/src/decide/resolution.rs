@@ -61,7 +61,7 @@ fn contains(profiles: &[&StoredProfile], profile: &StoredProfile) -> bool {
 }
 
 /// The profile that the first deciding claim finds. Of an update, the id decides.
-fn survivor<'a>(
+pub(super) fn survivor<'a>(
     claims: &Claims,
     reached: &[Option<&'a StoredProfile>],
     intent: Intent,

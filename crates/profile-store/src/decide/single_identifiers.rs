@@ -94,6 +94,14 @@ impl<'a> SingleIdentifiers<'a> {
         })
     }
 
+    /// Whether both hold an identifier of some kind, and not the same one.
+    pub(super) fn differs_from(&self, other: &SingleIdentifiers<'_>) -> bool {
+        SingleKinds::ALL.into_iter().any(|kind| {
+            let both = self.of_kind(kind).zip(other.of_kind(kind));
+            both.is_some_and(|(ours, theirs)| ours.text != theirs.text)
+        })
+    }
+
     pub(super) fn set(&mut self, identifier: &'a Identifier, author: ClaimAuthor) {
         if let Some(own) = self.of_kind_mut(identifier.kind()) {
             *own = Some(SingleIdentifier { text: identifier.as_str(), author });

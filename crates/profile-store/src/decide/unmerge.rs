@@ -7,11 +7,15 @@ use profile_protocol::{ChangedAttribute, IdentifierKind, ProfileId};
 
 use crate::{
     DoNotMerge, Identifier, IdentitySettings, Merge, Profile, ProfileRef, Timestamp,
-    decide::merge::newest, limits,
+    decide::{
+        merge::newest,
+        replaced::{in_both, without},
+    },
+    limits,
 };
 
 use attributes::{SplitValues, split_attributes};
-use identifiers::{ListsAtMerge, retain, split_identifiers, split_single};
+use identifiers::{ListsAtMerge, confirm, retain, split_identifiers, split_single};
 
 /// The result of undoing a merge.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -97,8 +101,10 @@ fn restore(
     let lost = restored.identifiers.iter().filter(|identifier| !is_available(identifier));
     let lost = lost.map(|identifier| identifier.kind()).collect();
     retain(&mut restored.identifiers, is_available);
+    confirm(&mut restored.identifiers, &living.identifiers);
     restored.absorbed.retain(|absorbed| living.absorbed.contains(absorbed));
     restored.client_merges.retain(|absorbed| living.absorbed.contains(absorbed));
+    restored.replaced = in_both(restored.replaced, &living.replaced);
     let marks = merge.links.iter().map(|link| DoNotMerge::new(merge.survivor.id, link));
     restored.do_not_merge = newest(limits::DO_NOT_MERGE, restored.do_not_merge, marks.collect());
     (restored, lost)
@@ -163,6 +169,9 @@ fn split_identity(
     split_identifiers(&mut profile.identifiers, &absorbed.identifiers, lists, has_no_owner);
     profile.absorbed.retain(|id| *id != absorbed.id && !restored_aliases.contains(id));
     profile.client_merges.retain(|id| profile.absorbed.contains(id));
+    profile.replaced = without(std::mem::take(&mut profile.replaced), &absorbed.replaced);
+    // A value that was replaced since may be the absorbed profile's.
+    profile.replaced.retain(|noted| noted.bytes.is_none() || noted.sequence < merge.sequence);
     let came_with_merge = |mark: &DoNotMerge| {
         absorbed.do_not_merge.contains(mark) && !before.do_not_merge.contains(mark)
     };
@@ -208,6 +217,7 @@ mod tests {
         placeholders: Placeholders { added: Vec::new(), removed: Vec::new() },
         protect: false,
         different_external_id: DifferentExternalId::SameProfile,
+        replaced_days: 30,
     };
 
     /// A profile whose devices were seen in the order of their letters, `d` first.

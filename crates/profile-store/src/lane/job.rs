@@ -1,6 +1,6 @@
 //! What callers ask of a lane, each with the channel to answer them.
 
-use profile_protocol::CompanyId;
+use profile_protocol::{ChangedAttribute, CompanyId};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     ProfileRef, RevocationScope, RevokeTokens, StoreError, Submission, SubmittedProfile, Undo,
     Unmerged,
     batch::{Batch, Wants},
-    decide::detachment::Detach,
+    decide::{detachment::Detach, restoration::Restoration},
 };
 
 /// A request that waits to be committed.
@@ -19,6 +19,7 @@ pub(crate) enum Job {
     Undo(Box<(Undo, Ticket<Unmerged>)>),
     /// With the profile that loses identifiers.
     Detach(Box<(Detach, ProfileRef)>, Ticket<Outcome>),
+    Restore(Box<(Restoration, Ticket<Vec<ChangedAttribute>>)>),
     /// With the profile whose tokens are revoked, unless all tokens of the company are.
     RevokeTokens(Box<RevokeTokens>, Option<ProfileRef>, Ticket<Outcome>),
     KeepImport(CompanyId, Box<ImportJob>, Ticket<()>),
@@ -157,6 +158,7 @@ impl Job {
             Job::Delete(asked, _) => &asked.company,
             Job::Undo(undo) => &undo.0.company,
             Job::Detach(asked, _) => &asked.0.company,
+            Job::Restore(restoration) => &restoration.0.company,
             Job::RevokeTokens(asked, ..) => &asked.company,
             Job::KeepImport(company, ..) => company,
         }
@@ -171,6 +173,7 @@ impl Job {
             | Job::Delete(..)
             | Job::Undo(..)
             | Job::Detach(..)
+            | Job::Restore(..)
             | Job::RevokeTokens(..)
             | Job::KeepImport(..) => true,
         }
@@ -184,6 +187,7 @@ impl Job {
             | Job::Delete(..)
             | Job::Undo(..)
             | Job::Detach(..)
+            | Job::Restore(..)
             | Job::RevokeTokens(..)
             | Job::KeepImport(..) => false,
         }
@@ -197,6 +201,7 @@ impl Job {
             | Job::Delete(..)
             | Job::Undo(..)
             | Job::Detach(..)
+            | Job::Restore(..)
             | Job::RevokeTokens(..)
             | Job::KeepImport(..) => 1,
         }
@@ -210,6 +215,10 @@ impl Job {
             Job::Delete(asked, _) => Wants::Deletion(&asked.company, &asked.target),
             Job::Undo(undo) => Wants::Undo(&undo.0.company, undo.0.absorbed),
             Job::Detach(asked, _) => Wants::Profiles(&asked.0.company, vec![&asked.1]),
+            Job::Restore(restoration) => {
+                let (asked, _) = restoration.as_ref();
+                Wants::Restoration(&asked.company, &asked.profile, asked.sequences())
+            }
             Job::RevokeTokens(asked, profile, _) => {
                 Wants::Profiles(&asked.company, profile.iter().collect())
             }
@@ -242,6 +251,11 @@ impl Job {
                 let context = ids.context(batch, &asked.0.company);
                 ticket.decide(context.and_then(|context| batch.detach(&asked.0, context)));
             }
+            Job::Restore(restoration) => {
+                let (asked, ticket) = restoration.as_mut();
+                let context = ids.context(batch, &asked.company);
+                ticket.decide(context.and_then(|context| batch.restore(asked, context)));
+            }
             Job::RevokeTokens(asked, _, ticket) => {
                 let context = ids.context(batch, &asked.company);
                 ticket.decide(context.and_then(|context| batch.revoke_tokens(asked, context)));
@@ -263,6 +277,7 @@ impl Job {
             }
             Job::Delete(_, ticket) => ticket.answer(),
             Job::Undo(undo) => undo.1.answer(),
+            Job::Restore(restoration) => restoration.1.answer(),
             Job::KeepImport(_, _, ticket) => ticket.answer(),
         }
     }
@@ -276,6 +291,7 @@ impl Job {
             }
             Job::Delete(_, ticket) => ticket.fail(error),
             Job::Undo(undo) => undo.1.fail(error),
+            Job::Restore(restoration) => restoration.1.fail(error),
             Job::KeepImport(_, _, ticket) => ticket.fail(error),
         }
     }

@@ -72,6 +72,7 @@ pub(crate) fn name(key: &Key) -> &'static str {
             | ParsedKey::Identifier(..)
             | ParsedKey::Import(..)
             | ParsedKey::ImportBody(..)
+            | ParsedKey::KeptValues(..)
             | ParsedKey::Merge(..)
             | ParsedKey::NewestOutcome(_)
             | ParsedKey::Outcomes(..)

@@ -46,6 +46,8 @@ pub(crate) enum KeyKind {
     /// From the id of a profile to the number of its newest outcome, if that is newer than the
     /// record of the profile, and to how many changes the record has.
     ProfileOutcome = b'l',
+    /// From the number of an outcome to the values that its request replaced.
+    KeptValues = b'v',
     /// The time of the last update of a profile, and its id.
     Updated = b'u',
 }
@@ -68,7 +70,7 @@ pub(crate) const SENDER_KEY: &[u8] = b"\0sender key";
 pub(crate) const BACKUP_POSITION: &[u8] = b"\0backup";
 
 /// The version of this layout.
-pub(crate) const FORMAT_VERSION: u8 = 7;
+pub(crate) const FORMAT_VERSION: u8 = 8;
 
 /// The common prefix of the keys of companies whose deletion was begun. Such a key belongs to no
 /// company, either, and is greater than the key of the format, so that a copy has it.
@@ -187,6 +189,12 @@ pub(crate) fn outcomes(company: &CompanyId, last: u64) -> Key {
     key
 }
 
+pub(crate) fn kept_values(company: &CompanyId, sequence: u64) -> Key {
+    let mut key = under(company, KeyKind::KeptValues, size_of::<u64>());
+    key.extend_from_slice(&sequence.to_be_bytes());
+    key
+}
+
 pub(crate) fn identifier(company: &CompanyId, identifier: &Identifier) -> Key {
     let text = identifier.as_str().as_bytes();
     let mut key = under(company, KeyKind::Identifier, 1 + text.len());
@@ -218,6 +226,7 @@ pub(crate) enum ParsedKey {
     Identifier(CompanyId, Identifier),
     Import(CompanyId, ProfileId),
     ImportBody(CompanyId, ProfileId),
+    KeptValues(CompanyId, u64),
     Merge(CompanyId, ProfileId),
     NewestOutcome(CompanyId),
     NoEmail(CompanyId, ProfileId),
@@ -276,6 +285,7 @@ pub(crate) fn parse(key: &[u8]) -> Option<ParsedKey> {
         b'n' => Some(ParsedKey::NoEmail(company, id()?)),
         b'o' => Some(ParsedKey::Outcomes(company, u64::from_be_bytes(rest.try_into().ok()?))),
         b'p' => Some(ParsedKey::Profile(company, id()?)),
+        b'v' => Some(ParsedKey::KeptValues(company, u64::from_be_bytes(rest.try_into().ok()?))),
         b'u' => timed().map(|(at, id)| ParsedKey::Updated(company, at, id)),
         _ => None,
     }
@@ -320,6 +330,7 @@ mod tests {
             (updated(&a, at, id), ParsedKey::Updated(a.clone(), at, id)),
             (import(&a, id), ParsedKey::Import(a.clone(), id)),
             (import_body(&a, id), ParsedKey::ImportBody(a.clone(), id)),
+            (kept_values(&a, 9), ParsedKey::KeptValues(a.clone(), 9)),
             (outcomes(&a, 9), ParsedKey::Outcomes(a.clone(), 9)),
             (identifier(&a, &email), ParsedKey::Identifier(a.clone(), email)),
             (BACKUP_POSITION.to_vec(), ParsedKey::BackupPosition),

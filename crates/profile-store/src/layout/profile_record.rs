@@ -121,6 +121,13 @@ impl ProfileRecord {
         Ok(profile)
     }
 
+    /// The same without the attributes, which are not decoded.
+    pub(crate) fn decode_head(&self, id: ProfileId) -> Result<StoredProfile, InvalidRecord> {
+        let mut profile = record::decode_profile_head(id, &self.bytes)?;
+        profile.last_outcome = profile.last_outcome.max(self.newest_outcome());
+        Ok(profile)
+    }
+
     /// The record, if its next change may be stored as such.
     pub(crate) fn if_large(&self) -> Option<LargeRecord> {
         let changes = self.changes;

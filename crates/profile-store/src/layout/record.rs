@@ -11,6 +11,7 @@ mod claim_result;
 mod deleted_company;
 mod field_number;
 mod import;
+mod kept_values;
 mod merge;
 mod newest_outcome;
 mod outcome;
@@ -18,12 +19,14 @@ mod outcome_segment;
 mod profile;
 mod profile_change;
 mod profile_ref;
+mod replaced_value;
 mod sender_key;
 mod trusted_time;
 
 pub(crate) use backup_position::{decode_backup_position, encode_backup_position};
 pub(crate) use deleted_company::{decode_deleted_company, encode_deleted_company};
 pub(crate) use import::{decode_import, decode_import_body, encode_import, encode_import_body};
+pub(crate) use kept_values::{decode_kept_values, encode_kept_values};
 pub(crate) use merge::{decode_merge, encode_merge};
 pub(crate) use newest_outcome::{
     NewestOutcome, ProfileTail, decode_newest_outcome, decode_profile_tail, encode_newest_outcome,
@@ -33,8 +36,8 @@ pub(crate) use outcome_segment::{
     OutcomeSegment, decode_outcome_in_segment, decode_segment, decode_segment_after,
 };
 pub(crate) use profile::{
-    decode_last_outcome, decode_profile, decode_stored_profile, encode_profile,
-    encode_stored_profile,
+    decode_last_outcome, decode_profile, decode_profile_head, decode_stored_profile,
+    encode_profile, encode_stored_profile,
 };
 pub(crate) use profile_change::{ChangedRecord, encode_change};
 pub(crate) use sender_key::{decode_sender_key, encode_sender_key};

@@ -7,6 +7,7 @@ use profile_protocol::{CompanyId, IdentifierKind, ProfileId};
 use super::format::{FormatError, Layout, layout};
 use crate::{
     Identifier, Outcome, Profile,
+    decide::replaced::kept_by,
     engine::{Engine, EngineError, Key, Order, Scan, Value},
     layout::index,
     layout::key::{self, ParsedKey},
@@ -142,6 +143,9 @@ impl StoreChecker<'_> {
             Some(ParsedKey::Import(company, id)) => self.import(&company, id, value).await?,
             Some(ParsedKey::ImportBody(company, id)) => {
                 self.import_body(&company, id, value).await?;
+            }
+            Some(ParsedKey::KeptValues(company, sequence)) => {
+                self.kept_values(&company, sequence, value).await?;
             }
             Some(ParsedKey::Outcomes(company, last)) => self.outcomes(&company, last, value),
             Some(ParsedKey::NewestOutcome(company)) => self.newest_outcome(&company, value),
@@ -302,6 +306,33 @@ impl StoreChecker<'_> {
         if !(1..=changes).contains(&number) {
             let fault = format!("the change {number} of its record does not belong to it");
             self.breach(Some(company), Some(id), fault);
+        }
+        Ok(())
+    }
+
+    /// Checks that a profile has noted the values that a request of a client replaced.
+    async fn kept_values(
+        &mut self,
+        company: &CompanyId,
+        sequence: u64,
+        value: &Value,
+    ) -> Result<(), EngineError> {
+        let kept = match record::decode_kept_values(value) {
+            Ok(kept) => kept,
+            Err(error) => {
+                let fault = format!("the values that outcome {sequence} replaced: {error}");
+                self.breach(Some(company), None, fault);
+                return Ok(());
+            }
+        };
+        let alias = self.engine.read(vec![key::alias(company, kept.profile)]).await?;
+        let holder = alias.into_iter().next().flatten();
+        let holder = holder.unwrap_or_else(|| record::encode_id(kept.profile));
+        let name = format!("the values that outcome {sequence} replaced");
+        let profile = self.target(company, &name, &holder).await?;
+        if let Some(profile) = profile.filter(|one| !kept_by(&one.replaced).contains(&sequence)) {
+            let fault = format!("{name} are kept for it, but it has not noted them");
+            self.breach(Some(company), Some(profile.id), fault);
         }
         Ok(())
     }

@@ -195,6 +195,7 @@ fn count(removed: &mut DeletedCompany, key: &[u8], value: &[u8]) {
             | ParsedKey::Created(..)
             | ParsedKey::Format
             | ParsedKey::ImportBody(..)
+            | ParsedKey::KeptValues(..)
             | ParsedKey::NewestOutcome(_)
             | ParsedKey::NoEmail(..)
             | ParsedKey::ProfileChange(..)

@@ -1,4 +1,5 @@
-//! Pruning: outcomes leave when there are too many or they are too old.
+//! Pruning: outcomes leave when there are too many or they are too old, and replaced values when
+//! they are not kept any longer.
 //!
 //! Outcomes that are too old leave with the segment they were recorded in, when the segment's last
 //! is too old. Of a segment that is beyond the number to keep, those outcomes stay that are among
@@ -42,9 +43,11 @@ impl PrunedOutcomes {
     }
 }
 
-/// Why outcomes of the company under way are removed. Each round looks for old ones first.
+/// Why something of the company under way is removed. Each round looks for replaced values first
+/// that are not kept any longer, and then for old outcomes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Reason {
+    Replaced,
     Age,
     Count,
 }
@@ -106,7 +109,7 @@ impl Pruner {
             next: BatchId { writer, number: 1 },
             company: None,
             finished: true,
-            reason: Reason::Age,
+            reason: Reason::Replaced,
             after: None,
             removed: [0; 2],
             searches: HashMap::new(),
@@ -132,7 +135,7 @@ impl Pruner {
     ) -> Result<bool, EngineError> {
         if self.finished {
             self.company = next_company(engine, self.company.as_ref()).await?;
-            (self.reason, self.after, self.removed) = (Reason::Age, None, [0; 2]);
+            (self.reason, self.after, self.removed) = (Reason::Replaced, None, [0; 2]);
         }
         self.oldest_kept.clear();
         let Some(company) = self.company.clone() else {
@@ -141,6 +144,11 @@ impl Pruner {
         };
         self.finished = false;
         match (self.reason, now) {
+            (Reason::Replaced, Some(now)) => self.step_replaced(engine, &company, now, page).await,
+            (Reason::Replaced, None) => {
+                self.reason = Reason::Count;
+                Ok(())
+            }
             (Reason::Age, Some(now)) => self.step_by_age(engine, &company, now, page, pruned).await,
             (Reason::Age, None) => {
                 self.reason = Reason::Count;
@@ -150,6 +158,33 @@ impl Pruner {
         }
         .inspect_err(|_| self.finished = true)?;
         Ok(true)
+    }
+
+    /// Removes replaced values from the oldest on, up to those that are still kept.
+    async fn step_replaced(
+        &mut self,
+        engine: &dyn Engine,
+        company: &CompanyId,
+        now: Timestamp,
+        page: usize,
+    ) -> Result<(), EngineError> {
+        let prefix = key::prefix(company, KeyKind::KeptValues);
+        let order = Order::Ascending;
+        let entries = engine.scan(Scan { prefix, after: None, order, limit: page }).await?;
+        // An unreadable record is for an audit to find, not for pruning to hide.
+        let is_over =
+            |value: &Value| record::decode_kept_values(value).is_ok_and(|kept| kept.until <= now);
+        let over = entries.iter().take_while(|(_, value)| is_over(value));
+        let removal = |(key, _): &(Key, Value)| Removal {
+            segment: key.clone(),
+            writes: vec![removed(key)],
+            outcomes: 0,
+        };
+        let removals: Vec<Removal> = over.map(removal).collect();
+        if removals.len() < page {
+            self.reason = Reason::Age;
+        }
+        self.remove(engine, company, removals).await.map(|_| ())
     }
 
     async fn step_by_age(

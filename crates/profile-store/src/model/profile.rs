@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use profile_protocol::{Attributes, ProfileId};
 
-use crate::{Authored, LinkDigest, ProfileIdentifiers, ProfileRef, Timestamp};
+use crate::{Authored, LinkDigest, ProfileIdentifiers, ProfileRef, ReplacedValue, Timestamp};
 
 /// One person.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -34,6 +34,8 @@ pub struct Profile {
     /// When the exchange tokens of the profile, or of one that was merged into it, were revoked
     /// last. Tokens up to then do not count.
     pub tokens_revoked: Option<Timestamp>,
+    /// What is noted about values that clients replaced, oldest first.
+    pub replaced: Vec<ReplacedValue>,
 }
 
 /// A do-not-merge mark: a merge that was undone and that the same claim must not repeat.
@@ -67,6 +69,7 @@ impl Profile {
             last_outcome: None,
             do_not_merge: Vec::new(),
             tokens_revoked: None,
+            replaced: Vec::new(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use profile_protocol::{Attributes, Field, ProfileId, Text};
 
 use crate::{
-    Authored, DoNotMerge, Profile, ProfileIdentifiers, ProfileRef, Timestamp,
+    Authored, DoNotMerge, Profile, ProfileIdentifiers, ProfileRef, ReplacedValue, Timestamp,
     model::encoded_properties::{DamagedProperty, EncodedProperties, PropertyBytes},
 };
 
@@ -32,6 +32,8 @@ pub struct StoredProfile {
     pub do_not_merge: Vec<DoNotMerge>,
     /// See [`Profile::tokens_revoked`].
     pub tokens_revoked: Option<Timestamp>,
+    /// See [`Profile::replaced`].
+    pub replaced: Vec<ReplacedValue>,
     // Invariant: while `encoded` is some, these two have no properties.
     attributes: Attributes,
     authored: Authored,
@@ -64,6 +66,7 @@ impl StoredProfile {
             last_outcome,
             do_not_merge,
             tokens_revoked,
+            replaced,
         } = profile;
         StoredProfile {
             id,
@@ -75,6 +78,7 @@ impl StoredProfile {
             last_outcome,
             do_not_merge,
             tokens_revoked,
+            replaced,
             attributes,
             authored,
             encoded,
@@ -94,6 +98,7 @@ impl StoredProfile {
             last_outcome,
             do_not_merge,
             tokens_revoked,
+            replaced,
             attributes,
             authored,
             encoded: _,
@@ -110,6 +115,7 @@ impl StoredProfile {
             last_outcome,
             do_not_merge,
             tokens_revoked,
+            replaced,
         })
     }
 
@@ -191,6 +197,7 @@ impl StoredProfile {
             last_outcome: _,
             do_not_merge,
             tokens_revoked,
+            replaced,
             attributes,
             authored: _,
             encoded: _,
@@ -200,7 +207,7 @@ impl StoredProfile {
             && (identifiers, absorbed) == (&other.identifiers, &other.absorbed)
             && *client_merges == other.client_merges
             && (do_not_merge, &attributes.fields) == (&other.do_not_merge, &other.attributes.fields)
-            && *tokens_revoked == other.tokens_revoked
+            && (*tokens_revoked, replaced) == (other.tokens_revoked, &other.replaced)
             && Field::ALL.into_iter().all(same_authors)
             && self.has_same_properties(other)
     }

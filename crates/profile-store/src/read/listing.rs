@@ -328,6 +328,7 @@ impl PageReader<'_> {
             | ParsedKey::Format
             | ParsedKey::Import(..)
             | ParsedKey::ImportBody(..)
+            | ParsedKey::KeptValues(..)
             | ParsedKey::Merge(..)
             | ParsedKey::NewestOutcome(_)
             | ParsedKey::Outcomes(..)

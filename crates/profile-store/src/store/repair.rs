@@ -1,16 +1,25 @@
 //! Repair: undoes what one sender did since a time.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use profile_protocol::{ChangedAttribute, CompanyId, IdentifierKind, ProfileId, Revision};
 
 use super::Store;
 use crate::{
-    IdentitySettings, Rejected, RepairedSender, RequestId, StoreError, Timestamp, Undo,
-    decide::{detachment::Detach, repair::SenderTraces},
-    engine::EngineError,
+    IdentitySettings, Profile, ProfileRef, Rejected, RepairedSender, ReplacedValue, RequestId,
+    StoreError, Timestamp, Undo,
+    decide::{
+        detachment::Detach, repair::SenderTraces, replaced::is_kept, restoration::Restoration,
+        sender_merge::SenderMerge,
+    },
+    engine::{Engine, EngineError},
     lane::job::Job,
+    layout::{key, record},
     limits,
+    model::replaced::KeptValues,
     read::outcomes::newest_outcome,
 };
 
@@ -47,8 +56,11 @@ pub struct Repaired {
     /// The profiles that the sender created, up to [`limits::REPAIR_LISTED`]. They stay, without
     /// what is removed.
     pub created: Vec<ProfileId>,
+    /// The attributes that have again what they had before the sender changed them, of profiles
+    /// with these ids. Each has a value that others wrote, or that is not kept any more, otherwise.
+    pub returned: Vec<(ProfileId, Vec<ChangedAttribute>)>,
     /// The attributes that the sender changed, as far as outcomes list them, of up to
-    /// [`limits::REPAIR_LISTED`] profiles. They stay.
+    /// [`limits::REPAIR_LISTED`] profiles. Those that are not returned stay.
     pub changed: Vec<(ProfileId, Vec<ChangedAttribute>)>,
     /// The profiles that others have merged since, so that nothing was removed from them. If
     /// there are more than [`limits::REPAIR_LISTED`], some are not listed.
@@ -73,11 +85,11 @@ impl Store {
     pub async fn preview_repair(&self, asked: &Repair) -> Result<Repaired, RepairError> {
         let traces = self.traces(asked).await?;
         let mut repaired = described(&traces);
-        let mut merged = Vec::new();
-        for &id in traces.merged.iter().rev() {
-            if self.is_merged(&asked.company, id).await? {
-                merged.push(id);
-            }
+        let merged: Vec<ProfileId> =
+            traces.merged.iter().rev().map(|merge| merge.absorbed).collect();
+        for &id in &traces.written {
+            let names = self.preview_restoration(asked, id).await?;
+            note_returned(&mut repaired.returned, names);
         }
         for detach in detachments(asked, &traces) {
             match self.profile(&asked.company, detach.profile).await? {
@@ -101,13 +113,18 @@ impl Store {
     pub async fn repair(&self, asked: &Repair) -> Result<Repaired, RepairError> {
         let traces = self.traces(asked).await?;
         let mut repaired = described(&traces);
-        for &absorbed in traces.merged.iter().rev() {
+        for &SenderMerge { absorbed, sequence, .. } in traces.merged.iter().rev() {
+            // The newest first: what was written since, and then the merge.
+            self.restore(asked, absorbed, sequence, &mut repaired).await?;
             match self.undo(undo_of(asked, absorbed)).await {
                 Ok(_) => repaired.restored.push(absorbed),
                 // It was undone, or deleted, in the meantime.
                 Err(StoreError::NotMerged) => {}
                 Err(error) => return Err(error.into()),
             }
+        }
+        for &id in &traces.written {
+            self.restore(asked, id, 0, &mut repaired).await?;
         }
         for detach in detachments(asked, &traces) {
             self.detach(detach, &mut repaired).await?;
@@ -139,8 +156,102 @@ impl Store {
         Ok(())
     }
 
-    async fn is_merged(&self, company: &CompanyId, id: ProfileId) -> Result<bool, EngineError> {
-        Ok(self.profile(company, id).await?.is_some_and(|profile| profile.id != id))
+    /// Restores what the sender replaced in a profile, or in the one that it was merged into, from
+    /// an outcome on.
+    async fn restore(
+        &self,
+        asked: &Repair,
+        profile: ProfileId,
+        from: u64,
+        repaired: &mut Repaired,
+    ) -> Result<(), RepairError> {
+        let Some((profile, restoration)) = self.restoration(asked, profile, from).await? else {
+            return Ok(());
+        };
+        match self.ask(|ticket| Job::Restore(Box::new((restoration, ticket)))).await {
+            Ok(names) => note_returned(&mut repaired.returned, Some((profile.id, names))),
+            // It was deleted in the meantime.
+            Err(StoreError::Rejected(Rejected::UnknownProfile)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    /// The attributes of a profile that a repair would restore.
+    async fn preview_restoration(
+        &self,
+        asked: &Repair,
+        profile: ProfileId,
+    ) -> Result<Option<(ProfileId, Vec<ChangedAttribute>)>, EngineError> {
+        let Some((profile, restoration)) = self.restoration(asked, profile, 0).await? else {
+            return Ok(None);
+        };
+        let kept =
+            kept_values(self.shared.engine.as_ref(), &asked.company, restoration.sequences());
+        let kept = kept.await?;
+        let id = profile.id;
+        let names = restoration.names(profile, &kept);
+        Ok(Some((id, names.map_err(|error| EngineError::Damaged(error.to_string()))?)))
+    }
+
+    /// What to restore in a profile, unless the sender has replaced nothing there.
+    async fn restoration(
+        &self,
+        asked: &Repair,
+        profile: ProfileId,
+        from: u64,
+    ) -> Result<Option<(Profile, Restoration)>, EngineError> {
+        let Some(profile) = self.profile(&asked.company, profile).await? else { return Ok(None) };
+        let noted = self.replaced_by_sender(asked, &profile, from);
+        let restoration = Restoration {
+            company: asked.company.clone(),
+            profile: ProfileRef::Id(profile.id),
+            noted,
+            revision: asked.revision,
+            request_id: asked.request_id.clone(),
+        };
+        Ok((!restoration.noted.is_empty()).then_some((profile, restoration)))
+    }
+
+    /// What a profile has noted about values that the sender replaced, from an outcome on.
+    fn replaced_by_sender(
+        &self,
+        asked: &Repair,
+        profile: &Profile,
+        from: u64,
+    ) -> Vec<ReplacedValue> {
+        let Repair { company, sender, since, settings, .. } = asked;
+        let now = self.shared.id_generator.now();
+        let is_asked = |noted: &&ReplacedValue| {
+            from <= noted.sequence
+                && *since <= noted.at
+                && is_kept(noted, settings.replaced_days, now)
+                && sender.sent(&self.sender_key, company, noted.sender, noted.at)
+        };
+        profile.replaced.iter().filter(is_asked).copied().collect()
+    }
+
+    /// Forgets merges that were undone, and those that the company has confirmed since. Adds the
+    /// devices that others attached for a person whose profile stays apart: they came to the
+    /// profile that survived, and are not its own.
+    async fn keep_unconfirmed_merges(
+        &self,
+        asked: &Repair,
+        traces: &mut SenderTraces,
+    ) -> Result<(), EngineError> {
+        let company = &asked.company;
+        let merged = std::mem::take(&mut traces.merged);
+        for merge in merged {
+            // One at a time, since the largest takes half a megabyte.
+            let record = self.shared.engine.read(vec![key::merge(company, merge.absorbed)]).await?;
+            let Some(record) = record.into_iter().next().flatten() else { continue };
+            let absorbed = record::decode_merge(merge.absorbed, &record)?.absorbed.identifiers;
+            if !merge.is_confirmed(&absorbed) {
+                traces.devices.extend(merge.devices(&absorbed));
+                traces.merged.push(merge);
+            }
+        }
+        Ok(())
     }
 
     /// What the sender did since the time of the command.
@@ -149,10 +260,14 @@ impl Store {
         let mut after = self.last_before(&asked.company, asked.since).await?;
         loop {
             let page = self.outcomes(&asked.company, after, limits::REPAIR_PAGE).await?;
-            let Some(last) = page.last() else { return Ok(traces) };
+            let Some(last) = page.last() else {
+                self.keep_unconfirmed_merges(asked, &mut traces).await?;
+                return Ok(traces);
+            };
             after = last.sequence;
             for outcome in &page {
-                let is_of_sender = asked.sender.sent(&self.sender_key, &asked.company, outcome);
+                let (key, company) = (&self.sender_key, &asked.company);
+                let is_of_sender = asked.sender.sent(key, company, outcome.sender, outcome.at);
                 traces.add(outcome, is_of_sender);
                 if asked.steps <= traces.steps() && !traces.is_truncated {
                     self.forget_what_is_gone(asked, &mut traces).await?;
@@ -169,18 +284,22 @@ impl Store {
         asked: &Repair,
         traces: &mut SenderTraces,
     ) -> Result<(), EngineError> {
-        let mut merged = Vec::new();
-        for &id in &traces.merged {
-            if self.is_merged(&asked.company, id).await? {
-                merged.push(id);
+        let keys = traces.merged.iter().map(|merge| key::alias(&asked.company, merge.absorbed));
+        let records = self.shared.engine.read(keys.collect()).await?;
+        let mut is_merged = records.iter().map(Option::is_some);
+        traces.merged.retain(|_| is_merged.next() == Some(true));
+        let mut written = BTreeSet::new();
+        for &id in &traces.written {
+            if self.restoration(asked, id, 0).await?.is_some() {
+                written.insert(id);
             }
         }
-        traces.merged = merged;
+        traces.written = written;
         for id in traces.attached_to() {
             match self.profile(&asked.company, id).await? {
                 None => traces.forget(id),
                 Some(profile) if profile.id == id => traces.keep_attached(id, &profile.identifiers),
-                Some(_) if traces.merged.contains(&id) => {}
+                Some(_) if traces.is_merged(id) => {}
                 Some(_) => traces.leave(id),
             }
         }
@@ -215,6 +334,39 @@ fn described(traces: &SenderTraces) -> Repaired {
         is_complete: !traces.is_truncated,
         ..Repaired::default()
     }
+}
+
+/// Notes which attributes of a profile are restored.
+fn note_returned(
+    returned: &mut Vec<(ProfileId, Vec<ChangedAttribute>)>,
+    restored: Option<(ProfileId, Vec<ChangedAttribute>)>,
+) {
+    let Some((id, names)) = restored.filter(|(_, names)| !names.is_empty()) else { return };
+    match returned.iter_mut().find(|(one, _)| *one == id) {
+        Some((_, known)) => {
+            for name in names {
+                if !known.contains(&name) {
+                    known.push(name);
+                }
+            }
+        }
+        None => returned.push((id, names)),
+    }
+}
+
+/// The values that the requests with these outcomes replaced. An unreadable record is for an audit
+/// to find.
+async fn kept_values(
+    engine: &dyn Engine,
+    company: &CompanyId,
+    sequences: Vec<u64>,
+) -> Result<BTreeMap<u64, KeptValues>, EngineError> {
+    let keys = sequences.iter().map(|sequence| key::kept_values(company, *sequence)).collect();
+    let values = engine.read(keys).await?;
+    let kept = sequences.into_iter().zip(values).filter_map(|(sequence, value)| {
+        Some((sequence, record::decode_kept_values(&value?).ok()?))
+    });
+    Ok(kept.collect())
 }
 
 fn undo_of(asked: &Repair, absorbed: ProfileId) -> Undo {

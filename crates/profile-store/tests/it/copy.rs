@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use profile_store::{
-    Copied, CopyError, Engine, OpenError, StoreOptions, copy,
+    Copied, CopyError, Engine, IdentitySettings, OpenError, StoreOptions, copy,
     engine::{MemoryEngine, Write},
 };
 
@@ -52,7 +52,8 @@ fn a_copy_holds_what_the_store_does() {
 
 #[test]
 fn a_copy_has_nothing_of_what_was_replaced_in_a_large_profile() {
-    let mut harness = StoreHarness::new(&Engines::in_memory());
+    let settings = IdentitySettings { replaced_days: 0, ..IdentitySettings::default() };
+    let mut harness = StoreHarness::with_settings(&Engines::in_memory(), settings);
     let filler = "f".repeat(4_000);
     harness.send(&format!("e:ann plan=gone-first a:tab filler={filler}"));
     for words in ["e:ann plan=gone-second", "e:ann plan=gold", "e:ann"] {

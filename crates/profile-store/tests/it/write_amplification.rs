@@ -11,7 +11,7 @@ use std::sync::{
 use profile_protocol::{ProfileRequest, RequestParts, Revision};
 use profile_store::{
     Caller, Claims, Durability, Intent, InvalidToken, Outcome, Placeholders, RequestSender,
-    Submission,
+    SenderDigest, Submission,
     engine::{BatchId, BoxFuture, CommitError, MemoryEngine, Session, Write},
 };
 use profile_store_suite::{
@@ -55,6 +55,7 @@ struct MeteredClient {
     harness: StoreHarness,
     written: Arc<AtomicUsize>,
     sent: usize,
+    sender: RequestSender,
 }
 
 impl MeteredClient {
@@ -63,7 +64,7 @@ impl MeteredClient {
         let written = Arc::clone(&hooks.0);
         let engine = WrappedEngine { inner: Arc::new(MemoryEngine::new()), hooks };
         let harness = StoreHarness::over(Arc::new(engine));
-        let client = MeteredClient { harness, written, sent: 0 };
+        let client = MeteredClient { harness, written, sent: 0, sender: RequestSender::default() };
         client.written.store(0, Ordering::SeqCst);
         client
     }
@@ -85,7 +86,7 @@ impl MeteredClient {
                 intent: Intent::Upsert,
                 revision,
                 request_id: None,
-                sender: RequestSender::default(),
+                sender: self.sender,
                 claims,
                 leaving_emails: secondary_emails.unappend,
                 cleared,
@@ -167,6 +168,31 @@ fn small_changes_of_a_full_profile_write_little() {
             .write(&email("ann"), &format!(r#""n":{number},"t":"{}""#, letter(number).repeat(120)));
     }
     assert!(client.measured("small changes of a full profile") < 12.0);
+}
+
+#[test]
+fn values_replaced_in_turn_by_two_networks_write_little() {
+    let mut client = MeteredClient::new();
+    client.fill(&email("ann"));
+    client.ratio();
+    for number in 0..700 {
+        client.sender.network = Some(SenderDigest::from_bits(number % 2));
+        client.write(&email("ann"), &format!(r#""n":{number}"#));
+    }
+    assert!(client.measured("values replaced in turn by two networks") < BOUND);
+}
+
+#[test]
+fn full_profiles_that_are_filled_again_by_another_network_write_little() {
+    let mut client = MeteredClient::new();
+    for network in 0..6 {
+        client.sender.network = Some(SenderDigest::from_bits(network));
+        for number in 0..10 {
+            let value = letter(number + usize::try_from(network).unwrap()).repeat(LONG);
+            client.write(&email("ann"), &format!(r#""p{number}":"{value}""#));
+        }
+    }
+    assert!(client.measured("a full profile that is filled again") < BOUND);
 }
 
 #[test]

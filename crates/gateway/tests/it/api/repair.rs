@@ -55,6 +55,7 @@ fn what_one_address_did_is_undone_and_a_preview_says_so_before() {
         ("left", json!([])),
         ("complete", json!(true)),
         ("changed", json!([{ "profile_id": ann, "attributes": ["first_name"] }])),
+        ("returned", json!([{ "profile_id": ann, "attributes": ["first_name"] }])),
     ] {
         assert_eq!((&told[part], &done[part]), (&expected, &expected), "{part}");
     }
@@ -74,6 +75,33 @@ fn what_one_address_did_is_undone_and_a_preview_says_so_before() {
     assert_eq!(super::ids(&number).len(), 1);
     let again = repair(&api, "apply", ("client_address", STRANGER));
     assert_eq!((&again["restored"], &again["removed"]), (&json!([]), &json!([])));
+}
+
+#[test]
+fn what_a_client_overwrote_and_cleared_comes_back_and_what_the_company_wrote_stays() {
+    let api = behind_proxy();
+    let described = json!({ "email": "ann@example.com", "first_name": "Ann", "last_name": "Li",
+        "properties": { "size": 38, "plan": "gold" } });
+    send_from(&api, HONEST, &described);
+    let otherwise = json!({ "email": "ann@example.com", "first_name": "Eve", "last_name": null,
+        "properties": { "size": 99, "plan": "none", "junk": true } });
+    send_from(&api, STRANGER, &otherwise);
+    let ids = super::ids(&api.get("/api/profiles?filter=equals(email,'ann@example.com')"));
+    let [ann] = &ids[..] else { panic!("{ids:?}") };
+    let update = json!({ "data": { "type": "profile", "id": ann,
+        "attributes": { "properties": { "size": 40 } } } });
+    assert_eq!(api.patch(&format!("/api/profiles/{ann}"), &update).status, 200);
+    let told = repair(&api, "preview", ("client_address", STRANGER));
+    assert_eq!(api.attributes(ann)["first_name"], "Eve");
+    let done = repair(&api, "apply", ("client_address", STRANGER));
+    assert_eq!(told["returned"], done["returned"]);
+    assert_eq!(done["returned"][0]["attributes"].as_array().unwrap().len(), 4, "{done}");
+    let attributes = api.attributes(ann);
+    assert_eq!(
+        (&attributes["first_name"], &attributes["last_name"]),
+        (&json!("Ann"), &json!("Li"))
+    );
+    assert_eq!(attributes["properties"], json!({ "size": 40, "plan": "gold" }));
 }
 
 #[test]

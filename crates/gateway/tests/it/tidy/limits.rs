@@ -268,6 +268,18 @@ fn of_profiles() -> Vec<LimitRow> {
             "secondary addresses of a profile",
             vec![format!("{} (`secondary_emails`)", count(protocol::SECONDARY_EMAILS))],
         ),
+        (
+            "attributes of a profile that clients replaced, and that can come back",
+            vec![
+                count(store::REPLACED_VALUES),
+                bytes(protocol::PROPERTIES_BYTES),
+                format!("{} days (`replaced_days`)", store::REPLACED_DAYS),
+            ],
+        ),
+        (
+            "list that is kept when a client adds or removes elements",
+            vec![bytes(store::REPLACED_LIST_BYTES)],
+        ),
     ]
 }
 

@@ -44,6 +44,16 @@ pub(super) fn split_single(
     }
 }
 
+/// Notes that the company has named identifiers since a merge, while the merged profile held them.
+pub(super) fn confirm(restored: &mut ProfileIdentifiers, living: &ProfileIdentifiers) {
+    for kind in SingleKinds::ALL {
+        let is_same = restored.single(kind) == living.single(kind);
+        if is_same && !living.client_attached.contains(kind) {
+            restored.client_attached.remove(kind);
+        }
+    }
+}
+
 /// Keeps the identifiers for which `keep` is true.
 pub(super) fn retain(identifiers: &mut ProfileIdentifiers, keep: impl Fn(&Identifier) -> bool) {
     for kind in SingleKinds::ALL {

@@ -103,7 +103,7 @@ pub(super) fn decode_request_id(
 const NETWORK: u8 = 1;
 const DEVICE: u8 = 2;
 
-fn encode_sender(writer: &mut RecordWriter, sender: RequestSender) {
+pub(super) fn encode_sender(writer: &mut RecordWriter, sender: RequestSender) {
     let RequestSender { network, device } = sender;
     let present = network.map_or(0, |_| NETWORK) | device.map_or(0, |_| DEVICE);
     writer.byte(present);

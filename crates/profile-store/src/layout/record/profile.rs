@@ -8,10 +8,11 @@ use super::{
     InvalidRecord,
     bytes::{RecordReader, RecordWriter},
     field_number::{field_from_number, field_number},
+    replaced_value::{decode_replaced_value, encode_replaced_value},
 };
 use crate::{
-    Device, DoNotMerge, LinkDigest, Profile, ProfileIdentifiers, SingleKinds, StoredProfile,
-    Timestamp,
+    Device, DoNotMerge, LinkDigest, Profile, ProfileIdentifiers, ReplacedValue, SingleKinds,
+    StoredProfile, Timestamp,
     model::encoded_properties::{
         EncodedProperties, EncodedProperty, PropertyBytes, decode_properties,
     },
@@ -41,6 +42,8 @@ const CLIENT_PHONE_NUMBER: u8 = 13;
 const DEVICE: u8 = 14;
 /// A profile that the request of a client merged.
 const ABSORBED_BY_CLIENT: u8 = 15;
+/// What is noted about a value that clients replaced.
+const REPLACED: u8 = 20;
 /// The tag of a field is this number plus the number of the field.
 const FIELD: u8 = 32;
 /// The same for a field whose value the company wrote.
@@ -64,6 +67,7 @@ pub(crate) fn encode_profile(profile: &Profile) -> Vec<u8> {
         last_outcome,
         do_not_merge,
         tokens_revoked,
+        replaced,
     } = profile;
     let mut writer = RecordWriter::new(VERSION);
     encode_head(&mut writer, [*created, *updated], *last_outcome);
@@ -71,6 +75,7 @@ pub(crate) fn encode_profile(profile: &Profile) -> Vec<u8> {
     encode_absorbed(&mut writer, absorbed, client_merges);
     encode_marks(&mut writer, do_not_merge);
     encode_revocation(&mut writer, *tokens_revoked);
+    replaced.iter().for_each(|noted| encode_replaced(&mut writer, noted));
     for (name, value) in attributes.properties.iter() {
         let by_company = authored.property(name);
         let (name, value) = (name.as_str().as_bytes(), value.as_json().as_bytes());
@@ -92,6 +97,7 @@ pub(crate) fn encode_stored_profile(profile: &StoredProfile) -> Vec<u8> {
     encode_absorbed(&mut writer, &profile.absorbed, &profile.client_merges);
     encode_marks(&mut writer, &profile.do_not_merge);
     encode_revocation(&mut writer, profile.tokens_revoked);
+    profile.replaced.iter().for_each(|noted| encode_replaced(&mut writer, noted));
     for property in profile.properties() {
         encode_property(&mut writer, property);
     }
@@ -179,6 +185,11 @@ fn encode_revocation(writer: &mut RecordWriter, revoked: Option<Timestamp>) {
     }
 }
 
+fn encode_replaced(writer: &mut RecordWriter, noted: &ReplacedValue) {
+    writer.byte(REPLACED);
+    encode_replaced_value(writer, noted);
+}
+
 fn encode_property(writer: &mut RecordWriter, property: PropertyBytes<'_>) {
     let PropertyBytes { name, value, by_company } = property;
     writer.byte(if by_company { COMPANY_PROPERTY } else { PROPERTY });
@@ -212,6 +223,25 @@ pub(crate) fn decode_stored_profile(
         return Ok(profile.into());
     }
     Ok(StoredProfile::with_encoded(profile, EncodedProperties::new(record, properties)))
+}
+
+/// The profile with this id and record, without its attributes. Nothing else is read: they are the
+/// last parts of a record.
+pub(crate) fn decode_profile_head(
+    id: ProfileId,
+    record: &[u8],
+) -> Result<StoredProfile, InvalidRecord> {
+    let mut reader = RecordReader::new(record, VERSION)?;
+    let ([created, updated], last_outcome) = decode_head(&mut reader)?;
+    let mut profile = Profile::new(id, created);
+    (profile.updated, profile.last_outcome) = (updated, last_outcome);
+    while !reader.is_empty() {
+        match reader.byte()? {
+            PROPERTY | COMPANY_PROPERTY | FIELD.. => break,
+            tag => decode_part(&mut profile, tag, &mut reader)?,
+        }
+    }
+    Ok(profile.into())
 }
 
 /// The newest outcome of a profile that its record names. Nothing else is decoded.
@@ -325,6 +355,7 @@ fn decode_part(
         CLIENT_EMAIL => identifiers.client_attached.insert(IdentifierKind::Email),
         CLIENT_PHONE_NUMBER => identifiers.client_attached.insert(IdentifierKind::PhoneNumber),
         DEVICE => identifiers.devices.push(decode_device(reader)?),
+        REPLACED => profile.replaced.push(decode_replaced_value(reader)?),
         FIELD..COMPANY_FIELD => decode_field(profile, tag, tag - FIELD, false, reader)?,
         COMPANY_FIELD.. => decode_field(profile, tag, tag - COMPANY_FIELD, true, reader)?,
         tag => return Err(InvalidRecord::Tag(tag)),

@@ -5,10 +5,12 @@ use proptest::{collection::vec, prelude::*};
 
 use super::*;
 use crate::{
-    Caller, ClaimOutcome, ClaimResult, ClaimSource, Device, DoNotMerge, Effect, Identifier,
-    Ignored, InvalidToken, Outcome, Profile, ProfileIdentifiers, ProfileRef, Refused, RequestId,
-    RequestSender, SenderDigest, SingleKinds, StoredProfile, Timestamp, Unsigned,
+    AttributeDigest, AttributeValue, Caller, ClaimOutcome, ClaimResult, ClaimSource, Device,
+    DoNotMerge, Effect, Identifier, Ignored, InvalidToken, Outcome, Profile, ProfileIdentifiers,
+    ProfileRef, Refused, ReplacedValue, RequestId, RequestSender, SenderDigest, SingleKinds,
+    StoredProfile, Timestamp, Unsigned, ValueDigest,
     arbitrary::{merges, outcomes, profiles},
+    model::replaced::{KeptValue, KeptValues},
 };
 
 #[test]
@@ -55,6 +57,46 @@ fn the_layout_of_a_profile_never_changes() {
         b"\x21\x02Li",
     ];
     assert_eq!(encode_profile(&profile), expected.concat());
+}
+
+#[test]
+fn the_layout_of_replaced_values_never_changes() {
+    let mut profile = Profile::new(ProfileId::from_bits(7), Timestamp::from_millis(1));
+    let sender = RequestSender { network: Some(SenderDigest::from_bits(3)), device: None };
+    let noted = ReplacedValue {
+        attribute: AttributeDigest::from_bits(5),
+        sender,
+        sequence: 128,
+        at: Timestamp::from_millis(300),
+        written: Some(ValueDigest::from_bits(9)),
+        bytes: Some(4),
+    };
+    let without = RequestSender::default();
+    profile.replaced =
+        vec![noted, ReplacedValue { sender: without, written: None, bytes: None, ..noted }];
+    let expected: [&[u8]; 3] = [
+        &[1, 1, 1, 0],
+        b"\x14\0\0\0\0\0\0\0\x05\x01\0\0\0\0\0\0\0\x03\x80\x01\xac\x02\x03\x09\x04",
+        b"\x14\0\0\0\0\0\0\0\x05\0\x80\x01\xac\x02\0",
+    ];
+    assert_eq!(encode_profile(&profile), expected.concat());
+    let field = AttributeValue::Field(Field::LastName, "Li".parse().unwrap());
+    let property = AttributeValue::Property("n".parse().unwrap(), "[1]".parse().unwrap());
+    let kept = KeptValues {
+        profile: ProfileId::from_bits(7),
+        until: Timestamp::from_millis(300),
+        values: vec![
+            KeptValue { value: field, by_company: false },
+            KeptValue { value: property, by_company: true },
+        ],
+    };
+    let id = [[0; 15].as_slice(), &[7]].concat();
+    let expected = [&[1][..], &id, b"\xac\x02\0\x01\x02Li\x01\xff\x01n\x03[1]"].concat();
+    assert_eq!(encode_kept_values(&kept), expected);
+    assert_eq!(decode_kept_values(&expected), Ok(kept));
+    for bytes in [&expected[..20], b"\x02", &[expected.as_slice(), &[2]].concat()] {
+        assert!(decode_kept_values(bytes).is_err());
+    }
 }
 
 #[test]
@@ -426,6 +468,9 @@ fn reads(bytes: &[u8]) {
         if outcomes[1..].iter().all(|outcome| run.add(outcome).is_none()) {
             assert_eq!(decode_segment(9, &run.into_record()), Ok(outcomes));
         }
+    }
+    if let Ok(kept) = decode_kept_values(bytes) {
+        assert_eq!(decode_kept_values(&encode_kept_values(&kept)), Ok(kept));
     }
     if let Ok(merge) = decode_merge(id, bytes) {
         assert_eq!(decode_merge(id, &encode_merge(&merge)), Ok(merge));

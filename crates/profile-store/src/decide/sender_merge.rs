@@ -1,0 +1,143 @@
+//! A merge that the requests of a sender led to, and what others have said about it since.
+
+use profile_protocol::{IdentifierKind, ProfileId};
+
+use crate::{
+    Caller, ClaimOutcome, ClaimResult, ClaimSource, Outcome, ProfileIdentifiers, SingleKinds,
+    Timestamp, limits,
+};
+
+/// A merge that the request of a sender led to.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct SenderMerge {
+    /// The profile that was merged into another.
+    pub(crate) absorbed: ProfileId,
+    /// The number of the outcome.
+    pub(crate) sequence: u64,
+    /// The profile that the result of the merge belongs to.
+    survivor: ProfileId,
+    /// The kinds of which that profile has another identifier since the merge, or none.
+    replaced: SingleKinds,
+    /// What requests of the company have named together since.
+    named_by_company: Vec<NamedKinds>,
+    /// Whether the company has asked for the merge since.
+    is_asked_for: bool,
+    /// When others attached devices since, and what they named.
+    devices: Vec<(Timestamp, NamedKinds)>,
+}
+
+/// The kinds of identifiers by which one request named a merged profile.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+struct NamedKinds {
+    /// Those by which one of the two profiles may have been found before the merge.
+    found: SingleKinds,
+    /// Those that came since. An undo leaves them with the survivor.
+    came: SingleKinds,
+}
+
+impl NamedKinds {
+    /// Whether an identifier of the absorbed profile is among these, and whether another one is.
+    fn sides(self, absorbed: &ProfileIdentifiers) -> (bool, bool) {
+        let is_absorbed =
+            |kind: &IdentifierKind| self.found.contains(*kind) && absorbed.single(*kind).is_some();
+        let is_other = |kind: &IdentifierKind| {
+            self.came.contains(*kind) || self.found.contains(*kind) && !is_absorbed(kind)
+        };
+        (SingleKinds::ALL.iter().any(is_absorbed), SingleKinds::ALL.iter().any(is_other))
+    }
+}
+
+impl SenderMerge {
+    /// The merge of one profile that an outcome reports.
+    pub(crate) fn new(outcome: &Outcome, survivor: ProfileId, absorbed: ProfileId) -> SenderMerge {
+        SenderMerge {
+            absorbed,
+            sequence: outcome.sequence,
+            survivor,
+            replaced: SingleKinds::default(),
+            named_by_company: Vec::new(),
+            is_asked_for: false,
+            devices: Vec::new(),
+        }
+    }
+
+    /// Takes in a later outcome, of others if `is_of_others`. It reports merges of `absorbed`.
+    pub(crate) fn add(&mut self, outcome: &Outcome, absorbed: &[ProfileId], is_of_others: bool) {
+        if absorbed.contains(&self.survivor)
+            && let Some(survivor) = outcome.survivor
+        {
+            self.survivor = survivor;
+        }
+        if outcome.survivor != Some(self.survivor) {
+            return;
+        }
+        let named = self.named(&outcome.claims);
+        let has_room = self.devices.len() < limits::REPAIR_STEPS;
+        if is_of_others && has_room && attaches_device(&outcome.claims) {
+            self.devices.push((outcome.at, named));
+        }
+        if is_of_others && outcome.caller == Caller::Server {
+            self.is_asked_for |= names_two_ids(&outcome.claims);
+            if !self.named_by_company.contains(&named) {
+                self.named_by_company.push(named);
+            }
+        }
+    }
+
+    /// The kinds of identifiers that a request named with success. Notes which were replaced.
+    fn named(&mut self, claims: &[ClaimOutcome]) -> NamedKinds {
+        let mut named = NamedKinds::default();
+        for claim in claims {
+            match claim.result {
+                ClaimResult::Matched if self.replaced.contains(claim.kind) => {
+                    named.came.insert(claim.kind);
+                }
+                ClaimResult::Matched => named.found.insert(claim.kind),
+                ClaimResult::Attached | ClaimResult::Replaced | ClaimResult::Moved(_) => {
+                    named.came.insert(claim.kind);
+                    self.replaced.insert(claim.kind);
+                }
+                ClaimResult::Released => self.replaced.insert(claim.kind),
+                ClaimResult::Absorbed(_)
+                | ClaimResult::Restored(_)
+                | ClaimResult::Refused(_)
+                | ClaimResult::Ignored(_) => {}
+            }
+        }
+        named
+    }
+
+    /// Whether the company has confirmed the merge since: it has named an identifier of the
+    /// absorbed profile together with one that is not, or has asked for the merge itself.
+    pub(crate) fn is_confirmed(&self, absorbed: &ProfileIdentifiers) -> bool {
+        self.is_asked_for
+            || self.named_by_company.iter().any(|named| named.sides(absorbed) == (true, true))
+    }
+
+    /// When others attached devices for the absorbed person, and to which profile.
+    pub(crate) fn devices<'m>(
+        &'m self,
+        absorbed: &'m ProfileIdentifiers,
+    ) -> impl Iterator<Item = (ProfileId, Timestamp)> {
+        let of_absorbed =
+            self.devices.iter().filter(|(_, named)| named.sides(absorbed) == (true, false));
+        of_absorbed.map(|(at, _)| (self.survivor, *at))
+    }
+}
+
+fn attaches_device(claims: &[ClaimOutcome]) -> bool {
+    let attaches = |claim: &ClaimOutcome| {
+        claim.kind == IdentifierKind::AnonymousId && claim.result == ClaimResult::Attached
+    };
+    claims.iter().any(attaches)
+}
+
+/// Whether a command named two ids that were one profile already.
+fn names_two_ids(claims: &[ClaimOutcome]) -> bool {
+    let ids = claims.iter().filter(|claim| {
+        claim.kind == IdentifierKind::Id
+            && claim.origin == ClaimSource::Command
+            && claim.result == ClaimResult::Matched
+    });
+    2 <= ids.count()
+}
