@@ -37,13 +37,13 @@ pub(crate) fn certain_refusals(
 mod tests {
     use std::sync::Arc;
 
-    use profile_protocol::{Patch, ProfileId, Revision};
+    use profile_protocol::{Attributes, Patch, ProfileId, Revision};
     use proptest::prelude::*;
 
     use super::*;
     use crate::{
-        Claim, ClaimSource, Claims, DecisionContext, Identifier, IdentitySettings, Profile,
-        ProfileRef, RequestSender, Timestamp, arbitrary::profiles, decide,
+        Authored, Claim, ClaimSource, Claims, DecisionContext, Identifier, IdentitySettings,
+        Profile, ProfileRef, RequestSender, Timestamp, arbitrary::profiles, decide,
     };
 
     fn submission(profiles: [&Profile; 2]) -> (Submission, Vec<usize>) {
@@ -52,7 +52,7 @@ mod tests {
             for identifier in profile.identifiers.iter() {
                 let (origin, token) = (ClaimSource::Attributes, None);
                 let target = ProfileRef::Identifier(identifier);
-                made.push(Claim { origin, target, token });
+                made.push(Claim { target, origin, token });
                 reached.push(position);
             }
         }
@@ -96,13 +96,15 @@ mod tests {
                         second.identifiers.secondary_emails.clear();
                         second.identifiers.remove_single(identifier.kind());
                     }
-                    _ => {}
+                    Identifier::PhoneNumber(_)
+                    | Identifier::Email(_)
+                    | Identifier::ExternalId(_) => {}
                 }
             }
             let (submission, positions) = submission([&first, &second]);
             let head = Profile {
-                attributes: Default::default(),
-                authored: Default::default(),
+                attributes: Attributes::default(),
+                authored: Authored::default(),
                 ..second.clone()
             };
             let [first, second, head] = [first, second, head].map(StoredProfile::from);

@@ -97,8 +97,9 @@ impl SenderTraces {
         self.merged.iter_mut().for_each(|merge| merge.add(outcome, &absorbed, !is_of_sender));
         for claim in &outcome.claims {
             match claim.result {
-                // A secondary address takes the place of no other.
-                ClaimResult::Attached if claim.origin == ClaimSource::Append => {}
+                // A secondary address takes the place of no other, and clients attach none.
+                ClaimResult::Attached | ClaimResult::Released
+                    if claim.origin == ClaimSource::Append => {}
                 ClaimResult::Attached | ClaimResult::Replaced => {
                     self.attached(survivor, claim.kind, outcome.at, is_of_sender);
                 }
@@ -106,8 +107,6 @@ impl SenderTraces {
                     self.identifiers.remove(&(from, claim.kind));
                     self.attached(survivor, claim.kind, outcome.at, is_of_sender);
                 }
-                // A secondary address, of which clients attach none.
-                ClaimResult::Released if claim.origin == ClaimSource::Append => {}
                 ClaimResult::Released => {
                     self.identifiers.remove(&(survivor, claim.kind));
                 }

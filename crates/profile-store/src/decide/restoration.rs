@@ -115,7 +115,7 @@ fn restore_all(
         let by_company = authored.has(attribute);
         let of_this = noted.iter().filter(|one| one.attribute == digest);
         let was = earlier(asked, of_this, before.as_ref(), &kept);
-        let Some(was) = was else { continue };
+        let Some(EarlierValue { kept: was }) = was else { continue };
         put(attributes, authored, attribute, was);
         if attributes.properties.fit() {
             restored.push(attribute.clone());
@@ -127,15 +127,20 @@ fn restore_all(
     restored
 }
 
-/// What an attribute had before the sender changed it, unless it has a value of others now: the
-/// outer option is empty then. Its changes are undone from the last one on, as long as each made
+/// What an attribute had before a sender changed it: a value, or none.
+struct EarlierValue<'k> {
+    kept: Option<&'k KeptValue>,
+}
+
+/// What an attribute had before the sender changed it, unless it has a value of others now. Its
+/// changes are undone from the last one on, as long as each made
 /// the value what it is.
 fn earlier<'k>(
     asked: &Restoration,
     noted: impl DoubleEndedIterator<Item = &'k ReplacedValue>,
     now: Option<&AttributeValue>,
     kept: &HashMap<(u64, AttributeDigest), &'k KeptValue>,
-) -> Option<Option<&'k KeptValue>> {
+) -> Option<EarlierValue<'k>> {
     let mut value = now.map(ValueDigest::from_value);
     let mut earlier = None;
     for one in noted.rev() {
@@ -148,7 +153,7 @@ fn earlier<'k>(
             break;
         }
         value = before.map(|before| ValueDigest::from_value(&before.value));
-        earlier = Some(before);
+        earlier = Some(EarlierValue { kept: before });
     }
     earlier
 }

@@ -145,12 +145,8 @@ impl Pruner {
         self.finished = false;
         match (self.reason, now) {
             (Reason::Replaced, Some(now)) => self.step_replaced(engine, &company, now, page).await,
-            (Reason::Replaced, None) => {
-                self.reason = Reason::Count;
-                Ok(())
-            }
             (Reason::Age, Some(now)) => self.step_by_age(engine, &company, now, page, pruned).await,
-            (Reason::Age, None) => {
+            (Reason::Replaced | Reason::Age, None) => {
                 self.reason = Reason::Count;
                 Ok(())
             }
