@@ -29,7 +29,8 @@ pub const API_LARGE: RateLimit = RateLimit::constant(75, 750);
 /// there are as many portions as companies, since an unused portion would only cause refusals.
 pub const COMPANY_PORTIONS: usize = 4;
 
-/// The admin keys: one for each program that makes backups, and a new one while another is replaced.
+/// The admin keys: one for each program that makes backups, and a new one while another is
+/// replaced.
 pub const ADMIN_KEYS: usize = 8;
 
 /// The default time after which a commit is in the archive of the journal.
@@ -370,8 +371,8 @@ pub const ORIGINS_PER_COMPANY: usize = 64;
 /// can list.
 pub const MERGES_RANGE: RangeInclusive<u64> = 0..=10_000;
 
-/// The configurable number of days for which replaced values are kept. Zero keeps none. What has not
-/// been missed for a year is not needed.
+/// The configurable number of days for which replaced values are kept. Zero keeps none. What has
+/// not been missed for a year is not needed.
 pub const REPLACED_DAYS_RANGE: RangeInclusive<u64> = 0..=365;
 
 /// The configurable number of days that an outcome is kept.

@@ -12,7 +12,7 @@ use clap::Parser;
 use gateway::{
     clock::Clock,
     ops::{
-        backup::{self, BackupContent, command::WrittenBackup, restore::Restored},
+        backup::{self, BackupContent, command::WrittenBackup, restore::RestoredStore},
         compaction::{self, Compacted},
         company_deletion::{self, DeletionError},
         core_files, health_check, manual, unconfigured, verify,
@@ -102,7 +102,7 @@ fn restore(arguments: &RestoreArguments) -> ExitCode {
     let RestoreArguments { archive, backup, into, until } = arguments;
     let restoring = backup::restore::restore(backup, into, archive.as_deref(), *until);
     match actix_web::rt::System::new().block_on(restoring) {
-        Ok(Restored { batches, position, newest, audit }) => {
+        Ok(RestoredStore { batches, position, newest, audit }) => {
             show(format_args!("restored up to {position}; from the archive: {batches} batches"));
             if let Some(newest) = newest {
                 show(format_args!("newest outcome from the archive: {newest}"));

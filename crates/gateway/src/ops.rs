@@ -4,6 +4,7 @@ pub mod admin;
 pub mod backup;
 pub mod compaction;
 pub mod company_deletion;
+pub mod copy_directory;
 pub mod core_files;
 pub mod development_reset;
 pub mod health_check;

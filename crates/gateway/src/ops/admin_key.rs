@@ -7,7 +7,7 @@ use crate::{state::GatewayState, tenants::private_key::KeyDigest};
 /// Why a request is refused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum AdminKeyRefused {
-    /// Nobody may use the endpoint.
+    /// No key is configured.
     NoneConfigured,
     /// The request has no key, or one that is not configured.
     Unknown,

@@ -1,19 +1,18 @@
 //! Compaction: copies a store into a new directory, without deleted data.
 
-use std::{
-    fs::{self, File},
-    io,
-    path::Path,
-};
+use std::path::Path;
 
 use profile_store::{
     CopyError,
-    engine::{EmbeddedEngine, EmbeddedOptions, Engine, EngineError, TableKind},
+    engine::{EmbeddedOptions, Engine, EngineError, TableKind},
 };
 
 use crate::{
     limits,
-    ops::data_directory::{self, DataDirectoryError},
+    ops::{
+        copy_directory::{CopyDirectory, TargetError},
+        data_directory::{self, DataDirectoryError},
+    },
 };
 
 /// The result of a compaction.
@@ -41,18 +40,10 @@ pub async fn compact(
         ..EmbeddedOptions::default()
     };
     let from = data_directory::open_existing(directory, options)?;
-    let failed = |source| CompactError::Directory { path: into.display().to_string(), source };
-    data_directory::create_private(into).map_err(failed)?;
-    if fs::read_dir(into).map_err(failed)?.next().is_some() {
-        return Err(CompactError::NotEmpty { path: into.display().to_string() });
-    }
-    let to = EmbeddedEngine::open(into, options)?;
-    let copied = profile_store::copy(&from.engine, &to).await?;
-    let (before, after) = (from.engine.bytes().await?, to.bytes().await?);
-    to.close()?;
-    drop(to);
-    // The new directory entries must survive a crash, too.
-    File::open(into).and_then(|directory| directory.sync_all()).map_err(failed)?;
+    let target = CopyDirectory::create(into, options)?;
+    let copied = profile_store::copy(&from.engine, &target.engine).await?;
+    let (before, after) = (from.engine.bytes().await?, target.engine.bytes().await?);
+    target.finish()?;
     Ok(Compacted { entries: copied.entries, before, after })
 }
 
@@ -63,21 +54,10 @@ pub enum CompactError {
     /// There is no store in the directory, or it cannot be opened.
     #[error(transparent)]
     Source(#[from] DataDirectoryError),
-    /// The new directory cannot be used.
-    #[error("cannot use the directory {path}")]
-    Directory {
-        /// The directory.
-        path: String,
-        /// The cause.
-        source: io::Error,
-    },
-    /// The new directory is not empty.
-    #[error("{path} is not empty")]
-    NotEmpty {
-        /// The directory.
-        path: String,
-    },
-    /// The new store cannot be opened, or the size of a store cannot be read.
+    /// The new directory cannot be used, or not be written to.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// The size of a store cannot be read.
     #[error(transparent)]
     Engine(#[from] EngineError),
     /// The copy failed.

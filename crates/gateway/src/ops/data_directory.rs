@@ -17,6 +17,9 @@ use super::disk_reserve::DiskReserve;
 /// The file that keeps the keys of development mode.
 pub(crate) const KEY_FILE: &str = "development.key";
 
+/// The file that a directory has while it gets a copy of a store.
+pub(crate) const UNFINISHED_COPY: &str = "unfinished-copy";
+
 /// Why a store that should exist could not be opened or read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -24,6 +27,12 @@ pub enum DataDirectoryError {
     /// The directory holds no store.
     #[error("there is no store in {path}")]
     NoStore {
+        /// The directory.
+        path: String,
+    },
+    /// The directory was to get a copy of a store, which was cut off.
+    #[error("{path} has a copy of a store that was cut off: remove it, and make another copy")]
+    Unfinished {
         /// The directory.
         path: String,
     },
@@ -36,6 +45,11 @@ pub enum DataDirectoryError {
 /// programs, and no store, is one that was named by mistake.
 pub(crate) fn prepare(directory: &Path) -> io::Result<()> {
     create_private(directory)?;
+    if directory.join(UNFINISHED_COPY).try_exists()? {
+        return Err(io::Error::other(
+            "it has a copy of a store that was cut off; remove it, and make another copy",
+        ));
+    }
     match foreign_file(directory)? {
         Some(name) => Err(io::Error::other(format!(
             "it has no store, but other files, such as {}; name an empty or a new directory",
@@ -107,10 +121,24 @@ pub(crate) fn table_in(directory: &Path) -> Result<Option<TableKind>, EngineErro
     EmbeddedEngine::table_in(directory)
 }
 
+/// Whether a directory holds a store that is whole.
+pub(crate) fn has_store(directory: &Path) -> Result<bool, DataDirectoryError> {
+    match require_store(directory) {
+        Ok(()) => Ok(true),
+        Err(DataDirectoryError::NoStore { .. }) => Ok(false),
+        Err(error @ (DataDirectoryError::Unfinished { .. } | DataDirectoryError::Engine(_))) => {
+            Err(error)
+        }
+    }
+}
+
 fn require_store(directory: &Path) -> Result<(), DataDirectoryError> {
-    if EmbeddedEngine::is_in(directory)? {
+    let path = || directory.display().to_string();
+    if directory.join(UNFINISHED_COPY).try_exists().map_err(EngineError::Io)? {
+        Err(DataDirectoryError::Unfinished { path: path() })
+    } else if EmbeddedEngine::is_in(directory)? {
         Ok(())
     } else {
-        Err(DataDirectoryError::NoStore { path: directory.display().to_string() })
+        Err(DataDirectoryError::NoStore { path: path() })
     }
 }

@@ -78,9 +78,9 @@ impl From<DataDirectoryError> for NotSearched {
     fn from(error: DataDirectoryError) -> NotSearched {
         match error {
             DataDirectoryError::Engine(EngineError::InUse) => NotSearched::InUse,
-            error @ (DataDirectoryError::Engine(_) | DataDirectoryError::NoStore { .. }) => {
-                NotSearched::Unreadable(error)
-            }
+            error @ (DataDirectoryError::Engine(_)
+            | DataDirectoryError::NoStore { .. }
+            | DataDirectoryError::Unfinished { .. }) => NotSearched::Unreadable(error),
         }
     }
 }

@@ -259,7 +259,7 @@ pub struct HealthArguments {
 #[derive(Debug, Args)]
 pub struct KeyArguments {
     /// Make an admin key, which belongs to no company.
-    #[arg(long, conflicts_with_all = ["company", "name", "scope"])]
+    #[arg(long, env = "GATEWAY_ADMIN", conflicts_with_all = ["company", "name", "scope"])]
     pub admin: bool,
     /// The company of the key.
     #[arg(long, env = "GATEWAY_COMPANY", value_name = "ID", required_unless_present = "admin")]

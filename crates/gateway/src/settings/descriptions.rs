@@ -32,6 +32,9 @@ const OF_FILE: &[(&str, &str)] = &[
         "exchange_keys_env",
         "The name of an environment variable with the keys of exchange tokens, each on a line.",
     ),
+    ("tls", "The certificate of listeners at `https://` addresses."),
+    ("tls.certificate", "A file in PEM: the certificate, and those that lead to a trusted one."),
+    ("tls.key", "A file in PEM with the private key of the certificate."),
     ("company", "A company whose clients and programs are served."),
     ("company.id", "The public id of the company."),
     (

@@ -36,7 +36,8 @@ fn title(round: usize) -> String {
 /// A store in which every profile was updated many times.
 fn busy() -> Home {
     let home = Home::configured(
-        "[[company]]\nid = \"ABC123\"\nlimits = { burst = 1000000, steady = 1000000 }\n",
+        "[[company]]\nid = \"ABC123\"\nlimits = { burst = 1000000, steady = 1000000 }\n\
+         [company.identity]\nreplaced_days = 0\n",
     );
     let gateway = home.serve();
     let mut connection = gateway.connect();

@@ -235,13 +235,13 @@ pub fn an_audit_finds_replaced_values_of_no_profile(engines: &Engines) {
 
 /// A request of the stranger or of an honest sender: about which person, which attribute, and
 /// whether the stranger clears it.
-type Step = (bool, usize, usize, bool);
+type ReplacedStep = (bool, usize, usize, bool);
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+fn steps() -> impl Strategy<Value = Vec<ReplacedStep>> {
     prop::collection::vec((any::<bool>(), 0..2usize, 0..4usize, any::<bool>()), 1..24)
 }
 
-fn carried_out(engines: &Engines, steps: &[Step], with_stranger: bool) -> StoreHarness {
+fn carried_out(engines: &Engines, steps: &[ReplacedStep], with_stranger: bool) -> StoreHarness {
     let mut harness = StoreHarness::with_settings(engines, SMALL_LIMITS);
     let people = ["e:ann", "p:5"];
     people.iter().for_each(|person| drop(send_from(&mut harness, HONEST, person)));

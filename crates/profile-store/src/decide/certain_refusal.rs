@@ -5,8 +5,8 @@ use crate::{
     decide::{resolution::survivor, single_identifiers::SingleIdentifiers},
 };
 
-/// For each profile that the claims of a request find, whether its identifiers alone decide what
-/// becomes of the claims: they are refused. `reached` holds, for each claim, the profile that it
+/// For each profile that the claims of a request find, whether its identifiers alone decide that
+/// the claims are refused. `reached` holds, for each claim, the profile that it
 /// finds, whose attributes may be missing.
 ///
 /// So it is with the request of a client that finds a person who holds another address, number or

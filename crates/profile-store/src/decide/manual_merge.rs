@@ -37,8 +37,8 @@ pub struct MergeProfiles {
 }
 
 /// Decides a manual merge. If both profiles have a primary address, the source's becomes a
-/// secondary address, unless only clients have named the other one. Other identifiers of the source are removed until the merge is undone if the
-/// destination holds as many of their kind as it may.
+/// secondary address, unless only clients have named the other one. Other identifiers of the source
+/// are removed until the merge is undone if the destination holds as many of their kind as it may.
 pub(crate) fn merge_manually(
     request: &MergeProfiles,
     destination: &StoredProfile,

@@ -242,9 +242,9 @@ fn random_script(seed: u64) -> Vec<String> {
 
 #[test]
 fn after_a_failed_read_the_next_request_is_served() {
-    // Opening reads, scans, applies, flushes, looks for deletions that were begun, and reads the
-    // key for senders; the seventh operation looks up a profile.
-    let engine = FaultyEngine::new(6, EngineFault::default());
+    // Opening reads, scans, applies, flushes, looks for deletions that were begun, for the position
+    // of a backup, and for the key for senders; the eighth operation looks up a profile.
+    let engine = FaultyEngine::new(7, EngineFault::default());
     let result = play(&SCRIPT.map(str::to_owned), &engine);
     assert_eq!(engine.failed(), [FaultyOperation::Read]);
     assert_eq!(result.answered.len(), SCRIPT.len() - 1);
@@ -252,15 +252,15 @@ fn after_a_failed_read_the_next_request_is_served() {
 
 #[test]
 fn all_who_waited_for_a_failed_batch_are_told() {
-    // Opening takes six operations, and each of the two requests that go ahead of the batch three.
-    // The batch reads pointers and profiles, is applied and flushed.
-    for fails_at in 12..16 {
+    // Opening takes seven operations, and each of the two requests that go ahead of the batch
+    // three. The batch reads pointers and profiles, is applied and flushed.
+    for fails_at in 13..17 {
         let engine = FaultyEngine::new(fails_at, EngineFault::default());
         let mut harness = StoreHarness::over(Arc::new(engine.clone()));
         harness.send("e:ann");
         let submissions = SCRIPT.map(|line| harness.submission(&parse_request(line)));
         let answers = harness.submit_together(submissions.into());
-        let reading = fails_at < 14;
+        let reading = fails_at < 15;
         let told = if reading { StoreError::Unavailable } else { StoreError::Poisoned };
         assert_eq!(answers, vec![Err(told); SCRIPT.len()], "{fails_at}");
         let operation = if reading { FaultyOperation::Read } else { FaultyOperation::Write };

@@ -8,13 +8,15 @@ use profile_store::{
 };
 
 use super::{
-    BackupContent, Target, TargetError,
+    BackupContent,
     client::{self, FrameReader, RequestError},
     existing_archive,
     frame::{Frame, InvalidFrame},
+    options,
 };
 use crate::{
     ops::{
+        copy_directory::{CopyDirectory, TargetError},
         data_directory::{self, DataDirectoryError},
         verify,
     },
@@ -107,7 +109,7 @@ pub enum BackupError {
 /// since if it has one. Then verifies all of it.
 pub async fn back_up(from: &BackupFrom, into: &Path) -> Result<WrittenBackup, BackupError> {
     let path = || into.display().to_string();
-    let has_backup = data_directory::table_in(into)?.is_some();
+    let has_backup = data_directory::has_store(into)?;
     let (content, position) = match from {
         BackupFrom::DataDirectory(_) if has_backup => {
             return Err(BackupError::HasBackup { path: path() });
@@ -137,16 +139,16 @@ async fn copy_directory(
 ) -> Result<(BackupContent, JournalPosition), BackupError> {
     let from = data_directory::open_read_only(directory)?;
     let position = from.position().ok_or(BackupError::NoPosition)?;
-    let target = Target::create(into)?;
+    let target = CopyDirectory::create(into, options())?;
     let copied = copy_entries(&from, &target, position).await?;
-    target.close()?;
+    target.finish()?;
     Ok((copied, position))
 }
 
 /// Copies all entries of a store that does not change meanwhile.
 pub(super) async fn copy_entries(
     from: &dyn profile_store::Engine,
-    target: &Target,
+    target: &CopyDirectory,
     position: JournalPosition,
 ) -> Result<BackupContent, CopyError> {
     let mut source = BackupSource::new(from).await?;
@@ -162,7 +164,7 @@ async fn receive(
     mut frames: FrameReader,
     into: &Path,
 ) -> Result<(BackupContent, JournalPosition), BackupError> {
-    let target = Target::create(into)?;
+    let target = CopyDirectory::create(into, options())?;
     let mut backup = BackupTarget::begin(&target.engine).await?;
     let (copied, position) = loop {
         match frames.next()? {
@@ -176,7 +178,7 @@ async fn receive(
             Frame::Batch(..) | Frame::EndOfBatches => return Err(BackupError::OtherKind),
         }
     };
-    target.close()?;
+    target.finish()?;
     Ok((BackupContent::Whole(copied), position))
 }
 
@@ -211,7 +213,7 @@ async fn add(
     into: &Path,
     source: impl FnOnce(JournalPosition) -> Result<Added, BackupError>,
 ) -> Result<(BackupContent, JournalPosition), BackupError> {
-    let target = Target::open(into)?;
+    let target = CopyDirectory::open(into, options())?;
     let growing = GrowingBackup::open(&target.engine).await?;
     let path = into.display().to_string();
     let mut growing = growing.ok_or(BackupError::NoBackup { path })?;
@@ -221,6 +223,6 @@ async fn add(
     }
     growing.sync().await?;
     let (batches, position) = (growing.added(), growing.position());
-    target.close()?;
+    target.finish()?;
     Ok((BackupContent::Added { batches }, position))
 }

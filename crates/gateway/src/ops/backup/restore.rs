@@ -9,10 +9,11 @@ use profile_store::{
     forget_backup_position,
 };
 
-use super::{Target, TargetError, command::copy_entries, existing_archive};
+use super::{command::copy_entries, existing_archive, options};
 use crate::{
     api::rfc3339,
     ops::{
+        copy_directory::{CopyDirectory, TargetError},
         data_directory::{self, DataDirectoryError},
         verify,
     },
@@ -23,7 +24,7 @@ const WRITER: u64 = 1;
 
 /// A store that was restored.
 #[derive(Debug)]
-pub struct Restored {
+pub struct RestoredStore {
     /// How many batches of the archive were added to the backup.
     pub batches: u64,
     /// How far it goes in the journal of the store that the backup was made of.
@@ -71,12 +72,12 @@ pub async fn restore(
     into: &Path,
     archive: Option<&Path>,
     until: Option<NamedTime>,
-) -> Result<Restored, RestoreError> {
+) -> Result<RestoredStore, RestoreError> {
     let from = data_directory::open_read_only(backup)?;
     let no_backup = || RestoreError::NoBackup { path: backup.display().to_string() };
     let position = backup_position(&from).await?.ok_or_else(no_backup)?;
     let archive = archive.map(existing_archive).transpose()?;
-    let target = Target::create(into)?;
+    let target = CopyDirectory::create(into, options())?;
     copy_entries(&from, &target, position).await?;
     let mut growing = GrowingBackup::open(&target.engine).await?.ok_or_else(no_backup)?;
     let (mut newest, until) =
@@ -92,7 +93,7 @@ pub async fn restore(
     }
     let (batches, position) = (growing.added(), growing.position());
     forget_backup_position(&target.engine, WRITER).await?;
-    target.close()?;
+    target.finish()?;
     let audit = verify::verify(into).await?;
-    Ok(Restored { batches, position, newest: newest.map(rfc3339), audit })
+    Ok(RestoredStore { batches, position, newest: newest.map(rfc3339), audit })
 }
