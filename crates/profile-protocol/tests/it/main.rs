@@ -13,6 +13,7 @@ mod grammar;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
+mod push_tokens;
 mod refuses;
 #[cfg(test)]
 mod rendering;

@@ -411,6 +411,20 @@ const TABLE: [RefusalRow; 61] = [
         "{the property}",
     ),
     row(
+        Cause::NotAChoice,
+        "a word that is none of those the field takes",
+        INVALID,
+        "'{value}' is not a valid choice for '{name}'.",
+        "{the value}",
+    ),
+    row(
+        Cause::PushToken,
+        "a push token empty, over 4,096 bytes, or with control characters",
+        INVALID,
+        "The push token {what would be right}.",
+        "{the value}",
+    ),
+    row(
         Cause::WrongCount,
         "a list with too many elements, or too few",
         INVALID,
