@@ -137,6 +137,7 @@ fn new_submission(
         leaving_emails: secondary_emails.unappend,
         cleared,
         patch,
+        push_token: None,
         settings: Arc::clone(&company.identity),
     })
 }

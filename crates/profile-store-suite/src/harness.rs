@@ -2,6 +2,7 @@
 //! describes its answers in words.
 
 use std::{
+    collections::BTreeSet,
     future::Future,
     pin::pin,
     sync::Arc,
@@ -12,15 +13,18 @@ use std::{
 use profile_protocol::{ChangedAttribute, CompanyId, ProfileId, Revision};
 use profile_store::{
     Audit, Background, ClaimResult, Delete, Durability, Effect, Engine, IdentitySettings, Ignored,
-    InvalidToken, MergeProfiles, OpenError, Outcome, Profile, Refused, Rejected, RevocationScope,
-    RevokeTokens, Store, StoreError, StoreOptions, Submission, Undo, Unmerged, audit,
+    InvalidToken, MergeProfiles, OpenError, Outcome, Profile, PushTokenId, PushTokenOutcome,
+    PushTokenResult, Refused, Rejected, RemovePushToken, RevocationScope, RevokeTokens, Store,
+    StoreError, StoreOptions, Submission, Undo, Unmerged, audit,
     engine::{Key, Order, Place, Scan, Value},
 };
 
 use crate::{
     engines::{EngineStorage, Engines},
     gated_engine::GatedEngine,
-    notation::{TestRequest, describe_identifiers, facts, identifier, letter, parse_request},
+    notation::{
+        TestRequest, describe_identifiers, facts, identifier, letter, parse_request, push_token,
+    },
     simulated_ids::SimulatedIds,
 };
 
@@ -35,7 +39,7 @@ pub const TWO_MERGES: [&str; 6] = [
 ];
 
 /// The version of the layout that a store writes.
-pub const LAYOUT: u8 = 7;
+pub const LAYOUT: u8 = 8;
 
 /// What an audit counts of a company that has sent [`TWO_MERGES`].
 pub fn audit_of_two_merges() -> Audit {
@@ -46,6 +50,7 @@ pub fn audit_of_two_merges() -> Audit {
         aliases: 2,
         outcomes: 6,
         merges: 2,
+        push_tokens: 0,
         imports: 0,
         deletions: Vec::new(),
         breaches: Vec::new(),
@@ -301,6 +306,42 @@ impl StoreHarness {
         }
     }
 
+    /// Removes the push token of a request in the notation from the profile that the request names,
+    /// and describes the outcome.
+    pub fn unregister(&self, words: &str) -> String {
+        self.unregister_request(&parse_request(words))
+    }
+
+    /// The same for a request.
+    pub fn unregister_request(&self, request: &TestRequest) -> String {
+        let submission = self.submission(request);
+        let asked = RemovePushToken {
+            company: submission.company,
+            token: PushTokenId::of_token(&submission.push_token.unwrap().token),
+            named: Some(submission.claims),
+            caller: submission.caller,
+            revision: Revision::LATEST,
+            request_id: None,
+            sender: submission.sender,
+        };
+        let outcome = wait(self.store.remove_push_token(asked)).unwrap().unwrap();
+        self.describe(&outcome)
+    }
+
+    /// The number of the profile that has a push token.
+    pub fn owner_of_token(&self, token: &str) -> Option<usize> {
+        let id = PushTokenId::of_token(&push_token(token).token);
+        let owned = wait(self.store.push_token(&self.company, id)).unwrap()?;
+        Some(self.number(owned.profile))
+    }
+
+    /// The push tokens of the profile that was created as the nth, or that absorbed it.
+    pub fn tokens_of(&self, number: usize) -> BTreeSet<String> {
+        let profile = self.profile(number);
+        let tokens = wait(self.store.push_tokens_of(&self.company, &profile)).unwrap();
+        tokens.into_iter().map(|stored| stored.token.as_str().to_owned()).collect()
+    }
+
     /// Whether the profile that was created as the nth still exists, merged or not.
     pub fn exists(&self, number: usize) -> bool {
         wait(self.store.profile(&self.company, self.created[number])).unwrap().is_some()
@@ -353,7 +394,23 @@ impl StoreHarness {
             outcome.claims.iter().map(|claim| self.result(claim.result)).collect();
         let profile =
             outcome.survivor.map(|id| format!(" {}", self.number(id))).unwrap_or_default();
-        format!("{}{profile}: {}", outcome.effect.as_str(), results.join(", "))
+        let token = outcome.push_token.map(|token| self.token_result(token)).unwrap_or_default();
+        format!("{}{profile}: {}{token}", outcome.effect.as_str(), results.join(", "))
+    }
+
+    fn token_result(&self, outcome: PushTokenOutcome) -> String {
+        let PushTokenOutcome { result, released } = outcome;
+        let result = match result {
+            PushTokenResult::Moved(from) => format!("moved {}", self.number(from)),
+            PushTokenResult::NoSpace => "taken".to_owned(),
+            PushTokenResult::NotHeld => "not held".to_owned(),
+            PushTokenResult::Attached
+            | PushTokenResult::Updated
+            | PushTokenResult::Matched
+            | PushTokenResult::Released => result.as_str().to_owned(),
+        };
+        let released = if released == 0 { String::new() } else { format!(", released {released}") };
+        format!("; token {result}{released}")
     }
 
     fn number(&self, id: ProfileId) -> usize {

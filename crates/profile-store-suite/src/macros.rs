@@ -286,6 +286,31 @@ macro_rules! engine_suite {
                 each_history_keeps_its_newest_outcomes_whatever_is_merged_undone_or_deleted
             }
             $crate::engine_suite_area! {
+                push_tokens:
+                a_token_belongs_to_the_profile_of_the_last_request
+                a_token_without_a_profile_is_not_kept
+                a_request_that_repeats_a_token_writes_no_token
+                a_token_that_is_seen_on_a_later_day_is_noted_once_a_day
+                what_a_request_does_not_say_of_a_token_stays
+                tokens_follow_a_merge_and_return_with_its_undo
+                a_token_that_was_registered_after_a_merge_stays_with_the_survivor
+                a_token_moves_out_of_a_merged_profile
+                a_person_takes_the_tokens_of_all_merged_profiles_along_when_deleted
+                the_token_seen_longest_ago_leaves_a_full_list
+                strangers_push_out_no_token_that_has_returned
+                the_company_pushes_out_any_token
+                a_merge_may_exceed_the_limit_until_the_next_token
+                a_client_removes_a_token_only_of_a_profile_that_it_names
+                the_company_removes_any_token
+                a_token_that_moves_is_in_both_histories
+                tokens_of_companies_are_separate
+                tokens_of_one_batch_are_decided_in_order
+                a_list_has_every_token_once_and_filters
+                an_audit_reports_tokens_that_lead_nowhere
+                the_store_keeps_tokens_as_the_model
+                merges_undone_in_any_order_return_tokens_as_they_were
+            }
+            $crate::engine_suite_area! {
                 repair:
                 what_a_network_did_is_undone_and_what_others_did_is_not
                 a_preview_tells_the_same_and_writes_nothing
@@ -416,6 +441,7 @@ mod tests {
         ("property_limits", include_str!("tests/property_limits.rs")),
         ("protected_values", include_str!("tests/protected_values.rs")),
         ("pruning", include_str!("tests/pruning.rs")),
+        ("push_tokens", include_str!("tests/push_tokens.rs")),
         ("repair", include_str!("tests/repair.rs")),
         ("shared_engine", include_str!("tests/shared_engine.rs")),
         ("simulation", include_str!("tests/simulation.rs")),

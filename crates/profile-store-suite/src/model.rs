@@ -6,6 +6,7 @@ mod claim;
 mod claims;
 mod lists;
 mod profile;
+mod push_tokens;
 mod tokens;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,7 @@ use self::{
     claims::ModelClaims,
     lists::{SECONDARY, keep_devices, keep_emails, note_seen, unappend},
     profile::ModelProfile,
+    push_tokens::PushTokens,
     tokens::{ModelToken, TokenWords},
 };
 use crate::notation::{TestIntent, TestRequest};
@@ -28,6 +30,8 @@ pub struct IdentityModel {
     survivors: BTreeMap<usize, usize>,
     /// All profiles that were deleted.
     deleted: BTreeSet<usize>,
+    /// The push tokens of all profiles.
+    push_tokens: PushTokens,
     /// Whether all tokens of the company were revoked.
     revoked: bool,
     now: u64,
@@ -37,7 +41,8 @@ impl IdentityModel {
     /// No profiles, under these settings.
     pub fn new(settings: IdentitySettings) -> IdentityModel {
         let (stored, survivors, deleted) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-        IdentityModel { settings, stored, survivors, deleted, revoked: false, now: 0 }
+        let push_tokens = PushTokens::default();
+        IdentityModel { settings, stored, survivors, deleted, push_tokens, revoked: false, now: 0 }
     }
 
     /// How many profiles there have ever been.
@@ -65,6 +70,7 @@ impl IdentityModel {
             self.deleted.extend(profile.absorbed);
         }
         self.deleted.insert(number);
+        self.push_tokens.delete(number);
         format!("deleted {number}: matched")
     }
 
@@ -160,7 +166,28 @@ impl IdentityModel {
             other.by_client.remove(&claim.kind);
             other.updated = self.now;
         }
-        format!("{effect} {number}: {results}")
+        let Some(token) = &request.push_token else {
+            return format!("{effect} {number}: {results}");
+        };
+        let token = self.push_tokens.register(token, number);
+        for number in token.changed {
+            self.stored.get_mut(&number).unwrap().updated = self.now;
+        }
+        let effect = if token.is_change && effect == "unchanged" { "updated" } else { effect };
+        format!("{effect} {number}: {results}; token {}", token.result)
+    }
+
+    /// Removes a push token from the profile that has it, if the request names that profile.
+    pub fn unregister(&mut self, token: &str, is_named: bool) {
+        self.now += 1;
+        if is_named && let Some(owner) = self.push_tokens.remove(token) {
+            self.stored.get_mut(&owner).unwrap().updated = self.now;
+        }
+    }
+
+    /// The push tokens of the profile that the nth is part of.
+    pub fn tokens_of(&self, number: usize) -> BTreeSet<String> {
+        self.push_tokens.of(self.survivor_of(number))
     }
 
     /// Rule 1: the claim of highest authority determines the survivor.
@@ -339,6 +366,7 @@ impl IdentityModel {
         for absorbed in &profile.absorbed {
             self.stored.remove(absorbed);
             self.survivors.insert(*absorbed, number);
+            self.push_tokens.merge(*absorbed, number);
         }
         self.stored.insert(number, profile);
     }

@@ -21,6 +21,7 @@ pub mod manual_merge;
 pub mod property_limits;
 pub mod protected_values;
 pub mod pruning;
+pub mod push_tokens;
 pub mod repair;
 pub mod shared_engine;
 pub mod simulation;

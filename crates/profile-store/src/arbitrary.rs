@@ -3,16 +3,17 @@
 use std::str::FromStr;
 
 use profile_protocol::{
-    Attributes, ChangedAttribute, Date, Field, IdentifierKind, ProfileId, Properties,
-    RequestedRevision, Revision,
+    Attributes, Background, ChangedAttribute, Date, DeviceMetadata, EnablementStatus, Field,
+    IdentifierKind, MetadataField, Platform, ProfileId, Properties, RequestedRevision, Revision,
+    Vendor,
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
 use crate::{
     Authored, Caller, ClaimOutcome, ClaimResult, ClaimSource, Device, DoNotMerge, Effect,
     Identifier, Ignored, InvalidToken, Merge, Outcome, Profile, ProfileIdentifiers, ProfileRef,
-    Refused, RequestId, RequestSender, SenderDigest, SingleKinds, Timestamp, Unsigned,
-    decide::merge::survivor_part::survivor_part,
+    PushTokenOutcome, PushTokenResult, Refused, RequestId, RequestSender, SenderDigest,
+    SingleKinds, StoredPushToken, Timestamp, Unsigned, decide::merge::survivor_part::survivor_part,
 };
 
 /// Defines a generator of every variant of an enum. A variant without a strategy is a compile
@@ -183,7 +184,8 @@ pub(crate) fn outcomes() -> impl Strategy<Value = Outcome> {
     let head = (any::<u64>(), any::<u64>(), callers(), revisions(), effects());
     let changed = || (vec(changed_attributes(), 0..4), any::<usize>());
     let previous = vec(any::<u64>(), 0..4);
-    let tail = (changed(), changed(), previous, option::of(request_ids()), senders());
+    let origin = (senders(), option::of(push_token_outcomes()));
+    let tail = (changed(), changed(), previous, option::of(request_ids()), origin);
     (head, option::of(ids()), vec(claims(), 0..6), tail).prop_map(
         |((sequence, at, caller, revision, effect), survivor, claims, tail)| Outcome {
             sequence,
@@ -199,7 +201,51 @@ pub(crate) fn outcomes() -> impl Strategy<Value = Outcome> {
             withheld_unlisted: tail.1.1,
             previous: tail.2,
             request_id: tail.3,
-            sender: tail.4,
+            sender: tail.4.0,
+            push_token: tail.4.1,
+        },
+    )
+}
+
+every_variant!(push_token_results: PushTokenResult {
+    PushTokenResult::Attached => Just(PushTokenResult::Attached),
+    PushTokenResult::Moved(_) => ids().prop_map(PushTokenResult::Moved),
+    PushTokenResult::Updated => Just(PushTokenResult::Updated),
+    PushTokenResult::Matched => Just(PushTokenResult::Matched),
+    PushTokenResult::Released => Just(PushTokenResult::Released),
+    PushTokenResult::NoSpace => Just(PushTokenResult::NoSpace),
+    PushTokenResult::NotHeld => Just(PushTokenResult::NotHeld),
+});
+
+fn push_token_outcomes() -> impl Strategy<Value = PushTokenOutcome> {
+    (push_token_results(), any::<usize>())
+        .prop_map(|(result, released)| PushTokenOutcome { result, released })
+}
+
+pub(crate) fn push_tokens() -> impl Strategy<Value = StoredPushToken> {
+    let words = (
+        select(Platform::ALL),
+        select(Vendor::ALL),
+        select(EnablementStatus::ALL),
+        select(Background::ALL),
+    );
+    let metadata = vec((select(MetadataField::ALL), parsed(r"\PC{0,8}")), 0..12);
+    let times = (any::<u32>(), any::<u32>());
+    (parsed(r"\PC{1,40}"), words, metadata, times).prop_map(
+        |(token, (platform, vendor, enablement_status, background), texts, (created, later))| {
+            let mut metadata = DeviceMetadata::default();
+            texts.into_iter().for_each(|(field, text)| metadata.set(field, text));
+            let created = u64::from(created);
+            StoredPushToken {
+                token,
+                platform,
+                vendor,
+                enablement_status,
+                background,
+                metadata,
+                created: Timestamp::from_millis(created),
+                recorded: Timestamp::from_millis(created + u64::from(later)),
+            }
         },
     )
 }

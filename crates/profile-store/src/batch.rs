@@ -4,6 +4,7 @@
 //! [`Batch::feed_scan`]), decides one request after the other, and gives out the writes.
 
 mod commands;
+mod push_tokens;
 mod stored;
 mod undo;
 
@@ -11,11 +12,14 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use profile_protocol::{CompanyId, ProfileId};
 
-use self::stored::{Stored, pointer_key};
+use self::{
+    push_tokens::{TokenScans, WantedPushToken},
+    stored::{Stored, pointer_key},
+};
 use crate::{
     Caller, Decision, DecisionContext, DecisionError, InvalidRecord, Merge, Outcome,
-    ProfileIdentifiers, ProfileRef, StoreError, StoredProfile, Submission, SubmittedProfile,
-    Timestamp, decide,
+    ProfileIdentifiers, ProfileRef, PushTokenId, StoreError, StoredProfile, Submission,
+    SubmittedProfile, Timestamp, decide,
     engine::{Key, Order, Scan, Value, Write},
     layout::{
         key::{self, KeyKind},
@@ -30,9 +34,13 @@ use crate::{
 pub(crate) enum Wants<'r> {
     /// The profiles that these lead to.
     Profiles(&'r CompanyId, Vec<&'r ProfileRef>),
+    /// The same, and their push tokens, and the profile that has this one.
+    PushToken(&'r CompanyId, Vec<&'r ProfileRef>, PushTokenId),
+    /// The profiles that these lead to, and the profile that has this push token.
+    PushTokenRemoval(&'r CompanyId, Vec<&'r ProfileRef>, PushTokenId),
     /// The profiles of these ids.
     Merge(&'r CompanyId, [ProfileId; 2]),
-    /// The profile that this leads to, and all keys that lead to that profile.
+    /// The profile that this leads to, its push tokens, and all keys that lead to that profile.
     Deletion(&'r CompanyId, &'r ProfileRef),
     /// The merge of this absorbed profile, and the later merges that built on it.
     Undo(&'r CompanyId, ProfileId),
@@ -58,12 +66,17 @@ enum Asked {
     Changes(ToRead, UnfinishedRecord),
     Merge(ProfileId),
     Import,
+    PushToken(Key),
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum BatchStep {
     Pointers,
+    /// The profiles that have the push tokens which requests name.
+    Owners,
     Profiles,
+    /// The push tokens of the profiles.
+    PushTokens,
     /// What commands need beyond profiles.
     Rest,
     /// Where the identifiers lead that may return to a profile when a merge is undone.
@@ -122,6 +135,7 @@ pub(crate) struct Batch {
     /// Whether the record of the bulk import exists already.
     import_exists: bool,
     imports: Vec<Key>,
+    tokens: TokenScans,
 }
 
 impl Batch {
@@ -141,6 +155,7 @@ impl Batch {
             merges: HashMap::new(),
             import_exists: false,
             imports: Vec::new(),
+            tokens: TokenScans::default(),
         };
         let mut seen = HashSet::new();
         for (request, wants) in requests.enumerate() {
@@ -158,6 +173,17 @@ impl Batch {
                     .into_iter()
                     .for_each(|target| self.want_target(request, company, target, seen));
             }
+            Wants::PushToken(company, targets, token) => {
+                let wanted = WantedPushToken::registered(request, company, &targets, token);
+                self.tokens.wanted.push(wanted);
+                self.want_holder(company, token, seen);
+                self.want(request, Wants::Profiles(company, targets), seen);
+            }
+            Wants::PushTokenRemoval(company, targets, token) => {
+                self.tokens.wanted.push(WantedPushToken::removed(request, company, token));
+                self.want_holder(company, token, seen);
+                self.want(request, Wants::Profiles(company, targets), seen);
+            }
             Wants::Merge(company, ids) => {
                 self.want_newest(company, seen);
                 for id in ids {
@@ -167,6 +193,8 @@ impl Batch {
             Wants::Deletion(company, target) => {
                 self.want_newest(company, seen);
                 self.want_target(request, company, target, seen);
+                let wanted = WantedPushToken::all_of(request, company, target);
+                self.tokens.wanted.push(wanted);
                 self.command = Some(Command::Deletion(company.clone(), target.clone()));
             }
             Wants::Undo(company, absorbed) => {
@@ -216,10 +244,20 @@ impl Batch {
     pub(crate) fn needs(&mut self) -> Option<Needs> {
         loop {
             let next = match self.step {
-                BatchStep::Pointers => BatchStep::Profiles,
+                BatchStep::Pointers => BatchStep::Owners,
+                BatchStep::Owners => {
+                    self.ask_for_owners();
+                    BatchStep::Profiles
+                }
                 BatchStep::Profiles => {
                     self.ask_for_profiles();
-                    if self.keys.is_empty() { BatchStep::Rest } else { BatchStep::Profiles }
+                    if self.keys.is_empty() { BatchStep::PushTokens } else { BatchStep::Profiles }
+                }
+                BatchStep::PushTokens => {
+                    if let Some(scan) = self.next_token_scan() {
+                        return Some(Needs::Scan(scan));
+                    }
+                    BatchStep::Rest
                 }
                 BatchStep::Rest => {
                     if let Some(scan) = self.ask_for_rest() {
@@ -267,6 +305,9 @@ impl Batch {
                     self.merges.extend(merge.map(|merge| (absorbed, merge)));
                 }
                 Asked::Import => self.import_exists = value.is_some(),
+                Asked::PushToken(key) => {
+                    self.stored.insert_push_tokens(value.map(|value| (key, value)));
+                }
             }
         }
         self.follow_leads();
@@ -311,6 +352,9 @@ impl Batch {
 
     /// Takes in the entries of the scan that [`Batch::needs`] named.
     pub(crate) fn feed_scan(&mut self, entries: Vec<(Key, Value)>) {
+        if let Some((request, scan)) = self.tokens.scanned.take() {
+            return self.feed_push_tokens(request, scan, entries);
+        }
         self.imports = entries.into_iter().map(|(key, _)| key).collect();
     }
 
@@ -327,7 +371,7 @@ impl Batch {
 
     /// Notes which profiles the pointers lead to, in the order of the requests.
     fn follow_leads(&mut self) {
-        let mut seen = HashSet::new();
+        let mut seen: HashSet<Key> = self.to_read.iter().map(ToRead::key).collect();
         for Lead { request, company, pointer, id } in std::mem::take(&mut self.leads) {
             for id in self.stored.target(&pointer).into_iter().chain(id) {
                 let key = key::profile(&company, id);
@@ -337,6 +381,8 @@ impl Batch {
                 }
             }
         }
+        // The owners of push tokens are known later. The sort is stable.
+        self.to_read.make_contiguous().sort_by_key(|profile| profile.request);
     }
 
     /// Asks for the changes of records, and for the next profiles, unless so much was read that the
@@ -419,7 +465,10 @@ impl Batch {
             .collect::<Result<_, _>>()?;
         let decision =
             decide(submission, &reached, context).map_err(|error| undecided(company, error))?;
-        Ok(self.carry_out(company, decision))
+        match &submission.push_token {
+            None => Ok(self.carry_out(company, decision)),
+            Some(details) => self.register_push_token(company, decision, details, context),
+        }
     }
 
     /// The answer to a submission of this batch: its outcome, and its profile as all requests up

@@ -17,6 +17,7 @@ pub(crate) mod merge;
 mod merge_all;
 mod patch;
 pub(crate) mod placeholders;
+pub(crate) mod push_tokens;
 pub(crate) mod repair;
 pub(crate) mod resolution;
 mod single_identifiers;

@@ -36,6 +36,7 @@ pub use decide::{
     manual_merge::MergeProfiles,
     merge::merge,
     placeholders::Placeholders,
+    push_tokens::RemovePushToken,
     repair::RepairedSender,
     resolution::{Resolution, resolve},
     size::PropertiesTooLarge,
@@ -75,6 +76,7 @@ pub use model::{
     merge_record::Merge,
     outcome::{Caller, ClaimOutcome, ClaimResult, Effect, Ignored, Outcome, Refused},
     profile::{DoNotMerge, Profile},
+    push_token::{OwnedPushToken, PushTokenId, PushTokenOutcome, PushTokenResult, StoredPushToken},
     request_id::{InvalidRequestId, RequestId},
     sender::{RequestSender, SenderDigest, SenderKey},
     stored_profile::StoredProfile,
@@ -83,6 +85,7 @@ pub use model::{
 pub use read::{
     history::{History, HistoryCursor},
     listing::{Listing, ProfilePage, Span},
+    push_tokens::{PushTokenCursor, PushTokenListing, PushTokenPage},
 };
 pub use store::{
     Background, OpenError, Store, StoreOptions,

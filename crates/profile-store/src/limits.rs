@@ -21,6 +21,10 @@ pub const DEVICE_DAYS: u64 = 30;
 /// They stay in a full list, and so many older ones leave it.
 pub const CLAIMED_DEVICES: usize = 2;
 
+/// The maximum of push tokens of a profile, of which each of its devices has one. Of more, those
+/// seen longest ago leave.
+pub const PUSH_TOKENS: usize = 32;
+
 /// The default maximum of profiles merged into one. A person seldom has more than a handful of
 /// profiles; a hundred indicate a shared identifier.
 pub const MERGES: usize = 100;
@@ -243,6 +247,9 @@ pub const LIST_CHUNK: usize = 16;
 /// The size of records in bytes after which a page of a list ends early. A hundred of the largest
 /// profiles would take 26 MB.
 pub const LIST_BYTES: usize = 2 * 1_024 * 1_024;
+
+/// The maximum of push tokens in one page of a list, as in the original.
+pub const PUSH_TOKENS_LISTED: usize = 100;
 
 /// The maximum of entries read for one page of a list: as many as ten full pages have. A page
 /// whose filter matches few profiles ends early, so that it does not take long.

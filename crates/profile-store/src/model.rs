@@ -10,6 +10,7 @@ pub(crate) mod link_digest;
 pub(crate) mod merge_record;
 pub(crate) mod outcome;
 pub(crate) mod profile;
+pub(crate) mod push_token;
 pub(crate) mod request_id;
 pub(crate) mod sender;
 pub(crate) mod stored_profile;

@@ -3,6 +3,7 @@
 mod explanation_permits;
 mod explanations;
 mod imports;
+mod push_tokens;
 pub(crate) mod repair;
 
 use std::{fmt, future::Future, sync::Arc, time::Duration};

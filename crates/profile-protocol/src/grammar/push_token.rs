@@ -65,10 +65,7 @@ pub static PUSH_TOKEN_UNREGISTER: BodyRule = body(&object(
     REMOVAL_RESOURCE,
     &[data(&object(
         REMOVAL_RESOURCE,
-        &[
-            resource_type(REMOVAL_RESOURCE),
-            attributes(&REMOVAL_ATTRIBUTES),
-        ],
+        &[resource_type(REMOVAL_RESOURCE), attributes(&REMOVAL_ATTRIBUTES)],
     ))],
 ));
 

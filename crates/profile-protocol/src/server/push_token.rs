@@ -126,13 +126,12 @@ fn profile(
     let data = profile.get(FieldName::Data)?;
     let rule = &PUSH_TOKEN_PROFILE;
     let text = data.raw.get();
-    let parsed =
-        ProfileRequest::parse_resource_of(rule, ProfileEndpoint::Client, text, revision)
-            .map_err(|violations| {
-                let from = pointer("", FieldName::Data.as_str());
-                reader.add_all(violations.moved(&from, &data.at));
-            })
-            .ok();
+    let parsed = ProfileRequest::parse_resource_of(rule, ProfileEndpoint::Client, text, revision)
+        .map_err(|violations| {
+            let from = pointer("", FieldName::Data.as_str());
+            reader.add_all(violations.moved(&from, &data.at));
+        })
+        .ok();
     one_meta(reader, &data);
     parsed
 }

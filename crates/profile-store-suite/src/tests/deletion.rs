@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use profile_protocol::ProfileId;
-use profile_store::{ClaimResult, Effect, Identifier, Outcome, ProfileRef};
+use profile_store::{
+    ClaimResult, Effect, Identifier, Outcome, ProfileRef, PushTokenOutcome, PushTokenResult,
+};
 use proptest::prelude::*;
 
 use crate::generators::requests_with_intents;
@@ -160,7 +162,7 @@ fn pairs() -> impl Strategy<Value = TestRequest> {
         |(mut names, known)| {
             // A request names one identifier of each kind.
             names.dedup_by_key(|name| name.as_bytes()[0]);
-            let fact = if known { " name=Ann plan=gold" } else { "" };
+            let fact = if known { " name=Ann plan=gold t:phone" } else { " t:tablet" };
             parse_request(&format!("{}{fact}", names.join(" ")))
         },
     )
@@ -210,6 +212,7 @@ impl Said {
         request.subject = request.subject.into_iter().map(long).collect();
         request.attributes = request.attributes.into_iter().map(long).collect();
         request.facts = request.facts.into_iter().map(rare).collect();
+        request.push_token = request.push_token.map(|token| format!("its-token-{token}"));
         request
     }
 
@@ -231,6 +234,14 @@ impl Said {
             {
                 said.insert(Identifier::as_str(&identifier).to_owned());
             }
+        }
+        if let Some(PushTokenOutcome {
+            result: PushTokenResult::Attached | PushTokenResult::Moved(_),
+            ..
+        }) = outcome.push_token
+        {
+            let token = request.push_token.as_deref().unwrap_or_default();
+            said.extend(token.split('/').next().map(str::to_owned));
         }
         said.extend(request.facts.iter().map(|(_, value)| value.clone()).filter(|v| !v.is_empty()));
     }

@@ -10,6 +10,7 @@ use crate::{
         deletion::deleted,
         detachment::{Detach, detach},
         manual_merge::merge_manually,
+        push_tokens::holders,
         token_revocation::{revoke_for_profile, revoked_for_company},
     },
     layout::{
@@ -56,6 +57,7 @@ impl Batch {
         for id in &profile.absorbed {
             self.stored.write(key::merge(company, *id), None);
         }
+        self.stored.remove_push_tokens(company, &holders(&profile));
         self.stored.remove(company, profile.id);
         let outcome = deleted(asked, &profile, context);
         self.stored.record_outcome(company, &outcome);

@@ -2,13 +2,15 @@
 //!
 //! Requests of a batch are decided in order, and each sees what those before it changed.
 
-use std::collections::{HashMap, HashSet};
+mod push_tokens;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use profile_protocol::{CompanyId, ProfileId};
 
 use crate::{
     Identifier, InvalidRecord, Merge, Outcome, ProfileIdentifiers, ProfileRef, StoreError,
-    StoredProfile, Timestamp,
+    StoredProfile, StoredPushToken, Timestamp,
     engine::{Key, Value, Write},
     layout::{
         index, key,
@@ -49,6 +51,9 @@ pub(super) struct Stored {
     /// Identifiers and aliases, and the profiles that they lead to.
     pointers: HashMap<Key, Result<Option<ProfileId>, InvalidRecord>>,
     profiles: HashMap<Key, Slot>,
+    /// Push tokens as they were read or changed.
+    push_tokens: BTreeMap<Key, Option<Result<StoredPushToken, InvalidRecord>>>,
+    changed_push_tokens: HashSet<Key>,
     /// Profiles that have a key of their own for their newest outcome.
     linked: HashSet<Key>,
     /// The records of large profiles as they were read.
@@ -350,6 +355,7 @@ impl Stored {
             let value = self.target(&key).map(record::encode_id);
             writes.push(Write { key, value });
         }
+        self.write_push_tokens(&mut writes);
         self.write_profiles(&mut writes);
         writes
     }

@@ -5,8 +5,8 @@ use tokio::sync::oneshot;
 
 use crate::{
     DecisionContext, Delete, Effect, IdGenerator, ImportJob, Intent, MergeProfiles, Outcome,
-    ProfileRef, RevocationScope, RevokeTokens, StoreError, Submission, SubmittedProfile, Undo,
-    Unmerged,
+    ProfileRef, PushTokenId, RemovePushToken, RevocationScope, RevokeTokens, StoreError,
+    Submission, SubmittedProfile, Undo, Unmerged,
     batch::{Batch, Wants},
     decide::detachment::Detach,
 };
@@ -21,6 +21,8 @@ pub(crate) enum Job {
     Detach(Box<(Detach, ProfileRef)>, Ticket<Outcome>),
     /// With the profile whose tokens are revoked, unless all tokens of the company are.
     RevokeTokens(Box<RevokeTokens>, Option<ProfileRef>, Ticket<Outcome>),
+    /// `None` is answered if the company itself asks, and no profile has the token.
+    RemovePushToken(Box<RemovePushToken>, Ticket<Option<Outcome>>),
     KeepImport(CompanyId, Box<ImportJob>, Ticket<()>),
 }
 
@@ -158,6 +160,7 @@ impl Job {
             Job::Undo(undo) => &undo.0.company,
             Job::Detach(asked, _) => &asked.0.company,
             Job::RevokeTokens(asked, ..) => &asked.company,
+            Job::RemovePushToken(asked, _) => &asked.company,
             Job::KeepImport(company, ..) => company,
         }
     }
@@ -166,7 +169,7 @@ impl Job {
     /// so requests before it in one batch could change what it has to read.
     pub(crate) fn is_alone(&self) -> bool {
         match self {
-            Job::Submit(..) => false,
+            Job::Submit(..) | Job::RemovePushToken(..) => false,
             Job::Merge(..)
             | Job::Delete(..)
             | Job::Undo(..)
@@ -180,7 +183,8 @@ impl Job {
     pub(crate) fn is_import_row(&self) -> bool {
         match self {
             Job::Submit(submission, _) => submission.intent == Intent::Import,
-            Job::Merge(..)
+            Job::RemovePushToken(..)
+            | Job::Merge(..)
             | Job::Delete(..)
             | Job::Undo(..)
             | Job::Detach(..)
@@ -193,6 +197,9 @@ impl Job {
     pub(crate) fn claims(&self) -> usize {
         match self {
             Job::Submit(submission, _) => submission.claims.made().len(),
+            Job::RemovePushToken(asked, _) => {
+                1 + asked.named.as_ref().map_or(0, |claims| claims.made().len())
+            }
             Job::Merge(..)
             | Job::Delete(..)
             | Job::Undo(..)
@@ -212,6 +219,11 @@ impl Job {
             Job::Detach(asked, _) => Wants::Profiles(&asked.0.company, vec![&asked.1]),
             Job::RevokeTokens(asked, profile, _) => {
                 Wants::Profiles(&asked.company, profile.iter().collect())
+            }
+            Job::RemovePushToken(asked, _) => {
+                let claims = asked.named.iter().flat_map(|claims| claims.made());
+                let targets = claims.map(|claim| &claim.target).collect();
+                Wants::PushTokenRemoval(&asked.company, targets, asked.token)
             }
             Job::KeepImport(company, job, _) => Wants::Import(company, job.head.id),
         }
@@ -246,6 +258,11 @@ impl Job {
                 let context = ids.context(batch, &asked.company);
                 ticket.decide(context.and_then(|context| batch.revoke_tokens(asked, context)));
             }
+            Job::RemovePushToken(asked, ticket) => {
+                let context = ids.context(batch, &asked.company);
+                let result = context.and_then(|context| batch.remove_push_token(asked, context));
+                ticket.decide(result);
+            }
             Job::KeepImport(company, job, ticket) => {
                 batch.keep_import(company, job.as_ref().clone());
                 ticket.decide(Ok(()));
@@ -261,7 +278,7 @@ impl Job {
             Job::Merge(_, ticket) | Job::Detach(_, ticket) | Job::RevokeTokens(.., ticket) => {
                 ticket.answer();
             }
-            Job::Delete(_, ticket) => ticket.answer(),
+            Job::Delete(_, ticket) | Job::RemovePushToken(_, ticket) => ticket.answer(),
             Job::Undo(undo) => undo.1.answer(),
             Job::KeepImport(_, _, ticket) => ticket.answer(),
         }
@@ -274,16 +291,23 @@ impl Job {
             Job::Merge(_, ticket) | Job::Detach(_, ticket) | Job::RevokeTokens(.., ticket) => {
                 ticket.fail(error);
             }
-            Job::Delete(_, ticket) => ticket.fail(error),
+            Job::Delete(_, ticket) | Job::RemovePushToken(_, ticket) => ticket.fail(error),
             Job::Undo(undo) => undo.1.fail(error),
             Job::KeepImport(_, _, ticket) => ticket.fail(error),
         }
     }
 }
 
-/// What deciding a submission takes: the profiles that its claims lead to.
+/// What deciding a submission takes: the profiles that its claims lead to, and what is stored about
+/// its push token.
 pub(crate) fn wants_of(submission: &Submission) -> Wants<'_> {
     let targets: Vec<&ProfileRef> =
         submission.claims.made().iter().map(|claim| &claim.target).collect();
-    Wants::Profiles(&submission.company, targets)
+    match &submission.push_token {
+        None => Wants::Profiles(&submission.company, targets),
+        Some(details) => {
+            let token = PushTokenId::of_token(&details.token);
+            Wants::PushToken(&submission.company, targets, token)
+        }
+    }
 }

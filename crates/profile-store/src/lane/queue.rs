@@ -377,6 +377,7 @@ mod tests {
             cleared: Vec::new(),
             leaving_emails: Vec::new(),
             patch: profile_protocol::Patch::default(),
+            push_token: None,
             settings: Arc::new(IdentitySettings::default()),
         };
         Job::Submit(Box::new(submission), SubmissionTicket::Outcome(Ticket::new().0))

@@ -78,6 +78,8 @@ pub(crate) fn name(key: &Key) -> &'static str {
             | ParsedKey::Profile(..)
             | ParsedKey::ProfileChange(..)
             | ParsedKey::ProfileOutcome(..)
+            | ParsedKey::PushToken(..)
+            | ParsedKey::PushTokenHolder(..)
             | ParsedKey::SenderKey
             | ParsedKey::TrustedTime,
         )

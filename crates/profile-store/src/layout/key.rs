@@ -7,7 +7,7 @@ use std::num::NonZeroU32;
 use profile_protocol::{AnonymousId, CompanyId, Email, ExternalId, PhoneNumber, ProfileId};
 
 use crate::{
-    Identifier, Timestamp,
+    Identifier, PushTokenId, Timestamp,
     engine::{Key, Place},
 };
 
@@ -41,6 +41,10 @@ pub(crate) enum KeyKind {
     Outcomes = b'o',
     /// From the id of a profile to the profile.
     Profile = b'p',
+    /// From the id of the profile that got a push token, and the id of the token, to the token.
+    PushToken = b't',
+    /// From the id of a push token to the id of the profile that got it.
+    PushTokenHolder = b'T',
     /// From the id of a profile and a number to a change of its record.
     ProfileChange = b'd',
     /// From the id of a profile to the number of its newest outcome, if that is newer than the
@@ -68,7 +72,7 @@ pub(crate) const SENDER_KEY: &[u8] = b"\0sender key";
 pub(crate) const BACKUP_POSITION: &[u8] = b"\0backup";
 
 /// The version of this layout.
-pub(crate) const FORMAT_VERSION: u8 = 7;
+pub(crate) const FORMAT_VERSION: u8 = 8;
 
 /// The common prefix of the keys of companies whose deletion was begun. Such a key belongs to no
 /// company, either, and is greater than the key of the format, so that a copy has it.
@@ -181,6 +185,23 @@ pub(crate) fn import_body(company: &CompanyId, id: ProfileId) -> Key {
     by_id(company, KeyKind::ImportBody, id)
 }
 
+/// The common prefix of the keys of the push tokens that a profile got.
+pub(crate) fn push_tokens(company: &CompanyId, holder: ProfileId) -> Key {
+    by_id(company, KeyKind::PushToken, holder)
+}
+
+pub(crate) fn push_token(company: &CompanyId, holder: ProfileId, id: PushTokenId) -> Key {
+    let mut key = push_tokens(company, holder);
+    key.extend_from_slice(&id.bits().to_be_bytes());
+    key
+}
+
+pub(crate) fn push_token_holder(company: &CompanyId, id: PushTokenId) -> Key {
+    let mut key = under(company, KeyKind::PushTokenHolder, size_of::<u128>());
+    key.extend_from_slice(&id.bits().to_be_bytes());
+    key
+}
+
 pub(crate) fn outcomes(company: &CompanyId, last: u64) -> Key {
     let mut key = under(company, KeyKind::Outcomes, size_of::<u64>());
     key.extend_from_slice(&last.to_be_bytes());
@@ -225,6 +246,8 @@ pub(crate) enum ParsedKey {
     Profile(CompanyId, ProfileId),
     ProfileChange(CompanyId, ProfileId, u16),
     ProfileOutcome(CompanyId, ProfileId),
+    PushToken(CompanyId, ProfileId, PushTokenId),
+    PushTokenHolder(CompanyId, PushTokenId),
     SenderKey,
     TrustedTime,
     Updated(CompanyId, Timestamp, ProfileId),
@@ -276,6 +299,16 @@ pub(crate) fn parse(key: &[u8]) -> Option<ParsedKey> {
         b'n' => Some(ParsedKey::NoEmail(company, id()?)),
         b'o' => Some(ParsedKey::Outcomes(company, u64::from_be_bytes(rest.try_into().ok()?))),
         b'p' => Some(ParsedKey::Profile(company, id()?)),
+        b't' => {
+            let (holder, id) = rest.split_first_chunk()?;
+            let holder = ProfileId::from_bits(u128::from_be_bytes(*holder));
+            let id = PushTokenId::from_bits(u128::from_be_bytes(id.try_into().ok()?));
+            Some(ParsedKey::PushToken(company, holder, id))
+        }
+        b'T' => {
+            let id = PushTokenId::from_bits(u128::from_be_bytes(rest.try_into().ok()?));
+            Some(ParsedKey::PushTokenHolder(company, id))
+        }
         b'u' => timed().map(|(at, id)| ParsedKey::Updated(company, at, id)),
         _ => None,
     }
@@ -307,13 +340,15 @@ mod tests {
     fn a_key_is_parsed_into_its_parts() {
         let (a, id) = (company("ABC123"), ProfileId::from_bits(7));
         let email = Identifier::Email("a@example.com".parse().unwrap());
-        let at = Timestamp::from_millis(300);
+        let (at, token) = (Timestamp::from_millis(300), PushTokenId::from_bits(9));
         let cases = [
             (profile(&a, id), ParsedKey::Profile(a.clone(), id)),
             (alias(&a, id), ParsedKey::Alias(a.clone(), id)),
             (profile_outcome(&a, id), ParsedKey::ProfileOutcome(a.clone(), id)),
             (profile_change(&a, id, 258), ParsedKey::ProfileChange(a.clone(), id, 258)),
             (newest_outcome(&a), ParsedKey::NewestOutcome(a.clone())),
+            (push_token(&a, id, token), ParsedKey::PushToken(a.clone(), id, token)),
+            (push_token_holder(&a, token), ParsedKey::PushTokenHolder(a.clone(), token)),
             (merge(&a, id), ParsedKey::Merge(a.clone(), id)),
             (created(&a, at, id), ParsedKey::Created(a.clone(), at, id)),
             (no_email(&a, id), ParsedKey::NoEmail(a.clone(), id)),
@@ -365,6 +400,11 @@ mod tests {
         assert_eq!(created(&a, at, id), [b"A\0c", timed.as_slice()].concat());
         assert_eq!(updated(&a, at, id), [b"A\0u", timed.as_slice()].concat());
         assert_eq!(no_email(&a, id), [b"A\0n", id_bytes.as_slice()].concat());
+        let (token, nine) = (PushTokenId::from_bits(9), [[0; 15].as_slice(), &[9]].concat());
+        let held = [b"A\0t", id_bytes.as_slice(), &nine].concat();
+        assert_eq!(push_token(&a, id, token), held);
+        assert!(held.starts_with(&push_tokens(&a, id)));
+        assert_eq!(push_token_holder(&a, token), [b"A\0T", nine.as_slice()].concat());
         let email = Identifier::Email("a@example.com".parse().unwrap());
         assert!(identifier(&a, &email).starts_with(&email_prefix(&a)));
     }
@@ -379,6 +419,8 @@ mod tests {
             b"ABC\0z1",
             b"ABC\0u1",
             b"ABC\0d1",
+            b"ABC\0t1",
+            b"ABC\0T1",
             b"A-C\0a",
             b"\0\0",
             b"\0remove-company\0",

@@ -18,6 +18,7 @@ mod outcome_segment;
 mod profile;
 mod profile_change;
 mod profile_ref;
+mod push_token;
 mod sender_key;
 mod trusted_time;
 
@@ -37,6 +38,7 @@ pub(crate) use profile::{
     encode_stored_profile,
 };
 pub(crate) use profile_change::{ChangedRecord, encode_change};
+pub(crate) use push_token::{decode_push_token, encode_push_token};
 pub(crate) use sender_key::{decode_sender_key, encode_sender_key};
 pub(crate) use trusted_time::{decode_trusted_time, encode_trusted_time};
 

@@ -6,7 +6,7 @@ use profile_protocol::{CompanyId, IdentifierKind, ProfileId};
 
 use super::format::{FormatError, Layout, layout};
 use crate::{
-    Identifier, Outcome, Profile,
+    Identifier, Outcome, Profile, PushTokenId,
     engine::{Engine, EngineError, Key, Order, Scan, Value},
     layout::index,
     layout::key::{self, ParsedKey},
@@ -30,6 +30,8 @@ pub struct Audit {
     pub outcomes: u64,
     /// The number of merges that can be undone.
     pub merges: u64,
+    /// The number of push tokens.
+    pub push_tokens: u64,
     /// The number of bulk imports.
     pub imports: u64,
     /// The companies whose deletion was begun. Their entries are neither counted nor checked:
@@ -75,6 +77,7 @@ impl fmt::Display for Breach {
 ///
 /// - Every identifier and alias refers to a profile that holds it, and every identifier and alias
 ///   of a profile refers to it.
+/// - Every push token belongs to a profile, and to one alone.
 /// - Each profile has exactly the index entries that belong to it, and the changes that it says to
 ///   have.
 /// - No absorbed profile exists, and every merge has a record.
@@ -139,6 +142,12 @@ impl StoreChecker<'_> {
             }
             Some(ParsedKey::Alias(company, id)) => self.alias(&company, id, value).await?,
             Some(ParsedKey::Merge(company, id)) => self.merge(&company, id, value).await?,
+            Some(ParsedKey::PushToken(company, holder, id)) => {
+                self.push_token(&company, holder, id, value).await?;
+            }
+            Some(ParsedKey::PushTokenHolder(company, id)) => {
+                self.push_token_holder(&company, id, value).await?;
+            }
             Some(ParsedKey::Import(company, id)) => self.import(&company, id, value).await?,
             Some(ParsedKey::ImportBody(company, id)) => {
                 self.import_body(&company, id, value).await?;
@@ -504,6 +513,63 @@ impl StoreChecker<'_> {
             let fault = format!("the outcome {number} names the outcome {later} as an earlier one");
             self.breach(Some(company), outcome.survivor, fault);
         }
+    }
+
+    /// Checks that a token belongs to a profile, and that it leads there.
+    async fn push_token(
+        &mut self,
+        company: &CompanyId,
+        holder: ProfileId,
+        id: PushTokenId,
+        value: &Value,
+    ) -> Result<(), EngineError> {
+        self.audit.push_tokens += 1;
+        match record::decode_push_token(value) {
+            Ok(token) if token.id() == id => {}
+            Ok(_) => {
+                let fault = format!("the push token {id} is kept under another one's key");
+                self.breach(Some(company), Some(holder), fault);
+            }
+            Err(error) => {
+                let fault = format!("the push token {id} is damaged: {error}");
+                self.breach(Some(company), Some(holder), fault);
+            }
+        }
+        let keys = vec![
+            key::push_token_holder(company, id),
+            key::profile(company, holder),
+            key::alias(company, holder),
+        ];
+        let values = self.engine.read(keys).await?;
+        let [leads_to, profile, alias] = values.as_slice() else { return Ok(()) };
+        if *leads_to != Some(record::encode_id(holder)) {
+            let fault = format!("the push token {id} does not lead to it");
+            self.breach(Some(company), Some(holder), fault);
+        }
+        if profile.is_none() && alias.is_none() {
+            let fault = format!("has the push token {id}, but does not exist");
+            self.breach(Some(company), Some(holder), fault);
+        }
+        Ok(())
+    }
+
+    /// Checks that the profile to which a token leads has it.
+    async fn push_token_holder(
+        &mut self,
+        company: &CompanyId,
+        id: PushTokenId,
+        value: &Value,
+    ) -> Result<(), EngineError> {
+        let Ok(holder) = record::decode_id(value) else {
+            let fault = format!("the push token {id} leads to an invalid profile id");
+            self.breach(Some(company), None, fault);
+            return Ok(());
+        };
+        if self.is_missing(key::push_token(company, holder, id)).await? {
+            let fault = format!("the push token {id} leads to it, but it does not have it");
+            self.breach(Some(company), Some(holder), fault);
+        }
+        Ok(())
     }
 
     async fn import(

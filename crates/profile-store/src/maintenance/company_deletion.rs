@@ -199,6 +199,8 @@ fn count(removed: &mut DeletedCompany, key: &[u8], value: &[u8]) {
             | ParsedKey::NoEmail(..)
             | ParsedKey::ProfileChange(..)
             | ParsedKey::ProfileOutcome(..)
+            | ParsedKey::PushToken(..)
+            | ParsedKey::PushTokenHolder(..)
             | ParsedKey::SenderKey
             | ParsedKey::TrustedTime
             | ParsedKey::Updated(..),

@@ -23,6 +23,9 @@ const LAYOUT_5: u8 = 5;
 /// The layout before records of profiles had changes. All of it is valid today.
 const LAYOUT_6: u8 = 6;
 
+/// The layout before push tokens were kept. All of it is valid today.
+const LAYOUT_7: u8 = 7;
+
 /// Why the layout of the data cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -55,6 +58,8 @@ pub(crate) enum Layout {
     Current,
     /// Layout 6.
     WithoutChanges,
+    /// Layout 7.
+    WithoutPushTokens,
     /// Layout 5, of which the companies up to this one were migrated.
     Migrating(Option<CompanyId>),
 }
@@ -65,6 +70,7 @@ impl Layout {
         match self {
             Layout::Empty | Layout::Current => FORMAT_VERSION,
             Layout::WithoutChanges => LAYOUT_6,
+            Layout::WithoutPushTokens => LAYOUT_7,
             Layout::Migrating(_) => LAYOUT_5,
         }
     }
@@ -72,7 +78,10 @@ impl Layout {
     /// Whether a company has the key of its newest outcome.
     pub(crate) fn has_newest_outcome(&self, company: &CompanyId) -> bool {
         match self {
-            Layout::Empty | Layout::Current | Layout::WithoutChanges => true,
+            Layout::Empty
+            | Layout::Current
+            | Layout::WithoutChanges
+            | Layout::WithoutPushTokens => true,
             // In the order of keys.
             Layout::Migrating(Some(last)) => company.as_str() <= last.as_str(),
             Layout::Migrating(None) => false,
@@ -97,6 +106,11 @@ pub(crate) async fn open(
             let entries = vec![write_format(&[FORMAT_VERSION]), sender_key::write(&key)];
             Ok(commit(engine, Place::of_key(FORMAT, engine.places()), id, entries).await?)
         }
+        Layout::WithoutPushTokens => {
+            let id = BatchId { writer, number: 0 };
+            let format = vec![write_format(&[FORMAT_VERSION])];
+            Ok(commit(engine, Place::of_key(FORMAT, engine.places()), id, format).await?)
+        }
         Layout::Migrating(company) => migrate(engine, writer, company).await,
     }
 }
@@ -106,10 +120,11 @@ pub(crate) async fn layout(engine: &dyn Engine) -> Result<Layout, FormatError> {
     let values = engine.read(vec![FORMAT.to_vec()]).await?;
     match values.first().and_then(Option::as_deref) {
         Some([FORMAT_VERSION]) => Ok(Layout::Current),
+        Some([LAYOUT_7]) => Ok(Layout::WithoutPushTokens),
         Some([LAYOUT_6]) => Ok(Layout::WithoutChanges),
         Some([LAYOUT_5]) => Ok(Layout::Migrating(None)),
         // An earlier release may have begun the migration.
-        Some([FORMAT_VERSION | LAYOUT_6, LAYOUT_5, company @ ..]) => {
+        Some([FORMAT_VERSION | LAYOUT_7 | LAYOUT_6, LAYOUT_5, company @ ..]) => {
             let company = std::str::from_utf8(company).ok().and_then(|text| text.parse().ok());
             let damaged = || EngineError::Damaged("the format key".to_owned());
             Ok(Layout::Migrating(Some(company.ok_or_else(damaged)?)))

@@ -9,6 +9,7 @@ use crate::{
     Timestamp,
     model::{
         claim::{ClaimSource, Unsigned},
+        push_token::{PushTokenOutcome, PushTokenResult},
         request_id::RequestId,
         sender::RequestSender,
         token::InvalidToken,
@@ -234,18 +235,20 @@ pub struct Outcome {
     /// The number of further attributes that were withheld.
     pub withheld_unlisted: usize,
     /// The numbers of the previous outcomes about the survivor and about each profile that was
-    /// merged into it, was restored from it or gave it an identifier, in the order of the claims.
-    /// They link the history of a profile.
+    /// merged into it, was restored from it or gave it an identifier, in the order of the claims, and
+    /// about a profile that gave it a push token. They link the history of a profile.
     pub previous: Vec<u64>,
     /// The id of the request. Outcomes of earlier releases have none.
     pub request_id: Option<RequestId>,
+    /// What the request did with push tokens, if it names one.
+    pub push_token: Option<PushTokenOutcome>,
     /// Where the request of a client came from. Outcomes of earlier releases do not tell.
     pub sender: RequestSender,
 }
 
 impl Outcome {
     /// The profiles that the outcome is about: its survivor, and those that were merged into it,
-    /// restored from it, or gave it an identifier.
+    /// restored from it, or gave it an identifier or a push token.
     pub(crate) fn concerned(&self) -> Vec<ProfileId> {
         let mut concerned: Vec<ProfileId> = self.survivor.into_iter().collect();
         for claim in &self.claims {
@@ -255,6 +258,11 @@ impl Outcome {
             {
                 concerned.push(id);
             }
+        }
+        if let Some(PushTokenOutcome { result: PushTokenResult::Moved(id), .. }) = self.push_token
+            && !concerned.contains(&id)
+        {
+            concerned.push(id);
         }
         concerned
     }

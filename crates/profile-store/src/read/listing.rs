@@ -333,6 +333,8 @@ impl PageReader<'_> {
             | ParsedKey::Outcomes(..)
             | ParsedKey::ProfileChange(..)
             | ParsedKey::ProfileOutcome(..)
+            | ParsedKey::PushToken(..)
+            | ParsedKey::PushTokenHolder(..)
             | ParsedKey::SenderKey
             | ParsedKey::TrustedTime
             | ParsedKey::CompanyDeletion(_) => return None,

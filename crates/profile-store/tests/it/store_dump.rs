@@ -185,6 +185,7 @@ fn audited(lines: &mut String, audit: &Audit) {
         aliases,
         outcomes,
         merges,
+        push_tokens,
         imports,
         deletions,
         breaches,
@@ -192,6 +193,7 @@ fn audited(lines: &mut String, audit: &Audit) {
     } = audit;
     assert_eq!(*layout, Some(LAYOUT));
     assert!(deletions.is_empty());
+    assert_eq!(*push_tokens, 0);
     assert!(breaches.is_empty() && *breaches_unlisted == 0, "{breaches:?}");
     writeln!(
         lines,
@@ -215,9 +217,12 @@ fn outcome_text(outcome: &Outcome) -> String {
         withheld,
         withheld_unlisted,
         previous,
+        push_token,
         request_id,
         sender,
     } = outcome;
+    // The release that wrote the directory kept none.
+    assert_eq!(*push_token, None);
     let digest = |name: &str, digest: Option<SenderDigest>| {
         digest.map(|digest| format!(" {name}={digest}")).unwrap_or_default()
     };

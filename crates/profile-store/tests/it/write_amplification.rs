@@ -90,6 +90,7 @@ impl MeteredClient {
                 leaving_emails: secondary_emails.unappend,
                 cleared,
                 patch,
+                push_token: None,
                 settings: Arc::clone(&self.harness.settings),
             })
             .unwrap()
