@@ -16,7 +16,10 @@ mod openapi;
 mod outcomes;
 mod privacy;
 mod profiles;
+mod push_token_resource;
+mod push_tokens;
 mod query;
+mod related_tokens;
 mod repair;
 mod resource;
 mod time;
@@ -85,7 +88,7 @@ async fn answer(
     let row = row_of(request)?;
     let principal = auth::principal(request.headers(), gateway)?;
     reply.company = Some(Arc::clone(&principal.company));
-    auth::require(&principal, row.scope)?;
+    row.scopes.iter().try_for_each(|scope| auth::require(&principal, *scope))?;
     let company = &principal.company.id;
     let charged = gateway.api_rate_limiter.charge(
         &(company.clone(), row.endpoint),
@@ -103,9 +106,10 @@ async fn answer(
 /// What an endpoint does to the store.
 fn store_use(endpoint: Endpoint) -> StoreUse {
     match endpoint {
-        Endpoint::DeleteProfile => StoreUse::Erasure,
+        Endpoint::DeleteProfile | Endpoint::DeletePushToken => StoreUse::Erasure,
         Endpoint::CreateBulkImport
         | Endpoint::CreateProfile
+        | Endpoint::CreatePushToken
         | Endpoint::ImportProfile
         | Endpoint::MergeProfiles
         | Endpoint::RepairProfiles
@@ -116,6 +120,9 @@ fn store_use(endpoint: Endpoint) -> StoreUse {
         | Endpoint::GetAccount
         | Endpoint::GetBulkImport
         | Endpoint::GetProfile
+        | Endpoint::GetPushToken
+        | Endpoint::GetPushTokenProfile
+        | Endpoint::GetPushTokenProfileId
         | Endpoint::ListAccounts
         | Endpoint::ListBulkImportErrors
         | Endpoint::ListBulkImportProfileIds
@@ -126,7 +133,10 @@ fn store_use(endpoint: Endpoint) -> StoreUse {
         | Endpoint::ListLists
         | Endpoint::ListMetrics
         | Endpoint::ListOutcomes
-        | Endpoint::ListProfiles => StoreUse::Read,
+        | Endpoint::ListProfilePushTokenIds
+        | Endpoint::ListProfilePushTokens
+        | Endpoint::ListProfiles
+        | Endpoint::ListPushTokens => StoreUse::Read,
     }
 }
 
@@ -138,11 +148,16 @@ async fn dispatch(
     match endpoint {
         Endpoint::CreateBulkImport => imports::create(call, payload).await,
         Endpoint::CreateProfile => profiles::create(call, payload).await,
+        Endpoint::CreatePushToken => push_tokens::create(call, payload).await,
+        Endpoint::DeletePushToken => push_tokens::delete(call).await,
         Endpoint::DeleteProfile => privacy::delete(call, payload).await,
         Endpoint::ExplainProfile => explain::explain(call, payload).await,
         Endpoint::GetAccount => accounts::get(call),
         Endpoint::GetBulkImport => imports::get(call).await,
         Endpoint::GetProfile => profiles::get(call).await,
+        Endpoint::GetPushToken => push_tokens::get(call).await,
+        Endpoint::GetPushTokenProfile => push_tokens::profile(call).await,
+        Endpoint::GetPushTokenProfileId => push_tokens::profile_id(call).await,
         Endpoint::ImportProfile => profiles::import(call, payload).await,
         Endpoint::ListAccounts => accounts::list(call),
         Endpoint::ListBulkImportErrors => imports::errors(call).await,
@@ -154,7 +169,10 @@ async fn dispatch(
         }
         Endpoint::ListHistory => outcomes::history(call).await,
         Endpoint::ListOutcomes => outcomes::stream(call).await,
+        Endpoint::ListProfilePushTokenIds => push_tokens::ids_of_profile(call).await,
+        Endpoint::ListProfilePushTokens => push_tokens::of_profile(call).await,
         Endpoint::ListProfiles => list::list(call).await,
+        Endpoint::ListPushTokens => push_tokens::list(call).await,
         Endpoint::MergeProfiles => merges::merge(call, payload).await,
         Endpoint::RepairProfiles => repair::repair(call, payload).await,
         Endpoint::RevokeTokens => tokens::revoke(call, payload).await,

@@ -158,6 +158,10 @@ pub const TRUSTED_PROXIES: usize = 256;
 /// passes proxies. Each is compared with all of [`TRUSTED_PROXIES`].
 pub const FORWARDED_HOPS: usize = 32;
 
+/// The push tokens of one page if the response includes their profiles, of which each may be one of
+/// the largest: 4 MiB.
+pub const TOKENS_WITH_PROFILES: usize = 16;
+
 /// The rate limit of `/openapi.json` over all callers, who need no key: 36 MB in a minute.
 pub const OPENAPI_RATE_LIMIT: RateLimit = RateLimit::constant(20, 300);
 

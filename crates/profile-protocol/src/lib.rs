@@ -6,9 +6,9 @@
 //! [`ProfileUnmerge`]), deletions ([`DeletionSubject`]), requests to explain ([`ProfileExplain`]),
 //! repairs ([`ProfileRepair`]), revocations of tokens ([`TokenRevocation`]) and filters of lists
 //! ([`ProfileFilter`]). Apps and servers register push tokens ([`PushTokenRegistration`]), and apps
-//! remove them ([`PushTokenRemoval`]). [`ProfileRequestBuilder`] builds a request, [`ProfileRequest::to_json`]
-//! renders it, and [`Violations::to_document`] renders what is wrong with one. The fields of every
-//! body are in the tables of [`grammar`].
+//! remove them ([`PushTokenRemoval`]). [`ProfileRequestBuilder`] builds a request,
+//! [`ProfileRequest::to_json`] renders it, and [`Violations::to_document`] renders what is wrong
+//! with one. The fields of every body are in the tables of [`grammar`].
 //!
 //! The crate has no I/O, clock, threads or HTTP. It builds for `wasm32-unknown-unknown`.
 //!
@@ -62,7 +62,7 @@ pub use error_document::{
 };
 pub use filter::{
     Bound, Condition, FilterFault, FilterField, FilterOperator, InvalidFilter, InvalidTime,
-    NamedTime, ProfileFilter,
+    NamedTime, ProfileFilter, PushTokenFilter,
 };
 pub use identifiers::{ClaimedId, IdentifierKind, Identifiers};
 pub use opaque::{AnonymousId, ExchangeToken, ExternalId, InvalidOpaqueId};

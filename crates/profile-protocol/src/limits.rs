@@ -29,8 +29,9 @@ pub const EXCHANGE_TOKEN_BYTES: usize = 1_024;
 /// programs are told to reckon with 4 KB.
 pub const PUSH_TOKEN_BYTES: usize = 4_096;
 
-/// Length of one text of the metadata of a device, in bytes: names and versions, which are shorter.
-pub const DEVICE_TEXT_BYTES: usize = 255;
+/// Length of one text of the metadata of a device, in bytes. The longest are ids of apps, of which
+/// Apple allows 155.
+pub const DEVICE_TEXT_BYTES: usize = 160;
 
 /// Length of the text of `data.id`, in bytes. Ids of this system have 26.
 pub const ID_TEXT_BYTES: usize = 255;

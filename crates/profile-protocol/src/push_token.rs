@@ -4,8 +4,8 @@ use std::{fmt, str::FromStr};
 
 use crate::{InvalidOpaqueId, InvalidText, limits, opaque::printable};
 
-/// A push token: 1 to 4,096 bytes, compared byte for byte. Whoever knows it can register it for
-/// another profile.
+/// A push token: 1 to 4,096 bytes, compared byte for byte. A client that knows it can register it
+/// for another profile.
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct PushToken {
     // Invariant: parsing this text again yields this text.
@@ -158,7 +158,7 @@ words! {
     }
 }
 
-/// The value of one member of the metadata of a device: at most 255 bytes, any characters but
+/// The value of one member of the metadata of a device: at most 160 bytes, any characters but
 /// U+0000.
 #[derive(Clone, Eq, Hash, PartialEq)]
 pub struct DeviceText {

@@ -338,7 +338,8 @@ impl StoreHarness {
     /// The push tokens of the profile that was created as the nth, or that absorbed it.
     pub fn tokens_of(&self, number: usize) -> BTreeSet<String> {
         let profile = self.profile(number);
-        let tokens = wait(self.store.push_tokens_of(&self.company, &profile)).unwrap();
+        let tokens =
+            wait(self.store.push_tokens_of(&self.company, profile.id, &profile.absorbed)).unwrap();
         tokens.into_iter().map(|stored| stored.token.as_str().to_owned()).collect()
     }
 

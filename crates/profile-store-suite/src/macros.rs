@@ -306,7 +306,7 @@ macro_rules! engine_suite {
                 tokens_of_companies_are_separate
                 tokens_of_one_batch_are_decided_in_order
                 a_list_has_every_token_once_and_filters
-                an_audit_reports_tokens_that_lead_nowhere
+                an_audit_reports_tokens_that_lead_to_no_profile
                 the_store_keeps_tokens_as_the_model
                 merges_undone_in_any_order_return_tokens_as_they_were
             }

@@ -166,15 +166,19 @@ impl IdentityModel {
             other.by_client.remove(&claim.kind);
             other.updated = self.now;
         }
-        let Some(token) = &request.push_token else {
-            return format!("{effect} {number}: {results}");
-        };
+        let token = request.push_token.as_ref().map(|token| self.register(token, number));
+        let (told, is_change) = token.unwrap_or_default();
+        let effect = if is_change && effect == "unchanged" { "updated" } else { effect };
+        format!("{effect} {number}: {results}{told}")
+    }
+
+    /// Gives a push token to this profile, and describes what that changed, if anything.
+    fn register(&mut self, token: &str, number: usize) -> (String, bool) {
         let token = self.push_tokens.register(token, number);
         for number in token.changed {
             self.stored.get_mut(&number).unwrap().updated = self.now;
         }
-        let effect = if token.is_change && effect == "unchanged" { "updated" } else { effect };
-        format!("{effect} {number}: {results}; token {}", token.result)
+        (format!("; token {}", token.result), token.is_change)
     }
 
     /// Removes a push token from the profile that has it, if the request names that profile.

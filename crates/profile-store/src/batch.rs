@@ -6,6 +6,7 @@
 mod commands;
 mod push_tokens;
 mod stored;
+mod token_scans;
 mod undo;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -13,8 +14,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use profile_protocol::{CompanyId, ProfileId};
 
 use self::{
-    push_tokens::{TokenScans, WantedPushToken},
     stored::{Stored, pointer_key},
+    token_scans::{TokenScans, WantedPushToken},
 };
 use crate::{
     Caller, Decision, DecisionContext, DecisionError, InvalidRecord, Merge, Outcome,

@@ -24,12 +24,12 @@ impl ApiResponse {
     pub(super) fn with_related(
         status: StatusCode,
         document: impl Serialize,
-        related: RelatedResources,
+        related: Option<Vec<impl Serialize>>,
     ) -> ApiResponse {
         match related {
-            RelatedResources::NotRequested => ApiResponse::with_document(status, &document),
-            RelatedResources::Requested => {
-                ApiResponse::with_document(status, &WithIncluded { document, included: [] })
+            None => ApiResponse::with_document(status, &document),
+            Some(included) => {
+                ApiResponse::with_document(status, &WithIncluded { document, included })
             }
         }
     }
@@ -38,13 +38,6 @@ impl ApiResponse {
     pub(super) fn empty(status: StatusCode) -> ApiResponse {
         ApiResponse { status, body: None }
     }
-}
-
-/// Whether a request asks for the resources related to those of its response.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum RelatedResources {
-    Requested,
-    NotRequested,
 }
 
 /// A document with one resource.
@@ -104,11 +97,10 @@ pub(super) struct Relationship {
     pub(super) data: Option<ResourceIdentifier>,
 }
 
-/// A document with the related resources that the request asked for. There are none: this gateway
-/// keeps profiles, and neither lists nor segments, conversations or push tokens.
+/// A document with the related resources that the request asked for.
 #[derive(Serialize)]
-pub(super) struct WithIncluded<D> {
+struct WithIncluded<D, R> {
     #[serde(flatten)]
-    pub(super) document: D,
-    pub(super) included: [(); 0],
+    document: D,
+    included: Vec<R>,
 }

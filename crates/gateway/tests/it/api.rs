@@ -10,6 +10,7 @@ mod lists;
 mod merging;
 mod outcomes;
 mod protect;
+mod push_tokens;
 mod raw_targets;
 mod reading;
 mod refusals;
@@ -59,7 +60,7 @@ impl Api {
     }
 
     fn with(above: &str, settings: &str) -> Api {
-        let all = r#""profiles:read", "profiles:write", "data-privacy:write""#;
+        let all = r#""profiles:read", "profiles:write", "data-privacy:write", "push-tokens:read", "push-tokens:write""#;
         let home = Home::configured(&format!(
             "{above}\n[[company]]\nid = \"ABC123\"\napi_limits_factor = 100\n\
              network_limits = {{ burst = 350, steady = 3500 }}\n{settings}\n{}{}\n[[company]]\nid = \"XYZ789\"\n{}",

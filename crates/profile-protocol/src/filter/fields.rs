@@ -91,3 +91,35 @@ impl FilterField {
         }
     }
 }
+
+/// The fields that a filter of push tokens can ask for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum PushTokenField {
+    Id,
+    Profile,
+    EnablementStatus,
+    Platform,
+}
+
+impl PushTokenField {
+    const ALL: [PushTokenField; 4] = [
+        PushTokenField::Id,
+        PushTokenField::Profile,
+        PushTokenField::EnablementStatus,
+        PushTokenField::Platform,
+    ];
+
+    const fn name(self) -> &'static str {
+        match self {
+            PushTokenField::Id => "id",
+            PushTokenField::Profile => "profile.id",
+            PushTokenField::EnablementStatus => "enablement_status",
+            PushTokenField::Platform => "platform",
+        }
+    }
+
+    /// The field of this name.
+    pub(super) fn named(name: &str) -> Option<PushTokenField> {
+        PushTokenField::ALL.into_iter().find(|field| field.name() == name)
+    }
+}

@@ -44,15 +44,15 @@ pub static PUSH_TOKEN_PROFILE: ObjectRule = object(&[
     PROFILE_META,
 ]);
 
-static PUSH_TOKEN_ATTRIBUTES: ObjectRule = object(&with_meta(ATTRIBUTE_FIELDS));
+static PUSH_TOKEN_ATTRIBUTES: ObjectRule = object(&with_meta(&ATTRIBUTE_FIELDS));
 
 const PROFILE_META: FieldRule = FieldRule::new(FieldName::Meta, ValueRule::Object(&META));
 
 /// The fields of the attributes, and `meta`.
-const fn with_meta(fields: [FieldRule; ATTRIBUTE_FIELDS.len()]) -> [FieldRule; 14] {
+const fn with_meta(fields: &[FieldRule; ATTRIBUTE_FIELDS.len()]) -> [FieldRule; 14] {
     let mut all = [PROFILE_META; ATTRIBUTE_FIELDS.len() + 1];
     let (attributes, _) = all.split_at_mut(fields.len());
-    attributes.copy_from_slice(&fields);
+    attributes.copy_from_slice(fields);
     all
 }
 

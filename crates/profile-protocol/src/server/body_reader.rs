@@ -238,9 +238,9 @@ impl BodyReader {
         T: FromStr,
         T::Err: Into<Fault>,
     {
-        let is_integer = |digits: &&str| digits.bytes().all(|byte| byte.is_ascii_digit());
+        let is_integer = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit());
         if let Scalar::Number(digits) = Scalar::from_json(value.raw)
-            && Some(digits).filter(is_integer).is_some()
+            && is_integer(digits)
         {
             let read = digits.parse().map_err(Into::into);
             return read.map_err(|fault| self.add(&value.at, fault)).ok();

@@ -8,8 +8,8 @@ use crate::{
     pointer::pointer,
 };
 
-/// A body of `POST /client/push-tokens` or `POST /api/push-tokens`: a token, and the profile that it
-/// belongs to from now on.
+/// A body of `POST /client/push-tokens` or `POST /api/push-tokens`: a token, and the profile that
+/// it belongs to from now on.
 ///
 /// ```
 /// use profile_protocol::{Platform, PushTokenRegistration, Revision};

@@ -349,7 +349,7 @@ pub fn a_list_has_every_token_once_and_filters(engines: &Engines) {
     assert_eq!(listed(None, Some(Platform::Ios), 3), [""; 0]);
 }
 
-pub fn an_audit_reports_tokens_that_lead_nowhere(engines: &Engines) {
+pub fn an_audit_reports_tokens_that_lead_to_no_profile(engines: &Engines) {
     let key = |kind: u8, parts: &[&[u8]]| [b"DEMO01\0", &[kind][..], &parts.concat()].concat();
     let bytes = |id: ProfileId| id.bits().to_be_bytes();
     let token = id_of("phone").bits().to_be_bytes();
@@ -396,13 +396,13 @@ pub fn an_audit_reports_tokens_that_lead_nowhere(engines: &Engines) {
         found(&|harness| vec![record(harness, Some(other.clone()))]),
         ["the push token # is kept under another one's key"]
     );
-    let nobody = ProfileId::from_bits(99);
+    let unknown = ProfileId::from_bits(99);
     assert_eq!(
         found(&|harness| vec![
             record(harness, None),
-            Write { key: key(b'T', &[&token]), value: Some(bytes(nobody).to_vec()) },
+            Write { key: key(b'T', &[&token]), value: Some(bytes(unknown).to_vec()) },
             Write {
-                key: key(b't', &[&bytes(nobody), &token]),
+                key: key(b't', &[&bytes(unknown), &token]),
                 value: Some([&[1, 5, 2, 0, 1, 2, 2, 5][..], b"phone"].concat()),
             },
         ]),
@@ -428,7 +428,9 @@ fn steps() -> impl Strategy<Value = Vec<PushTokenStep>> {
     let step = prop_oneof![
         6 => asked().prop_map(PushTokenStep::Ask),
         2 => requests_with_intents().prop_map(PushTokenStep::Ask),
-        1 => asked().prop_map(PushTokenStep::Unregister),
+        1 => asked().prop_map(|request| {
+            PushTokenStep::Unregister(TestRequest { server: false, ..request })
+        }),
         1 => prop::sample::select(targets.to_vec()).prop_map(PushTokenStep::Delete),
     ];
     prop::collection::vec(step, 1..24)

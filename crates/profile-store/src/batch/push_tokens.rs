@@ -1,12 +1,12 @@
 //! Push tokens: what has to be read about them, and what requests change.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 
 use profile_protocol::{CompanyId, ProfileId, PushTokenDetails};
 
 use super::{Asked, Batch};
 use crate::{
-    Caller, Decision, DecisionContext, Outcome, ProfileRef, PushTokenId, RemovePushToken,
+    Caller, Claims, Decision, DecisionContext, Outcome, ProfileRef, PushTokenId, RemovePushToken,
     StoreError, StoredProfile,
     decide::push_tokens::{
         HeldPushToken, PushTokenState, RegisteredPushToken, holders, register, remove,
@@ -15,60 +15,6 @@ use crate::{
     layout::key,
     limits,
 };
-
-/// What a request has to know about push tokens.
-#[derive(Debug)]
-pub(super) struct WantedPushToken {
-    request: usize,
-    company: CompanyId,
-    /// The token that the request names.
-    token: Option<PushTokenId>,
-    /// The profiles whose tokens have to be known.
-    of: Vec<ProfileRef>,
-}
-
-impl WantedPushToken {
-    /// A token that a profile is to get which one of these leads to.
-    pub(super) fn registered(
-        request: usize,
-        company: &CompanyId,
-        targets: &[&ProfileRef],
-        token: PushTokenId,
-    ) -> WantedPushToken {
-        let of = targets.iter().map(|&target| target.clone()).collect();
-        WantedPushToken { request, company: company.clone(), token: Some(token), of }
-    }
-
-    /// A token that its profile is to lose.
-    pub(super) fn removed(
-        request: usize,
-        company: &CompanyId,
-        token: PushTokenId,
-    ) -> WantedPushToken {
-        WantedPushToken::registered(request, company, &[], token)
-    }
-
-    /// All tokens of a profile.
-    pub(super) fn all_of(
-        request: usize,
-        company: &CompanyId,
-        target: &ProfileRef,
-    ) -> WantedPushToken {
-        let (company, of) = (company.clone(), vec![target.clone()]);
-        WantedPushToken { request, company, token: None, of }
-    }
-}
-
-/// The scans that find the push tokens of profiles.
-#[derive(Debug, Default)]
-pub(super) struct TokenScans {
-    pub(super) wanted: Vec<WantedPushToken>,
-    /// The scans that are left, each for a request.
-    scans: VecDeque<(usize, Scan)>,
-    are_planned: bool,
-    /// The scan whose entries are fed next, and its request.
-    pub(super) scanned: Option<(usize, Scan)>,
-}
 
 impl Batch {
     /// Asks under which profile a token is kept.
@@ -215,7 +161,7 @@ impl Batch {
         if owner.is_none() && asked.caller == Caller::Server {
             return Ok(None);
         }
-        let claims = asked.named.iter().flat_map(|claims| claims.made());
+        let claims = asked.named.iter().flat_map(Claims::made);
         let reached: Vec<Option<&StoredProfile>> = claims
             .map(|claim| self.stored.reach(company, &claim.target))
             .collect::<Result<_, _>>()?;

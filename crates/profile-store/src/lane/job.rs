@@ -4,8 +4,8 @@ use profile_protocol::CompanyId;
 use tokio::sync::oneshot;
 
 use crate::{
-    DecisionContext, Delete, Effect, IdGenerator, ImportJob, Intent, MergeProfiles, Outcome,
-    ProfileRef, PushTokenId, RemovePushToken, RevocationScope, RevokeTokens, StoreError,
+    Claims, DecisionContext, Delete, Effect, IdGenerator, ImportJob, Intent, MergeProfiles,
+    Outcome, ProfileRef, PushTokenId, RemovePushToken, RevocationScope, RevokeTokens, StoreError,
     Submission, SubmittedProfile, Undo, Unmerged,
     batch::{Batch, Wants},
     decide::detachment::Detach,
@@ -221,7 +221,7 @@ impl Job {
                 Wants::Profiles(&asked.company, profile.iter().collect())
             }
             Job::RemovePushToken(asked, _) => {
-                let claims = asked.named.iter().flat_map(|claims| claims.made());
+                let claims = asked.named.iter().flat_map(Claims::made);
                 let targets = claims.map(|claim| &claim.target).collect();
                 Wants::PushTokenRemoval(&asked.company, targets, asked.token)
             }

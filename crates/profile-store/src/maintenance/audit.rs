@@ -1,12 +1,14 @@
 //! Audits: checks that a store keeps the promises of docs/IDENTITY.md.
 
+mod push_tokens;
+
 use std::fmt;
 
 use profile_protocol::{CompanyId, IdentifierKind, ProfileId};
 
 use super::format::{FormatError, Layout, layout};
 use crate::{
-    Identifier, Outcome, Profile, PushTokenId,
+    Identifier, Outcome, Profile,
     engine::{Engine, EngineError, Key, Order, Scan, Value},
     layout::index,
     layout::key::{self, ParsedKey},
@@ -513,63 +515,6 @@ impl StoreChecker<'_> {
             let fault = format!("the outcome {number} names the outcome {later} as an earlier one");
             self.breach(Some(company), outcome.survivor, fault);
         }
-    }
-
-    /// Checks that a token belongs to a profile, and that it leads there.
-    async fn push_token(
-        &mut self,
-        company: &CompanyId,
-        holder: ProfileId,
-        id: PushTokenId,
-        value: &Value,
-    ) -> Result<(), EngineError> {
-        self.audit.push_tokens += 1;
-        match record::decode_push_token(value) {
-            Ok(token) if token.id() == id => {}
-            Ok(_) => {
-                let fault = format!("the push token {id} is kept under another one's key");
-                self.breach(Some(company), Some(holder), fault);
-            }
-            Err(error) => {
-                let fault = format!("the push token {id} is damaged: {error}");
-                self.breach(Some(company), Some(holder), fault);
-            }
-        }
-        let keys = vec![
-            key::push_token_holder(company, id),
-            key::profile(company, holder),
-            key::alias(company, holder),
-        ];
-        let values = self.engine.read(keys).await?;
-        let [leads_to, profile, alias] = values.as_slice() else { return Ok(()) };
-        if *leads_to != Some(record::encode_id(holder)) {
-            let fault = format!("the push token {id} does not lead to it");
-            self.breach(Some(company), Some(holder), fault);
-        }
-        if profile.is_none() && alias.is_none() {
-            let fault = format!("has the push token {id}, but does not exist");
-            self.breach(Some(company), Some(holder), fault);
-        }
-        Ok(())
-    }
-
-    /// Checks that the profile to which a token leads has it.
-    async fn push_token_holder(
-        &mut self,
-        company: &CompanyId,
-        id: PushTokenId,
-        value: &Value,
-    ) -> Result<(), EngineError> {
-        let Ok(holder) = record::decode_id(value) else {
-            let fault = format!("the push token {id} leads to an invalid profile id");
-            self.breach(Some(company), None, fault);
-            return Ok(());
-        };
-        if self.is_missing(key::push_token(company, holder, id)).await? {
-            let fault = format!("the push token {id} leads to it, but it does not have it");
-            self.breach(Some(company), Some(holder), fault);
-        }
-        Ok(())
     }
 
     async fn import(

@@ -235,8 +235,8 @@ pub struct Outcome {
     /// The number of further attributes that were withheld.
     pub withheld_unlisted: usize,
     /// The numbers of the previous outcomes about the survivor and about each profile that was
-    /// merged into it, was restored from it or gave it an identifier, in the order of the claims, and
-    /// about a profile that gave it a push token. They link the history of a profile.
+    /// merged into it, was restored from it or gave it an identifier, in the order of the claims,
+    /// and about a profile that gave it a push token. They link the history of a profile.
     pub previous: Vec<u64>,
     /// The id of the request. Outcomes of earlier releases have none.
     pub request_id: Option<RequestId>,

@@ -42,6 +42,16 @@ pub struct PushTokenCursor {
 }
 
 impl PushTokenCursor {
+    /// The position after a token.
+    pub fn after(owned: &OwnedPushToken) -> PushTokenCursor {
+        PushTokenCursor { holder: owned.profile, id: owned.token.id() }
+    }
+
+    /// The id of the token.
+    pub const fn id(self) -> PushTokenId {
+        self.id
+    }
+
     /// The bytes of the cursor.
     pub fn to_bytes(self) -> Vec<u8> {
         [self.holder.bits().to_be_bytes(), self.id.bits().to_be_bytes()].concat()

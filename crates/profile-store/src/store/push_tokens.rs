@@ -1,12 +1,11 @@
 //! Push tokens of an open store. A [`Submission`](crate::Submission) registers one.
 
-use profile_protocol::CompanyId;
+use profile_protocol::{CompanyId, ProfileId};
 
 use super::Store;
 use crate::{
-    Outcome, OwnedPushToken, Profile, PushTokenId, PushTokenListing, PushTokenPage,
-    RemovePushToken, StoreError, StoredPushToken, engine::EngineError, lane::job::Job,
-    read::push_tokens,
+    Outcome, OwnedPushToken, PushTokenId, PushTokenListing, PushTokenPage, RemovePushToken,
+    StoreError, StoredPushToken, engine::EngineError, lane::job::Job, read::push_tokens,
 };
 
 impl Store {
@@ -29,16 +28,16 @@ impl Store {
         push_tokens::one(self.shared.engine.as_ref(), company, id).await
     }
 
-    /// The push tokens of a profile, the newest first: at most
-    /// [`PUSH_TOKENS`](crate::limits::PUSH_TOKENS), or after merges
+    /// The push tokens of the profile with this id that has absorbed these, the newest first: at
+    /// most [`PUSH_TOKENS`](crate::limits::PUSH_TOKENS), or after merges
     /// [`PUSH_TOKENS_LISTED`](crate::limits::PUSH_TOKENS_LISTED).
     pub async fn push_tokens_of(
         &self,
         company: &CompanyId,
-        profile: &Profile,
+        id: ProfileId,
+        absorbed: &[ProfileId],
     ) -> Result<Vec<StoredPushToken>, EngineError> {
-        let holders = profile.absorbed.iter().copied();
-        let holders = std::iter::once(profile.id).chain(holders);
+        let holders = std::iter::once(id).chain(absorbed.iter().copied());
         push_tokens::of_holders(self.shared.engine.as_ref(), company, holders).await
     }
 

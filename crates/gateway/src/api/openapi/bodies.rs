@@ -24,7 +24,7 @@ const PROFILES: [(&str, ProfileEndpoint); 3] = [
 ];
 
 /// The names of the schemas of the bodies that only one endpoint takes.
-const OTHER_BODIES: [(&str, &BodyRule); 8] = [
+const OTHER_BODIES: [(&str, &BodyRule); 9] = [
     ("ProfileMergeRequest", &grammar::MERGE),
     ("ProfileUnmergeRequest", &grammar::UNMERGE),
     ("DeletionRequest", &grammar::DELETION),
@@ -33,6 +33,7 @@ const OTHER_BODIES: [(&str, &BodyRule); 8] = [
     ("TokenRevocationRequest", &grammar::TOKEN_REVOCATION),
     ("BulkImportRequest", &grammar::BULK_IMPORT),
     ("PushTokenRequest", &grammar::PUSH_TOKEN),
+    ("PushTokenUnregisterRequest", &grammar::PUSH_TOKEN_UNREGISTER),
 ];
 
 /// The schemas of all bodies, by name.

@@ -93,7 +93,7 @@ const fn parameter(name: &'static str, row: RefusalRow) -> RefusalRow {
 }
 
 /// The table, in the order of the checks.
-const TABLE: [RefusalRow; 61] = [
+const TABLE: [RefusalRow; 63] = [
     row(
         Cause::HeadMalformed,
         "the head of the request is not HTTP/1.1",

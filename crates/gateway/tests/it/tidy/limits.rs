@@ -245,6 +245,8 @@ fn of_profiles() -> Vec<LimitRow> {
             "anonymous ids of a profile",
             vec![format!("{} (`anonymous_ids`)", count(store::ANONYMOUS_IDS))],
         ),
+        ("push tokens of a profile", vec![count(store::PUSH_TOKENS)]),
+        ("push tokens in a page", vec![count(ours::TOKENS_WITH_PROFILES)]),
         (
             "life of an exchange token",
             vec![format!("{} days (`exchange_token_days`)", ours::EXCHANGE_TOKEN_DAYS)],

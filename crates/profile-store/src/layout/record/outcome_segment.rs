@@ -111,7 +111,7 @@ impl EncodedOutcome<'_> {
             _ => decode_origin(&mut reader)?,
         };
         reader.finish()?;
-        Ok(Outcome { push_token, request_id, sender, ..outcome })
+        Ok(Outcome { request_id, push_token, sender, ..outcome })
     }
 }
 
