@@ -5,6 +5,7 @@
 mod accounts;
 mod call;
 mod cursor;
+mod details;
 mod documents;
 mod empty_lists;
 mod explain;
@@ -69,7 +70,7 @@ async fn serve(
     let mut reply = ResponseContext::new(&request, &gateway, Cors::Closed, media_type);
     let entry = AccessEntry::begin(&request, &gateway, &reply);
     let response = match answer(&request, &mut payload, &gateway, &mut reply).await {
-        Ok(answer) => reply.answered(answer.status, answer.body),
+        Ok(answer) => reply.answered(answer.status, answer.location.as_deref(), answer.body),
         Err(refusal) => error_response(&request, payload, &gateway, &reply, &refusal).await,
     };
     access_log::answered(entry, &reply, without_body_for_head(&request, response))
@@ -115,12 +116,14 @@ fn store_use(endpoint: Endpoint) -> StoreUse {
         Endpoint::ExplainProfile
         | Endpoint::GetAccount
         | Endpoint::GetBulkImport
+        | Endpoint::GetDeletionJob
         | Endpoint::GetProfile
         | Endpoint::ListAccounts
         | Endpoint::ListBulkImportErrors
         | Endpoint::ListBulkImportProfileIds
         | Endpoint::ListBulkImportProfiles
         | Endpoint::ListBulkImports
+        | Endpoint::ListDeletionJobs
         | Endpoint::ListEvents
         | Endpoint::ListHistory
         | Endpoint::ListLists
@@ -142,6 +145,7 @@ async fn dispatch(
         Endpoint::ExplainProfile => explain::explain(call, payload).await,
         Endpoint::GetAccount => accounts::get(call),
         Endpoint::GetBulkImport => imports::get(call).await,
+        Endpoint::GetDeletionJob => privacy::get(call).await,
         Endpoint::GetProfile => profiles::get(call).await,
         Endpoint::ImportProfile => profiles::import(call, payload).await,
         Endpoint::ListAccounts => accounts::list(call),
@@ -149,6 +153,7 @@ async fn dispatch(
         Endpoint::ListBulkImportProfileIds => imports::profile_ids(call).await,
         Endpoint::ListBulkImportProfiles => imports::profiles(call).await,
         Endpoint::ListBulkImports => imports::list(call).await,
+        Endpoint::ListDeletionJobs => privacy::list(call).await,
         Endpoint::ListEvents | Endpoint::ListLists | Endpoint::ListMetrics => {
             Ok(empty_lists::list(call))
         }

@@ -15,6 +15,7 @@ pub(crate) enum Endpoint {
     ExplainProfile,
     GetAccount,
     GetBulkImport,
+    GetDeletionJob,
     GetProfile,
     ImportProfile,
     ListAccounts,
@@ -22,6 +23,7 @@ pub(crate) enum Endpoint {
     ListBulkImportProfileIds,
     ListBulkImportProfiles,
     ListBulkImports,
+    ListDeletionJobs,
     ListEvents,
     ListHistory,
     ListLists,
@@ -62,6 +64,8 @@ const fn row(
 const PROFILE: &str = "/api/profiles/{id}";
 const PROFILES: &str = "/api/profiles";
 const ACCOUNTS: &str = "/api/accounts";
+const DELETIONS: &str = "/api/data-privacy-deletion-jobs";
+const DELETION: &str = "/api/data-privacy-deletion-jobs/{id}";
 const IMPORTS: &str = "/api/profile-bulk-import-jobs";
 const IMPORT: &str = "/api/profile-bulk-import-jobs/{id}";
 const IMPORTED: &str = "/api/profile-bulk-import-jobs/{id}/profiles";
@@ -69,7 +73,7 @@ const IMPORTED_IDS: &str = "/api/profile-bulk-import-jobs/{id}/relationships/pro
 const IMPORT_ERRORS: &str = "/api/profile-bulk-import-jobs/{id}/import-errors";
 
 /// Every endpoint.
-pub(crate) static ENDPOINTS: [EndpointRow; 24] = {
+pub(crate) static ENDPOINTS: [EndpointRow; 26] = {
     use Endpoint as E;
     use KeyScope::{DataPrivacyWrite as Privacy, ProfilesRead as Read, ProfilesWrite as Write};
     const GET: Method = Method::GET;
@@ -118,14 +122,9 @@ pub(crate) static ENDPOINTS: [EndpointRow; 24] = {
             L,
             "The result of every request, in order",
         ),
-        row(
-            E::DeleteProfile,
-            POST,
-            "/api/data-privacy-deletion-jobs",
-            Privacy,
-            S,
-            "Erase a profile and all its data",
-        ),
+        row(E::DeleteProfile, POST, DELETIONS, Privacy, S, "Erase a profile and all its data"),
+        row(E::ListDeletionJobs, GET, DELETIONS, Privacy, M, "List deletion jobs"),
+        row(E::GetDeletionJob, GET, DELETION, Privacy, M, "Get a deletion job"),
         row(E::CreateBulkImport, POST, IMPORTS, Write, M, "Create or update many profiles"),
         row(E::ListBulkImports, GET, IMPORTS, Read, M, "List bulk imports"),
         row(E::GetBulkImport, GET, IMPORT, Read, M, "Get a bulk import"),

@@ -72,8 +72,8 @@ pub use properties::{InvalidProperty, Properties, PropertyName, PropertyValue};
 pub use request::{ProfileRequest, RequestParts, SecondaryEmails};
 pub use revision::{Date, InvalidRevision, RequestedRevision, Revision, UnavailableRevision};
 pub use server::{
-    BulkImport, DeletionSubject, ExplainedScope, ProfileExplain, ProfileMerge, ProfileRepair,
-    ProfileUnmerge, RepairMode, RepairSubject, TokenRevocation,
+    BulkImport, DeletionId, DeletionSubject, ExplainedScope, ProfileExplain, ProfileMerge,
+    ProfileRepair, ProfileUnmerge, RepairMode, RepairSubject, TokenRevocation,
 };
 pub use text::{InvalidCoordinate, InvalidText, Text};
 pub use violation::{Fault, Violation, Violations};

@@ -10,7 +10,7 @@ mod repair;
 mod token_revocation;
 
 pub use bulk::BulkImport;
-pub use deletion::DeletionSubject;
+pub use deletion::{DeletionId, DeletionSubject};
 pub use explain::{ExplainedScope, ProfileExplain};
 pub use merge::{ProfileMerge, ProfileUnmerge};
 pub use repair::{ProfileRepair, RepairMode, RepairSubject};

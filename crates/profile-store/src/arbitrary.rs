@@ -42,6 +42,7 @@ every_variant!(effects: Effect {
     Effect::Unidentified => Just(Effect::Unidentified),
     Effect::Unmerged => Just(Effect::Unmerged),
     Effect::Deleted => Just(Effect::Deleted),
+    Effect::NothingDeleted => Just(Effect::NothingDeleted),
     Effect::TokensRevoked => Just(Effect::TokensRevoked),
 });
 
@@ -88,6 +89,7 @@ every_variant!(ignored: Ignored {
     Ignored::UnknownId => Just(Ignored::UnknownId),
     Ignored::ForeignId => Just(Ignored::ForeignId),
     Ignored::ServerOnly => Just(Ignored::ServerOnly),
+    Ignored::NoProfile => Just(Ignored::NoProfile),
     Ignored::Token(_) => token_faults().prop_map(Ignored::Token),
     Ignored::Unsigned(_) => signature_faults().prop_map(Ignored::Unsigned),
 });
@@ -131,6 +133,7 @@ pub(crate) fn profiles() -> impl Strategy<Value = Profile> {
         option::of(1..=u64::MAX),
         vec(do_not_merge(), 0..3),
         revoked,
+        any::<u32>(),
     );
     (ids(), times, identifiers(), authored_attributes(), past).prop_map(
         |(
@@ -138,7 +141,7 @@ pub(crate) fn profiles() -> impl Strategy<Value = Profile> {
             (created, updated),
             identifiers,
             (attributes, authored),
-            (absorbed, last_outcome, do_not_merge, tokens_revoked),
+            (absorbed, last_outcome, do_not_merge, tokens_revoked, former_identifiers),
         )| {
             let by_client = absorbed.iter().filter(|(_, by_client)| *by_client);
             let client_merges = by_client.map(|(id, _)| *id).collect();
@@ -155,6 +158,7 @@ pub(crate) fn profiles() -> impl Strategy<Value = Profile> {
                 last_outcome,
                 do_not_merge,
                 tokens_revoked,
+                former_identifiers,
             }
         },
     )

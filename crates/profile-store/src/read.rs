@@ -5,3 +5,4 @@ pub(crate) mod listing;
 pub(crate) mod outcomes;
 pub(crate) mod profiles;
 pub(crate) mod unflushed;
+pub(crate) mod writers;

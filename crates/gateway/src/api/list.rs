@@ -137,6 +137,7 @@ fn natural_sort(conditions: &[Condition]) -> SortKey {
         | Condition::Email(_)
         | Condition::PhoneNumber(_)
         | Condition::ExternalId(_)
+        | Condition::AnonymousId(_)
         | Condition::ExchangeToken(_)
         | Condition::Suppression(_) => None,
     });
@@ -185,6 +186,9 @@ impl IdentifierLookup {
             }
             Condition::ExternalId(all) => {
                 identifiers.extend(all.iter().cloned().map(Identifier::ExternalId));
+            }
+            Condition::AnonymousId(all) => {
+                identifiers.extend(all.iter().cloned().map(Identifier::AnonymousId));
             }
             // The gateway suppresses no email, so this finds no profile.
             Condition::Suppression(_) => {}

@@ -6,6 +6,7 @@ use profile_store::{Effect, Intent, Profile, Submission, SubmittedProfile};
 
 use super::{
     call::{Call, PROFILE},
+    details::ProfileDetails,
     documents::{ApiResponse, Resource, SelfLink, Single},
     fieldset::{ADDITIONAL_FIELDS, FIELDS, Fieldset},
     query::{INCLUDE, Query},
@@ -22,10 +23,12 @@ const PARAMETERS: [&str; 2] = [FIELDS, ADDITIONAL_FIELDS];
 /// `GET /api/profiles/{id}`
 pub(super) async fn get(call: &Call<'_>) -> Result<ApiResponse, Refusal> {
     let query = Query::from_call(call, &[FIELDS, ADDITIONAL_FIELDS, INCLUDE])?;
-    let (fields, related) = (Fieldset::from_query(&query)?, query.related(&RELATED)?);
+    let (fields, related) = (Fieldset::of_one_profile(&query)?, query.related(&RELATED)?);
     let profile = call.profile(call.id(PROFILE)?).await?;
+    let details = ProfileDetails::read(call, &profile, &fields).await?;
     call.gateway.metrics.served();
-    let document = document(call, &profile, &fields);
+    let mut document = document(call, &profile, &fields);
+    document.data.attributes.details = details;
     Ok(ApiResponse::with_related(StatusCode::OK, document, related))
 }
 
@@ -97,6 +100,7 @@ fn changed(
         | Effect::Unidentified
         | Effect::Unmerged
         | Effect::Deleted
+        | Effect::NothingDeleted
         | Effect::TokensRevoked => StatusCode::OK,
     };
     let profile = profile.ok_or(Refusal::NotFound { what: PROFILE, pointer: "/data" })?;

@@ -332,7 +332,7 @@ pub fn damage_to_one_profile_affects_no_other(engines: &Engines) {
 }
 
 pub fn data_of_another_program_or_layout_is_not_opened(engines: &Engines) {
-    let versions = [b"\x01", b"\x02", b"\x03", b"\x04", b"\x08"]
+    let versions = [b"\x01", b"\x02", b"\x03", b"\x04", b"\x09"]
         .map(|version| (&b"\0format"[..], &version[..]));
     for (key, value) in versions.into_iter().chain([(&b"another program's"[..], &b"data"[..])]) {
         let storage = engines.create();
@@ -349,10 +349,10 @@ pub fn a_layout_that_cannot_be_opened_is_reported_as_it_is_when_a_store_opens(en
         let breaches = harness.audit().breaches;
         breaches.iter().map(ToString::to_string).collect::<Vec<String>>()
     };
-    for version in [4, 8, 99] {
+    for version in [4, 9, 99] {
         let harness = sound(engines);
         wait(harness.engine.apply(vec![write(b"\0format".to_vec(), &[version])])).unwrap();
-        let expected = format!("the data has layout {version}; this version reads layouts 5 to 7");
+        let expected = format!("the data has layout {version}; this version reads layouts 5 to 8");
         assert_eq!(reported(&harness), std::slice::from_ref(&expected));
         let engine: Arc<dyn Engine> = Arc::<GatedEngine>::clone(&harness.engine);
         let opened = StoreHarness::open(engine, SimulatedIds::new(), StoreOptions::default());

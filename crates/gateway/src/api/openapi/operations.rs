@@ -13,6 +13,7 @@ use super::super::{
     list::SORTS,
     merges::{MergedProfile, UnmergeDocument},
     outcomes::{OutcomeResource, OutcomeStream},
+    privacy::DeletionJobResource,
     profiles::RELATED,
     query::{FILTER, INCLUDE, PAGE_CURSOR, PAGE_SIZE, SORT},
     repair::RepairResource,
@@ -60,6 +61,7 @@ fn name_and_body(endpoint: Endpoint) -> (&'static str, Option<&'static str>) {
         Endpoint::DeleteProfile => ("request_profile_deletion", Some("DeletionRequest")),
         Endpoint::ExplainProfile => ("explain_profile", Some("ExplainRequest")),
         Endpoint::GetAccount => ("get_account", None),
+        Endpoint::GetDeletionJob => ("get_deletion_job", None),
         Endpoint::GetBulkImport => ("get_profile_bulk_import_job", None),
         Endpoint::GetProfile => ("get_profile", None),
         Endpoint::ImportProfile => ("create_or_update_profile", Some("ProfileImportRequest")),
@@ -68,6 +70,7 @@ fn name_and_body(endpoint: Endpoint) -> (&'static str, Option<&'static str>) {
         Endpoint::ListBulkImportProfileIds => ("get_profile_ids_for_profile_bulk_import_job", None),
         Endpoint::ListBulkImportProfiles => ("get_profiles_for_profile_bulk_import_job", None),
         Endpoint::ListBulkImports => ("get_profile_bulk_import_jobs", None),
+        Endpoint::ListDeletionJobs => ("get_deletion_jobs", None),
         Endpoint::ListEvents => ("get_events", None),
         Endpoint::ListHistory => ("get_profile_history", None),
         Endpoint::ListLists => ("get_lists", None),
@@ -88,6 +91,7 @@ fn parameters_of(endpoint: Endpoint) -> Vec<Value> {
         Endpoint::ListProfiles => [page(), fields(), vec![filter(), sort(), include()]].concat(),
         Endpoint::ListBulkImportProfiles => [page(), fields()].concat(),
         Endpoint::ListBulkImports => [page(), import_filter_and_sort()].concat(),
+        Endpoint::ListDeletionJobs => [page(), vec![sort_by_age()]].concat(),
         Endpoint::ListBulkImportErrors
         | Endpoint::ListBulkImportProfileIds
         | Endpoint::ListHistory
@@ -102,6 +106,7 @@ fn parameters_of(endpoint: Endpoint) -> Vec<Value> {
         | Endpoint::ExplainProfile
         | Endpoint::GetAccount
         | Endpoint::GetBulkImport
+        | Endpoint::GetDeletionJob
         | Endpoint::ListAccounts
         | Endpoint::ListEvents
         | Endpoint::ListLists
@@ -127,10 +132,13 @@ fn successes_of(endpoint: Endpoint) -> &'static [(u16, &'static str)] {
     match endpoint {
         Endpoint::CreateBulkImport => &[(202, "The import, done.")],
         Endpoint::CreateProfile => &[(201, "The profile, created.")],
-        Endpoint::DeleteProfile => &[(202, "The profile, if there was one, is erased.")],
+        Endpoint::DeleteProfile => {
+            &[(202, "The profile, if there was one, is erased. `Location` is the URL of the job.")]
+        }
         Endpoint::ExplainProfile => &[(200, "The outcome that the request would have.")],
         Endpoint::GetAccount | Endpoint::ListAccounts => &[(200, "The account.")],
         Endpoint::GetBulkImport => &[(200, "The import.")],
+        Endpoint::GetDeletionJob => &[(200, "The deletion job.")],
         Endpoint::GetProfile => &[(200, "The profile.")],
         Endpoint::ImportProfile => {
             &[(200, "The profile, updated."), (201, "The profile, created.")]
@@ -141,6 +149,7 @@ fn successes_of(endpoint: Endpoint) -> &'static [(u16, &'static str)] {
             &[(200, "A page of profiles.")]
         }
         Endpoint::ListBulkImports => &[(200, "A page of imports.")],
+        Endpoint::ListDeletionJobs => &[(200, "A page of deletion jobs.")],
         Endpoint::ListEvents | Endpoint::ListLists | Endpoint::ListMetrics => {
             &[(200, "An empty list.")]
         }
@@ -177,6 +186,8 @@ fn schema_of(endpoint: Endpoint, generator: &mut SchemaGenerator) -> Option<Valu
             schema::<Collection<ProfileResource<'_>>>(generator)
         }
         Endpoint::ListBulkImports => schema::<Collection<JobResource>>(generator),
+        Endpoint::GetDeletionJob => schema::<Single<DeletionJobResource>>(generator),
+        Endpoint::ListDeletionJobs => schema::<Collection<DeletionJobResource>>(generator),
         Endpoint::ListHistory => schema::<Collection<OutcomeResource>>(generator),
         Endpoint::ListOutcomes => schema::<OutcomeStream>(generator),
         Endpoint::MergeProfiles => schema::<Single<MergedProfile>>(generator),
@@ -246,7 +257,7 @@ fn fields() -> Vec<Value> {
             "The attributes to show, such as `email,location.city,properties.plan`.",
             &json!({ "type": "array", "items": { "type": "string" } }),
         ),
-        in_query(ADDITIONAL_FIELDS, "Shown only when asked for; always null.", &additional),
+        in_query(ADDITIONAL_FIELDS, "Shown only when asked for.", &additional),
     ];
     for field in &mut fields {
         field["style"] = "form".into();
@@ -296,9 +307,10 @@ fn sort() -> Value {
 
 fn import_filter_and_sort() -> Vec<Value> {
     let filter = "`equals` or `any` on `status`, such as `equals(status,\"complete\")`.";
+    vec![in_query(FILTER, filter, &json!({ "type": "string" })), sort_by_age()]
+}
+
+fn sort_by_age() -> Value {
     let sort = json!({ "type": "string", "enum": ["created_at", "-created_at"] });
-    vec![
-        in_query(FILTER, filter, &json!({ "type": "string" })),
-        in_query(SORT, "The order; newest first, if absent.", &sort),
-    ]
+    in_query(SORT, "The order; newest first, if absent.", &sort)
 }
