@@ -125,6 +125,10 @@ every_variant!(changed_attributes: ChangedAttribute {
     ChangedAttribute::Property(_) => parsed(".{0,12}").prop_map(ChangedAttribute::Property),
 });
 
+pub(crate) fn profile_refs() -> impl Strategy<Value = ProfileRef> {
+    references()
+}
+
 pub(crate) fn profiles() -> impl Strategy<Value = Profile> {
     let times = (any::<u64>(), any::<u64>());
     let revoked = option::of(any::<u64>().prop_map(Timestamp::from_millis));

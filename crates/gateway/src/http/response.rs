@@ -80,7 +80,9 @@ impl ResponseContext {
         // Personal data must not be cached.
         builder.insert_header((header::CACHE_CONTROL, "no-store"));
         self.rate_limit_status(&mut builder);
-        location.into_iter().for_each(|url| drop(builder.insert_header((header::LOCATION, url))));
+        if let Some(url) = location {
+            builder.insert_header((header::LOCATION, url));
+        }
         match body {
             Some(body) => {
                 builder.insert_header((header::CONTENT_TYPE, self.media_type));

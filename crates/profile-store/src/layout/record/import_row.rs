@@ -34,7 +34,7 @@ mod tests {
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
-    use crate::arbitrary::references;
+    use crate::arbitrary::profile_refs;
 
     #[test]
     fn the_layout_of_a_row_never_changes() {
@@ -48,7 +48,7 @@ mod tests {
         #[test]
         fn a_row_is_decoded_as_it_was_encoded_and_no_part_of_it_is(
             row in any::<u32>(),
-            names in vec(references(), 0..4),
+            names in vec(profile_refs(), 0..4),
             payload in ".{0,20}",
         ) {
             let row = ImportRow { row, names, payload };
