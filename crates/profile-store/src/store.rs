@@ -234,7 +234,7 @@ impl Store {
             let step = Box::new((asked.clone(), removed));
             match self.ask(|ticket| Job::Delete(step, ticket)).await? {
                 ErasureStep::Rows(rows) => removed = rows,
-                ErasureStep::Done(deleted) => return Ok(deleted),
+                ErasureStep::Done(deleted) => return Ok(*deleted),
             }
         }
     }

@@ -1,7 +1,7 @@
 //! `gateway verify --erased`: shows that a store has none of these identifiers.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fs::{self, File},
     io::{self, Read},
     ops::Range,
@@ -100,7 +100,7 @@ struct SoughtIdentifiers {
     /// The line of each text of the automaton.
     lines: Vec<usize>,
     /// Ids of profiles, each with its line.
-    ids: HashMap<ProfileId, usize>,
+    ids: BTreeMap<ProfileId, usize>,
     /// The length of the longest text.
     longest: usize,
 }
@@ -114,7 +114,7 @@ impl SoughtIdentifiers {
             return Err(ErasedError::TooLong { path });
         }
         let (mut identifiers, mut texts) = (0, HashMap::new());
-        let mut ids = HashMap::new();
+        let mut ids = BTreeMap::new();
         for (number, line) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             if line.iter().all(u8::is_ascii_whitespace) {

@@ -113,7 +113,7 @@ impl Batch {
         let record = record::encode_deletion_job(&job);
         self.stored.write(key::deletion_job(company, job.id), Some(record));
         self.stored.record_outcome(company, &outcome);
-        Ok(ErasureStep::Done(Deleted { job, outcome }))
+        Ok(ErasureStep::Done(Box::new(Deleted { job, outcome })))
     }
 
     /// The profile that the first of these targets finds; if none finds any, the one that lost an

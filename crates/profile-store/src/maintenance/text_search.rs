@@ -7,7 +7,7 @@
 //! profiles, and in what is damaged.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     ops::Range,
 };
 
@@ -62,7 +62,7 @@ pub struct FoundText {
 pub async fn search_texts(
     engine: &dyn Engine,
     texts: &dyn TextFinder,
-    ids: &HashMap<ProfileId, usize>,
+    ids: &BTreeMap<ProfileId, usize>,
 ) -> Result<TextSearch, EngineError> {
     let mut search = TextSearch::default();
     let mut scan = Scan {
@@ -103,7 +103,7 @@ fn found_in(
     value: &Value,
     parsed: Option<&ParsedKey>,
     texts: &dyn TextFinder,
-    ids: &HashMap<ProfileId, usize>,
+    ids: &BTreeMap<ProfileId, usize>,
 ) -> BTreeSet<usize> {
     let mut found = BTreeSet::new();
     let mut is_likely = false;
@@ -153,10 +153,7 @@ fn is_word(text: &[u8], at: Range<usize>) -> bool {
     let (before, after) = text.split_at_checked(at.start).unwrap_or_default();
     let after = after.get(part.len()..).unwrap_or_default();
     // In JSON, a letter or digit before it may be the end of an escape.
-    let ends_with_escape = match before {
-        [.., b'\\', _] | [.., b'\\', b'u', _, _, _, _] => true,
-        _ => false,
-    };
+    let ends_with_escape = matches!(before, [.., b'\\', _] | [.., b'\\', b'u', _, _, _, _]);
     let joins_before = !ends_with_escape
         && before.last().is_some_and(is_letter)
         && part.first().is_some_and(is_letter);
@@ -173,7 +170,7 @@ fn texts_of(key: &ParsedKey, value: &[u8]) -> Result<Vec<String>, InvalidRecord>
         }
         ParsedKey::ImportRowName(_, name, _, _) => texts.extend(name_text(name)),
         ParsedKey::Profile(_, id) => {
-            profile_texts(&record::decode_profile(*id, value)?, &mut texts)
+            profile_texts(&record::decode_profile(*id, value)?, &mut texts);
         }
         ParsedKey::Merge(_, id) => merge_texts(&record::decode_merge(*id, value)?, &mut texts),
         ParsedKey::ImportBody(..) => {

@@ -50,5 +50,5 @@ pub(crate) enum ErasureStep {
     /// There were many failed rows that name the person. So many were removed so far, and nothing
     /// else.
     Rows(u32),
-    Done(Deleted),
+    Done(Box<Deleted>),
 }

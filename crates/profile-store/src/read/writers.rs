@@ -69,12 +69,12 @@ impl SoughtWriters<'_> {
             return Vec::new();
         }
         for changed in &outcome.changed {
-            self.note(WrittenPart::Attribute(changed.clone()), outcome);
+            self.note(&WrittenPart::Attribute(changed.clone()), outcome);
         }
         for claim in &outcome.claims {
             match claim.result {
                 ClaimResult::Attached | ClaimResult::Replaced | ClaimResult::Moved(_) => {
-                    self.note(WrittenPart::Identifier(claim.kind), outcome);
+                    self.note(&WrittenPart::Identifier(claim.kind), outcome);
                 }
                 // An identifier may have returned.
                 ClaimResult::Restored(_) => {
@@ -97,9 +97,9 @@ impl SoughtWriters<'_> {
         }
     }
 
-    fn note(&mut self, part: WrittenPart, outcome: &Outcome) {
-        if self.open.remove(&part)
-            && let Some(value) = self.values.get_mut(&part)
+    fn note(&mut self, part: &WrittenPart, outcome: &Outcome) {
+        if self.open.remove(part)
+            && let Some(value) = self.values.get_mut(part)
         {
             value.written = Some((outcome.at, outcome.sequence));
         }
