@@ -112,7 +112,7 @@ impl ProfileAttributes<'_> {
             "updated" => map.serialize_entry(name, &rfc3339(*updated)),
             "location" => map.serialize_entry(name, &LocationObject(self)),
             "properties" => map.serialize_entry(name, &PropertiesObject(self)),
-            SUBSCRIPTIONS | PREDICTIONS => map.serialize_entry(name, &BTreeMap::<&str, ()>::new()),
+            SUBSCRIPTIONS | PREDICTIONS => map.serialize_entry(name, &Map::<String, Value>::new()),
             IDENTIFIERS => map.serialize_entry(name, &OtherIdentifiers::of(self.profile)),
             FORMER_IDENTIFIERS => map.serialize_entry(name, &self.details.former),
             WRITERS => map.serialize_entry(name, &self.details.writers),
