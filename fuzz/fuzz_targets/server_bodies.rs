@@ -12,9 +12,9 @@ use std::fmt;
 use canonical::{canonical, canonical_email, canonical_request, refused, rendered_request};
 use libfuzzer_sys::fuzz_target;
 use profile_protocol::{
-    BulkImport, ClaimedId, DeletionSubject, ProfileEndpoint, ProfileExplain, ProfileMerge,
-    ProfileRequest, ProfileUnmerge, PushToken, PushTokenRegistration, PushTokenRemoval, Revision,
-    TokenRevocation, Violations, limits,
+    BulkImport, ClaimedId, DeletionId, DeletionSubject, ProfileEndpoint, ProfileExplain,
+    ProfileMerge, ProfileRequest, ProfileUnmerge, PushToken, PushTokenRegistration,
+    PushTokenRemoval, Revision, TokenRevocation, Violations, limits,
 };
 
 fuzz_target!(|input: &[u8]| {
@@ -67,8 +67,10 @@ fn deletion(body: &[u8]) {
         Some(DeletionSubject::PhoneNumber(number)) => {
             canonical(&number, number.as_str(), 1 + limits::PHONE_DIGITS_MAX);
         }
-        Some(DeletionSubject::Id(ClaimedId::Profile(id))) => canonical(&id, &id.to_string(), 26),
-        Some(DeletionSubject::Id(ClaimedId::Foreign)) | None => {}
+        Some(DeletionSubject::Id(DeletionId { profile: Some(id), external_id: _ })) => {
+            canonical(&id, &id.to_string(), 26);
+        }
+        Some(DeletionSubject::Id(DeletionId { profile: None, external_id: _ })) | None => {}
     }
 }
 

@@ -5,6 +5,7 @@
 mod accounts;
 mod call;
 mod cursor;
+mod details;
 mod documents;
 mod empty_lists;
 mod explain;
@@ -72,7 +73,7 @@ async fn serve(
     let mut reply = ResponseContext::new(&request, &gateway, Cors::Closed, media_type);
     let entry = AccessEntry::begin(&request, &gateway, &reply);
     let response = match answer(&request, &mut payload, &gateway, &mut reply).await {
-        Ok(answer) => reply.answered(answer.status, answer.body),
+        Ok(answer) => reply.answered(answer.status, answer.location.as_deref(), answer.body),
         Err(refusal) => error_response(&request, payload, &gateway, &reply, &refusal).await,
     };
     access_log::answered(entry, &reply, without_body_for_head(&request, response))
@@ -119,6 +120,7 @@ fn store_use(endpoint: Endpoint) -> StoreUse {
         Endpoint::ExplainProfile
         | Endpoint::GetAccount
         | Endpoint::GetBulkImport
+        | Endpoint::GetDeletionJob
         | Endpoint::GetProfile
         | Endpoint::GetPushToken
         | Endpoint::GetPushTokenProfile
@@ -128,6 +130,7 @@ fn store_use(endpoint: Endpoint) -> StoreUse {
         | Endpoint::ListBulkImportProfileIds
         | Endpoint::ListBulkImportProfiles
         | Endpoint::ListBulkImports
+        | Endpoint::ListDeletionJobs
         | Endpoint::ListEvents
         | Endpoint::ListHistory
         | Endpoint::ListLists
@@ -154,6 +157,7 @@ async fn dispatch(
         Endpoint::ExplainProfile => explain::explain(call, payload).await,
         Endpoint::GetAccount => accounts::get(call),
         Endpoint::GetBulkImport => imports::get(call).await,
+        Endpoint::GetDeletionJob => privacy::get(call).await,
         Endpoint::GetProfile => profiles::get(call).await,
         Endpoint::GetPushToken => push_tokens::get(call).await,
         Endpoint::GetPushTokenProfile => push_tokens::profile(call).await,
@@ -164,6 +168,7 @@ async fn dispatch(
         Endpoint::ListBulkImportProfileIds => imports::profile_ids(call).await,
         Endpoint::ListBulkImportProfiles => imports::profiles(call).await,
         Endpoint::ListBulkImports => imports::list(call).await,
+        Endpoint::ListDeletionJobs => privacy::list(call).await,
         Endpoint::ListEvents | Endpoint::ListLists | Endpoint::ListMetrics => {
             Ok(empty_lists::list(call))
         }

@@ -17,6 +17,7 @@ pub(crate) enum Endpoint {
     ExplainProfile,
     GetAccount,
     GetBulkImport,
+    GetDeletionJob,
     GetProfile,
     GetPushToken,
     GetPushTokenProfile,
@@ -27,6 +28,7 @@ pub(crate) enum Endpoint {
     ListBulkImportProfileIds,
     ListBulkImportProfiles,
     ListBulkImports,
+    ListDeletionJobs,
     ListEvents,
     ListHistory,
     ListLists,
@@ -77,6 +79,8 @@ const TOKEN: &str = "/api/push-tokens/{id}";
 const TOKEN_PROFILE: &str = "/api/push-tokens/{id}/profile";
 const TOKEN_PROFILE_ID: &str = "/api/push-tokens/{id}/relationships/profile";
 const ACCOUNTS: &str = "/api/accounts";
+const DELETIONS: &str = "/api/data-privacy-deletion-jobs";
+const DELETION: &str = "/api/data-privacy-deletion-jobs/{id}";
 const IMPORTS: &str = "/api/profile-bulk-import-jobs";
 const IMPORT: &str = "/api/profile-bulk-import-jobs/{id}";
 const IMPORTED: &str = "/api/profile-bulk-import-jobs/{id}/profiles";
@@ -84,7 +88,7 @@ const IMPORTED_IDS: &str = "/api/profile-bulk-import-jobs/{id}/relationships/pro
 const IMPORT_ERRORS: &str = "/api/profile-bulk-import-jobs/{id}/import-errors";
 
 /// Every endpoint.
-pub(crate) static ENDPOINTS: [EndpointRow; 32] = {
+pub(crate) static ENDPOINTS: [EndpointRow; 34] = {
     use Endpoint as E;
     const READ: &[KeyScope] = &[KeyScope::ProfilesRead];
     const WRITE: &[KeyScope] = &[KeyScope::ProfilesWrite];
@@ -138,14 +142,9 @@ pub(crate) static ENDPOINTS: [EndpointRow; 32] = {
             L,
             "The result of every request, in order",
         ),
-        row(
-            E::DeleteProfile,
-            POST,
-            "/api/data-privacy-deletion-jobs",
-            PRIVACY,
-            S,
-            "Erase a profile and all its data",
-        ),
+        row(E::DeleteProfile, POST, DELETIONS, PRIVACY, S, "Erase a profile and all its data"),
+        row(E::ListDeletionJobs, GET, DELETIONS, PRIVACY, M, "List deletion jobs"),
+        row(E::GetDeletionJob, GET, DELETION, PRIVACY, M, "Get a deletion job"),
         row(E::CreateBulkImport, POST, IMPORTS, WRITE, M, "Create or update many profiles"),
         row(E::ListBulkImports, GET, IMPORTS, READ, M, "List bulk imports"),
         row(E::GetBulkImport, GET, IMPORT, READ, M, "Get a bulk import"),

@@ -492,3 +492,21 @@ pub const HOST_BYTES: usize = 260;
 /// The length of a request line in which characters may stand that are not percent-encoded, in
 /// bytes: more than the largest filter, of which each byte is encoded.
 pub const REQUEST_LINE_BYTES: usize = 64 * 1_024;
+
+/// The maximum of identifiers in a list for `gateway verify --erased`: more people than are erased
+/// in a year. The search takes some 3 KB of memory for each.
+pub const ERASED_LINES: usize = 100_000;
+
+/// The maximum size of an identifier in that list, in bytes: an identifier has at most 255, and a
+/// number may be written with spaces.
+pub const ERASED_LINE_BYTES: usize = 512;
+
+/// The maximum size of that list, in bytes.
+pub const ERASED_BYTES: usize = 10 * 1_024 * 1_024;
+
+/// How many bytes of a file are searched at a time.
+pub const ERASED_CHUNK: usize = 1_024 * 1_024;
+
+/// The maximum size of an identifier of a failed row of an import that is kept, in bytes of JSON:
+/// so that five of them are no more than the store keeps. The longest real ones have 100.
+pub const IMPORT_SENT_BYTES: usize = 384;

@@ -6,6 +6,7 @@ pub mod compaction;
 pub mod company_deletion;
 pub mod core_files;
 pub mod development_reset;
+pub mod erased;
 pub mod health_check;
 pub mod manual;
 pub mod unconfigured;

@@ -247,6 +247,7 @@ pub(crate) fn effect(outcome: &Outcome) -> metrics::ProfileEffect {
         Effect::Unchanged => metrics::ProfileEffect::Unchanged,
         Effect::Unmerged => metrics::ProfileEffect::Unmerged,
         Effect::Deleted => metrics::ProfileEffect::Deleted,
+        Effect::NothingDeleted => metrics::ProfileEffect::NothingDeleted,
         Effect::TokensRevoked => metrics::ProfileEffect::TokensRevoked,
         Effect::Unidentified => metrics::ProfileEffect::Unidentified,
     }

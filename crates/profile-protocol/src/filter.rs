@@ -19,7 +19,8 @@ pub use self::{
     push_tokens::PushTokenFilter,
 };
 use crate::{
-    ClaimedId, Email, ExchangeToken, ExternalId, PhoneNumber, Text, limits, pointer::shortened,
+    AnonymousId, ClaimedId, Email, ExchangeToken, ExternalId, PhoneNumber, Text, limits,
+    pointer::shortened,
 };
 
 /// Which profiles are asked for: those that meet every condition.
@@ -51,6 +52,7 @@ pub enum Condition {
     Email(Vec<Email>),
     PhoneNumber(Vec<PhoneNumber>),
     ExternalId(Vec<ExternalId>),
+    AnonymousId(Vec<AnonymousId>),
     /// The token called `_kx` on the wire.
     ExchangeToken(ExchangeToken),
     Created(Bound),
@@ -156,6 +158,7 @@ fn condition_on(
         FilterField::Email => Condition::Email(parsed_values(cursor, operator)?),
         FilterField::PhoneNumber => Condition::PhoneNumber(parsed_values(cursor, operator)?),
         FilterField::ExternalId => Condition::ExternalId(parsed_values(cursor, operator)?),
+        FilterField::AnonymousId => Condition::AnonymousId(parsed_values(cursor, operator)?),
         FilterField::ExchangeToken => Condition::ExchangeToken(parsed(&cursor.literal()?)?),
         FilterField::Created => Condition::Created(bound(operator, &cursor.literal()?)?),
         FilterField::Updated => Condition::Updated(bound(operator, &cursor.literal()?)?),

@@ -78,9 +78,9 @@ pub use push_token::{
 pub use request::{ProfileRequest, RequestParts, SecondaryEmails};
 pub use revision::{Date, InvalidRevision, RequestedRevision, Revision, UnavailableRevision};
 pub use server::{
-    BulkImport, DeletionSubject, ExplainedScope, ProfileExplain, ProfileMerge, ProfileRepair,
-    ProfileUnmerge, PushTokenRegistration, PushTokenRemoval, RepairMode, RepairSubject,
-    TokenRevocation,
+    BulkImport, DeletionId, DeletionSubject, ExplainedScope, ProfileExplain, ProfileMerge,
+    ProfileRepair, ProfileUnmerge, PushTokenRegistration, PushTokenRemoval, RepairMode,
+    RepairSubject, TokenRevocation,
 };
 pub use text::{InvalidCoordinate, InvalidText, Text};
 pub use violation::{Fault, Violation, Violations};

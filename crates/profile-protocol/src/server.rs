@@ -11,7 +11,7 @@ mod repair;
 mod token_revocation;
 
 pub use bulk::BulkImport;
-pub use deletion::DeletionSubject;
+pub use deletion::{DeletionId, DeletionSubject};
 pub use explain::{ExplainedScope, ProfileExplain};
 pub use merge::{ProfileMerge, ProfileUnmerge};
 pub use push_token::{PushTokenRegistration, PushTokenRemoval};

@@ -12,10 +12,10 @@ use std::{
 
 use profile_protocol::{ChangedAttribute, CompanyId, ProfileId, Revision};
 use profile_store::{
-    Audit, Background, ClaimResult, Delete, Durability, Effect, Engine, IdentitySettings, Ignored,
-    InvalidToken, MergeProfiles, OpenError, Outcome, Profile, PushTokenId, PushTokenOutcome,
-    PushTokenResult, Refused, Rejected, RemovePushToken, RevocationScope, RevokeTokens, Store,
-    StoreError, StoreOptions, Submission, Undo, Unmerged, audit,
+    Audit, Background, ClaimResult, Delete, Deleted, Durability, Effect, Engine, IdentitySettings,
+    Ignored, InvalidToken, MergeProfiles, OpenError, Outcome, Profile, ProfileRef, PushTokenId,
+    PushTokenOutcome, PushTokenResult, Refused, Rejected, RemovePushToken, RevocationScope,
+    RevokeTokens, Store, StoreError, StoreOptions, Submission, Undo, Unmerged, audit,
     engine::{Key, Order, Place, Scan, Value},
 };
 
@@ -287,23 +287,24 @@ impl StoreHarness {
     }
 
     /// Deletes the profile that a word of the notation leads to.
-    pub fn delete(&self, word: &str) -> Result<Option<Outcome>, StoreError> {
-        wait(self.store.delete(self.deletion(word)))
+    pub fn delete(&self, word: &str) -> Deleted {
+        wait(self.store.delete(self.deletion(word))).unwrap()
+    }
+
+    /// The same, described in words.
+    pub fn describe_deletion(&self, word: &str) -> String {
+        self.describe(&self.delete(word).outcome)
     }
 
     /// The deletion of the profile that a word of the notation leads to.
     pub fn deletion(&self, word: &str) -> Delete {
-        Delete {
-            company: self.company.clone(),
-            target: parse_request(word)
-                .submission(self.company.as_str(), &self.created)
-                .claims
-                .made()[0]
-                .target
-                .clone(),
-            revision: Revision::LATEST,
-            request_id: None,
-        }
+        Delete::by(self.company.clone(), self.target(word), Revision::LATEST)
+    }
+
+    /// What a word of the notation leads to a profile by.
+    pub fn target(&self, word: &str) -> ProfileRef {
+        let submission = parse_request(word).submission(self.company.as_str(), &self.created);
+        submission.claims.made()[0].target.clone()
     }
 
     /// Removes the push token of a request in the notation from the profile that the request names,
@@ -440,6 +441,7 @@ impl StoreHarness {
             ClaimResult::Ignored(Ignored::AnotherHeld) => "taken".into(),
             ClaimResult::Ignored(Ignored::UnknownId) => "unknown".into(),
             ClaimResult::Ignored(Ignored::ForeignId) => "foreign".into(),
+            ClaimResult::Ignored(Ignored::NoProfile) => "no profile".into(),
             ClaimResult::Ignored(Ignored::ServerOnly) => "server only".into(),
             ClaimResult::Ignored(Ignored::Token(InvalidToken::Unsealed)) => "token unsealed".into(),
             ClaimResult::Ignored(Ignored::Token(InvalidToken::Foreign)) => "token foreign".into(),

@@ -99,7 +99,7 @@ macro_rules! engine_suite {
                 deletion:
                 no_identifier_leads_to_a_deleted_profile
                 a_deletion_by_an_absorbed_id_deletes_the_survivor
-                a_deletion_that_finds_no_profile_writes_nothing
+                a_deletion_that_finds_no_profile_is_an_outcome_and_changes_no_profile
                 identifiers_of_a_deleted_profile_can_be_attached_to_a_new_one
                 a_deletion_is_an_outcome
                 requests_of_one_batch_see_a_deletion_in_their_order
@@ -140,6 +140,23 @@ macro_rules! engine_suite {
                 what_was_flushed_is_there_when_opened_again
                 a_flushed_commit_is_there_when_opened_again_without_a_sync
                 every_sequence_of_batches_leaves_what_a_sorted_map_holds
+            }
+            $crate::engine_suite_area! {
+                erasure:
+                a_person_is_erased_by_everything_that_leads_or_has_led_to_them
+                a_person_is_erased_by_what_a_manual_merge_dropped
+                an_identifier_that_has_gone_to_another_person_finds_that_one
+                a_lost_identifier_leads_no_request_to_a_profile
+                an_undone_merge_returns_what_was_lost_since_and_each_person_is_erased_alone
+                a_profile_remembers_only_so_many_lost_identifiers
+                a_device_that_leaves_a_full_list_is_not_remembered
+                a_deletion_job_is_read_as_it_was_answered
+                the_oldest_deletion_job_is_removed_when_there_are_too_many
+                an_id_that_is_no_profiles_is_looked_up_as_the_next_target
+                failed_rows_of_imports_lose_what_they_have_of_an_erased_person
+                more_failed_rows_than_one_step_removes_leave_with_one_deletion
+                failed_rows_leave_with_their_import_and_are_bounded
+                an_audit_reports_what_an_erasure_would_not_find
             }
             $crate::engine_suite_area! {
                 explanations:
@@ -324,6 +341,7 @@ macro_rules! engine_suite {
                 devices_that_left_in_a_merge_of_the_sender_return
                 a_secondary_address_that_left_hides_no_address_of_the_sender
                 an_identifier_that_others_brought_after_the_senders_left_stays
+                what_a_stranger_attached_and_a_repair_removed_erases_no_one
             }
             $crate::engine_suite_area! {
                 shared_engine:
@@ -430,6 +448,7 @@ mod tests {
         ("deletion", include_str!("tests/deletion.rs")),
         ("different_external_id", include_str!("tests/different_external_id.rs")),
         ("engine", include_str!("tests/engine.rs")),
+        ("erasure", include_str!("tests/erasure.rs")),
         ("explanations", include_str!("tests/explanations.rs")),
         ("history", include_str!("tests/history.rs")),
         ("imports", include_str!("tests/imports.rs")),

@@ -4,6 +4,7 @@
 
 mod claim;
 mod claims;
+mod former;
 mod lists;
 mod profile;
 mod push_tokens;
@@ -32,6 +33,8 @@ pub struct IdentityModel {
     deleted: BTreeSet<usize>,
     /// The push tokens of all profiles.
     push_tokens: PushTokens,
+    /// Identifiers that no profile holds, each with the profile that lost it last.
+    former: BTreeMap<(String, String), usize>,
     /// Whether all tokens of the company were revoked.
     revoked: bool,
     now: u64,
@@ -41,8 +44,9 @@ impl IdentityModel {
     /// No profiles, under these settings.
     pub fn new(settings: IdentitySettings) -> IdentityModel {
         let (stored, survivors, deleted) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-        let push_tokens = PushTokens::default();
-        IdentityModel { settings, stored, survivors, deleted, push_tokens, revoked: false, now: 0 }
+        let (former, push_tokens) = (BTreeMap::new(), PushTokens::default());
+        let (revoked, now) = (false, 0);
+        IdentityModel { settings, stored, survivors, deleted, push_tokens, former, revoked, now }
     }
 
     /// How many profiles there have ever been.
@@ -64,9 +68,15 @@ impl IdentityModel {
     pub fn delete(&mut self, request: &TestRequest) -> String {
         self.now += 1;
         let (claims, _) = self.claims(request);
-        let Some(number) = self.reach(&claims[0]) else { return "no profile".to_owned() };
+        let claim = &claims[0];
+        let former = || self.former_holder(&claim.kind, &claim.text);
+        let Some(number) = self.reach(claim).or_else(former) else {
+            let reason = if claim.kind == "id" { "unknown" } else { "no profile" };
+            return format!("nothing_deleted: {reason}");
+        };
         if let Some(profile) = self.stored.remove(&number) {
             self.survivors.retain(|absorbed, _| !profile.absorbed.contains(absorbed));
+            self.former.retain(|_, lost| *lost != number && !profile.absorbed.contains(lost));
             self.deleted.extend(profile.absorbed);
         }
         self.deleted.insert(number);
@@ -102,6 +112,13 @@ impl IdentityModel {
 
     /// Carries out one request, and describes the outcome.
     pub fn decide(&mut self, request: &TestRequest) -> String {
+        let held = self.held();
+        let told = self.decided(request);
+        self.note_lost(held);
+        told
+    }
+
+    fn decided(&mut self, request: &TestRequest) -> String {
         self.now += 1;
         let (made, dismissed) = self.claims(request);
         let claims = ModelClaims { made: &made, by_company: request.server };

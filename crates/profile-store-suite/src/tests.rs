@@ -10,6 +10,7 @@ pub mod decisions;
 pub mod deletion;
 pub mod different_external_id;
 pub mod engine;
+pub mod erasure;
 pub mod explanations;
 pub mod history;
 pub mod imports;

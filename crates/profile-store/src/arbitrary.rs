@@ -43,6 +43,7 @@ every_variant!(effects: Effect {
     Effect::Unidentified => Just(Effect::Unidentified),
     Effect::Unmerged => Just(Effect::Unmerged),
     Effect::Deleted => Just(Effect::Deleted),
+    Effect::NothingDeleted => Just(Effect::NothingDeleted),
     Effect::TokensRevoked => Just(Effect::TokensRevoked),
 });
 
@@ -89,6 +90,7 @@ every_variant!(ignored: Ignored {
     Ignored::UnknownId => Just(Ignored::UnknownId),
     Ignored::ForeignId => Just(Ignored::ForeignId),
     Ignored::ServerOnly => Just(Ignored::ServerOnly),
+    Ignored::NoProfile => Just(Ignored::NoProfile),
     Ignored::Token(_) => token_faults().prop_map(Ignored::Token),
     Ignored::Unsigned(_) => signature_faults().prop_map(Ignored::Unsigned),
 });
@@ -124,6 +126,10 @@ every_variant!(changed_attributes: ChangedAttribute {
     ChangedAttribute::Property(_) => parsed(".{0,12}").prop_map(ChangedAttribute::Property),
 });
 
+pub(crate) fn profile_refs() -> impl Strategy<Value = ProfileRef> {
+    references()
+}
+
 pub(crate) fn profiles() -> impl Strategy<Value = Profile> {
     let times = (any::<u64>(), any::<u64>());
     let revoked = option::of(any::<u64>().prop_map(Timestamp::from_millis));
@@ -132,6 +138,7 @@ pub(crate) fn profiles() -> impl Strategy<Value = Profile> {
         option::of(1..=u64::MAX),
         vec(do_not_merge(), 0..3),
         revoked,
+        any::<u32>(),
     );
     (ids(), times, identifiers(), authored_attributes(), past).prop_map(
         |(
@@ -139,7 +146,7 @@ pub(crate) fn profiles() -> impl Strategy<Value = Profile> {
             (created, updated),
             identifiers,
             (attributes, authored),
-            (absorbed, last_outcome, do_not_merge, tokens_revoked),
+            (absorbed, last_outcome, do_not_merge, tokens_revoked, former_identifiers),
         )| {
             let by_client = absorbed.iter().filter(|(_, by_client)| *by_client);
             let client_merges = by_client.map(|(id, _)| *id).collect();
@@ -156,6 +163,7 @@ pub(crate) fn profiles() -> impl Strategy<Value = Profile> {
                 last_outcome,
                 do_not_merge,
                 tokens_revoked,
+                former_identifiers,
             }
         },
     )

@@ -4,6 +4,8 @@
 //! [`Batch::feed_scan`]), decides one request after the other, and gives out the writes.
 
 mod commands;
+mod erasure;
+mod erasure_entries;
 mod push_tokens;
 mod stored;
 mod token_scans;
@@ -14,7 +16,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use profile_protocol::{CompanyId, ProfileId};
 
 use self::{
-    stored::{Stored, pointer_key},
+    erasure_entries::ErasureEntries,
+    stored::{LostIdentifiers, Stored, pointer_key},
     token_scans::{TokenScans, WantedPushToken},
 };
 use crate::{
@@ -23,7 +26,7 @@ use crate::{
     SubmittedProfile, Timestamp, decide,
     engine::{Key, Order, Scan, Value, Write},
     layout::{
-        key::{self, KeyKind},
+        key::{self, KeyKind, ParsedKey},
         profile_record::{ProfileRecord, UnfinishedRecord},
         record,
     },
@@ -41,8 +44,9 @@ pub(crate) enum Wants<'r> {
     PushTokenRemoval(&'r CompanyId, Vec<&'r ProfileRef>, PushTokenId),
     /// The profiles of these ids.
     Merge(&'r CompanyId, [ProfileId; 2]),
-    /// The profile that this leads to, its push tokens, and all keys that lead to that profile.
-    Deletion(&'r CompanyId, &'r ProfileRef),
+    /// The profile that the first of these leads to, its push tokens, and all that leads to that
+    /// profile.
+    Deletion(&'r CompanyId, &'r [ProfileRef]),
     /// The merge of this absorbed profile, and the later merges that built on it.
     Undo(&'r CompanyId, ProfileId),
     /// The bulk imports that are kept, if this one is new.
@@ -68,6 +72,8 @@ enum Asked {
     Merge(ProfileId),
     Import,
     PushToken(Key),
+    /// The record of a failed row of a bulk import.
+    ImportRow(ProfileId, u32),
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -80,17 +86,20 @@ enum BatchStep {
     PushTokens,
     /// What commands need beyond profiles.
     Rest,
-    /// Where the identifiers lead that may return to a profile when a merge is undone.
-    Returning,
+    /// What the entries before have named: where identifiers lead that may return to a profile
+    /// when a merge is undone, the failed rows of imports, and what an erased person has lost.
+    Named,
+    /// The records of the rows that name an erased person.
+    Rows,
     Done,
 }
 
 /// What is left to read for a command.
 #[derive(Clone, Debug)]
 enum Command {
-    Deletion(CompanyId, ProfileRef),
+    Deletion(CompanyId, Vec<ProfileRef>),
     Undo(CompanyId, ProfileId),
-    Import(CompanyId),
+    Import(CompanyId, ProfileId),
 }
 
 /// What one request may lead to a profile by.
@@ -135,7 +144,11 @@ pub(crate) struct Batch {
     merges: HashMap<ProfileId, Result<Merge, InvalidRecord>>,
     /// Whether the record of the bulk import exists already.
     import_exists: bool,
-    imports: Vec<Key>,
+    /// The bulk imports that are kept.
+    imports: Vec<ProfileId>,
+    /// What is scanned next.
+    scans: VecDeque<Scan>,
+    erasure: ErasureEntries,
     tokens: TokenScans,
 }
 
@@ -156,6 +169,8 @@ impl Batch {
             merges: HashMap::new(),
             import_exists: false,
             imports: Vec::new(),
+            scans: VecDeque::new(),
+            erasure: ErasureEntries::default(),
             tokens: TokenScans::default(),
         };
         let mut seen = HashSet::new();
@@ -191,12 +206,12 @@ impl Batch {
                     self.want_target(request, company, &ProfileRef::Id(id), seen);
                 }
             }
-            Wants::Deletion(company, target) => {
+            Wants::Deletion(company, targets) => {
                 self.want_newest(company, seen);
-                self.want_target(request, company, target, seen);
-                let wanted = WantedPushToken::all_of(request, company, target);
-                self.tokens.wanted.push(wanted);
-                self.command = Some(Command::Deletion(company.clone(), target.clone()));
+                for target in targets {
+                    self.want_target(request, company, target, seen);
+                }
+                self.command = Some(Command::Deletion(company.clone(), targets.to_vec()));
             }
             Wants::Undo(company, absorbed) => {
                 self.want_newest(company, seen);
@@ -206,7 +221,7 @@ impl Batch {
             }
             Wants::Import(company, id) => {
                 self.ask(Asked::Import, key::import(company, id));
-                self.command = Some(Command::Import(company.clone()));
+                self.command = Some(Command::Import(company.clone(), id));
             }
         }
     }
@@ -244,6 +259,9 @@ impl Batch {
     /// What to read next; `None` when every request can be decided that [`Batch::ready`] counts.
     pub(crate) fn needs(&mut self) -> Option<Needs> {
         loop {
+            if let Some(scan) = self.scans.pop_front() {
+                return Some(Needs::Scan(scan));
+            }
             let next = match self.step {
                 BatchStep::Pointers => BatchStep::Owners,
                 BatchStep::Owners => {
@@ -261,15 +279,16 @@ impl Batch {
                     BatchStep::Rest
                 }
                 BatchStep::Rest => {
-                    if let Some(scan) = self.ask_for_rest() {
-                        self.step = BatchStep::Done;
-                        return Some(Needs::Scan(scan));
-                    }
-                    BatchStep::Returning
+                    self.ask_for_rest();
+                    BatchStep::Named
                 }
-                BatchStep::Returning => {
-                    if let Some(Command::Undo(company, _)) = self.command.clone() {
-                        self.ask_for_returning(&company);
+                BatchStep::Named => {
+                    self.ask_for_named();
+                    BatchStep::Rows
+                }
+                BatchStep::Rows => {
+                    if let Some(Command::Deletion(company, _)) = self.command.clone() {
+                        self.ask_for_row_records(&company);
                     }
                     BatchStep::Done
                 }
@@ -309,6 +328,7 @@ impl Batch {
                 Asked::PushToken(key) => {
                     self.stored.insert_push_tokens(value.map(|value| (key, value)));
                 }
+                Asked::ImportRow(import, row) => self.erasure.feed_row((import, row), value),
             }
         }
         self.follow_leads();
@@ -356,7 +376,15 @@ impl Batch {
         if let Some((request, scan)) = self.tokens.scanned.take() {
             return self.feed_push_tokens(request, scan, entries);
         }
-        self.imports = entries.into_iter().map(|(key, _)| key).collect();
+        for (key, value) in entries {
+            match key::parse(&key) {
+                Some(ParsedKey::Import(_, id)) => self.imports.push(id),
+                Some(entry) => self.erasure.feed(entry, value),
+                // An audit reports a key of unknown form.
+                None => {}
+            }
+        }
+        self.bound_rows();
     }
 
     /// Bytes of profiles that were read for each request.
@@ -373,7 +401,12 @@ impl Batch {
     /// Notes which profiles the pointers lead to, in the order of the requests.
     fn follow_leads(&mut self) {
         let mut seen: HashSet<Key> = self.to_read.iter().map(ToRead::key).collect();
+        let is_deletion = matches!(self.command, Some(Command::Deletion(..)));
         for Lead { request, company, pointer, id } in std::mem::take(&mut self.leads) {
+            if let Some(former) = self.stored.former_holder(&pointer).filter(|_| is_deletion) {
+                // It may have been merged into another profile since.
+                self.want_target(request, &company, &ProfileRef::Id(former), &mut HashSet::new());
+            }
             for id in self.stored.target(&pointer).into_iter().chain(id) {
                 let key = key::profile(&company, id);
                 if seen.insert(key) {
@@ -404,24 +437,29 @@ impl Batch {
     }
 
     /// Asks for what a command needs beyond profiles.
-    fn ask_for_rest(&mut self) -> Option<Scan> {
-        match self.command.clone()? {
-            Command::Deletion(company, target) => {
-                let profile = self.stored.readable(&company, &target);
-                let keys = profile.map(|profile| keys_leading_to(&company, profile));
-                self.ask_for_pointers(keys.unwrap_or_default());
-                None
-            }
-            Command::Undo(company, absorbed) => {
-                self.ask_for_undo(&company, absorbed);
-                None
-            }
-            Command::Import(_) if self.import_exists => None,
-            Command::Import(company) => {
+    fn ask_for_rest(&mut self) {
+        match self.command.clone() {
+            None => {}
+            Some(Command::Deletion(company, targets)) => self.ask_for_person(&company, &targets),
+            Some(Command::Undo(company, absorbed)) => self.ask_for_undo(&company, absorbed),
+            Some(Command::Import(..)) if self.import_exists => {}
+            Some(Command::Import(company, _)) => {
                 let prefix = key::prefix(&company, KeyKind::Import);
                 let (order, limit) = (Order::Ascending, limits::IMPORTS);
-                Some(Scan { prefix, after: None, order, limit })
+                self.scans.push_back(Scan { prefix, after: None, order, limit });
             }
+        }
+    }
+
+    /// Asks for what the entries read for a command have named.
+    fn ask_for_named(&mut self) {
+        match self.command.clone() {
+            None => {}
+            Some(Command::Deletion(company, targets)) => {
+                self.ask_for_rows_of_person(&company, &targets);
+            }
+            Some(Command::Undo(company, _)) => self.ask_for_returning(&company),
+            Some(Command::Import(company, id)) => self.ask_for_outdated_rows(&company, id),
         }
     }
 
@@ -492,10 +530,12 @@ impl Batch {
     fn carry_out(&mut self, company: &CompanyId, decision: Decision) -> Outcome {
         let Decision { outcome, profile, merges, yielding } = decision;
         if let Some(profile) = profile {
-            let absorbed = merges.iter().map(|merge| &merge.absorbed.identifiers);
-            let after = yielding.iter().chain([&profile]);
-            let after = after.map(|profile| (profile.id, &profile.identifiers));
-            self.stored.move_identifiers(company, absorbed, after);
+            let absorbed = merges.iter().map(|merge| &merge.absorbed);
+            let (mut profile, mut yielding) = (profile, yielding);
+            let mut after: Vec<&mut StoredProfile> =
+                yielding.iter_mut().chain([&mut profile]).collect();
+            let remembered = LostIdentifiers::Remembered;
+            self.stored.move_identifiers(company, absorbed, &mut after, remembered);
             // What they lose belongs to another person.
             yielding.into_iter().for_each(|one| self.stored.put_whole(company, one));
             self.put(company, outcome.caller, profile);

@@ -64,14 +64,16 @@ pub use maintenance::{
     format::FormatError,
     retention::Retention,
     stored_companies::{StoredCompanies, stored_companies},
+    text_search::{FoundText, TextFinder, TextSearch, search_texts},
 };
 pub use model::{
     authored::Authored,
     claim::{Claim, ClaimAuthor, ClaimSource, ProfileRef, Unsigned},
     deleted_company::DeletedCompany,
+    deletion_job::{Deleted, DeletionJob, FoundBy},
     encoded_properties::DamagedProperty,
     identifiers::{Device, Identifier, ProfileIdentifiers, SingleKinds},
-    import_job::{ImportBody, ImportError, ImportHead, ImportJob},
+    import_job::{ImportBody, ImportError, ImportHead, ImportJob, ImportRow},
     link_digest::LinkDigest,
     merge_record::Merge,
     outcome::{Caller, ClaimOutcome, ClaimResult, Effect, Ignored, Outcome, Refused},
@@ -86,6 +88,7 @@ pub use read::{
     history::{History, HistoryCursor},
     listing::{Listing, ProfilePage, Span},
     push_tokens::{PushTokenCursor, PushTokenListing, PushTokenPage},
+    writers::{WrittenPart, WrittenValue},
 };
 pub use store::{
     Background, OpenError, Store, StoreOptions,

@@ -3,6 +3,7 @@
 pub(crate) mod authored;
 pub(crate) mod claim;
 pub(crate) mod deleted_company;
+pub(crate) mod deletion_job;
 pub(crate) mod encoded_properties;
 pub(crate) mod identifiers;
 pub(crate) mod import_job;

@@ -6,3 +6,4 @@ pub(crate) mod outcomes;
 pub(crate) mod profiles;
 pub(crate) mod push_tokens;
 pub(crate) mod unflushed;
+pub(crate) mod writers;

@@ -8,6 +8,8 @@ use serde::Serialize;
 #[derive(Debug)]
 pub(super) struct ApiResponse {
     pub(super) status: StatusCode,
+    /// The URL of what the request made, if the response does not show that.
+    pub(super) location: Option<String>,
     pub(super) body: Option<Vec<u8>>,
 }
 
@@ -16,6 +18,7 @@ impl ApiResponse {
     pub(super) fn with_document(status: StatusCode, document: &impl Serialize) -> ApiResponse {
         ApiResponse {
             status,
+            location: None,
             body: Some(serde_json::to_vec(document).expect("the keys of a document are strings")),
         }
     }
@@ -36,7 +39,12 @@ impl ApiResponse {
 
     /// A response without a body.
     pub(super) fn empty(status: StatusCode) -> ApiResponse {
-        ApiResponse { status, body: None }
+        ApiResponse { status, location: None, body: None }
+    }
+
+    /// A response without a body, to a request that made what is at this URL.
+    pub(super) fn at(status: StatusCode, location: String) -> ApiResponse {
+        ApiResponse { status, location: Some(location), body: None }
     }
 }
 

@@ -28,9 +28,24 @@ pub(super) const ATTRIBUTES: [&str; 14] = [
     "properties",
 ];
 
-/// Attributes that are shown only on request. The gateway never has a value for them, so they are
-/// null.
-pub(super) const ADDITIONAL: [&str; 2] = ["subscriptions", "predictive_analytics"];
+/// Attributes that are shown only on request. The gateway never has anything for the first two, so
+/// they are empty.
+pub(super) const ADDITIONAL: [&str; 5] =
+    [SUBSCRIPTIONS, PREDICTIONS, IDENTIFIERS, FORMER_IDENTIFIERS, WRITERS];
+
+/// What the person has agreed to receive.
+pub(super) const SUBSCRIPTIONS: &str = "subscriptions";
+/// What the original expects of the person.
+pub(super) const PREDICTIONS: &str = "predictive_analytics";
+/// The identifiers that have no attribute of their own.
+pub(super) const IDENTIFIERS: &str = "identifiers";
+/// The identifiers that the person has lost, and that an erasure still follows.
+pub(super) const FORMER_IDENTIFIERS: &str = "former_identifiers";
+/// Who wrote each value, and when.
+pub(super) const WRITERS: &str = "writers";
+
+/// Those of [`ADDITIONAL`] that take many reads for each profile.
+const OF_ONE_PROFILE: [&str; 2] = [FORMER_IDENTIFIERS, WRITERS];
 
 /// The members of a location, in the order of a response.
 pub(super) const LOCATION: [&str; 10] = [
@@ -108,8 +123,21 @@ pub(super) struct Fieldset {
 }
 
 impl Fieldset {
-    /// Reads the fieldset of a request.
+    /// Reads the fieldset of a request that may show several profiles, or change one.
     pub(super) fn from_query(query: &Query<'_>) -> Result<Fieldset, Refusal> {
+        let fields = Fieldset::of_one_profile(query)?;
+        match OF_ONE_PROFILE.into_iter().find(|name| fields.shows(name)) {
+            None => Ok(fields),
+            Some(name) => {
+                let parameter = if fields.adds(name) { ADDITIONAL_FIELDS } else { FIELDS };
+                let message = format!("'{name}' is shown by GET /api/profiles/{{id}} only.");
+                Err(invalid(parameter, message))
+            }
+        }
+    }
+
+    /// Reads the fieldset of a request that shows one profile as it is.
+    pub(super) fn of_one_profile(query: &Query<'_>) -> Result<Fieldset, Refusal> {
         let listed = ListedFields::from_query(query, &OF_PROFILE)?;
         let mut additional = [false; ADDITIONAL.len()];
         let requested = query.get(ADDITIONAL_FIELDS).unwrap_or_default().split(',');
@@ -190,7 +218,8 @@ mod tests {
         let fields = Fieldset::default();
         assert!(ATTRIBUTES.iter().all(|name| fields.shows(name)));
         assert!(!fields.shows("subscriptions"));
-        let fields = Fieldset { additional: [true, false], ..Fieldset::default() };
+        let additional = [true, false, false, false, false];
+        let fields = Fieldset { additional, ..Fieldset::default() };
         assert!(fields.shows("subscriptions") && !fields.shows("predictive_analytics"));
     }
 
@@ -214,9 +243,13 @@ mod tests {
             let query = Query::read(&text, &[ADDITIONAL_FIELDS]);
             query.and_then(|query| Fieldset::from_query(&query)).map(|fields| fields.additional)
         };
-        assert_eq!(additional("").unwrap(), [false, false]);
-        assert_eq!(additional("subscriptions,").unwrap(), [true, false]);
-        assert_eq!(additional("subscriptions,predictive_analytics").unwrap(), [true, true]);
+        assert_eq!(additional("").unwrap(), [false; 5]);
+        assert_eq!(additional("subscriptions,").unwrap(), [true, false, false, false, false]);
+        let three = "subscriptions,predictive_analytics,identifiers";
+        assert_eq!(additional(three).unwrap(), [true, true, true, false, false]);
+        for one in OF_ONE_PROFILE {
+            assert!(additional(one).is_err(), "{one}");
+        }
         for listed in ["%20", "%20subscriptions", "email", "Subscriptions", "null"] {
             assert!(additional(listed).is_err(), "{listed}");
         }

@@ -140,6 +140,7 @@ fn natural_sort(conditions: &[Condition]) -> SortKey {
         | Condition::Email(_)
         | Condition::PhoneNumber(_)
         | Condition::ExternalId(_)
+        | Condition::AnonymousId(_)
         | Condition::ExchangeToken(_)
         | Condition::Suppression(_) => None,
     });
@@ -188,6 +189,9 @@ impl IdentifierLookup {
             }
             Condition::ExternalId(all) => {
                 identifiers.extend(all.iter().cloned().map(Identifier::ExternalId));
+            }
+            Condition::AnonymousId(all) => {
+                identifiers.extend(all.iter().cloned().map(Identifier::AnonymousId));
             }
             // The gateway suppresses no email, so this finds no profile.
             Condition::Suppression(_) => {}

@@ -381,4 +381,8 @@ pub struct VerifyArguments {
     /// The data directory.
     #[arg(long, env = "GATEWAY_DATA_DIR", value_name = "DIRECTORY")]
     pub data_dir: PathBuf,
+    /// Also look for the identifiers in this file, one in each line, and exit 1 if the store has
+    /// any; `-` for the standard input.
+    #[arg(long, value_name = "FILE")]
+    pub erased: Option<PathBuf>,
 }

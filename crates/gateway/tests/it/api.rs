@@ -4,6 +4,7 @@
 mod auth;
 mod changes;
 mod document;
+mod erasure;
 mod first_questions;
 mod imports;
 mod lists;

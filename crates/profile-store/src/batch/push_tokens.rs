@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use profile_protocol::{CompanyId, ProfileId, PushTokenDetails};
 
-use super::{Asked, Batch};
+use super::{Asked, Batch, Command};
 use crate::{
     Caller, Claims, Decision, DecisionContext, Outcome, ProfileRef, PushTokenId, RemovePushToken,
     StoreError, StoredProfile,
@@ -60,19 +60,29 @@ impl Batch {
 
     /// Plans a scan for each id under which tokens of a profile may be kept.
     fn plan_token_scans(&mut self) {
-        let mut seen = HashSet::new();
+        let mut prefixes: Vec<(usize, Key)> = Vec::new();
         let ready = self.ready();
         for wanted in self.tokens.wanted.iter().filter(|wanted| wanted.request < ready) {
             let profiles = wanted.of.iter();
             let profiles =
                 profiles.filter_map(|target| self.stored.readable(&wanted.company, target));
-            for holder in profiles.flat_map(holders) {
-                let prefix = key::push_tokens(&wanted.company, holder);
-                if seen.insert(prefix.clone()) {
-                    let (order, limit) = (Order::Ascending, limits::PUSH_TOKENS);
-                    let scan = Scan { prefix, after: None, order, limit };
-                    self.tokens.scans.push_back((wanted.request, scan));
-                }
+            let kept = profiles.flat_map(holders);
+            let kept = kept.map(|holder| key::push_tokens(&wanted.company, holder));
+            prefixes.extend(kept.map(|prefix| (wanted.request, prefix)));
+        }
+        // A deletion is a batch of its own.
+        if let Some(Command::Deletion(company, targets)) = &self.command
+            && let Ok(Some(found)) = self.subject(company, targets)
+        {
+            let kept = holders(&found.profile).into_iter();
+            prefixes.extend(kept.map(|holder| (0, key::push_tokens(company, holder))));
+        }
+        let mut seen = HashSet::new();
+        for (request, prefix) in prefixes {
+            if seen.insert(prefix.clone()) {
+                let (order, limit) = (Order::Ascending, limits::PUSH_TOKENS);
+                let scan = Scan { prefix, after: None, order, limit };
+                self.tokens.scans.push_back((request, scan));
             }
         }
     }

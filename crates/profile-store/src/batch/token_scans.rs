@@ -37,16 +37,6 @@ impl WantedPushToken {
     ) -> WantedPushToken {
         WantedPushToken::registered(request, company, &[], token)
     }
-
-    /// All tokens of a profile.
-    pub(super) fn all_of(
-        request: usize,
-        company: &CompanyId,
-        target: &ProfileRef,
-    ) -> WantedPushToken {
-        let (company, of) = (company.clone(), vec![target.clone()]);
-        WantedPushToken { request, company, token: None, of }
-    }
 }
 
 /// The scans that find the push tokens of profiles.

@@ -40,6 +40,7 @@ pub fn merge(survivor: Profile, absorbed: Profile, settings: &IdentitySettings) 
         last_outcome,
         do_not_merge,
         tokens_revoked,
+        former_identifiers,
     } = survivor;
     let (attributes, authored) = merge_attributes(
         (attributes, authored),
@@ -61,6 +62,8 @@ pub fn merge(survivor: Profile, absorbed: Profile, settings: &IdentitySettings) 
         do_not_merge: newest(limits::DO_NOT_MERGE, absorbed.do_not_merge, do_not_merge),
         // A token that was revoked does not count again because of a merge.
         tokens_revoked: tokens_revoked.max(absorbed.tokens_revoked),
+        // Those of the absorbed profile lead to its id, which is an alias now.
+        former_identifiers,
     }
 }
 

@@ -9,13 +9,15 @@ use crate::{
     Submission, SubmittedProfile, Undo, Unmerged,
     batch::{Batch, Wants},
     decide::detachment::Detach,
+    model::deletion_job::ErasureStep,
 };
 
 /// A request that waits to be committed.
 pub(crate) enum Job {
     Submit(Box<Submission>, SubmissionTicket),
     Merge(Box<MergeProfiles>, Ticket<Outcome>),
-    Delete(Box<Delete>, Ticket<Option<Outcome>>),
+    /// With the number of failed rows of imports that earlier steps have removed.
+    Delete(Box<(Delete, u32)>, Ticket<ErasureStep>),
     Undo(Box<(Undo, Ticket<Unmerged>)>),
     /// With the profile that loses identifiers.
     Detach(Box<(Detach, ProfileRef)>, Ticket<Outcome>),
@@ -156,7 +158,7 @@ impl Job {
         match self {
             Job::Submit(submission, _) => &submission.company,
             Job::Merge(asked, _) => &asked.company,
-            Job::Delete(asked, _) => &asked.company,
+            Job::Delete(asked, _) => &asked.0.company,
             Job::Undo(undo) => &undo.0.company,
             Job::Detach(asked, _) => &asked.0.company,
             Job::RevokeTokens(asked, ..) => &asked.company,
@@ -214,7 +216,7 @@ impl Job {
         match self {
             Job::Submit(submission, _) => wants_of(submission),
             Job::Merge(asked, _) => Wants::Merge(&asked.company, [asked.destination, asked.source]),
-            Job::Delete(asked, _) => Wants::Deletion(&asked.company, &asked.target),
+            Job::Delete(asked, _) => Wants::Deletion(&asked.0.company, &asked.0.targets),
             Job::Undo(undo) => Wants::Undo(&undo.0.company, undo.0.absorbed),
             Job::Detach(asked, _) => Wants::Profiles(&asked.0.company, vec![&asked.1]),
             Job::RevokeTokens(asked, profile, _) => {
@@ -242,8 +244,11 @@ impl Job {
                 ticket.decide(context.and_then(|context| batch.merge(asked, context)));
             }
             Job::Delete(asked, ticket) => {
+                let (asked, rows) = asked.as_ref();
                 let context = ids.context(batch, &asked.company);
-                ticket.decide(context.and_then(|context| batch.delete(asked, context)));
+                ticket.decide(context.and_then(|context| batch.delete(asked, *rows, context)));
+                // The id of the job took it.
+                *ids.spare = None;
             }
             Job::Undo(undo) => {
                 let (asked, ticket) = undo.as_mut();
@@ -278,7 +283,8 @@ impl Job {
             Job::Merge(_, ticket) | Job::Detach(_, ticket) | Job::RevokeTokens(.., ticket) => {
                 ticket.answer();
             }
-            Job::Delete(_, ticket) | Job::RemovePushToken(_, ticket) => ticket.answer(),
+            Job::Delete(_, ticket) => ticket.answer(),
+            Job::RemovePushToken(_, ticket) => ticket.answer(),
             Job::Undo(undo) => undo.1.answer(),
             Job::KeepImport(_, _, ticket) => ticket.answer(),
         }
@@ -291,7 +297,8 @@ impl Job {
             Job::Merge(_, ticket) | Job::Detach(_, ticket) | Job::RevokeTokens(.., ticket) => {
                 ticket.fail(error);
             }
-            Job::Delete(_, ticket) | Job::RemovePushToken(_, ticket) => ticket.fail(error),
+            Job::Delete(_, ticket) => ticket.fail(error),
+            Job::RemovePushToken(_, ticket) => ticket.fail(error),
             Job::Undo(undo) => undo.1.fail(error),
             Job::KeepImport(_, _, ticket) => ticket.fail(error),
         }

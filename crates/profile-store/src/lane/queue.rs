@@ -386,8 +386,8 @@ mod tests {
     fn deletion(name: &str) -> Job {
         let target = ProfileRef::Id(ProfileId::from_bits(1));
         let (company, revision) = (company(name), Revision::LATEST);
-        let asked = Delete { company, target, revision, request_id: None };
-        Job::Delete(Box::new(asked), Ticket::new().0)
+        let asked = Delete::by(company, target, revision);
+        Job::Delete(Box::new((asked, 0)), Ticket::new().0)
     }
 
     fn taken(queue: &LaneQueue) -> Vec<String> {

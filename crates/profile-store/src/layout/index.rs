@@ -68,10 +68,14 @@ pub(crate) fn name(key: &Key) -> &'static str {
             ParsedKey::Alias(..)
             | ParsedKey::BackupPosition
             | ParsedKey::CompanyDeletion(_)
+            | ParsedKey::DeletionJob(..)
             | ParsedKey::Format
+            | ParsedKey::FormerIdentifier(..)
             | ParsedKey::Identifier(..)
             | ParsedKey::Import(..)
             | ParsedKey::ImportBody(..)
+            | ParsedKey::ImportRow(..)
+            | ParsedKey::ImportRowName(..)
             | ParsedKey::Merge(..)
             | ParsedKey::NewestOutcome(_)
             | ParsedKey::Outcomes(..)

@@ -7,7 +7,7 @@ use std::num::NonZeroU32;
 use profile_protocol::{AnonymousId, CompanyId, Email, ExternalId, PhoneNumber, ProfileId};
 
 use crate::{
-    Identifier, PushTokenId, Timestamp,
+    Identifier, ProfileRef, PushTokenId, Timestamp,
     engine::{Key, Place},
 };
 
@@ -17,6 +17,9 @@ const END: u8 = 0;
 /// The first byte of an email address among the identifiers.
 const EMAIL: u8 = b'e';
 
+/// The byte before a profile id among the names of a failed row.
+const PROFILE_ID: u8 = b'i';
+
 /// The kind of an entry: the byte after the company's name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u8)]
@@ -25,12 +28,20 @@ pub(crate) enum KeyKind {
     Alias = b'a',
     /// The time of a profile's creation, if it differs from the time in the id, and the id.
     Created = b'c',
-    /// From an identifier to the id of the profile that holds it.
+    /// From the id of a deletion job to its record.
+    DeletionJob = b'e',
+    /// The id of a profile, and an identifier that leads to it although it has lost it.
+    FormerIdentifier = b'f',
+    /// From an identifier to the id of the profile that holds it, or held it last.
     Identifier = b'i',
     /// From the id of a bulk import to its progress.
     Import = b'j',
     /// From the id of a bulk import to its result.
     ImportBody = b'J',
+    /// From the id of a bulk import and the number of a row to what names the row, which failed.
+    ImportRow = b'q',
+    /// The id or identifier in such a row, the id of the import and the number of the row.
+    ImportRowName = b'g',
     /// From the id of an absorbed profile to the record of its merge.
     Merge = b'm',
     /// The number and the time of the newest outcome of the company.
@@ -185,6 +196,44 @@ pub(crate) fn import_body(company: &CompanyId, id: ProfileId) -> Key {
     by_id(company, KeyKind::ImportBody, id)
 }
 
+pub(crate) fn import_row(company: &CompanyId, import: ProfileId, row: u32) -> Key {
+    let mut key = import_rows(company, import);
+    key.extend_from_slice(&row.to_be_bytes());
+    key
+}
+
+/// The common prefix of the keys of all failed rows of an import.
+pub(crate) fn import_rows(company: &CompanyId, import: ProfileId) -> Key {
+    by_id(company, KeyKind::ImportRow, import)
+}
+
+pub(crate) fn import_row_name(
+    company: &CompanyId,
+    name: &ProfileRef,
+    import: ProfileId,
+    row: u32,
+) -> Key {
+    let mut key = import_row_names(company, name);
+    key.extend_from_slice(&import.bits().to_be_bytes());
+    key.extend_from_slice(&row.to_be_bytes());
+    key
+}
+
+/// The common prefix of the keys of all failed rows that name this. No identifier contains the byte
+/// that ends it.
+pub(crate) fn import_row_names(company: &CompanyId, name: &ProfileRef) -> Key {
+    let mut key = prefix(company, KeyKind::ImportRowName);
+    match name {
+        ProfileRef::Id(id) => {
+            key.push(PROFILE_ID);
+            key.extend_from_slice(&id.bits().to_be_bytes());
+        }
+        ProfileRef::Identifier(identifier) => push_identifier(&mut key, identifier),
+    }
+    key.push(END);
+    key
+}
+
 /// The common prefix of the keys of the push tokens that a profile got.
 pub(crate) fn push_tokens(company: &CompanyId, holder: ProfileId) -> Key {
     by_id(company, KeyKind::PushToken, holder)
@@ -208,17 +257,40 @@ pub(crate) fn outcomes(company: &CompanyId, last: u64) -> Key {
     key
 }
 
+pub(crate) fn deletion_job(company: &CompanyId, id: ProfileId) -> Key {
+    by_id(company, KeyKind::DeletionJob, id)
+}
+
 pub(crate) fn identifier(company: &CompanyId, identifier: &Identifier) -> Key {
-    let text = identifier.as_str().as_bytes();
-    let mut key = under(company, KeyKind::Identifier, 1 + text.len());
+    let mut key = under(company, KeyKind::Identifier, 1 + identifier.as_str().len());
+    push_identifier(&mut key, identifier);
+    key
+}
+
+/// The key of an identifier that a profile has lost and that still leads to it.
+pub(crate) fn former_identifier(
+    company: &CompanyId,
+    id: ProfileId,
+    identifier: &Identifier,
+) -> Key {
+    let mut key = former_identifiers(company, id);
+    push_identifier(&mut key, identifier);
+    key
+}
+
+/// The common prefix of the keys of all identifiers that a profile has lost.
+pub(crate) fn former_identifiers(company: &CompanyId, id: ProfileId) -> Key {
+    by_id(company, KeyKind::FormerIdentifier, id)
+}
+
+fn push_identifier(key: &mut Key, identifier: &Identifier) {
     key.push(match identifier {
         Identifier::AnonymousId(_) => b'a',
         Identifier::Email(_) => EMAIL,
         Identifier::PhoneNumber(_) => b'p',
         Identifier::ExternalId(_) => b'x',
     });
-    key.extend_from_slice(text);
-    key
+    key.extend_from_slice(identifier.as_str().as_bytes());
 }
 
 /// The common prefix of the keys of a company's email addresses.
@@ -235,10 +307,14 @@ pub(crate) enum ParsedKey {
     BackupPosition,
     CompanyDeletion(CompanyId),
     Created(CompanyId, Timestamp, ProfileId),
+    DeletionJob(CompanyId, ProfileId),
     Format,
+    FormerIdentifier(CompanyId, ProfileId, Identifier),
     Identifier(CompanyId, Identifier),
     Import(CompanyId, ProfileId),
     ImportBody(CompanyId, ProfileId),
+    ImportRow(CompanyId, ProfileId, u32),
+    ImportRowName(CompanyId, ProfileRef, ProfileId, u32),
     Merge(CompanyId, ProfileId),
     NewestOutcome(CompanyId),
     NoEmail(CompanyId, ProfileId),
@@ -290,6 +366,19 @@ pub(crate) fn parse(key: &[u8]) -> Option<ParsedKey> {
             let number = u16::from_be_bytes(number.try_into().ok()?);
             Some(ParsedKey::ProfileChange(company, id, number))
         }
+        b'e' => Some(ParsedKey::DeletionJob(company, id()?)),
+        b'f' => {
+            let (id, identifier) = rest.split_first_chunk()?;
+            let id = ProfileId::from_bits(u128::from_be_bytes(*id));
+            Some(ParsedKey::FormerIdentifier(company, id, parse_identifier(identifier)?))
+        }
+        b'g' => {
+            let (rest, row) = rest.split_last_chunk()?;
+            let (name, import) = rest.split_last_chunk()?;
+            let import = ProfileId::from_bits(u128::from_be_bytes(*import));
+            let name = parse_name(name.strip_suffix(&[END])?)?;
+            Some(ParsedKey::ImportRowName(company, name, import, u32::from_be_bytes(*row)))
+        }
         b'i' => Some(ParsedKey::Identifier(company, parse_identifier(rest)?)),
         b'j' => Some(ParsedKey::Import(company, id()?)),
         b'J' => Some(ParsedKey::ImportBody(company, id()?)),
@@ -299,6 +388,12 @@ pub(crate) fn parse(key: &[u8]) -> Option<ParsedKey> {
         b'n' => Some(ParsedKey::NoEmail(company, id()?)),
         b'o' => Some(ParsedKey::Outcomes(company, u64::from_be_bytes(rest.try_into().ok()?))),
         b'p' => Some(ParsedKey::Profile(company, id()?)),
+        b'q' => {
+            let (import, row) = rest.split_first_chunk()?;
+            let import = ProfileId::from_bits(u128::from_be_bytes(*import));
+            let row = u32::from_be_bytes(row.try_into().ok()?);
+            Some(ParsedKey::ImportRow(company, import, row))
+        }
         b't' => {
             let (holder, id) = rest.split_first_chunk()?;
             let holder = ProfileId::from_bits(u128::from_be_bytes(*holder));
@@ -311,6 +406,16 @@ pub(crate) fn parse(key: &[u8]) -> Option<ParsedKey> {
         }
         b'u' => timed().map(|(at, id)| ParsedKey::Updated(company, at, id)),
         _ => None,
+    }
+}
+
+fn parse_name(bytes: &[u8]) -> Option<ProfileRef> {
+    match bytes {
+        [PROFILE_ID, id @ ..] => {
+            let bits = u128::from_be_bytes(id.try_into().ok()?);
+            Some(ProfileRef::Id(ProfileId::from_bits(bits)))
+        }
+        identifier => parse_identifier(identifier).map(ProfileRef::Identifier),
     }
 }
 
@@ -355,6 +460,20 @@ mod tests {
             (updated(&a, at, id), ParsedKey::Updated(a.clone(), at, id)),
             (import(&a, id), ParsedKey::Import(a.clone(), id)),
             (import_body(&a, id), ParsedKey::ImportBody(a.clone(), id)),
+            (deletion_job(&a, id), ParsedKey::DeletionJob(a.clone(), id)),
+            (
+                former_identifier(&a, id, &email),
+                ParsedKey::FormerIdentifier(a.clone(), id, email.clone()),
+            ),
+            (import_row(&a, id, 258), ParsedKey::ImportRow(a.clone(), id, 258)),
+            (
+                import_row_name(&a, &ProfileRef::Id(id), id, 258),
+                ParsedKey::ImportRowName(a.clone(), ProfileRef::Id(id), id, 258),
+            ),
+            (
+                import_row_name(&a, &ProfileRef::Identifier(email.clone()), id, 9),
+                ParsedKey::ImportRowName(a.clone(), ProfileRef::Identifier(email.clone()), id, 9),
+            ),
             (outcomes(&a, 9), ParsedKey::Outcomes(a.clone(), 9)),
             (identifier(&a, &email), ParsedKey::Identifier(a.clone(), email)),
             (BACKUP_POSITION.to_vec(), ParsedKey::BackupPosition),
@@ -419,6 +538,8 @@ mod tests {
             b"ABC\0z1",
             b"ABC\0u1",
             b"ABC\0d1",
+            b"ABC\0f1",
+            b"ABC\0f0123456789abcdefeA@Example.com",
             b"ABC\0t1",
             b"ABC\0T1",
             b"A-C\0a",

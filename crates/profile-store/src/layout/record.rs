@@ -9,12 +9,15 @@ mod backup_position;
 mod bytes;
 mod claim_result;
 mod deleted_company;
+mod deletion_job;
 mod field_number;
 mod import;
+mod import_row;
 mod merge;
 mod newest_outcome;
 mod outcome;
 mod outcome_segment;
+mod pointer;
 mod profile;
 mod profile_change;
 mod profile_ref;
@@ -24,7 +27,9 @@ mod trusted_time;
 
 pub(crate) use backup_position::{decode_backup_position, encode_backup_position};
 pub(crate) use deleted_company::{decode_deleted_company, encode_deleted_company};
+pub(crate) use deletion_job::{decode_deletion_job, encode_deletion_job};
 pub(crate) use import::{decode_import, decode_import_body, encode_import, encode_import_body};
+pub(crate) use import_row::{decode_import_row, encode_import_row};
 pub(crate) use merge::{decode_merge, encode_merge};
 pub(crate) use newest_outcome::{
     NewestOutcome, ProfileTail, decode_newest_outcome, decode_profile_tail, encode_newest_outcome,
@@ -33,6 +38,7 @@ pub(crate) use newest_outcome::{
 pub(crate) use outcome_segment::{
     OutcomeSegment, decode_outcome_in_segment, decode_segment, decode_segment_after,
 };
+pub(crate) use pointer::{Pointer, decode_pointer, encode_pointer};
 pub(crate) use profile::{
     decode_last_outcome, decode_profile, decode_stored_profile, encode_profile,
     encode_stored_profile,
@@ -78,7 +84,7 @@ impl From<InvalidRecord> for EngineError {
     }
 }
 
-/// The value of an alias or identifier key: the id of a profile.
+/// The value of a key that leads to a profile: its id.
 pub(crate) fn encode_id(id: ProfileId) -> Vec<u8> {
     id.bits().to_be_bytes().to_vec()
 }

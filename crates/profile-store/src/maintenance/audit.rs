@@ -1,5 +1,6 @@
 //! Audits: checks that a store keeps the promises of docs/IDENTITY.md.
 
+mod erasure;
 mod push_tokens;
 
 use std::fmt;
@@ -13,7 +14,7 @@ use crate::{
     layout::index,
     layout::key::{self, ParsedKey},
     layout::profile_record::{UnfinishedRecord, is_large},
-    layout::record::{self, InvalidRecord, NewestOutcome, ProfileTail},
+    layout::record::{self, InvalidRecord, NewestOutcome, Pointer, ProfileTail},
     limits,
 };
 
@@ -77,7 +78,8 @@ impl fmt::Display for Breach {
 
 /// Checks everything in `engine`, a page at a time. Nothing may write during the audit.
 ///
-/// - Every identifier and alias refers to a profile that holds it, and every identifier and alias
+/// - Every identifier and alias refers to a profile that holds it, or that has lost it and knows
+///   of it, and every identifier and alias
 ///   of a profile refers to it.
 /// - Every push token belongs to a profile, and to one alone.
 /// - Each profile has exactly the index entries that belong to it, and the changes that it says to
@@ -154,6 +156,16 @@ impl StoreChecker<'_> {
             Some(ParsedKey::ImportBody(company, id)) => {
                 self.import_body(&company, id, value).await?;
             }
+            Some(ParsedKey::ImportRow(company, import, row)) => {
+                self.import_row(&company, (import, row), value).await?;
+            }
+            Some(ParsedKey::ImportRowName(company, name, import, row)) => {
+                self.import_row_name(&company, &name, (import, row)).await?;
+            }
+            Some(ParsedKey::FormerIdentifier(company, id, identifier)) => {
+                self.former_identifier(&company, id, &identifier, value).await?;
+            }
+            Some(ParsedKey::DeletionJob(company, id)) => self.deletion_job(&company, id, value),
             Some(ParsedKey::Outcomes(company, last)) => self.outcomes(&company, last, value),
             Some(ParsedKey::NewestOutcome(company)) => self.newest_outcome(&company, value),
             Some(ParsedKey::ProfileOutcome(company, id)) => {
@@ -363,6 +375,9 @@ impl StoreChecker<'_> {
         identifier: &Identifier,
         value: &Value,
     ) -> Result<(), EngineError> {
+        if let Ok(Pointer::Former(id)) = record::decode_pointer(value) {
+            return self.lost_identifier(company, identifier, id).await;
+        }
         self.audit.identifiers += 1;
         let name = with_article(identifier.kind());
         let target = self.target(company, &name, value).await?;

@@ -68,10 +68,7 @@ impl EntryPages<'_> {
     pub(super) async fn of_store(from: &dyn Engine) -> Result<EntryPages<'_>, CopyError> {
         match format::layout(from).await.map_err(CopyError::Format)? {
             Layout::Empty => return Err(CopyError::Format(FormatError::NotAStore)),
-            Layout::Current
-            | Layout::WithoutChanges
-            | Layout::WithoutPushTokens
-            | Layout::Migrating(_) => {}
+            Layout::Current | Layout::Valid(_) | Layout::Migrating(_) => {}
         }
         let format = from.read(vec![key::FORMAT.to_vec()]).await.map_err(CopyError::Source)?;
         let missing = || CopyError::Format(FormatError::NotAStore);

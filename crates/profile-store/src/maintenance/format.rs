@@ -23,7 +23,8 @@ const LAYOUT_5: u8 = 5;
 /// The layout before records of profiles had changes. All of it is valid today.
 const LAYOUT_6: u8 = 6;
 
-/// The layout before push tokens were kept. All of it is valid today.
+/// The layout before push tokens were kept and lost identifiers led to profiles. All of it is valid
+/// today.
 const LAYOUT_7: u8 = 7;
 
 /// Why the layout of the data cannot be used.
@@ -56,10 +57,8 @@ pub(crate) enum Layout {
     /// There is no data yet.
     Empty,
     Current,
-    /// Layout 6.
-    WithoutChanges,
-    /// Layout 7.
-    WithoutPushTokens,
+    /// An earlier layout, all of which is valid today.
+    Valid(u8),
     /// Layout 5, of which the companies up to this one were migrated.
     Migrating(Option<CompanyId>),
 }
@@ -69,8 +68,7 @@ impl Layout {
     pub(crate) fn version(&self) -> u8 {
         match self {
             Layout::Empty | Layout::Current => FORMAT_VERSION,
-            Layout::WithoutChanges => LAYOUT_6,
-            Layout::WithoutPushTokens => LAYOUT_7,
+            Layout::Valid(version) => *version,
             Layout::Migrating(_) => LAYOUT_5,
         }
     }
@@ -78,10 +76,7 @@ impl Layout {
     /// Whether a company has the key of its newest outcome.
     pub(crate) fn has_newest_outcome(&self, company: &CompanyId) -> bool {
         match self {
-            Layout::Empty
-            | Layout::Current
-            | Layout::WithoutChanges
-            | Layout::WithoutPushTokens => true,
+            Layout::Empty | Layout::Current | Layout::Valid(_) => true,
             // In the order of keys.
             Layout::Migrating(Some(last)) => company.as_str() <= last.as_str(),
             Layout::Migrating(None) => false,
@@ -90,8 +85,7 @@ impl Layout {
 }
 
 /// Makes sure that the data has the current layout: writes it into an empty engine, with a key for
-/// the digests of senders, and migrates
-/// data of an earlier version.
+/// the digests of senders, and migrates data of an earlier version.
 pub(crate) async fn open(
     engine: &dyn Engine,
     ids: &dyn IdGenerator,
@@ -100,19 +94,26 @@ pub(crate) async fn open(
     match layout(engine).await? {
         // What was written last may have outlived its process without being on disk.
         Layout::Current => Ok(engine.sync().await?),
-        Layout::Empty | Layout::WithoutChanges => {
-            let id = BatchId { writer, number: 0 };
+        Layout::Empty => {
             let key = sender_key::generated(ids)?;
             let entries = vec![write_format(&[FORMAT_VERSION]), sender_key::write(&key)];
-            Ok(commit(engine, Place::of_key(FORMAT, engine.places()), id, entries).await?)
+            Ok(commit_format(engine, writer, entries).await?)
         }
-        Layout::WithoutPushTokens => {
-            let id = BatchId { writer, number: 0 };
-            let format = vec![write_format(&[FORMAT_VERSION])];
-            Ok(commit(engine, Place::of_key(FORMAT, engine.places()), id, format).await?)
+        // It may have a key for the digests of senders, which stays.
+        Layout::Valid(_) => {
+            Ok(commit_format(engine, writer, vec![write_format(&[FORMAT_VERSION])]).await?)
         }
         Layout::Migrating(company) => migrate(engine, writer, company).await,
     }
+}
+
+async fn commit_format(
+    engine: &dyn Engine,
+    writer: u64,
+    entries: Vec<Write>,
+) -> Result<(), EngineError> {
+    let id = BatchId { writer, number: 0 };
+    commit(engine, Place::of_key(FORMAT, engine.places()), id, entries).await
 }
 
 /// The layout of the data in an engine.
@@ -120,8 +121,7 @@ pub(crate) async fn layout(engine: &dyn Engine) -> Result<Layout, FormatError> {
     let values = engine.read(vec![FORMAT.to_vec()]).await?;
     match values.first().and_then(Option::as_deref) {
         Some([FORMAT_VERSION]) => Ok(Layout::Current),
-        Some([LAYOUT_7]) => Ok(Layout::WithoutPushTokens),
-        Some([LAYOUT_6]) => Ok(Layout::WithoutChanges),
+        Some([version @ (LAYOUT_6 | LAYOUT_7)]) => Ok(Layout::Valid(*version)),
         Some([LAYOUT_5]) => Ok(Layout::Migrating(None)),
         // An earlier release may have begun the migration.
         Some([FORMAT_VERSION | LAYOUT_7 | LAYOUT_6, LAYOUT_5, company @ ..]) => {

@@ -50,6 +50,8 @@ pub enum Effect {
     Unmerged,
     /// The profile was deleted.
     Deleted,
+    /// A deletion found no profile.
+    NothingDeleted,
     /// The exchange tokens of the profile were revoked; without a profile, those of the company.
     TokensRevoked,
 }
@@ -64,6 +66,7 @@ impl Effect {
             Effect::Unidentified => "unidentified",
             Effect::Unmerged => "unmerged",
             Effect::Deleted => "deleted",
+            Effect::NothingDeleted => "nothing_deleted",
             Effect::TokensRevoked => "tokens_revoked",
         }
     }
@@ -172,6 +175,8 @@ pub enum Ignored {
     UnknownId,
     /// The id has a form that this system never generates.
     ForeignId,
+    /// No profile holds, or has held, the identifier of a deletion.
+    NoProfile,
     /// Only the company itself may change secondary email addresses.
     ServerOnly,
     /// The token names no profile.
@@ -186,6 +191,7 @@ impl fmt::Display for Ignored {
             Ignored::AnotherHeld => f.write_str("place taken"),
             Ignored::UnknownId => f.write_str("unknown id"),
             Ignored::ForeignId => f.write_str("id of another system"),
+            Ignored::NoProfile => f.write_str("no profile"),
             Ignored::ServerOnly => f.write_str("for the company itself"),
             Ignored::Token(reason) => write!(f, "token {reason}"),
             Ignored::Unsigned(reason) => reason.fmt(f),

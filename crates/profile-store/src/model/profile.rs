@@ -34,6 +34,9 @@ pub struct Profile {
     /// When the exchange tokens of the profile, or of one that was merged into it, were revoked
     /// last. Tokens up to then do not count.
     pub tokens_revoked: Option<Timestamp>,
+    /// How many identifiers the profile has lost that still lead to it, so that an erasure finds
+    /// it by them: at most [`limits::FORMER_IDENTIFIERS`](crate::limits::FORMER_IDENTIFIERS).
+    pub former_identifiers: u32,
 }
 
 /// A do-not-merge mark: a merge that was undone and that the same claim must not repeat.
@@ -67,6 +70,7 @@ impl Profile {
             last_outcome: None,
             do_not_merge: Vec::new(),
             tokens_revoked: None,
+            former_identifiers: 0,
         }
     }
 }

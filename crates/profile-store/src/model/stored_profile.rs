@@ -32,6 +32,8 @@ pub struct StoredProfile {
     pub do_not_merge: Vec<DoNotMerge>,
     /// See [`Profile::tokens_revoked`].
     pub tokens_revoked: Option<Timestamp>,
+    /// See [`Profile::former_identifiers`].
+    pub former_identifiers: u32,
     // Invariant: while `encoded` is some, these two have no properties.
     attributes: Attributes,
     authored: Authored,
@@ -64,6 +66,7 @@ impl StoredProfile {
             last_outcome,
             do_not_merge,
             tokens_revoked,
+            former_identifiers,
         } = profile;
         StoredProfile {
             id,
@@ -75,6 +78,7 @@ impl StoredProfile {
             last_outcome,
             do_not_merge,
             tokens_revoked,
+            former_identifiers,
             attributes,
             authored,
             encoded,
@@ -94,6 +98,7 @@ impl StoredProfile {
             last_outcome,
             do_not_merge,
             tokens_revoked,
+            former_identifiers,
             attributes,
             authored,
             encoded: _,
@@ -110,6 +115,7 @@ impl StoredProfile {
             last_outcome,
             do_not_merge,
             tokens_revoked,
+            former_identifiers,
         })
     }
 
@@ -191,6 +197,7 @@ impl StoredProfile {
             last_outcome: _,
             do_not_merge,
             tokens_revoked,
+            former_identifiers,
             attributes,
             authored: _,
             encoded: _,
@@ -201,6 +208,7 @@ impl StoredProfile {
             && *client_merges == other.client_merges
             && (do_not_merge, &attributes.fields) == (&other.do_not_merge, &other.attributes.fields)
             && *tokens_revoked == other.tokens_revoked
+            && *former_identifiers == other.former_identifiers
             && Field::ALL.into_iter().all(same_authors)
             && self.has_same_properties(other)
     }

@@ -91,6 +91,9 @@ async fn one_profile(lines: &mut String, store: &Store, company: &CompanyId, pro
             format!("{:?}", mark.link).chars().filter(char::is_ascii_digit).collect();
         writeln!(lines, "  do_not_merge into {} digest {digest}", mark.from).unwrap();
     }
+    if profile.former_identifiers != 0 {
+        writeln!(lines, "  former_identifiers {}", profile.former_identifiers).unwrap();
+    }
     if let Some(at) = profile.tokens_revoked {
         writeln!(lines, "  tokens_revoked {}", at.millis()).unwrap();
     }
@@ -237,6 +240,7 @@ fn outcome_text(outcome: &Outcome) -> String {
         Effect::Unidentified => "unidentified",
         Effect::Unmerged => "unmerged",
         Effect::Deleted => "deleted",
+        Effect::NothingDeleted => "nothing_deleted",
         Effect::TokensRevoked => "tokens_revoked",
     };
     let claims: Vec<String> = claims.iter().map(claim).collect();
@@ -296,6 +300,7 @@ fn ignored(reason: Ignored) -> &'static str {
         Ignored::UnknownId => "unknown_id",
         Ignored::ForeignId => "foreign_id",
         Ignored::ServerOnly => "server_only",
+        Ignored::NoProfile => "no_profile",
         Ignored::Token(InvalidToken::Unsealed) => "token_unsealed",
         Ignored::Token(InvalidToken::Foreign) => "token_foreign",
         Ignored::Token(InvalidToken::Expired) => "token_expired",

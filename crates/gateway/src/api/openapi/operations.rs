@@ -13,6 +13,7 @@ use super::super::{
     list::SORTS,
     merges::{MergedProfile, UnmergeDocument},
     outcomes::{OutcomeResource, OutcomeStream},
+    privacy::DeletionJobResource,
     push_token_resource::{PushTokenResource, TOKEN_FIELDS},
     push_tokens,
     query::{FILTER, INCLUDE, PAGE_CURSOR, PAGE_SIZE, SORT},
@@ -64,6 +65,7 @@ fn name_and_body(endpoint: Endpoint) -> (&'static str, Option<&'static str>) {
         Endpoint::DeleteProfile => ("request_profile_deletion", Some("DeletionRequest")),
         Endpoint::ExplainProfile => ("explain_profile", Some("ExplainRequest")),
         Endpoint::GetAccount => ("get_account", None),
+        Endpoint::GetDeletionJob => ("get_deletion_job", None),
         Endpoint::GetBulkImport => ("get_profile_bulk_import_job", None),
         Endpoint::GetProfile => ("get_profile", None),
         Endpoint::GetPushToken => ("get_push_token", None),
@@ -75,6 +77,7 @@ fn name_and_body(endpoint: Endpoint) -> (&'static str, Option<&'static str>) {
         Endpoint::ListBulkImportProfileIds => ("get_profile_ids_for_profile_bulk_import_job", None),
         Endpoint::ListBulkImportProfiles => ("get_profiles_for_profile_bulk_import_job", None),
         Endpoint::ListBulkImports => ("get_profile_bulk_import_jobs", None),
+        Endpoint::ListDeletionJobs => ("get_deletion_jobs", None),
         Endpoint::ListEvents => ("get_events", None),
         Endpoint::ListHistory => ("get_profile_history", None),
         Endpoint::ListLists => ("get_lists", None),
@@ -109,6 +112,7 @@ fn parameters_of(endpoint: Endpoint) -> Vec<Value> {
         Endpoint::ListProfilePushTokens => vec![token_fields()],
         Endpoint::ListBulkImportProfiles => [page(), fields()].concat(),
         Endpoint::ListBulkImports => [page(), import_filter_and_sort()].concat(),
+        Endpoint::ListDeletionJobs => [page(), vec![sort_by_age()]].concat(),
         Endpoint::ListBulkImportErrors
         | Endpoint::ListBulkImportProfileIds
         | Endpoint::ListHistory
@@ -128,6 +132,7 @@ fn parameters_of(endpoint: Endpoint) -> Vec<Value> {
         | Endpoint::ExplainProfile
         | Endpoint::GetAccount
         | Endpoint::GetBulkImport
+        | Endpoint::GetDeletionJob
         | Endpoint::GetPushTokenProfileId
         | Endpoint::ListAccounts
         | Endpoint::ListEvents
@@ -157,10 +162,13 @@ fn successes_of(endpoint: Endpoint) -> &'static [(u16, &'static str)] {
         Endpoint::CreateProfile => &[(201, "The profile, created.")],
         Endpoint::CreatePushToken => &[(202, "The profile has the token.")],
         Endpoint::DeletePushToken => &[(204, "No profile has the token.")],
-        Endpoint::DeleteProfile => &[(202, "The profile, if there was one, is erased.")],
+        Endpoint::DeleteProfile => {
+            &[(202, "The profile, if there was one, is erased. `Location` is the URL of the job.")]
+        }
         Endpoint::ExplainProfile => &[(200, "The outcome that the request would have.")],
         Endpoint::GetAccount | Endpoint::ListAccounts => &[(200, "The account.")],
         Endpoint::GetBulkImport => &[(200, "The import.")],
+        Endpoint::GetDeletionJob => &[(200, "The deletion job.")],
         Endpoint::GetProfile | Endpoint::GetPushTokenProfile => &[(200, "The profile.")],
         Endpoint::GetPushToken => &[(200, "The token.")],
         Endpoint::GetPushTokenProfileId => &[(200, "The id.")],
@@ -176,6 +184,7 @@ fn successes_of(endpoint: Endpoint) -> &'static [(u16, &'static str)] {
             &[(200, "A page of profiles.")]
         }
         Endpoint::ListBulkImports => &[(200, "A page of imports.")],
+        Endpoint::ListDeletionJobs => &[(200, "A page of deletion jobs.")],
         Endpoint::ListEvents | Endpoint::ListLists | Endpoint::ListMetrics => {
             &[(200, "An empty list.")]
         }
@@ -221,6 +230,8 @@ fn schema_of(endpoint: Endpoint, generator: &mut SchemaGenerator) -> Option<Valu
             schema::<Collection<ProfileResource<'_>>>(generator)
         }
         Endpoint::ListBulkImports => schema::<Collection<JobResource>>(generator),
+        Endpoint::GetDeletionJob => schema::<Single<DeletionJobResource>>(generator),
+        Endpoint::ListDeletionJobs => schema::<Collection<DeletionJobResource>>(generator),
         Endpoint::ListHistory => schema::<Collection<OutcomeResource>>(generator),
         Endpoint::ListOutcomes => schema::<OutcomeStream>(generator),
         Endpoint::MergeProfiles => schema::<Single<MergedProfile>>(generator),
@@ -328,7 +339,7 @@ fn fields() -> Vec<Value> {
             "The attributes to show, such as `email,location.city,properties.plan`.",
             &json!({ "type": "array", "items": { "type": "string" } }),
         ),
-        in_query(ADDITIONAL_FIELDS, "Shown only when asked for; always null.", &additional),
+        in_query(ADDITIONAL_FIELDS, "Shown only when asked for.", &additional),
     ];
     for field in &mut fields {
         field["style"] = "form".into();
@@ -391,9 +402,10 @@ fn sort() -> Value {
 
 fn import_filter_and_sort() -> Vec<Value> {
     let filter = "`equals` or `any` on `status`, such as `equals(status,\"complete\")`.";
+    vec![in_query(FILTER, filter, &json!({ "type": "string" })), sort_by_age()]
+}
+
+fn sort_by_age() -> Value {
     let sort = json!({ "type": "string", "enum": ["created_at", "-created_at"] });
-    vec![
-        in_query(FILTER, filter, &json!({ "type": "string" })),
-        in_query(SORT, "The order; newest first, if absent.", &sort),
-    ]
+    in_query(SORT, "The order; newest first, if absent.", &sort)
 }

@@ -269,6 +269,7 @@ const fn effect_number(effect: Effect) -> u8 {
         Effect::Unmerged => 4,
         Effect::Deleted => 5,
         Effect::TokensRevoked => 6,
+        Effect::NothingDeleted => 7,
     }
 }
 
@@ -281,6 +282,7 @@ fn decode_effect(reader: &mut RecordReader<'_>) -> Result<Effect, InvalidRecord>
         4 => Ok(Effect::Unmerged),
         5 => Ok(Effect::Deleted),
         6 => Ok(Effect::TokensRevoked),
+        7 => Ok(Effect::NothingDeleted),
         number => Err(InvalidRecord::Tag(number)),
     }
 }

@@ -41,6 +41,8 @@ const CLIENT_PHONE_NUMBER: u8 = 13;
 const DEVICE: u8 = 14;
 /// A profile that the request of a client merged.
 const ABSORBED_BY_CLIENT: u8 = 15;
+/// How many identifiers that the profile has lost still lead to it.
+const FORMER_IDENTIFIERS: u8 = 21;
 /// The tag of a field is this number plus the number of the field.
 const FIELD: u8 = 32;
 /// The same for a field whose value the company wrote.
@@ -64,6 +66,7 @@ pub(crate) fn encode_profile(profile: &Profile) -> Vec<u8> {
         last_outcome,
         do_not_merge,
         tokens_revoked,
+        former_identifiers,
     } = profile;
     let mut writer = RecordWriter::new(VERSION);
     encode_head(&mut writer, [*created, *updated], *last_outcome);
@@ -71,6 +74,7 @@ pub(crate) fn encode_profile(profile: &Profile) -> Vec<u8> {
     encode_absorbed(&mut writer, absorbed, client_merges);
     encode_marks(&mut writer, do_not_merge);
     encode_revocation(&mut writer, *tokens_revoked);
+    encode_former(&mut writer, *former_identifiers);
     for (name, value) in attributes.properties.iter() {
         let by_company = authored.property(name);
         let (name, value) = (name.as_str().as_bytes(), value.as_json().as_bytes());
@@ -92,6 +96,7 @@ pub(crate) fn encode_stored_profile(profile: &StoredProfile) -> Vec<u8> {
     encode_absorbed(&mut writer, &profile.absorbed, &profile.client_merges);
     encode_marks(&mut writer, &profile.do_not_merge);
     encode_revocation(&mut writer, profile.tokens_revoked);
+    encode_former(&mut writer, profile.former_identifiers);
     for property in profile.properties() {
         encode_property(&mut writer, property);
     }
@@ -176,6 +181,13 @@ fn encode_revocation(writer: &mut RecordWriter, revoked: Option<Timestamp>) {
     if let Some(at) = revoked {
         writer.byte(TOKENS_REVOKED);
         writer.number(at.millis());
+    }
+}
+
+fn encode_former(writer: &mut RecordWriter, count: u32) {
+    if count != 0 {
+        writer.byte(FORMER_IDENTIFIERS);
+        writer.number(u64::from(count));
     }
 }
 
@@ -320,6 +332,10 @@ fn decode_part(
         }
         TOKENS_REVOKED => {
             profile.tokens_revoked = Some(Timestamp::from_millis(reader.number()?));
+        }
+        FORMER_IDENTIFIERS => {
+            let count = u32::try_from(reader.number()?).or(Err(InvalidRecord::Value))?;
+            profile.former_identifiers = count;
         }
         CLIENT_EXTERNAL_ID => identifiers.client_attached.insert(IdentifierKind::ExternalId),
         CLIENT_EMAIL => identifiers.client_attached.insert(IdentifierKind::Email),
