@@ -14,6 +14,7 @@ mod grammar;
 mod laws;
 #[cfg(test)]
 mod push_tokens;
+#[cfg(test)]
 mod refuses;
 #[cfg(test)]
 mod rendering;

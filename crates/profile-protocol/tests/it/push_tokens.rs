@@ -121,9 +121,9 @@ fn meta_is_read_beside_the_attributes_and_among_them_and_refused_in_both() {
     }
     let both = with(android(), &format!("{profile}/meta"), meta.clone());
     let both = with(both, &format!("{profile}/attributes/meta"), meta);
-    expect![[r#"
+    expect![[r"
         /data/attributes/profile/data/attributes/meta 'meta' is given more than once.
-    "#]]
+    "]]
     .assert_eq(&faults_of(&both));
 }
 
@@ -141,7 +141,7 @@ fn every_fault_is_reported_at_its_place() {
     let body = with(body, &format!("{nested}/email"), json!("not an address"));
     let body = with(body, &format!("{nested}/phone_number"), json!("12"));
     let body = with(body, &format!("{nested}/color"), json!("red"));
-    expect![[r#"
+    expect![[r"
         /data/attributes/vendor 'vendor' is required.
         /data/attributes/token The push token must not contain control characters.
         /data/attributes/platform 'windows' is not a valid choice for 'platform'.
@@ -152,7 +152,7 @@ fn every_fault_is_reported_at_its_place() {
         /data/attributes/profile/data/attributes/color 'color' is not a valid field for the resource 'profile'.
         /data/attributes/profile/data/attributes/email Invalid email address
         /data/attributes/profile/data/attributes/phone_number Invalid phone number format (Example of a valid format: +12345678901)
-    "#]]
+    "]]
     .assert_eq(&faults_of(&body));
 }
 
@@ -162,12 +162,12 @@ fn a_profile_without_an_identifier_is_refused() {
     let empty = with(android(), &format!("{profile}/data/attributes"), json!({}));
     let untyped = with(android(), profile, json!({"data": {}}));
     let absent = with(android(), profile, json!({}));
-    expect![[r#"
+    expect![[r"
         /data/attributes/profile/data/attributes One of `id`, `_kx`, `external_id`, `email`, `phone_number` or `anonymous_id` must be included to say whom the request is about.
         /data/attributes/profile/data/type 'type' is required.
         /data/attributes/profile/data One of `attributes`, `relationships` or `id` must be included in the request payload.
         /data/attributes/profile/data 'data' is required.
-    "#]]
+    "]]
     .assert_eq(&[faults_of(&empty), faults_of(&untyped), faults_of(&absent)].concat());
 }
 

@@ -349,8 +349,12 @@ pub(crate) fn parse(key: &[u8]) -> Option<ParsedKey> {
     }
     let end = key.iter().position(|&byte| byte == END)?;
     let (_, rest) = key.split_at_checked(end)?;
-    let company = company_of(key)?;
     let (&kind, rest) = rest.get(1..)?.split_first()?;
+    parse_of_company(company_of(key)?, kind, rest)
+}
+
+/// The parts of a key of this company and kind, which ends with these bytes.
+fn parse_of_company(company: CompanyId, kind: u8, rest: &[u8]) -> Option<ParsedKey> {
     let id = || Some(ProfileId::from_bits(u128::from_be_bytes(rest.try_into().ok()?)));
     let timed = || {
         let (at, id) = rest.split_first_chunk()?;
