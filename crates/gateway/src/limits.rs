@@ -29,7 +29,8 @@ pub const API_LARGE: RateLimit = RateLimit::constant(75, 750);
 /// there are as many portions as companies, since an unused portion would only cause refusals.
 pub const COMPANY_PORTIONS: usize = 4;
 
-/// The admin keys: one for each program that makes backups, and a new one while another is replaced.
+/// The admin keys: one for each program that makes backups, and a new one while another is
+/// replaced.
 pub const ADMIN_KEYS: usize = 8;
 
 /// The default time after which a commit is in the archive of the journal.

@@ -6,6 +6,7 @@
 mod commands;
 mod erasure;
 mod erasure_entries;
+mod profile_reads;
 mod push_tokens;
 mod stored;
 mod token_scans;
@@ -27,7 +28,7 @@ use crate::{
     engine::{Key, Order, Scan, Value, Write},
     layout::{
         key::{self, KeyKind, ParsedKey},
-        profile_record::{ProfileRecord, UnfinishedRecord},
+        profile_record::UnfinishedRecord,
         record,
     },
     limits,
@@ -334,43 +335,6 @@ impl Batch {
         self.follow_leads();
     }
 
-    /// Takes in a profile's record, and that of its newest outcome.
-    fn feed_profile(&mut self, asked: ToRead, record: Option<Value>, tail: Option<&Value>) {
-        let key = asked.key();
-        if tail.is_some() {
-            self.stored.note_tail(key.clone());
-        }
-        match record.map(|record| UnfinishedRecord::new(record, tail.map(Vec::as_slice))) {
-            None => self.stored.insert_absent(key),
-            Some(Ok(record)) if record.changes() == 0 => {
-                let finished = record.finish(None);
-                self.feed_record(asked, finished);
-            }
-            Some(Ok(record)) => self.unfinished.push((asked, record)),
-            Some(Err(error)) => self.stored.insert_profile(key, asked.id, Err(error)),
-        }
-    }
-
-    /// Takes in a profile's record with its changes. Outside of a session, it may have been
-    /// replaced meanwhile.
-    fn feed_record(&mut self, asked: ToRead, record: Result<ProfileRecord, InvalidRecord>) {
-        let attempts = asked.attempts + 1;
-        match &record {
-            Err(InvalidRecord::Base | InvalidRecord::MissingChange)
-                if attempts < limits::READ_ATTEMPTS =>
-            {
-                self.to_read.push_front(ToRead { attempts, ..asked });
-                return;
-            }
-            Ok(record) => {
-                let read = self.bytes.iter_mut().skip(asked.request).take(1);
-                read.for_each(|bytes| *bytes += record.bytes_read());
-            }
-            Err(_) => {}
-        }
-        self.stored.insert_profile(asked.key(), asked.id, record);
-    }
-
     /// Takes in the entries of the scan that [`Batch::needs`] named.
     pub(crate) fn feed_scan(&mut self, entries: Vec<(Key, Value)>) {
         if let Some((request, scan)) = self.tokens.scanned.take() {
@@ -417,23 +381,6 @@ impl Batch {
         }
         // The owners of push tokens are known later. The sort is stable.
         self.to_read.make_contiguous().sort_by_key(|profile| profile.request);
-    }
-
-    /// Asks for the changes of records, and for the next profiles, unless so much was read that the
-    /// other requests have to wait.
-    fn ask_for_profiles(&mut self) {
-        for (profile, record) in std::mem::take(&mut self.unfinished) {
-            self.keys.extend(record.change_keys(&profile.company, profile.id));
-            self.asked.push(Asked::Changes(profile, record));
-        }
-        let read: usize = self.bytes.iter().sum();
-        let full = limits::BATCH_BYTES <= read && 0 < self.ready();
-        let next = if full { 0 } else { limits::BATCH_READ.min(self.to_read.len()) };
-        for profile in self.to_read.drain(..next) {
-            self.keys.push(profile.key());
-            self.keys.push(key::profile_outcome(&profile.company, profile.id));
-            self.asked.push(Asked::Profile(profile));
-        }
     }
 
     /// Asks for what a command needs beyond profiles.

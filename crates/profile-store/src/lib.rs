@@ -88,7 +88,7 @@ pub use read::{
     history::{History, HistoryCursor},
     listing::{Listing, ProfilePage, Span},
     push_tokens::{PushTokenCursor, PushTokenListing, PushTokenPage},
-    writers::{WrittenPart, WrittenValue},
+    writers::{ValueSource, WrittenPart},
 };
 pub use store::{
     Background, OpenError, Store, StoreOptions,

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use profile_protocol::Email;
-use profile_store::{Caller, Profile, Timestamp, WrittenPart, WrittenValue};
+use profile_store::{Caller, Profile, Timestamp, ValueSource, WrittenPart};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -112,8 +112,8 @@ pub(super) struct ValueWriter {
 
 impl ValueWriter {
     /// The path of a value, as `fields[profile]` names it, and its writer.
-    fn of(value: WrittenValue) -> (String, ValueWriter) {
-        let WrittenValue { part, by, written } = value;
+    fn of(value: ValueSource) -> (String, ValueWriter) {
+        let ValueSource { part, by, written } = value;
         let path = match part {
             WrittenPart::Identifier(kind) => kind.name().to_owned(),
             WrittenPart::Attribute(attribute) => path_of(&attribute),

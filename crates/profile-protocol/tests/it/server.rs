@@ -180,7 +180,7 @@ fn an_id_to_delete_may_be_an_external_id_whatever_its_form() {
     }
     refused(
         nested_deletion(r#","id":" ""#),
-        &["/data/attributes/profile/data/id Must not be empty or only white space."],
+        &["/data/attributes/profile/data/id The identifier must not be empty or only white space."],
     );
 }
 

@@ -82,9 +82,9 @@ impl Batch {
         }
     }
 
-    /// Deletes a profile, its push tokens, all that leads to it or has led to it, the records of all
-    /// that was merged into it, and what failed rows of bulk imports have of the person. `rows` were
-    /// removed before.
+    /// Deletes a profile, its push tokens, all that leads to it or has led to it, the records of
+    /// all that was merged into it, and what failed rows of bulk imports have of the person.
+    /// `rows` were removed before.
     pub(crate) fn delete(
         &mut self,
         asked: &Delete,

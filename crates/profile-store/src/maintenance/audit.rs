@@ -1,6 +1,7 @@
 //! Audits: checks that a store keeps the promises of docs/IDENTITY.md.
 
 mod erasure;
+mod outcomes;
 mod push_tokens;
 
 use std::fmt;
@@ -9,12 +10,12 @@ use profile_protocol::{CompanyId, IdentifierKind, ProfileId};
 
 use super::format::{FormatError, Layout, layout};
 use crate::{
-    Identifier, Outcome, Profile,
+    Identifier, Profile,
     engine::{Engine, EngineError, Key, Order, Scan, Value},
     layout::index,
     layout::key::{self, ParsedKey},
     layout::profile_record::{UnfinishedRecord, is_large},
-    layout::record::{self, InvalidRecord, NewestOutcome, Pointer, ProfileTail},
+    layout::record::{self, InvalidRecord, NewestOutcome, Pointer},
     limits,
 };
 
@@ -79,8 +80,7 @@ impl fmt::Display for Breach {
 /// Checks everything in `engine`, a page at a time. Nothing may write during the audit.
 ///
 /// - Every identifier and alias refers to a profile that holds it, or that has lost it and knows
-///   of it, and every identifier and alias
-///   of a profile refers to it.
+///   of it, and every identifier and alias of a profile refers to it.
 /// - Every push token belongs to a profile, and to one alone.
 /// - Each profile has exactly the index entries that belong to it, and the changes that it says to
 ///   have.
@@ -426,110 +426,6 @@ impl StoreChecker<'_> {
             self.breach(Some(company), Some(id), "was absorbed, but has no alias".to_owned());
         }
         Ok(())
-    }
-
-    /// Reads the number of a company's newest outcome.
-    fn newest_outcome(&mut self, company: &CompanyId, value: &Value) {
-        match record::decode_newest_outcome(value) {
-            Ok(newest) => {
-                if Some(newest.at) < newest.tokens_revoked {
-                    let fault = "its tokens were revoked after its newest outcome".to_owned();
-                    self.breach(Some(company), None, fault);
-                }
-                self.promised = Some((company.clone(), newest));
-            }
-            Err(error) => {
-                let fault = format!("the number of its newest outcome is damaged: {error}");
-                self.breach(Some(company), None, fault);
-            }
-        }
-    }
-
-    /// Checks that the key of a profile's newest outcome is newer than the profile's record.
-    async fn profile_outcome(
-        &mut self,
-        company: &CompanyId,
-        id: ProfileId,
-        value: &Value,
-    ) -> Result<(), EngineError> {
-        let name = "the number of its newest outcome";
-        let target = self.target(company, name, &record::encode_id(id)).await?;
-        let fault = match (record::decode_profile_tail(value), target) {
-            (Err(error), _) => format!("{name} is damaged: {error}"),
-            (Ok(ProfileTail { newest, changes: 0 }), Some(profile))
-                if Some(newest) <= profile.last_outcome =>
-            {
-                format!("{name} is not newer than its record")
-            }
-            (Ok(tail), _) if self.promised_of(company).sequence < tail.newest => {
-                "names an outcome that never was".to_owned()
-            }
-            (Ok(tail), _) => return self.has_changes(company, id, tail).await,
-        };
-        self.breach(Some(company), Some(id), fault);
-        Ok(())
-    }
-
-    /// Checks that a record that is said to have changes is large enough.
-    async fn has_changes(
-        &mut self,
-        company: &CompanyId,
-        id: ProfileId,
-        tail: ProfileTail,
-    ) -> Result<(), EngineError> {
-        let record = self.engine.read(vec![key::profile(company, id)]).await?;
-        let is_small = record.into_iter().flatten().any(|record| !is_large(&record));
-        if is_small && tail.changes != 0 {
-            let fault = "its record is too small to have changes".to_owned();
-            self.breach(Some(company), Some(id), fault);
-        }
-        Ok(())
-    }
-
-    /// What the company's key of the newest outcome says; zeros without that key.
-    fn promised_of(&self, company: &CompanyId) -> NewestOutcome {
-        let promised = self.promised.as_ref().filter(|(of, _)| of == company);
-        promised.map_or_else(NewestOutcome::default, |(_, newest)| *newest)
-    }
-
-    /// The number of the newest outcome of this company, or 0 if there is none.
-    fn newest_of(&self, company: &CompanyId) -> u64 {
-        self.newest.as_ref().filter(|(of, _)| of == company).map_or(0, |(_, newest)| *newest)
-    }
-
-    fn outcomes(&mut self, company: &CompanyId, last: u64, value: &Value) {
-        let newest = self.newest_of(company);
-        match record::decode_segment(last, value) {
-            Ok(outcomes) => {
-                self.audit.outcomes += outcomes.len() as u64;
-                if outcomes.first().is_some_and(|first| first.sequence <= newest) {
-                    let fault = format!("the outcomes up to {last} overlap those up to {newest}");
-                    self.breach(Some(company), None, fault);
-                }
-                for outcome in &outcomes {
-                    self.previous_outcomes(company, outcome);
-                }
-            }
-            Err(error) => {
-                let fault = format!("the outcomes up to {last} are damaged: {error}");
-                self.breach(Some(company), None, fault);
-            }
-        }
-        // The key of the newest outcome came with layout 6.
-        if self.layout.has_newest_outcome(company) && self.promised_of(company).sequence < last {
-            let fault = format!("the outcome {last} is newer than its newest outcome");
-            self.breach(Some(company), None, fault);
-        }
-        self.newest = Some((company.clone(), last));
-    }
-
-    /// Checks that a history only leads back.
-    fn previous_outcomes(&mut self, company: &CompanyId, outcome: &Outcome) {
-        let number = outcome.sequence;
-        if let Some(later) = outcome.previous.iter().find(|previous| number <= **previous) {
-            let fault = format!("the outcome {number} names the outcome {later} as an earlier one");
-            self.breach(Some(company), outcome.survivor, fault);
-        }
     }
 
     async fn import(

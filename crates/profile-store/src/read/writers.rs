@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use profile_protocol::{ChangedAttribute, Field, IdentifierKind, ProfileId};
 
-use crate::{Caller, ClaimResult, Outcome, Profile, SingleKinds, Timestamp};
+use crate::{Caller, ClaimResult, ClaimSource, Outcome, Profile, SingleKinds, Timestamp};
 
 /// Who wrote one value, and when.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct WrittenValue {
+pub struct ValueSource {
     /// The value.
     pub part: WrittenPart,
     /// Who wrote it: the company, or clients.
@@ -34,7 +34,7 @@ pub enum WrittenPart {
 #[derive(Debug)]
 pub(crate) struct SoughtWriters<'p> {
     profile: &'p Profile,
-    values: BTreeMap<WrittenPart, WrittenValue>,
+    values: BTreeMap<WrittenPart, ValueSource>,
     /// Those of which an older outcome may tell the time.
     open: BTreeSet<WrittenPart>,
 }
@@ -51,7 +51,7 @@ impl SoughtWriters<'_> {
                 WrittenPart::Attribute(attribute) => profile.authored.has(attribute),
             };
             let by = if by_company { Caller::Server } else { Caller::Client };
-            (part.clone(), WrittenValue { part: part.clone(), by, written: None })
+            (part.clone(), ValueSource { part: part.clone(), by, written: None })
         };
         SoughtWriters { profile, values: open.iter().map(value).collect(), open }
     }
@@ -71,7 +71,9 @@ impl SoughtWriters<'_> {
         for changed in &outcome.changed {
             self.note(&WrittenPart::Attribute(changed.clone()), outcome);
         }
-        for claim in &outcome.claims {
+        // An appended address is a secondary one.
+        let claims = outcome.claims.iter().filter(|claim| claim.origin != ClaimSource::Append);
+        for claim in claims {
             match claim.result {
                 ClaimResult::Attached | ClaimResult::Replaced | ClaimResult::Moved(_) => {
                     self.note(&WrittenPart::Identifier(claim.kind), outcome);
@@ -106,7 +108,7 @@ impl SoughtWriters<'_> {
     }
 
     /// The values, identifiers first.
-    pub(crate) fn into_values(self) -> Vec<WrittenValue> {
+    pub(crate) fn into_values(self) -> Vec<ValueSource> {
         self.values.into_values().collect()
     }
 }

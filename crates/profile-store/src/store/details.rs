@@ -11,7 +11,7 @@ use crate::{
         record,
     },
     limits,
-    read::writers::{SoughtWriters, WrittenValue},
+    read::writers::{SoughtWriters, ValueSource},
 };
 
 impl Store {
@@ -45,7 +45,7 @@ impl Store {
         &self,
         company: &CompanyId,
         of: &Profile,
-    ) -> Result<Vec<WrittenValue>, EngineError> {
+    ) -> Result<Vec<ValueSource>, EngineError> {
         let mut sought = SoughtWriters::of(of);
         let mut from = HistoryCursor { sequences: of.last_outcome.into_iter().collect() };
         let mut read = 0;

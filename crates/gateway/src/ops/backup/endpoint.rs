@@ -65,7 +65,7 @@ impl NoBackup {
     }
 }
 
-/// Sends a backup to whoever has an admin key.
+/// Sends a backup to a caller with an admin key.
 pub(crate) async fn backup(request: HttpRequest, gateway: Data<GatewayState>) -> HttpResponse {
     if let Err(refused) = admin_key::authorize(&request, &gateway) {
         return refused.response();
