@@ -16,7 +16,7 @@ use profile_store::{DifferentExternalId, IdentitySettings};
 
 use self::{
     claim::{ModelClaim, ModelClaimSource, authority},
-    claims::ModelClaims,
+    claims::{ModelClaims, first_refused, moved},
     lists::{SECONDARY, keep_devices, keep_emails, note_seen, unappend},
     profile::ModelProfile,
     push_tokens::PushTokens,
@@ -25,6 +25,7 @@ use self::{
 use crate::notation::{TestIntent, TestRequest};
 
 /// All profiles, and the survivors of those that were merged.
+#[derive(Default)]
 pub struct IdentityModel {
     settings: IdentitySettings,
     stored: BTreeMap<usize, ModelProfile>,
@@ -43,10 +44,7 @@ pub struct IdentityModel {
 impl IdentityModel {
     /// No profiles, under these settings.
     pub fn new(settings: IdentitySettings) -> IdentityModel {
-        let (stored, survivors, deleted) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-        let (former, push_tokens) = (BTreeMap::new(), PushTokens::default());
-        let (revoked, now) = (false, 0);
-        IdentityModel { settings, stored, survivors, deleted, push_tokens, former, revoked, now }
+        IdentityModel { settings, ..IdentityModel::default() }
     }
 
     /// How many profiles there have ever been.
@@ -187,6 +185,28 @@ impl IdentityModel {
         let (told, is_change) = token.unwrap_or_default();
         let effect = if is_change && effect == "unchanged" { "updated" } else { effect };
         format!("{effect} {number}: {results}{told}")
+    }
+
+    /// Gives a push token to this profile, and describes what that changed, if anything.
+    fn register(&mut self, token: &str, number: usize) -> (String, bool) {
+        let token = self.push_tokens.register(token, number);
+        for number in token.changed {
+            self.stored.get_mut(&number).unwrap().updated = self.now;
+        }
+        (format!("; token {}", token.result), token.is_change)
+    }
+
+    /// Removes a push token from the profile that has it, if the request names that profile.
+    pub fn unregister(&mut self, token: &str, is_named: bool) {
+        self.now += 1;
+        if is_named && let Some(owner) = self.push_tokens.remove(token) {
+            self.stored.get_mut(&owner).unwrap().updated = self.now;
+        }
+    }
+
+    /// The push tokens of the profile that the nth is part of.
+    pub fn tokens_of(&self, number: usize) -> BTreeSet<String> {
+        self.push_tokens.of(self.survivor_of(number))
     }
 
     /// Rule 1: the claim of highest authority determines the survivor.
@@ -482,22 +502,6 @@ impl IdentityModel {
     }
 }
 
-/// The profile of the first claim that was refused. Devices among the attributes do not count.
-fn first_refused(
-    claims: &[ModelClaim],
-    results: &[String],
-    reached: &[Option<usize>],
-) -> Option<usize> {
-    let refused = |result: &str| {
-        result.starts_with("owns") || result.starts_with("differs") || result == "capped"
-    };
-    let mut all = claims.iter().zip(results).zip(reached);
-    all.find_map(|((claim, result), reached)| {
-        let is_device = claim.kind == "a" && claim.source == ModelClaimSource::Attributes;
-        reached.filter(|_| refused(result) && !is_device)
-    })
-}
-
 /// The answer to a request that would leave a profile without identifiers, unless it is carried
 /// out.
 fn without_identifiers(
@@ -550,18 +554,6 @@ fn hold_named(
     {
         profile.set_single(claim, true);
     }
-}
-
-/// The profiles that gave an identifier away, each with the claim that took it.
-fn moved<'c>(
-    results: &[String],
-    claims: &'c [ModelClaim],
-    reached: &[Option<usize>],
-) -> impl Iterator<Item = (usize, &'c ModelClaim)> {
-    let all = claims.iter().zip(results).zip(reached);
-    all.filter_map(|((claim, result), reached)| {
-        reached.filter(|_| result.starts_with("moved")).map(|number| (number, claim))
-    })
 }
 
 /// An update makes a secondary address that it names the primary one. Returns the index of the

@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::IdentityModel;
-
 /// Each token, with its profile and whether notifications are denied.
 #[derive(Default)]
 pub(super) struct PushTokens {
@@ -55,29 +53,5 @@ impl PushTokens {
     pub(super) fn of(&self, number: usize) -> BTreeSet<String> {
         let theirs = self.all.iter().filter(|(_, (owner, _))| *owner == number);
         theirs.map(|(token, _)| token.clone()).collect()
-    }
-}
-
-impl IdentityModel {
-    /// Gives a push token to this profile, and describes what that changed, if anything.
-    pub(super) fn register(&mut self, token: &str, number: usize) -> (String, bool) {
-        let token = self.push_tokens.register(token, number);
-        for number in token.changed {
-            self.stored.get_mut(&number).unwrap().updated = self.now;
-        }
-        (format!("; token {}", token.result), token.is_change)
-    }
-
-    /// Removes a push token from the profile that has it, if the request names that profile.
-    pub fn unregister(&mut self, token: &str, is_named: bool) {
-        self.now += 1;
-        if is_named && let Some(owner) = self.push_tokens.remove(token) {
-            self.stored.get_mut(&owner).unwrap().updated = self.now;
-        }
-    }
-
-    /// The push tokens of the profile that the nth is part of.
-    pub fn tokens_of(&self, number: usize) -> BTreeSet<String> {
-        self.push_tokens.of(self.survivor_of(number))
     }
 }
