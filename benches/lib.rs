@@ -106,6 +106,7 @@ pub fn submission(body: &str) -> Submission {
         cleared: Vec::new(),
         leaving_emails: Vec::new(),
         patch: request(body).into_parts().patch,
+        push_token: None,
         settings: Arc::default(),
     }
 }

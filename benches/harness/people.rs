@@ -93,6 +93,7 @@ pub(crate) fn submission(company: &CompanyId, body: &str) -> Result<Submission, 
         cleared: Vec::new(),
         leaving_emails: Vec::new(),
         patch: request.into_parts().patch,
+        push_token: None,
         settings: std::sync::Arc::new(settings),
     })
 }

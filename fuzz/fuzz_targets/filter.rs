@@ -59,6 +59,12 @@ fn written(condition: &Condition) -> String {
             }
             any("external_id", ids.iter().map(|id| id.as_str().to_owned()).collect())
         }
+        Condition::AnonymousId(ids) => {
+            for id in ids {
+                canonical(id, id.as_str(), limits::OPAQUE_ID_BYTES);
+            }
+            any("anonymous_id", ids.iter().map(|id| id.as_str().to_owned()).collect())
+        }
         Condition::ExchangeToken(token) => format!("equals(_kx,{})", quoted(token.as_str())),
         Condition::Created(end) => bound("created", *end),
         Condition::Updated(end) => bound("updated", *end),

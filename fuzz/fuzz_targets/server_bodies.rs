@@ -1,4 +1,4 @@
-//! Arbitrary bytes, parsed as each of the bodies that only servers send.
+//! Arbitrary bytes, parsed as each of the bodies besides that of a client's profile.
 //!
 //! The first byte selects the kind; the rest is the body. As for the body of a client, parsing
 //! never panics and always has the same result, an accepted body is in canonical form, and a
@@ -12,8 +12,9 @@ use std::fmt;
 use canonical::{canonical, canonical_email, canonical_request, refused, rendered_request};
 use libfuzzer_sys::fuzz_target;
 use profile_protocol::{
-    BulkImport, ClaimedId, DeletionSubject, ProfileEndpoint, ProfileExplain, ProfileMerge,
-    ProfileRequest, ProfileUnmerge, Revision, TokenRevocation, Violations, limits,
+    BulkImport, ClaimedId, DeletionId, DeletionSubject, ProfileEndpoint, ProfileExplain,
+    ProfileMerge, ProfileRequest, ProfileUnmerge, PushToken, PushTokenRegistration,
+    PushTokenRemoval, Revision, TokenRevocation, Violations, limits,
 };
 
 fuzz_target!(|input: &[u8]| {
@@ -25,6 +26,8 @@ fuzz_target!(|input: &[u8]| {
         b'm' => drop(reads(|| ProfileMerge::parse(body))),
         b'n' => drop(reads(|| ProfileUnmerge::parse(body))),
         b'r' => drop(reads(|| TokenRevocation::parse(body))),
+        b'p' => push_token(body),
+        b'q' => push_token_removal(body),
         b'c' => request(ProfileEndpoint::Create, body),
         b'u' => request(ProfileEndpoint::Update, body),
         _ => request(ProfileEndpoint::Import, body),
@@ -64,8 +67,10 @@ fn deletion(body: &[u8]) {
         Some(DeletionSubject::PhoneNumber(number)) => {
             canonical(&number, number.as_str(), 1 + limits::PHONE_DIGITS_MAX);
         }
-        Some(DeletionSubject::Id(ClaimedId::Profile(id))) => canonical(&id, &id.to_string(), 26),
-        Some(DeletionSubject::Id(ClaimedId::Foreign)) | None => {}
+        Some(DeletionSubject::Id(DeletionId { profile: Some(id), external_id: _ })) => {
+            canonical(&id, &id.to_string(), 26);
+        }
+        Some(DeletionSubject::Id(DeletionId { profile: None, external_id: _ })) | None => {}
     }
 }
 
@@ -73,4 +78,23 @@ fn explain(body: &[u8]) {
     if let Some(explained) = reads(|| ProfileExplain::parse(body, Revision::LATEST)) {
         canonical_request(&explained.request);
     }
+}
+
+fn push_token(body: &[u8]) {
+    let Some(read) = reads(|| PushTokenRegistration::parse(body, Revision::LATEST)) else { return };
+    canonical_token(&read.details.token);
+    canonical_request(&read.profile);
+    for (_, text) in read.details.metadata.iter().flat_map(|metadata| metadata.iter()) {
+        canonical(text, text.as_str(), limits::DEVICE_TEXT_BYTES);
+    }
+}
+
+fn push_token_removal(body: &[u8]) {
+    let Some(read) = reads(|| PushTokenRemoval::parse(body, Revision::LATEST)) else { return };
+    canonical_token(&read.token);
+    canonical_request(&read.profile);
+}
+
+fn canonical_token(token: &PushToken) {
+    canonical(token, token.as_str(), limits::PUSH_TOKEN_BYTES);
 }

@@ -5,6 +5,7 @@
 mod accounts;
 mod call;
 mod cursor;
+mod details;
 mod documents;
 mod empty_lists;
 mod explain;
@@ -16,7 +17,10 @@ mod openapi;
 mod outcomes;
 mod privacy;
 mod profiles;
+mod push_token_resource;
+mod push_tokens;
 mod query;
+mod related_tokens;
 mod repair;
 mod resource;
 mod time;
@@ -69,7 +73,7 @@ async fn serve(
     let mut reply = ResponseContext::new(&request, &gateway, Cors::Closed, media_type);
     let entry = AccessEntry::begin(&request, &gateway, &reply);
     let response = match answer(&request, &mut payload, &gateway, &mut reply).await {
-        Ok(answer) => reply.answered(answer.status, answer.body),
+        Ok(answer) => reply.answered(answer.status, answer.location.as_deref(), answer.body),
         Err(refusal) => error_response(&request, payload, &gateway, &reply, &refusal).await,
     };
     access_log::answered(entry, &reply, without_body_for_head(&request, response))
@@ -85,7 +89,7 @@ async fn answer(
     let row = row_of(request)?;
     let principal = auth::principal(request.headers(), gateway)?;
     reply.company = Some(Arc::clone(&principal.company));
-    auth::require(&principal, row.scope)?;
+    row.scopes.iter().try_for_each(|scope| auth::require(&principal, *scope))?;
     let company = &principal.company.id;
     let charged = gateway.api_rate_limiter.charge(
         &(company.clone(), row.endpoint),
@@ -103,9 +107,10 @@ async fn answer(
 /// What an endpoint does to the store.
 fn store_use(endpoint: Endpoint) -> StoreUse {
     match endpoint {
-        Endpoint::DeleteProfile => StoreUse::Erasure,
+        Endpoint::DeleteProfile | Endpoint::DeletePushToken => StoreUse::Erasure,
         Endpoint::CreateBulkImport
         | Endpoint::CreateProfile
+        | Endpoint::CreatePushToken
         | Endpoint::ImportProfile
         | Endpoint::MergeProfiles
         | Endpoint::RepairProfiles
@@ -115,18 +120,26 @@ fn store_use(endpoint: Endpoint) -> StoreUse {
         Endpoint::ExplainProfile
         | Endpoint::GetAccount
         | Endpoint::GetBulkImport
+        | Endpoint::GetDeletionJob
         | Endpoint::GetProfile
+        | Endpoint::GetPushToken
+        | Endpoint::GetPushTokenProfile
+        | Endpoint::GetPushTokenProfileId
         | Endpoint::ListAccounts
         | Endpoint::ListBulkImportErrors
         | Endpoint::ListBulkImportProfileIds
         | Endpoint::ListBulkImportProfiles
         | Endpoint::ListBulkImports
+        | Endpoint::ListDeletionJobs
         | Endpoint::ListEvents
         | Endpoint::ListHistory
         | Endpoint::ListLists
         | Endpoint::ListMetrics
         | Endpoint::ListOutcomes
-        | Endpoint::ListProfiles => StoreUse::Read,
+        | Endpoint::ListProfilePushTokenIds
+        | Endpoint::ListProfilePushTokens
+        | Endpoint::ListProfiles
+        | Endpoint::ListPushTokens => StoreUse::Read,
     }
 }
 
@@ -138,23 +151,33 @@ async fn dispatch(
     match endpoint {
         Endpoint::CreateBulkImport => imports::create(call, payload).await,
         Endpoint::CreateProfile => profiles::create(call, payload).await,
+        Endpoint::CreatePushToken => push_tokens::create(call, payload).await,
+        Endpoint::DeletePushToken => push_tokens::delete(call).await,
         Endpoint::DeleteProfile => privacy::delete(call, payload).await,
         Endpoint::ExplainProfile => explain::explain(call, payload).await,
         Endpoint::GetAccount => accounts::get(call),
         Endpoint::GetBulkImport => imports::get(call).await,
+        Endpoint::GetDeletionJob => privacy::get(call).await,
         Endpoint::GetProfile => profiles::get(call).await,
+        Endpoint::GetPushToken => push_tokens::get(call).await,
+        Endpoint::GetPushTokenProfile => push_tokens::profile(call).await,
+        Endpoint::GetPushTokenProfileId => push_tokens::profile_id(call).await,
         Endpoint::ImportProfile => profiles::import(call, payload).await,
         Endpoint::ListAccounts => accounts::list(call),
         Endpoint::ListBulkImportErrors => imports::errors(call).await,
         Endpoint::ListBulkImportProfileIds => imports::profile_ids(call).await,
         Endpoint::ListBulkImportProfiles => imports::profiles(call).await,
         Endpoint::ListBulkImports => imports::list(call).await,
+        Endpoint::ListDeletionJobs => privacy::list(call).await,
         Endpoint::ListEvents | Endpoint::ListLists | Endpoint::ListMetrics => {
             Ok(empty_lists::list(call))
         }
         Endpoint::ListHistory => outcomes::history(call).await,
         Endpoint::ListOutcomes => outcomes::stream(call).await,
+        Endpoint::ListProfilePushTokenIds => push_tokens::ids_of_profile(call).await,
+        Endpoint::ListProfilePushTokens => push_tokens::of_profile(call).await,
         Endpoint::ListProfiles => list::list(call).await,
+        Endpoint::ListPushTokens => push_tokens::list(call).await,
         Endpoint::MergeProfiles => merges::merge(call, payload).await,
         Endpoint::RepairProfiles => repair::repair(call, payload).await,
         Endpoint::RevokeTokens => tokens::revoke(call, payload).await,

@@ -7,13 +7,19 @@ use actix_web::{HttpRequest, http::Method};
 use crate::endpoints::{ENDPOINTS, Endpoint};
 
 /// The endpoints that are not under `/api`.
-const OUTSIDE_API: [(Method, &str); 3] = [
+const OUTSIDE_API: [(Method, &str); 7] = [
     (Method::POST, CLIENT_PROFILES),
     (Method::OPTIONS, CLIENT_PROFILES),
+    (Method::POST, PUSH_TOKENS),
+    (Method::OPTIONS, PUSH_TOKENS),
+    (Method::POST, PUSH_TOKEN_UNREGISTER),
+    (Method::OPTIONS, PUSH_TOKEN_UNREGISTER),
     (Method::GET, "/openapi.json"),
 ];
 
 const CLIENT_PROFILES: &str = "/client/profiles";
+const PUSH_TOKENS: &str = "/client/push-tokens";
+const PUSH_TOKEN_UNREGISTER: &str = "/client/push-token-unregister";
 
 /// The number of an endpoint in [`endpoint_names`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -80,6 +86,8 @@ mod tests {
             (Method::POST, "/client/profiles?company_id=ABC123", "POST /client/profiles"),
             (Method::OPTIONS, "/client/profiles", "OPTIONS /client/profiles"),
             (Method::HEAD, "/openapi.json", "GET /openapi.json"),
+            (Method::POST, "/client/push-tokens/", "POST /client/push-tokens"),
+            (Method::POST, "/client/push-token-unregister", "POST /client/push-token-unregister"),
             (Method::DELETE, "/client/profiles", ""),
             (Method::POST, "/client/profiles/sarah@example.com", ""),
             (Method::GET, "/nowhere", ""),

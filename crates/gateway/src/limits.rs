@@ -176,6 +176,10 @@ pub const TRUSTED_PROXIES: usize = 256;
 /// passes proxies. Each is compared with all of [`TRUSTED_PROXIES`].
 pub const FORWARDED_HOPS: usize = 32;
 
+/// The push tokens of one page if the response includes their profiles, of which each may be one of
+/// the largest: 4 MiB.
+pub const TOKENS_WITH_PROFILES: usize = 16;
+
 /// The rate limit of `/openapi.json` over all callers, who need no key: 36 MB in a minute.
 pub const OPENAPI_RATE_LIMIT: RateLimit = RateLimit::constant(20, 300);
 
@@ -510,3 +514,21 @@ pub const HOST_BYTES: usize = 260;
 /// The length of a request line in which characters may stand that are not percent-encoded, in
 /// bytes: more than the largest filter, of which each byte is encoded.
 pub const REQUEST_LINE_BYTES: usize = 64 * 1_024;
+
+/// The maximum of identifiers in a list for `gateway verify --erased`: more people than are erased
+/// in a year. The search takes some 3 KB of memory for each.
+pub const ERASED_LINES: usize = 100_000;
+
+/// The maximum size of an identifier in that list, in bytes: an identifier has at most 255, and a
+/// number may be written with spaces.
+pub const ERASED_LINE_BYTES: usize = 512;
+
+/// The maximum size of that list, in bytes.
+pub const ERASED_BYTES: usize = 10 * 1_024 * 1_024;
+
+/// How many bytes of a file are searched at a time.
+pub const ERASED_CHUNK: usize = 1_024 * 1_024;
+
+/// The maximum size of an identifier of a failed row of an import that is kept, in bytes of JSON:
+/// so that five of them are no more than the store keeps. The longest real ones have 100.
+pub const IMPORT_SENT_BYTES: usize = 384;

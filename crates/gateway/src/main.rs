@@ -15,7 +15,9 @@ use gateway::{
         backup::{self, BackupContent, command::WrittenBackup, restore::RestoredStore},
         compaction::{self, Compacted},
         company_deletion::{self, DeletionError},
-        core_files, health_check, manual, unconfigured, verify,
+        core_files,
+        erased::{self, ErasedSearch},
+        health_check, manual, unconfigured, verify,
     },
     server,
     settings::{
@@ -27,7 +29,7 @@ use gateway::{
     telemetry::{self, LogControl},
 };
 use mimalloc::MiMalloc;
-use profile_store::Audit;
+use profile_store::{Audit, FoundText};
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
@@ -222,14 +224,32 @@ fn compact(arguments: &CompactArguments) -> ExitCode {
 }
 
 fn verify(arguments: &VerifyArguments) -> ExitCode {
-    match actix_web::rt::System::new().block_on(verify::verify(&arguments.data_dir)) {
-        Ok(audit) => report(&audit),
-        Err(error) => failed(&error),
-    }
+    let verified = actix_web::rt::System::new().block_on(verify::verify(&arguments.data_dir));
+    let audit = match verified {
+        Ok(audit) => audit,
+        Err(error) => return failed(&error),
+    };
+    let is_sound = print_audit(&audit);
+    let is_erased = match &arguments.erased {
+        None => true,
+        Some(list) => {
+            let searching = erased::search(&arguments.data_dir, list);
+            match actix_web::rt::System::new().block_on(searching) {
+                Ok(search) => print_search(&search),
+                Err(error) => return failed(&error),
+            }
+        }
+    };
+    if is_sound && is_erased { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Prints what is in a store, and each breach.
 fn report(audit: &Audit) -> ExitCode {
+    if print_audit(audit) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Prints what an audit has found. Returns whether there is no breach.
+fn print_audit(audit: &Audit) -> bool {
     let Audit { profiles, identifiers, aliases, outcomes, merges, breaches, .. } = audit;
     show(format_args!(
         "profiles: {profiles}, identifiers: {identifiers}, aliases: {aliases}, \
@@ -243,16 +263,36 @@ fn report(audit: &Audit) -> ExitCode {
         show(format_args!("company {company}: a deletion was begun; the next start finishes it"));
     }
     breaches.iter().for_each(|breach| show(format_args!("breach: {breach}")));
-    match breaches.len() as u64 + audit.breaches_unlisted {
-        0 => {
-            show(format_args!("every invariant holds"));
-            ExitCode::SUCCESS
-        }
-        broken => {
-            show(format_args!("breaches: {broken}"));
-            ExitCode::FAILURE
-        }
+    let broken = breaches.len() as u64 + audit.breaches_unlisted;
+    match broken {
+        0 => show(format_args!("every invariant holds")),
+        broken => show(format_args!("breaches: {broken}")),
     }
+    broken == 0
+}
+
+/// Prints where the store has which identifiers, by the numbers of their lines. Returns whether it
+/// has none.
+fn print_search(search: &ErasedSearch) -> bool {
+    let ErasedSearch { identifiers, stored, in_files } = search;
+    for FoundText { text: line, company, id, entry } in &stored.places {
+        let company = company.iter().map(|company| format!(", company {company}"));
+        let id = id.iter().map(|id| format!(", id {id}"));
+        let place: String = company.chain(id).collect();
+        show(format_args!("found: the identifier in line {line}, in {entry}{place}"));
+    }
+    if stored.places_unlisted != 0 {
+        show(format_args!("found in further places: {}", stored.places_unlisted));
+    }
+    show(format_args!(
+        "erased: identifiers: {identifiers}, entries searched: {}, identifiers found: {}",
+        stored.entries,
+        stored.found.len()
+    ));
+    show(format_args!(
+        "erased: identifiers only in bytes that the files no longer use: {in_files}"
+    ));
+    stored.found.is_empty()
 }
 
 /// Writes a text to the standard output, which may be a file that must not be cut off.

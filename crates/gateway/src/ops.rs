@@ -7,6 +7,7 @@ pub mod company_deletion;
 pub mod copy_directory;
 pub mod core_files;
 pub mod development_reset;
+pub mod erased;
 pub mod health_check;
 pub mod manual;
 pub mod unconfigured;

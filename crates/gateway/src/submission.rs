@@ -5,8 +5,8 @@ use std::sync::Arc;
 use actix_web::{http::header::HeaderMap, rt::task::JoinHandle, web::Data};
 use profile_protocol::{CompanyId, ProfileRequest, RequestParts};
 use profile_store::{
-    Caller, Claims, Effect, Identifier, Intent, Outcome, ProfileRef, RequestId, RequestSender,
-    StoreError, Submission, SubmittedProfile, Timestamp, Unsigned,
+    Caller, Claims, Effect, Identifier, Intent, Outcome, ProfileRef, PushTokenId, RemovePushToken,
+    RequestId, RequestSender, StoreError, Submission, SubmittedProfile, Timestamp, Unsigned,
 };
 
 use crate::{
@@ -137,6 +137,7 @@ fn new_submission(
         leaving_emails: secondary_emails.unappend,
         cleared,
         patch,
+        push_token: None,
         settings: Arc::clone(&company.identity),
     })
 }
@@ -155,6 +156,36 @@ pub(crate) fn store(
     let storing = spawn(permit, async move { storing.store.submit(submission).await });
     async move {
         let outcome = stored(gateway, storing).await?;
+        count(gateway, &company, &outcome);
+        Ok(outcome)
+    }
+}
+
+/// Removes a push token from its profile, if one of the claims of the submission finds that
+/// profile. Nothing else of the submission is stored.
+pub(crate) fn remove_push_token(
+    gateway: &Data<GatewayState>,
+    token: PushTokenId,
+    submission: Submission,
+    permit: BodyPermit,
+) -> impl Future<Output = Result<Outcome, Refusal>> {
+    let Submission { company, caller, revision, request_id, sender, claims, .. } = submission;
+    let named = Some(claims);
+    let asked = RemovePushToken {
+        company: company.clone(),
+        token,
+        named,
+        caller,
+        revision,
+        request_id,
+        sender,
+    };
+    let storing = Data::clone(gateway);
+    let storing = spawn(permit, async move { storing.store.remove_push_token(asked).await });
+    async move {
+        // A client's removal has an outcome, whether it found the token or not.
+        let outcome = stored(gateway, storing).await?;
+        let outcome = outcome.ok_or(Refusal::Store(StoreError::Unavailable))?;
         count(gateway, &company, &outcome);
         Ok(outcome)
     }
@@ -216,6 +247,7 @@ pub(crate) fn effect(outcome: &Outcome) -> metrics::ProfileEffect {
         Effect::Unchanged => metrics::ProfileEffect::Unchanged,
         Effect::Unmerged => metrics::ProfileEffect::Unmerged,
         Effect::Deleted => metrics::ProfileEffect::Deleted,
+        Effect::NothingDeleted => metrics::ProfileEffect::NothingDeleted,
         Effect::TokensRevoked => metrics::ProfileEffect::TokensRevoked,
         Effect::Unidentified => metrics::ProfileEffect::Unidentified,
     }

@@ -74,6 +74,9 @@ impl Fault {
             | Fault::Text(_)
             | Fault::Coordinate(_)
             | Fault::Property(_)
+            | Fault::NotAChoice { .. }
+            | Fault::PushToken(_)
+            | Fault::DeviceText(_)
             | Fault::WrongCount { .. }
             | Fault::TooManyProperties
             | Fault::Surrogate

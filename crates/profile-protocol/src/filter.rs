@@ -1,10 +1,11 @@
-//! Filters: which profiles a server asks to be listed.
+//! Filters: which profiles or push tokens a server asks to be listed.
 
 mod cursor;
 mod escape;
 mod fault;
 mod fields;
 mod instant;
+mod push_tokens;
 
 pub(crate) use instant::Instant;
 pub use instant::{InvalidTime, NamedTime};
@@ -15,9 +16,11 @@ use self::cursor::{Cursor, Literal, Word};
 pub use self::{
     fault::{FilterFault, InvalidFilter},
     fields::{FilterField, FilterOperator},
+    push_tokens::PushTokenFilter,
 };
 use crate::{
-    ClaimedId, Email, ExchangeToken, ExternalId, PhoneNumber, Text, limits, pointer::shortened,
+    AnonymousId, ClaimedId, Email, ExchangeToken, ExternalId, PhoneNumber, Text, limits,
+    pointer::shortened,
 };
 
 /// Which profiles are asked for: those that meet every condition.
@@ -49,6 +52,7 @@ pub enum Condition {
     Email(Vec<Email>),
     PhoneNumber(Vec<PhoneNumber>),
     ExternalId(Vec<ExternalId>),
+    AnonymousId(Vec<AnonymousId>),
     /// The token called `_kx` on the wire.
     ExchangeToken(ExchangeToken),
     Created(Bound),
@@ -72,38 +76,45 @@ impl ProfileFilter {
     /// It consists of conditions such as `equals(email,"a@example.com")`, between commas or in
     /// `and(…)`. Text is in quotes of either kind, a time with or without quotes.
     pub fn parse(text: &str) -> Result<ProfileFilter, InvalidFilter> {
-        if limits::FILTER_BYTES < text.len() {
-            return Err(InvalidFilter {
-                offset: limits::FILTER_BYTES,
-                fault: FilterFault::TooLong,
-            });
-        }
-        let mut cursor = Cursor::new(text);
-        let mut conditions = Vec::new();
-        read_terms(&mut cursor, &mut conditions, 0)?;
-        if !cursor.at_end() {
-            return Err(cursor.missing("a comma, or the end of the filter"));
-        }
-        Ok(ProfileFilter { conditions })
+        Ok(ProfileFilter { conditions: conditions(text, condition)? })
     }
 }
 
-fn read_terms(
+/// Reads a condition that begins with this word.
+type ReadCondition<T> = fn(&mut Cursor<'_>, Word<'_>) -> Result<T, InvalidFilter>;
+
+/// The conditions of a filter.
+fn conditions<T>(text: &str, read: ReadCondition<T>) -> Result<Vec<T>, InvalidFilter> {
+    if limits::FILTER_BYTES < text.len() {
+        return Err(InvalidFilter { offset: limits::FILTER_BYTES, fault: FilterFault::TooLong });
+    }
+    let mut cursor = Cursor::new(text);
+    let mut conditions = Vec::new();
+    read_terms(&mut cursor, &mut conditions, read, 0)?;
+    if !cursor.at_end() {
+        return Err(cursor.missing("a comma, or the end of the filter"));
+    }
+    Ok(conditions)
+}
+
+fn read_terms<T>(
     cursor: &mut Cursor<'_>,
-    conditions: &mut Vec<Condition>,
+    conditions: &mut Vec<T>,
+    read: ReadCondition<T>,
     depth: usize,
 ) -> Result<(), InvalidFilter> {
     loop {
-        read_term(cursor, conditions, depth)?;
+        read_term(cursor, conditions, read, depth)?;
         if !cursor.take(',') {
             return Ok(());
         }
     }
 }
 
-fn read_term(
+fn read_term<T>(
     cursor: &mut Cursor<'_>,
-    conditions: &mut Vec<Condition>,
+    conditions: &mut Vec<T>,
+    read: ReadCondition<T>,
     depth: usize,
 ) -> Result<(), InvalidFilter> {
     let word = cursor.word();
@@ -113,13 +124,13 @@ fn read_term(
             return invalid(FilterFault::TooDeep);
         }
         cursor.expect('(', "an opening parenthesis")?;
-        read_terms(cursor, conditions, depth + 1)?;
+        read_terms(cursor, conditions, read, depth + 1)?;
         return cursor.expect(')', "a comma or a closing parenthesis");
     }
     if conditions.len() == limits::FILTER_CONDITIONS {
         return invalid(FilterFault::TooManyConditions);
     }
-    conditions.push(condition(cursor, word)?);
+    conditions.push(read(cursor, word)?);
     Ok(())
 }
 
@@ -147,6 +158,7 @@ fn condition_on(
         FilterField::Email => Condition::Email(parsed_values(cursor, operator)?),
         FilterField::PhoneNumber => Condition::PhoneNumber(parsed_values(cursor, operator)?),
         FilterField::ExternalId => Condition::ExternalId(parsed_values(cursor, operator)?),
+        FilterField::AnonymousId => Condition::AnonymousId(parsed_values(cursor, operator)?),
         FilterField::ExchangeToken => Condition::ExchangeToken(parsed(&cursor.literal()?)?),
         FilterField::Created => Condition::Created(bound(operator, &cursor.literal()?)?),
         FilterField::Updated => Condition::Updated(bound(operator, &cursor.literal()?)?),

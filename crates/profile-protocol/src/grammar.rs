@@ -19,16 +19,20 @@
 
 mod names;
 mod profile;
+mod push_token;
 mod rules;
 mod server;
 
 pub(crate) use names::FieldName;
 pub use names::IdentifierField;
-pub use profile::{PROFILE, PROFILE_RESOURCE};
-pub use rules::{BodyRule, Documentation, EndpointSet, FieldRule, ListStep, ObjectRule, ValueRule};
+pub use profile::{PROFILE, PROFILE_RESOURCE, PUSH_TOKEN_PROFILE};
+pub use push_token::{PUSH_TOKEN, PUSH_TOKEN_UNREGISTER};
+pub use rules::{
+    BodyRule, Documentation, EndpointSet, FieldRule, LetterCase, ListStep, ObjectRule, ValueRule,
+};
 pub use server::{BULK_IMPORT, DELETION, EXPLAIN, MERGE, REPAIR, TOKEN_REVOCATION, UNMERGE};
 
-use crate::Field;
+use crate::{Field, MetadataField};
 
 /// Whether a field of some body has this name. Any other name in a body, such as that of a
 /// property, is the caller's own.
@@ -43,7 +47,8 @@ pub fn is_field_name(name: &str) -> bool {
     let structural = FieldName::STRUCTURAL.iter().map(|field| field.as_str());
     let identifiers = IdentifierField::ALL.into_iter().map(IdentifierField::name);
     let attributes = Field::ALL.into_iter().map(Field::name);
-    structural.chain(identifiers).chain(attributes).any(|field| field == name)
+    let metadata = MetadataField::WORDS.iter().copied();
+    structural.chain(identifiers).chain(attributes).chain(metadata).any(|field| field == name)
 }
 
 #[cfg(test)]
@@ -68,7 +73,9 @@ mod tests {
             | ValueRule::PropertyNames
             | ValueRule::SecondaryEmails(_)
             | ValueRule::Choice(_)
+            | ValueRule::Enumeration { .. }
             | ValueRule::Text { .. }
+            | ValueRule::TextOrInteger { .. }
             | ValueRule::ProfileBody
             | ValueRule::Ignored => Vec::new(),
         };
@@ -86,10 +93,13 @@ mod tests {
             &REPAIR,
             &TOKEN_REVOCATION,
             &BULK_IMPORT,
+            &PUSH_TOKEN,
+            &PUSH_TOKEN_UNREGISTER,
         ];
         let in_grammar: Vec<_> = bodies.iter().flat_map(|body| names(body.document)).collect();
         let attributes = Field::ALL.into_iter().map(FieldName::Attribute);
-        for name in FieldName::STRUCTURAL.iter().copied().chain(attributes) {
+        let metadata = MetadataField::ALL.iter().copied().map(FieldName::Metadata);
+        for name in FieldName::STRUCTURAL.iter().copied().chain(attributes).chain(metadata) {
             assert!(in_grammar.contains(&name.as_str()), "{name:?}");
         }
         assert!(in_grammar.iter().all(|name| is_field_name(name)), "{in_grammar:?}");

@@ -5,9 +5,10 @@
 //! send many profiles at once ([`BulkImport`]), merges and their undoing ([`ProfileMerge`],
 //! [`ProfileUnmerge`]), deletions ([`DeletionSubject`]), requests to explain ([`ProfileExplain`]),
 //! repairs ([`ProfileRepair`]), revocations of tokens ([`TokenRevocation`]) and filters of lists
-//! ([`ProfileFilter`]). [`ProfileRequestBuilder`] builds a request, [`ProfileRequest::to_json`]
-//! renders it, and [`Violations::to_document`] renders what is wrong with one. The fields of every
-//! body are in the tables of [`grammar`].
+//! ([`ProfileFilter`]). Apps and servers register push tokens ([`PushTokenRegistration`]), and apps
+//! remove them ([`PushTokenRemoval`]). [`ProfileRequestBuilder`] builds a request,
+//! [`ProfileRequest::to_json`] renders it, and [`Violations::to_document`] renders what is wrong
+//! with one. The fields of every body are in the tables of [`grammar`].
 //!
 //! The crate has no I/O, clock, threads or HTTP. It builds for `wasm32-unknown-unknown`.
 //!
@@ -43,6 +44,7 @@ mod phone_number;
 mod pointer;
 mod profile_id;
 mod properties;
+mod push_token;
 mod render;
 mod request;
 mod revision;
@@ -60,7 +62,7 @@ pub use error_document::{
 };
 pub use filter::{
     Bound, Condition, FilterFault, FilterField, FilterOperator, InvalidFilter, InvalidTime,
-    NamedTime, ProfileFilter,
+    NamedTime, ProfileFilter, PushTokenFilter,
 };
 pub use identifiers::{ClaimedId, IdentifierKind, Identifiers};
 pub use opaque::{AnonymousId, ExchangeToken, ExternalId, InvalidOpaqueId};
@@ -69,11 +71,16 @@ pub use phone_number::{InvalidPhoneNumber, PhoneNumber};
 pub use pointer::shortened;
 pub use profile_id::{InvalidProfileId, ProfileId};
 pub use properties::{InvalidProperty, Properties, PropertyName, PropertyValue};
+pub use push_token::{
+    Background, DeviceMetadata, DeviceText, EnablementStatus, InvalidDeviceText, InvalidPushToken,
+    MetadataField, Platform, PushToken, PushTokenDetails, Vendor,
+};
 pub use request::{ProfileRequest, RequestParts, SecondaryEmails};
 pub use revision::{Date, InvalidRevision, RequestedRevision, Revision, UnavailableRevision};
 pub use server::{
-    BulkImport, DeletionSubject, ExplainedScope, ProfileExplain, ProfileMerge, ProfileRepair,
-    ProfileUnmerge, RepairMode, RepairSubject, TokenRevocation,
+    BulkImport, DeletionId, DeletionSubject, ExplainedScope, ProfileExplain, ProfileMerge,
+    ProfileRepair, ProfileUnmerge, PushTokenRegistration, PushTokenRemoval, RepairMode,
+    RepairSubject, TokenRevocation,
 };
 pub use text::{InvalidCoordinate, InvalidText, Text};
 pub use violation::{Fault, Violation, Violations};

@@ -25,6 +25,14 @@ pub const OPAQUE_ID_BYTES: usize = 255;
 /// Length of an exchange token (`_kx`), in bytes. Real ones stay under 200.
 pub const EXCHANGE_TOKEN_BYTES: usize = 1_024;
 
+/// Length of a push token, in bytes. Those of APNs have at most 200; of FCM no bound is known, and
+/// programs are told to reckon with 4 KB.
+pub const PUSH_TOKEN_BYTES: usize = 4_096;
+
+/// Length of one text of the metadata of a device, in bytes. The longest are ids of apps, of which
+/// Apple allows 155.
+pub const DEVICE_TEXT_BYTES: usize = 160;
+
 /// Length of the text of `data.id`, in bytes. Ids of this system have 26.
 pub const ID_TEXT_BYTES: usize = 255;
 

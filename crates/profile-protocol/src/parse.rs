@@ -6,7 +6,10 @@ mod walk;
 use values::RequestParser;
 
 use crate::{
-    Revision, Violations, body::body_text, endpoint::ProfileEndpoint, grammar::PROFILE,
+    Revision, Violations,
+    body::body_text,
+    endpoint::ProfileEndpoint,
+    grammar::{ObjectRule, PROFILE, PROFILE_RESOURCE},
     request::ProfileRequest,
 };
 
@@ -38,8 +41,19 @@ impl ProfileRequest {
         data: &str,
         revision: Revision,
     ) -> Result<ProfileRequest, Violations> {
-        let mut parser = RequestParser::new(ProfileEndpoint::Import, revision);
-        walk::read_resource(&mut parser, data).map_err(Violations::syntax)?;
+        let (rule, endpoint) = (&PROFILE_RESOURCE, ProfileEndpoint::Import);
+        ProfileRequest::parse_resource_of(rule, endpoint, data, revision)
+    }
+
+    /// Parses the `data` of a profile along a rule, as if it had been sent to this endpoint.
+    pub(crate) fn parse_resource_of(
+        rule: &'static ObjectRule,
+        endpoint: ProfileEndpoint,
+        data: &str,
+        revision: Revision,
+    ) -> Result<ProfileRequest, Violations> {
+        let mut parser = RequestParser::new(endpoint, revision);
+        walk::read_resource(&mut parser, rule, data).map_err(Violations::syntax)?;
         parser.finish()
     }
 }

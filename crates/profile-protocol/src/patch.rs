@@ -46,7 +46,7 @@ pub struct PropertiesPatch {
 }
 
 /// An attribute that a patch gave another value than it had.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum ChangedAttribute {
     /// One of the attributes that hold a single value.
     Field(Field),

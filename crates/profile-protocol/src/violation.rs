@@ -3,8 +3,8 @@
 use std::{fmt, num::NonZeroUsize};
 
 use crate::{
-    InvalidCoordinate, InvalidEmail, InvalidOpaqueId, InvalidPhoneNumber, InvalidProperty,
-    InvalidText, limits,
+    InvalidCoordinate, InvalidDeviceText, InvalidEmail, InvalidOpaqueId, InvalidPhoneNumber,
+    InvalidProperty, InvalidPushToken, InvalidText, limits,
 };
 
 /// One thing that is wrong with a request.
@@ -75,6 +75,12 @@ pub enum Fault {
     Coordinate(InvalidCoordinate),
     #[error("The property {0}.")]
     Property(InvalidProperty),
+    #[error("'{value}' is not a valid choice for '{name}'.")]
+    NotAChoice { value: String, name: &'static str },
+    #[error("The push token {0}.")]
+    PushToken(InvalidPushToken),
+    #[error("The text {0}.")]
+    DeviceText(InvalidDeviceText),
     #[error("Must contain {expected}.")]
     WrongCount { expected: &'static str },
     #[error("Must contain at most {} properties.", limits::PROPERTIES)]
@@ -111,6 +117,9 @@ impl Fault {
             | Fault::Text(_)
             | Fault::Coordinate(_)
             | Fault::Property(_)
+            | Fault::NotAChoice { .. }
+            | Fault::PushToken(_)
+            | Fault::DeviceText(_)
             | Fault::WrongCount { .. }
             | Fault::TooManyProperties
             | Fault::Surrogate
@@ -136,10 +145,12 @@ macro_rules! fault_from {
 
 fault_from! {
     InvalidCoordinate => Coordinate,
+    InvalidDeviceText => DeviceText,
     InvalidEmail => Email,
     InvalidOpaqueId => Identifier,
     InvalidPhoneNumber => PhoneNumber,
     InvalidProperty => Property,
+    InvalidPushToken => PushToken,
     InvalidText => Text,
 }
 

@@ -75,9 +75,11 @@ fn facts() -> impl Strategy<Value = Vec<(String, String)>> {
 pub fn requests() -> impl Strategy<Value = TestRequest> {
     let emails = || prop::collection::vec(chosen(&["ann", "bob", "cat", "dan", "eve"]), 0..4);
     let secondary = prop::option::weighted(0.2, (emails(), emails()));
-    let parts = (any::<bool>(), identifiers(0.3), identifiers(1.0), secondary, facts());
+    let token = chosen(&["phone", "phone/denied", "tablet", "watch"]);
+    let facts = (facts(), prop::option::weighted(0.3, token));
+    let parts = (any::<bool>(), identifiers(0.3), identifiers(1.0), secondary, facts);
     parts
-        .prop_map(|(server, subject, attributes, secondary, facts)| {
+        .prop_map(|(server, subject, attributes, secondary, (facts, push_token))| {
             let (append, unappend) = secondary.unwrap_or_default();
             TestRequest {
                 server,
@@ -86,6 +88,7 @@ pub fn requests() -> impl Strategy<Value = TestRequest> {
                 append,
                 unappend,
                 facts,
+                push_token,
                 ..TestRequest::default()
             }
         })

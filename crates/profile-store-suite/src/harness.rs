@@ -2,6 +2,7 @@
 //! describes its answers in words.
 
 use std::{
+    collections::BTreeSet,
     future::Future,
     pin::pin,
     sync::Arc,
@@ -11,8 +12,9 @@ use std::{
 
 use profile_protocol::{ChangedAttribute, CompanyId, ProfileId, Revision};
 use profile_store::{
-    Audit, Background, ClaimResult, Delete, Durability, Effect, Engine, IdentitySettings, Ignored,
-    InvalidToken, MergeProfiles, OpenError, Outcome, Profile, Refused, Rejected, RevocationScope,
+    Audit, Background, ClaimResult, Delete, Deleted, Durability, Effect, Engine, IdentitySettings,
+    Ignored, InvalidToken, MergeProfiles, OpenError, Outcome, Profile, ProfileRef, PushTokenId,
+    PushTokenOutcome, PushTokenResult, Refused, Rejected, RemovePushToken, RevocationScope,
     RevokeTokens, Store, StoreError, StoreOptions, Submission, Undo, Unmerged, audit,
     engine::{Key, Order, Place, Scan, Value},
 };
@@ -20,7 +22,9 @@ use profile_store::{
 use crate::{
     engines::{EngineStorage, Engines},
     gated_engine::GatedEngine,
-    notation::{TestRequest, describe_identifiers, facts, identifier, letter, parse_request},
+    notation::{
+        TestRequest, describe_identifiers, facts, identifier, letter, parse_request, push_token,
+    },
     simulated_ids::SimulatedIds,
 };
 
@@ -46,6 +50,7 @@ pub fn audit_of_two_merges() -> Audit {
         aliases: 2,
         outcomes: 6,
         merges: 2,
+        push_tokens: 0,
         imports: 0,
         deletions: Vec::new(),
         breaches: Vec::new(),
@@ -282,23 +287,61 @@ impl StoreHarness {
     }
 
     /// Deletes the profile that a word of the notation leads to.
-    pub fn delete(&self, word: &str) -> Result<Option<Outcome>, StoreError> {
-        wait(self.store.delete(self.deletion(word)))
+    pub fn delete(&self, word: &str) -> Deleted {
+        wait(self.store.delete(self.deletion(word))).unwrap()
+    }
+
+    /// The same, described in words.
+    pub fn describe_deletion(&self, word: &str) -> String {
+        self.describe(&self.delete(word).outcome)
     }
 
     /// The deletion of the profile that a word of the notation leads to.
     pub fn deletion(&self, word: &str) -> Delete {
-        Delete {
-            company: self.company.clone(),
-            target: parse_request(word)
-                .submission(self.company.as_str(), &self.created)
-                .claims
-                .made()[0]
-                .target
-                .clone(),
+        Delete::by(self.company.clone(), self.target(word), Revision::LATEST)
+    }
+
+    /// What a word of the notation leads to a profile by.
+    pub fn target(&self, word: &str) -> ProfileRef {
+        let submission = parse_request(word).submission(self.company.as_str(), &self.created);
+        submission.claims.made()[0].target.clone()
+    }
+
+    /// Removes the push token of a request in the notation from the profile that the request names,
+    /// and describes the outcome.
+    pub fn unregister(&self, words: &str) -> String {
+        self.unregister_request(&parse_request(words))
+    }
+
+    /// The same for a request.
+    pub fn unregister_request(&self, request: &TestRequest) -> String {
+        let submission = self.submission(request);
+        let asked = RemovePushToken {
+            company: submission.company,
+            token: PushTokenId::of_token(&submission.push_token.unwrap().token),
+            named: Some(submission.claims),
+            caller: submission.caller,
             revision: Revision::LATEST,
             request_id: None,
-        }
+            sender: submission.sender,
+        };
+        let outcome = wait(self.store.remove_push_token(asked)).unwrap().unwrap();
+        self.describe(&outcome)
+    }
+
+    /// The number of the profile that has a push token.
+    pub fn owner_of_token(&self, token: &str) -> Option<usize> {
+        let id = PushTokenId::of_token(&push_token(token).token);
+        let owned = wait(self.store.push_token(&self.company, id)).unwrap()?;
+        Some(self.number(owned.profile))
+    }
+
+    /// The push tokens of the profile that was created as the nth, or that absorbed it.
+    pub fn tokens_of(&self, number: usize) -> BTreeSet<String> {
+        let profile = self.profile(number);
+        let tokens =
+            wait(self.store.push_tokens_of(&self.company, profile.id, &profile.absorbed)).unwrap();
+        tokens.into_iter().map(|stored| stored.token.as_str().to_owned()).collect()
     }
 
     /// Whether the profile that was created as the nth still exists, merged or not.
@@ -353,7 +396,23 @@ impl StoreHarness {
             outcome.claims.iter().map(|claim| self.result(claim.result)).collect();
         let profile =
             outcome.survivor.map(|id| format!(" {}", self.number(id))).unwrap_or_default();
-        format!("{}{profile}: {}", outcome.effect.as_str(), results.join(", "))
+        let token = outcome.push_token.map(|token| self.token_result(token)).unwrap_or_default();
+        format!("{}{profile}: {}{token}", outcome.effect.as_str(), results.join(", "))
+    }
+
+    fn token_result(&self, outcome: PushTokenOutcome) -> String {
+        let PushTokenOutcome { result, released } = outcome;
+        let result = match result {
+            PushTokenResult::Moved(from) => format!("moved {}", self.number(from)),
+            PushTokenResult::NoSpace => "taken".to_owned(),
+            PushTokenResult::NotHeld => "not held".to_owned(),
+            PushTokenResult::Attached
+            | PushTokenResult::Updated
+            | PushTokenResult::Matched
+            | PushTokenResult::Released => result.as_str().to_owned(),
+        };
+        let released = if released == 0 { String::new() } else { format!(", released {released}") };
+        format!("; token {result}{released}")
     }
 
     fn number(&self, id: ProfileId) -> usize {
@@ -382,6 +441,7 @@ impl StoreHarness {
             ClaimResult::Ignored(Ignored::AnotherHeld) => "taken".into(),
             ClaimResult::Ignored(Ignored::UnknownId) => "unknown".into(),
             ClaimResult::Ignored(Ignored::ForeignId) => "foreign".into(),
+            ClaimResult::Ignored(Ignored::NoProfile) => "no profile".into(),
             ClaimResult::Ignored(Ignored::ServerOnly) => "server only".into(),
             ClaimResult::Ignored(Ignored::Token(InvalidToken::Unsealed)) => "token unsealed".into(),
             ClaimResult::Ignored(Ignored::Token(InvalidToken::Foreign)) => "token foreign".into(),

@@ -102,7 +102,7 @@ macro_rules! engine_suite {
                 deletion:
                 no_identifier_leads_to_a_deleted_profile
                 a_deletion_by_an_absorbed_id_deletes_the_survivor
-                a_deletion_that_finds_no_profile_writes_nothing
+                a_deletion_that_finds_no_profile_is_an_outcome_and_changes_no_profile
                 identifiers_of_a_deleted_profile_can_be_attached_to_a_new_one
                 a_deletion_is_an_outcome
                 requests_of_one_batch_see_a_deletion_in_their_order
@@ -143,6 +143,23 @@ macro_rules! engine_suite {
                 what_was_flushed_is_there_when_opened_again
                 a_flushed_commit_is_there_when_opened_again_without_a_sync
                 every_sequence_of_batches_leaves_what_a_sorted_map_holds
+            }
+            $crate::engine_suite_area! {
+                erasure:
+                a_person_is_erased_by_everything_that_leads_or_has_led_to_them
+                a_person_is_erased_by_what_a_manual_merge_dropped
+                an_identifier_that_has_gone_to_another_person_finds_that_one
+                a_lost_identifier_leads_no_request_to_a_profile
+                an_undone_merge_returns_what_was_lost_since_and_each_person_is_erased_alone
+                a_profile_remembers_only_so_many_lost_identifiers
+                a_device_that_leaves_a_full_list_is_not_remembered
+                a_deletion_job_is_read_as_it_was_answered
+                the_oldest_deletion_job_is_removed_when_there_are_too_many
+                an_id_that_is_no_profiles_is_looked_up_as_the_next_target
+                failed_rows_of_imports_lose_what_they_have_of_an_erased_person
+                more_failed_rows_than_one_step_removes_leave_with_one_deletion
+                failed_rows_leave_with_their_import_and_are_bounded
+                an_audit_reports_what_an_erasure_would_not_find
             }
             $crate::engine_suite_area! {
                 explanations:
@@ -289,6 +306,31 @@ macro_rules! engine_suite {
                 each_history_keeps_its_newest_outcomes_whatever_is_merged_undone_or_deleted
             }
             $crate::engine_suite_area! {
+                push_tokens:
+                a_token_belongs_to_the_profile_of_the_last_request
+                a_token_without_a_profile_is_not_kept
+                a_request_that_repeats_a_token_writes_no_token
+                a_token_that_is_seen_on_a_later_day_is_noted_once_a_day
+                what_a_request_does_not_say_of_a_token_stays
+                tokens_follow_a_merge_and_return_with_its_undo
+                a_token_that_was_registered_after_a_merge_stays_with_the_survivor
+                a_token_moves_out_of_a_merged_profile
+                a_person_takes_the_tokens_of_all_merged_profiles_along_when_deleted
+                the_token_seen_longest_ago_leaves_a_full_list
+                strangers_push_out_no_token_that_has_returned
+                the_company_pushes_out_any_token
+                a_merge_may_exceed_the_limit_until_the_next_token
+                a_client_removes_a_token_only_of_a_profile_that_it_names
+                the_company_removes_any_token
+                a_token_that_moves_is_in_both_histories
+                tokens_of_companies_are_separate
+                tokens_of_one_batch_are_decided_in_order
+                a_list_has_every_token_once_and_filters
+                an_audit_reports_tokens_that_lead_to_no_profile
+                the_store_keeps_tokens_as_the_model
+                merges_undone_in_any_order_return_tokens_as_they_were
+            }
+            $crate::engine_suite_area! {
                 repair:
                 what_a_network_did_is_undone_and_what_others_did_is_not
                 a_preview_tells_the_same_and_writes_nothing
@@ -302,6 +344,7 @@ macro_rules! engine_suite {
                 devices_that_left_in_a_merge_of_the_sender_return
                 a_secondary_address_that_left_hides_no_address_of_the_sender
                 an_identifier_that_others_brought_after_the_senders_left_stays
+                what_a_stranger_attached_and_a_repair_removed_erases_no_one
                 a_merge_that_the_company_has_confirmed_since_stays
                 a_repair_does_not_split_a_customer_whom_the_company_has_completed
                 a_device_that_came_for_a_merged_person_does_not_stay_with_the_stranger
@@ -430,6 +473,7 @@ mod tests {
         ("deletion", include_str!("tests/deletion.rs")),
         ("different_external_id", include_str!("tests/different_external_id.rs")),
         ("engine", include_str!("tests/engine.rs")),
+        ("erasure", include_str!("tests/erasure.rs")),
         ("explanations", include_str!("tests/explanations.rs")),
         ("history", include_str!("tests/history.rs")),
         ("imports", include_str!("tests/imports.rs")),
@@ -441,6 +485,7 @@ mod tests {
         ("property_limits", include_str!("tests/property_limits.rs")),
         ("protected_values", include_str!("tests/protected_values.rs")),
         ("pruning", include_str!("tests/pruning.rs")),
+        ("push_tokens", include_str!("tests/push_tokens.rs")),
         ("repair", include_str!("tests/repair.rs")),
         ("replaced_values", include_str!("tests/replaced_values.rs")),
         ("shared_engine", include_str!("tests/shared_engine.rs")),

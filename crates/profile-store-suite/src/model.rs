@@ -4,8 +4,10 @@
 
 mod claim;
 mod claims;
+mod former;
 mod lists;
 mod profile;
+mod push_tokens;
 mod tokens;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,20 +16,26 @@ use profile_store::{DifferentExternalId, IdentitySettings};
 
 use self::{
     claim::{ModelClaim, ModelClaimSource, authority},
-    claims::ModelClaims,
+    claims::{ModelClaims, first_refused, moved},
     lists::{SECONDARY, keep_devices, keep_emails, note_seen, unappend},
     profile::ModelProfile,
+    push_tokens::PushTokens,
     tokens::{ModelToken, TokenWords},
 };
 use crate::notation::{TestIntent, TestRequest};
 
 /// All profiles, and the survivors of those that were merged.
+#[derive(Default)]
 pub struct IdentityModel {
     settings: IdentitySettings,
     stored: BTreeMap<usize, ModelProfile>,
     survivors: BTreeMap<usize, usize>,
     /// All profiles that were deleted.
     deleted: BTreeSet<usize>,
+    /// The push tokens of all profiles.
+    push_tokens: PushTokens,
+    /// Identifiers that no profile holds, each with the profile that lost it last.
+    former: BTreeMap<(String, String), usize>,
     /// Whether all tokens of the company were revoked.
     revoked: bool,
     now: u64,
@@ -36,8 +44,7 @@ pub struct IdentityModel {
 impl IdentityModel {
     /// No profiles, under these settings.
     pub fn new(settings: IdentitySettings) -> IdentityModel {
-        let (stored, survivors, deleted) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-        IdentityModel { settings, stored, survivors, deleted, revoked: false, now: 0 }
+        IdentityModel { settings, ..IdentityModel::default() }
     }
 
     /// How many profiles there have ever been.
@@ -59,12 +66,19 @@ impl IdentityModel {
     pub fn delete(&mut self, request: &TestRequest) -> String {
         self.now += 1;
         let (claims, _) = self.claims(request);
-        let Some(number) = self.reach(&claims[0]) else { return "no profile".to_owned() };
+        let claim = &claims[0];
+        let former = || self.former_holder(&claim.kind, &claim.text);
+        let Some(number) = self.reach(claim).or_else(former) else {
+            let reason = if claim.kind == "id" { "unknown" } else { "no profile" };
+            return format!("nothing_deleted: {reason}");
+        };
         if let Some(profile) = self.stored.remove(&number) {
             self.survivors.retain(|absorbed, _| !profile.absorbed.contains(absorbed));
+            self.former.retain(|_, lost| *lost != number && !profile.absorbed.contains(lost));
             self.deleted.extend(profile.absorbed);
         }
         self.deleted.insert(number);
+        self.push_tokens.delete(number);
         format!("deleted {number}: matched")
     }
 
@@ -96,6 +110,13 @@ impl IdentityModel {
 
     /// Carries out one request, and describes the outcome.
     pub fn decide(&mut self, request: &TestRequest) -> String {
+        let held = self.held();
+        let told = self.decided(request);
+        self.note_lost(held);
+        told
+    }
+
+    fn decided(&mut self, request: &TestRequest) -> String {
         self.now += 1;
         let (made, dismissed) = self.claims(request);
         let claims = ModelClaims { made: &made, by_company: request.server };
@@ -160,7 +181,32 @@ impl IdentityModel {
             other.by_client.remove(&claim.kind);
             other.updated = self.now;
         }
-        format!("{effect} {number}: {results}")
+        let token = request.push_token.as_ref().map(|token| self.register(token, number));
+        let (told, is_change) = token.unwrap_or_default();
+        let effect = if is_change && effect == "unchanged" { "updated" } else { effect };
+        format!("{effect} {number}: {results}{told}")
+    }
+
+    /// Gives a push token to this profile, and describes what that changed, if anything.
+    fn register(&mut self, token: &str, number: usize) -> (String, bool) {
+        let token = self.push_tokens.register(token, number);
+        for number in token.changed {
+            self.stored.get_mut(&number).unwrap().updated = self.now;
+        }
+        (format!("; token {}", token.result), token.is_change)
+    }
+
+    /// Removes a push token from the profile that has it, if the request names that profile.
+    pub fn unregister(&mut self, token: &str, is_named: bool) {
+        self.now += 1;
+        if is_named && let Some(owner) = self.push_tokens.remove(token) {
+            self.stored.get_mut(&owner).unwrap().updated = self.now;
+        }
+    }
+
+    /// The push tokens of the profile that the nth is part of.
+    pub fn tokens_of(&self, number: usize) -> BTreeSet<String> {
+        self.push_tokens.of(self.survivor_of(number))
     }
 
     /// Rule 1: the claim of highest authority determines the survivor.
@@ -339,6 +385,7 @@ impl IdentityModel {
         for absorbed in &profile.absorbed {
             self.stored.remove(absorbed);
             self.survivors.insert(*absorbed, number);
+            self.push_tokens.merge(*absorbed, number);
         }
         self.stored.insert(number, profile);
     }
@@ -455,22 +502,6 @@ impl IdentityModel {
     }
 }
 
-/// The profile of the first claim that was refused. Devices among the attributes do not count.
-fn first_refused(
-    claims: &[ModelClaim],
-    results: &[String],
-    reached: &[Option<usize>],
-) -> Option<usize> {
-    let refused = |result: &str| {
-        result.starts_with("owns") || result.starts_with("differs") || result == "capped"
-    };
-    let mut all = claims.iter().zip(results).zip(reached);
-    all.find_map(|((claim, result), reached)| {
-        let is_device = claim.kind == "a" && claim.source == ModelClaimSource::Attributes;
-        reached.filter(|_| refused(result) && !is_device)
-    })
-}
-
 /// The answer to a request that would leave a profile without identifiers, unless it is carried
 /// out.
 fn without_identifiers(
@@ -523,18 +554,6 @@ fn hold_named(
     {
         profile.set_single(claim, true);
     }
-}
-
-/// The profiles that gave an identifier away, each with the claim that took it.
-fn moved<'c>(
-    results: &[String],
-    claims: &'c [ModelClaim],
-    reached: &[Option<usize>],
-) -> impl Iterator<Item = (usize, &'c ModelClaim)> {
-    let all = claims.iter().zip(results).zip(reached);
-    all.filter_map(|((claim, result), reached)| {
-        reached.filter(|_| result.starts_with("moved")).map(|number| (number, claim))
-    })
 }
 
 /// An update makes a secondary address that it names the primary one. Returns the index of the

@@ -19,14 +19,16 @@
 //! | `kx:0/tab`    | a token for the device `tab` of that profile; also `new/0/tab` |
 //! | `@e:ann`      | the same in `meta.identifiers`; likewise every kind          |
 //! | `+e:ann`      | append a secondary address; `-e:ann`, unappend it            |
+//! | `t:phone`     | the push token `phone`; `t:phone/denied` with that status     |
 //! | `name=Ann`    | a first name; also `city`, `zip` and `tz`                    |
 //! | `plan=gold`   | a property; `plan=` unsets it                                |
 
 use std::sync::Arc;
 
 use profile_protocol::{
-    AnonymousId, Change, ClaimedId, Email, ExchangeToken, Field, IdentifierKind, Identifiers,
-    Patch, PhoneNumber, ProfileId, PropertyValue, RequestParts, Revision, SecondaryEmails,
+    AnonymousId, Change, ClaimedId, DeviceMetadata, Email, EnablementStatus, ExchangeToken, Field,
+    IdentifierKind, Identifiers, MetadataField, Patch, PhoneNumber, Platform, ProfileId,
+    PropertyValue, PushTokenDetails, RequestParts, Revision, SecondaryEmails, Vendor,
 };
 use profile_store::{
     Caller, Claims, DeviceDigest, Identifier, Intent, InvalidToken, Placeholders, Profile,
@@ -50,8 +52,25 @@ pub struct TestRequest {
     pub facts: Vec<(String, String)>,
     /// Letters of the kinds that are cleared.
     pub cleared: Vec<String>,
+    /// The push token.
+    pub push_token: Option<String>,
     /// The intent.
     pub intent: TestIntent,
+}
+
+/// A push token in the notation.
+pub fn push_token(word: &str) -> PushTokenDetails {
+    let (token, status) = word.split_once('/').unwrap_or((word, ""));
+    let mut metadata = DeviceMetadata::default();
+    metadata.set(MetadataField::AppName, "Shop".parse().unwrap());
+    PushTokenDetails {
+        token: token.parse().unwrap(),
+        platform: Platform::Android,
+        vendor: Vendor::Fcm,
+        enablement_status: (status == "denied").then_some(EnablementStatus::Denied),
+        background: None,
+        metadata: Some(metadata),
+    }
 }
 
 /// The intent of a request.
@@ -84,6 +103,8 @@ pub fn parse_request(words: &str) -> TestRequest {
             request.append.push(name.into());
         } else if let Some(name) = word.strip_prefix("-e:") {
             request.unappend.push(name.into());
+        } else if let Some(token) = word.strip_prefix("t:") {
+            request.push_token = Some(token.into());
         } else if let Some(word) = word.strip_prefix('@') {
             request.subject.push(kind_and_text(word));
         } else {
@@ -180,6 +201,7 @@ impl TestRequest {
             cleared: self.cleared(),
             leaving_emails: request.secondary_emails.unappend,
             patch: request.patch,
+            push_token: self.push_token.as_deref().map(|token| Box::new(push_token(token))),
             settings: Arc::default(),
         }
     }

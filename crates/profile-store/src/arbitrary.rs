@@ -3,16 +3,18 @@
 use std::str::FromStr;
 
 use profile_protocol::{
-    Attributes, ChangedAttribute, Date, Field, IdentifierKind, ProfileId, Properties,
-    RequestedRevision, Revision,
+    Attributes, Background, ChangedAttribute, Date, DeviceMetadata, EnablementStatus, Field,
+    IdentifierKind, MetadataField, Platform, ProfileId, Properties, RequestedRevision, Revision,
+    Vendor,
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
 use crate::{
     AttributeDigest, Authored, Caller, ClaimOutcome, ClaimResult, ClaimSource, Device, DoNotMerge,
     Effect, Identifier, Ignored, InvalidToken, Merge, Outcome, Profile, ProfileIdentifiers,
-    ProfileRef, Refused, ReplacedValue, RequestId, RequestSender, SenderDigest, SingleKinds,
-    Timestamp, Unsigned, ValueDigest, decide::merge::survivor_part::survivor_part,
+    ProfileRef, PushTokenOutcome, PushTokenResult, Refused, ReplacedValue, RequestId,
+    RequestSender, SenderDigest, SingleKinds, StoredPushToken, Timestamp, Unsigned, ValueDigest,
+    decide::merge::survivor_part::survivor_part,
 };
 
 /// Defines a generator of every variant of an enum. A variant without a strategy is a compile
@@ -42,6 +44,7 @@ every_variant!(effects: Effect {
     Effect::Unidentified => Just(Effect::Unidentified),
     Effect::Unmerged => Just(Effect::Unmerged),
     Effect::Deleted => Just(Effect::Deleted),
+    Effect::NothingDeleted => Just(Effect::NothingDeleted),
     Effect::TokensRevoked => Just(Effect::TokensRevoked),
 });
 
@@ -88,6 +91,7 @@ every_variant!(ignored: Ignored {
     Ignored::UnknownId => Just(Ignored::UnknownId),
     Ignored::ForeignId => Just(Ignored::ForeignId),
     Ignored::ServerOnly => Just(Ignored::ServerOnly),
+    Ignored::NoProfile => Just(Ignored::NoProfile),
     Ignored::Token(_) => token_faults().prop_map(Ignored::Token),
     Ignored::Unsigned(_) => signature_faults().prop_map(Ignored::Unsigned),
 });
@@ -123,6 +127,10 @@ every_variant!(changed_attributes: ChangedAttribute {
     ChangedAttribute::Property(_) => parsed(".{0,12}").prop_map(ChangedAttribute::Property),
 });
 
+pub(crate) fn profile_refs() -> impl Strategy<Value = ProfileRef> {
+    references()
+}
+
 pub(crate) fn profiles() -> impl Strategy<Value = Profile> {
     let times = (any::<u64>(), any::<u64>());
     let revoked = option::of(any::<u64>().prop_map(Timestamp::from_millis));
@@ -132,6 +140,7 @@ pub(crate) fn profiles() -> impl Strategy<Value = Profile> {
         vec(do_not_merge(), 0..3),
         revoked,
         replaced_values(),
+        any::<u32>(),
     );
     (ids(), times, identifiers(), authored_attributes(), past).prop_map(
         |(
@@ -139,7 +148,7 @@ pub(crate) fn profiles() -> impl Strategy<Value = Profile> {
             (created, updated),
             identifiers,
             (attributes, authored),
-            (absorbed, last_outcome, do_not_merge, tokens_revoked, replaced),
+            (absorbed, last_outcome, do_not_merge, tokens_revoked, replaced, former_identifiers),
         )| {
             let by_client = absorbed.iter().filter(|(_, by_client)| *by_client);
             let client_merges = by_client.map(|(id, _)| *id).collect();
@@ -157,6 +166,7 @@ pub(crate) fn profiles() -> impl Strategy<Value = Profile> {
                 do_not_merge,
                 tokens_revoked,
                 replaced,
+                former_identifiers,
             }
         },
     )
@@ -206,7 +216,8 @@ pub(crate) fn outcomes() -> impl Strategy<Value = Outcome> {
     let head = (any::<u64>(), any::<u64>(), callers(), revisions(), effects());
     let changed = || (vec(changed_attributes(), 0..4), any::<usize>());
     let previous = vec(any::<u64>(), 0..4);
-    let tail = (changed(), changed(), previous, option::of(request_ids()), senders());
+    let origin = (senders(), option::of(push_token_outcomes()));
+    let tail = (changed(), changed(), previous, option::of(request_ids()), origin);
     (head, option::of(ids()), vec(claims(), 0..6), tail).prop_map(
         |((sequence, at, caller, revision, effect), survivor, claims, tail)| Outcome {
             sequence,
@@ -222,7 +233,51 @@ pub(crate) fn outcomes() -> impl Strategy<Value = Outcome> {
             withheld_unlisted: tail.1.1,
             previous: tail.2,
             request_id: tail.3,
-            sender: tail.4,
+            sender: tail.4.0,
+            push_token: tail.4.1,
+        },
+    )
+}
+
+every_variant!(push_token_results: PushTokenResult {
+    PushTokenResult::Attached => Just(PushTokenResult::Attached),
+    PushTokenResult::Moved(_) => ids().prop_map(PushTokenResult::Moved),
+    PushTokenResult::Updated => Just(PushTokenResult::Updated),
+    PushTokenResult::Matched => Just(PushTokenResult::Matched),
+    PushTokenResult::Released => Just(PushTokenResult::Released),
+    PushTokenResult::NoSpace => Just(PushTokenResult::NoSpace),
+    PushTokenResult::NotHeld => Just(PushTokenResult::NotHeld),
+});
+
+fn push_token_outcomes() -> impl Strategy<Value = PushTokenOutcome> {
+    (push_token_results(), any::<usize>())
+        .prop_map(|(result, released)| PushTokenOutcome { result, released })
+}
+
+pub(crate) fn push_tokens() -> impl Strategy<Value = StoredPushToken> {
+    let words = (
+        select(Platform::ALL),
+        select(Vendor::ALL),
+        select(EnablementStatus::ALL),
+        select(Background::ALL),
+    );
+    let metadata = vec((select(MetadataField::ALL), parsed(r"\PC{0,8}")), 0..12);
+    let times = (any::<u32>(), any::<u32>());
+    (parsed(r"\PC{1,40}"), words, metadata, times).prop_map(
+        |(token, (platform, vendor, enablement_status, background), texts, (created, later))| {
+            let mut metadata = DeviceMetadata::default();
+            texts.into_iter().for_each(|(field, text)| metadata.set(field, text));
+            let created = u64::from(created);
+            StoredPushToken {
+                token,
+                platform,
+                vendor,
+                enablement_status,
+                background,
+                metadata,
+                created: Timestamp::from_millis(created),
+                recorded: Timestamp::from_millis(created + u64::from(later)),
+            }
         },
     )
 }

@@ -4,24 +4,33 @@
 //! [`Batch::feed_scan`]), decides one request after the other, and gives out the writes.
 
 mod commands;
+mod erasure;
+mod erasure_entries;
+mod profile_reads;
+mod push_tokens;
 mod slot;
 mod stored;
+mod token_scans;
 mod undo;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use profile_protocol::{CompanyId, ProfileId};
 
-use self::stored::{Stored, pointer_key};
+use self::{
+    erasure_entries::ErasureEntries,
+    stored::{LostIdentifiers, Stored, pointer_key},
+    token_scans::{TokenScans, WantedPushToken},
+};
 use crate::{
     Caller, Decision, DecisionContext, DecisionError, InvalidRecord, Merge, Outcome,
-    ProfileIdentifiers, ProfileRef, StoreError, StoredProfile, Submission, SubmittedProfile,
-    Timestamp, decide,
+    ProfileIdentifiers, ProfileRef, PushTokenId, StoreError, StoredProfile, Submission,
+    SubmittedProfile, Timestamp, decide,
     decide::{certain_refusal::certain_refusals, replaced::kept_by},
     engine::{Key, Order, Scan, Value, Write},
     layout::{
-        key::{self, KeyKind},
-        profile_record::{ProfileRecord, UnfinishedRecord},
+        key::{self, KeyKind, ParsedKey},
+        profile_record::UnfinishedRecord,
         record,
     },
     limits,
@@ -33,10 +42,15 @@ use crate::{
 pub(crate) enum Wants<'r> {
     /// The profiles that these lead to.
     Profiles(&'r CompanyId, Vec<&'r ProfileRef>),
+    /// The same, and their push tokens, and the profile that has this one.
+    PushToken(&'r CompanyId, Vec<&'r ProfileRef>, PushTokenId),
+    /// The profiles that these lead to, and the profile that has this push token.
+    PushTokenRemoval(&'r CompanyId, Vec<&'r ProfileRef>, PushTokenId),
     /// The profiles of these ids.
     Merge(&'r CompanyId, [ProfileId; 2]),
-    /// The profile that this leads to, and all keys that lead to that profile.
-    Deletion(&'r CompanyId, &'r ProfileRef),
+    /// The profile that the first of these leads to, its push tokens, and all that leads to that
+    /// profile.
+    Deletion(&'r CompanyId, &'r [ProfileRef]),
     /// The merge of this absorbed profile, and the later merges that built on it.
     Undo(&'r CompanyId, ProfileId),
     /// The profile that this leads to, and the values that the requests with these outcomes
@@ -65,25 +79,35 @@ enum Asked {
     Merge(ProfileId),
     KeptValues(u64),
     Import,
+    PushToken(Key),
+    /// The record of a failed row of a bulk import.
+    ImportRow(ProfileId, u32),
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum BatchStep {
     Pointers,
+    /// The profiles that have the push tokens which requests name.
+    Owners,
     Profiles,
+    /// The push tokens of the profiles.
+    PushTokens,
     /// What commands need beyond profiles.
     Rest,
-    /// Where the identifiers lead that may return to a profile when a merge is undone.
-    Returning,
+    /// What the entries before have named: where identifiers lead that may return to a profile
+    /// when a merge is undone, the failed rows of imports, and what an erased person has lost.
+    Named,
+    /// The records of the rows that name an erased person.
+    Rows,
     Done,
 }
 
 /// What is left to read for a command.
 #[derive(Clone, Debug)]
 enum Command {
-    Deletion(CompanyId, ProfileRef),
+    Deletion(CompanyId, Vec<ProfileRef>),
     Undo(CompanyId, ProfileId),
-    Import(CompanyId),
+    Import(CompanyId, ProfileId),
 }
 
 /// What one request may lead to a profile by.
@@ -130,7 +154,12 @@ pub(crate) struct Batch {
     kept: BTreeMap<u64, KeptValues>,
     /// Whether the record of the bulk import exists already.
     import_exists: bool,
-    imports: Vec<Key>,
+    /// The bulk imports that are kept.
+    imports: Vec<ProfileId>,
+    /// What is scanned next.
+    scans: VecDeque<Scan>,
+    erasure: ErasureEntries,
+    tokens: TokenScans,
 }
 
 impl Batch {
@@ -151,6 +180,9 @@ impl Batch {
             kept: BTreeMap::new(),
             import_exists: false,
             imports: Vec::new(),
+            scans: VecDeque::new(),
+            erasure: ErasureEntries::default(),
+            tokens: TokenScans::default(),
         };
         let mut seen = HashSet::new();
         for (request, wants) in requests.enumerate() {
@@ -168,16 +200,29 @@ impl Batch {
                     .into_iter()
                     .for_each(|target| self.want_target(request, company, target, seen));
             }
+            Wants::PushToken(company, targets, token) => {
+                let wanted = WantedPushToken::registered(request, company, &targets, token);
+                self.tokens.wanted.push(wanted);
+                self.want_holder(company, token, seen);
+                self.want(request, Wants::Profiles(company, targets), seen);
+            }
+            Wants::PushTokenRemoval(company, targets, token) => {
+                self.tokens.wanted.push(WantedPushToken::removed(request, company, token));
+                self.want_holder(company, token, seen);
+                self.want(request, Wants::Profiles(company, targets), seen);
+            }
             Wants::Merge(company, ids) => {
                 self.want_newest(company, seen);
                 for id in ids {
                     self.want_target(request, company, &ProfileRef::Id(id), seen);
                 }
             }
-            Wants::Deletion(company, target) => {
+            Wants::Deletion(company, targets) => {
                 self.want_newest(company, seen);
-                self.want_target(request, company, target, seen);
-                self.command = Some(Command::Deletion(company.clone(), target.clone()));
+                for target in targets {
+                    self.want_target(request, company, target, seen);
+                }
+                self.command = Some(Command::Deletion(company.clone(), targets.to_vec()));
             }
             Wants::Undo(company, absorbed) => {
                 self.want_newest(company, seen);
@@ -194,7 +239,7 @@ impl Batch {
             }
             Wants::Import(company, id) => {
                 self.ask(Asked::Import, key::import(company, id));
-                self.command = Some(Command::Import(company.clone()));
+                self.command = Some(Command::Import(company.clone(), id));
             }
         }
     }
@@ -232,22 +277,36 @@ impl Batch {
     /// What to read next; `None` when every request can be decided that [`Batch::ready`] counts.
     pub(crate) fn needs(&mut self) -> Option<Needs> {
         loop {
+            if let Some(scan) = self.scans.pop_front() {
+                return Some(Needs::Scan(scan));
+            }
             let next = match self.step {
-                BatchStep::Pointers => BatchStep::Profiles,
+                BatchStep::Pointers => BatchStep::Owners,
+                BatchStep::Owners => {
+                    self.ask_for_owners();
+                    BatchStep::Profiles
+                }
                 BatchStep::Profiles => {
                     self.ask_for_profiles();
-                    if self.keys.is_empty() { BatchStep::Rest } else { BatchStep::Profiles }
+                    if self.keys.is_empty() { BatchStep::PushTokens } else { BatchStep::Profiles }
                 }
-                BatchStep::Rest => {
-                    if let Some(scan) = self.ask_for_rest() {
-                        self.step = BatchStep::Done;
+                BatchStep::PushTokens => {
+                    if let Some(scan) = self.next_token_scan() {
                         return Some(Needs::Scan(scan));
                     }
-                    BatchStep::Returning
+                    BatchStep::Rest
                 }
-                BatchStep::Returning => {
-                    if let Some(Command::Undo(company, _)) = self.command.clone() {
-                        self.ask_for_returning(&company);
+                BatchStep::Rest => {
+                    self.ask_for_rest();
+                    BatchStep::Named
+                }
+                BatchStep::Named => {
+                    self.ask_for_named();
+                    BatchStep::Rows
+                }
+                BatchStep::Rows => {
+                    if let Some(Command::Deletion(company, _)) = self.command.clone() {
+                        self.ask_for_row_records(&company);
                     }
                     BatchStep::Done
                 }
@@ -289,51 +348,29 @@ impl Batch {
                     self.kept.extend(kept.map(|kept| (sequence, kept)));
                 }
                 Asked::Import => self.import_exists = value.is_some(),
+                Asked::PushToken(key) => {
+                    self.stored.insert_push_tokens(value.map(|value| (key, value)));
+                }
+                Asked::ImportRow(import, row) => self.erasure.feed_row((import, row), value),
             }
         }
         self.follow_leads();
     }
 
-    /// Takes in a profile's record, and that of its newest outcome.
-    fn feed_profile(&mut self, asked: ToRead, record: Option<Value>, tail: Option<&Value>) {
-        let key = asked.key();
-        if tail.is_some() {
-            self.stored.note_tail(key.clone());
-        }
-        match record.map(|record| UnfinishedRecord::new(record, tail.map(Vec::as_slice))) {
-            None => self.stored.insert_absent(key),
-            Some(Ok(record)) if record.changes() == 0 => {
-                let finished = record.finish(None);
-                self.feed_record(asked, finished);
-            }
-            Some(Ok(record)) => self.unfinished.push((asked, record)),
-            Some(Err(error)) => self.stored.insert_profile(key, asked.id, Err(error)),
-        }
-    }
-
-    /// Takes in a profile's record with its changes. Outside of a session, it may have been
-    /// replaced meanwhile.
-    fn feed_record(&mut self, asked: ToRead, record: Result<ProfileRecord, InvalidRecord>) {
-        let attempts = asked.attempts + 1;
-        match &record {
-            Err(InvalidRecord::Base | InvalidRecord::MissingChange)
-                if attempts < limits::READ_ATTEMPTS =>
-            {
-                self.to_read.push_front(ToRead { attempts, ..asked });
-                return;
-            }
-            Ok(record) => {
-                let read = self.bytes.iter_mut().skip(asked.request).take(1);
-                read.for_each(|bytes| *bytes += record.bytes_read());
-            }
-            Err(_) => {}
-        }
-        self.stored.insert_profile(asked.key(), asked.id, record);
-    }
-
     /// Takes in the entries of the scan that [`Batch::needs`] named.
     pub(crate) fn feed_scan(&mut self, entries: Vec<(Key, Value)>) {
-        self.imports = entries.into_iter().map(|(key, _)| key).collect();
+        if let Some((request, scan)) = self.tokens.scanned.take() {
+            return self.feed_push_tokens(request, scan, entries);
+        }
+        for (key, value) in entries {
+            match key::parse(&key) {
+                Some(ParsedKey::Import(_, id)) => self.imports.push(id),
+                Some(entry) => self.erasure.feed(entry, value),
+                // An audit reports a key of unknown form.
+                None => {}
+            }
+        }
+        self.bound_rows();
     }
 
     /// Bytes of profiles that were read for each request.
@@ -349,8 +386,13 @@ impl Batch {
 
     /// Notes which profiles the pointers lead to, in the order of the requests.
     fn follow_leads(&mut self) {
-        let mut seen = HashSet::new();
+        let mut seen: HashSet<Key> = self.to_read.iter().map(ToRead::key).collect();
+        let is_deletion = matches!(self.command, Some(Command::Deletion(..)));
         for Lead { request, company, pointer, id } in std::mem::take(&mut self.leads) {
+            if let Some(former) = self.stored.former_holder(&pointer).filter(|_| is_deletion) {
+                // It may have been merged into another profile since.
+                self.want_target(request, &company, &ProfileRef::Id(former), &mut HashSet::new());
+            }
             for id in self.stored.target(&pointer).into_iter().chain(id) {
                 let key = key::profile(&company, id);
                 if seen.insert(key) {
@@ -359,44 +401,34 @@ impl Batch {
                 }
             }
         }
-    }
-
-    /// Asks for the changes of records, and for the next profiles, unless so much was read that the
-    /// other requests have to wait.
-    fn ask_for_profiles(&mut self) {
-        for (profile, record) in std::mem::take(&mut self.unfinished) {
-            self.keys.extend(record.change_keys(&profile.company, profile.id));
-            self.asked.push(Asked::Changes(profile, record));
-        }
-        let read: usize = self.bytes.iter().sum();
-        let full = limits::BATCH_BYTES <= read && 0 < self.ready();
-        let next = if full { 0 } else { limits::BATCH_READ.min(self.to_read.len()) };
-        for profile in self.to_read.drain(..next) {
-            self.keys.push(profile.key());
-            self.keys.push(key::profile_outcome(&profile.company, profile.id));
-            self.asked.push(Asked::Profile(profile));
-        }
+        // The owners of push tokens are known later. The sort is stable.
+        self.to_read.make_contiguous().sort_by_key(|profile| profile.request);
     }
 
     /// Asks for what a command needs beyond profiles.
-    fn ask_for_rest(&mut self) -> Option<Scan> {
-        match self.command.clone()? {
-            Command::Deletion(company, target) => {
-                let profile = self.stored.readable(&company, &target);
-                let keys = profile.map(|profile| keys_leading_to(&company, profile));
-                self.ask_for_pointers(keys.unwrap_or_default());
-                None
-            }
-            Command::Undo(company, absorbed) => {
-                self.ask_for_undo(&company, absorbed);
-                None
-            }
-            Command::Import(_) if self.import_exists => None,
-            Command::Import(company) => {
+    fn ask_for_rest(&mut self) {
+        match self.command.clone() {
+            None => {}
+            Some(Command::Deletion(company, targets)) => self.ask_for_person(&company, &targets),
+            Some(Command::Undo(company, absorbed)) => self.ask_for_undo(&company, absorbed),
+            Some(Command::Import(..)) if self.import_exists => {}
+            Some(Command::Import(company, _)) => {
                 let prefix = key::prefix(&company, KeyKind::Import);
                 let (order, limit) = (Order::Ascending, limits::IMPORTS);
-                Some(Scan { prefix, after: None, order, limit })
+                self.scans.push_back(Scan { prefix, after: None, order, limit });
             }
+        }
+    }
+
+    /// Asks for what the entries read for a command have named.
+    fn ask_for_named(&mut self) {
+        match self.command.clone() {
+            None => {}
+            Some(Command::Deletion(company, targets)) => {
+                self.ask_for_rows_of_person(&company, &targets);
+            }
+            Some(Command::Undo(company, _)) => self.ask_for_returning(&company),
+            Some(Command::Import(company, id)) => self.ask_for_outdated_rows(&company, id),
         }
     }
 
@@ -438,7 +470,10 @@ impl Batch {
         let reached = self.reached(submission)?;
         let decision =
             decide(submission, &reached, context).map_err(|error| undecided(company, error))?;
-        Ok(self.carry_out(company, decision))
+        match &submission.push_token {
+            None => Ok(self.carry_out(company, decision)),
+            Some(details) => self.register_push_token(company, decision, details, context),
+        }
     }
 
     /// The profile that each claim finds. Attributes are missing where they decide nothing.
@@ -487,10 +522,12 @@ impl Batch {
         let Decision { outcome, profile, merges, yielding, kept } = decision;
         if let Some(profile) = profile {
             self.keep_replaced(company, outcome.sequence, &profile, &merges, kept);
-            let absorbed = merges.iter().map(|merge| &merge.absorbed.identifiers);
-            let after = yielding.iter().chain([&profile]);
-            let after = after.map(|profile| (profile.id, &profile.identifiers));
-            self.stored.move_identifiers(company, absorbed, after);
+            let absorbed = merges.iter().map(|merge| &merge.absorbed);
+            let (mut profile, mut yielding) = (profile, yielding);
+            let mut after: Vec<&mut StoredProfile> =
+                yielding.iter_mut().chain([&mut profile]).collect();
+            let remembered = LostIdentifiers::Remembered;
+            self.stored.move_identifiers(company, absorbed, &mut after, remembered);
             // What they lose belongs to another person.
             yielding.into_iter().for_each(|one| self.stored.put_whole(company, one));
             self.put(company, outcome.caller, profile);

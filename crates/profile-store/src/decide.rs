@@ -18,6 +18,7 @@ pub(crate) mod merge;
 mod merge_all;
 mod patch;
 pub(crate) mod placeholders;
+pub(crate) mod push_tokens;
 pub(crate) mod repair;
 pub(crate) mod replaced;
 pub(crate) mod resolution;

@@ -36,6 +36,7 @@ pub use decide::{
     manual_merge::MergeProfiles,
     merge::merge,
     placeholders::Placeholders,
+    push_tokens::RemovePushToken,
     repair::RepairedSender,
     resolution::{Resolution, resolve},
     size::PropertiesTooLarge,
@@ -63,18 +64,21 @@ pub use maintenance::{
     format::FormatError,
     retention::Retention,
     stored_companies::{StoredCompanies, stored_companies},
+    text_search::{FoundText, TextFinder, TextSearch, search_texts},
 };
 pub use model::{
     authored::Authored,
     claim::{Claim, ClaimAuthor, ClaimSource, ProfileRef, Unsigned},
     deleted_company::DeletedCompany,
+    deletion_job::{Deleted, DeletionJob, FoundBy},
     encoded_properties::DamagedProperty,
     identifiers::{Device, Identifier, ProfileIdentifiers, SingleKinds},
-    import_job::{ImportBody, ImportError, ImportHead, ImportJob},
+    import_job::{ImportBody, ImportError, ImportHead, ImportJob, ImportRow},
     link_digest::LinkDigest,
     merge_record::Merge,
     outcome::{Caller, ClaimOutcome, ClaimResult, Effect, Ignored, Outcome, Refused},
     profile::{DoNotMerge, Profile},
+    push_token::{OwnedPushToken, PushTokenId, PushTokenOutcome, PushTokenResult, StoredPushToken},
     replaced::{
         AttributeDigest, AttributeValue, KeptValue, KeptValues, ReplacedValue, ValueDigest,
     },
@@ -86,6 +90,8 @@ pub use model::{
 pub use read::{
     history::{History, HistoryCursor},
     listing::{Listing, ProfilePage, Span},
+    push_tokens::{PushTokenCursor, PushTokenListing, PushTokenPage},
+    writers::{ValueSource, WrittenPart},
 };
 pub use store::{
     Background, OpenError, Store, StoreOptions,

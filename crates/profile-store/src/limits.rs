@@ -21,6 +21,10 @@ pub const DEVICE_DAYS: u64 = 30;
 /// They stay in a full list, and so many older ones leave it.
 pub const CLAIMED_DEVICES: usize = 2;
 
+/// The maximum of push tokens of a profile, of which each of its devices has one. Of more, those
+/// seen longest ago leave.
+pub const PUSH_TOKENS: usize = 32;
+
 /// The default maximum of profiles merged into one. A person seldom has more than a handful of
 /// profiles; a hundred indicate a shared identifier.
 pub const MERGES: usize = 100;
@@ -171,6 +175,17 @@ pub const REQUEST_ID_BYTES: usize = 64;
 /// because outcomes and logs have no personal value.
 pub const PHONE_NUMBER_DIGITS: RangeInclusive<usize> = PHONE_DIGITS_MIN..=PHONE_DIGITS_MAX;
 
+/// The maximum of identifiers that a profile has lost and that still lead to it. A person who has
+/// had more is found by the first of them, and by what the profile holds.
+pub const FORMER_IDENTIFIERS: u32 = 32;
+
+/// The maximum of deletion jobs kept for a company: years of erasures, at 40 bytes each. The oldest
+/// is removed first.
+pub const DELETION_JOBS: u64 = 10_000;
+
+/// The maximum of entries that a deletion reads at a time.
+pub const DELETION_SCAN: usize = 1_024;
+
 /// The maximum size of an outcome segment in bytes, unless a single outcome is larger. sled
 /// rewrites up to sixteen entries when one of them changes, so larger values would cost what fewer
 /// keys save.
@@ -249,6 +264,10 @@ pub const MAX_PRUNE_PAUSE_MS: u64 = 1_000;
 /// The maximum of outcomes in one page of a profile's history.
 pub const HISTORY_PAGE: usize = 100;
 
+/// The maximum of outcomes that are read to find when each value of a profile was written. Each
+/// takes some microseconds.
+pub const WRITERS_OUTCOMES: usize = 1_000;
+
 /// The maximum of profiles in one page of a list, as in the original.
 pub const LIST_PAGE: usize = 100;
 
@@ -259,6 +278,9 @@ pub const LIST_CHUNK: usize = 16;
 /// The size of records in bytes after which a page of a list ends early. A hundred of the largest
 /// profiles would take 26 MB.
 pub const LIST_BYTES: usize = 2 * 1_024 * 1_024;
+
+/// The maximum of push tokens in one page of a list, as in the original.
+pub const PUSH_TOKENS_LISTED: usize = 100;
 
 /// The maximum of entries read for one page of a list: as many as ten full pages have. A page
 /// whose filter matches few profiles ends early, so that it does not take long.
@@ -274,6 +296,17 @@ pub const IMPORT_PROFILES: usize = 10_000;
 /// The maximum of problems in the result of a bulk import: as many as the parser of its body
 /// reports, and one for each profile.
 pub const IMPORT_ERRORS: usize = 20_000;
+
+/// The maximum of failed rows of a bulk import that are kept with what names them. They are written
+/// in one commit, some five keys each. An import of which more rows fail has one fault in common.
+pub const IMPORT_ROWS: usize = 1_000;
+
+/// The maximum of ids and identifiers by which such a row is found when a person is erased: one of
+/// each kind.
+pub const IMPORT_ROW_NAMES: usize = 5;
+
+/// The maximum size of what names such a row, in bytes: five identifiers of the greatest lengths.
+pub const IMPORT_ROW_BYTES: usize = 2_048;
 
 /// The maximum size of each text of a problem of a bulk import, in bytes: enough for a sentence,
 /// and for the pointer to a property with a long name.

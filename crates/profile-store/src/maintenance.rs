@@ -14,3 +14,4 @@ pub(crate) mod retention;
 pub(crate) mod schedule;
 pub(crate) mod sender_key;
 pub(crate) mod stored_companies;
+pub(crate) mod text_search;

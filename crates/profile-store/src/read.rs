@@ -4,4 +4,6 @@ pub(crate) mod history;
 pub(crate) mod listing;
 pub(crate) mod outcomes;
 pub(crate) mod profiles;
+pub(crate) mod push_tokens;
 pub(crate) mod unflushed;
+pub(crate) mod writers;

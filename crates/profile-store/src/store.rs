@@ -1,8 +1,11 @@
 //! The store: requests in, outcomes out.
 
+mod deletion_jobs;
+mod details;
 mod explanation_permits;
 mod explanations;
 mod imports;
+mod push_tokens;
 pub(crate) mod repair;
 
 use std::{fmt, future::Future, sync::Arc, time::Duration};
@@ -12,9 +15,9 @@ use tokio::sync::{Mutex, oneshot, watch};
 
 use self::explanation_permits::ExplanationPermits;
 use crate::{
-    Delete, History, HistoryCursor, IdGenerator, Identifier, InvalidRecord, Listing, MergeProfiles,
-    NoEntropy, Outcome, Profile, ProfilePage, Retention, RevokeTokens, SenderKey, StoreError,
-    Submission, SubmittedProfile, Timestamp, TokenContent, Undo, Unmerged,
+    Delete, Deleted, History, HistoryCursor, IdGenerator, Identifier, InvalidRecord, Listing,
+    MergeProfiles, NoEntropy, Outcome, Profile, ProfilePage, Retention, RevokeTokens, SenderKey,
+    StoreError, Submission, SubmittedProfile, Timestamp, TokenContent, Undo, Unmerged,
     engine::{
         BoxFuture, Durability, Engine, EngineError, EngineStatus, Key, Place, Value,
         dedicate_thread,
@@ -39,6 +42,7 @@ use crate::{
         sender_key::{self, SenderKeyError},
         stored_companies::{StoredCompanies, stored_companies},
     },
+    model::deletion_job::ErasureStep,
     read::{history, listing, outcomes, profiles::profile_record},
     sync::AtomicUsize,
 };
@@ -221,12 +225,19 @@ impl Store {
         self.ask(|ticket| Job::Merge(asked, ticket)).await
     }
 
-    /// Deletes a profile, all pointers to it, and the records of all profiles that were merged into
-    /// it. Copies of the store that were made before still have them. `None` if the command finds
-    /// no profile.
-    pub async fn delete(&self, asked: Delete) -> Result<Option<Outcome>, StoreError> {
-        let asked = Box::new(asked);
-        self.ask(|ticket| Job::Delete(asked, ticket)).await
+    /// Deletes a profile, all that leads or has led to it, the records of all profiles that were
+    /// merged into it, and what failed rows of bulk imports have of the person. Copies of the store
+    /// that were made before still have them. Whether a profile is found or not, an outcome and the
+    /// record of the job say so.
+    pub async fn delete(&self, asked: Delete) -> Result<Deleted, StoreError> {
+        let mut removed = 0;
+        loop {
+            let step = Box::new((asked.clone(), removed));
+            match self.ask(|ticket| Job::Delete(step, ticket)).await? {
+                ErasureStep::Rows(rows) => removed = rows,
+                ErasureStep::Done(deleted) => return Ok(*deleted),
+            }
+        }
     }
 
     /// Undoes a merge.
@@ -483,7 +494,7 @@ impl Store {
         let mut followed = None;
         loop {
             let Some(value) = self.value(pointer).await? else { return Ok(None) };
-            let id = record::decode_id(&value)?;
+            let Some(id) = record::decode_pointer(&value)?.held() else { return Ok(None) };
             if let Some(profile) = self.stored_profile(company, id).await? {
                 return Ok(Some(profile));
             }

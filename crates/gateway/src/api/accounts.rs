@@ -39,10 +39,10 @@ fn account(call: &Call<'_>) -> Resource<AccountAttributes> {
             default_sender_name: "",
             default_sender_email: "",
             organization_name: id.clone(),
-            website_url: None,
+            website_url: "",
             street_address: StreetAddress::default(),
         },
-        industry: None,
+        industry: "",
         timezone: "UTC",
         preferred_currency: "USD",
         public_api_key: id.clone(),
@@ -58,7 +58,7 @@ fn account(call: &Call<'_>) -> Resource<AccountAttributes> {
 pub(super) struct AccountAttributes {
     test_account: bool,
     contact_information: ContactInformation,
-    industry: Option<String>,
+    industry: &'static str,
     timezone: &'static str,
     preferred_currency: &'static str,
     /// The id of the company, which is also that of the account.
@@ -71,16 +71,16 @@ struct ContactInformation {
     default_sender_name: &'static str,
     default_sender_email: &'static str,
     organization_name: String,
-    website_url: Option<String>,
+    website_url: &'static str,
     street_address: StreetAddress,
 }
 
 #[derive(Default, JsonSchema, Serialize)]
 struct StreetAddress {
-    address1: Option<String>,
-    address2: Option<String>,
-    city: Option<String>,
-    region: Option<String>,
-    country: Option<String>,
-    zip: Option<String>,
+    address1: &'static str,
+    address2: &'static str,
+    city: &'static str,
+    region: &'static str,
+    country: &'static str,
+    zip: &'static str,
 }

@@ -6,11 +6,13 @@
 use std::collections::BTreeMap;
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use profile_protocol::ProfileId;
+use profile_store::engine::Order;
 
 use super::{
     call::Call,
     documents::PageLinks,
-    query::{FILTER, PAGE_SIZE, Query, SORT},
+    query::{FILTER, PAGE_SIZE, Query, SORT, invalid},
 };
 use crate::{http::refusal::Refusal, limits};
 
@@ -58,6 +60,25 @@ impl Page {
         }
         let asked = query.get(PAGE_SIZE).is_some();
         Ok(Page { size: if asked { query.page_size()? } else { begun.size }, ..begun })
+    }
+
+    /// The order of a list of jobs: by age, the newest first unless the request says otherwise.
+    pub(super) fn order_by_age(&self) -> Result<Order, Refusal> {
+        match self.sort.as_deref() {
+            None | Some("-created_at") => Ok(Order::Descending),
+            Some("created_at") => Ok(Order::Ascending),
+            Some(_) => {
+                let message = "The sort must be created_at or -created_at.".to_owned();
+                Err(invalid(SORT, message))
+            }
+        }
+    }
+
+    /// The id after which the page of a list of jobs begins.
+    pub(super) fn id_before(&self) -> Result<Option<ProfileId>, Refusal> {
+        let Some(position) = &self.position else { return Ok(None) };
+        let bits = position.as_slice().try_into().or(Err(Refusal::Cursor))?;
+        Ok(Some(ProfileId::from_bits(u128::from_be_bytes(bits))))
     }
 
     /// The links of this page. The next page begins at this position.

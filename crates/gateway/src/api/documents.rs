@@ -8,6 +8,8 @@ use serde::Serialize;
 #[derive(Debug)]
 pub(super) struct ApiResponse {
     pub(super) status: StatusCode,
+    /// The URL of what the request made, if the response does not show that.
+    pub(super) location: Option<String>,
     pub(super) body: Option<Vec<u8>>,
 }
 
@@ -16,6 +18,7 @@ impl ApiResponse {
     pub(super) fn with_document(status: StatusCode, document: &impl Serialize) -> ApiResponse {
         ApiResponse {
             status,
+            location: None,
             body: Some(serde_json::to_vec(document).expect("the keys of a document are strings")),
         }
     }
@@ -24,27 +27,25 @@ impl ApiResponse {
     pub(super) fn with_related(
         status: StatusCode,
         document: impl Serialize,
-        related: RelatedResources,
+        related: Option<Vec<impl Serialize>>,
     ) -> ApiResponse {
         match related {
-            RelatedResources::NotRequested => ApiResponse::with_document(status, &document),
-            RelatedResources::Requested => {
-                ApiResponse::with_document(status, &WithIncluded { document, included: [] })
+            None => ApiResponse::with_document(status, &document),
+            Some(included) => {
+                ApiResponse::with_document(status, &WithIncluded { document, included })
             }
         }
     }
 
     /// A response without a body.
     pub(super) fn empty(status: StatusCode) -> ApiResponse {
-        ApiResponse { status, body: None }
+        ApiResponse { status, location: None, body: None }
     }
-}
 
-/// Whether a request asks for the resources related to those of its response.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum RelatedResources {
-    Requested,
-    NotRequested,
+    /// A response without a body, to a request that made what is at this URL.
+    pub(super) fn at(status: StatusCode, location: String) -> ApiResponse {
+        ApiResponse { status, location: Some(location), body: None }
+    }
 }
 
 /// A document with one resource.
@@ -104,11 +105,10 @@ pub(super) struct Relationship {
     pub(super) data: Option<ResourceIdentifier>,
 }
 
-/// A document with the related resources that the request asked for. There are none: this gateway
-/// keeps profiles, and neither lists nor segments, conversations or push tokens.
+/// A document with the related resources that the request asked for.
 #[derive(Serialize)]
-pub(super) struct WithIncluded<D> {
+struct WithIncluded<D, R> {
     #[serde(flatten)]
-    pub(super) document: D,
-    pub(super) included: [(); 0],
+    document: D,
+    included: Vec<R>,
 }

@@ -1,4 +1,4 @@
-//! Sparse fieldsets: the attributes of a profile that a response shows.
+//! Sparse fieldsets: the attributes of a resource that a response shows.
 
 use profile_protocol::shortened;
 
@@ -28,9 +28,24 @@ pub(super) const ATTRIBUTES: [&str; 14] = [
     "properties",
 ];
 
-/// Attributes that are shown only on request. The gateway never has a value for them, so they are
-/// null.
-pub(super) const ADDITIONAL: [&str; 2] = ["subscriptions", "predictive_analytics"];
+/// Attributes that are shown only on request. The gateway never has anything for the first two, so
+/// they are empty.
+pub(super) const ADDITIONAL: [&str; 5] =
+    [SUBSCRIPTIONS, PREDICTIONS, IDENTIFIERS, FORMER_IDENTIFIERS, WRITERS];
+
+/// What the person has agreed to receive.
+pub(super) const SUBSCRIPTIONS: &str = "subscriptions";
+/// What the original expects of the person.
+pub(super) const PREDICTIONS: &str = "predictive_analytics";
+/// The identifiers that have no attribute of their own.
+pub(super) const IDENTIFIERS: &str = "identifiers";
+/// The identifiers that the person has lost, and that an erasure still follows.
+pub(super) const FORMER_IDENTIFIERS: &str = "former_identifiers";
+/// Who wrote each value, and when.
+pub(super) const WRITERS: &str = "writers";
+
+/// Those of [`ADDITIONAL`] that take many reads for each profile.
+const OF_ONE_PROFILE: [&str; 2] = [FORMER_IDENTIFIERS, WRITERS];
 
 /// The members of a location, in the order of a response.
 pub(super) const LOCATION: [&str; 10] = [
@@ -46,50 +61,105 @@ pub(super) const LOCATION: [&str; 10] = [
     "ip",
 ];
 
+/// The attributes of one kind of resource that a parameter may list.
+pub(super) struct ListableFields {
+    pub(super) parameter: &'static str,
+    /// The kind of the resource.
+    pub(super) resource: &'static str,
+    pub(super) is_known: fn(&str) -> bool,
+}
+
+const OF_PROFILE: ListableFields =
+    ListableFields { parameter: FIELDS, resource: "profile", is_known };
+
+/// The paths of attributes that a parameter lists.
+#[derive(Debug, Default)]
+pub(super) struct ListedFields {
+    /// Without the parameter, all attributes are listed.
+    paths: Option<Vec<String>>,
+}
+
+impl ListedFields {
+    /// Reads the parameter of a request.
+    pub(super) fn from_query(
+        query: &Query<'_>,
+        listable: &ListableFields,
+    ) -> Result<ListedFields, Refusal> {
+        let paths = query.get(listable.parameter).map(|text| paths(text, listable)).transpose()?;
+        Ok(ListedFields { paths })
+    }
+
+    /// Whether all attributes are listed because the parameter is absent.
+    fn are_all(&self) -> bool {
+        self.paths.is_none()
+    }
+
+    /// Whether an attribute is listed, at least in part.
+    pub(super) fn lists(&self, attribute: &str) -> bool {
+        let in_part = |path: &String| {
+            path.strip_prefix(attribute)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        self.paths.as_ref().is_none_or(|paths| paths.iter().any(in_part))
+    }
+
+    /// Whether a member of an attribute is listed.
+    pub(super) fn lists_member(&self, attribute: &str, member: &str) -> bool {
+        let Some(paths) = &self.paths else { return true };
+        paths.iter().any(|path| match path.strip_prefix(attribute) {
+            Some("") => true,
+            Some(rest) => rest.strip_prefix('.') == Some(member),
+            None => false,
+        })
+    }
+}
+
 /// The attributes that a response shows.
 #[derive(Debug, Default)]
 pub(super) struct Fieldset {
-    /// The listed paths. If there are none, all attributes are shown.
-    named: Option<Vec<String>>,
+    listed: ListedFields,
     /// Whether each of [`ADDITIONAL`] was requested.
     additional: [bool; ADDITIONAL.len()],
 }
 
 impl Fieldset {
-    /// Reads the fieldset of a request.
+    /// Reads the fieldset of a request that may show several profiles, or change one.
     pub(super) fn from_query(query: &Query<'_>) -> Result<Fieldset, Refusal> {
-        let named = query.get(FIELDS).map(paths).transpose()?;
+        let fields = Fieldset::of_one_profile(query)?;
+        match OF_ONE_PROFILE.into_iter().find(|name| fields.shows(name)) {
+            None => Ok(fields),
+            Some(name) => {
+                let parameter = if fields.adds(name) { ADDITIONAL_FIELDS } else { FIELDS };
+                let message = format!("'{name}' is shown by GET /api/profiles/{{id}} only.");
+                Err(invalid(parameter, message))
+            }
+        }
+    }
+
+    /// Reads the fieldset of a request that shows one profile as it is.
+    pub(super) fn of_one_profile(query: &Query<'_>) -> Result<Fieldset, Refusal> {
+        let listed = ListedFields::from_query(query, &OF_PROFILE)?;
         let mut additional = [false; ADDITIONAL.len()];
         let requested = query.get(ADDITIONAL_FIELDS).unwrap_or_default().split(',');
         for asked in requested.filter(|asked| !asked.is_empty()) {
             let found = ADDITIONAL.iter().zip(&mut additional).find(|(name, _)| **name == asked);
-            let (_, shown) = found.ok_or_else(|| unknown(ADDITIONAL_FIELDS, asked))?;
+            let (_, shown) = found.ok_or_else(|| unknown(ADDITIONAL_FIELDS, "profile", asked))?;
             *shown = true;
         }
-        Ok(Fieldset { named, additional })
+        Ok(Fieldset { listed, additional })
     }
 
     /// Whether an attribute is shown, at least in part.
     pub(super) fn shows(&self, attribute: &str) -> bool {
-        let in_part = |path: &String| {
-            path.strip_prefix(attribute)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-        };
-        match &self.named {
-            Some(named) if named.iter().any(in_part) => true,
-            Some(_) => self.adds(attribute),
-            None => !ADDITIONAL.contains(&attribute) || self.adds(attribute),
+        if self.listed.are_all() {
+            return !ADDITIONAL.contains(&attribute) || self.adds(attribute);
         }
+        self.listed.lists(attribute) || self.adds(attribute)
     }
 
     /// Whether a member of an attribute is shown.
     pub(super) fn shows_member(&self, attribute: &str, member: &str) -> bool {
-        let Some(named) = &self.named else { return true };
-        named.iter().any(|path| match path.strip_prefix(attribute) {
-            Some("") => true,
-            Some(rest) => rest.strip_prefix('.') == Some(member),
-            None => false,
-        })
+        self.listed.lists_member(attribute, member)
     }
 
     fn adds(&self, attribute: &str) -> bool {
@@ -97,14 +167,15 @@ impl Fieldset {
     }
 }
 
-fn paths(text: &str) -> Result<Vec<String>, Refusal> {
+fn paths(text: &str, listable: &ListableFields) -> Result<Vec<String>, Refusal> {
+    let ListableFields { parameter, resource, is_known } = *listable;
     let paths: Vec<&str> = list(text).collect();
     if limits::SPARSE_FIELDS < paths.len() {
         let message = format!("At most {} fields may be named.", limits::SPARSE_FIELDS);
-        return Err(invalid(FIELDS, message));
+        return Err(invalid(parameter, message));
     }
     match paths.iter().find(|path| !is_known(path)) {
-        Some(path) => Err(unknown(FIELDS, path)),
+        Some(path) => Err(unknown(parameter, resource, path)),
         None => Ok(paths.into_iter().map(str::to_owned).collect()),
     }
 }
@@ -127,8 +198,9 @@ fn list(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|name| !name.is_empty())
 }
 
-fn unknown(parameter: &str, name: &str) -> Refusal {
-    let message = format!("'{}' is not a valid field for the resource 'profile'.", shortened(name));
+fn unknown(parameter: &str, resource: &str, name: &str) -> Refusal {
+    let name = shortened(name);
+    let message = format!("'{name}' is not a valid field for the resource '{resource}'.");
     invalid(parameter, message)
 }
 
@@ -137,7 +209,8 @@ mod tests {
     use super::*;
 
     fn named(text: &str) -> Fieldset {
-        Fieldset { named: Some(paths(text).unwrap()), ..Fieldset::default() }
+        let listed = ListedFields { paths: Some(paths(text, &OF_PROFILE).unwrap()) };
+        Fieldset { listed, ..Fieldset::default() }
     }
 
     #[test]
@@ -145,7 +218,8 @@ mod tests {
         let fields = Fieldset::default();
         assert!(ATTRIBUTES.iter().all(|name| fields.shows(name)));
         assert!(!fields.shows("subscriptions"));
-        let fields = Fieldset { named: None, additional: [true, false] };
+        let additional = [true, false, false, false, false];
+        let fields = Fieldset { additional, ..Fieldset::default() };
         assert!(fields.shows("subscriptions") && !fields.shows("predictive_analytics"));
     }
 
@@ -169,9 +243,13 @@ mod tests {
             let query = Query::read(&text, &[ADDITIONAL_FIELDS]);
             query.and_then(|query| Fieldset::from_query(&query)).map(|fields| fields.additional)
         };
-        assert_eq!(additional("").unwrap(), [false, false]);
-        assert_eq!(additional("subscriptions,").unwrap(), [true, false]);
-        assert_eq!(additional("subscriptions,predictive_analytics").unwrap(), [true, true]);
+        assert_eq!(additional("").unwrap(), [false; 5]);
+        assert_eq!(additional("subscriptions,").unwrap(), [true, false, false, false, false]);
+        let three = "subscriptions,predictive_analytics,identifiers";
+        assert_eq!(additional(three).unwrap(), [true, true, true, false, false]);
+        for one in OF_ONE_PROFILE {
+            assert!(additional(one).is_err(), "{one}");
+        }
         for listed in ["%20", "%20subscriptions", "email", "Subscriptions", "null"] {
             assert!(additional(listed).is_err(), "{listed}");
         }
@@ -180,9 +258,9 @@ mod tests {
     #[test]
     fn a_field_that_no_profile_has_is_refused() {
         for text in ["nickname", "location.planet", "email.domain", "properties,x", "id.x"] {
-            assert!(paths(text).is_err(), "{text}");
+            assert!(paths(text, &OF_PROFILE).is_err(), "{text}");
         }
-        assert!(paths(&"email,".repeat(201)).is_err());
-        assert!(paths("subscriptions.email.marketing.consent").is_ok());
+        assert!(paths(&"email,".repeat(201), &OF_PROFILE).is_err());
+        assert!(paths("subscriptions.email.marketing.consent", &OF_PROFILE).is_ok());
     }
 }

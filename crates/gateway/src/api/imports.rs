@@ -1,6 +1,7 @@
 //! Bulk imports: many profiles in one request, with a result for each.
 
 mod carry_out;
+mod sent_rows;
 
 use std::sync::Arc;
 
@@ -10,10 +11,12 @@ use actix_web::{
     web::{self, Data, Payload},
 };
 use profile_protocol::{BulkImport, ProfileId, Revision};
-use profile_store::{ImportError, ImportHead, Profile, RequestId, StoreError, engine::Order};
+use profile_store::{ImportError, ImportHead, Profile, RequestId, StoreError};
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
+use self::sent_rows::SentRows;
 use super::{
     call::Call,
     cursor::Page,
@@ -74,10 +77,13 @@ async fn carried_out(
 ) -> Result<ImportHead, Refusal> {
     let Body { bytes, permit: _held } = body;
     // Parsing megabytes takes too long for a thread that serves other requests.
-    let parsed = web::block(move || BulkImport::parse(&bytes, revision)).await;
-    let parsed = parsed.or(Err(Refusal::Store(StoreError::Unavailable)))?;
-    let import = parsed.map_err(Refusal::Violations)?;
-    let job = carry_out::carry_out(gateway, company, import, request_id).await?;
+    let parsed = web::block(move || {
+        let import = BulkImport::parse(&bytes, revision)?;
+        Ok((import, SentRows::read(bytes)))
+    });
+    let parsed = parsed.await.or(Err(Refusal::Store(StoreError::Unavailable)))?;
+    let (import, sent) = parsed.map_err(Refusal::Violations)?;
+    let job = carry_out::carry_out(gateway, company, import, &sent, request_id).await?;
     let head = job.head;
     let kept = gateway.store.keep_import(company.id.clone(), job).await;
     kept.map(|()| head).map_err(Refusal::Store)
@@ -103,11 +109,7 @@ fn about(call: &Call<'_>, status: StatusCode, head: &ImportHead) -> ApiResponse 
 pub(super) async fn list(call: &Call<'_>) -> Result<ApiResponse, Refusal> {
     let query = Query::from_call(call, &[FILTER, SORT, PAGE_CURSOR, PAGE_SIZE])?;
     let page = Page::from_query(call, &query)?;
-    let (limit, order) = (page.size, order_of(&page)?);
-    let from = match &page.position {
-        Some(position) => Some(id_of(position).ok_or(Refusal::Cursor)?),
-        None => None,
-    };
+    let (limit, order, from) = (page.size, page.order_by_age()?, page.id_before()?);
     let mut heads = Vec::new();
     if wanted(&page)? {
         // One item more than the page holds shows whether there is a next page.
@@ -123,18 +125,6 @@ pub(super) async fn list(call: &Call<'_>) -> Result<ApiResponse, Refusal> {
     let data = heads.iter().map(|head| job_resource(call, head)).collect();
     call.gateway.metrics.served();
     Ok(ApiResponse::with_document(StatusCode::OK, &Collection { data, links }))
-}
-
-fn id_of(position: &[u8]) -> Option<ProfileId> {
-    Some(ProfileId::from_bits(u128::from_be_bytes(position.try_into().ok()?)))
-}
-
-fn order_of(page: &Page) -> Result<Order, Refusal> {
-    match page.sort.as_deref() {
-        None | Some("-created_at") => Ok(Order::Descending),
-        Some("created_at") => Ok(Order::Ascending),
-        Some(_) => Err(invalid(SORT, "The sort must be created_at or -created_at.".to_owned())),
-    }
 }
 
 /// Whether a complete import matches the filter. All imports are complete.
@@ -233,9 +223,19 @@ pub(super) async fn profile_ids(call: &Call<'_>) -> Result<ApiResponse, Refusal>
 pub(super) async fn errors(call: &Call<'_>) -> Result<ApiResponse, Refusal> {
     let query = Query::from_call(call, &[PAGE_CURSOR, PAGE_SIZE])?;
     let page = Page::from_query(call, &query)?;
-    let body = body_of(call).await?;
+    let (id, body) = (call.id(IMPORT)?, body_of(call).await?);
     let PageSlice { start, items, next } = PageSlice::from_page(&page, &body.errors)?;
-    let data = (start..).zip(items).map(ImportErrorResource::from_error).collect();
+    let rows: Vec<u32> = items.iter().map(|error| error.row).collect();
+    let payloads =
+        call.read(async move |store, company| store.import_payloads(company, id, &rows).await);
+    let this = call.link(&format!("{PATH}/{id}/import-errors"));
+    let errors = (start..).zip(items).zip(payloads.await?);
+    let data = errors
+        .map(|((number, error), payload)| {
+            let links = SelfLink { this: this.clone() };
+            ImportErrorResource::from_error(number, error, payload, links)
+        })
+        .collect();
     let links = page.links(call, &query, next.as_deref());
     call.gateway.metrics.served();
     Ok(ApiResponse::with_document(StatusCode::OK, &Collection { data, links }))
@@ -357,6 +357,8 @@ pub(super) struct ImportErrorResource {
     kind: &'static str,
     id: String,
     attributes: ImportErrorAttributes,
+    /// To the list of errors.
+    links: SelfLink,
 }
 
 #[derive(JsonSchema, Serialize)]
@@ -365,8 +367,9 @@ struct ImportErrorAttributes {
     title: String,
     detail: String,
     source: ImportErrorSource,
-    /// Always null: the row is not stored, because a deletion could not find it.
-    original_payload: Option<()>,
+    /// The identifiers of the row, as they were sent. Null if a person whom they name was erased,
+    /// for all but the first 1,000 rows that failed, and for imports of earlier releases.
+    original_payload: Option<Map<String, Value>>,
 }
 
 #[derive(JsonSchema, Serialize)]
@@ -376,17 +379,24 @@ struct ImportErrorSource {
 }
 
 impl ImportErrorResource {
-    fn from_error((number, error): (u32, &ImportError)) -> ImportErrorResource {
+    fn from_error(
+        number: u32,
+        error: &ImportError,
+        payload: Option<String>,
+        links: SelfLink,
+    ) -> ImportErrorResource {
         let ImportError { row: _, code, title, detail, pointer } = error.clone();
         ImportErrorResource {
             kind: "import-error",
             id: number.to_string(),
+            links,
             attributes: ImportErrorAttributes {
                 code,
                 title,
                 detail,
                 source: ImportErrorSource { pointer },
-                original_payload: None,
+                // Stored payloads are JSON text.
+                original_payload: payload.and_then(|text| serde_json::from_str(&text).ok()),
             },
         }
     }

@@ -13,19 +13,20 @@ use super::{
     cursor::Page,
     documents::{ApiResponse, Collection},
     fieldset::{ADDITIONAL_FIELDS, FIELDS, Fieldset},
-    profiles::RELATED,
+    push_token_resource::TOKEN_FIELDS,
     query::{FILTER, INCLUDE, PAGE_CURSOR, PAGE_SIZE, Query, SORT, invalid},
+    related_tokens::RelatedTokens,
     resource,
 };
 use crate::http::refusal::Refusal;
 
-const PARAMETERS: [&str; 7] =
-    [FILTER, SORT, PAGE_SIZE, PAGE_CURSOR, FIELDS, ADDITIONAL_FIELDS, INCLUDE];
+const PARAMETERS: [&str; 8] =
+    [FILTER, SORT, PAGE_SIZE, PAGE_CURSOR, FIELDS, ADDITIONAL_FIELDS, INCLUDE, TOKEN_FIELDS];
 
 /// `GET /api/profiles`
 pub(super) async fn list(call: &Call<'_>) -> Result<ApiResponse, Refusal> {
     let query = Query::from_call(call, &PARAMETERS)?;
-    let (fields, related) = (Fieldset::from_query(&query)?, query.related(&RELATED)?);
+    let (fields, related) = (Fieldset::from_query(&query)?, RelatedTokens::from_query(&query)?);
     let page = Page::from_query(call, &query)?;
     let asked = ListQuery::from_page(&page)?;
     let mut pointed = Vec::new();
@@ -36,11 +37,13 @@ pub(super) async fn list(call: &Call<'_>) -> Result<ApiResponse, Refusal> {
         Some(first) => pointed_page(call, &asked, first, &pointed).await?,
         None => scanned_page(call, &asked).await?,
     };
+    let tokens = related.tokens(call, &found.profiles).await?;
+    let included = tokens.as_ref().map(|tokens| related.resources(call, tokens));
     let data = found.profiles.iter().map(|profile| resource::profile(call, profile, &fields));
     let links = page.links(call, &query, found.next.as_deref());
     call.gateway.metrics.served();
     let page = Collection { data: data.collect(), links };
-    Ok(ApiResponse::with_related(StatusCode::OK, page, related))
+    Ok(ApiResponse::with_related(StatusCode::OK, page, included))
 }
 
 /// A page of profiles and the position of the next page.
@@ -137,6 +140,7 @@ fn natural_sort(conditions: &[Condition]) -> SortKey {
         | Condition::Email(_)
         | Condition::PhoneNumber(_)
         | Condition::ExternalId(_)
+        | Condition::AnonymousId(_)
         | Condition::ExchangeToken(_)
         | Condition::Suppression(_) => None,
     });
@@ -185,6 +189,9 @@ impl IdentifierLookup {
             }
             Condition::ExternalId(all) => {
                 identifiers.extend(all.iter().cloned().map(Identifier::ExternalId));
+            }
+            Condition::AnonymousId(all) => {
+                identifiers.extend(all.iter().cloned().map(Identifier::AnonymousId));
             }
             // The gateway suppresses no email, so this finds no profile.
             Condition::Suppression(_) => {}

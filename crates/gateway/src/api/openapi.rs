@@ -156,7 +156,13 @@ fn paths(generator: &mut SchemaGenerator) -> Map<String, Value> {
             path.insert(row.method.as_str().to_lowercase(), described);
         }
     }
-    paths.insert("/client/profiles".to_owned(), json!({ "post": operations::client(generator) }));
+    for (path, operation) in [
+        ("/client/profiles", operations::client(generator)),
+        ("/client/push-tokens", operations::register_push_token()),
+        ("/client/push-token-unregister", operations::unregister_push_token()),
+    ] {
+        paths.insert(path.to_owned(), json!({ "post": operation }));
+    }
     paths
 }
 
@@ -174,10 +180,10 @@ fn described(row: &EndpointRow, operation: OpenApiOperation) -> Value {
         "operationId": name,
         "summary": row.summary,
         "description": format!(
-            "Scope: `{}`. Rate limits of each company: {burst} in 1 second, {steady} in 60.",
-            row.scope
+            "{}. Rate limits of each company: {burst} in 1 second, {steady} in 60.",
+            scopes(row.scopes)
         ),
-        "tags": [tag_of(row.scope)],
+        "tags": [tag_of(row.scopes)],
         "security": [{ "private_key": [] }],
         "parameters": parameters,
         "responses": responses(answers, refusals),
@@ -188,9 +194,20 @@ fn described(row: &EndpointRow, operation: OpenApiOperation) -> Value {
     described
 }
 
-fn tag_of(scope: KeyScope) -> &'static str {
-    match scope {
-        KeyScope::DataPrivacyWrite => "privacy",
-        KeyScope::ProfilesRead | KeyScope::ProfilesWrite => "profiles",
+/// The scopes that a key must have.
+fn scopes(scopes: &[KeyScope]) -> String {
+    let names: Vec<String> = scopes.iter().map(|scope| format!("`{scope}`")).collect();
+    match names.as_slice() {
+        [one] => format!("Scope: {one}"),
+        all => format!("Scopes: {}", all.join(" and ")),
+    }
+}
+
+/// The tag of an endpoint, which the last of its scopes decides.
+fn tag_of(scopes: &[KeyScope]) -> &'static str {
+    match scopes.last() {
+        Some(KeyScope::DataPrivacyWrite) => "privacy",
+        Some(KeyScope::PushTokensRead | KeyScope::PushTokensWrite) => "push-tokens",
+        Some(KeyScope::ProfilesRead | KeyScope::ProfilesWrite) | None => "profiles",
     }
 }

@@ -3,8 +3,8 @@
 use actix_web::http::StatusCode;
 use profile_protocol::ChangedAttribute;
 use profile_store::{
-    Caller, ClaimOutcome, ClaimResult, ClaimSource, Effect, HistoryCursor, Outcome, RequestSender,
-    SenderDigest,
+    Caller, ClaimOutcome, ClaimResult, ClaimSource, Effect, HistoryCursor, Outcome,
+    PushTokenOutcome, PushTokenResult, RequestSender, SenderDigest,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -139,6 +139,22 @@ struct OutcomeAttributes {
     withheld: Vec<String>,
     /// The number of withheld attributes that are not listed.
     withheld_unlisted: usize,
+    /// What happened to push tokens. Null if the request names none.
+    push_token: Option<PushTokenShown>,
+}
+
+/// What a request did with push tokens.
+#[derive(JsonSchema, Serialize)]
+struct PushTokenShown {
+    /// `attached`, `moved`, `updated`, `matched`, `released` or `ignored`.
+    #[serde(rename = "fate")]
+    result: &'static str,
+    /// The reason, if the token was ignored.
+    reason: Option<&'static str>,
+    /// The profile that had the token, if it moved.
+    profile_id: Option<String>,
+    /// The number of other tokens that left the profile, which had too many.
+    released: usize,
 }
 
 /// A sender, by names that show neither the address nor the device, and that change each day.
@@ -193,6 +209,7 @@ impl OutcomeResource {
                 changed_unlisted: outcome.changed_unlisted,
                 withheld: outcome.withheld.iter().map(path_of).collect(),
                 withheld_unlisted: outcome.withheld_unlisted,
+                push_token: outcome.push_token.map(PushTokenShown::from_outcome),
             },
             relationships: OutcomeRelationships {
                 profile: Relationship { data: outcome.survivor.map(named) },
@@ -213,6 +230,18 @@ impl OutcomeResource {
             id: None,
             attributes: shown.attributes,
             relationships: OutcomeRelationships { profile: Relationship { data } },
+        }
+    }
+}
+
+impl PushTokenShown {
+    fn from_outcome(PushTokenOutcome { result, released }: PushTokenOutcome) -> PushTokenShown {
+        let from = if let PushTokenResult::Moved(id) = result { Some(id) } else { None };
+        PushTokenShown {
+            result: result.as_str(),
+            reason: result.reason(),
+            profile_id: from.map(|id| id.to_string()),
+            released,
         }
     }
 }

@@ -6,27 +6,33 @@ use profile_store::{Effect, Intent, Profile, Submission, SubmittedProfile};
 
 use super::{
     call::{Call, PROFILE},
+    details::ProfileDetails,
     documents::{ApiResponse, Resource, SelfLink, Single},
     fieldset::{ADDITIONAL_FIELDS, FIELDS, Fieldset},
+    push_token_resource::TOKEN_FIELDS,
     query::{INCLUDE, Query},
+    related_tokens::RelatedTokens,
     resource::{self, ProfileAttributes},
 };
 use crate::{capacity::body_budget::BodyPermit, http::refusal::Refusal, submission};
-
-/// The kinds of resources that are related to a profile, of which this gateway has none.
-pub(super) const RELATED: [&str; 4] = ["lists", "segments", "push-tokens", "conversations"];
 
 /// The query parameters of every endpoint that changes a profile.
 const PARAMETERS: [&str; 2] = [FIELDS, ADDITIONAL_FIELDS];
 
 /// `GET /api/profiles/{id}`
 pub(super) async fn get(call: &Call<'_>) -> Result<ApiResponse, Refusal> {
-    let query = Query::from_call(call, &[FIELDS, ADDITIONAL_FIELDS, INCLUDE])?;
-    let (fields, related) = (Fieldset::from_query(&query)?, query.related(&RELATED)?);
-    let profile = call.profile(call.id(PROFILE)?).await?;
+    let query = Query::from_call(call, &[FIELDS, ADDITIONAL_FIELDS, INCLUDE, TOKEN_FIELDS])?;
+    let fields = Fieldset::of_one_profile(&query)?;
+    let related = RelatedTokens::from_query(&query)?;
+    let profile = [call.profile(call.id(PROFILE)?).await?];
+    let tokens = related.tokens(call, &profile).await?;
+    let included = tokens.as_ref().map(|tokens| related.resources(call, tokens));
+    let [profile] = &profile;
+    let details = ProfileDetails::read(call, profile, &fields).await?;
     call.gateway.metrics.served();
-    let document = document(call, &profile, &fields);
-    Ok(ApiResponse::with_related(StatusCode::OK, document, related))
+    let mut document = document(call, profile, &fields);
+    document.data.attributes.details = details;
+    Ok(ApiResponse::with_related(StatusCode::OK, document, included))
 }
 
 /// `POST /api/profiles`
@@ -97,6 +103,7 @@ fn changed(
         | Effect::Unidentified
         | Effect::Unmerged
         | Effect::Deleted
+        | Effect::NothingDeleted
         | Effect::TokensRevoked => StatusCode::OK,
     };
     let profile = profile.ok_or(Refusal::NotFound { what: PROFILE, pointer: "/data" })?;

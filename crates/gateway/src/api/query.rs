@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use profile_protocol::shortened;
 
-use super::{call::Call, documents::RelatedResources};
+use super::call::Call;
 use crate::{
     http::refusal::{InvalidParameter, Refusal},
     limits,
@@ -84,13 +84,14 @@ impl<'q> Query<'q> {
         others.chain([cursor.as_str()]).collect::<Vec<_>>().join("&")
     }
 
-    /// Whether related resources are requested, which must be of these kinds.
-    pub(super) fn related(&self, kinds: &[&str]) -> Result<RelatedResources, Refusal> {
-        let Some(include) = self.get(INCLUDE) else { return Ok(RelatedResources::NotRequested) };
-        let mut named = include.split(',').map(str::trim).filter(|kind| !kind.is_empty());
-        match named.find(|kind| !kinds.contains(kind)) {
+    /// The kinds of related resources that are requested, if any are. They must be of these.
+    pub(super) fn related(&self, kinds: &[&str]) -> Result<Option<Vec<&str>>, Refusal> {
+        let Some(include) = self.get(INCLUDE) else { return Ok(None) };
+        let named = include.split(',').map(str::trim).filter(|kind| !kind.is_empty());
+        let named: Vec<&str> = named.collect();
+        match named.iter().find(|kind| !kinds.contains(kind)) {
             Some(kind) => Err(not_includable(kind)),
-            None => Ok(RelatedResources::Requested),
+            None => Ok(Some(named)),
         }
     }
 }
@@ -179,10 +180,15 @@ mod tests {
 
     #[test]
     fn only_related_resources_of_the_kinds_of_a_list_are_included() {
-        let related = |text| Query::read(text, &[INCLUDE]).unwrap().related(&["lists", "segments"]);
-        assert_eq!(related("").unwrap(), RelatedResources::NotRequested);
-        for text in ["include=lists,segments", "include=segments", "include="] {
-            assert_eq!(related(text).unwrap(), RelatedResources::Requested, "{text}");
+        let related = |text| {
+            let query = Query::read(text, &[INCLUDE]).unwrap();
+            query.related(&["lists", "segments"]).map(|kinds| kinds.map(|kinds| kinds.len()))
+        };
+        assert_eq!(related("").unwrap(), None);
+        for (text, count) in
+            [("include=lists,segments", 2), ("include=segments", 1), ("include=", 0)]
+        {
+            assert_eq!(related(text).unwrap(), Some(count), "{text}");
         }
         assert!(related("include=lists,profiles").is_err());
     }

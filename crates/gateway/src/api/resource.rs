@@ -1,6 +1,6 @@
 //! Profile resources of the server API.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use profile_protocol::{Email, ExternalId, Field, PhoneNumber, Text};
 use profile_store::Profile;
@@ -10,8 +10,12 @@ use serde_json::{Map, Value, json, value::RawValue};
 
 use super::{
     call::Call,
+    details::{FormerIdentifier, OtherIdentifiers, ProfileDetails, ValueWriter},
     documents::{Resource, SelfLink},
-    fieldset::{ADDITIONAL, ATTRIBUTES, Fieldset, LOCATION},
+    fieldset::{
+        ADDITIONAL, ATTRIBUTES, FORMER_IDENTIFIERS, Fieldset, IDENTIFIERS, LOCATION, PREDICTIONS,
+        SUBSCRIPTIONS, WRITERS,
+    },
     time::rfc3339,
 };
 
@@ -23,13 +27,16 @@ pub(super) fn profile<'a>(
 ) -> Resource<ProfileAttributes<'a>> {
     let id = profile.id.to_string();
     let links = SelfLink { this: call.link(&format!("/api/profiles/{id}")) };
-    Resource { kind: "profile", id, attributes: ProfileAttributes { profile, fields }, links }
+    let attributes = ProfileAttributes { profile, fields, details: ProfileDetails::default() };
+    Resource { kind: "profile", id, attributes, links }
 }
 
 /// The attributes of a profile. Missing attributes are null.
 pub(super) struct ProfileAttributes<'a> {
     profile: &'a Profile,
     fields: &'a Fieldset,
+    /// What was read beyond the profile itself.
+    pub(super) details: ProfileDetails,
 }
 
 impl JsonSchema for ProfileAttributes<'_> {
@@ -37,7 +44,7 @@ impl JsonSchema for ProfileAttributes<'_> {
         "ProfileAttributes".into()
     }
 
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let text = || json!({ "type": ["string", "null"] });
         let mut members = Map::new();
         for name in ATTRIBUTES {
@@ -50,7 +57,13 @@ impl JsonSchema for ProfileAttributes<'_> {
             members.insert(name.to_owned(), schema);
         }
         for name in ADDITIONAL {
-            members.insert(name.to_owned(), json!({ "type": "null" }));
+            let schema = match name {
+                IDENTIFIERS => generator.subschema_for::<OtherIdentifiers<'_>>().to_value(),
+                FORMER_IDENTIFIERS => generator.subschema_for::<Vec<FormerIdentifier>>().to_value(),
+                WRITERS => generator.subschema_for::<BTreeMap<String, ValueWriter>>().to_value(),
+                _ => json!({ "type": "object", "maxProperties": 0 }),
+            };
+            members.insert(name.to_owned(), schema);
         }
         let mut schema = Schema::default();
         schema.insert("type".to_owned(), "object".into());
@@ -99,6 +112,10 @@ impl ProfileAttributes<'_> {
             "updated" => map.serialize_entry(name, &rfc3339(*updated)),
             "location" => map.serialize_entry(name, &LocationObject(self)),
             "properties" => map.serialize_entry(name, &PropertiesObject(self)),
+            SUBSCRIPTIONS | PREDICTIONS => map.serialize_entry(name, &Map::<String, Value>::new()),
+            IDENTIFIERS => map.serialize_entry(name, &OtherIdentifiers::of(self.profile)),
+            FORMER_IDENTIFIERS => map.serialize_entry(name, &self.details.former),
+            WRITERS => map.serialize_entry(name, &self.details.writers),
             _ => {
                 let field = Field::ALL.into_iter().find(|field| field.name() == name);
                 let text = field.and_then(|field| attributes.fields[field].as_ref());
@@ -112,7 +129,7 @@ struct LocationObject<'a>(&'a ProfileAttributes<'a>);
 
 impl Serialize for LocationObject<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let ProfileAttributes { profile, fields } = self.0;
+        let ProfileAttributes { profile, fields, details: _ } = self.0;
         let mut map = serializer.serialize_map(None)?;
         for name in LOCATION {
             let field = Field::ALL.into_iter().find(|field| field.name() == name);
@@ -139,7 +156,7 @@ struct PropertiesObject<'a>(&'a ProfileAttributes<'a>);
 
 impl Serialize for PropertiesObject<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let ProfileAttributes { profile, fields } = self.0;
+        let ProfileAttributes { profile, fields, details: _ } = self.0;
         let mut map = serializer.serialize_map(None)?;
         for (name, value) in profile.attributes.properties.iter() {
             if fields.shows_member("properties", name.as_str()) {

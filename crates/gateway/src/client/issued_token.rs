@@ -140,6 +140,7 @@ mod tests {
             withheld: Vec::new(),
             withheld_unlisted: 0,
             previous: Vec::new(),
+            push_token: None,
             request_id: None,
             sender: profile_store::RequestSender::default(),
         }

@@ -78,7 +78,7 @@ async fn geofences(
     let response = if let Method::GET | Method::HEAD = *request.method() {
         let links = json!({ "self": request.uri().to_string(), "next": null, "prev": null });
         let document = json!({ "data": [], "links": links });
-        reply.answered(StatusCode::OK, Some(document.to_string().into_bytes()))
+        reply.answered(StatusCode::OK, None, Some(document.to_string().into_bytes()))
     } else {
         let refusal = Refusal::Method { allowed: "GET, HEAD".to_owned() };
         error_response(&request, payload, &gateway, &reply, &refusal).await

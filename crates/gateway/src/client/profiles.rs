@@ -1,4 +1,6 @@
 //! `POST /client/profiles`: creates a profile, or updates the profile that the identifiers name.
+//! `POST /client/push-tokens` does so as well, and gives the profile a push token;
+//! `POST /client/push-token-unregister` takes one from it.
 
 use std::sync::Arc;
 
@@ -8,14 +10,17 @@ use actix_web::{
     web::{Data, Payload},
 };
 use profile_protocol::{CompanyId, ProfileRequest, Revision, Violations};
-use profile_store::{Outcome, StoreError, TokenContent};
+use profile_store::{Outcome, StoreError, Submission, TokenContent};
 
 use crate::{
     capacity::{
         body_budget::BodyKind,
         disk_wait::{self, StoreUse},
     },
-    client::issued_token::Evidence,
+    client::{
+        issued_token::Evidence,
+        request::{ClientEndpoint, ClientRequest, PushTokenRequest},
+    },
     http::{
         access_log::{self, AccessEntry},
         admission, body,
@@ -30,11 +35,39 @@ use crate::{
     tenants::directory::Company,
 };
 
-/// Serves every method on the path.
+/// Serves `/client/profiles`.
+pub(crate) fn client_profiles(
+    request: HttpRequest,
+    payload: Payload,
+    gateway: Data<GatewayState>,
+) -> impl Future<Output = HttpResponse> {
+    serve(ClientEndpoint::Profiles, request, payload, gateway)
+}
+
+/// Serves `/client/push-tokens`.
+pub(crate) fn push_tokens(
+    request: HttpRequest,
+    payload: Payload,
+    gateway: Data<GatewayState>,
+) -> impl Future<Output = HttpResponse> {
+    serve(ClientEndpoint::PushTokens, request, payload, gateway)
+}
+
+/// Serves `/client/push-token-unregister`.
+pub(crate) fn push_token_unregister(
+    request: HttpRequest,
+    payload: Payload,
+    gateway: Data<GatewayState>,
+) -> impl Future<Output = HttpResponse> {
+    serve(ClientEndpoint::PushTokenUnregister, request, payload, gateway)
+}
+
+/// Serves every method on a path.
 ///
 /// The response to a stored request is an empty 202: the caller is a browser with a public key and
 /// must not learn what the store already contains.
-pub(crate) async fn client_profiles(
+async fn serve(
+    endpoint: ClientEndpoint,
     request: HttpRequest,
     mut payload: Payload,
     gateway: Data<GatewayState>,
@@ -42,7 +75,7 @@ pub(crate) async fn client_profiles(
     let mut reply = context(&request, &gateway);
     let entry = AccessEntry::begin(&request, &gateway, &reply);
     let answer = match *request.method() {
-        Method::POST => upsert(&request, &mut payload, &gateway, &mut reply).await,
+        Method::POST => upsert(endpoint, &request, &mut payload, &gateway, &mut reply).await,
         Method::OPTIONS => preflight(&request, &gateway, &mut reply),
         _ => {
             let refusal = Refusal::Method { allowed: METHODS.to_owned() };
@@ -77,6 +110,7 @@ pub(crate) async fn unknown_path(
 
 /// The order of these lines is the order of checks that docs/PROTOCOL.md promises.
 async fn upsert(
+    endpoint: ClientEndpoint,
     request: &HttpRequest,
     payload: &mut Payload,
     gateway: &Data<GatewayState>,
@@ -100,10 +134,12 @@ async fn upsert(
     let body = read.await?;
     let requests = admission::requests_of_body(body.bytes.len());
     admission::charge_network_more(request, &company, gateway, requests - 1);
-    let parse = timed_parse(gateway, revision);
+    let parse = timed_parse(gateway, endpoint, revision);
     let (parsed, permit) = body.parse(gateway, &company.id, parse).await?;
+    let ClientRequest { profile: parsed, push_token } = parsed;
     let signature = submission::signature(gateway, &company, headers, &parsed);
-    let onsite = headers.get("x-klaviyo-onsite").is_some_and(|value| value == "1");
+    let onsite = endpoint.answers_pages()
+        && headers.get("x-klaviyo-onsite").is_some_and(|value| value == "1");
     let evidence = onsite.then(|| evidence(gateway, &company.id, signature, &parsed));
     let network = admission::client_network(request, gateway);
     let request_id = reply.trace.request_id.clone();
@@ -111,6 +147,16 @@ async fn upsert(
     let submission = submission::with_origin(gateway, submission, network, request_id);
     // Only what could be stored is charged to the company, so nothing else spends its limit.
     reply.rate_limit_status = Some(admission::charge(&company, gateway, requests)?);
+    let submission = match push_token {
+        Some(PushTokenRequest::Removal(token)) => {
+            submission::remove_push_token(gateway, token, submission, permit).await?;
+            return Ok(reply.accepted(None));
+        }
+        Some(PushTokenRequest::Registration(details)) => {
+            Submission { push_token: Some(details), ..submission }
+        }
+        None => submission,
+    };
     let outcome = submission::store(gateway, submission, permit).await?;
     charge_merges(request, &company, gateway, &outcome);
 
@@ -135,12 +181,13 @@ fn charge_merges(
 /// A parser of the body that records how long it takes.
 fn timed_parse(
     gateway: &Data<GatewayState>,
+    endpoint: ClientEndpoint,
     revision: Revision,
-) -> impl FnOnce(&[u8]) -> Result<ProfileRequest, Violations> + Send + use<> {
+) -> impl FnOnce(&[u8]) -> Result<ClientRequest, Violations> + Send + use<> {
     let gateway = Data::clone(gateway);
     move |bytes| {
         let start = gateway.clock.elapsed();
-        let parsed = ProfileRequest::parse(bytes, revision);
+        let parsed = endpoint.parse(bytes, revision);
         gateway.metrics.parsed(gateway.clock.elapsed().saturating_sub(start));
         parsed
     }

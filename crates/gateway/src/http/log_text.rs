@@ -53,7 +53,7 @@ pub(crate) fn path(request: &HttpRequest) -> impl fmt::Display {
 }
 
 fn is_of_endpoint(part: &str) -> bool {
-    let others = ["", "client", "openapi.json"];
+    let others = ["", "client", "openapi.json", "push-token-unregister"];
     let of_api = ENDPOINTS.iter().flat_map(|row| row.path.split('/'));
     others.into_iter().chain(of_api).any(|known| known == part)
 }

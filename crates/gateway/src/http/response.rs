@@ -70,11 +70,19 @@ impl ResponseContext {
     }
 
     /// The response to a request to the server API that succeeded.
-    pub(crate) fn answered(&self, status: StatusCode, body: Option<Vec<u8>>) -> HttpResponse {
+    pub(crate) fn answered(
+        &self,
+        status: StatusCode,
+        location: Option<&str>,
+        body: Option<Vec<u8>>,
+    ) -> HttpResponse {
         let mut builder = HttpResponse::build(status);
         // Personal data must not be cached.
         builder.insert_header((header::CACHE_CONTROL, "no-store"));
         self.rate_limit_status(&mut builder);
+        if let Some(url) = location {
+            builder.insert_header((header::LOCATION, url));
+        }
         match body {
             Some(body) => {
                 builder.insert_header((header::CONTENT_TYPE, self.media_type));

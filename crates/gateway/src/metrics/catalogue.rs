@@ -156,7 +156,8 @@ pub(super) const PROFILES: MetricEntry = MetricEntry {
     kind: MetricKind::Counter,
     labels: "{effect}",
     help: "Requests stored, by effect on the profile: created, updated, merged, unmerged, \
-           deleted, unchanged, tokens_revoked, or unidentified when no claim could be used.",
+           deleted, nothing_deleted, unchanged, tokens_revoked, or unidentified when no claim \
+           could be used.",
 };
 
 pub(super) const REQUEST_SECONDS: MetricEntry = MetricEntry {

@@ -14,6 +14,7 @@ pub enum ProfileEffect {
     Created,
     Deleted,
     Merged,
+    NothingDeleted,
     TokensRevoked,
     Unchanged,
     Unidentified,
@@ -22,10 +23,11 @@ pub enum ProfileEffect {
 }
 
 impl ProfileEffect {
-    pub(super) const ALL: [ProfileEffect; 8] = [
+    pub(super) const ALL: [ProfileEffect; 9] = [
         ProfileEffect::Created,
         ProfileEffect::Deleted,
         ProfileEffect::Merged,
+        ProfileEffect::NothingDeleted,
         ProfileEffect::TokensRevoked,
         ProfileEffect::Unchanged,
         ProfileEffect::Unidentified,
@@ -39,6 +41,7 @@ impl ProfileEffect {
             ProfileEffect::Created => "created",
             ProfileEffect::Deleted => "deleted",
             ProfileEffect::Merged => "merged",
+            ProfileEffect::NothingDeleted => "nothing_deleted",
             ProfileEffect::TokensRevoked => "tokens_revoked",
             ProfileEffect::Unchanged => "unchanged",
             ProfileEffect::Unidentified => "unidentified",

@@ -221,7 +221,7 @@ secret = 1
             "line 10: company[ABC123].limits.hourly is unknown; expected one of burst, steady",
             "line 13: company[ABC123].key[backend].sha256 must be 64 hexadecimal digits",
             "line 14: company[ABC123].key[backend].scopes[#1] must be one of profiles:read, \
-             profiles:write, data-privacy:write",
+             profiles:write, data-privacy:write, push-tokens:read, push-tokens:write",
             "line 15: company[ABC123].key[#2].name is missing",
             "line 15: company[ABC123].key[#2].sha256 is missing",
             "line 15: company[ABC123].key[#2].scopes is missing",

@@ -9,12 +9,19 @@ pub enum KeyScope {
     DataPrivacyWrite,
     ProfilesRead,
     ProfilesWrite,
+    PushTokensRead,
+    PushTokensWrite,
 }
 
 impl KeyScope {
     /// All scopes.
-    pub const ALL: [KeyScope; 3] =
-        [KeyScope::DataPrivacyWrite, KeyScope::ProfilesRead, KeyScope::ProfilesWrite];
+    pub const ALL: [KeyScope; 5] = [
+        KeyScope::DataPrivacyWrite,
+        KeyScope::ProfilesRead,
+        KeyScope::ProfilesWrite,
+        KeyScope::PushTokensRead,
+        KeyScope::PushTokensWrite,
+    ];
 
     /// The name of the scope in configurations and errors.
     pub fn as_str(self) -> &'static str {
@@ -22,6 +29,8 @@ impl KeyScope {
             KeyScope::DataPrivacyWrite => "data-privacy:write",
             KeyScope::ProfilesRead => "profiles:read",
             KeyScope::ProfilesWrite => "profiles:write",
+            KeyScope::PushTokensRead => "push-tokens:read",
+            KeyScope::PushTokensWrite => "push-tokens:write",
         }
     }
 
@@ -46,7 +55,10 @@ impl FromStr for KeyScope {
 
 /// The text is not the name of a [`KeyScope`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("must be one of profiles:read, profiles:write, data-privacy:write")]
+#[error(
+    "must be one of profiles:read, profiles:write, data-privacy:write, push-tokens:read, \
+     push-tokens:write"
+)]
 pub struct InvalidKeyScope;
 
 /// A set of scopes.
@@ -118,6 +130,6 @@ mod tests {
         assert!(!scopes.contains(KeyScope::ProfilesWrite));
         assert!(!scopes.is_empty());
         assert!(KeyScopes::default().is_empty());
-        assert_eq!(KeyScopes::all().iter().count(), 3);
+        assert_eq!(KeyScopes::all().iter().count(), 5);
     }
 }

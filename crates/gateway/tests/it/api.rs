@@ -4,12 +4,14 @@
 mod auth;
 mod changes;
 mod document;
+mod erasure;
 mod first_questions;
 mod imports;
 mod lists;
 mod merging;
 mod outcomes;
 mod protect;
+mod push_tokens;
 mod raw_targets;
 mod reading;
 mod refusals;
@@ -59,7 +61,7 @@ impl Api {
     }
 
     fn with(above: &str, settings: &str) -> Api {
-        let all = r#""profiles:read", "profiles:write", "data-privacy:write""#;
+        let all = r#""profiles:read", "profiles:write", "data-privacy:write", "push-tokens:read", "push-tokens:write""#;
         let home = Home::configured(&format!(
             "{above}\n[[company]]\nid = \"ABC123\"\napi_limits_factor = 100\n\
              network_limits = {{ burst = 350, steady = 3500 }}\n{settings}\n{}{}\n[[company]]\nid = \"XYZ789\"\n{}",

@@ -342,6 +342,19 @@ mod of_what_a_body_says {
     }
 
     #[test]
+    fn a_word_that_is_none_of_those_the_field_takes_and_a_push_token_that_is_none() {
+        let body = r#"{"data":{"type":"push-token","attributes":{"token":"","platform":"ios","vendor":"apns","background":"UNAVAILABLE","profile":{"data":{"type":"profile","attributes":{"anonymous_id":"a"}}}}}}"#;
+        refuses(
+            &RawRequest::profile(body).to("/client/push-tokens?company_id=ABC123"),
+            expect![[r#"
+            400 application/vnd.api+json
+            "status":400,"code":"invalid","title":"Invalid input.","detail":"The push token must not be empty or only white space.","source":{"pointer":"/data/attributes/token"},"links":{},"meta":{}}
+            "status":400,"code":"invalid","title":"Invalid input.","detail":"'UNAVAILABLE' is not a valid choice for 'background'.","source":{"pointer":"/data/attributes/background"},"links":{},"meta":{}}
+        "#]],
+        );
+    }
+
+    #[test]
     fn an_unknown_field() {
         refuses(
             &attributes(r#"{"email":"a@example.com","first/name":"S"}"#),

@@ -56,7 +56,8 @@ fn profile(attributes: &serde_json::Value) -> RawRequest {
 }
 
 fn home() -> Home {
-    let all = r#""profiles:read", "profiles:write", "data-privacy:write""#;
+    let all = r#""profiles:read", "profiles:write", "data-privacy:write", "push-tokens:read",
+        "push-tokens:write""#;
     Home::configured(&format!(
         "access_log = true\nrefusal_lines = 3\n[[company]]\nid = \"ABC123\"\nlimits = \"none\"\n\
          api_limits = \"none\"\n{}[[company]]\nid = \"FLOOD1\"\n\

@@ -91,7 +91,7 @@ fn the_same_key_twice_or_no_such_scope_is_refused() {
     let issue = ["key", "--company", "ABC123", "--scope", "profiles:everything"];
     let refused = finish(&mut home.command(&issue));
     refused.assert_exit(2);
-    refused.assert_output("profiles:read, profiles:write, data-privacy:write");
+    refused.assert_output("profiles:read, profiles:write, data-privacy:write, push-tokens:read");
 }
 
 #[test]

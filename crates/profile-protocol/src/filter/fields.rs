@@ -43,6 +43,7 @@ pub enum FilterField {
     Email,
     PhoneNumber,
     ExternalId,
+    AnonymousId,
     ExchangeToken,
     Created,
     Updated,
@@ -51,11 +52,12 @@ pub enum FilterField {
 
 impl FilterField {
     /// Every field.
-    pub const ALL: [FilterField; 8] = [
+    pub const ALL: [FilterField; 9] = [
         FilterField::Id,
         FilterField::Email,
         FilterField::PhoneNumber,
         FilterField::ExternalId,
+        FilterField::AnonymousId,
         FilterField::ExchangeToken,
         FilterField::Created,
         FilterField::Updated,
@@ -69,6 +71,7 @@ impl FilterField {
             FilterField::Email => "email",
             FilterField::PhoneNumber => "phone_number",
             FilterField::ExternalId => "external_id",
+            FilterField::AnonymousId => "anonymous_id",
             FilterField::ExchangeToken => "_kx",
             FilterField::Created => "created",
             FilterField::Updated => "updated",
@@ -83,11 +86,44 @@ impl FilterField {
             FilterField::Id
             | FilterField::Email
             | FilterField::PhoneNumber
-            | FilterField::ExternalId => &[Equals, Any],
+            | FilterField::ExternalId
+            | FilterField::AnonymousId => &[Equals, Any],
             FilterField::ExchangeToken | FilterField::Suppression => &[Equals],
             FilterField::Created | FilterField::Updated => {
                 &[GreaterThan, GreaterOrEqual, LessThan, LessOrEqual]
             }
         }
+    }
+}
+
+/// The fields that a filter of push tokens can ask for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum PushTokenField {
+    Id,
+    Profile,
+    EnablementStatus,
+    Platform,
+}
+
+impl PushTokenField {
+    const ALL: [PushTokenField; 4] = [
+        PushTokenField::Id,
+        PushTokenField::Profile,
+        PushTokenField::EnablementStatus,
+        PushTokenField::Platform,
+    ];
+
+    const fn name(self) -> &'static str {
+        match self {
+            PushTokenField::Id => "id",
+            PushTokenField::Profile => "profile.id",
+            PushTokenField::EnablementStatus => "enablement_status",
+            PushTokenField::Platform => "platform",
+        }
+    }
+
+    /// The field of this name.
+    pub(super) fn named(name: &str) -> Option<PushTokenField> {
+        PushTokenField::ALL.into_iter().find(|field| field.name() == name)
     }
 }

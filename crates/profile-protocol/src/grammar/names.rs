@@ -1,6 +1,6 @@
 //! The names of fields. All other code of this crate names a field by these enums.
 
-use crate::{IdentifierKind, attributes::Field, limits};
+use crate::{IdentifierKind, attributes::Field, limits, push_token::MetadataField};
 
 macro_rules! field_names {
     ($($variant:ident = $text:literal,)*) => {
@@ -12,10 +12,12 @@ macro_rules! field_names {
             Identifier(IdentifierField),
             /// The name of an attribute.
             Attribute(Field),
+            /// The name of a member of the metadata of a device.
+            Metadata(MetadataField),
         }
 
         impl FieldName {
-            /// The names that belong neither to an identifier nor to an attribute.
+            /// The names that belong neither to an identifier nor to an attribute nor to metadata.
             pub(super) const STRUCTURAL: &'static [FieldName] = &[$(FieldName::$variant,)*];
 
             /// The name on the wire.
@@ -24,6 +26,7 @@ macro_rules! field_names {
                     $(FieldName::$variant => $text,)*
                     FieldName::Identifier(field) => field.name(),
                     FieldName::Attribute(field) => field.name(),
+                    FieldName::Metadata(field) => field.as_str(),
                 }
             }
         }
@@ -37,15 +40,19 @@ field_names! {
     DollarUnset = "$unset",
     Append = "append",
     Attributes = "attributes",
+    Background = "background",
     Body = "body",
     ClientAddress = "client_address",
     Data = "data",
+    DeviceMetadata = "device_metadata",
+    EnablementStatus = "enablement_status",
     Identifiers = "identifiers",
     Location = "location",
     Meta = "meta",
     Mode = "mode",
     PatchIdentifiers = "patch_identifiers",
     PatchProperties = "patch_properties",
+    Platform = "platform",
     Profile = "profile",
     ProfileId = "profile_id",
     Profiles = "profiles",
@@ -54,9 +61,11 @@ field_names! {
     Scope = "scope",
     Sender = "sender",
     Since = "since",
+    Token = "token",
     Type = "type",
     Unappend = "unappend",
     Unset = "unset",
+    Vendor = "vendor",
 }
 
 impl From<IdentifierField> for FieldName {

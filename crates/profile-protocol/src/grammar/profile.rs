@@ -30,12 +30,35 @@ pub static PROFILE_RESOURCE: ObjectRule = object(&[
         .allowed_at(EXISTING)
         .required_at(EndpointSet::NONE.with(Update)),
     FieldRule::new(FieldName::Attributes, ValueRule::Object(&ATTRIBUTES)),
-    FieldRule::new(FieldName::Meta, ValueRule::Object(&META)).allowed_at(EXISTING),
+    PROFILE_META.allowed_at(EXISTING),
     // Some browser clients send relationships, none of which concern a profile.
     FieldRule::new(FieldName::Relationships, ValueRule::Ignored).documented(Documentation::Omitted),
 ]);
 
-static ATTRIBUTES: ObjectRule = object(&[
+/// The `data` of the profile of a push token. Its `meta` is beside its attributes or among them, as
+/// revisions differ.
+pub static PUSH_TOKEN_PROFILE: ObjectRule = object(&[
+    FieldRule::new(FieldName::Type, ValueRule::ResourceType(RESOURCE)).required(),
+    identifier(IdentifierField::Id),
+    FieldRule::new(FieldName::Attributes, ValueRule::Object(&PUSH_TOKEN_ATTRIBUTES)),
+    PROFILE_META,
+]);
+
+static PUSH_TOKEN_ATTRIBUTES: ObjectRule = object(&with_meta(&ATTRIBUTE_FIELDS));
+
+const PROFILE_META: FieldRule = FieldRule::new(FieldName::Meta, ValueRule::Object(&META));
+
+/// The fields of the attributes, and `meta`.
+const fn with_meta(fields: &[FieldRule; ATTRIBUTE_FIELDS.len()]) -> [FieldRule; 14] {
+    let mut all = [PROFILE_META; ATTRIBUTE_FIELDS.len() + 1];
+    let (attributes, _) = all.split_at_mut(fields.len());
+    attributes.copy_from_slice(fields);
+    all
+}
+
+static ATTRIBUTES: ObjectRule = object(&ATTRIBUTE_FIELDS);
+
+const ATTRIBUTE_FIELDS: [FieldRule; 13] = [
     identifier(IdentifierField::Email),
     identifier(IdentifierField::PhoneNumber),
     identifier(IdentifierField::ExternalId),
@@ -50,7 +73,7 @@ static ATTRIBUTES: ObjectRule = object(&[
     FieldRule::new(FieldName::Location, ValueRule::ClearableObject(&LOCATION)),
     FieldRule::new(FieldName::Properties, ValueRule::Properties(&PROPERTIES))
         .described("`$append`, `$unappend` and `$unset` mean what they do in `patch_properties`."),
-]);
+];
 
 static LOCATION: ObjectRule = object(&[
     attribute(Field::Address1),

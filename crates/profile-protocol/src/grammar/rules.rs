@@ -34,7 +34,7 @@ impl ObjectRule {
 }
 
 /// One field of an object.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct FieldRule {
     /// The name.
     pub name: &'static str,
@@ -138,8 +138,20 @@ pub enum ValueRule {
     SecondaryEmails(ListStep),
     /// One of these strings.
     Choice(&'static [&'static str]),
+    /// One of these words, in a string.
+    Enumeration {
+        /// The words, as they are stored.
+        words: &'static [&'static str],
+        /// How a request may write them.
+        case: LetterCase,
+    },
     /// A string of a form of its own, such as this one.
     Text {
+        /// An example.
+        example: &'static str,
+    },
+    /// The same, or an integer, whose digits are the text.
+    TextOrInteger {
         /// An example.
         example: &'static str,
     },
@@ -147,6 +159,15 @@ pub enum ValueRule {
     ProfileBody,
     /// Any value. It is ignored.
     Ignored,
+}
+
+/// The letter case in which a request may write a word.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LetterCase {
+    /// As the word is.
+    Exact,
+    /// Any.
+    Any,
 }
 
 /// Whether elements are added to a list or removed from it.

@@ -7,7 +7,7 @@ use serde::de::{DeserializeSeed, IgnoredAny, MapAccess};
 use super::values::{RequestParser, Section};
 use crate::{
     Fault,
-    grammar::{FieldName, FieldRule, ListStep, ObjectRule, PROFILE, PROFILE_RESOURCE, ValueRule},
+    grammar::{FieldName, FieldRule, ListStep, ObjectRule, PROFILE, ValueRule},
     json::{Members, Object, Shape},
     pointer::{PointerPath, shortened},
 };
@@ -27,14 +27,15 @@ pub(super) fn read_document(
     deserializer.end()
 }
 
-/// Reads the `data` of a body. Fails only if the text is not JSON.
+/// Reads the `data` of a body along its rule. Fails only if the text is not JSON.
 pub(super) fn read_resource(
     parser: &mut RequestParser,
+    rule: &'static ObjectRule,
     text: &str,
 ) -> Result<(), serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let at = PointerPath::Root.member(FieldName::Data.as_str());
-    resource(parser, at, &PROFILE_RESOURCE, |fields| fields.deserialize(&mut deserializer))?;
+    resource(parser, at, rule, |fields| fields.deserialize(&mut deserializer))?;
     deserializer.end()
 }
 
@@ -175,7 +176,9 @@ fn value<'de, A: MapAccess<'de>>(
         | ValueRule::ResourceWithOneIdentifier(_)
         | ValueRule::Resources { .. }
         | ValueRule::Choice(_)
+        | ValueRule::Enumeration { .. }
         | ValueRule::Text { .. }
+        | ValueRule::TextOrInteger { .. }
         | ValueRule::ProfileBody => drop(map.next_value::<IgnoredAny>()?),
     }
     Ok(())

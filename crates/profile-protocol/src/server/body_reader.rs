@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use crate::{
     Fault, Violation, Violations,
     body::body_text,
-    grammar::{BodyRule, FieldName, FieldRule, ObjectRule, ValueRule},
+    grammar::{BodyRule, FieldName, FieldRule, LetterCase, ObjectRule, ValueRule},
     json::{self, Members, Scalar},
     pointer::{pointer, shortened},
     violation::Report,
@@ -21,7 +21,7 @@ pub(super) fn read<'a, T>(
     read: impl FnOnce(&mut BodyReader, &KnownObject<'a>) -> Option<T>,
 ) -> Result<T, Violations> {
     let raw = serde_json::from_str(body_text(body, rule.max_bytes)?).map_err(Violations::syntax)?;
-    let mut reader = BodyReader { report: Report::default() };
+    let mut reader = BodyReader::default();
     let result = reader
         .members(String::new(), rule.document, raw)
         .and_then(|document| reader.object_in(&document, FieldName::Data))
@@ -33,6 +33,8 @@ pub(super) fn read<'a, T>(
         (None, None) => Err(Violation { pointer: String::new(), fault: NOT_AN_OBJECT }.into()),
     }
 }
+
+const NOT_A_STRING: Fault = Fault::WrongType { expected: "a string" };
 
 const NOT_AN_OBJECT: Fault = Fault::WrongType { expected: "an object" };
 
@@ -73,6 +75,7 @@ impl RuledValue<'_> {
 }
 
 /// Reads values and gathers violations. A method that returns nothing has reported why.
+#[derive(Default)]
 pub(super) struct BodyReader {
     report: Report,
 }
@@ -203,6 +206,48 @@ impl BodyReader {
         None
     }
 
+    /// Reads a member that is one of the words of its rule. An absent one is nothing to report.
+    pub(super) fn word_in(
+        &mut self,
+        object: &KnownObject<'_>,
+        name: FieldName,
+    ) -> Option<&'static str> {
+        let value = object.get(name)?;
+        let ValueRule::Enumeration { words, case } = *value.rule else { return None };
+        let fault = match Scalar::from_json(value.raw) {
+            Scalar::Text(Some(sent)) => {
+                let is_sent = |word: &&&str| match case {
+                    LetterCase::Exact => **word == sent,
+                    LetterCase::Any => word.eq_ignore_ascii_case(&sent),
+                };
+                if let Some(&word) = words.iter().find(is_sent) {
+                    return Some(word);
+                }
+                Fault::NotAChoice { value: shortened(&sent).to_owned(), name: name.as_str() }
+            }
+            Scalar::Text(None) => Fault::Surrogate,
+            Scalar::Null | Scalar::Number(_) | Scalar::Other => NOT_A_STRING,
+        };
+        self.add(&value.at, fault);
+        None
+    }
+
+    /// Reads a string, or the digits of an integer.
+    pub(super) fn text_or_integer<T>(&mut self, value: &RuledValue<'_>) -> Option<T>
+    where
+        T: FromStr,
+        T::Err: Into<Fault>,
+    {
+        let is_integer = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit());
+        if let Scalar::Number(digits) = Scalar::from_json(value.raw)
+            && is_integer(digits)
+        {
+            let read = digits.parse().map_err(Into::into);
+            return read.map_err(|fault| self.add(&value.at, fault)).ok();
+        }
+        self.parsed(value)
+    }
+
     /// Reads a string.
     pub(super) fn parsed<T>(&mut self, value: &RuledValue<'_>) -> Option<T>
     where
@@ -215,9 +260,7 @@ impl BodyReader {
                 Err(error) => Into::<Fault>::into(error),
             },
             Scalar::Text(None) => Fault::Surrogate,
-            Scalar::Null | Scalar::Number(_) | Scalar::Other => {
-                Fault::WrongType { expected: "a string" }
-            }
+            Scalar::Null | Scalar::Number(_) | Scalar::Other => NOT_A_STRING,
         };
         self.add(&value.at, fault);
         None

@@ -1,20 +1,43 @@
 //! Deletions of all data about a person.
 
+use std::str::FromStr;
+
 use super::body_reader::{self, BodyReader, KnownObject, RuledValue};
 use crate::{
-    ClaimedId, Email, Fault, PhoneNumber, Violations,
+    ClaimedId, Email, ExternalId, Fault, InvalidOpaqueId, PhoneNumber, ProfileId, Violations,
     grammar::{DELETION, FieldName, IdentifierField},
 };
 
 /// A body of `POST /api/data-privacy-deletion-jobs`: the profile to delete.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum DeletionSubject {
-    /// The profile with this id.
-    Id(ClaimedId),
+    /// The profile with this id. If no profile has it, it is the external id of the profile.
+    Id(DeletionId),
     /// The profile with this email address.
     Email(Email),
     /// The profile with this phone number.
     PhoneNumber(PhoneNumber),
+}
+
+/// An id of a profile, or an external id in its place.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct DeletionId {
+    /// The text as an id of this system, if it has that form.
+    pub profile: Option<ProfileId>,
+    /// The text as an external id.
+    pub external_id: ExternalId,
+}
+
+impl FromStr for DeletionId {
+    type Err = InvalidOpaqueId;
+
+    fn from_str(text: &str) -> Result<DeletionId, InvalidOpaqueId> {
+        let profile = match text.parse()? {
+            ClaimedId::Profile(id) => Some(id),
+            ClaimedId::Foreign => None,
+        };
+        Ok(DeletionId { profile, external_id: text.parse()? })
+    }
 }
 
 impl DeletionSubject {

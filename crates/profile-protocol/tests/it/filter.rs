@@ -35,6 +35,8 @@ fn every_identifier_can_be_asked_for() {
     reads(r#"equals(phone_number,"+15005550006")"#, &[Condition::PhoneNumber(vec![number])]);
     let ids = ["e-1", "e-2"].map(|id| id.parse().unwrap()).to_vec();
     reads(r#"any(external_id,["e-1","e-2"])"#, &[Condition::ExternalId(ids)]);
+    let device = "d4cb b1d9".parse().unwrap();
+    reads(r#"equals(anonymous_id,"d4cb b1d9")"#, &[Condition::AnonymousId(vec![device])]);
     let ids = vec![ID.parse().unwrap(), ClaimedId::Foreign];
     reads(&format!(r#"any(id,["{ID}","ABC123"])"#), &[Condition::Id(ids)]);
     let token = "t.ABC123".parse().unwrap();
@@ -243,6 +245,9 @@ fn condition(condition: &Condition) -> String {
         Condition::ExternalId(ids) => {
             any("external_id", ids.iter().map(|id| text(id.as_str())).collect())
         }
+        Condition::AnonymousId(ids) => {
+            any("anonymous_id", ids.iter().map(|id| text(id.as_str())).collect())
+        }
         Condition::ExchangeToken(token) => format!("equals(_kx,{})", text(token.as_str())),
         Condition::Created(bound) => compared("created", *bound),
         Condition::Updated(bound) => compared("updated", *bound),
@@ -277,12 +282,14 @@ fn conditions() -> impl Strategy<Value = Condition> {
     let email = "[a-z.+]{1,8}@[a-z]{1,8}\\.co".prop_filter_map("an address", |e| e.parse().ok());
     let number = "\\+[1-9][0-9]{7,12}".prop_map(|n| n.parse().unwrap());
     let external_id = "\\PC{1,12}".prop_filter_map("an id", |id| id.parse().ok());
+    let anonymous_id = "\\PC{1,12}".prop_filter_map("an id", |id| id.parse().ok());
     let token = "\\PC{1,12}".prop_filter_map("a token", |token| token.parse().ok());
     prop_oneof![
         prop::collection::vec(id, several.clone()).prop_map(Condition::Id),
         prop::collection::vec(email, several.clone()).prop_map(Condition::Email),
         prop::collection::vec(number, several.clone()).prop_map(Condition::PhoneNumber),
-        prop::collection::vec(external_id, several).prop_map(Condition::ExternalId),
+        prop::collection::vec(external_id, several.clone()).prop_map(Condition::ExternalId),
+        prop::collection::vec(anonymous_id, several).prop_map(Condition::AnonymousId),
         token.prop_map(Condition::ExchangeToken),
         bound.clone().prop_map(Condition::Created),
         bound.prop_map(Condition::Updated),

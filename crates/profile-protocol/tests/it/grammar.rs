@@ -3,7 +3,8 @@
 
 use profile_protocol::{
     BulkImport, DeletionSubject, Field, ProfileEndpoint, ProfileExplain, ProfileMerge,
-    ProfileRequest, ProfileUnmerge, Revision, TokenRevocation, Violations,
+    ProfileRequest, ProfileUnmerge, PushTokenRegistration, PushTokenRemoval, Revision,
+    TokenRevocation, Violations,
     grammar::{
         self, BodyRule, FieldRule, IdentifierField, ObjectRule, PROFILE, PROFILE_RESOURCE,
         ValueRule,
@@ -49,7 +50,10 @@ fn sample(rule: &ValueRule) -> String {
         ValueRule::PropertyNames => r#"["old"]"#.to_owned(),
         ValueRule::SecondaryEmails(_) => r#"["b@example.com"]"#.to_owned(),
         ValueRule::Choice(choices) => format!("\"{}\"", choices[0]),
-        ValueRule::Text { example } => format!("\"{example}\""),
+        ValueRule::Enumeration { words, case: _ } => format!("\"{}\"", words[0]),
+        ValueRule::Text { example } | ValueRule::TextOrInteger { example } => {
+            format!("\"{example}\"")
+        }
         ValueRule::ProfileBody => {
             r#"{"data":{"type":"profile","attributes":{"anonymous_id":"a"}}}"#.to_owned()
         }
@@ -153,6 +157,8 @@ fn a_field_that_no_rule_has_is_refused_in_every_object() {
         &grammar::EXPLAIN,
         &grammar::TOKEN_REVOCATION,
         &grammar::BULK_IMPORT,
+        &grammar::PUSH_TOKEN,
+        &grammar::PUSH_TOKEN_UNREGISTER,
     ] {
         for Placed { object, .. } in fields("", body.document) {
             let at = format!("{object}/surplus");
@@ -175,6 +181,8 @@ fn parsed(rule: &'static BodyRule, body: &str) -> Result<(), Violations> {
         "data-privacy-deletion-job" => DeletionSubject::parse(bytes).map(drop),
         "profile-explain" => ProfileExplain::parse(bytes, Revision::LATEST).map(drop),
         "exchange-token-revocation" => TokenRevocation::parse(bytes).map(drop),
+        "push-token" => PushTokenRegistration::parse(bytes, Revision::LATEST).map(drop),
+        "push-token-unregister" => PushTokenRemoval::parse(bytes, Revision::LATEST).map(drop),
         "profile-bulk-import-job" => BulkImport::parse(bytes, Revision::LATEST).map(drop),
         _ => profile(ProfileEndpoint::Import, body),
     }
@@ -189,6 +197,8 @@ fn every_field_of_the_other_server_bodies_is_accepted() {
         &grammar::EXPLAIN,
         &grammar::TOKEN_REVOCATION,
         &grammar::BULK_IMPORT,
+        &grammar::PUSH_TOKEN,
+        &grammar::PUSH_TOKEN_UNREGISTER,
     ] {
         for Placed { object, field } in fields("", body.document) {
             let at = format!("{object}/{}", field.name);

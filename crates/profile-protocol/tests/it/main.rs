@@ -13,6 +13,8 @@ mod grammar;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
+mod push_tokens;
+#[cfg(test)]
 mod refuses;
 #[cfg(test)]
 mod rendering;

@@ -4,8 +4,9 @@
 use std::fmt::Debug;
 
 use profile_protocol::{
-    BulkImport, ClaimedId, DeletionSubject, ExplainedScope, IdentifierKind, ProfileExplain,
-    ProfileMerge, ProfileRequest, ProfileUnmerge, Revision, TokenRevocation, Violations, limits,
+    BulkImport, ClaimedId, DeletionId, DeletionSubject, ExplainedScope, IdentifierKind,
+    ProfileExplain, ProfileMerge, ProfileRequest, ProfileUnmerge, Revision, TokenRevocation,
+    Violations, limits,
 };
 use proptest::prelude::*;
 
@@ -160,7 +161,7 @@ fn nested_deletion(members: &str) -> Result<DeletionSubject, Violations> {
 fn who_is_deleted_may_be_said_in_two_forms() {
     let email = DeletionSubject::Email("a@example.com".parse().unwrap());
     let number = DeletionSubject::PhoneNumber("+15005550006".parse().unwrap());
-    let id = DeletionSubject::Id(claimed(ID));
+    let id = DeletionSubject::Id(ID.parse().unwrap());
     assert_eq!(deletion(r#"{"email":"A@example.com","phone_number":null}"#).unwrap(), email);
     assert_eq!(deletion(r#"{"phone_number":"+15005550006"}"#).unwrap(), number);
     assert_eq!(deletion(&format!(r#"{{"profile_id":"{ID}"}}"#)).unwrap(), id);
@@ -168,6 +169,19 @@ fn who_is_deleted_may_be_said_in_two_forms() {
     assert_eq!(nested(r#","attributes":{"email":"a@example.com"}"#), email);
     assert_eq!(nested(r#","id":null,"attributes":{"phone_number":"+15005550006"}"#), number);
     assert_eq!(nested(&format!(r#","id":"{ID}","attributes":{{}}"#)), id);
+}
+
+#[test]
+fn an_id_to_delete_may_be_an_external_id_whatever_its_form() {
+    for (text, profile) in [(ID, ID.parse().ok()), ("customer 7", None)] {
+        let subject = nested_deletion(&format!(r#","id":"{text}""#)).unwrap();
+        let external_id = text.parse().unwrap();
+        assert_eq!(subject, DeletionSubject::Id(DeletionId { profile, external_id }));
+    }
+    refused(
+        nested_deletion(r#","id":" ""#),
+        &["/data/attributes/profile/data/id The identifier must not be empty or only white space."],
+    );
 }
 
 #[test]

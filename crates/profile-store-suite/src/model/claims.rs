@@ -140,3 +140,31 @@ impl ModelClaims<'_> {
         }
     }
 }
+
+/// The profile of the first claim that was refused. Devices among the attributes do not count.
+pub(super) fn first_refused(
+    claims: &[ModelClaim],
+    results: &[String],
+    reached: &[Option<usize>],
+) -> Option<usize> {
+    let refused = |result: &str| {
+        result.starts_with("owns") || result.starts_with("differs") || result == "capped"
+    };
+    let mut all = claims.iter().zip(results).zip(reached);
+    all.find_map(|((claim, result), reached)| {
+        let is_device = claim.kind == "a" && claim.source == ModelClaimSource::Attributes;
+        reached.filter(|_| refused(result) && !is_device)
+    })
+}
+
+/// The profiles that gave an identifier away, each with the claim that took it.
+pub(super) fn moved<'c>(
+    results: &[String],
+    claims: &'c [ModelClaim],
+    reached: &[Option<usize>],
+) -> impl Iterator<Item = (usize, &'c ModelClaim)> {
+    let all = claims.iter().zip(results).zip(reached);
+    all.filter_map(|((claim, result), reached)| {
+        reached.filter(|_| result.starts_with("moved")).map(|number| (number, claim))
+    })
+}

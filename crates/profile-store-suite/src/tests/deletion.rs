@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use profile_protocol::ProfileId;
-use profile_store::{ClaimResult, Effect, Identifier, Outcome, ProfileRef};
+use profile_store::{
+    ClaimResult, Effect, Identifier, Outcome, ProfileRef, PushTokenOutcome, PushTokenResult,
+};
 use proptest::prelude::*;
 
 use crate::generators::requests_with_intents;
@@ -21,8 +23,7 @@ pub fn no_identifier_leads_to_a_deleted_profile(engines: &Engines) {
     for words in ["x:1 a:tab name=Ann", "e:ann p:5", "x:1 e:ann"] {
         harness.send(words);
     }
-    let deleted = harness.delete("p:5").unwrap().unwrap();
-    assert_eq!(harness.describe(&deleted), "deleted 0: matched");
+    assert_eq!(harness.describe_deletion("p:5"), "deleted 0: matched");
     for word in ["x:1", "a:tab", "e:ann", "p:5"] {
         assert_eq!(harness.leads_to(word), None);
     }
@@ -39,25 +40,36 @@ pub fn a_deletion_by_an_absorbed_id_deletes_the_survivor(engines: &Engines) {
     for words in ["x:1", "e:ann", "x:1 e:ann", "x:2"] {
         harness.send(words);
     }
-    assert_eq!(harness.delete("id:1").unwrap().unwrap().survivor, Some(harness.created[0]));
+    assert_eq!(harness.delete("id:1").outcome.survivor, Some(harness.created[0]));
     assert_eq!(harness.leads_to("x:2"), Some(2));
 }
 
-pub fn a_deletion_that_finds_no_profile_writes_nothing(engines: &Engines) {
+pub fn a_deletion_that_finds_no_profile_is_an_outcome_and_changes_no_profile(engines: &Engines) {
     let mut harness = StoreHarness::new(engines);
-    harness.send("x:1");
-    harness.delete("x:1").unwrap();
-    let before = contents(harness.engine.as_ref());
-    for word in ["x:1", "id:0", "id:?", "e:ann"] {
-        assert_eq!(harness.delete(word), Ok(None));
+    harness.send("x:1 e:bob");
+    harness.send("x:2");
+    harness.delete("x:2");
+    let before = harness.about(0);
+    for (word, told) in [
+        ("x:2", "nothing_deleted: no profile"),
+        ("id:1", "nothing_deleted: unknown"),
+        ("id:?", "nothing_deleted: unknown"),
+        ("e:ann", "nothing_deleted: no profile"),
+    ] {
+        let deleted = harness.delete(word);
+        assert_eq!(harness.describe(&deleted.outcome), told);
+        assert_eq!((deleted.outcome.survivor, deleted.job.found), (None, None));
+        assert_eq!((deleted.job.profiles, deleted.job.import_rows), (0, 0));
+        assert_eq!(harness.outcomes().last(), Some(&deleted.outcome));
     }
-    assert_eq!(contents(harness.engine.as_ref()), before);
+    assert_eq!(harness.about(0), before);
+    harness.assert_sound();
 }
 
 pub fn identifiers_of_a_deleted_profile_can_be_attached_to_a_new_one(engines: &Engines) {
     let mut harness = StoreHarness::new(engines);
     harness.send("x:1 e:ann plan=gold");
-    harness.delete("x:1").unwrap();
+    harness.delete("x:1");
     assert_eq!(harness.send("x:1 e:ann"), "created 1: attached, attached");
     assert_eq!(harness.about(1), "x:1 e:ann");
     assert_eq!(harness.send("e:ann id:0"), "unchanged 1: unknown, matched");
@@ -66,7 +78,7 @@ pub fn identifiers_of_a_deleted_profile_can_be_attached_to_a_new_one(engines: &E
 pub fn a_deletion_is_an_outcome(engines: &Engines) {
     let mut harness = StoreHarness::new(engines);
     harness.send("x:1");
-    harness.delete("x:1").unwrap();
+    harness.delete("x:1");
     harness.send("x:1");
     let told: Vec<String> =
         harness.outcomes().iter().map(|outcome| harness.describe(outcome)).collect();
@@ -93,7 +105,7 @@ pub fn requests_of_one_batch_see_a_deletion_in_their_order(engines: &Engines) {
     let answers = wait(async {
         tokio::join!(store.submit(before), store.delete(deletion), store.submit(after), opened)
     });
-    let told = [answers.0, answers.1.map(Option::unwrap), answers.2].map(|answer| {
+    let told = [answers.0, answers.1.map(|deleted| deleted.outcome), answers.2].map(|answer| {
         harness.note_created(&answer);
         harness.describe_answer(&answer)
     });
@@ -113,7 +125,7 @@ pub fn do_not_merge_marks_that_name_a_deleted_identifier_keep_nothing_of_it(engi
     harness.send("e:ann p:5");
     let number = b"+15005550005";
     assert!(occurs(&harness, number));
-    harness.delete("e:ann").unwrap();
+    harness.delete("e:ann");
     assert_eq!(harness.leads_to("a:tab"), Some(0));
     assert_eq!(harness.profile(0).do_not_merge.len(), 1);
     assert!(!occurs(&harness, number));
@@ -127,7 +139,7 @@ pub fn merge_records_that_name_a_deleted_identifier_keep_nothing_of_it(engines: 
     assert_eq!(harness.profile(0).id, harness.created[2]);
     // The second is the third still, and by the address of the first.
     harness.undo(0).unwrap();
-    harness.delete("e:ann").unwrap();
+    harness.delete("e:ann");
     assert_eq!(harness.about(1), "x:1 p:5");
     assert!(!occurs(&harness, b"ann@example.com"));
     harness.assert_sound();
@@ -160,7 +172,7 @@ fn pairs() -> impl Strategy<Value = TestRequest> {
         |(mut names, known)| {
             // A request names one identifier of each kind.
             names.dedup_by_key(|name| name.as_bytes()[0]);
-            let fact = if known { " name=Ann plan=gold" } else { "" };
+            let fact = if known { " name=Ann plan=gold t:phone" } else { " t:tablet" };
             parse_request(&format!("{}{fact}", names.join(" ")))
         },
     )
@@ -210,6 +222,7 @@ impl Said {
         request.subject = request.subject.into_iter().map(long).collect();
         request.attributes = request.attributes.into_iter().map(long).collect();
         request.facts = request.facts.into_iter().map(rare).collect();
+        request.push_token = request.push_token.map(|token| format!("its-token-{token}"));
         request
     }
 
@@ -231,6 +244,14 @@ impl Said {
             {
                 said.insert(Identifier::as_str(&identifier).to_owned());
             }
+        }
+        if let Some(PushTokenOutcome {
+            result: PushTokenResult::Attached | PushTokenResult::Moved(_),
+            ..
+        }) = outcome.push_token
+        {
+            let token = request.push_token.as_deref().unwrap_or_default();
+            said.extend(token.split('/').next().map(str::to_owned));
         }
         said.extend(request.facts.iter().map(|(_, value)| value.clone()).filter(|v| !v.is_empty()));
     }
@@ -260,9 +281,10 @@ fn forget(harness: &StoreHarness, said: &mut Said, named: &str) -> BTreeSet<Stri
         profile.map(|profile| profile.id)
     };
     let before: Vec<Option<ProfileId>> = (0..harness.created.len()).map(living).collect();
-    let Some(Outcome { survivor, .. }) = harness.delete(&named).unwrap() else {
+    let Outcome { survivor, .. } = harness.delete(&named).outcome;
+    if survivor.is_none() {
         return BTreeSet::new();
-    };
+    }
     let numbers = before.iter().enumerate().filter(|(_, living)| **living == survivor);
     let numbers: BTreeSet<usize> = numbers.map(|(number, _)| number).collect();
     assert!(numbers.iter().all(|&number| !harness.exists(number)));
@@ -318,9 +340,7 @@ pub fn the_store_decides_as_the_model_after_deletions(engines: &Engines) {
                     prop_assert_eq!(harness.try_send_request(request), model.decide(request));
                 }
                 DeletionStep::Delete(word) => {
-                    let deleted = harness.delete(word).unwrap();
-                    let told = deleted
-                        .map_or("no profile".to_owned(), |outcome| harness.describe(&outcome));
+                    let told = harness.describe_deletion(word);
                     prop_assert_eq!(told, model.delete(&parse_request(word)));
                 }
                 DeletionStep::Merge(..) | DeletionStep::Undo(_) => {}

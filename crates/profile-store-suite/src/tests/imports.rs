@@ -28,7 +28,7 @@ fn job(number: u32) -> ImportJob {
         pointer: "/data/attributes/email".to_owned(),
     };
     let body = ImportBody { profiles: vec![ProfileId::from_bits(9)], errors: vec![error] };
-    ImportJob { head, body }
+    ImportJob { head, body, rows: Vec::new() }
 }
 
 fn keep(harness: &StoreHarness, job: ImportJob) {
@@ -46,7 +46,7 @@ fn kept(harness: &StoreHarness, number: u32) -> Option<ImportJob> {
     let head = wait(harness.store.import_job(&harness.company, id)).unwrap();
     let body = wait(harness.store.import_job_body(&harness.company, id)).unwrap();
     assert_eq!(head.is_some(), body.is_some());
-    head.zip(body).map(|(head, body)| ImportJob { head, body })
+    head.zip(body).map(|(head, body)| ImportJob { head, body, rows: Vec::new() })
 }
 
 pub fn an_import_is_read_as_it_was_stored_last(engines: &Engines) {
@@ -87,13 +87,13 @@ pub fn the_oldest_import_is_removed_when_there_are_too_many(engines: &Engines) {
 
 pub fn the_record_of_an_import_is_bounded(engines: &Engines) {
     let harness = StoreHarness::new(engines);
-    let ImportJob { head, body } = job(1);
+    let ImportJob { head, body, rows } = job(1);
     let error = ImportError { detail: "é".repeat(1_000), ..body.errors[0].clone() };
     let body = ImportBody {
         profiles: vec![ProfileId::from_bits(9); limits::IMPORT_PROFILES + 1],
         errors: vec![error; limits::IMPORT_ERRORS + 1],
     };
-    keep(&harness, ImportJob { head, body });
+    keep(&harness, ImportJob { head, body, rows });
     let ImportBody { profiles, errors } = kept(&harness, 1).unwrap().body;
     assert_eq!(profiles.len(), limits::IMPORT_PROFILES);
     assert_eq!(errors.len(), limits::IMPORT_ERRORS);

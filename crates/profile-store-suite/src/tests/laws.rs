@@ -177,7 +177,10 @@ pub fn a_request_carried_out_twice_equals_it_carried_out_once(engines: &Engines)
             let effect = match first.effect {
                 Effect::Unidentified => Effect::Unidentified,
                 Effect::Created | Effect::Updated | Effect::Unchanged => Effect::Unchanged,
-                Effect::Unmerged | Effect::Deleted | Effect::TokensRevoked => {
+                Effect::Unmerged
+                | Effect::Deleted
+                | Effect::NothingDeleted
+                | Effect::TokensRevoked => {
                     panic!("no request does this")
                 }
             };

@@ -294,3 +294,15 @@ pub fn an_address_that_a_merge_brought_after_the_senders_was_cleared_stays(engin
     repair(&harness, stranger());
     assert_eq!(harness.about(0), "x:1 e:ben a:tab");
 }
+
+pub fn what_a_stranger_attached_and_a_repair_removed_erases_no_one(engines: &Engines) {
+    let mut harness = StoreHarness::new(engines);
+    send_from(&mut harness, HONEST, "e:ann");
+    send_from(&mut harness, STRANGER, "x:bogus e:ann");
+    assert_eq!(harness.leads_to("x:bogus"), Some(0));
+    repair(&harness, stranger());
+    assert_eq!(harness.leads_to("x:bogus"), None);
+    assert_eq!(harness.delete("x:bogus").job.found, None);
+    assert!(harness.exists(0));
+    harness.assert_sound();
+}

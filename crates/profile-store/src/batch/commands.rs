@@ -1,23 +1,20 @@
 //! What a company does to whole profiles, and the records of bulk imports.
 
-use profile_protocol::{ChangedAttribute, CompanyId};
+use profile_protocol::{ChangedAttribute, CompanyId, ProfileId};
 
-use super::{Batch, keys_leading_to, undecided};
+use super::{Batch, erasure::kept_row, stored::LostIdentifiers, undecided};
 use crate::{
-    DecisionContext, Delete, ImportJob, MergeProfiles, Outcome, ProfileRef, Rejected,
-    RevocationScope, RevokeTokens, StoreError,
+    DecisionContext, ImportJob, MergeProfiles, Outcome, ProfileRef, Rejected, RevocationScope,
+    RevokeTokens, StoreError,
     decide::{
-        deletion::deleted,
         detachment::{Detach, detach},
         manual_merge::merge_manually,
         replaced::kept_by,
         restoration::{Restoration, Restored, restore},
         token_revocation::{revoke_for_profile, revoked_for_company},
     },
-    layout::{
-        key::{self, ParsedKey},
-        record,
-    },
+    engine::{Order, Scan},
+    layout::{key, record},
     limits,
 };
 
@@ -38,35 +35,6 @@ impl Batch {
         Ok(self.carry_out(&asked.company, decision))
     }
 
-    /// Deletes a profile, all that leads to it, and the records of all that was merged into it.
-    /// `None` if no profile is led to.
-    pub(crate) fn delete(
-        &mut self,
-        asked: &Delete,
-        context: DecisionContext,
-    ) -> Result<Option<Outcome>, StoreError> {
-        let company = &asked.company;
-        let Some(profile) = self.stored.reach(company, &asked.target)?.cloned() else {
-            return Ok(None);
-        };
-        for key in keys_leading_to(company, &profile) {
-            // A key that leads to another profile is damage, and belongs to that profile.
-            if self.stored.pointer(company, &key)? == Some(profile.id) {
-                self.stored.point(key, None);
-            }
-        }
-        for id in &profile.absorbed {
-            self.stored.write(key::merge(company, *id), None);
-        }
-        for sequence in kept_by(&profile.replaced) {
-            self.stored.write(key::kept_values(company, sequence), None);
-        }
-        self.stored.remove(company, profile.id);
-        let outcome = deleted(asked, &profile, context);
-        self.stored.record_outcome(company, &outcome);
-        Ok(Some(outcome))
-    }
-
     /// Removes identifiers that clients attached.
     pub(crate) fn detach(
         &mut self,
@@ -77,8 +45,9 @@ impl Batch {
         let found = self.stored.reach(company, &ProfileRef::Id(asked.profile))?.cloned();
         let found = found.filter(|profile| profile.id == asked.profile);
         let found = found.ok_or(StoreError::from(Rejected::UnknownProfile))?;
-        let (profile, outcome) = detach(asked, found, context);
-        self.stored.move_identifiers(company, [], [(profile.id, &profile.identifiers)]);
+        let (mut profile, outcome) = detach(asked, found, context);
+        let forgotten = LostIdentifiers::Forgotten;
+        self.stored.move_identifiers(company, [], &mut [&mut profile], forgotten);
         self.stored.put_whole(company, profile);
         self.stored.record_outcome(company, &outcome);
         Ok(outcome)
@@ -129,20 +98,43 @@ impl Batch {
         Ok(outcome)
     }
 
-    /// Keeps the record of a bulk import. The oldest leave if that makes too many.
-    pub(crate) fn keep_import(&mut self, company: &CompanyId, job: ImportJob) {
-        let ImportJob { head, body } = job;
+    /// Asks for the failed rows of the imports that leave, and for those of this import if it is
+    /// kept already.
+    pub(super) fn ask_for_outdated_rows(&mut self, company: &CompanyId, id: ProfileId) {
+        let own = self.import_exists.then_some(id);
+        let outdated: Vec<ProfileId> = self.leaving_imports().into_iter().chain(own).collect();
+        self.scans.extend(outdated.into_iter().map(|import| Scan {
+            prefix: key::import_rows(company, import),
+            after: None,
+            order: Order::Ascending,
+            limit: limits::IMPORT_ROWS,
+        }));
+    }
+
+    /// The oldest imports, if one more makes too many.
+    fn leaving_imports(&self) -> Vec<ProfileId> {
         let added = usize::from(!self.import_exists);
         let excess = (self.imports.len() + added).saturating_sub(limits::IMPORTS);
-        for key in self.imports.drain(..excess.min(self.imports.len())) {
-            if let Some(ParsedKey::Import(company, id)) = key::parse(&key) {
-                self.stored.write(key::import_body(&company, id), None);
-            }
-            self.stored.write(key, None);
+        self.imports.iter().copied().take(excess).collect()
+    }
+
+    /// Keeps the record of a bulk import. The oldest leave if that makes too many.
+    pub(crate) fn keep_import(&mut self, company: &CompanyId, job: ImportJob) {
+        let ImportJob { head, body, rows } = job;
+        self.remove_import_rows(company);
+        for id in self.leaving_imports() {
+            self.stored.write(key::import_body(company, id), None);
+            self.stored.write(key::import(company, id), None);
         }
         let value = record::encode_import(&head);
         self.stored.write(key::import(company, head.id), Some(value));
         let value = record::encode_import_body(&body.bounded());
         self.stored.write(key::import_body(company, head.id), Some(value));
+        let fitting = rows.iter().filter(|row| row.fits()).take(limits::IMPORT_ROWS);
+        for row in fitting {
+            kept_row(company, head.id, row).into_iter().for_each(|write| {
+                self.stored.write(write.key, write.value);
+            });
+        }
     }
 }

@@ -2,20 +2,23 @@
 //!
 //! Requests of a batch are decided in order, and each sees what those before it changed.
 
-use std::collections::{HashMap, HashSet};
+mod push_tokens;
 
-use profile_protocol::{CompanyId, ProfileId};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use profile_protocol::{CompanyId, IdentifierKind, ProfileId};
 
 use super::slot::{ReadProfile, Slot};
 use crate::{
-    Identifier, InvalidRecord, Merge, Outcome, ProfileIdentifiers, ProfileRef, StoreError,
-    StoredProfile, Timestamp,
+    Identifier, InvalidRecord, Merge, Outcome, Profile, ProfileIdentifiers, ProfileRef, StoreError,
+    StoredProfile, StoredPushToken, Timestamp,
     engine::{Key, Value, Write},
     layout::{
         index, key,
         profile_record::{LargeRecord, ProfileRecord, change_keys},
-        record::{self, NewestOutcome, OutcomeSegment, ProfileTail},
+        record::{self, NewestOutcome, OutcomeSegment, Pointer, ProfileTail},
     },
+    limits,
 };
 
 /// What was stored of a profile before the batch changed it.
@@ -36,12 +39,23 @@ struct Relinked {
     recorded: Option<u64>,
 }
 
+/// Whether identifiers that a profile loses go on leading an erasure to it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum LostIdentifiers {
+    Remembered,
+    /// Only clients have named them, and the company undoes that.
+    Forgotten,
+}
+
 /// The data of a batch.
 #[derive(Debug, Default)]
 pub(super) struct Stored {
     /// Identifiers and aliases, and the profiles that they lead to.
-    pointers: HashMap<Key, Result<Option<ProfileId>, InvalidRecord>>,
+    pointers: HashMap<Key, Result<Option<Pointer>, InvalidRecord>>,
     profiles: HashMap<Key, Slot>,
+    /// Push tokens as they were read or changed.
+    push_tokens: BTreeMap<Key, Option<Result<StoredPushToken, InvalidRecord>>>,
+    changed_push_tokens: HashSet<Key>,
     /// Profiles that have a key of their own for their newest outcome.
     linked: HashSet<Key>,
     /// The records of large profiles as they were read.
@@ -52,6 +66,8 @@ pub(super) struct Stored {
     /// The number of each company's first new outcome.
     first_new: HashMap<CompanyId, u64>,
     changed_pointers: HashSet<Key>,
+    /// The keys of former identifiers that are added or removed.
+    former: HashMap<Key, Option<Value>>,
     changed_profiles: HashMap<Key, Before>,
     /// Profiles whose newest outcome did not change them.
     relinked: HashMap<Key, Relinked>,
@@ -69,8 +85,8 @@ impl Stored {
     }
 
     pub(super) fn insert_pointer(&mut self, key: Key, value: Option<Value>) {
-        let id = value.map(|value| record::decode_id(&value)).transpose();
-        self.pointers.insert(key, id);
+        let pointer = value.map(|value| record::decode_pointer(&value)).transpose();
+        self.pointers.insert(key, pointer);
     }
 
     pub(super) fn insert_newest(&mut self, company: CompanyId, value: Option<Value>) {
@@ -105,6 +121,15 @@ impl Stored {
 
     /// What an identifier or alias leads to, as far as that can be read.
     pub(super) fn target(&self, key: &Key) -> Option<ProfileId> {
+        self.readable_pointer(key).and_then(Pointer::held)
+    }
+
+    /// The profile that lost an identifier last, as far as that can be read.
+    pub(super) fn former_holder(&self, key: &Key) -> Option<ProfileId> {
+        self.readable_pointer(key).and_then(Pointer::former)
+    }
+
+    fn readable_pointer(&self, key: &Key) -> Option<Pointer> {
         self.pointers.get(key).copied().and_then(Result::ok).flatten()
     }
 
@@ -158,7 +183,7 @@ impl Stored {
     ) -> Result<Option<ProfileId>, StoreError> {
         match self.pointers.get(key) {
             None => Ok(None),
-            Some(&Ok(id)) => Ok(id),
+            Some(&Ok(pointer)) => Ok(pointer.and_then(Pointer::held)),
             Some(Err(error)) => {
                 tracing::error!(%company, %error, "the value of an identifier is no profile id");
                 Err(StoreError::Damaged)
@@ -224,45 +249,98 @@ impl Stored {
     }
 
     /// Rewrites the identifiers of these profiles after a change that made them what they are.
-    /// Those of the profiles `gone` no longer lead anywhere else.
+    /// Those of the profiles `gone` no longer lead anywhere else. An identifier that no profile
+    /// holds any more leads an erasure to the one that lost it.
     pub(super) fn move_identifiers<'p>(
         &mut self,
         company: &CompanyId,
-        gone: impl IntoIterator<Item = &'p ProfileIdentifiers>,
-        after: impl IntoIterator<Item = (ProfileId, &'p ProfileIdentifiers)> + Clone,
+        gone: impl IntoIterator<Item = &'p Profile>,
+        after: &mut [&mut StoredProfile],
+        lost: LostIdentifiers,
     ) {
-        let key = |identifier: Identifier| key::identifier(company, &identifier);
-        let mut left: HashSet<Key> =
-            gone.into_iter().flat_map(ProfileIdentifiers::iter).map(key).collect();
+        let key = |identifier: &Identifier| key::identifier(company, identifier);
+        let mut left: BTreeMap<Key, (ProfileId, Identifier)> = BTreeMap::new();
+        let mut counts: HashMap<ProfileId, u32> = HashMap::new();
+        for profile in gone {
+            counts.insert(profile.id, profile.former_identifiers);
+            let identifiers = profile.identifiers.iter();
+            left.extend(identifiers.map(|held| (key(&held), (profile.id, held))));
+        }
         let mut arrived = Vec::new();
-        for (id, identifiers) in after.clone() {
+        for profile in after.iter() {
+            let (id, identifiers) = (profile.id, &profile.identifiers);
             let before = self.profile(company, id).ok().flatten();
             let before = before.map(|before| &before.identifiers);
             if before == Some(identifiers) && left.is_empty() {
                 continue;
             }
-            let held: HashSet<Key> =
-                before.into_iter().flat_map(ProfileIdentifiers::iter).map(key).collect();
+            let held: BTreeMap<Key, (ProfileId, Identifier)> = before
+                .into_iter()
+                .flat_map(ProfileIdentifiers::iter)
+                .map(|held| (key(&held), (id, held)))
+                .collect();
             // Those that stay lead here, unless their entries are damaged.
             let leads_here = |key: &Key| {
-                held.contains(key) && self.pointers.get(key).is_none_or(|to| *to == Ok(Some(id)))
+                let here = Ok(Some(Pointer::Held(id)));
+                held.contains_key(key) && self.pointers.get(key).is_none_or(|to| *to == here)
             };
-            let keys = identifiers.iter().map(key).filter(|key| !leads_here(key));
-            arrived.extend(keys.map(|key| (key, id)));
+            let keys = identifiers.iter().map(|one| (key(&one), id, one));
+            arrived.extend(keys.filter(|(key, ..)| !leads_here(key)));
             left.extend(held);
         }
-        for (_, identifiers) in after {
-            for key in identifiers.iter().map(key) {
-                left.remove(&key);
+        for profile in after.iter() {
+            counts.insert(profile.id, profile.former_identifiers);
+            for held in profile.identifiers.iter() {
+                left.remove(&key(&held));
             }
         }
-        left.into_iter().for_each(|key| self.point(key, None));
-        arrived.into_iter().for_each(|(key, id)| self.point(key, Some(id)));
+        for (key, (id, identifier)) in left {
+            let count = counts.entry(id).or_default();
+            if lost == LostIdentifiers::Remembered
+                && identifier.kind() != IdentifierKind::AnonymousId
+                && *count < limits::FORMER_IDENTIFIERS
+            {
+                *count += 1;
+                self.remember(company, key, &identifier, id);
+            } else {
+                self.point(key, None);
+            }
+        }
+        for (key, id, identifier) in arrived {
+            if let Some(former) = self.former_holder(&key) {
+                let former_key = key::former_identifier(company, former, &identifier);
+                self.former.insert(former_key, None);
+                let count = counts.get_mut(&former);
+                count.into_iter().for_each(|count| *count = count.saturating_sub(1));
+            }
+            self.point(key, Some(id));
+        }
+        for profile in after.iter_mut() {
+            profile.former_identifiers = counts.remove(&profile.id).unwrap_or_default();
+        }
+    }
+
+    /// Lets an identifier that no profile holds any more lead an erasure to this one.
+    fn remember(&mut self, company: &CompanyId, key: Key, identifier: &Identifier, id: ProfileId) {
+        let former_key = key::former_identifier(company, id, identifier);
+        self.former.insert(former_key, Some(Value::new()));
+        self.pointers.insert(key.clone(), Ok(Some(Pointer::Former(id))));
+        self.changed_pointers.insert(key);
+    }
+
+    /// Removes an identifier that this profile has lost, so that it leads to no profile.
+    pub(super) fn forget(&mut self, company: &CompanyId, id: ProfileId, identifier: &Identifier) {
+        let key = key::identifier(company, identifier);
+        // One that leads elsewhere is damage, and belongs to that profile.
+        if self.former_holder(&key) == Some(id) {
+            self.point(key, None);
+        }
+        self.former.insert(key::former_identifier(company, id, identifier), None);
     }
 
     /// Makes an identifier or alias lead to this profile, or removes it.
     pub(super) fn point(&mut self, key: Key, id: Option<ProfileId>) {
-        self.pointers.insert(key.clone(), Ok(id));
+        self.pointers.insert(key.clone(), Ok(id.map(Pointer::Held)));
         self.changed_pointers.insert(key);
     }
 
@@ -369,9 +447,12 @@ impl Stored {
             writes.push(kept(&company, segment));
         }
         for key in std::mem::take(&mut self.changed_pointers) {
-            let value = self.target(&key).map(record::encode_id);
+            let value = self.readable_pointer(&key).map(record::encode_pointer);
             writes.push(Write { key, value });
         }
+        let former = std::mem::take(&mut self.former).into_iter();
+        writes.extend(former.map(|(key, value)| Write { key, value }));
+        self.write_push_tokens(&mut writes);
         self.write_profiles(&mut writes);
         writes
     }

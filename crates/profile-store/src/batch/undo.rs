@@ -2,10 +2,10 @@
 
 use profile_protocol::{CompanyId, IdentifierKind, ProfileId};
 
-use super::{Asked, Batch, identifier_keys, undecided};
+use super::{Asked, Batch, identifier_keys, stored::LostIdentifiers, undecided};
 use crate::{
     Caller, ClaimOutcome, ClaimResult, ClaimSource, DecisionContext, Effect, Identifier, Merge,
-    Outcome, Profile, ProfileRef, SingleKinds, StoreError, Undo, Unmerged,
+    Outcome, Profile, ProfileRef, SingleKinds, StoreError, StoredProfile, Undo, Unmerged,
     decide::{
         empty_outcome::{empty_outcome, list_bounded},
         replaced::kept_by,
@@ -85,7 +85,7 @@ impl Batch {
         {
             self.stored.write(key::kept_values(company, *sequence), None);
         }
-        self.split(company, &survivor, &restored);
+        self.split(company, &mut survivor, &mut restored);
         later.iter().for_each(|merge| self.stored.keep_merge(company, merge));
         self.stored.record_outcome(company, &outcome);
         Ok(Unmerged { outcome, survivor, restored, kept, lost })
@@ -128,16 +128,20 @@ impl Batch {
     }
 
     /// Lets a restored profile exist beside the one it had been merged into.
-    fn split(&mut self, company: &CompanyId, survivor: &Profile, restored: &Profile) {
-        let both = [survivor, restored].map(|profile| (profile.id, &profile.identifiers));
-        self.stored.move_identifiers(company, [], both);
+    fn split(&mut self, company: &CompanyId, survivor: &mut Profile, restored: &mut Profile) {
+        let mut both = [&*survivor, &*restored].map(|one| StoredProfile::from(one.clone()));
+        let [first, second] = &mut both;
+        let remembered = LostIdentifiers::Remembered;
+        self.stored.move_identifiers(company, [], &mut [first, second], remembered);
+        let [first, second] = &both;
+        survivor.former_identifiers = first.former_identifiers;
+        restored.former_identifiers = second.former_identifiers;
         self.stored.point(key::alias(company, restored.id), None);
         for id in &restored.absorbed {
             self.stored.point(key::alias(company, *id), Some(restored.id));
         }
         self.stored.write(key::merge(company, restored.id), None);
         // The restored profile may be deleted, and then nothing of it may be left in the survivor.
-        self.stored.put_whole(company, survivor.clone().into());
-        self.stored.put_whole(company, restored.clone().into());
+        both.into_iter().for_each(|profile| self.stored.put_whole(company, profile));
     }
 }

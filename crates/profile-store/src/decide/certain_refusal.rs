@@ -57,6 +57,7 @@ mod tests {
             }
         }
         let submission = Submission {
+            push_token: None,
             company: "DEMO01".parse().unwrap(),
             caller: Caller::Client,
             intent: Intent::Upsert,

@@ -24,6 +24,7 @@ pub(crate) fn empty_outcome(
         withheld: Vec::new(),
         withheld_unlisted: 0,
         previous: Vec::new(),
+        push_token: None,
         request_id: None,
         sender: RequestSender::default(),
     }

@@ -43,6 +43,7 @@ pub fn merge(survivor: Profile, absorbed: Profile, settings: &IdentitySettings) 
         do_not_merge,
         tokens_revoked,
         replaced,
+        former_identifiers,
     } = survivor;
     let (attributes, authored) = merge_attributes(
         (attributes, authored),
@@ -65,6 +66,8 @@ pub fn merge(survivor: Profile, absorbed: Profile, settings: &IdentitySettings) 
         // A token that was revoked does not count again because of a merge.
         tokens_revoked: tokens_revoked.max(absorbed.tokens_revoked),
         replaced: united(replaced, absorbed.replaced),
+        // Those of the absorbed profile lead to its id, which is an alias now.
+        former_identifiers,
     }
 }
 

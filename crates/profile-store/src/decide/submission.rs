@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use profile_protocol::{CompanyId, Email, IdentifierKind, Patch, Revision};
+use profile_protocol::{CompanyId, Email, IdentifierKind, Patch, PushTokenDetails, Revision};
 
 use crate::{
     Caller, Claims, IdentitySettings, Intent, Outcome, Profile, RequestId, RequestSender, Timestamp,
@@ -33,6 +33,8 @@ pub struct Submission {
     pub leaving_emails: Vec<Email>,
     /// The changes of attributes.
     pub patch: Patch,
+    /// The push token that belongs to the profile from now on.
+    pub push_token: Option<Box<PushTokenDetails>>,
     /// The identity settings of the company.
     pub settings: Arc<IdentitySettings>,
 }

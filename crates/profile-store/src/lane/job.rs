@@ -4,24 +4,28 @@ use profile_protocol::{ChangedAttribute, CompanyId};
 use tokio::sync::oneshot;
 
 use crate::{
-    DecisionContext, Delete, Effect, IdGenerator, ImportJob, Intent, MergeProfiles, Outcome,
-    ProfileRef, RevocationScope, RevokeTokens, StoreError, Submission, SubmittedProfile, Undo,
-    Unmerged,
+    Claims, DecisionContext, Delete, Effect, IdGenerator, ImportJob, Intent, MergeProfiles,
+    Outcome, ProfileRef, PushTokenId, RemovePushToken, RevocationScope, RevokeTokens, StoreError,
+    Submission, SubmittedProfile, Undo, Unmerged,
     batch::{Batch, Wants},
     decide::{detachment::Detach, restoration::Restoration},
+    model::deletion_job::ErasureStep,
 };
 
 /// A request that waits to be committed.
 pub(crate) enum Job {
     Submit(Box<Submission>, SubmissionTicket),
     Merge(Box<MergeProfiles>, Ticket<Outcome>),
-    Delete(Box<Delete>, Ticket<Option<Outcome>>),
+    /// With the number of failed rows of imports that earlier steps have removed.
+    Delete(Box<(Delete, u32)>, Ticket<ErasureStep>),
     Undo(Box<(Undo, Ticket<Unmerged>)>),
     /// With the profile that loses identifiers.
     Detach(Box<(Detach, ProfileRef)>, Ticket<Outcome>),
     Restore(Box<(Restoration, Ticket<Vec<ChangedAttribute>>)>),
     /// With the profile whose tokens are revoked, unless all tokens of the company are.
     RevokeTokens(Box<RevokeTokens>, Option<ProfileRef>, Ticket<Outcome>),
+    /// `None` is answered if the company itself asks, and no profile has the token.
+    RemovePushToken(Box<RemovePushToken>, Ticket<Option<Outcome>>),
     KeepImport(CompanyId, Box<ImportJob>, Ticket<()>),
 }
 
@@ -155,11 +159,12 @@ impl Job {
         match self {
             Job::Submit(submission, _) => &submission.company,
             Job::Merge(asked, _) => &asked.company,
-            Job::Delete(asked, _) => &asked.company,
+            Job::Delete(asked, _) => &asked.0.company,
             Job::Undo(undo) => &undo.0.company,
             Job::Detach(asked, _) => &asked.0.company,
             Job::Restore(restoration) => &restoration.0.company,
             Job::RevokeTokens(asked, ..) => &asked.company,
+            Job::RemovePushToken(asked, _) => &asked.company,
             Job::KeepImport(company, ..) => company,
         }
     }
@@ -168,7 +173,7 @@ impl Job {
     /// so requests before it in one batch could change what it has to read.
     pub(crate) fn is_alone(&self) -> bool {
         match self {
-            Job::Submit(..) => false,
+            Job::Submit(..) | Job::RemovePushToken(..) => false,
             Job::Merge(..)
             | Job::Delete(..)
             | Job::Undo(..)
@@ -183,7 +188,8 @@ impl Job {
     pub(crate) fn is_import_row(&self) -> bool {
         match self {
             Job::Submit(submission, _) => submission.intent == Intent::Import,
-            Job::Merge(..)
+            Job::RemovePushToken(..)
+            | Job::Merge(..)
             | Job::Delete(..)
             | Job::Undo(..)
             | Job::Detach(..)
@@ -197,6 +203,9 @@ impl Job {
     pub(crate) fn claims(&self) -> usize {
         match self {
             Job::Submit(submission, _) => submission.claims.made().len(),
+            Job::RemovePushToken(asked, _) => {
+                1 + asked.named.as_ref().map_or(0, |claims| claims.made().len())
+            }
             Job::Merge(..)
             | Job::Delete(..)
             | Job::Undo(..)
@@ -212,7 +221,7 @@ impl Job {
         match self {
             Job::Submit(submission, _) => wants_of(submission),
             Job::Merge(asked, _) => Wants::Merge(&asked.company, [asked.destination, asked.source]),
-            Job::Delete(asked, _) => Wants::Deletion(&asked.company, &asked.target),
+            Job::Delete(asked, _) => Wants::Deletion(&asked.0.company, &asked.0.targets),
             Job::Undo(undo) => Wants::Undo(&undo.0.company, undo.0.absorbed),
             Job::Detach(asked, _) => Wants::Profiles(&asked.0.company, vec![&asked.1]),
             Job::Restore(restoration) => {
@@ -221,6 +230,11 @@ impl Job {
             }
             Job::RevokeTokens(asked, profile, _) => {
                 Wants::Profiles(&asked.company, profile.iter().collect())
+            }
+            Job::RemovePushToken(asked, _) => {
+                let claims = asked.named.iter().flat_map(Claims::made);
+                let targets = claims.map(|claim| &claim.target).collect();
+                Wants::PushTokenRemoval(&asked.company, targets, asked.token)
             }
             Job::KeepImport(company, job, _) => Wants::Import(company, job.head.id),
         }
@@ -239,8 +253,11 @@ impl Job {
                 ticket.decide(context.and_then(|context| batch.merge(asked, context)));
             }
             Job::Delete(asked, ticket) => {
+                let (asked, rows) = asked.as_ref();
                 let context = ids.context(batch, &asked.company);
-                ticket.decide(context.and_then(|context| batch.delete(asked, context)));
+                ticket.decide(context.and_then(|context| batch.delete(asked, *rows, context)));
+                // The id of the job took it.
+                *ids.spare = None;
             }
             Job::Undo(undo) => {
                 let (asked, ticket) = undo.as_mut();
@@ -260,6 +277,11 @@ impl Job {
                 let context = ids.context(batch, &asked.company);
                 ticket.decide(context.and_then(|context| batch.revoke_tokens(asked, context)));
             }
+            Job::RemovePushToken(asked, ticket) => {
+                let context = ids.context(batch, &asked.company);
+                let result = context.and_then(|context| batch.remove_push_token(asked, context));
+                ticket.decide(result);
+            }
             Job::KeepImport(company, job, ticket) => {
                 batch.keep_import(company, job.as_ref().clone());
                 ticket.decide(Ok(()));
@@ -276,6 +298,7 @@ impl Job {
                 ticket.answer();
             }
             Job::Delete(_, ticket) => ticket.answer(),
+            Job::RemovePushToken(_, ticket) => ticket.answer(),
             Job::Undo(undo) => undo.1.answer(),
             Job::Restore(restoration) => restoration.1.answer(),
             Job::KeepImport(_, _, ticket) => ticket.answer(),
@@ -290,6 +313,7 @@ impl Job {
                 ticket.fail(error);
             }
             Job::Delete(_, ticket) => ticket.fail(error),
+            Job::RemovePushToken(_, ticket) => ticket.fail(error),
             Job::Undo(undo) => undo.1.fail(error),
             Job::Restore(restoration) => restoration.1.fail(error),
             Job::KeepImport(_, _, ticket) => ticket.fail(error),
@@ -297,9 +321,16 @@ impl Job {
     }
 }
 
-/// What deciding a submission takes: the profiles that its claims lead to.
+/// What deciding a submission takes: the profiles that its claims lead to, and what is stored about
+/// its push token.
 pub(crate) fn wants_of(submission: &Submission) -> Wants<'_> {
     let targets: Vec<&ProfileRef> =
         submission.claims.made().iter().map(|claim| &claim.target).collect();
-    Wants::Profiles(&submission.company, targets)
+    match &submission.push_token {
+        None => Wants::Profiles(&submission.company, targets),
+        Some(details) => {
+            let token = PushTokenId::of_token(&details.token);
+            Wants::PushToken(&submission.company, targets, token)
+        }
+    }
 }

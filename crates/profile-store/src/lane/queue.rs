@@ -377,6 +377,7 @@ mod tests {
             cleared: Vec::new(),
             leaving_emails: Vec::new(),
             patch: profile_protocol::Patch::default(),
+            push_token: None,
             settings: Arc::new(IdentitySettings::default()),
         };
         Job::Submit(Box::new(submission), SubmissionTicket::Outcome(Ticket::new().0))
@@ -385,8 +386,8 @@ mod tests {
     fn deletion(name: &str) -> Job {
         let target = ProfileRef::Id(ProfileId::from_bits(1));
         let (company, revision) = (company(name), Revision::LATEST);
-        let asked = Delete { company, target, revision, request_id: None };
-        Job::Delete(Box::new(asked), Ticket::new().0)
+        let asked = Delete::by(company, target, revision);
+        Job::Delete(Box::new((asked, 0)), Ticket::new().0)
     }
 
     fn taken(queue: &LaneQueue) -> Vec<String> {

@@ -68,10 +68,14 @@ pub(crate) fn name(key: &Key) -> &'static str {
             ParsedKey::Alias(..)
             | ParsedKey::BackupPosition
             | ParsedKey::CompanyDeletion(_)
+            | ParsedKey::DeletionJob(..)
             | ParsedKey::Format
+            | ParsedKey::FormerIdentifier(..)
             | ParsedKey::Identifier(..)
             | ParsedKey::Import(..)
             | ParsedKey::ImportBody(..)
+            | ParsedKey::ImportRow(..)
+            | ParsedKey::ImportRowName(..)
             | ParsedKey::KeptValues(..)
             | ParsedKey::Merge(..)
             | ParsedKey::NewestOutcome(_)
@@ -79,6 +83,8 @@ pub(crate) fn name(key: &Key) -> &'static str {
             | ParsedKey::Profile(..)
             | ParsedKey::ProfileChange(..)
             | ParsedKey::ProfileOutcome(..)
+            | ParsedKey::PushToken(..)
+            | ParsedKey::PushTokenHolder(..)
             | ParsedKey::SenderKey
             | ParsedKey::TrustedTime,
         )

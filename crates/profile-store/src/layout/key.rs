@@ -7,7 +7,7 @@ use std::num::NonZeroU32;
 use profile_protocol::{AnonymousId, CompanyId, Email, ExternalId, PhoneNumber, ProfileId};
 
 use crate::{
-    Identifier, Timestamp,
+    Identifier, ProfileRef, PushTokenId, Timestamp,
     engine::{Key, Place},
 };
 
@@ -17,6 +17,9 @@ const END: u8 = 0;
 /// The first byte of an email address among the identifiers.
 const EMAIL: u8 = b'e';
 
+/// The byte before a profile id among the names of a failed row.
+const PROFILE_ID: u8 = b'i';
+
 /// The kind of an entry: the byte after the company's name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u8)]
@@ -25,12 +28,20 @@ pub(crate) enum KeyKind {
     Alias = b'a',
     /// The time of a profile's creation, if it differs from the time in the id, and the id.
     Created = b'c',
-    /// From an identifier to the id of the profile that holds it.
+    /// From the id of a deletion job to its record.
+    DeletionJob = b'e',
+    /// The id of a profile, and an identifier that leads to it although it has lost it.
+    FormerIdentifier = b'f',
+    /// From an identifier to the id of the profile that holds it, or held it last.
     Identifier = b'i',
     /// From the id of a bulk import to its progress.
     Import = b'j',
     /// From the id of a bulk import to its result.
     ImportBody = b'J',
+    /// From the id of a bulk import and the number of a row to what names the row, which failed.
+    ImportRow = b'q',
+    /// The id or identifier in such a row, the id of the import and the number of the row.
+    ImportRowName = b'g',
     /// From the id of an absorbed profile to the record of its merge.
     Merge = b'm',
     /// The number and the time of the newest outcome of the company.
@@ -41,6 +52,10 @@ pub(crate) enum KeyKind {
     Outcomes = b'o',
     /// From the id of a profile to the profile.
     Profile = b'p',
+    /// From the id of the profile that got a push token, and the id of the token, to the token.
+    PushToken = b't',
+    /// From the id of a push token to the id of the profile that got it.
+    PushTokenHolder = b'T',
     /// From the id of a profile and a number to a change of its record.
     ProfileChange = b'd',
     /// From the id of a profile to the number of its newest outcome, if that is newer than the
@@ -183,6 +198,61 @@ pub(crate) fn import_body(company: &CompanyId, id: ProfileId) -> Key {
     by_id(company, KeyKind::ImportBody, id)
 }
 
+pub(crate) fn import_row(company: &CompanyId, import: ProfileId, row: u32) -> Key {
+    let mut key = import_rows(company, import);
+    key.extend_from_slice(&row.to_be_bytes());
+    key
+}
+
+/// The common prefix of the keys of all failed rows of an import.
+pub(crate) fn import_rows(company: &CompanyId, import: ProfileId) -> Key {
+    by_id(company, KeyKind::ImportRow, import)
+}
+
+pub(crate) fn import_row_name(
+    company: &CompanyId,
+    name: &ProfileRef,
+    import: ProfileId,
+    row: u32,
+) -> Key {
+    let mut key = import_row_names(company, name);
+    key.extend_from_slice(&import.bits().to_be_bytes());
+    key.extend_from_slice(&row.to_be_bytes());
+    key
+}
+
+/// The common prefix of the keys of all failed rows that name this. No identifier contains the byte
+/// that ends it.
+pub(crate) fn import_row_names(company: &CompanyId, name: &ProfileRef) -> Key {
+    let mut key = prefix(company, KeyKind::ImportRowName);
+    match name {
+        ProfileRef::Id(id) => {
+            key.push(PROFILE_ID);
+            key.extend_from_slice(&id.bits().to_be_bytes());
+        }
+        ProfileRef::Identifier(identifier) => push_identifier(&mut key, identifier),
+    }
+    key.push(END);
+    key
+}
+
+/// The common prefix of the keys of the push tokens that a profile got.
+pub(crate) fn push_tokens(company: &CompanyId, holder: ProfileId) -> Key {
+    by_id(company, KeyKind::PushToken, holder)
+}
+
+pub(crate) fn push_token(company: &CompanyId, holder: ProfileId, id: PushTokenId) -> Key {
+    let mut key = push_tokens(company, holder);
+    key.extend_from_slice(&id.bits().to_be_bytes());
+    key
+}
+
+pub(crate) fn push_token_holder(company: &CompanyId, id: PushTokenId) -> Key {
+    let mut key = under(company, KeyKind::PushTokenHolder, size_of::<u128>());
+    key.extend_from_slice(&id.bits().to_be_bytes());
+    key
+}
+
 pub(crate) fn outcomes(company: &CompanyId, last: u64) -> Key {
     let mut key = under(company, KeyKind::Outcomes, size_of::<u64>());
     key.extend_from_slice(&last.to_be_bytes());
@@ -195,17 +265,40 @@ pub(crate) fn kept_values(company: &CompanyId, sequence: u64) -> Key {
     key
 }
 
+pub(crate) fn deletion_job(company: &CompanyId, id: ProfileId) -> Key {
+    by_id(company, KeyKind::DeletionJob, id)
+}
+
 pub(crate) fn identifier(company: &CompanyId, identifier: &Identifier) -> Key {
-    let text = identifier.as_str().as_bytes();
-    let mut key = under(company, KeyKind::Identifier, 1 + text.len());
+    let mut key = under(company, KeyKind::Identifier, 1 + identifier.as_str().len());
+    push_identifier(&mut key, identifier);
+    key
+}
+
+/// The key of an identifier that a profile has lost and that still leads to it.
+pub(crate) fn former_identifier(
+    company: &CompanyId,
+    id: ProfileId,
+    identifier: &Identifier,
+) -> Key {
+    let mut key = former_identifiers(company, id);
+    push_identifier(&mut key, identifier);
+    key
+}
+
+/// The common prefix of the keys of all identifiers that a profile has lost.
+pub(crate) fn former_identifiers(company: &CompanyId, id: ProfileId) -> Key {
+    by_id(company, KeyKind::FormerIdentifier, id)
+}
+
+fn push_identifier(key: &mut Key, identifier: &Identifier) {
     key.push(match identifier {
         Identifier::AnonymousId(_) => b'a',
         Identifier::Email(_) => EMAIL,
         Identifier::PhoneNumber(_) => b'p',
         Identifier::ExternalId(_) => b'x',
     });
-    key.extend_from_slice(text);
-    key
+    key.extend_from_slice(identifier.as_str().as_bytes());
 }
 
 /// The common prefix of the keys of a company's email addresses.
@@ -222,10 +315,14 @@ pub(crate) enum ParsedKey {
     BackupPosition,
     CompanyDeletion(CompanyId),
     Created(CompanyId, Timestamp, ProfileId),
+    DeletionJob(CompanyId, ProfileId),
     Format,
+    FormerIdentifier(CompanyId, ProfileId, Identifier),
     Identifier(CompanyId, Identifier),
     Import(CompanyId, ProfileId),
     ImportBody(CompanyId, ProfileId),
+    ImportRow(CompanyId, ProfileId, u32),
+    ImportRowName(CompanyId, ProfileRef, ProfileId, u32),
     KeptValues(CompanyId, u64),
     Merge(CompanyId, ProfileId),
     NewestOutcome(CompanyId),
@@ -234,6 +331,8 @@ pub(crate) enum ParsedKey {
     Profile(CompanyId, ProfileId),
     ProfileChange(CompanyId, ProfileId, u16),
     ProfileOutcome(CompanyId, ProfileId),
+    PushToken(CompanyId, ProfileId, PushTokenId),
+    PushTokenHolder(CompanyId, PushTokenId),
     SenderKey,
     TrustedTime,
     Updated(CompanyId, Timestamp, ProfileId),
@@ -259,8 +358,12 @@ pub(crate) fn parse(key: &[u8]) -> Option<ParsedKey> {
     }
     let end = key.iter().position(|&byte| byte == END)?;
     let (_, rest) = key.split_at_checked(end)?;
-    let company = company_of(key)?;
     let (&kind, rest) = rest.get(1..)?.split_first()?;
+    parse_of_company(company_of(key)?, kind, rest)
+}
+
+/// The parts of a key of this company and kind, which ends with these bytes.
+fn parse_of_company(company: CompanyId, kind: u8, rest: &[u8]) -> Option<ParsedKey> {
     let id = || Some(ProfileId::from_bits(u128::from_be_bytes(rest.try_into().ok()?)));
     let timed = || {
         let (at, id) = rest.split_first_chunk()?;
@@ -276,6 +379,19 @@ pub(crate) fn parse(key: &[u8]) -> Option<ParsedKey> {
             let number = u16::from_be_bytes(number.try_into().ok()?);
             Some(ParsedKey::ProfileChange(company, id, number))
         }
+        b'e' => Some(ParsedKey::DeletionJob(company, id()?)),
+        b'f' => {
+            let (id, identifier) = rest.split_first_chunk()?;
+            let id = ProfileId::from_bits(u128::from_be_bytes(*id));
+            Some(ParsedKey::FormerIdentifier(company, id, parse_identifier(identifier)?))
+        }
+        b'g' => {
+            let (rest, row) = rest.split_last_chunk()?;
+            let (name, import) = rest.split_last_chunk()?;
+            let import = ProfileId::from_bits(u128::from_be_bytes(*import));
+            let name = parse_name(name.strip_suffix(&[END])?)?;
+            Some(ParsedKey::ImportRowName(company, name, import, u32::from_be_bytes(*row)))
+        }
         b'i' => Some(ParsedKey::Identifier(company, parse_identifier(rest)?)),
         b'j' => Some(ParsedKey::Import(company, id()?)),
         b'J' => Some(ParsedKey::ImportBody(company, id()?)),
@@ -285,9 +401,35 @@ pub(crate) fn parse(key: &[u8]) -> Option<ParsedKey> {
         b'n' => Some(ParsedKey::NoEmail(company, id()?)),
         b'o' => Some(ParsedKey::Outcomes(company, u64::from_be_bytes(rest.try_into().ok()?))),
         b'p' => Some(ParsedKey::Profile(company, id()?)),
+        b'q' => {
+            let (import, row) = rest.split_first_chunk()?;
+            let import = ProfileId::from_bits(u128::from_be_bytes(*import));
+            let row = u32::from_be_bytes(row.try_into().ok()?);
+            Some(ParsedKey::ImportRow(company, import, row))
+        }
+        b't' => {
+            let (holder, id) = rest.split_first_chunk()?;
+            let holder = ProfileId::from_bits(u128::from_be_bytes(*holder));
+            let id = PushTokenId::from_bits(u128::from_be_bytes(id.try_into().ok()?));
+            Some(ParsedKey::PushToken(company, holder, id))
+        }
+        b'T' => {
+            let id = PushTokenId::from_bits(u128::from_be_bytes(rest.try_into().ok()?));
+            Some(ParsedKey::PushTokenHolder(company, id))
+        }
         b'v' => Some(ParsedKey::KeptValues(company, u64::from_be_bytes(rest.try_into().ok()?))),
         b'u' => timed().map(|(at, id)| ParsedKey::Updated(company, at, id)),
         _ => None,
+    }
+}
+
+fn parse_name(bytes: &[u8]) -> Option<ProfileRef> {
+    match bytes {
+        [PROFILE_ID, id @ ..] => {
+            let bits = u128::from_be_bytes(id.try_into().ok()?);
+            Some(ProfileRef::Id(ProfileId::from_bits(bits)))
+        }
+        identifier => parse_identifier(identifier).map(ProfileRef::Identifier),
     }
 }
 
@@ -317,13 +459,15 @@ mod tests {
     fn a_key_is_parsed_into_its_parts() {
         let (a, id) = (company("ABC123"), ProfileId::from_bits(7));
         let email = Identifier::Email("a@example.com".parse().unwrap());
-        let at = Timestamp::from_millis(300);
+        let (at, token) = (Timestamp::from_millis(300), PushTokenId::from_bits(9));
         let cases = [
             (profile(&a, id), ParsedKey::Profile(a.clone(), id)),
             (alias(&a, id), ParsedKey::Alias(a.clone(), id)),
             (profile_outcome(&a, id), ParsedKey::ProfileOutcome(a.clone(), id)),
             (profile_change(&a, id, 258), ParsedKey::ProfileChange(a.clone(), id, 258)),
             (newest_outcome(&a), ParsedKey::NewestOutcome(a.clone())),
+            (push_token(&a, id, token), ParsedKey::PushToken(a.clone(), id, token)),
+            (push_token_holder(&a, token), ParsedKey::PushTokenHolder(a.clone(), token)),
             (merge(&a, id), ParsedKey::Merge(a.clone(), id)),
             (created(&a, at, id), ParsedKey::Created(a.clone(), at, id)),
             (no_email(&a, id), ParsedKey::NoEmail(a.clone(), id)),
@@ -331,6 +475,20 @@ mod tests {
             (import(&a, id), ParsedKey::Import(a.clone(), id)),
             (import_body(&a, id), ParsedKey::ImportBody(a.clone(), id)),
             (kept_values(&a, 9), ParsedKey::KeptValues(a.clone(), 9)),
+            (deletion_job(&a, id), ParsedKey::DeletionJob(a.clone(), id)),
+            (
+                former_identifier(&a, id, &email),
+                ParsedKey::FormerIdentifier(a.clone(), id, email.clone()),
+            ),
+            (import_row(&a, id, 258), ParsedKey::ImportRow(a.clone(), id, 258)),
+            (
+                import_row_name(&a, &ProfileRef::Id(id), id, 258),
+                ParsedKey::ImportRowName(a.clone(), ProfileRef::Id(id), id, 258),
+            ),
+            (
+                import_row_name(&a, &ProfileRef::Identifier(email.clone()), id, 9),
+                ParsedKey::ImportRowName(a.clone(), ProfileRef::Identifier(email.clone()), id, 9),
+            ),
             (outcomes(&a, 9), ParsedKey::Outcomes(a.clone(), 9)),
             (identifier(&a, &email), ParsedKey::Identifier(a.clone(), email)),
             (BACKUP_POSITION.to_vec(), ParsedKey::BackupPosition),
@@ -376,6 +534,11 @@ mod tests {
         assert_eq!(created(&a, at, id), [b"A\0c", timed.as_slice()].concat());
         assert_eq!(updated(&a, at, id), [b"A\0u", timed.as_slice()].concat());
         assert_eq!(no_email(&a, id), [b"A\0n", id_bytes.as_slice()].concat());
+        let (token, nine) = (PushTokenId::from_bits(9), [[0; 15].as_slice(), &[9]].concat());
+        let held = [b"A\0t", id_bytes.as_slice(), &nine].concat();
+        assert_eq!(push_token(&a, id, token), held);
+        assert!(held.starts_with(&push_tokens(&a, id)));
+        assert_eq!(push_token_holder(&a, token), [b"A\0T", nine.as_slice()].concat());
         let email = Identifier::Email("a@example.com".parse().unwrap());
         assert!(identifier(&a, &email).starts_with(&email_prefix(&a)));
     }
@@ -390,6 +553,10 @@ mod tests {
             b"ABC\0z1",
             b"ABC\0u1",
             b"ABC\0d1",
+            b"ABC\0f1",
+            b"ABC\0f0123456789abcdefeA@Example.com",
+            b"ABC\0t1",
+            b"ABC\0T1",
             b"A-C\0a",
             b"\0\0",
             b"\0remove-company\0",

@@ -9,23 +9,29 @@ mod backup_position;
 mod bytes;
 mod claim_result;
 mod deleted_company;
+mod deletion_job;
 mod field_number;
 mod import;
+mod import_row;
 mod kept_values;
 mod merge;
 mod newest_outcome;
 mod outcome;
 mod outcome_segment;
+mod pointer;
 mod profile;
 mod profile_change;
 mod profile_ref;
+mod push_token;
 mod replaced_value;
 mod sender_key;
 mod trusted_time;
 
 pub(crate) use backup_position::{decode_backup_position, encode_backup_position};
 pub(crate) use deleted_company::{decode_deleted_company, encode_deleted_company};
+pub(crate) use deletion_job::{decode_deletion_job, encode_deletion_job};
 pub(crate) use import::{decode_import, decode_import_body, encode_import, encode_import_body};
+pub(crate) use import_row::{decode_import_row, encode_import_row};
 pub(crate) use kept_values::{decode_kept_values, encode_kept_values};
 pub(crate) use merge::{decode_merge, encode_merge};
 pub(crate) use newest_outcome::{
@@ -35,11 +41,13 @@ pub(crate) use newest_outcome::{
 pub(crate) use outcome_segment::{
     OutcomeSegment, decode_outcome_in_segment, decode_segment, decode_segment_after,
 };
+pub(crate) use pointer::{Pointer, decode_pointer, encode_pointer};
 pub(crate) use profile::{
     decode_last_outcome, decode_profile, decode_profile_head, decode_stored_profile,
     encode_profile, encode_stored_profile,
 };
 pub(crate) use profile_change::{ChangedRecord, encode_change};
+pub(crate) use push_token::{decode_push_token, encode_push_token};
 pub(crate) use sender_key::{decode_sender_key, encode_sender_key};
 pub(crate) use trusted_time::{decode_trusted_time, encode_trusted_time};
 
@@ -79,7 +87,7 @@ impl From<InvalidRecord> for EngineError {
     }
 }
 
-/// The value of an alias or identifier key: the id of a profile.
+/// The value of a key that leads to a profile: its id.
 pub(crate) fn encode_id(id: ProfileId) -> Vec<u8> {
     id.bits().to_be_bytes().to_vec()
 }

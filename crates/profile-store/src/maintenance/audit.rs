@@ -1,18 +1,22 @@
 //! Audits: checks that a store keeps the promises of docs/IDENTITY.md.
 
+mod erasure;
+mod outcomes;
+mod push_tokens;
+
 use std::fmt;
 
 use profile_protocol::{CompanyId, IdentifierKind, ProfileId};
 
 use super::format::{FormatError, Layout, layout};
 use crate::{
-    Identifier, Outcome, Profile,
+    Identifier, Profile,
     decide::replaced::kept_by,
     engine::{Engine, EngineError, Key, Order, Scan, Value},
     layout::index,
     layout::key::{self, ParsedKey},
     layout::profile_record::{UnfinishedRecord, is_large},
-    layout::record::{self, InvalidRecord, NewestOutcome, ProfileTail},
+    layout::record::{self, InvalidRecord, NewestOutcome, Pointer},
     limits,
 };
 
@@ -31,6 +35,8 @@ pub struct Audit {
     pub outcomes: u64,
     /// The number of merges that can be undone.
     pub merges: u64,
+    /// The number of push tokens.
+    pub push_tokens: u64,
     /// The number of bulk imports.
     pub imports: u64,
     /// The companies whose deletion was begun. Their entries are neither counted nor checked:
@@ -74,8 +80,9 @@ impl fmt::Display for Breach {
 
 /// Checks everything in `engine`, a page at a time. Nothing may write during the audit.
 ///
-/// - Every identifier and alias refers to a profile that holds it, and every identifier and alias
-///   of a profile refers to it.
+/// - Every identifier and alias refers to a profile that holds it, or that has lost it and knows
+///   of it, and every identifier and alias of a profile refers to it.
+/// - Every push token belongs to a profile, and to one alone.
 /// - Each profile has exactly the index entries that belong to it, and the changes that it says to
 ///   have.
 /// - No absorbed profile exists, and every merge has a record.
@@ -140,6 +147,12 @@ impl StoreChecker<'_> {
             }
             Some(ParsedKey::Alias(company, id)) => self.alias(&company, id, value).await?,
             Some(ParsedKey::Merge(company, id)) => self.merge(&company, id, value).await?,
+            Some(ParsedKey::PushToken(company, holder, id)) => {
+                self.push_token(&company, holder, id, value).await?;
+            }
+            Some(ParsedKey::PushTokenHolder(company, id)) => {
+                self.push_token_holder(&company, id, value).await?;
+            }
             Some(ParsedKey::Import(company, id)) => self.import(&company, id, value).await?,
             Some(ParsedKey::ImportBody(company, id)) => {
                 self.import_body(&company, id, value).await?;
@@ -147,6 +160,16 @@ impl StoreChecker<'_> {
             Some(ParsedKey::KeptValues(company, sequence)) => {
                 self.kept_values(&company, sequence, value).await?;
             }
+            Some(ParsedKey::ImportRow(company, import, row)) => {
+                self.import_row(&company, (import, row), value).await?;
+            }
+            Some(ParsedKey::ImportRowName(company, name, import, row)) => {
+                self.import_row_name(&company, &name, (import, row)).await?;
+            }
+            Some(ParsedKey::FormerIdentifier(company, id, identifier)) => {
+                self.former_identifier(&company, id, &identifier, value).await?;
+            }
+            Some(ParsedKey::DeletionJob(company, id)) => self.deletion_job(&company, id, value),
             Some(ParsedKey::Outcomes(company, last)) => self.outcomes(&company, last, value),
             Some(ParsedKey::NewestOutcome(company)) => self.newest_outcome(&company, value),
             Some(ParsedKey::ProfileOutcome(company, id)) => {
@@ -383,6 +406,9 @@ impl StoreChecker<'_> {
         identifier: &Identifier,
         value: &Value,
     ) -> Result<(), EngineError> {
+        if let Ok(Pointer::Former(id)) = record::decode_pointer(value) {
+            return self.lost_identifier(company, identifier, id).await;
+        }
         self.audit.identifiers += 1;
         let name = with_article(identifier.kind());
         let target = self.target(company, &name, value).await?;
@@ -431,110 +457,6 @@ impl StoreChecker<'_> {
             self.breach(Some(company), Some(id), "was absorbed, but has no alias".to_owned());
         }
         Ok(())
-    }
-
-    /// Reads the number of a company's newest outcome.
-    fn newest_outcome(&mut self, company: &CompanyId, value: &Value) {
-        match record::decode_newest_outcome(value) {
-            Ok(newest) => {
-                if Some(newest.at) < newest.tokens_revoked {
-                    let fault = "its tokens were revoked after its newest outcome".to_owned();
-                    self.breach(Some(company), None, fault);
-                }
-                self.promised = Some((company.clone(), newest));
-            }
-            Err(error) => {
-                let fault = format!("the number of its newest outcome is damaged: {error}");
-                self.breach(Some(company), None, fault);
-            }
-        }
-    }
-
-    /// Checks that the key of a profile's newest outcome is newer than the profile's record.
-    async fn profile_outcome(
-        &mut self,
-        company: &CompanyId,
-        id: ProfileId,
-        value: &Value,
-    ) -> Result<(), EngineError> {
-        let name = "the number of its newest outcome";
-        let target = self.target(company, name, &record::encode_id(id)).await?;
-        let fault = match (record::decode_profile_tail(value), target) {
-            (Err(error), _) => format!("{name} is damaged: {error}"),
-            (Ok(ProfileTail { newest, changes: 0 }), Some(profile))
-                if Some(newest) <= profile.last_outcome =>
-            {
-                format!("{name} is not newer than its record")
-            }
-            (Ok(tail), _) if self.promised_of(company).sequence < tail.newest => {
-                "names an outcome that never was".to_owned()
-            }
-            (Ok(tail), _) => return self.has_changes(company, id, tail).await,
-        };
-        self.breach(Some(company), Some(id), fault);
-        Ok(())
-    }
-
-    /// Checks that a record that is said to have changes is large enough.
-    async fn has_changes(
-        &mut self,
-        company: &CompanyId,
-        id: ProfileId,
-        tail: ProfileTail,
-    ) -> Result<(), EngineError> {
-        let record = self.engine.read(vec![key::profile(company, id)]).await?;
-        let is_small = record.into_iter().flatten().any(|record| !is_large(&record));
-        if is_small && tail.changes != 0 {
-            let fault = "its record is too small to have changes".to_owned();
-            self.breach(Some(company), Some(id), fault);
-        }
-        Ok(())
-    }
-
-    /// What the company's key of the newest outcome says; zeros without that key.
-    fn promised_of(&self, company: &CompanyId) -> NewestOutcome {
-        let promised = self.promised.as_ref().filter(|(of, _)| of == company);
-        promised.map_or_else(NewestOutcome::default, |(_, newest)| *newest)
-    }
-
-    /// The number of the newest outcome of this company, or 0 if there is none.
-    fn newest_of(&self, company: &CompanyId) -> u64 {
-        self.newest.as_ref().filter(|(of, _)| of == company).map_or(0, |(_, newest)| *newest)
-    }
-
-    fn outcomes(&mut self, company: &CompanyId, last: u64, value: &Value) {
-        let newest = self.newest_of(company);
-        match record::decode_segment(last, value) {
-            Ok(outcomes) => {
-                self.audit.outcomes += outcomes.len() as u64;
-                if outcomes.first().is_some_and(|first| first.sequence <= newest) {
-                    let fault = format!("the outcomes up to {last} overlap those up to {newest}");
-                    self.breach(Some(company), None, fault);
-                }
-                for outcome in &outcomes {
-                    self.previous_outcomes(company, outcome);
-                }
-            }
-            Err(error) => {
-                let fault = format!("the outcomes up to {last} are damaged: {error}");
-                self.breach(Some(company), None, fault);
-            }
-        }
-        // The key of the newest outcome came with layout 6.
-        if self.layout.has_newest_outcome(company) && self.promised_of(company).sequence < last {
-            let fault = format!("the outcome {last} is newer than its newest outcome");
-            self.breach(Some(company), None, fault);
-        }
-        self.newest = Some((company.clone(), last));
-    }
-
-    /// Checks that a history only leads back.
-    fn previous_outcomes(&mut self, company: &CompanyId, outcome: &Outcome) {
-        let number = outcome.sequence;
-        if let Some(later) = outcome.previous.iter().find(|previous| number <= **previous) {
-            let fault = format!("the outcome {number} names the outcome {later} as an earlier one");
-            self.breach(Some(company), outcome.survivor, fault);
-        }
     }
 
     async fn import(

@@ -16,7 +16,7 @@ use crate::{
     id_generator::writers,
     layout::{
         key::{self, ParsedKey},
-        record,
+        record::{self, Pointer},
     },
     limits,
     model::deleted_company::DeletedCompany,
@@ -181,7 +181,11 @@ fn count(removed: &mut DeletedCompany, key: &[u8], value: &[u8]) {
     removed.entries += 1;
     match key::parse(key) {
         Some(ParsedKey::Profile(..)) => removed.profiles += 1,
-        Some(ParsedKey::Identifier(..)) => removed.identifiers += 1,
+        Some(ParsedKey::Identifier(..)) => match record::decode_pointer(value) {
+            Ok(Pointer::Held(_)) => removed.identifiers += 1,
+            Ok(Pointer::Former(_)) => {}
+            Err(_) => removed.unreadable += 1,
+        },
         Some(ParsedKey::Import(..)) => removed.imports += 1,
         Some(ParsedKey::Merge(..)) => removed.merges += 1,
         Some(ParsedKey::Outcomes(_, last)) => match record::decode_segment(last, value) {
@@ -193,13 +197,19 @@ fn count(removed: &mut DeletedCompany, key: &[u8], value: &[u8]) {
             | ParsedKey::BackupPosition
             | ParsedKey::CompanyDeletion(_)
             | ParsedKey::Created(..)
+            | ParsedKey::DeletionJob(..)
             | ParsedKey::Format
+            | ParsedKey::FormerIdentifier(..)
             | ParsedKey::ImportBody(..)
+            | ParsedKey::ImportRow(..)
+            | ParsedKey::ImportRowName(..)
             | ParsedKey::KeptValues(..)
             | ParsedKey::NewestOutcome(_)
             | ParsedKey::NoEmail(..)
             | ParsedKey::ProfileChange(..)
             | ParsedKey::ProfileOutcome(..)
+            | ParsedKey::PushToken(..)
+            | ParsedKey::PushTokenHolder(..)
             | ParsedKey::SenderKey
             | ParsedKey::TrustedTime
             | ParsedKey::Updated(..),

@@ -23,7 +23,8 @@ const LAYOUT_5: u8 = 5;
 /// The layout before records of profiles had changes. All of it is valid today.
 const LAYOUT_6: u8 = 6;
 
-/// The layout before replaced values were kept. All of it is valid today.
+/// The layout before replaced values and push tokens were kept, and before lost identifiers led to
+/// profiles. All of it is valid today.
 const LAYOUT_7: u8 = 7;
 
 /// Why the layout of the data cannot be used.
@@ -56,7 +57,7 @@ pub(crate) enum Layout {
     /// There is no data yet.
     Empty,
     Current,
-    /// An earlier one, all of which is valid today.
+    /// An earlier layout, all of which is valid today.
     Valid(u8),
     /// Layout 5, of which the companies up to this one were migrated.
     Migrating(Option<CompanyId>),
@@ -84,8 +85,7 @@ impl Layout {
 }
 
 /// Makes sure that the data has the current layout: writes it into an empty engine, with a key for
-/// the digests of senders, and migrates
-/// data of an earlier version.
+/// the digests of senders, and migrates data of an earlier version.
 pub(crate) async fn open(
     engine: &dyn Engine,
     ids: &dyn IdGenerator,
@@ -94,17 +94,26 @@ pub(crate) async fn open(
     match layout(engine).await? {
         // What was written last may have outlived its process without being on disk.
         Layout::Current => Ok(engine.sync().await?),
-        layout @ (Layout::Empty | Layout::Valid(_)) => {
-            let id = BatchId { writer, number: 0 };
-            let mut entries = vec![write_format(&[FORMAT_VERSION])];
-            // A store that has data may have a key, or gets one later.
-            if layout == Layout::Empty {
-                entries.push(sender_key::write(&sender_key::generated(ids)?));
-            }
-            Ok(commit(engine, Place::of_key(FORMAT, engine.places()), id, entries).await?)
+        Layout::Empty => {
+            let key = sender_key::generated(ids)?;
+            let entries = vec![write_format(&[FORMAT_VERSION]), sender_key::write(&key)];
+            Ok(commit_format(engine, writer, entries).await?)
+        }
+        // It may have a key for the digests of senders, which stays.
+        Layout::Valid(_) => {
+            Ok(commit_format(engine, writer, vec![write_format(&[FORMAT_VERSION])]).await?)
         }
         Layout::Migrating(company) => migrate(engine, writer, company).await,
     }
+}
+
+async fn commit_format(
+    engine: &dyn Engine,
+    writer: u64,
+    entries: Vec<Write>,
+) -> Result<(), EngineError> {
+    let id = BatchId { writer, number: 0 };
+    commit(engine, Place::of_key(FORMAT, engine.places()), id, entries).await
 }
 
 /// The layout of the data in an engine.

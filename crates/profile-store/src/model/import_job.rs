@@ -2,7 +2,7 @@
 
 use profile_protocol::ProfileId;
 
-use crate::{Timestamp, limits};
+use crate::{ProfileRef, Timestamp, limits};
 
 /// The record of one bulk import.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -11,6 +11,21 @@ pub struct ImportJob {
     pub head: ImportHead,
     /// What only a request for this import shows.
     pub body: ImportBody,
+    /// What names the rows that failed: of the first [`limits::IMPORT_ROWS`] of them.
+    pub rows: Vec<ImportRow>,
+}
+
+/// What names a row of a bulk import that failed, as it was sent. It leaves with a person whom it
+/// names.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ImportRow {
+    /// The row, counted from 0.
+    pub row: u32,
+    /// The ids and identifiers in the row that are valid: at most [`limits::IMPORT_ROW_NAMES`].
+    pub names: Vec<ProfileRef>,
+    /// The identifiers of the row as they were sent, as JSON: at most
+    /// [`limits::IMPORT_ROW_BYTES`].
+    pub payload: String,
 }
 
 /// The part of a bulk import that a list of imports shows.
@@ -57,6 +72,14 @@ pub struct ImportError {
     pub detail: String,
     /// The location in the request body, as a JSON pointer.
     pub pointer: String,
+}
+
+impl ImportRow {
+    /// Whether the row is as small as it has to be.
+    pub(crate) fn fits(&self) -> bool {
+        self.names.len() <= limits::IMPORT_ROW_NAMES
+            && self.payload.len() <= limits::IMPORT_ROW_BYTES
+    }
 }
 
 impl ImportBody {

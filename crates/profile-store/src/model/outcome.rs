@@ -9,6 +9,7 @@ use crate::{
     Timestamp,
     model::{
         claim::{ClaimSource, Unsigned},
+        push_token::{PushTokenOutcome, PushTokenResult},
         request_id::RequestId,
         sender::RequestSender,
         token::InvalidToken,
@@ -49,6 +50,8 @@ pub enum Effect {
     Unmerged,
     /// The profile was deleted.
     Deleted,
+    /// A deletion found no profile.
+    NothingDeleted,
     /// The exchange tokens of the profile were revoked; without a profile, those of the company.
     TokensRevoked,
 }
@@ -63,6 +66,7 @@ impl Effect {
             Effect::Unidentified => "unidentified",
             Effect::Unmerged => "unmerged",
             Effect::Deleted => "deleted",
+            Effect::NothingDeleted => "nothing_deleted",
             Effect::TokensRevoked => "tokens_revoked",
         }
     }
@@ -171,6 +175,8 @@ pub enum Ignored {
     UnknownId,
     /// The id has a form that this system never generates.
     ForeignId,
+    /// No profile holds, or has held, the identifier of a deletion.
+    NoProfile,
     /// Only the company itself may change secondary email addresses.
     ServerOnly,
     /// The token names no profile.
@@ -185,6 +191,7 @@ impl fmt::Display for Ignored {
             Ignored::AnotherHeld => f.write_str("place taken"),
             Ignored::UnknownId => f.write_str("unknown id"),
             Ignored::ForeignId => f.write_str("id of another system"),
+            Ignored::NoProfile => f.write_str("no profile"),
             Ignored::ServerOnly => f.write_str("for the company itself"),
             Ignored::Token(reason) => write!(f, "token {reason}"),
             Ignored::Unsigned(reason) => reason.fmt(f),
@@ -234,18 +241,20 @@ pub struct Outcome {
     /// The number of further attributes that were withheld.
     pub withheld_unlisted: usize,
     /// The numbers of the previous outcomes about the survivor and about each profile that was
-    /// merged into it, was restored from it or gave it an identifier, in the order of the claims.
-    /// They link the history of a profile.
+    /// merged into it, was restored from it or gave it an identifier, in the order of the claims,
+    /// and about a profile that gave it a push token. They link the history of a profile.
     pub previous: Vec<u64>,
     /// The id of the request. Outcomes of earlier releases have none.
     pub request_id: Option<RequestId>,
+    /// What the request did with push tokens, if it names one.
+    pub push_token: Option<PushTokenOutcome>,
     /// Where the request of a client came from. Outcomes of earlier releases do not tell.
     pub sender: RequestSender,
 }
 
 impl Outcome {
     /// The profiles that the outcome is about: its survivor, and those that were merged into it,
-    /// restored from it, or gave it an identifier.
+    /// restored from it, or gave it an identifier or a push token.
     pub(crate) fn concerned(&self) -> Vec<ProfileId> {
         let mut concerned: Vec<ProfileId> = self.survivor.into_iter().collect();
         for claim in &self.claims {
@@ -255,6 +264,11 @@ impl Outcome {
             {
                 concerned.push(id);
             }
+        }
+        if let Some(PushTokenOutcome { result: PushTokenResult::Moved(id), .. }) = self.push_token
+            && !concerned.contains(&id)
+        {
+            concerned.push(id);
         }
         concerned
     }

@@ -36,6 +36,9 @@ pub struct Profile {
     pub tokens_revoked: Option<Timestamp>,
     /// What is noted about values that clients replaced, oldest first.
     pub replaced: Vec<ReplacedValue>,
+    /// How many identifiers the profile has lost that still lead to it, so that an erasure finds
+    /// it by them: at most [`limits::FORMER_IDENTIFIERS`](crate::limits::FORMER_IDENTIFIERS).
+    pub former_identifiers: u32,
 }
 
 /// A do-not-merge mark: a merge that was undone and that the same claim must not repeat.
@@ -70,6 +73,7 @@ impl Profile {
             do_not_merge: Vec::new(),
             tokens_revoked: None,
             replaced: Vec::new(),
+            former_identifiers: 0,
         }
     }
 }

@@ -34,6 +34,8 @@ pub struct StoredProfile {
     pub tokens_revoked: Option<Timestamp>,
     /// See [`Profile::replaced`].
     pub replaced: Vec<ReplacedValue>,
+    /// See [`Profile::former_identifiers`].
+    pub former_identifiers: u32,
     // Invariant: while `encoded` is some, these two have no properties.
     attributes: Attributes,
     authored: Authored,
@@ -67,6 +69,7 @@ impl StoredProfile {
             do_not_merge,
             tokens_revoked,
             replaced,
+            former_identifiers,
         } = profile;
         StoredProfile {
             id,
@@ -79,6 +82,7 @@ impl StoredProfile {
             do_not_merge,
             tokens_revoked,
             replaced,
+            former_identifiers,
             attributes,
             authored,
             encoded,
@@ -99,6 +103,7 @@ impl StoredProfile {
             do_not_merge,
             tokens_revoked,
             replaced,
+            former_identifiers,
             attributes,
             authored,
             encoded: _,
@@ -116,6 +121,7 @@ impl StoredProfile {
             do_not_merge,
             tokens_revoked,
             replaced,
+            former_identifiers,
         })
     }
 
@@ -198,6 +204,7 @@ impl StoredProfile {
             do_not_merge,
             tokens_revoked,
             replaced,
+            former_identifiers,
             attributes,
             authored: _,
             encoded: _,
@@ -208,6 +215,7 @@ impl StoredProfile {
             && *client_merges == other.client_merges
             && (do_not_merge, &attributes.fields) == (&other.do_not_merge, &other.attributes.fields)
             && (*tokens_revoked, replaced) == (other.tokens_revoked, &other.replaced)
+            && *former_identifiers == other.former_identifiers
             && Field::ALL.into_iter().all(same_authors)
             && self.has_same_properties(other)
     }

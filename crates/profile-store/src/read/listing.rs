@@ -11,7 +11,7 @@ use crate::{
     id_generator,
     layout::key::{self, KeyKind, ParsedKey},
     layout::profile_record::is_large,
-    layout::record,
+    layout::record::{self, Pointer},
     layout::sort_cursor::SortPosition,
     limits,
     read::profiles::profile_record,
@@ -317,7 +317,10 @@ impl PageReader<'_> {
             ParsedKey::Updated(_, at, id) => (SortPosition::Updated(at, id), id, None),
             ParsedKey::NoEmail(_, id) => (SortPosition::NoEmail(id), id, None),
             ParsedKey::Identifier(_, Identifier::Email(email)) => {
-                (SortPosition::Email(email), record::decode_id(&value).ok()?, None)
+                // A profile that has lost the address has another position, and is skipped.
+                let (Pointer::Held(id) | Pointer::Former(id)) =
+                    record::decode_pointer(&value).ok()?;
+                (SortPosition::Email(email), id, None)
             }
             ParsedKey::Identifier(
                 _,
@@ -325,15 +328,21 @@ impl PageReader<'_> {
             )
             | ParsedKey::Alias(..)
             | ParsedKey::BackupPosition
+            | ParsedKey::DeletionJob(..)
             | ParsedKey::Format
+            | ParsedKey::FormerIdentifier(..)
             | ParsedKey::Import(..)
             | ParsedKey::ImportBody(..)
+            | ParsedKey::ImportRow(..)
+            | ParsedKey::ImportRowName(..)
             | ParsedKey::KeptValues(..)
             | ParsedKey::Merge(..)
             | ParsedKey::NewestOutcome(_)
             | ParsedKey::Outcomes(..)
             | ParsedKey::ProfileChange(..)
             | ParsedKey::ProfileOutcome(..)
+            | ParsedKey::PushToken(..)
+            | ParsedKey::PushTokenHolder(..)
             | ParsedKey::SenderKey
             | ParsedKey::TrustedTime
             | ParsedKey::CompanyDeletion(_) => return None,

@@ -5,7 +5,7 @@ use profile_protocol::{CompanyId, ProfileId};
 use super::Store;
 use crate::{
     ImportBody, ImportHead, ImportJob, StoreError,
-    engine::{EngineError, Order, Scan},
+    engine::{EngineError, Order, Scan, Value},
     lane::job::Job,
     layout::key::{self, KeyKind, ParsedKey},
     layout::record,
@@ -39,6 +39,22 @@ impl Store {
     ) -> Result<Option<ImportBody>, EngineError> {
         let value = self.value(&key::import_body(company, id)).await?;
         Ok(value.map(|value| record::decode_import_body(&value)).transpose()?)
+    }
+
+    /// What names these rows of a bulk import, as far as they failed and it is kept.
+    pub async fn import_payloads(
+        &self,
+        company: &CompanyId,
+        import: ProfileId,
+        rows: &[u32],
+    ) -> Result<Vec<Option<String>>, EngineError> {
+        let keys = rows.iter().map(|row| key::import_row(company, import, *row)).collect();
+        let records = self.shared.engine.read(keys).await?;
+        let payload = |(row, record): (&u32, Option<Value>)| {
+            let row = record.map(|record| record::decode_import_row(*row, &record));
+            Ok(row.transpose()?.map(|row| row.payload))
+        };
+        rows.iter().zip(records).map(payload).collect()
     }
 
     /// The bulk imports of a company by age, beginning after `from`, or with the first. At most

@@ -58,7 +58,7 @@ impl ArchivedSource {
         self.harness.merge(created, created + 1).unwrap();
         self.harness.send(&format!("e:ann{round} plan=tin"));
         self.harness.undo(created + 1).unwrap();
-        self.harness.delete(&format!("e:bob{round}")).unwrap();
+        self.harness.delete(&format!("e:bob{round}"));
     }
 
     /// Writes a whole backup of what is stored now into `to`.

@@ -32,17 +32,17 @@ const SCRIPT: [&str; 8] = [
 ];
 
 /// Carries out one line: a request in the notation, or `merge 0 1`, `undo 1` or
-/// `delete e:ann`. `None` if a deletion finds no profile, which writes nothing.
-fn carry_out(harness: &mut StoreHarness, line: &str) -> Result<Option<Outcome>, StoreError> {
+/// `delete e:ann`.
+fn carry_out(harness: &mut StoreHarness, line: &str) -> Result<Outcome, StoreError> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let number = |word: &str| word.parse::<usize>().unwrap();
     match words[..] {
-        ["merge", destination, source] => {
-            harness.merge(number(destination), number(source)).map(Some)
+        ["merge", destination, source] => harness.merge(number(destination), number(source)),
+        ["undo", absorbed] => harness.undo(number(absorbed)).map(|unmerged| unmerged.outcome),
+        ["delete", target] => {
+            wait(harness.store.delete(harness.deletion(target))).map(|deleted| deleted.outcome)
         }
-        ["undo", absorbed] => harness.undo(number(absorbed)).map(|unmerged| Some(unmerged.outcome)),
-        ["delete", target] => harness.delete(target),
-        _ => harness.submit(harness.submission(&parse_request(line))).map(Some),
+        _ => harness.submit(harness.submission(&parse_request(line))),
     }
 }
 
@@ -73,7 +73,7 @@ fn play(script: &[String], engine: &FaultyEngine) -> ScriptResult {
         match answer {
             Ok(outcome) => {
                 assert!(!poisoned, "{line}: answered well after a failed write");
-                result.answered.extend(outcome.map(|outcome| (line.clone(), outcome)));
+                result.answered.push((line.clone(), outcome));
             }
             Err(StoreError::Unavailable) => {
                 assert!(failures < failed.len(), "{line}: nothing failed");
@@ -122,7 +122,7 @@ fn assert_kept(engine: Arc<MemoryEngine>, result: &ScriptResult) {
     let mut reference = StoreHarness::new(&Engines::in_memory());
     let mut told = Vec::new();
     for line in lines {
-        let outcome = carry_out(&mut reference, line).unwrap().unwrap();
+        let outcome = carry_out(&mut reference, line).unwrap();
         told.push(reference.describe(&outcome));
     }
     let harness = StoreHarness { created: created(&outcomes), ..harness };

@@ -157,6 +157,7 @@ fn write_as_company(profile: &mut Profile, patch: Patch) {
         cleared: Vec::new(),
         leaving_emails: Vec::new(),
         patch,
+        push_token: None,
         settings: Arc::default(),
     };
     let stored = profile.clone().into();
@@ -332,6 +333,7 @@ fn carry_out_under(
         cleared: cleared(row.request),
         leaving_emails: request.secondary_emails.unappend,
         patch: request.patch,
+        push_token: None,
         settings: IdentitySettings { different_external_id, ..IdentitySettings::default() }.into(),
     };
     let profiles_before: Vec<StoredProfile> = stored.iter().cloned().map(Into::into).collect();

@@ -91,6 +91,9 @@ async fn one_profile(lines: &mut String, store: &Store, company: &CompanyId, pro
             format!("{:?}", mark.link).chars().filter(char::is_ascii_digit).collect();
         writeln!(lines, "  do_not_merge into {} digest {digest}", mark.from).unwrap();
     }
+    if profile.former_identifiers != 0 {
+        writeln!(lines, "  former_identifiers {}", profile.former_identifiers).unwrap();
+    }
     if let Some(at) = profile.tokens_revoked {
         writeln!(lines, "  tokens_revoked {}", at.millis()).unwrap();
     }
@@ -185,6 +188,7 @@ fn audited(lines: &mut String, audit: &Audit) {
         aliases,
         outcomes,
         merges,
+        push_tokens,
         imports,
         deletions,
         breaches,
@@ -192,6 +196,7 @@ fn audited(lines: &mut String, audit: &Audit) {
     } = audit;
     assert_eq!(*layout, Some(LAYOUT));
     assert!(deletions.is_empty());
+    assert_eq!(*push_tokens, 0);
     assert!(breaches.is_empty() && *breaches_unlisted == 0, "{breaches:?}");
     writeln!(
         lines,
@@ -215,9 +220,12 @@ fn outcome_text(outcome: &Outcome) -> String {
         withheld,
         withheld_unlisted,
         previous,
+        push_token,
         request_id,
         sender,
     } = outcome;
+    // The release that wrote the directory kept none.
+    assert_eq!(*push_token, None);
     let digest = |name: &str, digest: Option<SenderDigest>| {
         digest.map(|digest| format!(" {name}={digest}")).unwrap_or_default()
     };
@@ -232,6 +240,7 @@ fn outcome_text(outcome: &Outcome) -> String {
         Effect::Unidentified => "unidentified",
         Effect::Unmerged => "unmerged",
         Effect::Deleted => "deleted",
+        Effect::NothingDeleted => "nothing_deleted",
         Effect::TokensRevoked => "tokens_revoked",
     };
     let claims: Vec<String> = claims.iter().map(claim).collect();
@@ -291,6 +300,7 @@ fn ignored(reason: Ignored) -> &'static str {
         Ignored::UnknownId => "unknown_id",
         Ignored::ForeignId => "foreign_id",
         Ignored::ServerOnly => "server_only",
+        Ignored::NoProfile => "no_profile",
         Ignored::Token(InvalidToken::Unsealed) => "token_unsealed",
         Ignored::Token(InvalidToken::Foreign) => "token_foreign",
         Ignored::Token(InvalidToken::Expired) => "token_expired",

@@ -8,7 +8,9 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use profile_protocol::{ProfileRequest, RequestParts, Revision};
+use profile_protocol::{
+    ProfileRequest, PushTokenDetails, PushTokenRegistration, RequestParts, Revision,
+};
 use profile_store::{
     Caller, Claims, Durability, Intent, InvalidToken, Outcome, Placeholders, RequestSender,
     SenderDigest, Submission,
@@ -74,6 +76,25 @@ impl MeteredClient {
         let body = format!(r#"{{"data":{{"type":"profile",{members}}}}}"#);
         self.sent += HEAD.len() + body.len();
         let request = ProfileRequest::parse(body.as_bytes(), Revision::LATEST).unwrap();
+        self.submit(request, None)
+    }
+
+    /// Sends a push token of this profile, with these members besides the required ones.
+    fn push(&mut self, token: &str, identifiers: &str, members: &str) -> Outcome {
+        let profile = format!(r#"{{"data":{{"type":"profile","attributes":{{{identifiers}}}}}}}"#);
+        let body = format!(
+            r#"{{"data":{{"type":"push-token","attributes":{{"token":"{token}","platform":"ios","vendor":"apns","profile":{profile}{members}}}}}}}"#
+        );
+        self.sent += HEAD.len() + body.len();
+        let read = PushTokenRegistration::parse(body.as_bytes(), Revision::LATEST).unwrap();
+        self.submit(read.profile, Some(Box::new(read.details)))
+    }
+
+    fn submit(
+        &mut self,
+        request: ProfileRequest,
+        push_token: Option<Box<PushTokenDetails>>,
+    ) -> Outcome {
         let unsealed = |_: &_| Err(InvalidToken::Unsealed);
         let placeholders = Placeholders::default();
         let claims =
@@ -91,6 +112,7 @@ impl MeteredClient {
                 leaving_emails: secondary_emails.unappend,
                 cleared,
                 patch,
+                push_token,
                 settings: Arc::clone(&self.harness.settings),
             })
             .unwrap()
@@ -216,6 +238,40 @@ fn small_changes_of_many_full_profiles_write_little() {
         client.write(&email(number % 2), &format!(r#""n":{number}"#));
     }
     assert!(client.measured("small changes of many full profiles") < BOUND);
+}
+
+#[test]
+fn requests_with_push_tokens_write_little() {
+    let long = "m".to_owned().repeat(160);
+    let names = ["device_id", "sdk_version", "device_model", "os_version", "manufacturer"];
+    let names = names.into_iter().chain(["app_name", "app_version", "app_build", "app_id"]);
+    let texts: Vec<String> = names.map(|name| format!(r#""{name}":"{long}""#)).collect();
+    let metadata = format!(r#","device_metadata":{{{}}}"#, texts.join(","));
+    let status = |number| {
+        let status = if number % 2 == 0 { "DENIED" } else { "AUTHORIZED" };
+        format!(r#","enablement_status":"{status}""#)
+    };
+    let mut client = MeteredClient::new();
+    client.push("t", &device("a"), &metadata);
+    client.ratio();
+    (0..300).for_each(|number| drop(client.push("t", &device("a"), &status(number))));
+    assert!(client.measured("changes of one push token") < BOUND);
+
+    let mut client = MeteredClient::new();
+    (0..2).for_each(|person| client.fill(&email(person)));
+    client.ratio();
+    (0..300).for_each(|number| drop(client.push("t", &email(number % 2), "")));
+    assert!(client.measured("a push token between two full profiles") < BOUND);
+
+    let mut client = MeteredClient::new();
+    (0..300).for_each(|number| drop(client.push(&format!("t{number}"), &email("ann"), "")));
+    assert!(client.measured("push tokens that push out others") < BOUND);
+
+    let mut client = MeteredClient::new();
+    client.push("t", &device("a"), &metadata);
+    client.ratio();
+    (0..300).for_each(|_| drop(client.push("t", &device("a"), "")));
+    assert!(client.measured("a push token that is repeated") < 3.0);
 }
 
 #[test]

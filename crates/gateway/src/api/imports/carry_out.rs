@@ -4,10 +4,11 @@ use std::collections::{HashSet, VecDeque};
 
 use profile_protocol::{BulkImport, ProfileId, ProfileRequest, Violations};
 use profile_store::{
-    ImportBody, ImportError, ImportHead, ImportJob, Intent, Outcome, RequestId, StoreError,
-    Submission, Timestamp,
+    ImportBody, ImportError, ImportHead, ImportJob, ImportRow, Intent, Outcome, RequestId,
+    StoreError, Submission, Timestamp, limits as store,
 };
 
+use super::sent_rows::SentRows;
 use crate::{
     http::refusal::Refusal, limits, state::GatewayState, submission, tenants::directory::Company,
 };
@@ -19,12 +20,13 @@ pub(super) async fn carry_out(
     gateway: &GatewayState,
     company: &Company,
     import: BulkImport,
+    sent: &SentRows,
     request_id: &RequestId,
 ) -> Result<ImportJob, Refusal> {
     let created = now(gateway);
     let id = gateway.store.id_at(created).or(Err(Refusal::Store(StoreError::Unavailable)))?;
     let total = u32::try_from(import.profiles().len()).unwrap_or(u32::MAX);
-    let mut tally = ImportTally::default();
+    let mut tally = ImportTally::of(sent);
     let mut waiting = VecDeque::new();
     for (row, request) in (0..).zip(import.into_profiles()) {
         // Commits batch the requests that wait, so many rows wait at once.
@@ -41,10 +43,10 @@ pub(super) async fn carry_out(
     for (row, answer) in waiting {
         tally.add(row, row_result(gateway, answer.await))?;
     }
-    let ImportTally { completed, failed, body, .. } = tally.sorted();
+    let ImportTally { completed, failed, body, rows, .. } = tally.sorted();
     let (started, ended) = (Some(created), Some(now(gateway)));
     let head = ImportHead { id, created, started, ended, total, completed, failed };
-    Ok(ImportJob { head, body })
+    Ok(ImportJob { head, body, rows })
 }
 
 /// Submits a row to the store. The returned future waits for its result.
@@ -77,15 +79,23 @@ fn now(gateway: &GatewayState) -> Timestamp {
 }
 
 /// The results of the rows so far.
-#[derive(Default)]
-struct ImportTally {
+struct ImportTally<'a> {
+    sent: &'a SentRows,
     completed: u32,
     failed: u32,
     named: HashSet<ProfileId>,
     body: ImportBody,
+    /// The rows that failed.
+    rows: Vec<ImportRow>,
 }
 
-impl ImportTally {
+impl ImportTally<'_> {
+    /// Nothing so far.
+    fn of(sent: &SentRows) -> ImportTally<'_> {
+        let (named, body, rows) = (HashSet::new(), ImportBody::default(), Vec::new());
+        ImportTally { sent, completed: 0, failed: 0, named, body, rows }
+    }
+
     fn add(&mut self, row: u32, result: Result<Option<ProfileId>, Refusal>) -> Result<(), Refusal> {
         match result {
             Ok(profile) => {
@@ -98,14 +108,19 @@ impl ImportTally {
             Err(refusal) => {
                 self.failed += 1;
                 self.body.errors.extend(errors(row, &refusal));
+                // Rows fail slightly out of order; the store keeps the first of them.
+                if self.rows.len() < limits::IMPORT_ROWS_WAITING + store::IMPORT_ROWS {
+                    self.rows.extend(self.sent.row(row));
+                }
                 Ok(())
             }
         }
     }
 
     /// Results arrive slightly out of order: faulty rows first.
-    fn sorted(mut self) -> ImportTally {
+    fn sorted(mut self) -> Self {
         self.body.errors.sort_by_key(|error| error.row);
+        self.rows.sort_by_key(|row| row.row);
         self
     }
 }

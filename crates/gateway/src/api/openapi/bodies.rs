@@ -6,7 +6,9 @@ mod values;
 
 use profile_protocol::{
     ProfileEndpoint,
-    grammar::{self, BodyRule, FieldRule, ObjectRule, PROFILE_RESOURCE, ValueRule},
+    grammar::{
+        self, BodyRule, FieldRule, ObjectRule, PROFILE_RESOURCE, PUSH_TOKEN_PROFILE, ValueRule,
+    },
 };
 use serde_json::{Map, Value, json};
 
@@ -22,7 +24,7 @@ const PROFILES: [(&str, ProfileEndpoint); 3] = [
 ];
 
 /// The names of the schemas of the bodies that only one endpoint takes.
-const OTHER_BODIES: [(&str, &BodyRule); 7] = [
+const OTHER_BODIES: [(&str, &BodyRule); 9] = [
     ("ProfileMergeRequest", &grammar::MERGE),
     ("ProfileUnmergeRequest", &grammar::UNMERGE),
     ("DeletionRequest", &grammar::DELETION),
@@ -30,6 +32,8 @@ const OTHER_BODIES: [(&str, &BodyRule); 7] = [
     ("ProfileRepairRequest", &grammar::REPAIR),
     ("TokenRevocationRequest", &grammar::TOKEN_REVOCATION),
     ("BulkImportRequest", &grammar::BULK_IMPORT),
+    ("PushTokenRequest", &grammar::PUSH_TOKEN),
+    ("PushTokenUnregisterRequest", &grammar::PUSH_TOKEN_UNREGISTER),
 ];
 
 /// The schemas of all bodies, by name.
@@ -107,7 +111,7 @@ fn object(rule: &'static ObjectRule, endpoint: ProfileEndpoint) -> Value {
 fn value(field: &FieldRule, endpoint: ProfileEndpoint) -> Value {
     let schema = match field.value {
         ValueRule::ResourceType(name) => json!({ "const": name }),
-        ValueRule::Resource(rule) => object(rule, endpoint),
+        ValueRule::Resource(rule) => resource(rule, endpoint),
         ValueRule::ResourceWithOneIdentifier(rule) => {
             json!({ "oneOf": identifiers::alternatives(rule) })
         }
@@ -131,6 +135,14 @@ fn value(field: &FieldRule, endpoint: ProfileEndpoint) -> Value {
         ValueRule::PropertyElements(_) => or_empty(json!({ "type": "object" })),
         ValueRule::PropertyNames | ValueRule::SecondaryEmails(_) => values::one_or_many(),
         ValueRule::Choice(choices) => json!({ "enum": choices }),
+        ValueRule::Enumeration { words, case } => {
+            let words = words.iter().copied().map(Value::from);
+            let null = (!is_required(field, endpoint)).then_some(Value::Null);
+            values::enumeration(words.chain(null).collect(), case)
+        }
+        ValueRule::TextOrInteger { example } => {
+            json!({ "type": ["string", "integer", "null"], "minimum": 0, "examples": [example] })
+        }
         ValueRule::Text { example } => json!({ "type": "string", "examples": [example] }),
         ValueRule::Ignored => json!({}),
     };
@@ -140,9 +152,9 @@ fn value(field: &FieldRule, endpoint: ProfileEndpoint) -> Value {
     }
 }
 
-/// The schema of an element of an array: of a profile, or of a reference to one.
+/// The schema of a resource: of a profile, or of another one.
 fn resource(rule: &'static ObjectRule, endpoint: ProfileEndpoint) -> Value {
-    if std::ptr::eq(rule, &raw const PROFILE_RESOURCE) {
+    if [&PROFILE_RESOURCE, &PUSH_TOKEN_PROFILE].iter().any(|profile| std::ptr::eq(*profile, rule)) {
         reference("ProfileImportResource")
     } else {
         object(rule, endpoint)

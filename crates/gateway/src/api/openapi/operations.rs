@@ -13,8 +13,11 @@ use super::super::{
     list::SORTS,
     merges::{MergedProfile, UnmergeDocument},
     outcomes::{OutcomeResource, OutcomeStream},
-    profiles::RELATED,
+    privacy::DeletionJobResource,
+    push_token_resource::{PushTokenResource, TOKEN_FIELDS},
+    push_tokens,
     query::{FILTER, INCLUDE, PAGE_CURSOR, PAGE_SIZE, SORT},
+    related_tokens,
     repair::RepairResource,
     resource::ProfileAttributes,
 };
@@ -57,23 +60,33 @@ fn name_and_body(endpoint: Endpoint) -> (&'static str, Option<&'static str>) {
     match endpoint {
         Endpoint::CreateBulkImport => ("create_profile_bulk_import_job", Some("BulkImportRequest")),
         Endpoint::CreateProfile => ("create_profile", Some("ProfileCreateRequest")),
+        Endpoint::CreatePushToken => ("create_push_token", Some("PushTokenRequest")),
+        Endpoint::DeletePushToken => ("delete_push_token", None),
         Endpoint::DeleteProfile => ("request_profile_deletion", Some("DeletionRequest")),
         Endpoint::ExplainProfile => ("explain_profile", Some("ExplainRequest")),
         Endpoint::GetAccount => ("get_account", None),
+        Endpoint::GetDeletionJob => ("get_deletion_job", None),
         Endpoint::GetBulkImport => ("get_profile_bulk_import_job", None),
         Endpoint::GetProfile => ("get_profile", None),
+        Endpoint::GetPushToken => ("get_push_token", None),
+        Endpoint::GetPushTokenProfile => ("get_profile_for_push_token", None),
+        Endpoint::GetPushTokenProfileId => ("get_profile_id_for_push_token", None),
         Endpoint::ImportProfile => ("create_or_update_profile", Some("ProfileImportRequest")),
         Endpoint::ListAccounts => ("get_accounts", None),
         Endpoint::ListBulkImportErrors => ("get_errors_for_profile_bulk_import_job", None),
         Endpoint::ListBulkImportProfileIds => ("get_profile_ids_for_profile_bulk_import_job", None),
         Endpoint::ListBulkImportProfiles => ("get_profiles_for_profile_bulk_import_job", None),
         Endpoint::ListBulkImports => ("get_profile_bulk_import_jobs", None),
+        Endpoint::ListDeletionJobs => ("get_deletion_jobs", None),
         Endpoint::ListEvents => ("get_events", None),
         Endpoint::ListHistory => ("get_profile_history", None),
         Endpoint::ListLists => ("get_lists", None),
         Endpoint::ListMetrics => ("get_metrics", None),
         Endpoint::ListOutcomes => ("get_outcomes", None),
+        Endpoint::ListProfilePushTokenIds => ("get_push_token_ids_for_profile", None),
+        Endpoint::ListProfilePushTokens => ("get_push_tokens_for_profile", None),
         Endpoint::ListProfiles => ("get_profiles", None),
+        Endpoint::ListPushTokens => ("get_push_tokens", None),
         Endpoint::MergeProfiles => ("merge_profiles", Some("ProfileMergeRequest")),
         Endpoint::RepairProfiles => ("repair_profiles", Some("ProfileRepairRequest")),
         Endpoint::RevokeTokens => ("revoke_exchange_tokens", Some("TokenRevocationRequest")),
@@ -85,27 +98,47 @@ fn name_and_body(endpoint: Endpoint) -> (&'static str, Option<&'static str>) {
 fn parameters_of(endpoint: Endpoint) -> Vec<Value> {
     let page = || vec![page_size(), page_cursor()];
     match endpoint {
-        Endpoint::ListProfiles => [page(), fields(), vec![filter(), sort(), include()]].concat(),
+        Endpoint::ListProfiles => {
+            let related = vec![include(&related_tokens::RELATED), token_fields()];
+            [page(), fields(), vec![filter(), sort()], related].concat()
+        }
+        Endpoint::ListPushTokens => {
+            let shown = vec![token_filter(), token_fields(), include(&push_tokens::RELATED)];
+            [page(), shown, fields()].concat()
+        }
+        Endpoint::GetPushToken => {
+            [vec![token_fields(), include(&push_tokens::RELATED)], fields()].concat()
+        }
+        Endpoint::ListProfilePushTokens => vec![token_fields()],
         Endpoint::ListBulkImportProfiles => [page(), fields()].concat(),
         Endpoint::ListBulkImports => [page(), import_filter_and_sort()].concat(),
+        Endpoint::ListDeletionJobs => [page(), vec![sort_by_age()]].concat(),
         Endpoint::ListBulkImportErrors
         | Endpoint::ListBulkImportProfileIds
         | Endpoint::ListHistory
         | Endpoint::ListOutcomes => page(),
-        Endpoint::GetProfile => [fields(), vec![include()]].concat(),
+        Endpoint::GetProfile => {
+            [fields(), vec![include(&related_tokens::RELATED), token_fields()]].concat()
+        }
         Endpoint::CreateProfile
+        | Endpoint::GetPushTokenProfile
         | Endpoint::ImportProfile
         | Endpoint::UnmergeProfile
         | Endpoint::UpdateProfile => fields(),
         Endpoint::CreateBulkImport
+        | Endpoint::CreatePushToken
         | Endpoint::DeleteProfile
+        | Endpoint::DeletePushToken
         | Endpoint::ExplainProfile
         | Endpoint::GetAccount
         | Endpoint::GetBulkImport
+        | Endpoint::GetDeletionJob
+        | Endpoint::GetPushTokenProfileId
         | Endpoint::ListAccounts
         | Endpoint::ListEvents
         | Endpoint::ListLists
         | Endpoint::ListMetrics
+        | Endpoint::ListProfilePushTokenIds
         | Endpoint::MergeProfiles
         | Endpoint::RepairProfiles
         | Endpoint::RevokeTokens => Vec::new(),
@@ -127,20 +160,31 @@ fn successes_of(endpoint: Endpoint) -> &'static [(u16, &'static str)] {
     match endpoint {
         Endpoint::CreateBulkImport => &[(202, "The import, done.")],
         Endpoint::CreateProfile => &[(201, "The profile, created.")],
-        Endpoint::DeleteProfile => &[(202, "The profile, if there was one, is erased.")],
+        Endpoint::CreatePushToken => &[(202, "The profile has the token.")],
+        Endpoint::DeletePushToken => &[(204, "No profile has the token.")],
+        Endpoint::DeleteProfile => {
+            &[(202, "The profile, if there was one, is erased. `Location` is the URL of the job.")]
+        }
         Endpoint::ExplainProfile => &[(200, "The outcome that the request would have.")],
         Endpoint::GetAccount | Endpoint::ListAccounts => &[(200, "The account.")],
         Endpoint::GetBulkImport => &[(200, "The import.")],
-        Endpoint::GetProfile => &[(200, "The profile.")],
+        Endpoint::GetDeletionJob => &[(200, "The deletion job.")],
+        Endpoint::GetProfile | Endpoint::GetPushTokenProfile => &[(200, "The profile.")],
+        Endpoint::GetPushToken => &[(200, "The token.")],
+        Endpoint::GetPushTokenProfileId => &[(200, "The id.")],
         Endpoint::ImportProfile => {
             &[(200, "The profile, updated."), (201, "The profile, created.")]
         }
         Endpoint::ListBulkImportErrors => &[(200, "A page of errors.")],
-        Endpoint::ListBulkImportProfileIds => &[(200, "A page of ids.")],
+        Endpoint::ListBulkImportProfileIds | Endpoint::ListProfilePushTokenIds => {
+            &[(200, "A page of ids.")]
+        }
+        Endpoint::ListProfilePushTokens | Endpoint::ListPushTokens => &[(200, "A page of tokens.")],
         Endpoint::ListBulkImportProfiles | Endpoint::ListProfiles => {
             &[(200, "A page of profiles.")]
         }
         Endpoint::ListBulkImports => &[(200, "A page of imports.")],
+        Endpoint::ListDeletionJobs => &[(200, "A page of deletion jobs.")],
         Endpoint::ListEvents | Endpoint::ListLists | Endpoint::ListMetrics => {
             &[(200, "An empty list.")]
         }
@@ -162,9 +206,14 @@ fn schema_of(endpoint: Endpoint, generator: &mut SchemaGenerator) -> Option<Valu
         }
         Endpoint::CreateProfile
         | Endpoint::GetProfile
+        | Endpoint::GetPushTokenProfile
         | Endpoint::ImportProfile
         | Endpoint::UpdateProfile => schema::<Single<ProfileResource<'_>>>(generator),
-        Endpoint::DeleteProfile => return None,
+        Endpoint::CreatePushToken | Endpoint::DeleteProfile | Endpoint::DeletePushToken => {
+            return None;
+        }
+        Endpoint::GetPushToken => schema::<Single<PushTokenResource<'_>>>(generator),
+        Endpoint::GetPushTokenProfileId => schema::<Single<ResourceIdentifier>>(generator),
         Endpoint::ExplainProfile => schema::<Explanation>(generator),
         Endpoint::GetAccount => schema::<Single<Resource<AccountAttributes>>>(generator),
         Endpoint::ListAccounts => schema::<Collection<Resource<AccountAttributes>>>(generator),
@@ -172,11 +221,17 @@ fn schema_of(endpoint: Endpoint, generator: &mut SchemaGenerator) -> Option<Valu
         Endpoint::ListBulkImportProfileIds
         | Endpoint::ListEvents
         | Endpoint::ListLists
-        | Endpoint::ListMetrics => schema::<Collection<ResourceIdentifier>>(generator),
+        | Endpoint::ListMetrics
+        | Endpoint::ListProfilePushTokenIds => schema::<Collection<ResourceIdentifier>>(generator),
+        Endpoint::ListProfilePushTokens | Endpoint::ListPushTokens => {
+            schema::<Collection<PushTokenResource<'_>>>(generator)
+        }
         Endpoint::ListBulkImportProfiles | Endpoint::ListProfiles => {
             schema::<Collection<ProfileResource<'_>>>(generator)
         }
         Endpoint::ListBulkImports => schema::<Collection<JobResource>>(generator),
+        Endpoint::GetDeletionJob => schema::<Single<DeletionJobResource>>(generator),
+        Endpoint::ListDeletionJobs => schema::<Collection<DeletionJobResource>>(generator),
         Endpoint::ListHistory => schema::<Collection<OutcomeResource>>(generator),
         Endpoint::ListOutcomes => schema::<OutcomeStream>(generator),
         Endpoint::MergeProfiles => schema::<Single<MergedProfile>>(generator),
@@ -197,9 +252,47 @@ pub(super) fn client(generator: &mut SchemaGenerator) -> Value {
     schema::<OnsiteDocument>(generator);
     let stored = "Stored. No body; with `X-Klaviyo-Onsite: 1` an OnsiteDocument.";
     let answers = vec![SuccessResponse { status: 202, description: stored, schema: None }];
+    client_operation(
+        "create_client_profile",
+        "Create or update a profile, from a browser or app",
+        "ProfileImportRequest",
+        answers,
+    )
+}
+
+/// The endpoint at which apps register push tokens.
+pub(super) fn register_push_token() -> Value {
+    client_operation(
+        "create_client_push_token",
+        "Give a push token to a profile, from an app",
+        "PushTokenRequest",
+        vec![stored_without_body()],
+    )
+}
+
+/// The endpoint at which apps remove push tokens.
+pub(super) fn unregister_push_token() -> Value {
+    client_operation(
+        "unregister_client_push_token",
+        "Remove a push token from its profile, from an app",
+        "PushTokenUnregisterRequest",
+        vec![stored_without_body()],
+    )
+}
+
+fn stored_without_body() -> SuccessResponse {
+    SuccessResponse { status: 202, description: "Stored. No body.", schema: None }
+}
+
+fn client_operation(
+    name: &str,
+    summary: &str,
+    body: &'static str,
+    answers: Vec<SuccessResponse>,
+) -> Value {
     json!({
-        "operationId": "create_client_profile",
-        "summary": "Create or update a profile, from a browser or app",
+        "operationId": name,
+        "summary": summary,
         "tags": ["client"],
         "security": [],
         "parameters": [
@@ -212,7 +305,7 @@ pub(super) fn client(generator: &mut SchemaGenerator) -> Value {
             },
             revision_parameter(),
         ],
-        "requestBody": request_body("ProfileImportRequest"),
+        "requestBody": request_body(body),
         "responses": responses(answers, BODY_REFUSALS),
     })
 }
@@ -246,7 +339,7 @@ fn fields() -> Vec<Value> {
             "The attributes to show, such as `email,location.city,properties.plan`.",
             &json!({ "type": "array", "items": { "type": "string" } }),
         ),
-        in_query(ADDITIONAL_FIELDS, "Shown only when asked for; always null.", &additional),
+        in_query(ADDITIONAL_FIELDS, "Shown only when asked for.", &additional),
     ];
     for field in &mut fields {
         field["style"] = "form".into();
@@ -255,15 +348,28 @@ fn fields() -> Vec<Value> {
     fields
 }
 
-fn include() -> Value {
-    let items = json!({ "type": "string", "enum": RELATED });
-    let description = "Kinds of related resources. There are none, so `included` is empty.";
+fn include(related: &[&str]) -> Value {
+    let items = json!({ "type": "string", "enum": related });
+    let description = "Kinds of related resources that the response has in `included`.";
     let schema = json!({ "type": "array", "items": items });
-    with(
-        with(in_query(INCLUDE, description, &schema), "style", "form".into()),
-        "explode",
-        false.into(),
-    )
+    listing(in_query(INCLUDE, description, &schema))
+}
+
+fn token_fields() -> Value {
+    let description = "The attributes of push tokens to show, such as `token,metadata.os_name`.";
+    let schema = json!({ "type": "array", "items": { "type": "string" } });
+    listing(in_query(TOKEN_FIELDS, description, &schema))
+}
+
+/// A parameter that lists values between commas.
+fn listing(parameter: Value) -> Value {
+    with(with(parameter, "style", "form".into()), "explode", false.into())
+}
+
+fn token_filter() -> Value {
+    let description = "`equals` on `id`, `profile.id`, `enablement_status` or `platform`, joined \
+                       by `and(...)` or commas, such as `equals(platform,\"ios\")`.";
+    in_query(FILTER, description, &json!({ "type": "string" }))
 }
 
 fn filter() -> Value {
@@ -296,9 +402,10 @@ fn sort() -> Value {
 
 fn import_filter_and_sort() -> Vec<Value> {
     let filter = "`equals` or `any` on `status`, such as `equals(status,\"complete\")`.";
+    vec![in_query(FILTER, filter, &json!({ "type": "string" })), sort_by_age()]
+}
+
+fn sort_by_age() -> Value {
     let sort = json!({ "type": "string", "enum": ["created_at", "-created_at"] });
-    vec![
-        in_query(FILTER, filter, &json!({ "type": "string" })),
-        in_query(SORT, "The order; newest first, if absent.", &sort),
-    ]
+    in_query(SORT, "The order; newest first, if absent.", &sort)
 }

@@ -93,7 +93,7 @@ const fn parameter(name: &'static str, row: RefusalRow) -> RefusalRow {
 }
 
 /// The table, in the order of the checks.
-const TABLE: [RefusalRow; 62] = [
+const TABLE: [RefusalRow; 64] = [
     row(
         Cause::HeadNotEncrypted,
         "the request is not encrypted, at a port that speaks TLS",
@@ -416,6 +416,20 @@ const TABLE: [RefusalRow; 62] = [
         INVALID,
         "The property {what would be right}.",
         "{the property}",
+    ),
+    row(
+        Cause::NotAChoice,
+        "a word that is none of those the field takes",
+        INVALID,
+        "'{value}' is not a valid choice for '{name}'.",
+        "{the value}",
+    ),
+    row(
+        Cause::PushToken,
+        "a push token empty, over 4,096 bytes, or with control characters",
+        INVALID,
+        "The push token {what would be right}.",
+        "{the value}",
     ),
     row(
         Cause::WrongCount,

@@ -163,7 +163,7 @@ fn of_a_profile_too_large_for_an_import() {
     let answer = api.post("/api/profile-bulk-import-jobs", &bulk(&rows));
     let id = answer.json()["data"]["id"].as_str().unwrap().to_owned();
     let errors = api.get(&format!("/api/profile-bulk-import-jobs/{id}/import-errors"));
-    expect![[r#"{"code":"invalid","detail":"The profile must be at most 102400 bytes.","original_payload":null,"source":{"pointer":"/data/attributes/profiles/data/0"},"title":"Invalid input."}"#]].assert_eq(&errors.json()["data"][0]["attributes"].to_string());
+    expect![[r#"{"code":"invalid","detail":"The profile must be at most 102400 bytes.","original_payload":{"attributes":{"email":"a@example.com"},"type":"profile"},"source":{"pointer":"/data/attributes/profiles/data/0"},"title":"Invalid input."}"#]].assert_eq(&errors.json()["data"][0]["attributes"].to_string());
 }
 
 #[test]

@@ -260,6 +260,26 @@ fn of_profiles() -> Vec<LimitRow> {
             "anonymous ids of a profile",
             vec![format!("{} (`anonymous_ids`)", count(store::ANONYMOUS_IDS))],
         ),
+        ("push tokens of a profile", vec![count(store::PUSH_TOKENS)]),
+        ("push tokens in a page", vec![count(ours::TOKENS_WITH_PROFILES)]),
+        (
+            "identifiers that a profile has lost",
+            vec![count(usize::try_from(store::FORMER_IDENTIFIERS).unwrap())],
+        ),
+        ("outcomes read to find when", vec![count(store::WRITERS_OUTCOMES)]),
+        ("deletion jobs kept", vec![count(usize::try_from(store::DELETION_JOBS).unwrap())]),
+        (
+            "failed rows of a bulk import",
+            vec![count(store::IMPORT_ROWS), format!("{} bytes", ours::IMPORT_SENT_BYTES)],
+        ),
+        (
+            "identifiers in a list for `gateway verify --erased`",
+            vec![
+                count(ours::ERASED_LINES),
+                format!("{} bytes", ours::ERASED_LINE_BYTES),
+                bytes(ours::ERASED_BYTES),
+            ],
+        ),
         (
             "life of an exchange token",
             vec![format!("{} days (`exchange_token_days`)", ours::EXCHANGE_TOKEN_DAYS)],

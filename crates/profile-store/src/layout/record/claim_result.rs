@@ -36,6 +36,7 @@ const IGNORED_SIGNATURE_WRONG: u8 = 40;
 const IGNORED_SIGNATURE_EXPIRED: u8 = 41;
 const IGNORED_TOKEN_REVOKED: u8 = 42;
 const IGNORED_TOKEN_DEVICE_NOT_HELD: u8 = 43;
+const IGNORED_NO_PROFILE: u8 = 44;
 
 pub(super) fn encode_result(writer: &mut RecordWriter, result: ClaimResult) {
     match result {
@@ -85,6 +86,7 @@ const fn ignored_tag(reason: Ignored) -> u8 {
         Ignored::UnknownId => IGNORED_UNKNOWN_ID,
         Ignored::ForeignId => IGNORED_FOREIGN_ID,
         Ignored::ServerOnly => IGNORED_SERVER_ONLY,
+        Ignored::NoProfile => IGNORED_NO_PROFILE,
         Ignored::Token(InvalidToken::Unsealed) => IGNORED_TOKEN_UNSEALED,
         Ignored::Token(InvalidToken::Foreign) => IGNORED_TOKEN_FOREIGN,
         Ignored::Token(InvalidToken::Expired) => IGNORED_TOKEN_EXPIRED,
@@ -125,6 +127,7 @@ fn ignored(tag: u8) -> Result<Ignored, InvalidRecord> {
         IGNORED_UNKNOWN_ID => Ok(Ignored::UnknownId),
         IGNORED_FOREIGN_ID => Ok(Ignored::ForeignId),
         IGNORED_SERVER_ONLY => Ok(Ignored::ServerOnly),
+        IGNORED_NO_PROFILE => Ok(Ignored::NoProfile),
         IGNORED_TOKEN_UNSEALED => Ok(Ignored::Token(InvalidToken::Unsealed)),
         IGNORED_TOKEN_FOREIGN => Ok(Ignored::Token(InvalidToken::Foreign)),
         IGNORED_TOKEN_EXPIRED => Ok(Ignored::Token(InvalidToken::Expired)),

@@ -9,8 +9,8 @@ use super::{
     field_number::{field_from_number, field_number},
 };
 use crate::{
-    Caller, ClaimOutcome, ClaimSource, Effect, Outcome, RequestId, RequestSender, SenderDigest,
-    Timestamp,
+    Caller, ClaimOutcome, ClaimSource, Effect, Outcome, PushTokenOutcome, PushTokenResult,
+    RequestId, RequestSender, SenderDigest, Timestamp,
 };
 
 /// The tag of a property. A field's tag is its number.
@@ -32,11 +32,11 @@ pub(super) fn encode_outcome(writer: &mut RecordWriter, outcome: &Outcome) {
     writer.count(outcome.previous.len());
     outcome.previous.iter().for_each(|&sequence| writer.number(sequence));
     encode_request_id(writer, outcome.request_id.as_ref());
-    encode_sender(writer, outcome.sender);
+    encode_origin(writer, outcome.sender, outcome.push_token);
 }
 
 /// Reads the outcome with this number, as version 3 of a segment has it: without the id of its
-/// request, and without its sender.
+/// request, its sender, and what happened to push tokens.
 pub(super) fn decode_outcome(
     sequence: u64,
     reader: &mut RecordReader<'_>,
@@ -68,6 +68,7 @@ pub(super) fn decode_outcome(
         withheld,
         withheld_unlisted,
         previous,
+        push_token: None,
         request_id: None,
         sender: RequestSender::default(),
     })
@@ -99,30 +100,78 @@ pub(super) fn decode_request_id(
     }
 }
 
-/// The bits of the byte that says which parts of a sender follow.
+/// The bits of the byte that says which parts of a sender follow, and whether what happened to push
+/// tokens does.
 const NETWORK: u8 = 1;
 const DEVICE: u8 = 2;
+const PUSH_TOKEN: u8 = 4;
 
-pub(super) fn encode_sender(writer: &mut RecordWriter, sender: RequestSender) {
+pub(super) fn encode_origin(
+    writer: &mut RecordWriter,
+    sender: RequestSender,
+    push_token: Option<PushTokenOutcome>,
+) {
     let RequestSender { network, device } = sender;
-    let present = network.map_or(0, |_| NETWORK) | device.map_or(0, |_| DEVICE);
+    let present = network.map_or(0, |_| NETWORK)
+        | device.map_or(0, |_| DEVICE)
+        | push_token.map_or(0, |_| PUSH_TOKEN);
     writer.byte(present);
     for digest in network.into_iter().chain(device) {
         digest.bits().to_be_bytes().into_iter().for_each(|byte| writer.byte(byte));
     }
+    push_token.into_iter().for_each(|outcome| encode_push_token_outcome(writer, outcome));
 }
 
-/// Reads the sender, which follows the id of the request from version 5 of a segment on.
-pub(super) fn decode_sender(reader: &mut RecordReader<'_>) -> Result<RequestSender, InvalidRecord> {
+/// Reads the sender and what happened to push tokens, which follow the id of the request from
+/// version 5 of a segment on.
+pub(super) fn decode_origin(
+    reader: &mut RecordReader<'_>,
+) -> Result<(RequestSender, Option<PushTokenOutcome>), InvalidRecord> {
     let present = reader.byte()?;
-    if NETWORK | DEVICE < present {
+    if NETWORK | DEVICE | PUSH_TOKEN < present {
         return Err(InvalidRecord::Tag(present));
     }
     let mut digest = |bit| {
         let read = |reader| (present & bit != 0).then(|| decode_digest(reader)).transpose();
         read(&mut *reader)
     };
-    Ok(RequestSender { network: digest(NETWORK)?, device: digest(DEVICE)? })
+    let sender = RequestSender { network: digest(NETWORK)?, device: digest(DEVICE)? };
+    let has_push_token = present & PUSH_TOKEN != 0;
+    let push_token = has_push_token.then(|| decode_push_token_outcome(reader)).transpose()?;
+    Ok((sender, push_token))
+}
+
+fn encode_push_token_outcome(writer: &mut RecordWriter, outcome: PushTokenOutcome) {
+    let PushTokenOutcome { result, released } = outcome;
+    match result {
+        PushTokenResult::Attached => writer.byte(0),
+        PushTokenResult::Moved(from) => {
+            writer.byte(1);
+            writer.id(from);
+        }
+        PushTokenResult::Updated => writer.byte(2),
+        PushTokenResult::Matched => writer.byte(3),
+        PushTokenResult::Released => writer.byte(4),
+        PushTokenResult::NoSpace => writer.byte(5),
+        PushTokenResult::NotHeld => writer.byte(6),
+    }
+    writer.number(released as u64);
+}
+
+fn decode_push_token_outcome(
+    reader: &mut RecordReader<'_>,
+) -> Result<PushTokenOutcome, InvalidRecord> {
+    let result = match reader.byte()? {
+        0 => PushTokenResult::Attached,
+        1 => PushTokenResult::Moved(reader.id()?),
+        2 => PushTokenResult::Updated,
+        3 => PushTokenResult::Matched,
+        4 => PushTokenResult::Released,
+        5 => PushTokenResult::NoSpace,
+        6 => PushTokenResult::NotHeld,
+        number => return Err(InvalidRecord::Tag(number)),
+    };
+    Ok(PushTokenOutcome { result, released: reader.size()? })
 }
 
 fn decode_digest(reader: &mut RecordReader<'_>) -> Result<SenderDigest, InvalidRecord> {
@@ -220,6 +269,7 @@ const fn effect_number(effect: Effect) -> u8 {
         Effect::Unmerged => 4,
         Effect::Deleted => 5,
         Effect::TokensRevoked => 6,
+        Effect::NothingDeleted => 7,
     }
 }
 
@@ -232,6 +282,7 @@ fn decode_effect(reader: &mut RecordReader<'_>) -> Result<Effect, InvalidRecord>
         4 => Ok(Effect::Unmerged),
         5 => Ok(Effect::Deleted),
         6 => Ok(Effect::TokensRevoked),
+        7 => Ok(Effect::NothingDeleted),
         number => Err(InvalidRecord::Tag(number)),
     }
 }

@@ -6,7 +6,7 @@
 use super::{
     InvalidRecord,
     bytes::{RecordReader, RecordWriter},
-    outcome::{decode_outcome, decode_request_id, decode_sender, encode_outcome},
+    outcome::{decode_origin, decode_outcome, decode_request_id, encode_outcome},
 };
 use crate::{Outcome, RequestSender, limits};
 
@@ -106,12 +106,12 @@ impl EncodedOutcome<'_> {
             WITHOUT_REQUEST_IDS => None,
             _ => decode_request_id(&mut reader)?,
         };
-        let sender = match self.version {
-            WITHOUT_REQUEST_IDS | WITHOUT_SENDERS => RequestSender::default(),
-            _ => decode_sender(&mut reader)?,
+        let (sender, push_token) = match self.version {
+            WITHOUT_REQUEST_IDS | WITHOUT_SENDERS => (RequestSender::default(), None),
+            _ => decode_origin(&mut reader)?,
         };
         reader.finish()?;
-        Ok(Outcome { request_id, sender, ..outcome })
+        Ok(Outcome { request_id, push_token, sender, ..outcome })
     }
 }
 

@@ -44,6 +44,8 @@ const DEVICE: u8 = 14;
 const ABSORBED_BY_CLIENT: u8 = 15;
 /// What is noted about a value that clients replaced.
 const REPLACED: u8 = 20;
+/// How many identifiers that the profile has lost still lead to it.
+const FORMER_IDENTIFIERS: u8 = 21;
 /// The tag of a field is this number plus the number of the field.
 const FIELD: u8 = 32;
 /// The same for a field whose value the company wrote.
@@ -68,6 +70,7 @@ pub(crate) fn encode_profile(profile: &Profile) -> Vec<u8> {
         do_not_merge,
         tokens_revoked,
         replaced,
+        former_identifiers,
     } = profile;
     let mut writer = RecordWriter::new(VERSION);
     encode_head(&mut writer, [*created, *updated], *last_outcome);
@@ -76,6 +79,7 @@ pub(crate) fn encode_profile(profile: &Profile) -> Vec<u8> {
     encode_marks(&mut writer, do_not_merge);
     encode_revocation(&mut writer, *tokens_revoked);
     replaced.iter().for_each(|noted| encode_replaced(&mut writer, noted));
+    encode_former(&mut writer, *former_identifiers);
     for (name, value) in attributes.properties.iter() {
         let by_company = authored.property(name);
         let (name, value) = (name.as_str().as_bytes(), value.as_json().as_bytes());
@@ -98,6 +102,7 @@ pub(crate) fn encode_stored_profile(profile: &StoredProfile) -> Vec<u8> {
     encode_marks(&mut writer, &profile.do_not_merge);
     encode_revocation(&mut writer, profile.tokens_revoked);
     profile.replaced.iter().for_each(|noted| encode_replaced(&mut writer, noted));
+    encode_former(&mut writer, profile.former_identifiers);
     for property in profile.properties() {
         encode_property(&mut writer, property);
     }
@@ -188,6 +193,13 @@ fn encode_revocation(writer: &mut RecordWriter, revoked: Option<Timestamp>) {
 fn encode_replaced(writer: &mut RecordWriter, noted: &ReplacedValue) {
     writer.byte(REPLACED);
     encode_replaced_value(writer, noted);
+}
+
+fn encode_former(writer: &mut RecordWriter, count: u32) {
+    if count != 0 {
+        writer.byte(FORMER_IDENTIFIERS);
+        writer.number(u64::from(count));
+    }
 }
 
 fn encode_property(writer: &mut RecordWriter, property: PropertyBytes<'_>) {
@@ -350,6 +362,10 @@ fn decode_part(
         }
         TOKENS_REVOKED => {
             profile.tokens_revoked = Some(Timestamp::from_millis(reader.number()?));
+        }
+        FORMER_IDENTIFIERS => {
+            let count = u32::try_from(reader.number()?).or(Err(InvalidRecord::Value))?;
+            profile.former_identifiers = count;
         }
         CLIENT_EXTERNAL_ID => identifiers.client_attached.insert(IdentifierKind::ExternalId),
         CLIENT_EMAIL => identifiers.client_attached.insert(IdentifierKind::Email),

@@ -3,7 +3,7 @@
 use super::{
     InvalidRecord,
     bytes::{RecordReader, RecordWriter},
-    outcome::{decode_sender, encode_sender},
+    outcome::{decode_origin, encode_origin},
 };
 use crate::{AttributeDigest, ReplacedValue, Timestamp, ValueDigest};
 
@@ -14,7 +14,7 @@ const KEPT: u8 = 2;
 pub(super) fn encode_replaced_value(writer: &mut RecordWriter, noted: &ReplacedValue) {
     let ReplacedValue { attribute, sender, sequence, at, written, bytes } = *noted;
     attribute.bits().to_be_bytes().into_iter().for_each(|byte| writer.byte(byte));
-    encode_sender(writer, sender);
+    encode_origin(writer, sender, None);
     writer.number(sequence);
     writer.number(at.millis());
     writer.byte(written.map_or(0, |_| WRITTEN) | bytes.map_or(0, |_| KEPT));
@@ -29,7 +29,7 @@ pub(super) fn decode_replaced_value(
     for _ in 0..size_of::<u64>() {
         attribute = attribute << 8 | u64::from(reader.byte()?);
     }
-    let sender = decode_sender(reader)?;
+    let (sender, None) = decode_origin(reader)? else { return Err(InvalidRecord::Value) };
     let sequence = reader.number()?;
     let at = Timestamp::from_millis(reader.number()?);
     let present = reader.byte()?;

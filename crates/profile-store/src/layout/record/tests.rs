@@ -39,7 +39,8 @@ fn the_layout_of_a_profile_never_changes() {
     profile.attributes.properties.set("n".parse().unwrap(), "[1]".parse().unwrap());
     let id = |last: u8| [[0; 15].as_slice(), &[last]].concat();
     profile.tokens_revoked = Some(Timestamp::from_millis(300));
-    let expected: [&[u8]; 15] = [
+    profile.former_identifiers = 2;
+    let expected: [&[u8]; 16] = [
         &[1, 0xac, 2, 5, 0x80, 1],
         b"\x01\x02x1",
         b"\x02\x06a@b.co",
@@ -53,6 +54,7 @@ fn the_layout_of_a_profile_never_changes() {
         b"\x0f",
         &id(10),
         b"\x0a\xac\x02",
+        b"\x15\x02",
         b"\x07\x01n\x03[1]",
         b"\x21\x02Li",
     ];
@@ -218,6 +220,7 @@ fn results(id: ProfileId) -> Vec<(ClaimResult, Vec<u8>)> {
         (unsigned(Unsigned::Expired), vec![41]),
         (token(InvalidToken::Revoked), vec![42]),
         (token(InvalidToken::DeviceNotHeld), vec![43]),
+        (ClaimResult::Ignored(Ignored::NoProfile), vec![44]),
     ]
 }
 
@@ -289,6 +292,7 @@ fn the_layout_of_an_outcome_never_changes() {
         Effect::Unmerged,
         Effect::Deleted,
         Effect::TokensRevoked,
+        Effect::NothingDeleted,
     ];
     for (effect, number) in effects.into_iter().zip(0..) {
         for (caller, scope_number) in [(Caller::Client, 0), (Caller::Server, 1)] {

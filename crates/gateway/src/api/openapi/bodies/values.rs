@@ -1,9 +1,9 @@
 //! The schemas of values that are no identifiers.
 
-use profile_protocol::{Field, limits};
+use profile_protocol::{Field, grammar::LetterCase, limits};
 use serde_json::{Value, json};
 
-use super::schema::or_empty;
+use super::{super::elements::with, schema::or_empty};
 
 /// A value of this type, or `null`.
 pub(super) fn nullable(json_type: &str) -> Value {
@@ -35,6 +35,16 @@ fn coordinate(max_degrees: u8) -> Value {
 /// Custom properties: members of any name.
 pub(super) fn properties() -> Value {
     or_empty(json!({ "type": "object", "maxProperties": limits::PROPERTIES }))
+}
+
+/// One of these words, or `null` if it is among them.
+#[expect(clippy::needless_pass_by_value, reason = "the words move into the schema")]
+pub(super) fn enumeration(words: Vec<Value>, case: LetterCase) -> Value {
+    let schema = json!({ "enum": words });
+    match case {
+        LetterCase::Exact => schema,
+        LetterCase::Any => with(schema, "description", "In any letter case.".into()),
+    }
 }
 
 /// A string, or an array of them.

@@ -46,6 +46,8 @@ pub(crate) enum Cause {
     Text,
     Coordinate,
     Property,
+    NotAChoice,
+    PushToken,
     WrongCount,
     TooManyProperties,
     Surrogate,

@@ -1,0 +1,128 @@
+//! What is stored about a person beyond the attributes of the original: what a profile shows only
+//! if `additional-fields[profile]` asks for it.
+
+use std::collections::BTreeMap;
+
+use profile_protocol::Email;
+use profile_store::{Caller, Profile, Timestamp, ValueSource, WrittenPart};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{
+    call::Call,
+    fieldset::{FORMER_IDENTIFIERS, Fieldset, WRITERS},
+    outcomes::path_of,
+    time::rfc3339,
+};
+use crate::http::refusal::Refusal;
+
+/// What has to be read for it, apart from the profile.
+#[derive(Default)]
+pub(super) struct ProfileDetails {
+    pub(super) former: Vec<FormerIdentifier>,
+    pub(super) writers: BTreeMap<String, ValueWriter>,
+}
+
+impl ProfileDetails {
+    /// Reads what the fieldset shows.
+    pub(super) async fn read(
+        call: &Call<'_>,
+        profile: &Profile,
+        fields: &Fieldset,
+    ) -> Result<ProfileDetails, Refusal> {
+        let (has_former, has_writers) = (fields.shows(FORMER_IDENTIFIERS), fields.shows(WRITERS));
+        if !has_former && !has_writers {
+            return Ok(ProfileDetails::default());
+        }
+        let profile = profile.clone();
+        let read = call.read(async move |store, company| {
+            let mut details = ProfileDetails::default();
+            if has_former {
+                let former = store.former_identifiers(company, &profile).await?;
+                details.former.extend(former.iter().map(|identifier| FormerIdentifier {
+                    identifier: identifier.kind().name(),
+                    value: identifier.as_str().to_owned(),
+                }));
+            }
+            if has_writers {
+                let written = store.writers(company, &profile).await?;
+                details.writers.extend(written.into_iter().map(ValueWriter::of));
+            }
+            Ok(details)
+        });
+        read.await
+    }
+}
+
+/// The identifiers of a profile that have no attribute of their own.
+#[derive(JsonSchema, Serialize)]
+pub(super) struct OtherIdentifiers<'a> {
+    /// Email addresses beside the primary one, oldest first.
+    secondary_emails: Vec<&'a str>,
+    /// Browsers and devices, in the order in which they were last seen.
+    anonymous_ids: Vec<DeviceShown<'a>>,
+    /// The ids of the profiles that were merged into this one.
+    former_ids: Vec<String>,
+}
+
+#[derive(JsonSchema, Serialize)]
+struct DeviceShown<'a> {
+    anonymous_id: &'a str,
+    /// When a request named it first. Null if an earlier release attached it.
+    first_seen: Option<String>,
+    /// When a request named it last, to a day.
+    last_seen: Option<String>,
+}
+
+impl OtherIdentifiers<'_> {
+    pub(super) fn of(profile: &Profile) -> OtherIdentifiers<'_> {
+        let identifiers = &profile.identifiers;
+        let time = |at: Timestamp| (at != Timestamp::default()).then(|| rfc3339(at));
+        let devices = identifiers.devices.iter().map(|device| DeviceShown {
+            anonymous_id: device.id.as_str(),
+            first_seen: time(device.attached),
+            last_seen: time(device.seen),
+        });
+        OtherIdentifiers {
+            secondary_emails: identifiers.secondary_emails.iter().map(Email::as_str).collect(),
+            anonymous_ids: devices.collect(),
+            former_ids: profile.absorbed.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+/// An identifier that the person has lost, and that an erasure still follows.
+#[derive(JsonSchema, Serialize)]
+pub(super) struct FormerIdentifier {
+    /// The kind: `email`, `phone_number` or `external_id`.
+    identifier: &'static str,
+    value: String,
+}
+
+/// Who wrote a value, and when.
+#[derive(JsonSchema, Serialize)]
+pub(super) struct ValueWriter {
+    /// `company`, with a private key, or `client`.
+    by: &'static str,
+    /// When the profile got the value. Null if no outcome that is kept says so.
+    at: Option<String>,
+    /// The id of that outcome.
+    outcome: Option<String>,
+}
+
+impl ValueWriter {
+    /// The path of a value, as `fields[profile]` names it, and its writer.
+    fn of(value: ValueSource) -> (String, ValueWriter) {
+        let ValueSource { part, by, written } = value;
+        let path = match part {
+            WrittenPart::Identifier(kind) => kind.name().to_owned(),
+            WrittenPart::Attribute(attribute) => path_of(&attribute),
+        };
+        let by = match by {
+            Caller::Server => "company",
+            Caller::Client => "client",
+        };
+        let (at, outcome) = written.map(|(at, number)| (rfc3339(at), number.to_string())).unzip();
+        (path, ValueWriter { by, at, outcome })
+    }
+}
