@@ -149,7 +149,8 @@ async fn upsert(
     reply.rate_limit_status = Some(admission::charge(&company, gateway, requests)?);
     let submission = match push_token {
         Some(PushTokenRequest::Removal(token)) => {
-            submission::remove_push_token(gateway, token, submission, permit).await?;
+            // On the heap, as it is rare and would make the future of every request larger.
+            Box::pin(submission::remove_push_token(gateway, token, submission, permit)).await?;
             return Ok(reply.accepted(None));
         }
         Some(PushTokenRequest::Registration(details)) => {

@@ -188,10 +188,13 @@ fn forms(line: &[u8]) -> Vec<Vec<u8>> {
     if let Ok(text) = std::str::from_utf8(line) {
         let text = text.trim();
         let email = text.parse::<Email>().ok().map(|email| email.as_str().to_owned());
-        let number = text.parse::<PhoneNumber>().ok().map(|number| number.as_str().to_owned());
+        // A list may have numbers as people write them.
+        let digits = text.replace([' ', '(', ')', '-', '.'], "");
+        let number = digits.parse::<PhoneNumber>().ok().map(|number| number.as_str().to_owned());
         for form in [Some(text.to_owned()), email, number].into_iter().flatten() {
             let json = serde_json::to_string(&form).unwrap_or_default();
-            let json = json.trim_matches('"').to_owned();
+            let within = json.strip_prefix('"').and_then(|json| json.strip_suffix('"'));
+            let json = within.unwrap_or_default().to_owned();
             forms.extend([form, json].map(String::into_bytes));
         }
     }

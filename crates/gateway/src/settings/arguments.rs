@@ -445,6 +445,6 @@ pub struct VerifyArguments {
     pub data_dir: PathBuf,
     /// Also look for the identifiers in this file, one in each line, and exit 1 if the store has
     /// any; `-` for the standard input.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, env = "GATEWAY_ERASED", value_name = "FILE")]
     pub erased: Option<PathBuf>,
 }

@@ -4,7 +4,7 @@ use std::thread;
 
 use profile_protocol::ProfileId;
 use profile_store::{
-    Engine, Listing, Profile, SortKey, Span, StoreError,
+    Engine, IdentitySettings, Listing, Profile, SortKey, Span, StoreError,
     engine::{Key, Order, Write},
     limits,
 };
@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use crate::{
     engines::Engines,
     generators::sequences,
-    harness::{StoreHarness, contents, wait},
+    harness::{StoreHarness, contents, unprotected, wait},
     notation::TestRequest,
 };
 
@@ -24,7 +24,10 @@ fn filler() -> String {
 
 /// A store with the large profile of Ann.
 fn with_ann(engines: &Engines) -> StoreHarness {
-    let mut harness = StoreHarness::new(engines);
+    ann_in(StoreHarness::new(engines))
+}
+
+fn ann_in(mut harness: StoreHarness) -> StoreHarness {
     harness.send(&format!("e:ann a:tab filler={}", filler()));
     harness
 }
@@ -89,7 +92,9 @@ pub fn a_small_change_leaves_the_record_as_it_is_and_is_read_with_it(engines: &E
 }
 
 pub fn a_record_is_written_anew_before_its_changes_are_too_many_or_too_large(engines: &Engines) {
-    let mut harness = with_ann(engines);
+    // What is noted about replaced values would be in the record, too.
+    let settings = IdentitySettings { replaced_days: 0, ..unprotected() };
+    let mut harness = ann_in(StoreHarness::with_settings(engines, settings));
     let (mut most, mut renewed) = (0, 0);
     for number in 0..3 * limits::PROFILE_CHANGES {
         let before = keys_of(b'd', 0, &harness).len();

@@ -93,8 +93,8 @@ fn without_mark(body: &[u8]) -> &[u8] {
 
 fn import_row(number: u32, text: &str) -> ImportRow {
     // A row that is no object has no identifiers.
-    let SentRow { id, attributes } = serde_json::from_str(text).unwrap_or_default();
-    let sent = attributes.map(|raw| serde_json::from_str(raw.get()).unwrap_or_default());
+    let SentRow { id, attributes } = object(text).unwrap_or_default();
+    let sent = attributes.map(|raw| object(raw.get()).unwrap_or_default());
     let SentIdentifiers { email, phone_number, external_id, anonymous_id } =
         sent.unwrap_or_default();
     let mut names = Vec::new();
@@ -116,6 +116,11 @@ fn import_row(number: u32, text: &str) -> ImportRow {
     .collect();
     payload.insert("attributes".to_owned(), attributes.into());
     ImportRow { row: number, names, payload: Value::Object(payload).to_string() }
+}
+
+/// The members of an object. serde would read those of an array as well.
+fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
+    if text.starts_with('{') { serde_json::from_str(text).ok() } else { None }
 }
 
 /// A text or number that is not too long, and its text.
