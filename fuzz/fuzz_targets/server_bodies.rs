@@ -12,7 +12,7 @@ use std::fmt;
 use canonical::{canonical, canonical_email, canonical_request, refused, rendered_request};
 use libfuzzer_sys::fuzz_target;
 use profile_protocol::{
-    BulkImport, ClaimedId, DeletionId, DeletionSubject, ProfileEndpoint, ProfileExplain,
+    BulkImport, DeletionId, DeletionSubject, ProfileEndpoint, ProfileExplain,
     ProfileMerge, ProfileRequest, ProfileUnmerge, PushToken, PushTokenRegistration,
     PushTokenRemoval, Revision, TokenRevocation, Violations, limits,
 };

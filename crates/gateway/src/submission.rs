@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::{http::header::HeaderMap, rt::task::JoinHandle, web::Data};
-use profile_protocol::{CompanyId, ProfileRequest, RequestParts};
+use profile_protocol::{CompanyId, ProfileRequest, PushTokenDetails, RequestParts};
 use profile_store::{
     Caller, Claims, Effect, Identifier, Intent, Outcome, ProfileRef, PushTokenId, RemovePushToken,
     RequestId, RequestSender, StoreError, Submission, SubmittedProfile, Timestamp, Unsigned,
@@ -159,6 +159,14 @@ pub(crate) fn store(
         count(gateway, &company, &outcome);
         Ok(outcome)
     }
+}
+
+/// The submission, with the push token that its profile gets.
+pub(crate) fn with_push_token(
+    submission: Submission,
+    push_token: Option<Box<PushTokenDetails>>,
+) -> Submission {
+    Submission { push_token, ..submission }
 }
 
 /// Removes a push token from its profile, if one of the claims of the submission finds that

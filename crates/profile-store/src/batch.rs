@@ -8,12 +8,13 @@ mod erasure;
 mod erasure_entries;
 mod profile_reads;
 mod push_tokens;
+mod replaced_values;
 mod slot;
 mod stored;
 mod token_scans;
 mod undo;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use profile_protocol::{CompanyId, ProfileId};
 
@@ -26,7 +27,7 @@ use crate::{
     Caller, Decision, DecisionContext, DecisionError, InvalidRecord, Merge, Outcome,
     ProfileIdentifiers, ProfileRef, PushTokenId, StoreError, StoredProfile, Submission,
     SubmittedProfile, Timestamp, decide,
-    decide::{certain_refusal::certain_refusals, replaced::kept_by},
+    decide::certain_refusal::certain_refusals,
     engine::{Key, Order, Scan, Value, Write},
     layout::{
         key::{self, KeyKind, ParsedKey},
@@ -537,29 +538,6 @@ impl Batch {
         }
         self.stored.record_outcome(company, &outcome);
         outcome
-    }
-
-    /// Keeps the values that a request replaced, and removes those that the profile forgets.
-    fn keep_replaced(
-        &mut self,
-        company: &CompanyId,
-        sequence: u64,
-        after: &StoredProfile,
-        merges: &[Merge],
-        kept: Option<KeptValues>,
-    ) {
-        let noted = kept_by(&after.replaced);
-        let before = self.stored.profile(company, after.id).ok().flatten();
-        let before = before.map(|profile| &profile.replaced);
-        let before = before.into_iter().chain(merges.iter().map(|merge| &merge.absorbed.replaced));
-        let gone: BTreeSet<u64> = before.flat_map(|before| kept_by(before)).collect();
-        for sequence in gone.difference(&noted) {
-            self.stored.write(key::kept_values(company, *sequence), None);
-        }
-        if let Some(kept) = kept.filter(|_| noted.contains(&sequence)) {
-            let value = Some(record::encode_kept_values(&kept));
-            self.stored.write(key::kept_values(company, sequence), value);
-        }
     }
 
     /// Changes a profile. An identifier that the company removes may belong to another person, so

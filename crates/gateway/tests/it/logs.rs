@@ -89,7 +89,7 @@ fn a_refusal_before_the_body_says_what_is_wrong() {
     for request in [
         good.clone().without("revision"),
         good.clone().of("UNKNOWN"),
-        good.clone().to("/client/profile?company_id=ABC123"),
+        good.clone().to("/client/person?company_id=ABC123"),
         good.clone().of("ONCE01"),
         good.of("ONCE01"),
         RawRequest::new("GET", "/api/profiles"),
