@@ -143,7 +143,12 @@ fn value(field: &FieldRule, endpoint: ProfileEndpoint) -> Value {
         ValueRule::TextOrInteger { example } => {
             json!({ "type": ["string", "integer", "null"], "minimum": 0, "examples": [example] })
         }
-        ValueRule::Text { example } => json!({ "type": "string", "examples": [example] }),
+        ValueRule::Text { example } if is_required(field, endpoint) => {
+            json!({ "type": "string", "examples": [example] })
+        }
+        ValueRule::Text { example } => {
+            json!({ "type": ["string", "null"], "examples": [example] })
+        }
         ValueRule::Ignored => json!({}),
     };
     match field.description {
