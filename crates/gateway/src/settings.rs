@@ -43,7 +43,7 @@ use profile_store::{NoEntropy, Retention};
 
 pub(crate) use self::environment::unknown_variables;
 pub use self::{
-    admin_key::{AdminKey, AdminKeyError, AdminKeyText},
+    admin_key::{AdminKey, AdminKeyError, AdminKeyText, InvalidAdminKey},
     archive::ArchiveSettings,
     arguments::{
         BackupArguments, CheckArguments, CommandLine, CompactArguments, CompletionsArguments,

@@ -13,8 +13,8 @@ use std::{
 
 use self::table_files::JOURNAL;
 use crate::{
-    BoxFuture, Engine, EngineError, EngineSnapshot, EngineStatus, JournalArchive, Key, Place, Scan,
-    Session, Value,
+    BoxFuture, Engine, EngineError, EngineSnapshot, EngineStatus, JournalArchive, JournalPosition,
+    Key, Place, Scan, Session, Value,
     journaled::{Journaled, JournaledEngine, Pace, ReadOnlyEngine},
 };
 
@@ -67,9 +67,10 @@ impl EmbeddedEngine {
         self.engine.snapshot().await
     }
 
-    /// Returns once every commit that was confirmed before is in the archive of the journal. If it
-    /// cannot be archived, [`EngineStatus::unarchived_files`] says so.
-    pub async fn archive_all(&self) -> Result<(), EngineError> {
+    /// Returns once every commit that was confirmed before is in the archive of the journal, and
+    /// where the archive ends then. If a commit cannot be archived,
+    /// [`EngineStatus::unarchived_files`] says so.
+    pub async fn archive_all(&self) -> Result<JournalPosition, EngineError> {
         self.engine.archive_all().await
     }
 

@@ -14,6 +14,15 @@ pub enum CommitError {
     InDoubt(#[source] EngineError),
 }
 
+impl CommitError {
+    /// What the engine said, for a caller that does not try again.
+    pub fn into_cause(self) -> EngineError {
+        match self {
+            CommitError::Failed(error) | CommitError::InDoubt(error) => error,
+        }
+    }
+}
+
 /// Why an engine could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {

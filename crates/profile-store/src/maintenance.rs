@@ -5,6 +5,7 @@ pub(crate) mod backup;
 pub(crate) mod clock_status;
 pub(crate) mod clock_trust;
 pub(crate) mod clock_watch;
+mod commit;
 pub(crate) mod company_deletion;
 mod copied_entries;
 pub(crate) mod copy;

@@ -27,12 +27,6 @@ pub(super) enum PushTokenRequest {
     Removal(PushTokenId),
 }
 
-impl ClientRequest {
-    pub(super) fn into_parts(self) -> (ProfileRequest, Option<PushTokenRequest>) {
-        (self.profile, self.push_token)
-    }
-}
-
 impl ClientEndpoint {
     /// Whether a page may ask for an exchange token. Only apps send push tokens.
     pub(super) const fn answers_pages(self) -> bool {

@@ -1,10 +1,8 @@
 //! An admin key as a command gets it.
 
-use std::{
-    fmt, fs, io,
-    path::{Path, PathBuf},
-};
+use std::{fmt, path::Path, str::FromStr};
 
+use super::secret_file::{self, InvalidSecret};
 use crate::tenants::private_key::PrivateKey;
 
 /// A key for the endpoints of the admin listener that give data away.
@@ -18,17 +16,25 @@ pub enum AdminKeyError {
     /// Neither the variable nor the file was named.
     #[error("name a file with an admin key by --admin-key-file, or set GATEWAY_ADMIN_KEY")]
     Missing,
-    /// The file cannot be read.
-    #[error("{} cannot be read", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        source: io::Error,
-    },
-    /// The text is no key.
-    #[error("the admin key must be one that `gateway key --admin` has printed")]
-    Malformed,
+    /// The file has no key.
+    #[error("--admin-key-file {0}")]
+    File(#[source] InvalidSecret),
+    /// The variable has no key.
+    #[error("GATEWAY_ADMIN_KEY {0}")]
+    Variable(#[source] InvalidAdminKey),
+}
+
+/// The text is not an [`AdminKey`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("must be one that `gateway key --admin` has printed")]
+pub struct InvalidAdminKey;
+
+impl FromStr for AdminKey {
+    type Err = InvalidAdminKey;
+
+    fn from_str(text: &str) -> Result<AdminKey, InvalidAdminKey> {
+        PrivateKey::parse(text).map(AdminKey).ok_or(InvalidAdminKey)
+    }
 }
 
 impl AdminKey {
@@ -37,14 +43,16 @@ impl AdminKey {
         file: Option<&Path>,
         variable: Option<&AdminKeyText>,
     ) -> Result<AdminKey, AdminKeyError> {
-        let unreadable =
-            |path: &Path, source| AdminKeyError::Unreadable { path: path.to_owned(), source };
-        let text = match (file, variable) {
-            (Some(path), _) => fs::read_to_string(path).map_err(|error| unreadable(path, error))?,
-            (None, Some(AdminKeyText(text))) => text.clone(),
-            (None, None) => return Err(AdminKeyError::Missing),
-        };
-        PrivateKey::parse(text.trim()).map(AdminKey).ok_or(AdminKeyError::Malformed)
+        match (file, variable) {
+            (Some(path), _) => {
+                let keys = secret_file::read(path, 1).map_err(AdminKeyError::File)?;
+                keys.into_iter().next().ok_or(AdminKeyError::Missing)
+            }
+            (None, Some(AdminKeyText(text))) => {
+                text.trim().parse().map_err(AdminKeyError::Variable)
+            }
+            (None, None) => Err(AdminKeyError::Missing),
+        }
     }
 
     /// The secret text.

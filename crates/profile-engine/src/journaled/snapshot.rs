@@ -30,6 +30,26 @@ impl Core {
     /// A snapshot that has every commit that was confirmed before. `None` if tables of this kind
     /// have no snapshots. Waits for a checkpoint.
     pub(super) fn snapshot(&self) -> Result<Option<EngineSnapshot>, EngineError> {
+        let (table, position) = self.checkpoint_all()?;
+        let Some(table) = table else { return Ok(None) };
+        let engine = ReadOnlyEngine::from_snapshot(table, position, self.view.table.bytes()?);
+        Ok(Some(EngineSnapshot { engine, position }))
+    }
+
+    /// Returns once the files of every commit that was confirmed before were put into the archive,
+    /// or could not be. The position is behind them.
+    pub(super) fn archive_all(&self) -> Result<JournalPosition, EngineError> {
+        let (_, position) = self.checkpoint_all()?;
+        // A file is archived at the end of the checkpoint, after its snapshot was taken.
+        let finished = self.progress.status().checkpoints;
+        self.progress.wait_for_finish(finished, &self.health)?;
+        Ok(position)
+    }
+
+    /// The table once it has every commit that was confirmed before, and its position.
+    fn checkpoint_all(
+        &self,
+    ) -> Result<(Option<Box<dyn TableReader>>, JournalPosition), EngineError> {
         let caller = self.snapshots.caller.lock().unwrap_or_else(PoisonError::into_inner);
         let wanted = {
             let journal = self.journal();
@@ -40,19 +60,7 @@ impl Core {
         *self.snapshots.slot() = SnapshotSlot::Unused;
         drop(caller);
         let (table, generation) = taken?;
-        let position = JournalPosition::after_generation(self.store, generation);
-        let Some(table) = table else { return Ok(None) };
-        let engine = ReadOnlyEngine::from_snapshot(table, position, self.view.table.bytes()?);
-        Ok(Some(EngineSnapshot { engine, position }))
-    }
-
-    /// Returns once the files of every commit that was confirmed before were put into the archive,
-    /// or could not be.
-    pub(super) fn archive_all(&self) -> Result<(), EngineError> {
-        drop(self.snapshot()?);
-        // A file is archived at the end of the checkpoint, after its snapshot was taken.
-        let finished = self.progress.status().checkpoints;
-        self.progress.wait_for_finish(finished, &self.health)
+        Ok((table, JournalPosition::after_generation(self.store, generation)))
     }
 
     fn wait_for_snapshot(

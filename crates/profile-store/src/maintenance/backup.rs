@@ -1,13 +1,13 @@
 //! Backups: whole copies of a store, which know how far in its journal they go, and to which the
 //! batches after that can be added.
 
-use super::copy::{Copied, CopyError, CopyTarget, EntryPages, commit_relaxed};
+use super::{
+    commit::commit,
+    copy::{Copied, CopyError, CopyTarget, EntryPages},
+};
 use crate::{
     Timestamp,
-    engine::{
-        BatchId, CommitError, Durability, Engine, EngineError, JournalPosition, Key, Place, Value,
-        Write,
-    },
+    engine::{BatchId, Durability, Engine, EngineError, JournalPosition, Key, Place, Value, Write},
     layout::{
         key::{self, BACKUP_POSITION, ParsedKey},
         record,
@@ -104,7 +104,7 @@ impl GrowingBackup<'_> {
         self.added += 1;
         let id = BatchId { writer: 0, number: self.added };
         let place = Place::of_key(BACKUP_POSITION, self.engine.places());
-        commit_relaxed(self.engine, place, id, batch).await?;
+        commit(self.engine, place, id, batch, Durability::Relaxed).await?;
         self.position = position;
         Ok(())
     }
@@ -138,10 +138,8 @@ pub async fn forget_backup_position(engine: &dyn Engine, writer: u64) -> Result<
     if backup_position(engine).await?.is_none() {
         return Ok(());
     }
-    let session = engine.begin(Place::of_key(BACKUP_POSITION, engine.places())).await?;
+    let place = Place::of_key(BACKUP_POSITION, engine.places());
     let write = Write { key: BACKUP_POSITION.to_vec(), value: None };
     let id = BatchId { writer, number: 1 };
-    session.commit(id, vec![write], Durability::Flushed).await.map_err(|error| match error {
-        CommitError::Failed(error) | CommitError::InDoubt(error) => error,
-    })
+    commit(engine, place, id, vec![write], Durability::Flushed).await
 }

@@ -96,11 +96,10 @@ impl ClockWatch {
         let session = engine.begin(Place::of_key(TRUSTED_TIME, engine.places())).await?;
         let id = self.next;
         self.next.number += 1;
-        session.commit(id, vec![write], Durability::Relaxed).await.map_err(
-            |error| match error {
-                CommitError::Failed(error) | CommitError::InDoubt(error) => error,
-            },
-        )?;
+        session
+            .commit(id, vec![write], Durability::Relaxed)
+            .await
+            .map_err(CommitError::into_cause)?;
         self.stored = Some(time);
         Ok(())
     }

@@ -7,12 +7,13 @@
 
 use profile_protocol::CompanyId;
 
-use super::format::{self, FormatError, Layout};
+use super::{
+    commit::commit,
+    format::{self, FormatError, Layout},
+};
 use crate::{
     IdGenerator, NoEntropy,
-    engine::{
-        BatchId, CommitError, Durability, Engine, EngineError, Key, Order, Scan, Value, Write,
-    },
+    engine::{BatchId, Durability, Engine, EngineError, Key, Order, Scan, Value, Write},
     id_generator::writers,
     layout::{
         key::{self, ParsedKey},
@@ -170,10 +171,7 @@ impl<'a> Deletion<'a> {
         let id = self.next;
         self.next.number += 1;
         let place = key::place_of(self.company, self.engine.places());
-        let session = self.engine.begin(place).await?;
-        session.commit(id, writes, durability).await.map_err(|error| match error {
-            CommitError::Failed(error) | CommitError::InDoubt(error) => error,
-        })
+        commit(self.engine, place, id, writes, durability).await
     }
 }
 

@@ -4,14 +4,12 @@
 //! stored now, and never had anything else.
 
 use super::{
+    commit::commit,
     copied_entries::copied,
     format::{self, FormatError, Layout},
 };
 use crate::{
-    engine::{
-        BatchId, CommitError, Durability, Engine, EngineError, Key, Order, Place, Scan, Value,
-        Write,
-    },
+    engine::{BatchId, Durability, Engine, EngineError, Key, Order, Place, Scan, Value, Write},
     layout::key,
     limits,
 };
@@ -144,19 +142,7 @@ impl CopyTarget<'_> {
         let Some((place, writes)) = batch else { return Ok(()) };
         let id = BatchId { writer: 0, number: self.next };
         self.next += 1;
-        commit_relaxed(self.to, place, id, writes).await.map_err(CopyError::Target)
+        let committed = commit(self.to, place, id, writes, Durability::Relaxed).await;
+        committed.map_err(CopyError::Target)
     }
-}
-
-/// Commits a batch that need not be on disk yet.
-pub(super) async fn commit_relaxed(
-    to: &dyn Engine,
-    place: Place,
-    id: BatchId,
-    writes: Vec<Write>,
-) -> Result<(), EngineError> {
-    let session = to.begin(place).await?;
-    session.commit(id, writes, Durability::Relaxed).await.map_err(|error| match error {
-        CommitError::Failed(error) | CommitError::InDoubt(error) => error,
-    })
 }

@@ -6,10 +6,10 @@
 
 use profile_protocol::CompanyId;
 
-use super::{prune::next_company, sender_key};
+use super::{commit::commit, prune::next_company, sender_key};
 use crate::{
     IdGenerator, NoEntropy,
-    engine::{BatchId, CommitError, Durability, Engine, EngineError, Order, Place, Scan, Write},
+    engine::{BatchId, Durability, Engine, EngineError, Order, Place, Scan, Write},
     layout::{
         key::{self, FORMAT, FORMAT_VERSION, KeyKind, ParsedKey},
         record::{self, NewestOutcome},
@@ -113,7 +113,7 @@ async fn commit_format(
     entries: Vec<Write>,
 ) -> Result<(), EngineError> {
     let id = BatchId { writer, number: 0 };
-    commit(engine, Place::of_key(FORMAT, engine.places()), id, entries).await
+    commit(engine, Place::of_key(FORMAT, engine.places()), id, entries, Durability::Flushed).await
 }
 
 /// The layout of the data in an engine.
@@ -155,7 +155,8 @@ async fn migrate(
         let progress = [&[FORMAT_VERSION, LAYOUT_5], next.as_str().as_bytes()].concat();
         let writes =
             vec![Write { key: key::newest_outcome(&next), value }, write_format(&progress)];
-        commit(engine, key::place_of(&next, engine.places()), id, writes).await?;
+        commit(engine, key::place_of(&next, engine.places()), id, writes, Durability::Flushed)
+            .await?;
         id.number += 1;
         if id.number.is_multiple_of(limits::MIGRATION_REPORT) {
             tracing::info!(companies = id.number, "migrated companies");
@@ -163,7 +164,7 @@ async fn migrate(
         company = Some(next);
     }
     let format = vec![write_format(&[FORMAT_VERSION])];
-    commit(engine, Place::of_key(FORMAT, engine.places()), id, format).await?;
+    commit(engine, Place::of_key(FORMAT, engine.places()), id, format, Durability::Flushed).await?;
     tracing::info!(companies = id.number, layout = FORMAT_VERSION, "migrated the layout");
     Ok(())
 }
@@ -187,16 +188,4 @@ async fn recorded_outcome(
 
 fn write_format(value: &[u8]) -> Write {
     Write { key: FORMAT.to_vec(), value: Some(value.to_vec()) }
-}
-
-async fn commit(
-    engine: &dyn Engine,
-    place: Place,
-    id: BatchId,
-    writes: Vec<Write>,
-) -> Result<(), EngineError> {
-    let session = engine.begin(place).await?;
-    session.commit(id, writes, Durability::Flushed).await.map_err(|error| match error {
-        CommitError::Failed(error) | CommitError::InDoubt(error) => error,
-    })
 }

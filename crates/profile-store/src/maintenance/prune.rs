@@ -363,9 +363,7 @@ impl Pruner {
         let writes = removals.into_iter().flat_map(|removal| removal.writes).collect();
         let id = self.next;
         self.next.number += 1;
-        session.commit(id, writes, Durability::Relaxed).await.map_err(|error| match error {
-            CommitError::Failed(error) | CommitError::InDoubt(error) => error,
-        })?;
+        session.commit(id, writes, Durability::Relaxed).await.map_err(CommitError::into_cause)?;
         Ok(outcomes)
     }
 }

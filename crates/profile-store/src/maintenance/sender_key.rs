@@ -37,9 +37,7 @@ pub(crate) async fn open(
     let write = write(&key);
     let id = BatchId { writer, number: 1 };
     let commit = session.commit(id, vec![write], Durability::Flushed);
-    commit.await.map_err(|error| match error {
-        CommitError::Failed(error) | CommitError::InDoubt(error) => error,
-    })?;
+    commit.await.map_err(CommitError::into_cause)?;
     Ok(key)
 }
 

@@ -127,11 +127,10 @@ async fn current_archive(
     position: JournalPosition,
 ) -> Result<JournalArchive, NoBackup> {
     let directory = origin.archive.as_ref().ok_or(NoBackup::NoArchive)?;
-    let store = origin.engine.snapshot().await?.ok_or(NoBackup::NoSnapshots)?.position;
-    if !position.is_of_same_store(&store) {
+    let end = origin.engine.archive_all().await?;
+    if !position.is_of_same_store(&end) {
         return Err(NoBackup::OtherStore);
     }
-    origin.engine.archive_all().await?;
     if 0 < profile_store::Engine::status(&*origin.engine).unarchived_files {
         return Err(NoBackup::NotArchived);
     }
