@@ -100,7 +100,7 @@ pub fn submission(body: &str) -> Submission {
         caller: Caller::Client,
         intent: Intent::Upsert,
         revision: Revision::LATEST,
-        request_id: None,
+        request_ids: None,
         sender: RequestSender::default(),
         claims: claims(body),
         cleared: Vec::new(),

@@ -99,8 +99,8 @@ async fn answer(
     reply.rate_limit_status = Some(admission::admitted(charged)?);
     let revision = admission::revision(request.headers(), gateway)?;
     disk_wait::admit(gateway, store_use(row.endpoint))?;
-    let request_id = &reply.trace.request_id;
-    let call = Call { request, gateway, company: principal.company, revision, request_id };
+    let request_ids = &reply.trace.ids;
+    let call = Call { request, gateway, company: principal.company, revision, request_ids };
     dispatch(row.endpoint, &call, payload).await
 }
 

@@ -6,7 +6,7 @@ use actix_web::{http::header::HeaderMap, rt::task::JoinHandle, web::Data};
 use profile_protocol::{CompanyId, ProfileRequest, PushTokenDetails, RequestParts};
 use profile_store::{
     Caller, Claims, Effect, Identifier, Intent, Outcome, ProfileRef, PushTokenId, RemovePushToken,
-    RequestId, RequestSender, StoreError, Submission, SubmittedProfile, Timestamp, Unsigned,
+    RequestIds, RequestSender, StoreError, Submission, SubmittedProfile, Timestamp, Unsigned,
 };
 
 use crate::{
@@ -84,10 +84,10 @@ pub(crate) fn with_origin(
     gateway: &GatewayState,
     submission: Submission,
     network: ClientNetwork,
-    request_id: RequestId,
+    request_ids: RequestIds,
 ) -> Submission {
     let sender = sender(gateway, network, &submission);
-    Submission { request_id: Some(request_id), sender, ..submission }
+    Submission { request_ids: Some(request_ids), sender, ..submission }
 }
 
 /// Where the request of a client came from.
@@ -131,7 +131,7 @@ fn new_submission(
         caller,
         intent,
         revision,
-        request_id: None,
+        request_ids: None,
         sender: RequestSender::default(),
         claims: claims.map_err(Refusal::OnlyPlaceholders)?,
         leaving_emails: secondary_emails.unappend,
@@ -177,7 +177,7 @@ pub(crate) fn remove_push_token(
     submission: Submission,
     permit: BodyPermit,
 ) -> impl Future<Output = Result<Outcome, Refusal>> {
-    let Submission { company, caller, revision, request_id, sender, claims, .. } = submission;
+    let Submission { company, caller, revision, request_ids, sender, claims, .. } = submission;
     let named = Some(claims);
     let asked = RemovePushToken {
         company: company.clone(),
@@ -185,7 +185,7 @@ pub(crate) fn remove_push_token(
         named,
         caller,
         revision,
-        request_id,
+        request_ids,
         sender,
     };
     let storing = Data::clone(gateway);
@@ -242,7 +242,7 @@ fn count(gateway: &GatewayState, company: &CompanyId, outcome: &Outcome) {
     tracing::debug!(
         %company,
         effect = outcome.effect.as_str(),
-        request_id = outcome.request_id.as_ref().map(tracing::field::display),
+        request_id = outcome.request_ids.as_ref().map(|ids| tracing::field::display(&ids.request)),
         "stored a request"
     );
 }

@@ -281,7 +281,7 @@ impl StoreHarness {
             source: self.id(source),
             settings: Arc::clone(&self.settings),
             revision: Revision::LATEST,
-            request_id: None,
+            request_ids: None,
         };
         wait(self.store.merge(request))
     }
@@ -322,7 +322,7 @@ impl StoreHarness {
             named: Some(submission.claims),
             caller: submission.caller,
             revision: Revision::LATEST,
-            request_id: None,
+            request_ids: None,
             sender: submission.sender,
         };
         let outcome = wait(self.store.remove_push_token(asked)).unwrap().unwrap();
@@ -356,7 +356,7 @@ impl StoreHarness {
             absorbed: self.id(number),
             settings: Arc::clone(&self.settings),
             revision: Revision::LATEST,
-            request_id: None,
+            request_ids: None,
         };
         wait(self.store.undo(undo))
     }
@@ -374,7 +374,7 @@ impl StoreHarness {
                 RevocationScope::Profile(self.id(number))
             }),
             revision: Revision::LATEST,
-            request_id: None,
+            request_ids: None,
         }
     }
 

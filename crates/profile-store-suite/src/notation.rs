@@ -189,7 +189,7 @@ impl TestRequest {
             caller: self.caller(),
             intent: self.intent(created),
             revision: request.revision,
-            request_id: None,
+            request_ids: None,
             sender: RequestSender::default(),
             claims: Claims::from_request(
                 &request,

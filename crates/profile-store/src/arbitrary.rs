@@ -1,6 +1,6 @@
 //! Generators of profiles, outcomes and merges for property tests.
 
-use std::str::FromStr;
+use std::{num::NonZeroU128, str::FromStr};
 
 use profile_protocol::{
     Attributes, Background, ChangedAttribute, Date, DeviceMetadata, EnablementStatus, Field,
@@ -12,9 +12,9 @@ use proptest::{collection::vec, option, prelude::*, sample::select};
 use crate::{
     AttributeDigest, Authored, Caller, ClaimOutcome, ClaimResult, ClaimSource, Device, DoNotMerge,
     Effect, Identifier, Ignored, InvalidToken, Merge, Outcome, Profile, ProfileIdentifiers,
-    ProfileRef, PushTokenOutcome, PushTokenResult, Refused, ReplacedValue, RequestId,
-    RequestSender, SenderDigest, SingleKinds, StoredPushToken, Timestamp, Unsigned, ValueDigest,
-    decide::merge::survivor_part::survivor_part,
+    ProfileRef, PushTokenOutcome, PushTokenResult, Refused, ReplacedValue, RequestId, RequestIds,
+    RequestSender, SenderDigest, SingleKinds, StoredPushToken, Timestamp, TraceId, Unsigned,
+    ValueDigest, decide::merge::survivor_part::survivor_part,
 };
 
 /// Defines a generator of every variant of an enum. A variant without a strategy is a compile
@@ -232,7 +232,7 @@ pub(crate) fn outcomes() -> impl Strategy<Value = Outcome> {
             withheld: tail.1.0,
             withheld_unlisted: tail.1.1,
             previous: tail.2,
-            request_id: tail.3,
+            request_ids: tail.3,
             sender: tail.4.0,
             push_token: tail.4.1,
         },
@@ -287,9 +287,11 @@ fn senders() -> impl Strategy<Value = RequestSender> {
     (digest(), digest()).prop_map(|(network, device)| RequestSender { network, device })
 }
 
-fn request_ids() -> impl Strategy<Value = RequestId> {
+fn request_ids() -> impl Strategy<Value = RequestIds> {
     let texts = parsed("[-_.:A-Za-z0-9]{1,64}|[0-9a-f]{32}");
-    prop_oneof![any::<u128>().prop_map(RequestId::from_bits), texts]
+    let requests = prop_oneof![any::<u128>().prop_map(RequestId::from_bits), texts];
+    let traces = option::of(any::<NonZeroU128>().prop_map(TraceId::from_bits));
+    (requests, traces).prop_map(|(request, trace)| RequestIds { request, trace })
 }
 
 fn ids() -> impl Strategy<Value = ProfileId> {

@@ -82,7 +82,7 @@ pub use model::{
     replaced::{
         AttributeDigest, AttributeValue, KeptValue, KeptValues, ReplacedValue, ValueDigest,
     },
-    request_id::{InvalidRequestId, RequestId},
+    request_id::{InvalidRequestId, RequestId, RequestIds, TraceId},
     sender::{RequestSender, SenderDigest, SenderKey},
     stored_profile::StoredProfile,
     token::{DeviceDigest, InvalidToken, TokenContent, TokenTerms},

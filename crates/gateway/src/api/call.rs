@@ -7,7 +7,7 @@ use actix_web::{
     web::{self, Data, Payload},
 };
 use profile_protocol::{ClaimedId, CompanyId, ProfileId, Revision, Violations};
-use profile_store::{Profile, RequestId, Store, StoreError, engine::EngineError};
+use profile_store::{Profile, RequestIds, Store, StoreError, engine::EngineError};
 use tokio::runtime::Handle;
 
 use crate::{
@@ -34,8 +34,8 @@ pub(super) struct Call<'a> {
     /// The company of the private key.
     pub(super) company: Arc<Company>,
     pub(super) revision: Revision,
-    /// The id of the request, which its outcome keeps.
-    pub(super) request_id: &'a RequestId,
+    /// The ids of the request, which its outcome keeps.
+    pub(super) request_ids: &'a RequestIds,
 }
 
 impl Call<'_> {

@@ -11,7 +11,7 @@ use actix_web::{
     web::{self, Data, Payload},
 };
 use profile_protocol::{BulkImport, ProfileId, Revision};
-use profile_store::{ImportError, ImportHead, Profile, RequestId, StoreError};
+use profile_store::{ImportError, ImportHead, Profile, RequestIds, StoreError};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -55,10 +55,10 @@ pub(super) async fn create(call: &Call<'_>, payload: &mut Payload) -> Result<Api
         return Err(Refusal::Store(StoreError::Overloaded));
     };
     let (gateway, company) = (Data::clone(call.gateway), Arc::clone(&call.company));
-    let (revision, request_id) = (call.revision, call.request_id.clone());
+    let (revision, request_ids) = (call.revision, call.request_ids.clone());
     // A client that disconnects cancels neither the import nor its permits.
     let done = actix_web::rt::spawn(async move {
-        let done = carried_out(&gateway, &company, body, revision, &request_id).await;
+        let done = carried_out(&gateway, &company, body, revision, &request_ids).await;
         drop(slot);
         done
     });
@@ -73,7 +73,7 @@ async fn carried_out(
     company: &Company,
     body: Body,
     revision: Revision,
-    request_id: &RequestId,
+    request_ids: &RequestIds,
 ) -> Result<ImportHead, Refusal> {
     let Body { bytes, permit: _held } = body;
     // Parsing megabytes takes too long for a thread that serves other requests.
@@ -83,7 +83,7 @@ async fn carried_out(
     });
     let parsed = parsed.await.or(Err(Refusal::Store(StoreError::Unavailable)))?;
     let (import, sent) = parsed.map_err(Refusal::Violations)?;
-    let job = carry_out::carry_out(gateway, company, import, &sent, request_id).await?;
+    let job = carry_out::carry_out(gateway, company, import, &sent, request_ids).await?;
     let head = job.head;
     let kept = gateway.store.keep_import(company.id.clone(), job).await;
     kept.map(|()| head).map_err(Refusal::Store)

@@ -29,7 +29,7 @@ pub(super) async fn merge(call: &Call<'_>, payload: &mut Payload) -> Result<ApiR
         source: claimed(source, SOURCE)?,
         settings: Arc::clone(&call.company.identity),
         revision: call.revision,
-        request_id: Some(call.request_id.clone()),
+        request_ids: Some(call.request_ids.clone()),
     };
     let destination = merge.destination;
     let merged = call.gateway.store.merge(merge);
@@ -79,7 +79,7 @@ pub(super) async fn unmerge(
         absorbed: claimed(profile, "/data/attributes/profile_id")?,
         settings: Arc::clone(&call.company.identity),
         revision: call.revision,
-        request_id: Some(call.request_id.clone()),
+        request_ids: Some(call.request_ids.clone()),
     };
     let undone = call.gateway.store.undo(undo);
     let unmerged = disk_wait::answered(call.gateway, undone).await?.map_err(Refusal::Store)?;

@@ -124,6 +124,10 @@ struct OutcomeAttributes {
     /// The id of the request, as the header `X-Request-Id` of its response has it. Null for
     /// requests that earlier releases stored.
     request_id: Option<String>,
+    /// The id of the distributed trace that the request was a part of, as the header `traceparent`
+    /// of its response has it. Null if the request has the same id, and for a trace that begins here
+    /// and is not recorded.
+    trace_id: Option<String>,
     /// Where the request of a client came from. Null for the company itself.
     sender: Option<SenderShown>,
     /// The effect on the profile: `created`, `updated`, `unchanged`, `unidentified`, `unmerged`,
@@ -194,6 +198,7 @@ impl OutcomeResource {
             kind: "profile",
             id: id.to_string(),
         };
+        let ids = outcome.request_ids.as_ref();
         OutcomeResource {
             kind: "outcome",
             id: Some(outcome.sequence.to_string()),
@@ -201,7 +206,8 @@ impl OutcomeResource {
                 at: rfc3339(outcome.at),
                 scope: outcome.caller.as_str(),
                 revision: outcome.revision.to_string(),
-                request_id: outcome.request_id.as_ref().map(ToString::to_string),
+                request_id: ids.map(|ids| ids.request.to_string()),
+                trace_id: ids.and_then(|ids| ids.trace).map(|trace| trace.to_string()),
                 sender: SenderShown::from_outcome(outcome),
                 effect: outcome.effect.as_str(),
                 claims: outcome.claims.iter().map(ClaimShown::from_claim).collect(),

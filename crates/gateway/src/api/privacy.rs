@@ -34,7 +34,7 @@ pub(super) async fn delete(call: &Call<'_>, payload: &mut Payload) -> Result<Api
         kind,
         targets,
         revision: call.revision,
-        request_id: Some(call.request_id.clone()),
+        request_ids: Some(call.request_ids.clone()),
     };
     let deleted = call.gateway.store.delete(delete);
     let deleted = disk_wait::answered(call.gateway, deleted).await?.map_err(Refusal::Store)?;

@@ -83,7 +83,7 @@ async fn store(
 ) -> Result<SubmittedProfile, Refusal> {
     let Call { gateway, company, .. } = call;
     let submission = Submission {
-        request_id: Some(call.request_id.clone()),
+        request_ids: Some(call.request_ids.clone()),
         ..submission::from_server(gateway, company, intent, request)?
     };
     submission::store_for_profile(gateway, submission, permit).await

@@ -167,7 +167,7 @@ pub(super) async fn delete(call: &Call<'_>) -> Result<ApiResponse, Refusal> {
         named: None,
         caller: Caller::Server,
         revision: call.revision,
-        request_id: Some(call.request_id.clone()),
+        request_ids: Some(call.request_ids.clone()),
         sender: RequestSender::default(),
     };
     let removed = call.gateway.store.remove_push_token(asked);
@@ -186,7 +186,7 @@ pub(super) async fn create(call: &Call<'_>, payload: &mut Payload) -> Result<Api
     let (PushTokenRegistration { details, profile }, permit) = call.parse(payload, parse).await?;
     let Call { gateway, company, .. } = call;
     let submission = Submission {
-        request_id: Some(call.request_id.clone()),
+        request_ids: Some(call.request_ids.clone()),
         push_token: Some(Box::new(details)),
         ..submission::from_server(gateway, company, Intent::Upsert, profile)?
     };

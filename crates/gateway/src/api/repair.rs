@@ -30,7 +30,7 @@ pub(super) async fn repair(call: &Call<'_>, payload: &mut Payload) -> Result<Api
         steps: limits::REPAIR_STEPS,
         settings: Arc::clone(&call.company.identity),
         revision: call.revision,
-        request_id: Some(call.request_id.clone()),
+        request_ids: Some(call.request_ids.clone()),
     };
     let store = &call.gateway.store;
     let repaired = match mode {

@@ -23,8 +23,8 @@ pub(super) async fn revoke(call: &Call<'_>, payload: &mut Payload) -> Result<Api
         TokenRevocation::Profile(id) => RevocationScope::Profile(claimed(id, PROFILE_ID)?),
     };
     let company = call.company.id.clone();
-    let (revision, request_id) = (call.revision, Some(call.request_id.clone()));
-    let revoke = RevokeTokens { company, scope, revision, request_id };
+    let (revision, request_ids) = (call.revision, Some(call.request_ids.clone()));
+    let revoke = RevokeTokens { company, scope, revision, request_ids };
     let revoked = call.gateway.store.revoke_tokens(revoke);
     let outcome = match disk_wait::answered(call.gateway, revoked).await? {
         Err(StoreError::Rejected(Rejected::UnknownProfile)) => {

@@ -141,7 +141,7 @@ mod tests {
             withheld_unlisted: 0,
             previous: Vec::new(),
             push_token: None,
-            request_id: None,
+            request_ids: None,
             sender: profile_store::RequestSender::default(),
         }
     }

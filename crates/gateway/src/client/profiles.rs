@@ -181,9 +181,9 @@ fn submission_of(
         && headers.get("x-klaviyo-onsite").is_some_and(|value| value == "1");
     let evidence = onsite.then(|| evidence(gateway, &company.id, signature, &profile));
     let network = admission::client_network(request, gateway);
-    let request_id = reply.trace.request_id.clone();
+    let request_ids = reply.trace.ids.clone();
     let submission = submission::from_client(gateway, company, signature, profile)?;
-    let submission = submission::with_origin(gateway, submission, network, request_id);
+    let submission = submission::with_origin(gateway, submission, network, request_ids);
     Ok(ClientSubmission { submission, push_token, evidence })
 }
 

@@ -95,7 +95,7 @@ impl<'g> AccessEntry<'g> {
         let extensions = response.extensions();
         let pointers = extensions.get::<ErrorPointers>().map_or("", |pointers| &pointers.0);
         let refusal = RefusalCode::of(response).map(|code| format!("{code} {pointers}"));
-        lines.print(&self.trace.request_id, &head, refusal.as_deref());
+        lines.print(&self.trace.ids.request, &head, refusal.as_deref());
     }
 
     /// Counts the request, and exports its span.
@@ -129,7 +129,7 @@ impl<'g> AccessEntry<'g> {
             duration_us = self.microseconds(),
             bytes,
             company = reply.company.as_ref().map(|company| company.id.as_str()),
-            request_id = %self.trace.request_id,
+            request_id = %self.trace.ids.request,
             trace_id = %self.trace.context.trace_id(),
             "answered a request"
         );
@@ -159,7 +159,7 @@ impl Drop for AccessEntry<'_> {
             method = log_text::method(self.request.method()),
             path = %log_text::path(&self.request),
             duration_us = self.microseconds(),
-            request_id = %self.trace.request_id,
+            request_id = %self.trace.ids.request,
             trace_id = %self.trace.context.trace_id(),
             "a client closed its connection before it was answered"
         );

@@ -126,7 +126,7 @@ pub(crate) fn refuse_head(
          X-Content-Type-Options: nosniff\r\nTraceparent: {}\r\nDate: {}\r\n\r\n{document}",
         status_line,
         document.len(),
-        trace.request_id,
+        trace.ids.request,
         Revision::LATEST.media_type(),
         trace.context,
         date,

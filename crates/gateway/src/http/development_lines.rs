@@ -27,13 +27,13 @@ impl DevelopmentLines {
 
     /// Notes what a request did, until it is answered.
     pub(crate) fn note(&self, outcome: &Outcome) {
-        let Some(id) = outcome.request_id.clone() else { return };
+        let Some(ids) = outcome.request_ids.clone() else { return };
         let mut stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
         // Requests that nothing waited for are not answered.
         if limits::DEVELOPMENT_RESULTS <= stored.len() {
             stored.clear();
         }
-        stored.insert(id, result(outcome));
+        stored.insert(ids.request, result(outcome));
     }
 
     /// Prints the line about a request that is answered: its head, and its refusal or what it did.

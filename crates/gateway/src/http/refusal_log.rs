@@ -92,7 +92,7 @@ pub(crate) fn report_head(
         status = refusal.status().as_u16(),
         detail = refusal.public_detail(),
         %client,
-        request_id = %trace.request_id,
+        request_id = %trace.ids.request,
         trace_id = %trace.context.trace_id(),
         "refused a request"
     );
@@ -125,7 +125,7 @@ macro_rules! log_line {
             method = log_text::method(request.method()),
             path = %log_text::path(request),
             client = %admission::client_address_of(request, gateway),
-            request_id = %reply.trace.request_id,
+            request_id = %reply.trace.ids.request,
             trace_id = %reply.trace.context.trace_id(),
             revision = log_text::revision(headers),
             user_agent = log_text::user_agent(headers).map(display),

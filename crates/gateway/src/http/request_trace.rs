@@ -3,12 +3,12 @@
 use std::fmt::{Display, Write};
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
-use profile_store::RequestId;
+use profile_store::{RequestId, RequestIds, TraceId};
 
 use crate::{
     http::{
         admission::only,
-        trace_context::{TraceContext, TraceIdGenerator},
+        trace_context::{SpanIds, TraceContext, TraceIdGenerator},
     },
     tenants::private_key::may_contain_key,
 };
@@ -22,7 +22,7 @@ const MADE_ID_BYTES: usize = 32;
 /// The id of a request, and its place in a distributed trace.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestTrace {
-    pub(crate) request_id: RequestId,
+    pub(crate) ids: RequestIds,
     pub(crate) context: TraceContext,
 }
 
@@ -32,19 +32,27 @@ impl RequestTrace {
     pub(crate) fn from_headers(headers: &HeaderMap, generator: &TraceIdGenerator) -> RequestTrace {
         let ids = generator.next();
         let request_id = only(headers, &X_REQUEST_ID).and_then(request_id);
+        let request = request_id.unwrap_or(RequestId::from_bits(ids.trace.get()));
         let context =
             only(headers, &TRACEPARENT).and_then(|sent| TraceContext::continued(sent.trim(), ids));
-        RequestTrace {
-            request_id: request_id.unwrap_or(RequestId::from_bits(ids.trace.get())),
-            context: context.unwrap_or(TraceContext::first(ids)),
-        }
+        let context = context.unwrap_or(TraceContext::first(ids));
+        RequestTrace { ids: RequestIds { trace: kept_trace(&request, &context), request }, context }
     }
 
     /// Adds both headers to a response.
     pub(crate) fn answer(&self, headers: &mut HeaderMap) {
-        headers.insert(X_REQUEST_ID, value(&self.request_id, MADE_ID_BYTES));
+        headers.insert(X_REQUEST_ID, value(&self.ids.request, MADE_ID_BYTES));
         headers.insert(TRACEPARENT, value(&self.context, TraceContext::TEXT_BYTES));
     }
+}
+
+/// The trace that an outcome keeps: one that somebody else knows or records, unless the id of the
+/// request says the same.
+fn kept_trace(request: &RequestId, context: &TraceContext) -> Option<TraceId> {
+    let SpanIds { trace, parent, .. } = context.ids();
+    let is_known = parent.is_some() || context.is_sampled();
+    let is_named = *request == RequestId::from_bits(trace.get());
+    (is_known && !is_named).then(|| TraceId::from_bits(trace))
 }
 
 /// The id, unless it is malformed, or has a private key that must not be logged.
@@ -95,7 +103,7 @@ mod tests {
             let (trace, answered) = trace(sent);
             let id = header(&answered, &X_REQUEST_ID);
             assert_eq!(id.len(), MADE_ID_BYTES);
-            assert_eq!(id.parse(), Ok(trace.request_id));
+            assert_eq!(id.parse(), Ok(trace.ids.request));
             // The request begins a trace, which has the same id.
             assert!(header(&answered, &TRACEPARENT).starts_with(&format!("00-{id}-")));
         }

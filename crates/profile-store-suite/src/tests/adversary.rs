@@ -144,7 +144,7 @@ impl<C: Choices> AdversarialWorld<C> {
             steps: limits::REPAIR_STEPS,
             settings: Arc::clone(&self.harness.settings),
             revision: Revision::LATEST,
-            request_id: None,
+            request_ids: None,
         };
         let repaired = wait(self.harness.store.repair(&asked)).unwrap();
         assert!(repaired.is_complete);

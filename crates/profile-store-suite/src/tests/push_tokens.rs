@@ -59,7 +59,7 @@ fn removal(harness: &StoreHarness, token: &str) -> RemovePushToken {
         named: None,
         caller: Caller::Server,
         revision: profile_protocol::Revision::LATEST,
-        request_id: None,
+        request_ids: None,
         sender: profile_store::RequestSender::default(),
     }
 }

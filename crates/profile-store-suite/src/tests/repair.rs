@@ -40,7 +40,7 @@ fn command(harness: &StoreHarness, sender: RepairedSender, since: Timestamp) -> 
         steps: limits::REPAIR_STEPS,
         settings: Arc::clone(&harness.settings),
         revision: Revision::LATEST,
-        request_id: None,
+        request_ids: None,
     }
 }
 

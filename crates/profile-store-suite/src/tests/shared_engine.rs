@@ -189,7 +189,7 @@ impl SharedEngineRun {
                 absorbed,
                 settings: Arc::new(unprotected()),
                 revision: Revision::LATEST,
-                request_id: None,
+                request_ids: None,
             };
             let answer = async move { store.undo(undo).await.map(|unmerged| unmerged.outcome) };
             (SentRequest::Undone(company, absorbed), Box::pin(answer))

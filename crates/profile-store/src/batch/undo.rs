@@ -49,7 +49,7 @@ impl Batch {
         asked: &Undo,
         context: DecisionContext,
     ) -> Result<Unmerged, StoreError> {
-        let Undo { company, absorbed, settings, revision, request_id } = asked;
+        let Undo { company, absorbed, settings, revision, request_ids } = asked;
         let merge = self.merge_of(company, *absorbed)?.ok_or(StoreError::NotMerged)?;
         let later = self.later_merges(company, &merge)?;
         let survivor = self.stored.reach(company, &ProfileRef::Id(*absorbed))?;
@@ -76,7 +76,7 @@ impl Batch {
             changed,
             changed_unlisted,
             previous: previous.into_iter().flatten().collect(),
-            request_id: request_id.clone(),
+            request_ids: request_ids.clone(),
             ..empty_outcome(context, Caller::Server, *revision, Effect::Unmerged)
         };
         let noted = [&survivor, &restored].map(|profile| kept_by(&profile.replaced));

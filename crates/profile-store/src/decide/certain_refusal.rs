@@ -62,7 +62,7 @@ mod tests {
             caller: Caller::Client,
             intent: Intent::Upsert,
             revision: Revision::LATEST,
-            request_id: None,
+            request_ids: None,
             sender: RequestSender::default(),
             claims: Claims::new(made, Vec::new(), ClaimAuthor::Client),
             cleared: Vec::new(),

@@ -188,8 +188,8 @@ fn unidentified(
     }
     let Submission { caller, revision, .. } = *submission;
     let outcome = empty_outcome(context, caller, revision, Effect::Unidentified);
-    let request_id = submission.request_id.clone();
-    let outcome = Outcome { claims, request_id, sender: submission.sender, ..outcome };
+    let request_ids = submission.request_ids.clone();
+    let outcome = Outcome { claims, request_ids, sender: submission.sender, ..outcome };
     Ok(Decision { outcome, profile: None, merges: Vec::new(), yielding: Vec::new(), kept: None })
 }
 
@@ -271,7 +271,7 @@ fn written_outcome(
         changed_unlisted,
         withheld,
         withheld_unlisted,
-        request_id: submission.request_id.clone(),
+        request_ids: submission.request_ids.clone(),
         sender: submission.sender,
         ..empty_outcome(context, caller, revision, effect)
     }

@@ -4,7 +4,7 @@ use profile_protocol::{CompanyId, IdentifierKind, Revision};
 
 use crate::{
     Caller, ClaimOutcome, ClaimResult, ClaimSource, DecisionContext, Effect, Ignored, Outcome,
-    ProfileRef, RequestId, StoredProfile, decide::empty_outcome::empty_outcome,
+    ProfileRef, RequestIds, StoredProfile, decide::empty_outcome::empty_outcome,
     model::deletion_job::FoundBy,
 };
 
@@ -19,15 +19,15 @@ pub struct Delete {
     pub targets: Vec<ProfileRef>,
     /// The API revision of the request.
     pub revision: Revision,
-    /// The id of the request, which its outcome keeps.
-    pub request_id: Option<RequestId>,
+    /// The ids of the request, which its outcome keeps.
+    pub request_ids: Option<RequestIds>,
 }
 
 impl Delete {
     /// A deletion by one identifier.
     pub fn by(company: CompanyId, target: ProfileRef, revision: Revision) -> Delete {
         let (kind, targets) = (target.kind(), vec![target]);
-        Delete { company, kind, targets, revision, request_id: None }
+        Delete { company, kind, targets, revision, request_ids: None }
     }
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn deleted(
         survivor: profile.map(|profile| profile.id),
         claims: claims(request, found),
         previous: profile.and_then(|profile| profile.last_outcome).into_iter().collect(),
-        request_id: request.request_id.clone(),
+        request_ids: request.request_ids.clone(),
         ..empty_outcome(context, Caller::Server, request.revision, effect)
     }
 }

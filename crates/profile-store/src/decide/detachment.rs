@@ -4,7 +4,7 @@ use profile_protocol::{CompanyId, IdentifierKind, ProfileId, Revision};
 
 use crate::{
     Caller, ClaimOutcome, ClaimResult, ClaimSource, DecisionContext, Effect, Identifier, Outcome,
-    ProfileIdentifiers, RequestId, SingleKinds, StoredProfile, Timestamp,
+    ProfileIdentifiers, RequestIds, SingleKinds, StoredProfile, Timestamp,
     decide::empty_outcome::empty_outcome,
 };
 
@@ -19,7 +19,7 @@ pub(crate) struct Detach {
     /// The times at which the devices to remove were attached.
     pub(crate) devices: Vec<Timestamp>,
     pub(crate) revision: Revision,
-    pub(crate) request_id: Option<RequestId>,
+    pub(crate) request_ids: Option<RequestIds>,
 }
 
 impl Detach {
@@ -57,7 +57,7 @@ pub(crate) fn detach(
         survivor: Some(profile.id),
         claims: claims.chain(released).collect(),
         previous: profile.last_outcome.into_iter().collect(),
-        request_id: request.request_id.clone(),
+        request_ids: request.request_ids.clone(),
         ..empty_outcome(context, Caller::Server, request.revision, effect)
     };
     if effect == Effect::Updated {

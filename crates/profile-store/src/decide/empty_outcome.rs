@@ -25,7 +25,7 @@ pub(crate) fn empty_outcome(
         withheld_unlisted: 0,
         previous: Vec::new(),
         push_token: None,
-        request_id: None,
+        request_ids: None,
         sender: RequestSender::default(),
     }
 }

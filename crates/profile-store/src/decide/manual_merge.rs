@@ -7,7 +7,7 @@ use profile_protocol::{CompanyId, IdentifierKind, ProfileId, Revision};
 use crate::{
     Caller, ClaimAuthor, ClaimOutcome, ClaimResult, ClaimSource, Decision, DecisionContext,
     DecisionError, Effect, IdentitySettings, Merge, Outcome, Profile, ProfileRef,
-    PropertiesTooLarge, Rejected, RequestId, StoredProfile,
+    PropertiesTooLarge, Rejected, RequestIds, StoredProfile,
     decide::{
         empty_outcome::{empty_outcome, list_bounded},
         merge_all::{leave_out, survivor_before},
@@ -32,8 +32,8 @@ pub struct MergeProfiles {
     pub settings: Arc<IdentitySettings>,
     /// The API revision of the request.
     pub revision: Revision,
-    /// The id of the request, which its outcome keeps.
-    pub request_id: Option<RequestId>,
+    /// The ids of the request, which its outcome keeps.
+    pub request_ids: Option<RequestIds>,
 }
 
 /// Decides a manual merge. If both profiles have a primary address, the source's becomes a
@@ -79,7 +79,7 @@ pub(crate) fn merge_manually(
         withheld,
         withheld_unlisted,
         previous,
-        request_id: request.request_id.clone(),
+        request_ids: request.request_ids.clone(),
         ..empty_outcome(context, Caller::Server, request.revision, Effect::Updated)
     };
     Ok(Decision { outcome, profile: Some(profile), merges, yielding: Vec::new(), kept: None })
@@ -121,7 +121,7 @@ fn already_merged(
         survivor: Some(profile.id),
         claims: vec![command_outcome(IdentifierKind::Id, ClaimResult::Matched); 2],
         previous: profile.last_outcome.into_iter().collect(),
-        request_id: request.request_id.clone(),
+        request_ids: request.request_ids.clone(),
         ..empty_outcome(context, Caller::Server, request.revision, Effect::Unchanged)
     };
     let mut profile = profile.clone();

@@ -10,7 +10,7 @@ use profile_protocol::{CompanyId, ProfileId, PushTokenDetails, Revision};
 
 use crate::{
     Caller, ClaimOutcome, ClaimResult, Claims, Decision, DecisionContext, Effect, Outcome,
-    PushTokenId, PushTokenOutcome, PushTokenResult, RequestId, RequestSender, StoredProfile,
+    PushTokenId, PushTokenOutcome, PushTokenResult, RequestIds, RequestSender, StoredProfile,
     StoredPushToken, Timestamp,
     decide::{empty_outcome::empty_outcome, token_check::check_tokens},
     limits,
@@ -179,8 +179,8 @@ pub struct RemovePushToken {
     pub caller: Caller,
     /// The API revision of the request.
     pub revision: Revision,
-    /// The id of the request, which its outcome keeps.
-    pub request_id: Option<RequestId>,
+    /// The ids of the request, which its outcome keeps.
+    pub request_ids: Option<RequestIds>,
     /// Where the request of a client came from, which its outcome keeps.
     pub sender: RequestSender,
 }
@@ -208,7 +208,7 @@ pub(crate) fn remove(
         claims,
         previous: owner.and_then(|owner| owner.last_outcome).into_iter().collect(),
         push_token: Some(PushTokenOutcome { result, released: 0 }),
-        request_id: asked.request_id.clone(),
+        request_ids: asked.request_ids.clone(),
         sender: asked.sender,
         ..empty_outcome(context, asked.caller, asked.revision, effect)
     };

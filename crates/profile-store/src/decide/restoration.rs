@@ -6,8 +6,8 @@ use profile_protocol::{Attributes, ChangedAttribute, CompanyId, Field, Identifie
 
 use crate::{
     AttributeDigest, AttributeValue, Authored, Caller, ClaimOutcome, ClaimResult, ClaimSource,
-    DecisionContext, Effect, Outcome, Profile, ProfileRef, ReplacedValue, RequestId, StoredProfile,
-    ValueDigest,
+    DecisionContext, Effect, Outcome, Profile, ProfileRef, ReplacedValue, RequestIds,
+    StoredProfile, ValueDigest,
     decide::empty_outcome::{empty_outcome, list_bounded},
     model::{
         encoded_properties::DamagedProperty,
@@ -23,7 +23,7 @@ pub(crate) struct Restoration {
     /// What the profile has noted about the values that the sender replaced.
     pub(crate) noted: Vec<ReplacedValue>,
     pub(crate) revision: Revision,
-    pub(crate) request_id: Option<RequestId>,
+    pub(crate) request_ids: Option<RequestIds>,
 }
 
 impl Restoration {
@@ -88,7 +88,7 @@ pub(crate) fn restore(
         changed,
         changed_unlisted,
         previous: profile.last_outcome.into_iter().collect(),
-        request_id: asked.request_id.clone(),
+        request_ids: asked.request_ids.clone(),
         ..empty_outcome(context, Caller::Server, asked.revision, effect)
     };
     profile.last_outcome = Some(context.sequence);

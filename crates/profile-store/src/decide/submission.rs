@@ -5,7 +5,8 @@ use std::sync::Arc;
 use profile_protocol::{CompanyId, Email, IdentifierKind, Patch, PushTokenDetails, Revision};
 
 use crate::{
-    Caller, Claims, IdentitySettings, Intent, Outcome, Profile, RequestId, RequestSender, Timestamp,
+    Caller, Claims, IdentitySettings, Intent, Outcome, Profile, RequestIds, RequestSender,
+    Timestamp,
 };
 
 /// One request, ready to be decided.
@@ -19,8 +20,8 @@ pub struct Submission {
     pub intent: Intent,
     /// The API revision of the request.
     pub revision: Revision,
-    /// The id of the request, which its outcome keeps.
-    pub request_id: Option<RequestId>,
+    /// The ids of the request, which its outcome keeps.
+    pub request_ids: Option<RequestIds>,
     /// Where the request of a client came from, which its outcome keeps.
     pub sender: RequestSender,
     /// The claims about which profile the request concerns.

@@ -3,7 +3,7 @@
 use profile_protocol::{CompanyId, IdentifierKind, ProfileId, Revision};
 
 use crate::{
-    Caller, ClaimOutcome, ClaimResult, ClaimSource, DecisionContext, Effect, Outcome, RequestId,
+    Caller, ClaimOutcome, ClaimResult, ClaimSource, DecisionContext, Effect, Outcome, RequestIds,
     StoredProfile, decide::empty_outcome::empty_outcome,
 };
 
@@ -16,8 +16,8 @@ pub struct RevokeTokens {
     pub scope: RevocationScope,
     /// The API revision of the request.
     pub revision: Revision,
-    /// The id of the request, which its outcome keeps.
-    pub request_id: Option<RequestId>,
+    /// The ids of the request, which its outcome keeps.
+    pub request_ids: Option<RequestIds>,
 }
 
 /// The exchange tokens that are revoked.
@@ -33,7 +33,7 @@ pub enum RevocationScope {
 /// The outcome of revoking the tokens of all profiles.
 pub(crate) fn revoked_for_company(request: &RevokeTokens, context: DecisionContext) -> Outcome {
     Outcome {
-        request_id: request.request_id.clone(),
+        request_ids: request.request_ids.clone(),
         ..empty_outcome(context, Caller::Server, request.revision, Effect::TokensRevoked)
     }
 }

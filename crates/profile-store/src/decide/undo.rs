@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use profile_protocol::{ChangedAttribute, CompanyId, IdentifierKind, ProfileId, Revision};
 
-use crate::{IdentitySettings, Outcome, Profile, RequestId};
+use crate::{IdentitySettings, Outcome, Profile, RequestIds};
 
 /// The command to undo a merge.
 #[derive(Clone, Debug)]
@@ -17,8 +17,8 @@ pub struct Undo {
     pub settings: Arc<IdentitySettings>,
     /// The API revision of the request.
     pub revision: Revision,
-    /// The id of the request, which its outcome keeps.
-    pub request_id: Option<RequestId>,
+    /// The ids of the request, which its outcome keeps.
+    pub request_ids: Option<RequestIds>,
 }
 
 /// A merge that was undone.

@@ -371,7 +371,7 @@ mod tests {
             caller: crate::Caller::Client,
             intent: Intent::Upsert,
             revision: Revision::LATEST,
-            request_id: None,
+            request_ids: None,
             sender: RequestSender::default(),
             claims: Claims::default(),
             cleared: Vec::new(),

@@ -241,7 +241,7 @@ fn merge_texts(merge: &Merge, texts: &mut Vec<String>) {
 }
 
 fn outcome_texts(outcome: &Outcome, texts: &mut Vec<String>) {
-    texts.extend(outcome.request_id.iter().map(ToString::to_string));
+    texts.extend(outcome.request_ids.iter().map(|ids| ids.request.to_string()));
     for changed in outcome.changed.iter().chain(&outcome.withheld) {
         if let ChangedAttribute::Property(name) = changed {
             texts.push(name.as_str().to_owned());

@@ -10,7 +10,7 @@ use crate::{
     model::{
         claim::{ClaimSource, Unsigned},
         push_token::{PushTokenOutcome, PushTokenResult},
-        request_id::RequestId,
+        request_id::RequestIds,
         sender::RequestSender,
         token::InvalidToken,
     },
@@ -244,8 +244,8 @@ pub struct Outcome {
     /// merged into it, was restored from it or gave it an identifier, in the order of the claims,
     /// and about a profile that gave it a push token. They link the history of a profile.
     pub previous: Vec<u64>,
-    /// The id of the request. Outcomes of earlier releases have none.
-    pub request_id: Option<RequestId>,
+    /// The ids of the request. Outcomes of earlier releases have none.
+    pub request_ids: Option<RequestIds>,
     /// What the request did with push tokens, if it names one.
     pub push_token: Option<PushTokenOutcome>,
     /// Where the request of a client came from. Outcomes of earlier releases do not tell.

@@ -1,8 +1,42 @@
 //! The ids of requests, by which a caller, a log and an outcome name the same request.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, num::NonZeroU128, str::FromStr};
 
 use crate::limits;
+
+/// The ids that an outcome keeps of its request.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RequestIds {
+    /// The id of the request.
+    pub request: RequestId,
+    /// The distributed trace that the request is a part of, unless the request has the same id.
+    pub trace: Option<TraceId>,
+}
+
+/// The id of a distributed trace (W3C Trace Context).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct TraceId {
+    /// The bytes need less alignment than a number.
+    bytes: [u8; 16],
+}
+
+impl TraceId {
+    /// The id that is spelt as these bits in 32 hexadecimal digits.
+    pub const fn from_bits(bits: NonZeroU128) -> TraceId {
+        TraceId { bytes: bits.get().to_be_bytes() }
+    }
+
+    pub(crate) const fn bits(self) -> u128 {
+        u128::from_be_bytes(self.bytes)
+    }
+}
+
+/// 32 hexadecimal digits, as the header `traceparent` has them.
+impl fmt::Display for TraceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.bits())
+    }
+}
 
 /// The id of one request, chosen by its caller, by a proxy or by the gateway.
 ///

@@ -9,7 +9,7 @@ use profile_protocol::{ChangedAttribute, CompanyId, IdentifierKind, ProfileId, R
 
 use super::Store;
 use crate::{
-    IdentitySettings, Profile, ProfileRef, Rejected, RepairedSender, ReplacedValue, RequestId,
+    IdentitySettings, Profile, ProfileRef, Rejected, RepairedSender, ReplacedValue, RequestIds,
     StoreError, Timestamp, Undo,
     decide::{
         detachment::Detach, repair::SenderTraces, replaced::is_kept, restoration::Restoration,
@@ -40,8 +40,8 @@ pub struct Repair {
     pub settings: Arc<IdentitySettings>,
     /// The API revision of the request.
     pub revision: Revision,
-    /// The id of the request, which its outcomes keep.
-    pub request_id: Option<RequestId>,
+    /// The ids of the request, which its outcomes keep.
+    pub request_ids: Option<RequestIds>,
 }
 
 /// What a repair undid, or would undo.
@@ -208,7 +208,7 @@ impl Store {
             profile: ProfileRef::Id(profile.id),
             noted,
             revision: asked.revision,
-            request_id: asked.request_id.clone(),
+            request_ids: asked.request_ids.clone(),
         };
         Ok((!restoration.noted.is_empty()).then_some((profile, restoration)))
     }
@@ -375,7 +375,7 @@ fn undo_of(asked: &Repair, absorbed: ProfileId) -> Undo {
         absorbed,
         settings: Arc::clone(&asked.settings),
         revision: asked.revision,
-        request_id: asked.request_id.clone(),
+        request_ids: asked.request_ids.clone(),
     }
 }
 
@@ -392,7 +392,7 @@ fn detachments(asked: &Repair, traces: &SenderTraces) -> Vec<Detach> {
             .collect(),
         devices: traces.devices.iter().filter(|(one, _)| *one == id).map(|(_, at)| *at).collect(),
         revision: asked.revision,
-        request_id: asked.request_id.clone(),
+        request_ids: asked.request_ids.clone(),
     };
     traces.attached_to().into_iter().map(of).collect()
 }

@@ -80,8 +80,8 @@ fn undo_all(store: &Store) {
             let merged = page.profiles.iter().find_map(|profile| profile.absorbed.last());
             let Some(&absorbed) = merged else { break };
             let (company, settings) = (company.clone(), Arc::default());
-            let (revision, request_id) = (Revision::LATEST, None);
-            let undo = Undo { company, absorbed, settings, revision, request_id };
+            let (revision, request_ids) = (Revision::LATEST, None);
+            let undo = Undo { company, absorbed, settings, revision, request_ids };
             wait(store.undo(undo)).unwrap();
         }
     }

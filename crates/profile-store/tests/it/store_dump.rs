@@ -221,7 +221,7 @@ fn outcome_text(outcome: &Outcome) -> String {
         withheld_unlisted,
         previous,
         push_token,
-        request_id,
+        request_ids,
         sender,
     } = outcome;
     // The release that wrote the directory kept none.
@@ -254,7 +254,7 @@ fn outcome_text(outcome: &Outcome) -> String {
         claims.join(", "),
         names(changed).join(", "),
         names(withheld).join(", "),
-        request_id.as_ref().map(|id| format!(" request={id}")).unwrap_or_default(),
+        request_ids.as_ref().map(|ids| format!(" request={}", ids.request)).unwrap_or_default(),
         digest("network", sender.network),
         digest("device", sender.device),
     )

@@ -106,7 +106,7 @@ impl MeteredClient {
                 caller: Caller::Client,
                 intent: Intent::Upsert,
                 revision,
-                request_id: None,
+                request_ids: None,
                 sender: self.sender,
                 claims,
                 leaving_emails: secondary_emails.unappend,

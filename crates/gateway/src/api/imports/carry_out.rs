@@ -4,7 +4,7 @@ use std::collections::{HashSet, VecDeque};
 
 use profile_protocol::{BulkImport, ProfileId, ProfileRequest, Violations};
 use profile_store::{
-    ImportBody, ImportError, ImportHead, ImportJob, ImportRow, Intent, Outcome, RequestId,
+    ImportBody, ImportError, ImportHead, ImportJob, ImportRow, Intent, Outcome, RequestIds,
     StoreError, Submission, Timestamp, limits as store,
 };
 
@@ -21,7 +21,7 @@ pub(super) async fn carry_out(
     company: &Company,
     import: BulkImport,
     sent: &SentRows,
-    request_id: &RequestId,
+    request_ids: &RequestIds,
 ) -> Result<ImportJob, Refusal> {
     let created = now(gateway);
     let id = gateway.store.id_at(created).or(Err(Refusal::Store(StoreError::Unavailable)))?;
@@ -35,7 +35,7 @@ pub(super) async fn carry_out(
         {
             tally.add(row, row_result(gateway, answer.await))?;
         }
-        match enqueued(gateway, company, request, request_id).await {
+        match enqueued(gateway, company, request, request_ids).await {
             Ok(answer) => waiting.push_back((row, answer)),
             Err(refusal) => tally.add(row, Err(refusal))?,
         }
@@ -54,11 +54,11 @@ async fn enqueued(
     gateway: &GatewayState,
     company: &Company,
     request: Result<ProfileRequest, Violations>,
-    request_id: &RequestId,
+    request_ids: &RequestIds,
 ) -> Result<impl Future<Output = Result<Outcome, StoreError>> + use<>, Refusal> {
     let request = request.map_err(Refusal::Violations)?;
     let submission = Submission {
-        request_id: Some(request_id.clone()),
+        request_ids: Some(request_ids.clone()),
         ..submission::from_server(gateway, company, Intent::Import, request)?
     };
     gateway.store.enqueue(submission).await.map_err(Refusal::Store)

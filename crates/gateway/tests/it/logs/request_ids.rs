@@ -95,12 +95,18 @@ fn ids_that_are_missing_or_malformed_are_made_and_differ() {
     assert_eq!(made.len(), 6);
 }
 
-/// The ids of the requests of all outcomes, oldest first.
-fn stored_ids(gateway: &Serving, authorization: &str) -> Vec<Value> {
+/// The attributes of all outcomes, oldest first.
+fn outcomes(gateway: &Serving, authorization: &str) -> Vec<Value> {
     let outcomes = gateway.send(&asking(authorization, "GET", "/api/outcomes?page[size]=100"));
     let outcomes = outcomes.json();
     let data = outcomes["data"].as_array().unwrap_or_else(|| panic!("{outcomes}")).iter();
-    data.map(|outcome| outcome["attributes"]["request_id"].clone()).collect()
+    data.map(|outcome| outcome["attributes"].clone()).collect()
+}
+
+/// The ids of the requests of all outcomes, oldest first.
+fn stored_ids(gateway: &Serving, authorization: &str) -> Vec<Value> {
+    let outcomes = outcomes(gateway, authorization).into_iter();
+    outcomes.map(|outcome| outcome["request_id"].clone()).collect()
 }
 
 #[test]
@@ -145,6 +151,25 @@ fn an_id_that_was_made_is_kept_as_it_was_answered_and_outlives_a_restart() {
     gateway.stop().assert_exit(0);
     let gateway = home.serve();
     assert_eq!(stored_ids(&gateway, &authorization), [json!(id)]);
+    gateway.stop().assert_exit(0);
+    home.verify().assert_exit(0);
+}
+
+#[test]
+fn an_outcome_keeps_the_trace_that_its_caller_records_and_the_log_names() {
+    let (home, gateway, authorization) = served();
+    let good = RawRequest::email("sarah.mason@klaviyo-demo.com");
+    let traced = good.clone().with("Traceparent", PARENT);
+    let answers = [traced.clone(), traced.with("X-Request-Id", "checkout-42"), good]
+        .map(|request| gateway.send(&request));
+    let outcomes = outcomes(&gateway, &authorization);
+    let trace = &PARENT[3..35];
+    for (answer, kept) in answers.iter().zip([Some(trace), Some(trace), None]) {
+        let [id, answered, _] = ids(answer);
+        let outcome = outcomes.iter().find(|outcome| outcome["request_id"] == id).unwrap();
+        assert_eq!(outcome["trace_id"], json!(kept));
+        assert!(kept.is_none_or(|kept| kept == answered));
+    }
     gateway.stop().assert_exit(0);
     home.verify().assert_exit(0);
 }

@@ -1,5 +1,7 @@
 //! One outcome, as a part of the record of an outcome segment.
 
+use std::num::NonZeroU128;
+
 use profile_protocol::{ChangedAttribute, Date, PropertyName, RequestedRevision, Revision};
 
 use super::{
@@ -10,7 +12,7 @@ use super::{
 };
 use crate::{
     Caller, ClaimOutcome, ClaimSource, Effect, Outcome, PushTokenOutcome, PushTokenResult,
-    RequestId, RequestSender, SenderDigest, Timestamp,
+    RequestId, RequestIds, RequestSender, SenderDigest, Timestamp, TraceId,
 };
 
 /// The tag of a property. A field's tag is its number.
@@ -31,11 +33,11 @@ pub(super) fn encode_outcome(writer: &mut RecordWriter, outcome: &Outcome) {
     encode_attributes(writer, &outcome.withheld, outcome.withheld_unlisted);
     writer.count(outcome.previous.len());
     outcome.previous.iter().for_each(|&sequence| writer.number(sequence));
-    encode_request_id(writer, outcome.request_id.as_ref());
+    encode_request_ids(writer, outcome.request_ids.as_ref());
     encode_origin(writer, outcome.sender, outcome.push_token);
 }
 
-/// Reads the outcome with this number, as version 3 of a segment has it: without the id of its
+/// Reads the outcome with this number, as version 3 of a segment has it: without the ids of its
 /// request, its sender, and what happened to push tokens.
 pub(super) fn decode_outcome(
     sequence: u64,
@@ -69,35 +71,50 @@ pub(super) fn decode_outcome(
         withheld_unlisted,
         previous,
         push_token: None,
-        request_id: None,
+        request_ids: None,
         sender: RequestSender::default(),
     })
 }
 
-fn encode_request_id(writer: &mut RecordWriter, id: Option<&RequestId>) {
-    match id.map(RequestId::bits_or_text) {
-        None => writer.byte(0),
-        Some(Ok(bits)) => {
-            writer.byte(1);
+/// The bits of the byte that says what the id of the request is like, and whether the id of its trace
+/// follows. It is 0 if the ids are not known.
+const HEXADECIMAL: u8 = 1;
+const TEXT: u8 = 2;
+const TRACE: u8 = 4;
+
+fn encode_request_ids(writer: &mut RecordWriter, ids: Option<&RequestIds>) {
+    let Some(RequestIds { request, trace }) = ids else { return writer.byte(0) };
+    let traced = trace.map_or(0, |_| TRACE);
+    match request.bits_or_text() {
+        Ok(bits) => {
+            writer.byte(HEXADECIMAL | traced);
             writer.bits(bits);
         }
-        Some(Err(text)) => {
-            writer.byte(2);
+        Err(text) => {
+            writer.byte(TEXT | traced);
             writer.text(text);
         }
     }
+    trace.iter().for_each(|trace| writer.bits(trace.bits()));
 }
 
-/// Reads the id of the request, which follows the outcome from version 4 of a segment on.
-pub(super) fn decode_request_id(
+/// Reads the ids of the request, which follow the outcome from version 4 of a segment on.
+pub(super) fn decode_request_ids(
     reader: &mut RecordReader<'_>,
-) -> Result<Option<RequestId>, InvalidRecord> {
-    match reader.byte()? {
-        0 => Ok(None),
-        1 => reader.bits().map(RequestId::from_bits).map(Some),
-        2 => reader.parsed().map(Some),
-        number => Err(InvalidRecord::Tag(number)),
-    }
+) -> Result<Option<RequestIds>, InvalidRecord> {
+    let number = reader.byte()?;
+    let request = match number & !TRACE {
+        0 if number == 0 => return Ok(None),
+        HEXADECIMAL => RequestId::from_bits(reader.bits()?),
+        TEXT => reader.parsed()?,
+        _ => return Err(InvalidRecord::Tag(number)),
+    };
+    let trace = (number & TRACE != 0).then(|| decode_trace_id(reader)).transpose()?;
+    Ok(Some(RequestIds { request, trace }))
+}
+
+fn decode_trace_id(reader: &mut RecordReader<'_>) -> Result<TraceId, InvalidRecord> {
+    NonZeroU128::new(reader.bits()?).map(TraceId::from_bits).ok_or(InvalidRecord::Value)
 }
 
 /// The bits of the byte that says which parts of a sender follow, and whether what happened to push

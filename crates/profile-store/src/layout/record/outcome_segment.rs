@@ -6,7 +6,7 @@
 use super::{
     InvalidRecord,
     bytes::{RecordReader, RecordWriter},
-    outcome::{decode_origin, decode_outcome, decode_request_id, encode_outcome},
+    outcome::{decode_origin, decode_outcome, decode_request_ids, encode_outcome},
 };
 use crate::{Outcome, RequestSender, limits};
 
@@ -102,16 +102,16 @@ impl EncodedOutcome<'_> {
     fn decode(self) -> Result<Outcome, InvalidRecord> {
         let mut reader = RecordReader::part(self.bytes);
         let outcome = decode_outcome(self.sequence, &mut reader)?;
-        let request_id = match self.version {
+        let request_ids = match self.version {
             WITHOUT_REQUEST_IDS => None,
-            _ => decode_request_id(&mut reader)?,
+            _ => decode_request_ids(&mut reader)?,
         };
         let (sender, push_token) = match self.version {
             WITHOUT_REQUEST_IDS | WITHOUT_SENDERS => (RequestSender::default(), None),
             _ => decode_origin(&mut reader)?,
         };
         reader.finish()?;
-        Ok(Outcome { request_id, push_token, sender, ..outcome })
+        Ok(Outcome { request_ids, push_token, sender, ..outcome })
     }
 }
 

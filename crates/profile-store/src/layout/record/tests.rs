@@ -1,5 +1,7 @@
 //! Tests of all records: their layout, and that decoding is exact and never panics.
 
+use std::num::NonZeroU128;
+
 use profile_protocol::{ChangedAttribute, Field, IdentifierKind};
 use proptest::{collection::vec, prelude::*};
 
@@ -7,8 +9,8 @@ use super::*;
 use crate::{
     AttributeDigest, AttributeValue, Caller, ClaimOutcome, ClaimResult, ClaimSource, Device,
     DoNotMerge, Effect, Identifier, Ignored, InvalidToken, Outcome, Profile, ProfileIdentifiers,
-    ProfileRef, Refused, ReplacedValue, RequestId, RequestSender, SenderDigest, SingleKinds,
-    StoredProfile, Timestamp, Unsigned, ValueDigest,
+    ProfileRef, Refused, ReplacedValue, RequestIds, RequestSender, SenderDigest, SingleKinds,
+    StoredProfile, Timestamp, TraceId, Unsigned, ValueDigest,
     arbitrary::{merges, outcomes, profiles},
     model::replaced::{KeptValue, KeptValues},
 };
@@ -224,14 +226,19 @@ fn results(id: ProfileId) -> Vec<(ClaimResult, Vec<u8>)> {
     ]
 }
 
-/// Every kind of id of a request, and its bytes in a record of version 4.
-fn request_ids() -> [(Option<RequestId>, Vec<u8>); 3] {
+/// Every kind of ids of a request, and their bytes in a record of version 4.
+fn request_ids() -> [(Option<RequestIds>, Vec<u8>); 5] {
     let bits = 0x0102_0304_0506_0708_090a_0b0c_0d0e_0f10_u128;
-    let hexadecimal = [&[1][..], &bits.to_be_bytes()].concat();
+    let trace = TraceId::from_bits(NonZeroU128::new(bits).unwrap());
+    let ids = |request: &str, trace| Some(RequestIds { request: request.parse().unwrap(), trace });
+    let hexadecimal = format!("{bits:032x}");
+    let bits = bits.to_be_bytes();
     [
         (None, vec![0]),
-        (Some(RequestId::from_bits(bits)), hexadecimal),
-        (Some("req-42".parse().unwrap()), b"\x02\x06req-42".to_vec()),
+        (ids(&hexadecimal, None), [&[1][..], &bits].concat()),
+        (ids("req-42", None), b"\x02\x06req-42".to_vec()),
+        (ids(&hexadecimal, Some(trace)), [&[5][..], &bits, &bits].concat()),
+        (ids("req-42", Some(trace)), [&b"\x06\x06req-42"[..], &bits].concat()),
     ]
 }
 
@@ -310,9 +317,9 @@ fn the_layout_of_an_outcome_never_changes() {
             let bytes = bytes.concat();
             let earlier = segment_of(3, &bytes);
             let [outcome] = <[_; 1]>::try_from(decode_segment(5, &earlier).unwrap()).unwrap();
-            assert_eq!(outcome.request_id, None);
-            for (request_id, id_bytes) in request_ids() {
-                let outcome = Outcome { request_id, ..outcome.clone() };
+            assert_eq!(outcome.request_ids, None);
+            for (request_ids, id_bytes) in request_ids() {
+                let outcome = Outcome { request_ids, ..outcome.clone() };
                 let earlier = segment_of(4, &[&bytes[..], &id_bytes].concat());
                 assert_eq!(decode_segment(5, &earlier), Ok(vec![outcome.clone()]));
                 for (sender, sender_bytes) in senders() {
