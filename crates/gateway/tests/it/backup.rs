@@ -5,13 +5,14 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    sync::atomic::{AtomicUsize, Ordering},
     thread,
     time::Duration,
 };
 
 use crate::{
-    serving::{Finished, Home, Serving, finish},
+    serving::{Finished, Home, Serving, finish, wait_until},
+    stop_flag::StopFlag,
     wire::{self, RawRequest},
 };
 
@@ -94,9 +95,9 @@ fn created(gateway: &Serving) -> usize {
 }
 
 /// Sends new people, one after the other, until it is to stop. Counts those that were accepted.
-fn load(gateway: &Serving, accepted: &AtomicUsize, is_over: &AtomicBool) {
+fn load(gateway: &Serving, accepted: &AtomicUsize, is_over: &StopFlag) {
     let mut connection = gateway.connect();
-    while !is_over.load(Ordering::Relaxed) {
+    while !is_over.is_set() {
         let number = accepted.load(Ordering::Relaxed);
         connection.exchange(&person(number)).assert_accepted();
         accepted.store(number + 1, Ordering::Relaxed);
@@ -106,16 +107,14 @@ fn load(gateway: &Serving, accepted: &AtomicUsize, is_over: &AtomicBool) {
 /// Runs something while people are sent. Returns how many had been accepted before it began, and
 /// how many in all.
 fn under_load(gateway: &Serving, accepted: &AtomicUsize, run: impl FnOnce()) -> usize {
-    let is_over = AtomicBool::new(false);
+    let is_over = StopFlag::default();
     thread::scope(|scope| {
+        let _ends = is_over.set_on_drop();
         scope.spawn(|| load(gateway, accepted, &is_over));
         let wanted = accepted.load(Ordering::Relaxed) + 50;
-        while accepted.load(Ordering::Relaxed) < wanted {
-            thread::sleep(Duration::from_millis(5));
-        }
+        wait_until("people are accepted", || wanted <= accepted.load(Ordering::Relaxed));
         let before = accepted.load(Ordering::Relaxed);
         run();
-        is_over.store(true, Ordering::Relaxed);
         before
     })
 }

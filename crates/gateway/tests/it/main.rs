@@ -60,6 +60,8 @@ mod settings;
 #[cfg(test)]
 mod shell_texts;
 #[cfg(test)]
+mod stop_flag;
+#[cfg(test)]
 mod stored;
 #[cfg(test)]
 mod supervision;

@@ -1,19 +1,10 @@
 //! The process: what was answered stays, whatever ends it, and signals are obeyed.
 
-use std::{
-    fs,
-    net::TcpListener,
-    path::PathBuf,
-    sync::{
-        Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread,
-    time::Duration,
-};
+use std::{fs, net::TcpListener, path::PathBuf, sync::Mutex, thread, time::Duration};
 
 use crate::{
     serving::{Home, Serving, finish},
+    stop_flag::StopFlag,
     stored::{StoredProfiles, stored},
     wire::{self, Connection, RawRequest, TEST_TIMEOUT},
 };
@@ -23,7 +14,7 @@ use crate::{
 #[derive(Default)]
 struct ProcessLoad {
     acknowledged: Mutex<Vec<String>>,
-    enough: AtomicBool,
+    enough: StopFlag,
 }
 
 impl ProcessLoad {
@@ -33,8 +24,7 @@ impl ProcessLoad {
             for sender in 0..4 {
                 scope.spawn(move || self.send(gateway, &format!("{name}.{sender}")));
             }
-            // Also when `meanwhile` panics, or the senders would go on for ever.
-            let _ends = StopOnDrop(&self.enough);
+            let _ends = self.enough.set_on_drop();
             meanwhile();
         });
     }
@@ -43,9 +33,7 @@ impl ProcessLoad {
         let mut connection = gateway.connect();
         for number in 0.. {
             let email = format!("{sender}.{number}@example.com");
-            if self.enough.load(Ordering::Relaxed)
-                || !connection.send(RawRequest::email(&email).bytes())
-            {
+            if self.enough.is_set() || !connection.send(RawRequest::email(&email).bytes()) {
                 return;
             }
             let Some(answer) = connection.receive_or_end() else { return };
@@ -71,15 +59,6 @@ impl ProcessLoad {
         let lost = |email: &&String| stored.by_email("ABC123", email).is_none();
         let lost: Vec<&String> = acknowledged.iter().filter(lost).collect();
         assert!(lost.is_empty(), "of {} these are lost: {lost:?}", acknowledged.len());
-    }
-}
-
-/// Sets what it holds when it goes.
-struct StopOnDrop<'a>(&'a AtomicBool);
-
-impl Drop for StopOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
     }
 }
 

@@ -66,6 +66,29 @@ pub fn an_identifier_that_leads_to_another_profile_by_now_is_lost_and_reported(e
     harness.assert_sound();
 }
 
+pub fn an_identifier_in_place_of_one_of_the_absorbed_profile_returns_with_it(engines: &Engines) {
+    let mut harness = StoreHarness::new(engines);
+    for words in ["a:tab", "x:1 e:ann", "@a:tab x:1", "update:1 e:new"] {
+        harness.send(words);
+    }
+    assert_eq!(harness.about(0), "x:1 e:new a:tab");
+    let unmerged = harness.undo(1).unwrap();
+    assert_eq!((unmerged.kept, unmerged.lost), (vec![], vec![]));
+    assert_eq!(harness.about(0), "a:tab");
+    assert_eq!(harness.about(1), "x:1 e:new");
+    assert_eq!(harness.leads_to("e:ann"), None);
+    harness.assert_sound();
+}
+
+pub fn an_identifier_that_the_company_named_for_the_survivor_stays_with_it(engines: &Engines) {
+    let mut harness = merged(engines);
+    harness.send("server x:1 e:new");
+    harness.undo(1).unwrap();
+    assert_eq!(harness.about(0), "x:1 e:new a:tab name=Ann plan=gold");
+    assert_eq!(harness.about(1), "e:ann p:5 name=A. zip=24103 size=m");
+    harness.assert_sound();
+}
+
 pub fn the_same_request_does_not_merge_again_and_a_new_claim_does(engines: &Engines) {
     let mut harness = merged(engines);
     harness.undo(1).unwrap();

@@ -15,7 +15,9 @@ use crate::{
 };
 
 use attributes::{SplitValues, split_attributes};
-use identifiers::{ListsAtMerge, confirm, retain, split_identifiers, split_single};
+use identifiers::{
+    ListsAtMerge, confirm, retain, split_identifiers, split_single, take_replacements,
+};
 
 /// The result of undoing a merge.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -40,7 +42,7 @@ pub struct Unmerge {
 /// not bring this merge back. `owner` returns the profile that holds an identifier now.
 ///
 /// If nothing was written since the merge, both profiles are as before it. What was written since
-/// stays with the survivor. The claims that led to the merge do not merge the two again; other
+/// stays with the survivor, except for an identifier that replaced one of the absorbed profile. The claims that led to the merge do not merge the two again; other
 /// claims may.
 pub fn unmerge(
     merge: &Merge,
@@ -56,6 +58,10 @@ pub fn unmerge(
 
     let has_no_owner = |identifier: &Identifier| owner(identifier).is_none();
     let mut difference = Difference::made_by(merge);
+    if survivor.id == merge.survivor.id {
+        let merged = &difference.with.identifiers;
+        take_replacements(&mut restored.identifiers, &mut survivor.identifiers, merged, &later);
+    }
     let merged_identifiers = difference.with.identifiers.clone();
     let lists =
         ListsAtMerge { before: &merge.survivor.identifiers, after: &merged_identifiers, settings };

@@ -7,7 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    thread,
+    thread::{self, ScopedJoinHandle},
 };
 
 use profile_protocol::ProfileId;
@@ -125,8 +125,10 @@ fn stale(profiles: usize, durability: Durability, readers: Vec<Reader>) -> Vec<u
                 })
             })
             .collect();
-        writing.into_iter().for_each(|writer| writer.join().unwrap());
+        let written: Vec<_> = writing.into_iter().map(ScopedJoinHandle::join).collect();
+        // Also after a writer that failed, or its readers would go on for ever.
         is_over.store(true, Ordering::Release);
+        written.into_iter().for_each(|writer| writer.unwrap());
         reading.into_iter().map(|reader| reader.join().unwrap()).collect::<Vec<_>>()
     });
     let mut all = Reader::new(SortKey::Updated, Paging::Links);

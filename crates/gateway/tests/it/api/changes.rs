@@ -1,14 +1,12 @@
 //! Creating, updating and importing one profile.
 
-use std::{
-    sync::atomic::{AtomicBool, Ordering},
-    thread,
-};
+use std::thread;
 
 use profile_protocol::ProfileId;
 use serde_json::{Value, json};
 
 use super::{Api, profile, refused};
+use crate::stop_flag::StopFlag;
 
 fn update(id: &str, attributes: &Value) -> Value {
     json!({ "data": { "type": "profile", "id": id, "attributes": attributes } })
@@ -177,10 +175,11 @@ fn what_is_stored_is_answered_as_stored_while_it_is_erased() {
     let attributes = json!({ "email": "ann@example.com" });
     let delete = json!({ "data": { "type": "data-privacy-deletion-job", "attributes": {
         "profile": { "data": { "type": "profile", "attributes": attributes } } } } });
-    let ended = AtomicBool::new(false);
+    let ended = StopFlag::default();
     let statuses = thread::scope(|scope| {
+        let _ends = ended.set_on_drop();
         scope.spawn(|| {
-            while !ended.load(Ordering::Relaxed) {
+            while !ended.is_set() {
                 api.post("/api/data-privacy-deletion-jobs", &delete);
             }
         });
@@ -196,7 +195,6 @@ fn what_is_stored_is_answered_as_stored_while_it_is_erased() {
                 statuses.push(answer.status);
             }
         }
-        ended.store(true, Ordering::Relaxed);
         statuses
     });
     assert!(statuses.contains(&201), "{statuses:?}");

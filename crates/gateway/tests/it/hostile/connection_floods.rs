@@ -5,7 +5,6 @@ use std::{
     cell::Cell,
     io::{self, ErrorKind, Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpStream},
-    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::Duration,
 };
@@ -15,6 +14,7 @@ use actix_web::rt::{Runtime, net::TcpSocket};
 use super::{Form, UNLIMITED, Watch, connections, report};
 use crate::{
     serving::{Home, Serving},
+    stop_flag::StopFlag,
     wire::{self, Connection, RawRequest, TEST_TIMEOUT},
 };
 
@@ -91,13 +91,13 @@ fn is_closed(stream: &mut TcpStream) -> bool {
 
 /// Keeps `count` idle connections, and sends `GET /x` on one after another, 333 times a second at
 /// most. A connection that was closed is replaced.
-fn flood(to: SocketAddr, count: usize, from: impl Fn(usize) -> Ipv4Addr, over: &AtomicBool) {
+fn flood(to: SocketAddr, count: usize, from: impl Fn(usize) -> Ipv4Addr, over: &StopFlag) {
     const PAUSE: Duration = Duration::from_millis(3);
     let connector = Connector::new();
     let mut idle: Vec<TcpStream> = (0..count).map(|n| connector.connect(from(n), to)).collect();
     let request = RawRequest::new("GET", "/x").bytes();
     for number in (0..count).cycle() {
-        if over.load(Ordering::Relaxed) {
+        if over.is_set() {
             return;
         }
         if is_closed(&mut idle[number]) {
@@ -145,10 +145,11 @@ fn serves_among_idle_connections(
     let home = Home::configured(&format!(
         "connections = {{ most = {most}, per_network = {per_network} }}\n{UNLIMITED}"
     ));
-    let (gateway, over) = (home.serve(), AtomicBool::new(false));
+    let (gateway, over) = (home.serve(), StopFlag::default());
     let closed =
         |reason| gateway.meter(&format!("gateway_connections_closed_total{{reason=\"{reason}\"}}"));
     let took = thread::scope(|scope| {
+        let _ends = over.set_on_drop();
         let (to, over, from) = (gateway.clients, &over, &from);
         scope.spawn(move || flood(to, count, from, over));
         let began = gateway.logged(BEGAN);
@@ -161,7 +162,6 @@ fn serves_among_idle_connections(
             thread::sleep(Duration::from_millis(50));
         }
         let open = usize::try_from(gateway.meter("gateway_connections")).unwrap();
-        over.store(true, Ordering::Relaxed);
         assert!(open <= most, "{open}");
         took
     });

@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
     sync::{
         Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     thread,
     time::Duration,
@@ -18,6 +18,7 @@ use profile_store::{Identifier, Profile};
 use super::{HostileRandom, Watch, figure};
 use crate::{
     serving::Serving,
+    stop_flag::StopFlag,
     stored::StoredProfiles,
     wire::{Connection, RawRequest, TEST_TIMEOUT},
 };
@@ -107,18 +108,8 @@ pub(super) struct CrashLoad {
     /// The recording of the disk.
     recording: Option<PathBuf>,
     acknowledged: AtomicUsize,
-    enough: AtomicBool,
+    enough: StopFlag,
     sent: Mutex<Vec<Sent>>,
-}
-
-/// Sets what it holds when it goes, also when a test fails meanwhile: the senders
-/// would go on for ever.
-struct StopLoadOnDrop<'a>(&'a AtomicBool);
-
-impl Drop for StopLoadOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 impl CrashLoad {
@@ -139,7 +130,7 @@ impl CrashLoad {
                 let (connection, own) = (gateway.connect(), random.fork());
                 scope.spawn(move || self.send(connection, numbers, own));
             }
-            let _ends = StopLoadOnDrop(&self.enough);
+            let _ends = self.enough.set_on_drop();
             meanwhile(random);
         });
     }
@@ -155,7 +146,7 @@ impl CrashLoad {
     fn send(&self, mut connection: Connection, numbers: &AtomicUsize, mut random: HostileRandom) {
         let (mut people, mut devices) = (Vec::new(), Vec::new());
         let mut last = true;
-        while last && !self.enough.load(Ordering::Relaxed) {
+        while last && !self.enough.is_set() {
             let number = numbers.fetch_add(1, Ordering::Relaxed);
             let kind = match (random.below(4), devices.pop()) {
                 (0, Some(device)) if !people.is_empty() => {

@@ -4,7 +4,6 @@
 use std::{
     io::{ErrorKind, Read, Write},
     net::{SocketAddr, TcpStream},
-    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::Duration,
 };
@@ -16,6 +15,7 @@ use crate::{
     api::{asking_with, key},
     bodies::{brotli, gzip, zlib, zstd},
     serving::{Home, Serving},
+    stop_flag::StopFlag,
     stored::stored,
     wire::RawRequest,
 };
@@ -42,11 +42,11 @@ const BATCH_KIB: u64 = 1024 * 1024;
 
 /// Writes for an honest client as long as a flood lasts. Returns the slowest answer.
 fn while_served<T>(gateway: &Serving, flood: impl FnOnce() -> T) -> (T, usize, Duration) {
-    let over = AtomicBool::new(false);
+    let over = StopFlag::default();
     thread::scope(|scope| {
         let honest = scope.spawn(|| {
             let (mut served, mut slowest) = (0, Duration::ZERO);
-            while !over.load(Ordering::Relaxed) || served == 0 {
+            while !over.is_set() || served == 0 {
                 let watch = Watch::start();
                 let email = format!("honest{served}@example.com");
                 gateway.send(&RawRequest::email(&email)).assert_accepted();
@@ -55,21 +55,13 @@ fn while_served<T>(gateway: &Serving, flood: impl FnOnce() -> T) -> (T, usize, D
             }
             (served, slowest)
         });
-        let ends = Over(&over);
+        let ends = over.set_on_drop();
         let flooded = flood();
         drop(ends);
         let (served, slowest) = honest.join().unwrap();
         assert!(slowest < HONEST_WAIT, "an honest client waited for {slowest:?}");
         (flooded, served, slowest)
     })
-}
-
-struct Over<'a>(&'a AtomicBool);
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 /// A connection of an attacker.

@@ -4,7 +4,7 @@
 use std::{
     sync::{
         Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     thread,
     time::Duration,
@@ -20,6 +20,7 @@ use super::{
 use crate::{
     api::{KEY, asking, key},
     serving::{Home, Serving, finish, wait_until},
+    stop_flag::StopFlag,
     stored::StoredProfiles,
     wire::{RawRequest, RawResponse, TEST_TIMEOUT},
 };
@@ -83,17 +84,17 @@ impl SlowLoad {
 
     /// Sends while something else happens.
     fn during(&self, gateway: &Serving, meanwhile: impl FnOnce()) {
-        let is_over = AtomicBool::new(false);
+        let is_over = StopFlag::default();
         thread::scope(|scope| {
+            let _ends = is_over.set_on_drop();
             for _ in 0..SENDERS {
                 scope.spawn(|| {
-                    while !is_over.load(Ordering::Relaxed) {
+                    while !is_over.is_set() {
                         self.send_one(gateway);
                     }
                 });
             }
             meanwhile();
-            is_over.store(true, Ordering::Relaxed);
         });
     }
 

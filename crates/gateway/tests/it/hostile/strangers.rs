@@ -3,7 +3,7 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    sync::atomic::{AtomicU64, Ordering},
     thread,
     time::Duration,
 };
@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     serving::{Home, Serving},
+    stop_flag::StopFlag,
     wire::{RawRequest, RawResponse},
 };
 
@@ -53,7 +54,7 @@ struct Junk {
 }
 
 /// Sends the same as fast as it is answered, until `over`. Returns how many were answered.
-fn send_until(gateway: &Serving, over: &AtomicBool, junk: &Junk) -> u64 {
+fn send_until(gateway: &Serving, over: &StopFlag, junk: &Junk) -> u64 {
     let mut connection = gateway.connect_from(STRANGER);
     let bytes: Vec<u8> =
         junk.kept.iter().cycle().take(AT_ONCE).flat_map(RawRequest::bytes).collect();
@@ -63,7 +64,7 @@ fn send_until(gateway: &Serving, over: &AtomicBool, junk: &Junk) -> u64 {
         assert!([400, 404, 405, 415, 429].contains(&status), "{status}");
         answered += 1;
     };
-    while !over.load(Ordering::Relaxed) {
+    while !over.is_set() {
         assert!(connection.send(&bytes));
         (0..AT_ONCE).for_each(|_| refused(connection.receive()));
         for request in &junk.closed {
@@ -78,8 +79,9 @@ fn send_until(gateway: &Serving, over: &AtomicBool, junk: &Junk) -> u64 {
 fn visitors_served_beside(junk: &Junk, visitors: usize) -> usize {
     let home = Home::configured(SHOP);
     let gateway = home.serve();
-    let (over, sent) = (AtomicBool::new(false), AtomicU64::new(0));
+    let (over, sent) = (StopFlag::default(), AtomicU64::new(0));
     let served = thread::scope(|scope| {
+        let _ends = over.set_on_drop();
         for _ in 0..STRANGERS {
             scope.spawn(|| {
                 let answered = send_until(&gateway, &over, junk);
@@ -92,9 +94,7 @@ fn visitors_served_beside(junk: &Junk, visitors: usize) -> usize {
             thread::sleep(Duration::from_millis(20));
             status == 202
         };
-        let served = (0..visitors).filter(|number| visit(*number)).count();
-        over.store(true, Ordering::Relaxed);
-        served
+        (0..visitors).filter(|number| visit(*number)).count()
     });
     let sent = sent.load(Ordering::Relaxed);
     figure("honest_visitors", visitors);

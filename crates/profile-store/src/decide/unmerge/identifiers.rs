@@ -3,7 +3,8 @@
 use profile_protocol::Email;
 
 use crate::{
-    Device, Identifier, IdentitySettings, ProfileIdentifiers, SingleKinds, decide::merge::last_seen,
+    Device, Identifier, IdentitySettings, Merge, ProfileIdentifiers, SingleKinds,
+    decide::merge::last_seen,
 };
 
 /// The survivor's identifiers just before and just after the merge, and the limits of its lists.
@@ -40,6 +41,35 @@ pub(super) fn split_single(
         let returns = without.single(kind).is_some_and(|previous| has_no_owner(&previous));
         if gave_way && returns && identifiers.single(kind).is_none() {
             identifiers.take_single_of(without, kind);
+        }
+    }
+}
+
+/// Gives the restored profile the identifiers that the company has given the survivor since, in
+/// place of those that came with the absorbed profile. They stay if the company knows the survivor
+/// by another identifier. `merged` are the identifiers just after the merge.
+pub(super) fn take_replacements(
+    restored: &mut ProfileIdentifiers,
+    survivor: &mut ProfileIdentifiers,
+    merged: &ProfileIdentifiers,
+    later: &[Merge],
+) {
+    let (came, stayed): (Vec<_>, Vec<_>) = SingleKinds::ALL.into_iter().partition(|&kind| {
+        restored.single(kind).is_some() && restored.single(kind) == merged.single(kind)
+    });
+    let is_named =
+        |kind| survivor.single(kind).is_some() && !survivor.client_attached.contains(kind);
+    if stayed.into_iter().any(is_named) {
+        return;
+    }
+    for kind in came {
+        let now = survivor.single(kind);
+        let is_replaced = now != merged.single(kind) && !survivor.client_attached.contains(kind);
+        let came_by_merge =
+            later.iter().any(|merge| merge.absorbed.identifiers.single(kind) == now);
+        if now.is_some() && is_replaced && !came_by_merge {
+            restored.take_single_of(survivor, kind);
+            survivor.remove_single(kind);
         }
     }
 }
