@@ -15,9 +15,11 @@ pub(crate) struct SenderMerge {
     /// The number of the outcome.
     pub(crate) sequence: u64,
     /// The profile that the result of the merge belongs to.
-    survivor: ProfileId,
+    pub(crate) survivor: ProfileId,
     /// The kinds of which that profile has another identifier since the merge, or none.
     replaced: SingleKinds,
+    /// The kinds of which the company has given that profile an identifier since.
+    given: SingleKinds,
     /// What requests of the company have named together since.
     named_by_company: Vec<NamedKinds>,
     /// Whether the company has asked for the merge since.
@@ -55,6 +57,7 @@ impl SenderMerge {
             sequence: outcome.sequence,
             survivor,
             replaced: SingleKinds::default(),
+            given: SingleKinds::default(),
             named_by_company: Vec::new(),
             is_asked_for: false,
             devices: Vec::new(),
@@ -63,7 +66,8 @@ impl SenderMerge {
 
     /// Takes in a later outcome, of others if `is_of_others`. It reports merges of `absorbed`.
     pub(crate) fn add(&mut self, outcome: &Outcome, absorbed: &[ProfileId], is_of_others: bool) {
-        if absorbed.contains(&self.survivor)
+        let merged = self.survivor;
+        if absorbed.contains(&merged)
             && let Some(survivor) = outcome.survivor
         {
             self.survivor = survivor;
@@ -71,13 +75,14 @@ impl SenderMerge {
         if outcome.survivor != Some(self.survivor) {
             return;
         }
-        let named = self.named(&outcome.claims);
+        let named = self.named(&outcome.claims, merged);
         let has_room = self.devices.len() < limits::REPAIR_STEPS;
         if is_of_others && has_room && attaches_device(&outcome.claims) {
             self.devices.push((outcome.at, named));
         }
         if is_of_others && outcome.caller == Caller::Server {
             self.is_asked_for |= names_two_ids(&outcome.claims);
+            given(&outcome.claims).for_each(|kind| self.given.insert(kind));
             if !self.named_by_company.contains(&named) {
                 self.named_by_company.push(named);
             }
@@ -85,7 +90,8 @@ impl SenderMerge {
     }
 
     /// The kinds of identifiers that a request named with success. Notes which were replaced.
-    fn named(&mut self, claims: &[ClaimOutcome]) -> NamedKinds {
+    /// `merged` is the profile that the result of the merge belonged to before the request.
+    fn named(&mut self, claims: &[ClaimOutcome], merged: ProfileId) -> NamedKinds {
         let mut named = NamedKinds::default();
         for claim in claims {
             match claim.result {
@@ -93,6 +99,7 @@ impl SenderMerge {
                     named.came.insert(claim.kind);
                 }
                 ClaimResult::Matched => named.found.insert(claim.kind),
+                ClaimResult::Absorbed(id) if id == merged => named.found.insert(claim.kind),
                 ClaimResult::Attached | ClaimResult::Replaced | ClaimResult::Moved(_) => {
                     named.came.insert(claim.kind);
                     self.replaced.insert(claim.kind);
@@ -108,9 +115,19 @@ impl SenderMerge {
     }
 
     /// Whether the company has confirmed the merge since: it has named an identifier of the
-    /// absorbed profile together with one that is not, or has asked for the merge itself.
-    pub(crate) fn is_confirmed(&self, absorbed: &ProfileIdentifiers) -> bool {
+    /// absorbed profile together with one that is not, has given such an identifier to the merged
+    /// profile, or has asked for the merge itself. `living` are the identifiers of that profile.
+    pub(crate) fn is_confirmed(
+        &self,
+        absorbed: &ProfileIdentifiers,
+        living: &ProfileIdentifiers,
+    ) -> bool {
+        let is_given = |kind: IdentifierKind| {
+            let given = living.single(kind).filter(|_| self.given.contains(kind));
+            given.is_some() && given == absorbed.single(kind)
+        };
         self.is_asked_for
+            || SingleKinds::ALL.into_iter().any(is_given)
             || self.named_by_company.iter().any(|named| named.sides(absorbed) == (true, true))
     }
 
@@ -130,6 +147,15 @@ fn attaches_device(claims: &[ClaimOutcome]) -> bool {
         claim.kind == IdentifierKind::AnonymousId && claim.result == ClaimResult::Attached
     };
     claims.iter().any(attaches)
+}
+
+/// The kinds of the identifiers that a request gave to its survivor.
+fn given(claims: &[ClaimOutcome]) -> impl Iterator<Item = IdentifierKind> {
+    let is_given = |claim: &&ClaimOutcome| {
+        let result = claim.result;
+        matches!(result, ClaimResult::Attached | ClaimResult::Replaced | ClaimResult::Moved(_))
+    };
+    claims.iter().filter(is_given).map(|claim| claim.kind)
 }
 
 /// Whether a command named two ids that were one profile already.

@@ -246,7 +246,9 @@ impl Store {
             let record = self.shared.engine.read(vec![key::merge(company, merge.absorbed)]).await?;
             let Some(record) = record.into_iter().next().flatten() else { continue };
             let absorbed = record::decode_merge(merge.absorbed, &record)?.absorbed.identifiers;
-            if !merge.is_confirmed(&absorbed) {
+            let living = self.profile(company, merge.survivor).await?;
+            let living = living.map(|living| living.identifiers).unwrap_or_default();
+            if !merge.is_confirmed(&absorbed, &living) {
                 traces.devices.extend(merge.devices(&absorbed));
                 traces.merged.push(merge);
             }
