@@ -15,7 +15,7 @@ use gateway::{
         backup::{self, BackupContent, command::WrittenBackup, restore::RestoredStore},
         compaction::{self, Compacted},
         company_deletion::{self, DeletionError},
-        core_files,
+        company_move, company_statistics, core_files,
         erased::{self, ErasedSearch},
         health_check, manual, unconfigured, verify,
     },
@@ -23,8 +23,8 @@ use gateway::{
     settings::{
         BackupArguments, CheckArguments, CommandLine, CompactArguments, CompletionsArguments,
         ConfigArguments, Configuration, DeleteCompanyArguments, GatewayCommand, HealthArguments,
-        IssuedKey, KeyArguments, ManArguments, RestoreArguments, ServeArguments, Summary,
-        VerifyArguments, chain,
+        IssuedKey, KeyArguments, ManArguments, MoveCompanyArguments, RestoreArguments,
+        ServeArguments, StatsArguments, Summary, VerifyArguments, chain,
     },
     telemetry::{self, LogControl},
 };
@@ -63,10 +63,12 @@ fn main() -> ExitCode {
         GatewayCommand::Health(arguments) => health(&arguments),
         GatewayCommand::Key(arguments) => key(&arguments),
         GatewayCommand::Man(arguments) => man(&arguments),
+        GatewayCommand::MoveCompany(arguments) => move_company(&arguments),
         GatewayCommand::Restore(arguments) => restore(&arguments),
         GatewayCommand::Serve(arguments) => {
             serve(ServeArguments { log: filter, ..arguments }, &log)
         }
+        GatewayCommand::Stats(arguments) => stats(&arguments),
         GatewayCommand::Verify(arguments) => verify(&arguments),
     }
 }
@@ -178,6 +180,45 @@ fn health(arguments: &HealthArguments) -> ExitCode {
 
 fn man(arguments: &ManArguments) -> ExitCode {
     match manual::write_pages(&arguments.into) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
+fn move_company(arguments: &MoveCompanyArguments) -> ExitCode {
+    let MoveCompanyArguments { company, into, source } = arguments;
+    let source = match source.source() {
+        Ok(source) => source,
+        Err(error) => return failed(&error),
+    };
+    let copying = company_move::copy_company(&source, company, into);
+    match actix_web::rt::System::new().block_on(copying) {
+        Ok(copied) => {
+            let (entries, bytes) = (copied.entries, copied.bytes);
+            show(format_args!("copied company {company}: entries: {entries}, bytes: {bytes}"));
+            show(format_args!(
+                "`gateway delete-company` deletes it from the store that it comes from"
+            ));
+            ExitCode::SUCCESS
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+fn stats(arguments: &StatsArguments) -> ExitCode {
+    let StatsArguments { company, json, source } = arguments;
+    let source = match source.source() {
+        Ok(source) => source,
+        Err(error) => return failed(&error),
+    };
+    let counting = company_statistics::count(&source, company.as_ref(), |line| {
+        if *json {
+            show(format_args!("{}", line.to_json()));
+        } else {
+            show(format_args!("{line}"));
+        }
+    });
+    match actix_web::rt::System::new().block_on(counting) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error),
     }

@@ -4,6 +4,8 @@ pub mod admin;
 pub mod backup;
 pub mod compaction;
 pub mod company_deletion;
+pub mod company_move;
+pub mod company_statistics;
 pub mod copy_directory;
 pub mod core_files;
 pub mod development_reset;

@@ -48,7 +48,8 @@ pub use self::{
     arguments::{
         BackupArguments, CheckArguments, CommandLine, CompactArguments, CompletionsArguments,
         ConfigArguments, DeleteCompanyArguments, DevArguments, GatewayCommand, HealthArguments,
-        KeyArguments, ManArguments, RestoreArguments, ServeArguments, VerifyArguments,
+        KeyArguments, ManArguments, MoveCompanyArguments, RestoreArguments, ServeArguments,
+        SourceArguments, StatsArguments, VerifyArguments,
     },
     certificate::CertificateError,
     connections::Connections,

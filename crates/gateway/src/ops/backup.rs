@@ -4,12 +4,14 @@
 //! - `frame` has the bytes in which a gateway sends a backup.
 //! - `endpoint` sends it, and `client` receives it.
 //! - `command` writes a backup, and `restore` a store from one.
+//! - `store_source` passes all entries on to other commands.
 
 mod client;
 pub mod command;
 pub(crate) mod endpoint;
 mod frame;
 pub mod restore;
+pub mod store_source;
 
 use std::{
     fs, io,

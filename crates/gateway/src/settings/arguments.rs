@@ -13,7 +13,7 @@ use super::{
 use crate::{
     http::cidr::Cidr,
     limits,
-    ops::backup::command::BackupFrom,
+    ops::backup::{command::BackupFrom, store_source::StoreSource},
     telemetry::LogFilter,
     tenants::{directory::KeyName, scope::KeyScope},
 };
@@ -56,50 +56,39 @@ pub enum GatewayCommand {
     Key(KeyArguments),
     /// Write the manual pages of all commands into a directory.
     Man(ManArguments),
+    /// Copy all data of one company into another store, which is not being served.
+    MoveCompany(MoveCompanyArguments),
     /// Restore a backup into a new data directory, up to a time if there is an archive of the
     /// journal.
     Restore(RestoreArguments),
     /// Serve until stopped by a signal.
     Serve(ServeArguments),
+    /// Count the profiles, identifiers, merges and bytes of each company.
+    Stats(StatsArguments),
     /// Check every invariant of a store that is not being served; exit 1 on a breach.
     Verify(VerifyArguments),
 }
 
 /// The arguments of `gateway backup`.
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("source").required(true))]
 pub struct BackupArguments {
-    /// A file with an admin key of the gateway.
-    #[arg(long, env = "GATEWAY_ADMIN_KEY_FILE", value_name = "FILE", requires = "admin_url")]
-    pub admin_key_file: Option<PathBuf>,
-    /// The admin listener of a gateway that serves the store, such as `http://127.0.0.1:9090`. The
-    /// environment variable `GATEWAY_ADMIN_KEY` may have its admin key.
-    #[arg(long, env = "GATEWAY_ADMIN_URL", value_name = "URL", group = "source")]
-    pub admin_url: Option<String>,
-    #[arg(long = "admin-key", env = "GATEWAY_ADMIN_KEY", hide = true, hide_env_values = true,
-        value_parser = |text: &str| Ok::<_, Infallible>(AdminKeyText::from(text)))]
-    admin_key: Option<AdminKeyText>,
     /// The archive of the journal of the store, from which a backup gets what it does not have.
     #[arg(long, env = "GATEWAY_ARCHIVE", value_name = "DIRECTORY", group = "source")]
     pub archive: Option<PathBuf>,
-    /// The data directory of a store that is not being served.
-    #[arg(long, env = "GATEWAY_DATA_DIR", value_name = "DIRECTORY", group = "source")]
-    pub data_dir: Option<PathBuf>,
     /// The directory of the backup. If it is empty or missing, it gets a whole backup.
     #[arg(long, env = "GATEWAY_INTO", value_name = "DIRECTORY")]
     pub into: PathBuf,
+    /// The store.
+    #[command(flatten)]
+    pub source: SourceArguments,
 }
 
 impl BackupArguments {
     /// Where the backup comes from.
     pub fn source(&self) -> Result<BackupFrom, AdminKeyError> {
-        let key = || AdminKey::find(self.admin_key_file.as_deref(), self.admin_key.as_ref());
-        Ok(match (&self.admin_url, &self.archive, &self.data_dir) {
-            (Some(url), _, _) => BackupFrom::Gateway { url: url.clone(), key: key()? },
-            (None, Some(archive), _) => BackupFrom::Archive(archive.clone()),
-            (None, None, directory) => {
-                BackupFrom::DataDirectory(directory.clone().unwrap_or_default())
-            }
+        Ok(match &self.archive {
+            Some(archive) => BackupFrom::Archive(archive.clone()),
+            None => BackupFrom::Store(self.source.source()?),
         })
     }
 }
@@ -287,6 +276,20 @@ pub struct ManArguments {
     pub into: PathBuf,
 }
 
+/// The arguments of `gateway move-company`.
+#[derive(Debug, Args)]
+pub struct MoveCompanyArguments {
+    /// The company.
+    #[arg(long, env = "GATEWAY_COMPANY", value_name = "ID")]
+    pub company: CompanyId,
+    /// The data directory of the other store. If it is empty or missing, it gets a new store.
+    #[arg(long, env = "GATEWAY_INTO", value_name = "DIRECTORY")]
+    pub into: PathBuf,
+    /// The store that has the company.
+    #[command(flatten)]
+    pub source: SourceArguments,
+}
+
 /// The arguments of `gateway restore`.
 #[derive(Debug, Args)]
 pub struct RestoreArguments {
@@ -303,6 +306,50 @@ pub struct RestoreArguments {
     /// leave out nothing].
     #[arg(long, env = "GATEWAY_UNTIL", value_name = "TIME", requires = "archive")]
     pub until: Option<NamedTime>,
+}
+
+/// The store that a command reads, as its arguments name it.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("source").required(true))]
+pub struct SourceArguments {
+    /// A file with an admin key of the gateway.
+    #[arg(long, env = "GATEWAY_ADMIN_KEY_FILE", value_name = "FILE", requires = "admin_url")]
+    pub admin_key_file: Option<PathBuf>,
+    /// The admin listener of a gateway that serves the store, such as `http://127.0.0.1:9090`. The
+    /// environment variable `GATEWAY_ADMIN_KEY` may have its admin key.
+    #[arg(long, env = "GATEWAY_ADMIN_URL", value_name = "URL", group = "source")]
+    pub admin_url: Option<String>,
+    #[arg(long = "admin-key", env = "GATEWAY_ADMIN_KEY", hide = true, hide_env_values = true,
+        value_parser = |text: &str| Ok::<_, Infallible>(AdminKeyText::from(text)))]
+    admin_key: Option<AdminKeyText>,
+    /// The data directory of a store that is not being served, or a backup.
+    #[arg(long, env = "GATEWAY_DATA_DIR", value_name = "DIRECTORY", group = "source")]
+    pub data_dir: Option<PathBuf>,
+}
+
+impl SourceArguments {
+    /// The store.
+    pub fn source(&self) -> Result<StoreSource, AdminKeyError> {
+        let key = || AdminKey::find(self.admin_key_file.as_deref(), self.admin_key.as_ref());
+        Ok(match &self.admin_url {
+            Some(url) => StoreSource::Gateway { url: url.clone(), key: key()? },
+            None => StoreSource::DataDirectory(self.data_dir.clone().unwrap_or_default()),
+        })
+    }
+}
+
+/// The arguments of `gateway stats`.
+#[derive(Debug, Args)]
+pub struct StatsArguments {
+    /// The only company to count.
+    #[arg(long, env = "GATEWAY_COMPANY", value_name = "ID")]
+    pub company: Option<CompanyId>,
+    /// Print a JSON object for each company.
+    #[arg(long, env = "GATEWAY_JSON")]
+    pub json: bool,
+    /// The store.
+    #[command(flatten)]
+    pub source: SourceArguments,
 }
 
 /// The arguments of `gateway serve`. Each of them overrides the configuration file.

@@ -16,6 +16,8 @@ mod command_line;
 #[cfg(test)]
 mod compaction;
 #[cfg(test)]
+mod company_move;
+#[cfg(test)]
 mod cors;
 #[cfg(test)]
 mod delete_company;

@@ -57,8 +57,7 @@ pub async fn delete_company(
         return Ok(None);
     }
     format::open(engine, id_generator, writer).await?;
-    let is_stored = !page(engine, company, None, 1).await?.is_empty();
-    if !is_stored && begun(engine, company).await?.is_none() {
+    if !is_known(engine, company).await? {
         return Ok(None);
     }
     Ok(Some(Deletion::resume(engine, company, writer).await?.run().await?))
@@ -87,6 +86,45 @@ async fn first_begun(engine: &dyn Engine) -> Result<Option<CompanyId>, EngineErr
         return Err(EngineError::Damaged("a key of a deletion names no company".to_owned()));
     };
     Ok(Some(company))
+}
+
+/// Begins the deletion of a company, of which the engine has no data. Entries that it gets from then
+/// on are removed when a store is opened, until [`forget`] is called.
+pub(super) async fn foresee(
+    engine: &dyn Engine,
+    company: &CompanyId,
+    id: BatchId,
+) -> Result<(), EngineError> {
+    mark(engine, company, id, Some(record::encode_deleted_company(&DeletedCompany::NOTHING))).await
+}
+
+/// Keeps the entries of a company whose deletion was [foreseen](foresee).
+pub(super) async fn forget(
+    engine: &dyn Engine,
+    company: &CompanyId,
+    id: BatchId,
+) -> Result<(), EngineError> {
+    mark(engine, company, id, None).await
+}
+
+async fn mark(
+    engine: &dyn Engine,
+    company: &CompanyId,
+    id: BatchId,
+    value: Option<Value>,
+) -> Result<(), EngineError> {
+    let write = Write { key: key::company_deletion(company), value };
+    let place = key::place_of(company, engine.places());
+    commit(engine, place, id, vec![write], Durability::Flushed).await
+}
+
+/// Whether the engine has data of a company, or a deletion of it was begun.
+pub(super) async fn is_known(
+    engine: &dyn Engine,
+    company: &CompanyId,
+) -> Result<bool, EngineError> {
+    let is_stored = !page(engine, company, None, 1).await?.is_empty();
+    Ok(is_stored || begun(engine, company).await?.is_some())
 }
 
 /// The counts of a deletion that was begun.

@@ -13,28 +13,19 @@ use super::{
     existing_archive,
     frame::{Frame, InvalidFrame},
     options,
+    store_source::StoreSource,
 };
-use crate::{
-    ops::{
-        copy_directory::{CopyDirectory, TargetError},
-        data_directory::{self, DataDirectoryError},
-        verify,
-    },
-    settings::AdminKey,
+use crate::ops::{
+    copy_directory::{CopyDirectory, TargetError},
+    data_directory::{self, DataDirectoryError},
+    verify,
 };
 
 /// Where a backup comes from.
 #[derive(Debug)]
 pub enum BackupFrom {
-    /// A data directory that is not being served.
-    DataDirectory(PathBuf),
-    /// The admin listener of a gateway that serves.
-    Gateway {
-        /// Its URL.
-        url: String,
-        /// An admin key.
-        key: AdminKey,
-    },
+    /// A store, which is being served or not.
+    Store(StoreSource),
     /// The archive of the journal of its store. It can only add to a backup.
     Archive(PathBuf),
 }
@@ -111,18 +102,22 @@ pub async fn back_up(from: &BackupFrom, into: &Path) -> Result<WrittenBackup, Ba
     let path = || into.display().to_string();
     let has_backup = data_directory::has_store(into)?;
     let (content, position) = match from {
-        BackupFrom::DataDirectory(_) if has_backup => {
+        BackupFrom::Store(StoreSource::DataDirectory(_)) if has_backup => {
             return Err(BackupError::HasBackup { path: path() });
         }
         BackupFrom::Archive(_) if !has_backup => {
             return Err(BackupError::NothingToAddTo { path: path() });
         }
-        BackupFrom::DataDirectory(directory) => copy_directory(directory, into).await?,
-        BackupFrom::Gateway { url, key } if has_backup => {
+        BackupFrom::Store(StoreSource::DataDirectory(directory)) => {
+            copy_directory(directory, into).await?
+        }
+        BackupFrom::Store(StoreSource::Gateway { url, key }) if has_backup => {
             let added = |position| Ok(Added::Sent(client::request(url, key, Some(position))?));
             add(into, added).await?
         }
-        BackupFrom::Gateway { url, key } => receive(client::request(url, key, None)?, into).await?,
+        BackupFrom::Store(StoreSource::Gateway { url, key }) => {
+            receive(client::request(url, key, None)?, into).await?
+        }
         BackupFrom::Archive(archive) => {
             let archive = existing_archive(archive)?;
             add(into, |_| Ok(Added::Archived(archive))).await?

@@ -1,0 +1,101 @@
+//! The entries of a store, for commands that read all of it: from a data directory, or from a
+//! gateway that serves.
+
+use std::path::PathBuf;
+
+use profile_store::{
+    BackupSource, CopyError,
+    engine::{Key, Value, Write},
+};
+
+use super::{
+    client::{self, RequestError},
+    frame::{Frame, InvalidFrame},
+};
+use crate::{
+    ops::data_directory::{self, DataDirectoryError},
+    settings::AdminKey,
+};
+
+/// A store that a command reads.
+#[derive(Debug)]
+pub enum StoreSource {
+    /// A data directory that is not being served, or a backup.
+    DataDirectory(PathBuf),
+    /// The admin listener of a gateway that serves. It sends its store as it is at one moment.
+    Gateway {
+        /// Its URL.
+        url: String,
+        /// An admin key.
+        key: AdminKey,
+    },
+}
+
+/// Why a store was not read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// There is no store in the directory, or it cannot be opened.
+    #[error(transparent)]
+    Directory(#[from] DataDirectoryError),
+    /// The store cannot be read.
+    #[error(transparent)]
+    Read(#[from] CopyError),
+    /// The gateway sent nothing.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// What the gateway sent are no entries of a store.
+    #[error(transparent)]
+    Frame(#[from] InvalidFrame),
+    /// The gateway sent something else than was asked for.
+    #[error("the gateway sent another kind of backup than it was asked for")]
+    OtherKind,
+}
+
+impl StoreSource {
+    /// Passes all entries on, page by page in the order of their keys. Returns the layout of the
+    /// store.
+    pub(crate) async fn each_page<E: From<SourceError>>(
+        &self,
+        take: impl AsyncFnMut(Vec<(Key, Value)>) -> Result<(), E>,
+    ) -> Result<Vec<u8>, E> {
+        match self {
+            StoreSource::DataDirectory(directory) => {
+                let engine = data_directory::open_read_only(directory);
+                let engine = engine.map_err(SourceError::from)?;
+                let source = BackupSource::new(&engine).await.map_err(SourceError::from)?;
+                pages_of_directory(source, take).await
+            }
+            StoreSource::Gateway { url, key } => {
+                let frames = client::request(url, key, None).map_err(SourceError::from)?;
+                pages_of_gateway(frames, take).await
+            }
+        }
+    }
+}
+
+async fn pages_of_directory<E: From<SourceError>>(
+    mut source: BackupSource<'_>,
+    mut take: impl AsyncFnMut(Vec<(Key, Value)>) -> Result<(), E>,
+) -> Result<Vec<u8>, E> {
+    while let Some(entries) = source.next_entries().await.map_err(SourceError::from)? {
+        take(entries).await?;
+    }
+    Ok(source.layout().to_vec())
+}
+
+async fn pages_of_gateway<E: From<SourceError>>(
+    mut frames: client::FrameReader,
+    mut take: impl AsyncFnMut(Vec<(Key, Value)>) -> Result<(), E>,
+) -> Result<Vec<u8>, E> {
+    loop {
+        match frames.next().map_err(SourceError::from)? {
+            Frame::Entries(writes) => {
+                let entry = |Write { key, value }| Some((key, value?));
+                take(writes.into_iter().filter_map(entry).collect()).await?;
+            }
+            Frame::EndOfCopy(_, layout) => return Ok(layout),
+            Frame::Batch(..) | Frame::EndOfBatches => return Err(SourceError::OtherKind.into()),
+        }
+    }
+}

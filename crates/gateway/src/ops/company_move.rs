@@ -1,0 +1,71 @@
+//! `gateway move-company`: copies all data of a company into another store.
+
+use std::{fs, path::Path};
+
+use profile_protocol::CompanyId;
+use profile_store::{
+    CompanyCopy, Copied, CopyCompanyError, SystemIdGenerator,
+    engine::{EmbeddedEngine, EmbeddedOptions, EngineError},
+};
+
+use super::{
+    backup::store_source::{SourceError, StoreSource},
+    data_directory::{self, DataDirectoryError, OpenedStore},
+};
+use crate::limits;
+
+/// Why a company was not copied. The other store has nothing of it once it is opened again.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MoveError {
+    /// The first store cannot be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The other store cannot be opened.
+    #[error(transparent)]
+    Target(#[from] DataDirectoryError),
+    /// The first store has no data of the company.
+    #[error("the store has no data of company {company}")]
+    NoData {
+        /// The company.
+        company: CompanyId,
+    },
+    /// The other store cannot get the company.
+    #[error(transparent)]
+    Copy(#[from] CopyCompanyError),
+}
+
+/// Copies a company into the store of a directory that is not being served, or into a new store if
+/// the directory is empty or missing. The copy is on disk when this returns.
+pub async fn copy_company(
+    source: &StoreSource,
+    company: &CompanyId,
+    into: &Path,
+) -> Result<Copied, MoveError> {
+    let target = open(into)?;
+    let mut copy =
+        CompanyCopy::begin(&target.engine, company, &SystemIdGenerator::default()).await?;
+    let layout = source
+        .each_page(async |entries| copy.write(entries).await.map_err(MoveError::from))
+        .await?;
+    let copied = copy.finish(&layout).await?;
+    target.engine.close().map_err(DataDirectoryError::from)?;
+    match copied.entries {
+        0 => Err(MoveError::NoData { company: company.clone() }),
+        _ => Ok(copied),
+    }
+}
+
+/// Opens the store of a directory, and creates it if there is nothing yet.
+fn open(into: &Path) -> Result<OpenedStore, DataDirectoryError> {
+    let options = EmbeddedOptions {
+        cache_bytes: limits::COMPACTION_CACHE_BYTES,
+        ..EmbeddedOptions::default()
+    };
+    data_directory::create_private(into).map_err(EngineError::Io)?;
+    let is_empty = fs::read_dir(into).map_err(EngineError::Io)?.next().is_none();
+    if is_empty {
+        EmbeddedEngine::open(into, options)?.close()?;
+    }
+    data_directory::open_existing(into, options)
+}

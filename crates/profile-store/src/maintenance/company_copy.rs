@@ -1,0 +1,112 @@
+//! The copy of a company into another store: every entry of it, as it is. So ids, merged profiles,
+//! merges that can be undone, histories and the numbers of outcomes stay.
+//!
+//! The deletion of the company is begun in the other store before the first entry, and forgotten
+//! after the last. So a copy that is cut off leaves nothing: the next start removes what there is.
+
+use profile_protocol::CompanyId;
+
+use super::{
+    commit::commit,
+    company_deletion,
+    copy::Copied,
+    format::{self, FormatError},
+};
+use crate::{
+    IdGenerator, NoEntropy,
+    engine::{BatchId, Durability, Engine, EngineError, Key, Value, Write},
+    id_generator::writers,
+    layout::key,
+};
+
+/// Why a company was not copied. The other store has nothing of it once it is opened again.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CopyCompanyError {
+    /// There is no entropy to name the batches by.
+    #[error(transparent)]
+    Entropy(#[from] NoEntropy),
+    /// The engine failed, or the layout of the other store cannot be used.
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    /// The other store has data of the company, or is deleting it.
+    #[error("the other store has data of company {company}")]
+    HasData {
+        /// The company.
+        company: CompanyId,
+    },
+    /// The first store has another layout, whose entries may have another meaning.
+    #[error("the two stores have different layouts: start a gateway of this version on each once")]
+    OtherLayout,
+}
+
+impl From<EngineError> for CopyCompanyError {
+    fn from(error: EngineError) -> CopyCompanyError {
+        CopyCompanyError::Format(error.into())
+    }
+}
+
+/// Writes the entries of one company into another store, which no gateway serves meanwhile.
+pub struct CompanyCopy<'a> {
+    to: &'a dyn Engine,
+    company: CompanyId,
+    /// Begins the key of each entry of the company.
+    prefix: Key,
+    next: BatchId,
+    copied: Copied,
+}
+
+impl CompanyCopy<'_> {
+    /// Fails if the other store has data of the company. A store that is empty is made one.
+    pub async fn begin<'a>(
+        to: &'a dyn Engine,
+        company: &CompanyId,
+        ids: &dyn IdGenerator,
+    ) -> Result<CompanyCopy<'a>, CopyCompanyError> {
+        let [writer, format_writer] = writers(ids)?;
+        format::open(to, ids, format_writer).await?;
+        if company_deletion::is_known(to, company).await? {
+            return Err(CopyCompanyError::HasData { company: company.clone() });
+        }
+        company_deletion::foresee(to, company, BatchId { writer, number: 0 }).await?;
+        Ok(CompanyCopy {
+            to,
+            company: company.clone(),
+            prefix: key::company_prefix(company),
+            next: BatchId { writer, number: 1 },
+            copied: Copied::default(),
+        })
+    }
+
+    /// Writes those of these entries that belong to the company.
+    pub async fn write(&mut self, entries: Vec<(Key, Value)>) -> Result<(), CopyCompanyError> {
+        let own = entries.into_iter().filter(|(key, _)| key.starts_with(&self.prefix));
+        let writes: Vec<Write> =
+            own.map(|(key, value)| Write { key, value: Some(value) }).collect();
+        if writes.is_empty() {
+            return Ok(());
+        }
+        self.copied.entries += writes.len() as u64;
+        let bytes = writes.iter().map(|write| write.key.len() + value_bytes(write));
+        self.copied.bytes += bytes.sum::<usize>() as u64;
+        let place = key::place_of(&self.company, self.to.places());
+        commit(self.to, place, self.next, writes, Durability::Relaxed).await?;
+        self.next.number += 1;
+        Ok(())
+    }
+
+    /// Keeps what was written, which comes from a store with this layout. All of it is on disk when
+    /// this returns.
+    pub async fn finish(self, layout: &[u8]) -> Result<Copied, CopyCompanyError> {
+        if layout != [key::FORMAT_VERSION] {
+            return Err(CopyCompanyError::OtherLayout);
+        }
+        self.to.sync().await?;
+        company_deletion::forget(self.to, &self.company, self.next).await?;
+        Ok(self.copied)
+    }
+}
+
+fn value_bytes(write: &Write) -> usize {
+    write.value.as_ref().map_or(0, Vec::len)
+}
