@@ -229,7 +229,9 @@ impl Core {
     /// there. Without that note the end of the journal may be one that was cut off by a crash.
     fn note_closed(&self) -> Result<(), EngineError> {
         self.sync()?;
-        let (checkpointed, end) = (*self.checkpointed(), self.journal().end());
+        // One lock after the other: a snapshot takes them in the other order.
+        let end = self.journal().end();
+        let checkpointed = *self.checkpointed();
         self.view.table.flush(&self.mark(checkpointed, Some(end)))
     }
 

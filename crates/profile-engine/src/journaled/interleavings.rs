@@ -400,6 +400,24 @@ fn a_snapshot_has_whole_batches_and_all_that_were_confirmed_before() {
 }
 
 #[test]
+fn an_engine_closes_while_its_journal_is_archived() {
+    check(|| {
+        let machine = ModelMachine::new();
+        let engine = machine.open(MEMTABLE);
+        engine.core.commit(batch(0, 0), Durability::Flushed).unwrap();
+        machine.confirmed.lock().unwrap().push((0, 0));
+        let archiving = Arc::clone(&engine);
+        let archive = thread::spawn(move || drop(archiving.core.archive_all()));
+        engine.close().unwrap();
+        join(vec![archive]);
+        drop(engine);
+        // The table notes where the journal ends, which the next start compares.
+        machine.has_every_confirmed_batch();
+        machine.crashed().has_every_confirmed_batch();
+    });
+}
+
+#[test]
 fn a_closed_engine_leaves_nothing_running_and_loses_nothing() {
     check(|| {
         let machine = ModelMachine::new();

@@ -173,6 +173,11 @@ impl CheckpointProgress {
         self.state().closed.is_none()
     }
 
+    /// Whether the checkpointer ends, because the engine is being closed.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.state().is_stopping
+    }
+
     /// Waits until more than this many checkpoints were completed, or none is under way.
     pub(super) fn wait_for_finish(
         &self,

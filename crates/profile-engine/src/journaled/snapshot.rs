@@ -84,6 +84,9 @@ impl Core {
         // No memtable is closed while this is held, so nothing is put into the table.
         let mut journal = self.journal();
         self.health.require()?;
+        if self.progress.is_stopping() {
+            return Err(EngineError::Poisoned);
+        }
         if !self.progress.is_idle() {
             return Ok(());
         }
