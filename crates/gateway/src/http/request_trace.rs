@@ -46,8 +46,8 @@ impl RequestTrace {
     }
 }
 
-/// The trace that an outcome keeps: one that somebody else knows or records, unless the id of the
-/// request says the same.
+/// The trace that an outcome keeps: one that its caller or the gateway records, unless the id of
+/// the request says the same.
 fn kept_trace(request: &RequestId, context: &TraceContext) -> Option<TraceId> {
     let SpanIds { trace, parent, .. } = context.ids();
     let is_known = parent.is_some() || context.is_sampled();

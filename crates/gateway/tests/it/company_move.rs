@@ -80,7 +80,7 @@ fn fill(gateway: &Serving) {
         send(gateway, company, &json!({ "email": "ann@example.com", "first_name": "Ann" }));
         send(gateway, company, &json!({ "anonymous_id": "tab", "properties": { "plan": "gold" } }));
         for number in 0..30 {
-            send(gateway, company, &json!({ "external_id": format!("{number}") }));
+            send(gateway, company, &json!({ "external_id": format!("visitor-{number}") }));
         }
     }
     send(gateway, "ABC123", &json!({ "email": "ann@example.com", "anonymous_id": "tab" }));
@@ -147,9 +147,9 @@ fn a_company_is_copied_while_it_is_served_and_only_where_it_is_not_yet() {
     let again = shops.moved("ABC123", Some(&gateway));
     again.assert_exit(1);
     again.assert_output("the other store has data of company ABC123");
-    let unknown = shops.moved("NOBODY", Some(&gateway));
+    let unknown = shops.moved("ZZZ999", Some(&gateway));
     unknown.assert_exit(1);
-    unknown.assert_output("the store has no data of company NOBODY");
+    unknown.assert_output("the store has no data of company ZZZ999");
     gateway.stop().assert_exit(0);
     let verified =
         finish(shops.home.command(&["verify", "--data-dir"]).arg(shops.other_directory()));

@@ -88,8 +88,8 @@ async fn first_begun(engine: &dyn Engine) -> Result<Option<CompanyId>, EngineErr
     Ok(Some(company))
 }
 
-/// Begins the deletion of a company, of which the engine has no data. Entries that it gets from then
-/// on are removed when a store is opened, until [`forget`] is called.
+/// Begins the deletion of a company, of which the engine has no data. Entries that it gets from
+/// then on are removed when a store is opened, until [`forget`] is called.
 pub(super) async fn foresee(
     engine: &dyn Engine,
     company: &CompanyId,

@@ -82,8 +82,8 @@ pub struct StatisticsCounter {
 }
 
 impl StatisticsCounter {
-    /// Counts the next entry. Returns what there is of the company before, if the entry is the first
-    /// of another one. Entries of no company do not count.
+    /// Counts the next entry. Returns what there is of the company before, if the entry is the
+    /// first of another one. Entries of no company do not count.
     pub fn add(&mut self, key: &[u8], value: &[u8]) -> Option<(CompanyId, CompanyStatistics)> {
         let company = key::company_of(key)?;
         let parsed = key::parse(key);
