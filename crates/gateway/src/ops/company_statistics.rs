@@ -68,8 +68,8 @@ pub async fn count(
     };
     source
         .each_page(async |entries| {
-            let counted = entries.iter().filter_map(|(key, value)| counter.add(key, value));
-            counted.for_each(&mut show);
+            let complete = entries.iter().filter_map(|(key, value)| counter.add(key, value));
+            complete.for_each(&mut show);
             Ok::<(), SourceError>(())
         })
         .await?;
