@@ -143,7 +143,7 @@ impl AskedDevelopment {
 }
 
 #[test]
-fn the_line_about_a_merge_its_undo_and_tokens_names_the_result_and_the_profiles() {
+fn the_line_about_a_merge_its_undo_tokens_and_a_repair_names_the_result_and_the_profiles() {
     let gateway = AskedDevelopment::start();
     let sarah = gateway.create(&json!({ "email": "sarah@example.com" }));
     let other = gateway.create(&json!({ "external_id": "63f64a2b" }));
@@ -162,6 +162,9 @@ fn the_line_about_a_merge_its_undo_and_tokens_names_the_result_and_the_profiles(
         let revoke = resource("exchange-token-revocation", &scope);
         gateway.post("/api/exchange-token-revocation", &revoke, 200);
     }
+    let repair = json!({ "mode": "apply", "since": "2020-01-01T00:00:00Z", "client_address":
+        "127.0.0.1" });
+    gateway.post("/api/profile-repair", &resource("profile-repair", &repair), 200);
     assert_eq!(
         gateway.results(),
         [
@@ -173,6 +176,7 @@ fn the_line_about_a_merge_its_undo_and_tokens_names_the_result_and_the_profiles(
             format!("updated {sarah}"),
             format!("tokens_revoked {sarah}"),
             "tokens_revoked".to_owned(),
+            "apply: 0 requests of the sender, 0 merges undone".to_owned(),
         ]
     );
 }
