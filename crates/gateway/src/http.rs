@@ -26,3 +26,4 @@ pub(crate) mod refusal_log;
 pub(crate) mod request_trace;
 pub(crate) mod stream_layer;
 pub(crate) mod trace_context;
+pub(crate) mod user_agent;

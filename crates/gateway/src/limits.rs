@@ -436,6 +436,13 @@ pub const LOGGED_ERRORS: usize = 10;
 /// The length of a user agent in the log, in bytes before it is escaped. Browsers send 80 to 150.
 pub const LOGGED_USER_AGENT_BYTES: usize = 200;
 
+/// The bytes of a user agent that are read to decide what is shown of it. A phone number of which
+/// the first digit is shown ends among them.
+pub const EXAMINED_USER_AGENT_BYTES: usize = LOGGED_USER_AGENT_BYTES + 64;
+
+/// The most digits of a number in the log that a user agent has. A phone number has more.
+pub const LOGGED_DIGITS: usize = 6;
+
 /// The parts of a path in the log. No endpoint has more than five.
 pub const LOGGED_PATH_PARTS: usize = 8;
 

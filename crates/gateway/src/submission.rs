@@ -234,10 +234,11 @@ async fn stored<T>(gateway: &GatewayState, storing: Storing<T>) -> Result<T, Ref
     answer?.unwrap_or(Err(StoreError::Unavailable)).map_err(Refusal::Store)
 }
 
-fn count(gateway: &GatewayState, company: &CompanyId, outcome: &Outcome) {
+/// Counts a request that is stored, and notes what it did.
+pub(crate) fn count(gateway: &GatewayState, company: &CompanyId, outcome: &Outcome) {
     gateway.metrics.accepted(effect(outcome));
     if let Some(lines) = &gateway.development_lines {
-        lines.note(outcome);
+        lines.note_outcome(outcome);
     }
     tracing::debug!(
         %company,

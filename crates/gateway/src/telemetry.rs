@@ -26,6 +26,9 @@ pub const ACCESS: &str = "gateway::access";
 /// error. Any client can cause such lines without end, and the operator cannot prevent them.
 const BROKEN_HTTP: &str = "actix_http::h1::dispatcher";
 
+/// The target at which the HTTP library logs values of headers that it cannot read.
+const BROKEN_HEADERS: &str = "actix_http::h1::decoder";
+
 /// Writes log lines that pass `filter` to standard error: readable text on a terminal, one JSON
 /// object per line otherwise. The access log is off.
 pub fn init(filter: &LogFilter) -> Result<LogControl, TryInitError> {
@@ -115,10 +118,10 @@ impl fmt::Debug for LogControl {
 }
 
 /// The directives of these settings. Those of single targets come first, so a filter that names the
-/// target wins.
+/// target wins, and no other one does.
 fn env_filter(filter: &LogFilter, access_log: bool) -> EnvFilter {
     let access = if access_log { "info" } else { "off" };
-    let directives = format!("{BROKEN_HTTP}=off,{ACCESS}={access},{filter}");
+    let directives = format!("{BROKEN_HTTP}=off,{BROKEN_HEADERS}=off,{ACCESS}={access},{filter}");
     EnvFilter::builder().parse_lossy(directives)
 }
 
@@ -188,6 +191,7 @@ pub(crate) mod tests {
             tracing::info!("listening");
             tracing::debug!("parsed");
             tracing::error!(target: "actix_http::h1::dispatcher", "stream error");
+            tracing::debug!(target: "actix_http::h1::decoder", "illegal Content-Length");
             tracing::info!(target: ACCESS, "answered");
         });
         let written = written.lock().unwrap().clone();
@@ -218,9 +222,18 @@ pub(crate) mod tests {
 
     #[test]
     fn what_is_no_http_is_only_logged_where_that_is_asked_for() {
-        assert!(!logged("trace", LogFormat::Human).contains("stream error"));
-        let asked = logged("off,actix_http::h1::dispatcher=error", LogFormat::Human);
-        assert!(asked.contains("stream error"), "{asked}");
+        for filter in ["trace", "actix_http=trace", "actix_http::h1=trace,debug"] {
+            let logged = logged(filter, LogFormat::Human);
+            assert!(!logged.contains("stream error"), "{logged}");
+            assert!(!logged.contains("illegal Content-Length"), "{logged}");
+        }
+        for (filter, line) in [
+            ("off,actix_http::h1::dispatcher=error", "stream error"),
+            ("off,actix_http::h1::decoder=debug", "illegal Content-Length"),
+        ] {
+            let asked = logged(filter, LogFormat::Human);
+            assert!(asked.contains(line), "{asked}");
+        }
     }
 
     #[test]

@@ -478,6 +478,27 @@ impl Store {
         Ok(outcomes.into_iter().take_while(lasting).collect())
     }
 
+    /// The outcomes before the one of this number, newest first, as far as they are on disk. All of
+    /// a company's are before the number `u64::MAX`.
+    pub async fn outcomes_before(
+        &self,
+        company: &CompanyId,
+        before: u64,
+        limit: usize,
+    ) -> Result<Vec<Outcome>, EngineError> {
+        let engine = self.shared.engine.as_ref();
+        let mut before = before;
+        loop {
+            let outcomes = outcomes::outcomes_before(engine, company, before, limit).await?;
+            let held = |outcome: &&Outcome| self.shared.unflushed.holds(company, outcome.sequence);
+            // What a crash may undo is newer than everything else.
+            let Some(oldest_held) = outcomes.iter().take_while(held).last() else {
+                return Ok(outcomes);
+            };
+            before = oldest_held.sequence;
+        }
+    }
+
     /// One page of a company's profiles, in an order. At most [`limits::LIST_PAGE`] of them. A page
     /// may be short, even empty, and still have a next one. All pages together list every profile
     /// that did not change meanwhile once.

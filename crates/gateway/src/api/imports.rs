@@ -65,6 +65,11 @@ pub(super) async fn create(call: &Call<'_>, payload: &mut Payload) -> Result<Api
     let done = disk_wait::import_answered(call.gateway, done).await?;
     let head = done.unwrap_or(Err(Refusal::Store(StoreError::Unavailable)))?;
     call.gateway.metrics.served();
+    if let Some(lines) = &call.gateway.development_lines {
+        let ImportHead { id, completed, failed, .. } = &head;
+        let stored = format!("imported {id}: {completed} completed, {failed} failed");
+        lines.note(&call.request_ids.request, stored);
+    }
     Ok(about(call, StatusCode::ACCEPTED, &head))
 }
 

@@ -16,7 +16,7 @@ use super::{
     query::Query,
     resource::{self, ProfileAttributes},
 };
-use crate::{capacity::disk_wait, http::refusal::Refusal, metrics::ProfileEffect, submission};
+use crate::{capacity::disk_wait, http::refusal::Refusal, submission};
 
 /// `POST /api/profile-merge`
 pub(super) async fn merge(call: &Call<'_>, payload: &mut Payload) -> Result<ApiResponse, Refusal> {
@@ -39,7 +39,7 @@ pub(super) async fn merge(call: &Call<'_>, payload: &mut Payload) -> Result<ApiR
         }
         merged => merged.map_err(Refusal::Store)?,
     };
-    call.gateway.metrics.accepted(submission::effect(&outcome));
+    submission::count(call.gateway, &call.company.id, &outcome);
     let id =
         outcome.survivor.ok_or(Refusal::NotFound { what: PROFILE, pointer: "/data" })?.to_string();
     let this = call.link(&format!("/api/profiles/{id}"));
@@ -83,7 +83,7 @@ pub(super) async fn unmerge(
     };
     let undone = call.gateway.store.undo(undo);
     let unmerged = disk_wait::answered(call.gateway, undone).await?.map_err(Refusal::Store)?;
-    call.gateway.metrics.accepted(ProfileEffect::Unmerged);
+    submission::count(call.gateway, &call.company.id, &unmerged.outcome);
     let Unmerged { outcome: _, survivor, restored, kept, lost } = &unmerged;
     let document = UnmergeDocument {
         data: [survivor, restored].map(|profile| resource::profile(call, profile, &fields)),

@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use profile_protocol::ChangedAttribute;
 use profile_store::{
     Caller, ClaimOutcome, ClaimResult, ClaimSource, Effect, HistoryCursor, Outcome,
-    PushTokenOutcome, PushTokenResult, RequestSender, SenderDigest,
+    PushTokenOutcome, PushTokenResult, RequestSender, SenderDigest, engine::Order,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -13,7 +13,7 @@ use super::{
     call::{Call, PROFILE},
     cursor::Page,
     documents::{ApiResponse, Collection, PageLinks, Relationship, ResourceIdentifier},
-    query::{PAGE_CURSOR, PAGE_SIZE, Query},
+    query::{PAGE_CURSOR, PAGE_SIZE, Query, SORT, invalid},
     time::rfc3339,
 };
 use crate::http::refusal::Refusal;
@@ -38,43 +38,75 @@ pub(super) async fn history(call: &Call<'_>) -> Result<ApiResponse, Refusal> {
     Ok(ApiResponse::with_document(StatusCode::OK, &Collection { data, links }))
 }
 
-/// `GET /api/outcomes`: oldest first, from the caller's cursor.
+/// `GET /api/outcomes`, from the caller's cursor: oldest first, unless the caller asks for the
+/// newest.
 pub(super) async fn stream(call: &Call<'_>) -> Result<ApiResponse, Refusal> {
-    let query = Query::from_call(call, &[PAGE_CURSOR, PAGE_SIZE])?;
+    let query = Query::from_call(call, &[SORT, PAGE_CURSOR, PAGE_SIZE])?;
     let page = Page::from_query(call, &query)?;
-    let position = page.position.as_deref().map(numbers_from_position);
-    let after = match position.as_ref().map(Option::as_deref) {
-        None => 0,
-        Some(Some([number])) => *number,
-        Some(Some(_) | None) => return Err(Refusal::Cursor),
+    let order = order_by_time(&page)?;
+    let from = match &page.position {
+        None => None,
+        Some(position) => match numbers_from_position(position).as_deref() {
+            Some([number]) => Some(*number),
+            Some(_) | None => return Err(Refusal::Cursor),
+        },
     };
     let limit = page.size;
     let (mut outcomes, newest) = call
         .read(async move |store, company| {
             // One item more than the page holds shows whether there is a next page.
-            let outcomes = store.outcomes(company, after, limit + 1).await?;
+            let outcomes = match order {
+                Order::Ascending => store.outcomes(company, from.unwrap_or(0), limit + 1).await?,
+                Order::Descending => {
+                    let before = from.unwrap_or(u64::MAX);
+                    store.outcomes_before(company, before, limit + 1).await?
+                }
+            };
             Ok((outcomes, store.newest_outcome(company).await?))
         })
         .await?;
     // The cursor is ahead of this store. Another store issued it, for example the one that this
     // store is an older copy of.
-    if newest < after {
+    if from.is_some_and(|number| newest < number) {
         return Err(Refusal::Cursor);
     }
     let more = limit < outcomes.len();
     outcomes.truncate(limit);
-    let last = outcomes.last().map_or(after, |outcome| outcome.sequence);
-    let reached = position_from_numbers(&[last]);
+    let reached = position_from_numbers(&[reached(from, &outcomes)]);
     let document = OutcomeStream {
         links: page.links(call, &query, more.then_some(&reached[..])),
         meta: OutcomeStreamMeta {
             cursor: page.cursor(&reached),
-            missed: (last - after).saturating_sub(outcomes.len() as u64),
+            missed: missed(from, order, &outcomes),
         },
         data: outcomes.iter().map(OutcomeResource::from_outcome).collect(),
     };
     call.gateway.metrics.served();
     Ok(ApiResponse::with_document(StatusCode::OK, &document))
+}
+
+/// The order of the stream. The times of outcomes rise as their numbers do.
+fn order_by_time(page: &Page) -> Result<Order, Refusal> {
+    match page.sort.as_deref() {
+        None | Some("at") => Ok(Order::Ascending),
+        Some("-at") => Ok(Order::Descending),
+        Some(_) => Err(invalid(SORT, "The sort must be at or -at.".to_owned())),
+    }
+}
+
+/// The number from which the next page continues.
+fn reached(from: Option<u64>, outcomes: &[Outcome]) -> u64 {
+    outcomes.last().map(|last| last.sequence).or(from).unwrap_or(0)
+}
+
+/// The number of outcomes that a page lacks because they were pruned.
+fn missed(from: Option<u64>, order: Order, outcomes: &[Outcome]) -> u64 {
+    let (Some(first), Some(last)) = (outcomes.first(), outcomes.last()) else { return 0 };
+    let numbers = match order {
+        Order::Ascending => last.sequence - from.unwrap_or(0),
+        Order::Descending => from.unwrap_or(first.sequence + 1) - last.sequence,
+    };
+    numbers.saturating_sub(outcomes.len() as u64)
 }
 
 fn position_from_numbers(numbers: &[u64]) -> Vec<u8> {
@@ -98,7 +130,8 @@ pub(super) struct OutcomeStream {
 struct OutcomeStreamMeta {
     /// The cursor to continue from, now or later.
     cursor: String,
-    /// The number of outcomes before the end of this page that were pruned before they were read.
+    /// The number of outcomes that were pruned between the end of the page before and the end of
+    /// this page.
     missed: u64,
 }
 

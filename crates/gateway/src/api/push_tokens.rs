@@ -173,7 +173,7 @@ pub(super) async fn delete(call: &Call<'_>) -> Result<ApiResponse, Refusal> {
     let removed = call.gateway.store.remove_push_token(asked);
     let removed = disk_wait::answered(call.gateway, removed).await?.map_err(Refusal::Store)?;
     let outcome = removed.ok_or(NO_TOKEN)?;
-    call.gateway.metrics.accepted(submission::effect(&outcome));
+    submission::count(call.gateway, &call.company.id, &outcome);
     Ok(ApiResponse::empty(StatusCode::NO_CONTENT))
 }
 

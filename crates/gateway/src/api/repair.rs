@@ -37,9 +37,24 @@ pub(super) async fn repair(call: &Call<'_>, payload: &mut Payload) -> Result<Api
         RepairMode::Preview => store.preview_repair(&asked).await,
         RepairMode::Apply => store.repair(&asked).await,
     };
-    let data = RepairResource::from_repaired(mode, &repaired.map_err(refusal)?);
+    let repaired = repaired.map_err(refusal)?;
+    call.gateway.metrics.served();
+    if let Some(lines) = &call.gateway.development_lines {
+        let (requests, restored) = (repaired.requests, repaired.restored.len());
+        let mode = name(mode);
+        let done = format!("{mode}: {requests} requests of the sender, {restored} merges undone");
+        lines.note(&call.request_ids.request, done);
+    }
+    let data = RepairResource::from_repaired(mode, &repaired);
     let links = SelfLink { this: call.own_link() };
     Ok(ApiResponse::with_document(StatusCode::OK, &Single { data, links }))
+}
+
+fn name(mode: RepairMode) -> &'static str {
+    match mode {
+        RepairMode::Preview => "preview",
+        RepairMode::Apply => "apply",
+    }
 }
 
 fn repaired_sender(sender: RepairSubject) -> RepairedSender {
@@ -123,10 +138,7 @@ impl RepairResource {
             attributes: names.iter().map(path_of).collect(),
         };
         let attributes = RepairAttributes {
-            mode: match mode {
-                RepairMode::Preview => "preview",
-                RepairMode::Apply => "apply",
-            },
+            mode: name(mode),
             requests: *requests,
             restored: texts(restored),
             removed: removed.collect(),

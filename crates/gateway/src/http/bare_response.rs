@@ -119,8 +119,9 @@ pub(crate) fn refuse_head(
     let refusal = Refusal::Head(fault);
     gateway.metrics.refused(refusal.code());
     let trace = RequestTrace::from_headers(&HeaderMap::new(), &gateway.trace_ids);
-    refusal_log::report_head(gateway, client, &trace, &refusal);
-    let document = serde_json::to_string(&refusal.document()).ok()?;
+    let document = refusal.document();
+    refusal_log::report_head(gateway, client, &trace, &refusal, &document);
+    let document = serde_json::to_string(&document).ok()?;
     let response = format!(
         "{}\r\nContent-Length: {}\r\nConnection: close\r\nX-Request-Id: {}\r\nContent-Type: {}\r\n\
          X-Content-Type-Options: nosniff\r\nTraceparent: {}\r\nDate: {}\r\n\r\n{document}",

@@ -25,15 +25,21 @@ impl DevelopmentLines {
         DevelopmentLines { print: Box::new(print), stored: Mutex::default() }
     }
 
+    /// Notes the outcome of a request, until it is answered.
+    pub(crate) fn note_outcome(&self, outcome: &Outcome) {
+        if let Some(ids) = &outcome.request_ids {
+            self.note(&ids.request, result(outcome));
+        }
+    }
+
     /// Notes what a request did, until it is answered.
-    pub(crate) fn note(&self, outcome: &Outcome) {
-        let Some(ids) = outcome.request_ids.clone() else { return };
+    pub(crate) fn note(&self, id: &RequestId, result: String) {
         let mut stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
         // Requests that nothing waited for are not answered.
         if limits::DEVELOPMENT_RESULTS <= stored.len() {
             stored.clear();
         }
-        stored.insert(ids.request, result(outcome));
+        stored.insert(id.clone(), result);
     }
 
     /// Prints the line about a request that is answered: its head, and its refusal or what it did.
@@ -44,8 +50,8 @@ impl DevelopmentLines {
     }
 }
 
-/// The effect, the profile, the profiles that were merged into it, and each claim that did not
-/// count.
+/// The effect, the profile, the profiles that were merged into it or separated from it, and each
+/// claim that did not count.
 fn result(outcome: &Outcome) -> String {
     let mut text = outcome.effect.as_str().to_owned();
     // Writing to a string cannot fail.
@@ -54,6 +60,12 @@ fn result(outcome: &Outcome) -> String {
     }
     for absorbed in outcome.absorbed() {
         let _ = write!(text, " from {absorbed}");
+    }
+    let restored = outcome.claims.iter().find_map(|claim| {
+        if let ClaimResult::Restored(id) = claim.result { Some(id) } else { None }
+    });
+    if let Some(restored) = restored {
+        let _ = write!(text, " and {restored}");
     }
     for claim in &outcome.claims {
         let _ = match claim.result {

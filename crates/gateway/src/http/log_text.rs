@@ -7,17 +7,15 @@ use actix_web::{
     HttpRequest,
     http::{
         Method,
-        header::{self, HeaderMap, HeaderName},
+        header::{HeaderMap, HeaderName},
     },
 };
 use profile_protocol::{ErrorObject, ProfileId, RequestedRevision, grammar};
 
-use crate::{
-    endpoints::ENDPOINTS, http::admission::only, limits, tenants::private_key::may_contain_key,
-};
+use crate::{endpoints::ENDPOINTS, http::admission::only, limits};
 
 /// What replaces a name that is the caller's own.
-const OWN_NAME: &str = "*";
+pub(crate) const OWN_NAME: &str = "*";
 
 /// The longest index in a pointer: that of the last profile of a bulk import.
 const INDEX_DIGITS: usize = 4;
@@ -71,31 +69,8 @@ pub(crate) fn revision(headers: &HeaderMap) -> Option<&str> {
     sent.split('.').next()
 }
 
-/// The beginning of the user agent. Characters other than visible ASCII are escaped, and words that
-/// may be an address or a phone number are replaced by an asterisk.
-pub(crate) fn user_agent(headers: &HeaderMap) -> Option<impl fmt::Display> {
-    let sent = headers.get(header::USER_AGENT)?.as_bytes();
-    Some(fmt::from_fn(move |f| {
-        let (shown, rest) = sent.split_at(sent.len().min(limits::LOGGED_USER_AGENT_BYTES));
-        for (number, word) in shown.split(|byte| *byte == b' ').enumerate() {
-            if number != 0 {
-                f.write_char(' ')?;
-            }
-            if is_personal(word) { f.write_str(OWN_NAME)? } else { escape(f, word)? }
-        }
-        if rest.is_empty() { Ok(()) } else { f.write_str("…") }
-    }))
-}
-
-/// Whether a word is like an email address, a private key, or a phone number with its country.
-fn is_personal(word: &[u8]) -> bool {
-    let is_number = |two: &[u8]| matches!(two, [b'+', digit] if digit.is_ascii_digit());
-    let is_phone_number = word.windows(2).any(is_number);
-    let is_key = std::str::from_utf8(word).is_ok_and(may_contain_key);
-    word.contains(&b'@') || is_key || is_phone_number
-}
-
-fn escape(f: &mut fmt::Formatter<'_>, word: &[u8]) -> fmt::Result {
+/// Escapes what is not visible ASCII.
+pub(crate) fn escape(f: &mut fmt::Formatter<'_>, word: &[u8]) -> fmt::Result {
     word.iter().try_for_each(|&byte| match byte {
         b'"' | b'\\' => write!(f, "\\{}", char::from(byte)),
         b'!'..=b'~' => f.write_char(char::from(byte)),
@@ -144,7 +119,7 @@ fn joined(
 
 #[cfg(test)]
 mod tests {
-    use actix_web::{http::header::HeaderValue, test::TestRequest};
+    use actix_web::test::TestRequest;
     use profile_protocol::{ProfileRequest, Revision, limits::BULK_PROFILES};
 
     use super::*;
@@ -189,37 +164,6 @@ mod tests {
         assert_eq!(revision("2026-07-15").as_deref(), Some("2026-07-15"));
         assert_eq!(revision(" 2026-07-15.sarah ").as_deref(), Some("2026-07-15"));
         assert_eq!(revision("sarah"), None);
-    }
-
-    fn shown_user_agent(bytes: &[u8]) -> String {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::USER_AGENT, HeaderValue::from_bytes(bytes).unwrap());
-        user_agent(&headers).unwrap().to_string()
-    }
-
-    #[test]
-    fn a_user_agent_is_escaped_and_has_neither_an_address_nor_a_phone_number() {
-        for (sent, shown) in [
-            (
-                "Mozilla/5.0 (X11; rv:140.0) Gecko/20100101",
-                "Mozilla/5.0 (X11; rv:140.0) Gecko/20100101",
-            ),
-            ("app \"1\\2\"", r#"app \"1\\2\""#),
-            ("bot (+http://bot.example; me@bot.example)", "bot (+http://bot.example; *"),
-            ("phone +15005550006", "phone *"),
-            ("app/1 pk_0123456789", "app/1 *"),
-            ("tab\tand é", "tab\\x09and \\xc3\\xa9"),
-        ] {
-            assert_eq!(shown_user_agent(sent.as_bytes()), shown);
-        }
-        assert_eq!(shown_user_agent(b"\xff"), "\\xff");
-    }
-
-    #[test]
-    fn a_long_user_agent_is_cut() {
-        let most = limits::LOGGED_USER_AGENT_BYTES;
-        assert_eq!(shown_user_agent(&vec![b'a'; most]), "a".repeat(most));
-        assert_eq!(shown_user_agent(&vec![b'a'; most + 1]), "a".repeat(most) + "…");
     }
 
     fn shown_pointers(body: &str) -> String {

@@ -13,7 +13,7 @@ use crate::{
     capacity::refusal_lines::{LineDecision, RefusalGroup},
     http::{
         admission, log_text, refusal::Refusal, request_trace::RequestTrace,
-        response::ResponseContext,
+        response::ResponseContext, user_agent::user_agent,
     },
     state::GatewayState,
     telemetry::REFUSALS,
@@ -82,6 +82,7 @@ pub(crate) fn report_head(
     client: IpAddr,
     trace: &RequestTrace,
     refusal: &Refusal,
+    document: &ErrorDocument,
 ) {
     if !is_written_without_company(gateway) {
         return;
@@ -91,6 +92,8 @@ pub(crate) fn report_head(
         code = refusal.code(),
         status = refusal.status().as_u16(),
         detail = refusal.public_detail(),
+        errors = document.errors.len(),
+        error_ids = %log_text::error_ids(&document.errors),
         %client,
         request_id = %trace.ids.request,
         trace_id = %trace.context.trace_id(),
@@ -128,7 +131,7 @@ macro_rules! log_line {
             request_id = %reply.trace.ids.request,
             trace_id = %reply.trace.context.trace_id(),
             revision = log_text::revision(headers),
-            user_agent = log_text::user_agent(headers).map(display),
+            user_agent = user_agent(headers).map(display),
             $message
         );
     }};

@@ -82,7 +82,7 @@ fn meters_tell_what_happened_to_requests() {
 }
 
 /// What the requests of the next test say about people.
-const PERSONAL: [&str; 12] = [
+const PERSONAL: [&str; 17] = [
     "sarah.mason",
     "klaviyo-demo.com",
     "15005550006",
@@ -95,6 +95,11 @@ const PERSONAL: [&str; 12] = [
     "blobemail",
     "N1a3kx",
     "(555) 555-0123",
+    "555-0006",
+    "5005550007",
+    "zorro.enc",
+    "q1@example",
+    "q2@example",
 ];
 
 fn send_all_that_is_personal(gateway: &Serving) {
@@ -137,6 +142,9 @@ fn send_heads_that_are_personal(gateway: &Serving, request: &RawRequest) {
         ("X-Request-Id", "+15005550006"),
         ("traceparent", "00-Sarah-15005550006-01"),
         ("User-Agent", "app/1 (sarah.mason@klaviyo-demo.com) +15005550006"),
+        ("User-Agent", "app/1 zorro.enc%40klaviyo-demo.com zorro.enc%2540klaviyo-demo.com"),
+        ("User-Agent", "app/1 15005550006x 0015005550007 (500) 555-0006"),
+        ("User-Agent", &format!("{} sarah.mason@klaviyo-demo.com", "a".repeat(188))),
         ("X-Forwarded-For", "sarah.mason@klaviyo-demo.com"),
         ("Forwarded", "for=Sarah"),
         ("Origin", "https://sarah.mason.example"),
@@ -144,6 +152,8 @@ fn send_heads_that_are_personal(gateway: &Serving, request: &RawRequest) {
         ("Authorization", "Klaviyo-API-Key Sarah"),
         ("revision", "2026-07-15.Sarah"),
         ("Content-Encoding", "Sarah"),
+        ("Content-Length", "q1@example.com"),
+        ("Transfer-Encoding", "q2@example.com"),
     ] {
         gateway.send(&refused.clone().with(name, value));
     }
@@ -168,7 +178,9 @@ fn send_heads_that_are_personal(gateway: &Serving, request: &RawRequest) {
 
 #[test]
 fn no_person_is_in_the_log_however_much_is_logged() {
-    for filter in ["debug", "info,gateway=trace,profile_store=trace,profile_protocol=trace"] {
+    for filter in
+        ["debug", "trace", "info,gateway=trace,profile_store=trace,profile_protocol=trace"]
+    {
         let home = Home::new();
         let mut command = home.serve_command();
         command.args(["--log", filter, "--access-log", "--refusal-lines", "1000"]);

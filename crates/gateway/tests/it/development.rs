@@ -2,11 +2,11 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     serving::{Finished, Home, Serving, finish},
-    wire::RawRequest,
+    wire::{RawRequest, RawResponse},
 };
 
 /// `gateway dev` on free ports.
@@ -19,7 +19,7 @@ fn dev(home: &Home, arguments: &[&str]) -> Command {
     command
 }
 
-fn profile(attributes: &serde_json::Value) -> RawRequest {
+fn profile(attributes: &Value) -> RawRequest {
     let body = json!({ "data": { "type": "profile", "attributes": attributes } });
     RawRequest::profile(body.to_string()).of("DEMO01")
 }
@@ -86,6 +86,125 @@ fn each_request_is_one_line_with_its_company_its_result_its_pointers_and_the_pro
     );
     // The log does not say it again.
     assert!(!finished.output.contains("refused a request"), "{}", finished.output);
+}
+
+/// A document with a resource.
+fn resource(kind: &str, attributes: &Value) -> Value {
+    json!({ "data": { "type": kind, "attributes": attributes } })
+}
+
+/// Development mode, asked with its private key.
+struct AskedDevelopment {
+    gateway: Serving,
+    key: String,
+    // Removed with its directory when the test is done with it.
+    _home: Home,
+}
+
+impl AskedDevelopment {
+    fn start() -> AskedDevelopment {
+        let home = Home::new();
+        let gateway = Serving::start(dev(&home, &[]));
+        let key = private_key(&gateway);
+        AskedDevelopment { gateway, key, _home: home }
+    }
+
+    fn send(&self, method: &str, path: &str, body: Option<&Value>, status: u16) -> RawResponse {
+        let request = RawRequest::new(method, path)
+            .with("Authorization", &format!("Klaviyo-API-Key {}", self.key))
+            .with("Content-Type", "application/vnd.api+json")
+            .with("revision", "2026-07-15");
+        let body = body.map(Value::to_string);
+        let answer = self.gateway.send(&match body {
+            None => request,
+            Some(body) => request.body(body),
+        });
+        assert_eq!(answer.status, status, "{path}: {}", answer.text());
+        answer
+    }
+
+    fn post(&self, path: &str, body: &Value, status: u16) -> RawResponse {
+        self.send("POST", path, Some(body), status)
+    }
+
+    /// Creates a profile, and returns its id.
+    fn create(&self, attributes: &Value) -> String {
+        let created = self.post("/api/profiles", &resource("profile", attributes), 201);
+        created.json()["data"]["id"].as_str().unwrap().to_owned()
+    }
+
+    /// What the lines say after the company.
+    fn results(self) -> Vec<String> {
+        let finished = self.gateway.stop();
+        finished.assert_exit(0);
+        let result = |line: &str| line.splitn(5, ' ').skip(4).collect();
+        lines(&finished).into_iter().map(result).collect()
+    }
+}
+
+#[test]
+fn the_line_about_a_merge_its_undo_tokens_and_a_repair_names_the_result_and_the_profiles() {
+    let gateway = AskedDevelopment::start();
+    let sarah = gateway.create(&json!({ "email": "sarah@example.com" }));
+    let other = gateway.create(&json!({ "external_id": "63f64a2b" }));
+    let merge = json!({ "data": { "type": "profile-merge", "id": sarah, "relationships":
+        { "profiles": { "data": [{ "type": "profile", "id": other }] } } } });
+    gateway.post("/api/profile-merge", &merge, 201);
+    let undo = resource("profile-unmerge", &json!({ "profile_id": other }));
+    gateway.post("/api/profile-unmerge", &undo, 200);
+    let owner = resource("profile", &json!({ "email": "sarah@example.com" }));
+    let token = json!({ "token": "c0mEVJqkR5", "platform": "android", "vendor": "fcm",
+        "profile": owner });
+    gateway.post("/api/push-tokens", &resource("push-token", &token), 202);
+    gateway.send("DELETE", "/api/push-tokens/c0mEVJqkR5", None, 204);
+    for scope in [json!({ "scope": "profile", "profile_id": sarah }), json!({ "scope": "company" })]
+    {
+        let revoke = resource("exchange-token-revocation", &scope);
+        gateway.post("/api/exchange-token-revocation", &revoke, 200);
+    }
+    let repair = json!({ "mode": "apply", "since": "2020-01-01T00:00:00Z", "client_address":
+        "127.0.0.1" });
+    gateway.post("/api/profile-repair", &resource("profile-repair", &repair), 200);
+    assert_eq!(
+        gateway.results(),
+        [
+            format!("created {sarah}"),
+            format!("created {other}"),
+            format!("updated {sarah} from {other}"),
+            format!("unmerged {sarah} and {other}"),
+            format!("updated {sarah}"),
+            format!("updated {sarah}"),
+            format!("tokens_revoked {sarah}"),
+            "tokens_revoked".to_owned(),
+            "apply: 0 requests of the sender, 0 merges undone".to_owned(),
+        ]
+    );
+}
+
+#[test]
+fn the_line_about_an_erasure_and_an_import_names_the_result_and_how_many_rows_have_it() {
+    let gateway = AskedDevelopment::start();
+    let sarah = gateway.create(&json!({ "email": "sarah@example.com" }));
+    let subject = resource("profile", &json!({ "email": "sarah@example.com" }));
+    let erase = resource("data-privacy-deletion-job", &json!({ "profile": subject }));
+    for _ in 0..2 {
+        gateway.post("/api/data-privacy-deletion-jobs", &erase, 202);
+    }
+    let emails = ["ann@example.com", "bob@example.com", "blobemail"];
+    let rows = emails.map(|email| resource("profile", &json!({ "email": email }))["data"].take());
+    let import = json!({ "profiles": { "data": rows } });
+    let import = resource("profile-bulk-import-job", &import);
+    let job = gateway.post("/api/profile-bulk-import-jobs", &import, 202).json();
+    let job = job["data"]["id"].as_str().unwrap();
+    assert_eq!(
+        gateway.results(),
+        [
+            format!("created {sarah}"),
+            format!("deleted {sarah}"),
+            "nothing_deleted; email ignored: no profile".to_owned(),
+            format!("imported {job}: 2 completed, 1 failed"),
+        ]
+    );
 }
 
 #[test]

@@ -43,6 +43,41 @@ fn serve(home: &Home, arguments: &[&str]) -> Serving {
 }
 
 #[test]
+fn the_line_about_a_head_that_cannot_be_read_has_the_ids_of_its_response() {
+    let home = Home::configured("connections = { head_seconds = 1 }\n[[company]]\nid = \"ABC123\"");
+    let gateway = home.serve();
+    let long = format!("GET / HTTP/1.1\r\nX: {}", "a".repeat(140_000));
+    let answers = ["GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", &long, "GET / HTTP"].map(|head| {
+        let mut connection = gateway.connect();
+        connection.send(head);
+        connection.receive()
+    });
+    let (logged, left_out) = refusals(&gateway.stop());
+    assert_eq!((logged.len(), left_out), (3, 0));
+    let text = |text: &str| Value::from(text);
+    for ((line, answer), (status, code)) in logged.iter().zip(answers).zip([
+        (400, "parse_error"),
+        (431, "request_header_fields_too_large"),
+        (408, "request_timeout"),
+    ]) {
+        assert_members(
+            line,
+            &[
+                ("code", text(code)),
+                ("status", Value::from(status)),
+                ("errors", Value::from(1)),
+                ("error_ids", answer.json()["errors"][0]["id"].clone()),
+                ("client", text("127.0.0.1")),
+                ("request_id", text(answer.header("X-Request-Id").unwrap())),
+            ],
+        );
+        for name in ["company", "method", "path", "user_agent"] {
+            assert_eq!(line.get(name), None, "{line}");
+        }
+    }
+}
+
+#[test]
 fn a_refusal_is_one_line_from_which_its_request_and_response_are_recognized() {
     let home = Home::new();
     let gateway = home.serve();

@@ -7,13 +7,13 @@ use std::{
     io::{self, Write},
     os::unix::fs::{PermissionsExt, symlink},
     path::Path,
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
 };
 
 use serde_json::json;
 
 use crate::{
-    api::{KEY, key},
+    api::{KEY, asking, key},
     serving::{Home, Serving},
     wire::RawRequest,
 };
@@ -55,24 +55,44 @@ fn profile(attributes: &serde_json::Value) -> RawRequest {
     RawRequest::profile(body.to_string())
 }
 
-fn home() -> Home {
+/// A home with an admin key, and that key.
+fn home() -> (Home, String) {
+    let home = Home::new();
+    let made = home.command(&["key", "--admin"]).output().unwrap();
+    let [admin_key, entry] =
+        [made.stdout, made.stderr].map(|text| String::from_utf8(text).unwrap());
     let all = r#""profiles:read", "profiles:write", "data-privacy:write", "push-tokens:read",
         "push-tokens:write""#;
-    Home::configured(&format!(
-        "access_log = true\nrefusal_lines = 3\n[[company]]\nid = \"ABC123\"\nlimits = \"none\"\n\
-         api_limits = \"none\"\n{}[[company]]\nid = \"FLOOD1\"\n\
+    home.configure(&format!(
+        "{entry}access_log = true\nrefusal_lines = 3\n[[company]]\nid = \"ABC123\"\n\
+         limits = \"none\"\nnetwork_limits = \"none\"\n{}[[company]]\nid = \"FLOOD1\"\n\
          network_limits = {{ burst = 5, steady = 5 }}\n",
         key("all", KEY, all)
-    ))
+    ));
+    (home, admin_key.trim().to_owned())
 }
 
-/// Sends what the runbooks find.
+/// The number of requests that are stored before and after what the runbooks look for: more than a
+/// page has.
+const MANY: usize = 101;
+
+/// Sends what the runbooks find, among much else.
 fn send_history(gateway: &Serving) {
+    let other = |number: usize| {
+        let attributes = json!({ "anonymous_id": "other", "properties": { "number": number } });
+        gateway.send(&profile(&attributes)).assert_accepted();
+    };
+    (0..MANY).for_each(other);
     let sarah = json!({ "email": "sarah@example.com", "first_name": "Sarah" });
     gateway.send(&profile(&sarah).with("X-Request-Id", "checkout-42")).assert_accepted();
     gateway.send(&profile(&json!({ "anonymous_id": "d4cbb1d9" }))).assert_accepted();
     let both = json!({ "email": "sarah@example.com", "anonymous_id": "d4cbb1d9" });
     gateway.send(&profile(&both)).assert_accepted();
+    for number in 0..MANY {
+        let attributes =
+            json!({ "email": "sarah@example.com", "properties": { "number": number } });
+        gateway.send(&profile(&attributes)).assert_accepted();
+    }
     let wrong = profile(&json!({ "email": "blobemail" }));
     let wrong = wrong.with("User-Agent", "klaviyo-swift/4.0.0").with("X-Request-Id", "checkout-43");
     assert_eq!(gateway.send(&wrong).status, 400);
@@ -105,23 +125,35 @@ fn programs(home: &Home, gateway: &Serving) -> String {
     directory.display().to_string()
 }
 
-/// Runs all commands in one shell, and returns what each runbook wrote.
-fn run(home: &Home, gateway: &Serving) -> BTreeMap<String, String> {
-    let mut script = format!("set -eu\nPATH='{}':$PATH\n", programs(home, gateway));
-    for Runbook { heading, commands } in runbooks() {
+/// The commands of these runbooks, each after a line with its heading.
+fn script<'r>(gateway: &Serving, runbooks: impl IntoIterator<Item = &'r Runbook>) -> String {
+    let mut script = String::new();
+    for Runbook { heading, commands } in runbooks {
         let commands = commands
             .replace("http://127.0.0.1:8080", &format!("http://{}", gateway.clients))
             .replace("http://127.0.0.1:9090", &format!("http://{}", gateway.admin))
             .replace("pk_…", KEY);
-        script.extend(["echo '=== ", &heading, "'\n", &commands]);
+        script.extend(["echo '=== ", heading, "'\n", &commands]);
     }
+    script
+}
+
+/// Runs a script in the home.
+fn shell(home: &Home, variables: &[(&str, &str)], script: &str) -> Output {
     let mut shell = Command::new("sh");
     shell.arg("-s").current_dir(home.directory());
-    shell.env("NO_PROXY", "*").env("no_proxy", "*");
+    shell.env("NO_PROXY", "*").env("no_proxy", "*").envs(variables.iter().copied());
     let piped = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut process = piped.spawn().unwrap();
     process.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
-    let output = process.wait_with_output().unwrap();
+    process.wait_with_output().unwrap()
+}
+
+/// Runs all commands in one shell, and returns what each runbook wrote.
+fn run(home: &Home, admin_key: &str, gateway: &Serving) -> BTreeMap<String, String> {
+    let all = script(gateway, &runbooks());
+    let all = format!("set -eu\nPATH='{}':$PATH\n{all}", programs(home, gateway));
+    let output = shell(home, &[("GATEWAY_ADMIN_KEY", admin_key)], &all);
     let (written, errors) =
         [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).into();
     assert!(output.status.success(), "{written}\n{errors}");
@@ -130,6 +162,10 @@ fn run(home: &Home, gateway: &Serving) -> BTreeMap<String, String> {
         .filter_map(|part| part.split_once('\n'))
         .map(|(heading, text)| (heading.to_owned(), text.to_owned()))
         .collect()
+}
+
+fn are_installed() -> bool {
+    ["jq", "curl"].into_iter().all(is_installed)
 }
 
 fn is_installed(program: &str) -> bool {
@@ -143,20 +179,20 @@ fn is_installed(program: &str) -> bool {
 
 #[test]
 fn every_command_of_the_runbooks_answers_its_question() {
-    if !is_installed("jq") || !is_installed("curl") {
+    if !are_installed() {
         return;
     }
-    let home = home();
+    let (home, admin_key) = home();
     let gateway = home.serve();
     send_history(&gateway);
-    let written = run(&home, &gateway);
+    let written = run(&home, &admin_key, &gateway);
     let expected: [(&str, &[&str]); 11] = [
         (
             "Which requests of a company were refused, and why?",
             &[
                 "1 invalid\t/data/attributes/email",
                 " FLOOD1",
-                "endpoint=\"POST /client/profiles\",code=\"accepted\"} 3",
+                "endpoint=\"POST /client/profiles\",code=\"accepted\"} 205",
             ],
         ),
         ("What happened to one request?", &["\"effect\": \"created\"", "checkout-42"]),
@@ -164,8 +200,8 @@ fn every_command_of_the_runbooks_answers_its_question() {
             "What is stored about one person?",
             &["\"Sarah\"", "client\tcreated\tcheckout-42\tfirst_name"],
         ),
-        ("Two people were merged wrongly", &["anonymous_id\t", "\"restored_id\""]),
-        ("Prove an erasure", &["404\n0\n", "\"outcome\": \""]),
+        ("Two people were merged wrongly", &["anonymous_id\tabsorbed\t", "\"restored_id\""]),
+        ("Prove an erasure", &["\"outcome\": \"207\"", "404\n0\n", "identifiers found: 0\n"]),
         (
             "What did this SDK send?",
             &["klaviyo-swift/4.0.0\t2026-07-15\t/client/profiles\tinvalid", "\"placeholder\""],
@@ -174,7 +210,7 @@ fn every_command_of_the_runbooks_answers_its_question() {
             "Who abuses the public endpoint now?",
             &["code=\"network_throttled\"} 5", "127.0.0.1\tFLOOD1"],
         ),
-        ("How many profiles has a company?", &["1 profiles"]),
+        ("How many profiles has a company?", &["2 profiles"]),
         ("The disk is filling", &["gateway_disk_free_bytes ", "gateway_store_bytes ", "ready"]),
         (
             "The gateway is slow",
@@ -193,4 +229,54 @@ fn every_command_of_the_runbooks_answers_its_question() {
         }
     }
     gateway.logged("reloaded the configuration");
+}
+
+/// The variables, and the runbook that counts profiles.
+fn counting(gateway: &Serving) -> String {
+    let runbooks = runbooks();
+    let names = ["", "How many profiles has a company?"];
+    script(gateway, runbooks.iter().filter(|runbook| names.contains(&runbook.heading.as_str())))
+}
+
+#[test]
+fn a_runbook_waits_while_the_limit_of_the_api_is_spent() {
+    if !are_installed() {
+        return;
+    }
+    let (home, _) = home();
+    let gateway = home.serve();
+    for number in 0..2 * MANY {
+        let attributes = json!({ "anonymous_id": format!("device-{number}") });
+        gateway.send(&profile(&attributes)).assert_accepted();
+    }
+    let commands = counting(&gateway);
+    let throttled = || gateway.meter("gateway_refusals_total{code=\"throttled\"}");
+    // The shell may take so long to start that the limit has recovered, but not each time.
+    for _ in 0..20 {
+        let mut connection = gateway.connect();
+        while connection.exchange(&asking("GET", "/api/profiles?page[size]=1")).status != 429 {}
+        let before = throttled();
+        let output = shell(&home, &[], &commands);
+        assert!(output.status.success(), "{output:?}");
+        let written = String::from_utf8(output.stdout).unwrap();
+        assert!(written.ends_with("\n202 profiles\n"), "{written}");
+        if before < throttled() {
+            return;
+        }
+    }
+    panic!("no request of the runbook was refused");
+}
+
+#[test]
+fn a_runbook_ends_with_an_error_if_a_page_is_not_read() {
+    if !are_installed() {
+        return;
+    }
+    let (home, _) = home();
+    let gateway = home.serve();
+    let output = shell(&home, &[], &counting(&gateway).replace(KEY, "pk_other"));
+    assert!(!output.status.success(), "{output:?}");
+    let [written, errors] =
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    assert!(!written.contains("profiles\n") && errors.contains("401"), "{written}{errors}");
 }

@@ -7,6 +7,13 @@ use std::{
     thread,
 };
 
+use opentelemetry_proto::tonic::{
+    collector::trace::v1::ExportTraceServiceRequest,
+    common::v1::{KeyValue, any_value::Value},
+    trace::v1::{Span, span::SpanKind},
+};
+use prost::Message;
+
 use crate::{
     serving::{Home, Serving},
     wire::{RawRequest, RawResponse, TEST_TIMEOUT},
@@ -29,16 +36,50 @@ impl Collector {
         Collector { address, requests }
     }
 
-    /// The heads and the bodies of all requests, once one of them has these bytes.
-    fn received_with(&self, bytes: &[u8]) -> (String, Vec<u8>) {
-        let (mut heads, mut all) = (String::new(), Vec::new());
-        while !contains(&all, bytes) {
+    /// What was received, once it has a span of this trace.
+    fn received_with(&self, trace: &str) -> Received {
+        let mut received = Received::default();
+        while received.spans.iter().all(|span| span.trace_id != bytes_of(trace)) {
             let (head, body) = self.requests.recv_timeout(TEST_TIMEOUT).unwrap();
-            heads.push_str(&head);
-            all.extend(body);
+            received.add(&head, &body);
         }
-        (heads, all)
+        received
     }
+}
+
+/// What a collector has received.
+#[derive(Default)]
+struct Received {
+    heads: String,
+    bytes: Vec<u8>,
+    /// The attributes of what sent the spans.
+    resource: Vec<(String, Value)>,
+    spans: Vec<Span>,
+}
+
+impl Received {
+    fn add(&mut self, head: &str, body: &[u8]) {
+        self.heads.push_str(head);
+        self.bytes.extend(body);
+        for of_resource in ExportTraceServiceRequest::decode(body).unwrap().resource_spans {
+            self.resource.extend(attributes(&of_resource.resource.unwrap().attributes));
+            let scopes = of_resource.scope_spans.into_iter();
+            self.spans.extend(scopes.flat_map(|of_scope| of_scope.spans));
+        }
+    }
+}
+
+fn attributes(attributes: &[KeyValue]) -> Vec<(String, Value)> {
+    let value = |one: &KeyValue| one.value.clone().unwrap().value.unwrap();
+    attributes.iter().map(|one| (one.key.clone(), value(one))).collect()
+}
+
+fn text(name: &str, value: &str) -> (String, Value) {
+    (name.to_owned(), Value::StringValue(value.to_owned()))
+}
+
+fn number(name: &str, value: i64) -> (String, Value) {
+    (name.to_owned(), Value::IntValue(value))
 }
 
 /// Reads one request and accepts it.
@@ -99,26 +140,40 @@ fn each_recorded_request_is_a_span_in_its_trace_without_a_value_of_a_person() {
     let [trace, span, flags] = traceparent(&answer);
     assert_eq!((trace.as_str(), flags.as_str()), (RECORDED, "01"));
 
-    let (heads, spans) = collector.received_with(&bytes_of(RECORDED));
+    let Received { heads, bytes, resource, spans } = collector.received_with(RECORDED);
     assert!(heads.starts_with("POST /v1/traces HTTP/1.1\r\n"), "{heads}");
     assert!(heads.to_lowercase().contains("content-type: application/x-protobuf"), "{heads}");
-    for id in [span.as_str(), CALLER] {
-        assert!(contains(&spans, &bytes_of(id)), "{id}");
+    assert!(resource.contains(&text("service.name", "profile-gateway")), "{resource:?}");
+    let [not_found, accepted] = &spans[..] else { panic!("{spans:?}") };
+    for span in [not_found, accepted] {
+        assert_eq!(span.kind(), SpanKind::Server);
+        assert!(0 < span.start_time_unix_nano, "{span:?}");
+        assert!(span.start_time_unix_nano <= span.end_time_unix_nano, "{span:?}");
     }
-    for text in [
-        "profile-gateway",
-        "POST /client/profiles",
-        "http.response.status_code",
-        "http.route",
-        "gateway.company",
-        "ABC123",
-        "not_found",
-    ] {
-        assert!(contains(&spans, text.as_bytes()), "{text} is in no span");
-    }
-    assert!(!contains(&spans, &bytes_of(NOT_RECORDED)), "that trace is not recorded");
+    assert!(not_found.parent_span_id.is_empty(), "{not_found:?}");
+    assert_eq!(not_found.name, "HTTP");
+    assert_eq!(
+        attributes(&not_found.attributes),
+        [text("gateway.code", "not_found"), number("http.response.status_code", 404)]
+    );
+    assert_eq!(
+        [&accepted.trace_id, &accepted.parent_span_id, &accepted.span_id],
+        [&bytes_of(RECORDED), &bytes_of(CALLER), &bytes_of(&span)]
+    );
+    assert_eq!(accepted.name, "POST /client/profiles");
+    assert_eq!(
+        attributes(&accepted.attributes),
+        [
+            text("gateway.code", "accepted"),
+            text("http.request.method", "POST"),
+            text("http.route", "/client/profiles"),
+            number("http.response.status_code", 202),
+            text("gateway.company", "ABC123"),
+        ]
+    );
+    assert!(!contains(&bytes, &bytes_of(NOT_RECORDED)), "that trace is not recorded");
     for value in ["sarah", "mason", "klaviyo-demo", "127.0.0.1"] {
-        assert!(!contains(&spans, value.as_bytes()), "{value} is in a span");
+        assert!(!contains(&bytes, value.as_bytes()), "{value} is in a span");
     }
     gateway.stop().assert_exit(0);
 }
@@ -129,7 +184,7 @@ fn what_waits_is_sent_before_the_process_ends() {
     let gateway = serve(&home, collector.address, &[]);
     let [trace, ..] = traceparent(&gateway.send(&RawRequest::email("sarah@example.com")));
     gateway.stop().assert_exit(0);
-    collector.received_with(&bytes_of(&trace));
+    collector.received_with(&trace);
 }
 
 #[test]

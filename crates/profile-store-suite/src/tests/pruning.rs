@@ -184,6 +184,16 @@ pub fn outcomes_of_a_segment_that_are_kept_stay_where_others_of_it_are_removed(e
         let read = read.iter().map(|outcome| outcome.sequence);
         assert!(read.eq(left.iter().copied().filter(|sequence| after < *sequence)));
     }
+    // And goes back before any of them, however many there are to a page.
+    for before in (0..=142).chain([u64::MAX]) {
+        for limit in [1, 2, 7, 1_000] {
+            let read = harness.store.outcomes_before(&harness.company, before, limit);
+            let read: Vec<u64> =
+                wait(read).unwrap().iter().map(|outcome| outcome.sequence).collect();
+            let earlier = left.iter().rev().copied().filter(|sequence| *sequence < before);
+            assert_eq!(read, earlier.take(limit).collect::<Vec<u64>>(), "{before}, {limit}");
+        }
+    }
 }
 
 pub fn each_history_keeps_its_newest_outcomes_whatever_is_merged_undone_or_deleted(

@@ -58,6 +58,14 @@ pub fn outcomes_are_numbered_and_read_in_pages(engines: &Engines) {
     assert_eq!(page(4, 2), told[4..]);
     assert_eq!(page(5, 2), []);
     assert_eq!(page(u64::MAX, 2), []);
+    let page = |before, limit| {
+        let read = harness.store.outcomes_before(&harness.company, before, limit);
+        wait(read).unwrap().iter().map(|outcome| outcome.sequence).collect::<Vec<_>>()
+    };
+    assert_eq!(page(u64::MAX, 2), [5, 4]);
+    assert_eq!(page(4, 2), [3, 2]);
+    assert_eq!(page(2, 2), [1]);
+    assert_eq!((page(1, 2), page(0, 2), page(5, 0)), (vec![], vec![], vec![]));
 }
 
 pub fn requests_of_one_batch_see_each_other(engines: &Engines) {

@@ -40,6 +40,7 @@ pub(crate) use newest_outcome::{
 };
 pub(crate) use outcome_segment::{
     OutcomeSegment, decode_outcome_in_segment, decode_segment, decode_segment_after,
+    decode_segment_before,
 };
 pub(crate) use pointer::{Pointer, decode_pointer, encode_pointer};
 pub(crate) use profile::{

@@ -57,6 +57,45 @@ pub(crate) async fn outcomes(
     }
 }
 
+/// The outcomes before the one of this number, newest first, `limit` of them at most.
+pub(crate) async fn outcomes_before(
+    engine: &dyn Engine,
+    company: &CompanyId,
+    sequence: u64,
+    limit: usize,
+) -> Result<Vec<Outcome>, EngineError> {
+    let mut outcomes = Vec::new();
+    let mut below = sequence.saturating_sub(1);
+    // The first segment may end at a later outcome.
+    let mut segments = after(engine, company, below.saturating_sub(1), 1).await?;
+    loop {
+        for (key, value) in &segments {
+            let last = last_of(key).ok_or_else(misplaced)?;
+            let earlier = record::decode_segment_before(last, value, sequence)?;
+            outcomes.extend(earlier.into_iter().rev());
+        }
+        let step = limit.saturating_sub(outcomes.len()).min(limits::SEGMENTS_READ);
+        segments = before(engine, company, below, step).await?;
+        let Some(last) = segments.last() else {
+            outcomes.truncate(limit);
+            return Ok(outcomes);
+        };
+        below = last_of(&last.0).ok_or_else(misplaced)?;
+    }
+}
+
+/// The segments that end before this number, newest first.
+async fn before(
+    engine: &dyn Engine,
+    company: &CompanyId,
+    sequence: u64,
+    limit: usize,
+) -> Result<Vec<(Key, Value)>, EngineError> {
+    let prefix = key::prefix(company, KeyKind::Outcomes);
+    let after = Some(key::outcomes(company, sequence));
+    engine.scan(Scan { prefix, after, order: Order::Descending, limit }).await
+}
+
 /// The segments that end after this number.
 async fn after(
     engine: &dyn Engine,

@@ -115,8 +115,8 @@ fn parameters_of(endpoint: Endpoint) -> Vec<Value> {
         Endpoint::ListDeletionJobs => [page(), vec![sort_by_age()]].concat(),
         Endpoint::ListBulkImportErrors
         | Endpoint::ListBulkImportProfileIds
-        | Endpoint::ListHistory
-        | Endpoint::ListOutcomes => page(),
+        | Endpoint::ListHistory => page(),
+        Endpoint::ListOutcomes => [page(), vec![sort_by_time()]].concat(),
         Endpoint::GetProfile => {
             [fields(), vec![include(&related_tokens::RELATED), token_fields()]].concat()
         }
@@ -189,7 +189,7 @@ fn successes_of(endpoint: Endpoint) -> &'static [(u16, &'static str)] {
             &[(200, "An empty list.")]
         }
         Endpoint::ListHistory => &[(200, "Newest first.")],
-        Endpoint::ListOutcomes => &[(200, "Oldest first.")],
+        Endpoint::ListOutcomes => &[(200, "Oldest first, or with `sort=-at` newest first.")],
         Endpoint::MergeProfiles => &[(201, "The merged profile.")],
         Endpoint::RepairProfiles => &[(200, "What was undone, or would be.")],
         Endpoint::RevokeTokens => &[(200, "The outcome that records the revocation.")],
@@ -403,6 +403,11 @@ fn sort() -> Value {
 fn import_filter_and_sort() -> Vec<Value> {
     let filter = "`equals` or `any` on `status`, such as `equals(status,\"complete\")`.";
     vec![in_query(FILTER, filter, &json!({ "type": "string" })), sort_by_age()]
+}
+
+fn sort_by_time() -> Value {
+    let sort = json!({ "type": "string", "enum": ["at", "-at"] });
+    in_query(SORT, "The order; oldest first, if absent.", &sort)
 }
 
 fn sort_by_age() -> Value {

@@ -89,6 +89,43 @@ fn the_stream_is_followed_without_a_gap_or_a_repeat() {
 }
 
 #[test]
+fn outcomes_are_read_newest_first_and_back_to_the_oldest() {
+    let api = Api::new();
+    let empty = api.get("/api/outcomes?sort=-at").json();
+    assert_eq!((&empty["data"], &empty["links"]["next"]), (&json!([]), &Value::Null));
+    let cursor = empty["meta"]["cursor"].as_str().unwrap();
+    assert_eq!(api.get(&format!("/api/outcomes?page[cursor]={cursor}")).status, 200);
+    for number in 0..5 {
+        api.client(&json!({ "email": format!("{number}@example.com") }));
+    }
+    let mut target = "/api/outcomes?sort=-at&page[size]=2".to_owned();
+    let mut pages = Vec::new();
+    loop {
+        let answer = api.get(&target);
+        // What happens meanwhile is on no later page.
+        api.client(&json!({ "email": "late@example.com" }));
+        pages.push(ids(&answer));
+        let document = answer.json();
+        assert_eq!(document["meta"]["missed"], 0);
+        // The cursor alone continues in the same order.
+        let cursor = document["meta"]["cursor"].as_str().unwrap();
+        let alone = api.get(&format!("/api/outcomes?page[cursor]={cursor}"));
+        let Some(link) = document["links"]["next"].as_str() else {
+            assert_eq!(ids(&alone).len(), 0);
+            break;
+        };
+        let (_, rest) = link.split_once("/api").unwrap();
+        target = format!("/api{rest}");
+        assert_eq!(ids(&alone), ids(&api.get(&target)));
+    }
+    assert_eq!(pages, [vec!["5", "4"], vec!["3", "2"], vec!["1"]]);
+    assert_eq!(ids(&api.get("/api/outcomes?sort=at&page[size]=2")), ["1", "2"]);
+    for sort in ["id", "-id", "", "at,-at"] {
+        assert_eq!(api.get(&format!("/api/outcomes?sort={sort}")).status, 400, "{sort}");
+    }
+}
+
+#[test]
 fn a_cursor_of_another_list_or_of_another_store_is_refused() {
     let (api, other) = (Api::new(), Api::new());
     let id = api.create(&json!({ "email": "ann@example.com" }));
@@ -96,6 +133,8 @@ fn a_cursor_of_another_list_or_of_another_store_is_refused() {
     other.create(&json!({ "email": "bob@example.com" }));
     let cursor = api.get("/api/outcomes").json()["meta"]["cursor"].as_str().unwrap().to_owned();
     assert_eq!(api.get(&format!("/api/outcomes?page[cursor]={cursor}")).status, 200);
+    // A cursor of one order is none of the other.
+    assert_eq!(api.get(&format!("/api/outcomes?sort=-at&page[cursor]={cursor}")).status, 400);
     // The other store has not come so far.
     assert_eq!(other.get(&format!("/api/outcomes?page[cursor]={cursor}")).status, 400);
     let history = format!("/api/profiles/{id}/history");

@@ -46,7 +46,10 @@ fn what_one_address_did_is_undone_and_a_preview_says_so_before() {
     let api = attacked();
     let ids = super::ids(&api.get("/api/profiles?filter=equals(email,'ann@example.com')"));
     let [ann] = &ids[..] else { panic!("{ids:?}") };
+    let accepted = || api.gateway.meter(r#"gateway_requests_total{outcome="accepted"}"#);
+    let before = accepted();
     let told = repair(&api, "preview", ("client_address", STRANGER));
+    assert_eq!(accepted(), before + 1);
     assert_eq!(api.attributes(ann)["external_id"], "bogus");
     let done = repair(&api, "apply", ("client_address", STRANGER));
     for (part, expected) in [

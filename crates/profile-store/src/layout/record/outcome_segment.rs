@@ -81,6 +81,16 @@ pub(crate) fn decode_segment_after(
     rest.map(EncodedOutcome::decode).collect()
 }
 
+/// The outcomes of the segment before another number. Later outcomes are not decoded.
+pub(crate) fn decode_segment_before(
+    last: u64,
+    record: &[u8],
+    before: u64,
+) -> Result<Vec<Outcome>, InvalidRecord> {
+    let earlier = numbered(last, record)?.take_while(|outcome| outcome.sequence < before);
+    earlier.map(EncodedOutcome::decode).collect()
+}
+
 /// The outcome with the number `wanted` of the segment that ends with `last`, if it has one.
 pub(crate) fn decode_outcome_in_segment(
     last: u64,
