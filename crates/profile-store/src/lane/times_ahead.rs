@@ -9,12 +9,12 @@ use crate::{Timestamp, limits};
 /// The companies of a lane whose times are ahead of the clock.
 #[derive(Debug, Default)]
 pub(crate) struct TimesAhead {
-    leads: HashMap<CompanyId, Lead>,
+    leads: HashMap<CompanyId, TimeLead>,
 }
 
 /// How far times are ahead, in milliseconds.
 #[derive(Clone, Copy, Debug, Default)]
-struct Lead {
+struct TimeLead {
     /// All of it, after the last request.
     total: u64,
     /// What the clock was set back. The rest comes from requests that were many.
@@ -44,7 +44,7 @@ impl TimesAhead {
         if total == 0 {
             self.leads.remove(company);
         } else {
-            self.leads.insert(company.clone(), Lead { total, set_back });
+            self.leads.insert(company.clone(), TimeLead { total, set_back });
         }
         next
     }
