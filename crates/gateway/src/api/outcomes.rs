@@ -125,8 +125,8 @@ struct OutcomeAttributes {
     /// requests that earlier releases stored.
     request_id: Option<String>,
     /// The id of the distributed trace that the request was a part of, as the header `traceparent`
-    /// of its response has it. Null if the request has the same id, and for a trace that begins here
-    /// and is not recorded.
+    /// of its response has it. Null if the request has the same id, and for a trace that begins
+    /// here and is not recorded.
     trace_id: Option<String>,
     /// Where the request of a client came from. Null for the company itself.
     sender: Option<SenderShown>,

@@ -46,7 +46,7 @@ impl RequestTrace {
     }
 }
 
-/// The trace that an outcome keeps: one that somebody else knows or records, unless the id of the
+/// The trace that an outcome keeps: one that another system knows or records, unless the id of the
 /// request says the same.
 fn kept_trace(request: &RequestId, context: &TraceContext) -> Option<TraceId> {
     let SpanIds { trace, parent, .. } = context.ids();

@@ -42,8 +42,8 @@ pub struct Unmerge {
 /// not bring this merge back. `owner` returns the profile that holds an identifier now.
 ///
 /// If nothing was written since the merge, both profiles are as before it. What was written since
-/// stays with the survivor, except for an identifier that replaced one of the absorbed profile. The claims that led to the merge do not merge the two again; other
-/// claims may.
+/// stays with the survivor, except for an identifier that replaced one of the absorbed profile. The
+/// claims that led to the merge do not merge the two again; other claims may.
 pub fn unmerge(
     merge: &Merge,
     later: Vec<Merge>,

@@ -76,8 +76,8 @@ pub(super) fn decode_outcome(
     })
 }
 
-/// The bits of the byte that says what the id of the request is like, and whether the id of its trace
-/// follows. It is 0 if the ids are not known.
+/// The bits of the byte that says what the id of the request is like, and whether the id of its
+/// trace follows. It is 0 if the ids are not known.
 const HEXADECIMAL: u8 = 1;
 const TEXT: u8 = 2;
 const TRACE: u8 = 4;
