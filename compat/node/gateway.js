@@ -110,6 +110,20 @@ async function fromClientRaw(body, headers = {}) {
   return response;
 }
 
+// A server's request, with this text as its body.
+async function fromServerRaw(path, body) {
+  const response = await fetch(`${url}${path}`, {
+    method: 'POST',
+    headers: {
+      authorization: `Klaviyo-API-Key ${keys.full}`,
+      'content-type': 'application/json',
+      revision: '2026-07-15',
+    },
+    body,
+  });
+  assert.equal(response.status, 202);
+}
+
 module.exports = {
   attributesOf,
   created,
@@ -118,6 +132,7 @@ module.exports = {
   externalId,
   fromClient,
   fromClientRaw,
+  fromServerRaw,
   privacyWithoutRetry,
   keys,
   url,

@@ -36,6 +36,11 @@ KNOWN = [
         "2024-05-15",
         "the ids of up to 10,000 profiles are shown page by page",
     ),
+    (
+        r"^/included/\d+",
+        "2025-04-15",
+        "push tokens are included in every revision, and in the original since 2025-04-15",
+    ),
 ]
 
 
@@ -92,6 +97,11 @@ class Schemas:
         schema = self.followed(schema)
         if "not" in schema:
             return [f"{at}: {schema['description']}"]
+        if value is None:
+            if schema.get("nullable"):
+                return []
+            if "type" in schema:
+                return [f"{at}: null"]
         for part in schema.get("allOf", []):
             if faults := self.faults(part, value, at):
                 return faults
@@ -101,8 +111,7 @@ class Schemas:
                 if all(of_each):
                     return min(of_each, key=len)
         if value is None:
-            allowed = schema.get("nullable") or "type" not in schema
-            return [] if allowed else [f"{at}: null"]
+            return []
         if "enum" in schema and value not in schema["enum"]:
             return [f"{at}: {value!r} is none of {schema['enum']}"]
         if not of_type(schema.get("type"), value):
@@ -177,11 +186,14 @@ def conversation(revision):
             "attributes": {"email": "no address"}}]}}
     job = {"data": {"type": "profile-bulk-import-job", "attributes": bulk}}
 
-    def ask(name, method, template, document=None, query="", **ids):
+    def ask(name, method, template, document=None, query="", only=None, **ids):
+        """Asks, and keeps of the listed resources only those with these ids."""
         path = template.format(**ids) + query
         status, body = sent(method, path, revision, document)
-        answers[name] = json.loads(body) if body else None
-        return method, template, path, status, answers[name]
+        answer = answers[name] = json.loads(body) if body else None
+        if only is not None and status == 200:
+            answer["data"] = [one for one in answer["data"] if one["id"] in only]
+        return method, template, path, status, answer
 
     person = {"data": profile(f"person.{revision}")}
     profiles, one = "/api/profiles", "/api/profiles/{id}"
@@ -195,8 +207,12 @@ def conversation(revision):
     additional = "?additional-fields[profile]=subscriptions,predictive_analytics"
     yield ask("more", "GET", one, query=additional, id=id)
     yield ask("none", "GET", one, id=UNKNOWN_ID)
-    yield ask("page", "GET", profiles, query="?page[size]=1")
-    yield ask("pages", "GET", profiles)
+    bare = {"type": "profile", "attributes": {"email": f"bare.{revision}.{RUN}@example.com"}}
+    yield ask("without location", "POST", profiles, {"data": bare})
+    emails = [f"{name}.{revision}.{RUN}@example.com" for name in ("person", "other", "bare")]
+    own = "filter=any(email," + json.dumps(emails, separators=(",", ":")) + ")"
+    yield ask("page", "GET", profiles, query=f"?{own}&page[size]=1")
+    yield ask("pages", "GET", profiles, query=f"?{own}")
     yield ask("wrong", "GET", profiles, query="?filter=x")
     changes = {"type": "profile", "id": id, "attributes": {"title": "Dr"}}
     yield ask("changed", "PATCH", one, {"data": changes}, id=id)
@@ -207,16 +223,44 @@ def conversation(revision):
     yield ask("merged", "POST", "/api/profile-merge", {"data": merge})
     yield ask("bulk", "POST", imports, job)
     bulk_id = answers["bulk"]["data"]["id"]
-    yield ask("bulks", "GET", imports)
+    yield ask("bulks", "GET", imports, only=[bulk_id])
     yield ask("bulk one", "GET", imported, id=bulk_id)
     for part in ("profiles", "relationships/profiles", "import-errors"):
         yield ask(part, "GET", f"{imported}/{part}", id=bulk_id)
     for part in ("accounts", "metrics", "lists", "events"):
         yield ask(part, "GET", f"/api/{part}")
     yield ask("account", "GET", "/api/accounts/{id}", id=COMPANY)
+    yield from push_tokens(ask, answers, revision, id)
     erased = {"profile": {"data": {"type": "profile", "id": id, "attributes": {}}}}
     erasure = {"data": {"type": "data-privacy-deletion-job", "attributes": erased}}
     yield ask("erased", "POST", "/api/data-privacy-deletion-jobs", erasure)
+
+
+def push_tokens(ask, answers, revision, id):
+    """Requests about push tokens: one with all metadata, and one without any."""
+    metadata = {
+        "device_id": "b54d1d1b", "klaviyo_sdk": "swift", "sdk_version": "5.0.0",
+        "device_model": "iPhone17,1", "os_name": "ios", "os_version": "26.0",
+        "manufacturer": "Apple", "app_name": "Shop", "app_version": "2.1.0", "app_build": "210",
+        "app_id": "com.example.shop", "environment": "release",
+    }
+    owner = {"data": {"type": "profile", "id": id, "attributes": {}}}
+    tokens, one = "/api/push-tokens", "/api/push-tokens/{id}"
+    for name, more in (("full", {"device_metadata": metadata}), ("bare", {})):
+        attributes = {"token": f"{name}.{revision}.{RUN}", "platform": "ios", "vendor": "apns",
+                      "enablement_status": "AUTHORIZED", "background": "AVAILABLE",
+                      "profile": owner, **more}
+        yield ask("token", "POST", tokens, {"data": {"type": "push-token", "attributes": attributes}})
+    yield ask("tokens", "GET", tokens, query=f'?filter=equals(profile.id,"{id}")&include=profile')
+    token = answers["tokens"]["data"][0]["id"]
+    yield ask("token", "GET", one, id=token)
+    yield ask("no token", "GET", one, id="0" * 32)
+    for part in ("profile", "relationships/profile"):
+        yield ask(part, "GET", f"{one}/{part}", id=token)
+    for part in ("push-tokens", "relationships/push-tokens"):
+        yield ask(part, "GET", f"/api/profiles/{{id}}/{part}", id=id)
+    yield ask("with tokens", "GET", "/api/profiles/{id}", query="?include=push-tokens", id=id)
+    yield ask("no token any more", "DELETE", one, id=token)
 
 
 def main(directory):

@@ -99,6 +99,21 @@ def from_client_raw(body, **headers):
         return answer.read()
 
 
+def from_server_raw(path, body):
+    """A server's request, with this text as its body."""
+    request = urllib.request.Request(
+        URL + path,
+        data=body.encode(),
+        headers={
+            "Authorization": f"Klaviyo-API-Key {FULL_KEY}",
+            "Content-Type": "application/json",
+            "Revision": "2026-07-15",
+        },
+    )
+    with urllib.request.urlopen(request) as answer:
+        assert answer.status == 202, answer.status
+
+
 class Case(unittest.TestCase):
     def refused(self, status, method, *args, **kwargs):
         """The error that the SDK throws for a refused call, which must be complete."""

@@ -1,4 +1,4 @@
-"""Whatever the public endpoint accepts, the company's own programs can read back."""
+"""Whatever the public endpoints accept, the company's own programs can read back."""
 
 import json
 import os
@@ -7,9 +7,18 @@ from decimal import Decimal
 from urllib.parse import quote
 
 import orjson
-from gateway import FULL_KEY, PROFILES, URL, Case, email, from_client_raw
+from gateway import (
+    FULL_KEY,
+    PROFILES,
+    URL,
+    Case,
+    email,
+    external_id,
+    from_client_raw,
+    from_server_raw,
+)
 
-ODDITIES = os.path.join(os.path.dirname(__file__), "..", "oddities.jsonl")
+DIRECTORY = os.path.join(os.path.dirname(__file__), "..")
 
 # Three parsers of three kinds: the usual one, one that refuses what is no plain JSON or beyond a
 # double, and one that keeps every digit.
@@ -20,9 +29,21 @@ PARSERS = {
 }
 
 
-def page(filter):
+def odd(file):
+    """The lines of a file. RUN stands for what is new each time."""
+    with open(os.path.join(DIRECTORY, file), encoding="utf-8") as lines:
+        return [line.strip().replace("RUN", external_id("odd")) for line in lines]
+
+
+def canonical(address):
+    """An address as the gateway shows it."""
+    mailbox, domain = address.split("@")
+    return f"{mailbox.lower()}@{domain.encode('idna').decode()}".lower()
+
+
+def page(path, filter):
     request = urllib.request.Request(
-        f"{URL}/api/profiles?page[size]=100&filter={quote(filter)}",
+        f"{URL}{path}?page[size]=100&filter={quote(filter)}",
         headers={"Authorization": f"Klaviyo-API-Key {FULL_KEY}", "Revision": "2026-07-15"},
     )
     with urllib.request.urlopen(request) as answer:
@@ -37,33 +58,36 @@ def shown(sent, attributes):
 
 
 def expected(sent):
-    """A coordinate in a string is answered as a number."""
+    """A coordinate in a string is answered as a number, and a device is not shown."""
+    sent = {**sent, "email": canonical(sent["email"])}
+    sent.pop("anonymous_id", None)
     latitude = sent.get("location", {}).get("latitude")
     if isinstance(latitude, str):
-        return {"location": {"latitude": float(latitude)}}
+        return {**sent, "location": {"latitude": float(latitude)}}
     return sent
 
 
 class Oddities(Case):
     @classmethod
     def setUpClass(cls):
-        with open(ODDITIES, encoding="utf-8") as lines:
-            cls.sent = {email("odd"): line.strip() for line in lines}
-        for address, attributes in cls.sent.items():
-            from_client_raw(
-                '{"data":{"type":"profile","attributes":{"email":"%s",%s}}' % (address, attributes[1:])
-            )
+        cls.sent = {}
+        for line in odd("oddities.jsonl"):
+            own = json.loads(line).get("email")
+            address = own or email("odd")
+            attributes = line if own else '{"email":"%s",%s' % (address, line[1:])
+            cls.sent[canonical(address)] = attributes
+            from_client_raw('{"data":{"type":"profile","attributes":%s}}' % attributes)
         cls.filter = f"any(email,{json.dumps(list(cls.sent))})"
 
     def test_a_page_of_all_that_is_accepted_is_read_by_every_parser_as_it_was_sent(self):
-        text = page(self.filter)
+        text = page("/api/profiles", self.filter)
         for name, parse in PARSERS.items():
             read = {one["attributes"]["email"]: one["attributes"] for one in parse(text)["data"]}
             self.assertEqual(read.keys(), self.sent.keys())
             for address, attributes in self.sent.items():
                 with self.subTest(parser=name, attributes=attributes[:100]):
-                    sent = parse(attributes)
-                    self.assertEqual(shown(sent, read[address]), expected(sent))
+                    wanted = expected(parse(attributes))
+                    self.assertEqual(shown(wanted, read[address]), wanted)
 
     def test_the_sdk_reads_such_a_page(self):
         page = PROFILES.get_profiles(filter=self.filter, page_size=100)
@@ -72,5 +96,40 @@ class Oddities(Case):
         for address, attributes in self.sent.items():
             with self.subTest(attributes=attributes[:100]):
                 sent = json.loads(attributes)
-                if "properties" in sent:
-                    self.assertEqual(read[address]["properties"], sent["properties"])
+                for name in ("properties", "external_id"):
+                    if name in sent:
+                        self.assertEqual(read[address][name], sent[name])
+
+    def test_odd_identifiers_find_their_profiles(self):
+        for address, attributes in self.sent.items():
+            sent = json.loads(attributes)
+            for name in ("anonymous_id", "external_id"):
+                if name in sent:
+                    with self.subTest(identifier=sent[name]):
+                        value = json.dumps(sent[name], ensure_ascii=False)
+                        found = PROFILES.get_profiles(filter=f"equals({name},{value})").data
+                        self.assertEqual([one.attributes.email for one in found], [address])
+
+    def test_a_page_of_push_tokens_of_odd_devices_is_read_by_every_parser_as_it_was_sent(self):
+        owner = email("odd")
+        devices = {external_id("token"): line for line in odd("odd-devices.jsonl")}
+        for token, device in devices.items():
+            from_server_raw(
+                "/api/push-tokens",
+                '{"data":{"type":"push-token","attributes":{"token":"%s","platform":"ios",'
+                '"vendor":"apns","device_metadata":%s,"profile":{"data":{"type":"profile",'
+                '"attributes":{"email":"%s"}}}}}}' % (token, device, owner),
+            )
+        id = PROFILES.get_profiles(filter=f'equals(email,"{owner}")').data[0].id
+        of_owner = f'equals(profile.id,"{id}")'
+        text = page("/api/push-tokens", of_owner)
+        pages = {name: parse(text)["data"] for name, parse in PARSERS.items()}
+        by_sdk = PROFILES.get_push_tokens(filter=of_owner, page_size=100)
+        pages["the SDK"] = [{"attributes": one.attributes.to_dict()} for one in by_sdk.data]
+        for name, tokens in pages.items():
+            read = {one["attributes"]["token"]: one["attributes"]["metadata"] for one in tokens}
+            self.assertEqual(read.keys(), devices.keys())
+            for token, device in devices.items():
+                with self.subTest(reader=name, device=device[:100]):
+                    wanted = json.loads(device)
+                    self.assertEqual(shown(wanted, read[token]), wanted)

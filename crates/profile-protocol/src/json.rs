@@ -38,6 +38,32 @@ pub(crate) fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
     }
 }
 
+/// Whether a name or text in a JSON value contains half a surrogate pair. Every escape of the value
+/// is known to be sound.
+pub(crate) fn has_half_a_pair(raw: &RawValue) -> bool {
+    let mut rest = raw.get();
+    while let Some((_, escaped)) = rest.split_once('\\') {
+        rest = match unit(escaped) {
+            Some((0xd800..=0xdbff, after)) => {
+                let second = after.strip_prefix('\\').and_then(unit);
+                let Some((0xdc00..=0xdfff, after)) = second else { return true };
+                after
+            }
+            Some((0xdc00..=0xdfff, _)) => return true,
+            Some((_, after)) => after,
+            // Another escape: one character, such as a second backslash.
+            None => escaped.get(1..).unwrap_or_default(),
+        };
+    }
+    false
+}
+
+/// The UTF-16 code unit of an escape whose backslash was read, and what follows it.
+fn unit(escaped: &str) -> Option<(u16, &str)> {
+    let (digits, after) = escaped.strip_prefix('u')?.split_at_checked(4)?;
+    Some((u16::from_str_radix(digits, 16).ok()?, after))
+}
+
 /// The elements of a JSON array.
 pub(crate) fn elements(raw: &RawValue) -> Option<Vec<&RawValue>> {
     serde_json::from_str(raw.get()).ok()

@@ -29,6 +29,7 @@ use crate::{
     SubmittedProfile, Timestamp, decide,
     decide::certain_refusal::certain_refusals,
     engine::{Key, Order, Scan, Value, Write},
+    lane::times_ahead::TimesAhead,
     layout::{
         key::{self, KeyKind, ParsedKey},
         profile_record::UnfinishedRecord,
@@ -448,16 +449,15 @@ impl Batch {
         company: &CompanyId,
         now: Timestamp,
         entropy: u128,
+        times_ahead: &mut TimesAhead,
     ) -> Result<DecisionContext, StoreError> {
         let newest = self.stored.newest(company)?;
         // Only damage has given out the last number there is.
         let sequence = newest.sequence.checked_add(1).ok_or(StoreError::Damaged)?;
         let tokens_revoked = newest.tokens_revoked;
-        // Within a batch each has a time of its own as well, unless the times are far ahead.
         let is_first = !self.stored.has_new_outcome(company);
-        let is_near = newest.at.millis().saturating_sub(now.millis()) < limits::TIMES_AHEAD_MILLIS;
-        let next = if is_first || is_near { newest.at.next() } else { newest.at };
-        Ok(DecisionContext { now: next.max(now), entropy, sequence, tokens_revoked })
+        let now = times_ahead.next(company, newest.at, now, is_first);
+        Ok(DecisionContext { now, entropy, sequence, tokens_revoked })
     }
 
     /// Decides one submission against what is stored and what those before it changed. An error

@@ -9,6 +9,7 @@ pub(crate) mod job;
 mod pace;
 pub(crate) mod queue;
 pub(crate) mod statistics;
+pub(crate) mod times_ahead;
 
 use std::{collections::HashMap, error::Error, sync::Arc};
 
@@ -21,6 +22,7 @@ use self::{
     pace::BatchWork,
     queue::LaneQueue,
     statistics::BatchSizes,
+    times_ahead::TimesAhead,
 };
 use crate::{
     IdGenerator, StoreError,
@@ -56,6 +58,7 @@ pub(crate) struct Lane {
     /// The next batch of this lane.
     next: BatchId,
     spare_entropy: Option<u128>,
+    times_ahead: TimesAhead,
 }
 
 /// The result of an attempt to commit.
@@ -76,7 +79,8 @@ impl Lane {
         writer: u64,
     ) -> Lane {
         let next = BatchId { writer, number: 1 };
-        Lane { shared, queue, place, next, spare_entropy: None }
+        let (spare_entropy, times_ahead) = (None, TimesAhead::default());
+        Lane { shared, queue, place, next, spare_entropy, times_ahead }
     }
 
     /// Serves the queue until it is closed and empty.
@@ -187,7 +191,8 @@ impl Lane {
     /// Decides all jobs in order. Returns whether any of them is to be stored.
     fn decide(&mut self, batch: &mut Batch, jobs: &mut [Job]) -> bool {
         let generator = self.shared.id_generator.as_ref();
-        let mut ids = IdSource { generator, spare: &mut self.spare_entropy };
+        let (spare, times_ahead) = (&mut self.spare_entropy, &mut self.times_ahead);
+        let mut ids = IdSource { generator, spare, times_ahead };
         let mut stored = false;
         for job in jobs {
             stored |= job.decide(batch, &mut ids);

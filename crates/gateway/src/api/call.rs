@@ -19,8 +19,7 @@ use crate::{
         admission,
         body::{self, Body},
         deadline::DeadlineExtension,
-        peer::Peer,
-        public_url::public_origin,
+        public_url,
         refusal::Refusal,
     },
     state::GatewayState,
@@ -96,14 +95,12 @@ impl Call<'_> {
 
     /// The absolute URL of a path of this gateway, as the caller reaches it.
     pub(super) fn link(&self, path: &str) -> String {
-        let is_behind_proxy = admission::is_behind_proxy(self.request, self.gateway);
-        let is_encrypted = Peer::of_request(self.request).is_some_and(Peer::is_encrypted);
-        public_origin(self.request.headers(), is_encrypted, is_behind_proxy) + path
+        public_url::link(self.request, self.gateway, path)
     }
 
     /// The absolute URL of the request.
     pub(super) fn own_link(&self) -> String {
-        self.link(self.request.uri().path_and_query().map_or("/", |target| target.as_str()))
+        public_url::own_link(self.request, self.gateway)
     }
 }
 

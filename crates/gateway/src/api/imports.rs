@@ -398,11 +398,16 @@ impl ImportErrorResource {
             attributes: ImportErrorAttributes {
                 code,
                 title,
-                detail,
-                source: ImportErrorSource { pointer },
+                detail: without_null(detail),
+                source: ImportErrorSource { pointer: without_null(pointer) },
                 // Stored payloads are JSON text.
                 original_payload: payload.and_then(|text| serde_json::from_str(&text).ok()),
             },
         }
     }
+}
+
+/// A text of which databases without U+0000 can take every character: that one as its escape.
+fn without_null(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', r"\u0000") } else { text }
 }

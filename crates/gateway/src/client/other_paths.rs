@@ -16,6 +16,7 @@ use crate::{
         access_log::{self, AccessEntry},
         admission,
         error_response::error_response,
+        public_url::own_link,
         refusal::Refusal,
         response::without_body_for_head,
     },
@@ -76,7 +77,8 @@ async fn geofences(
     let reply = context(&request, &gateway);
     let entry = AccessEntry::begin(&request, &gateway, &reply);
     let response = if let Method::GET | Method::HEAD = *request.method() {
-        let links = json!({ "self": request.uri().to_string(), "next": null, "prev": null });
+        let this = own_link(&request, &gateway);
+        let links = json!({ "self": this, "next": null, "prev": null });
         let document = json!({ "data": [], "links": links });
         reply.answered(StatusCode::OK, None, Some(document.to_string().into_bytes()))
     } else {

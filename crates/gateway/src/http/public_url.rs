@@ -1,17 +1,34 @@
 //! The URL at which a caller reaches the gateway, which trusted proxies report in headers.
 
-use actix_web::http::header::{self, HeaderMap, HeaderName};
+use actix_web::{
+    HttpRequest,
+    http::header::{self, HeaderMap, HeaderName},
+};
 
 use crate::{
     http::{
-        admission::only,
+        admission::{is_behind_proxy, only},
         forwarded::{elements, parameter},
+        peer::Peer,
     },
     limits,
+    state::GatewayState,
 };
 
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// The absolute URL of a path of this gateway, as the caller of this request reaches it.
+pub(crate) fn link(request: &HttpRequest, gateway: &GatewayState, path: &str) -> String {
+    let is_encrypted = Peer::of_request(request).is_some_and(Peer::is_encrypted);
+    public_origin(request.headers(), is_encrypted, is_behind_proxy(request, gateway)) + path
+}
+
+/// The absolute URL of this request.
+pub(crate) fn own_link(request: &HttpRequest, gateway: &GatewayState) -> String {
+    let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+    link(request, gateway, target)
+}
 
 /// The scheme and the host of the URL.
 ///
@@ -19,11 +36,7 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 /// count only if the connection is that of a trusted proxy. Of several
 /// values the first is that of the proxy that the caller reached. If both headers have a value and
 /// they differ, a caller may have sent one of them, so neither counts.
-pub(crate) fn public_origin(
-    headers: &HeaderMap,
-    is_encrypted: bool,
-    is_behind_proxy: bool,
-) -> String {
+fn public_origin(headers: &HeaderMap, is_encrypted: bool, is_behind_proxy: bool) -> String {
     let reported = |parameter: &str, x_header: &HeaderName| {
         if is_behind_proxy { reported(headers, parameter, x_header) } else { None }
     };

@@ -45,6 +45,12 @@ pub enum ErasedError {
         /// The number of the line, counted from 1.
         line: usize,
     },
+    /// The list is in another encoding, in which nothing would be found.
+    #[error("{path} is UTF-16; save it as UTF-8")]
+    Encoding {
+        /// The file.
+        path: String,
+    },
     /// There is nothing to look for.
     #[error("{path} has no identifier")]
     Empty {
@@ -93,6 +99,9 @@ pub async fn search(directory: &Path, list: &Path) -> Result<ErasedSearch, Erase
     Ok(ErasedSearch { identifiers: sought.identifiers, stored, in_files })
 }
 
+/// What some editors write at the beginning of a file.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Identifiers, in every form in which a store may have them.
 struct SoughtIdentifiers {
     identifiers: usize,
@@ -113,6 +122,10 @@ impl SoughtIdentifiers {
         if limits::ERASED_BYTES < bytes.len() {
             return Err(ErasedError::TooLong { path });
         }
+        if [b"\xff\xfe", b"\xfe\xff"].iter().any(|mark| bytes.starts_with(*mark)) {
+            return Err(ErasedError::Encoding { path });
+        }
+        let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes);
         let (mut identifiers, mut texts) = (0, HashMap::new());
         let mut ids = BTreeMap::new();
         for (number, line) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
@@ -140,8 +153,10 @@ impl SoughtIdentifiers {
         let (texts, lines): (Vec<Vec<u8>>, Vec<usize>) = texts.into_iter().unzip();
         let longest = texts.iter().map(Vec::len).max().unwrap_or_default();
         // All that are found count, also those within others.
-        let builder = AhoCorasick::builder().match_kind(MatchKind::Standard).build(texts)?;
-        Ok(SoughtIdentifiers { identifiers, automaton: builder, lines, ids, longest })
+        let mut builder = AhoCorasick::builder();
+        builder.match_kind(MatchKind::Standard).ascii_case_insensitive(true);
+        let automaton = builder.build(texts)?;
+        Ok(SoughtIdentifiers { identifiers, automaton, lines, ids, longest })
     }
 
     /// The lines of the identifiers that are in the bytes of the files of a store.
@@ -258,6 +273,18 @@ mod tests {
         assert_eq!(found(&sought, br#"a"b\c"#), [4]);
         assert_eq!(found(&sought, b"\x01\xff\xfe\x02"), [5]);
         assert_eq!(found(&sought, b"nothing of them"), [0; 0]);
+    }
+
+    #[test]
+    fn an_identifier_is_found_in_any_letter_case_and_after_a_byte_order_mark() {
+        let sought = sought(b"\xef\xbb\xbfann@example.com\nCustomer-77").unwrap();
+        assert_eq!(sought.identifiers, 2);
+        assert_eq!(found(&sought, b"x ann@example.com"), [1]);
+        assert_eq!(found(&sought, b"mailto:ANN@Example.COM"), [1]);
+        assert_eq!(found(&sought, b"customer-77"), [2]);
+        for list in [&b"\xff\xfea\0n\0n\0"[..], b"\xfe\xff\0a\0n\0n"] {
+            assert!(matches!(self::sought(list), Err(ErasedError::Encoding { .. })));
+        }
     }
 
     #[test]

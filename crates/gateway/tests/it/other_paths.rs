@@ -85,6 +85,9 @@ fn geofences_are_an_empty_list() {
         .with("X-Klaviyo-API-Filters", "and(equals(lat,42.3),equals(lng,-71.1))");
     let answer = gateway.send(&asked);
     assert_eq!((answer.status, &answer.json()["data"]), (200, &json!([])));
-    assert_eq!(answer.json()["links"]["next"], json!(null));
+    let links = answer.json()["links"].clone();
+    assert_eq!(links["next"], json!(null));
+    let this = links["self"].as_str().unwrap();
+    assert!(this.starts_with("http://") && this.ends_with(target), "{this}");
     assert_eq!(gateway.send(&RawRequest::bare().to(target)).status, 405);
 }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     limits,
-    push_token::{Background, EnablementStatus, MetadataField, Platform, Vendor},
+    push_token::{Background, MetadataField, Platform, Vendor},
 };
 
 const REGISTRATION_RESOURCE: &str = "push-token";
@@ -28,8 +28,12 @@ static REGISTRATION_ATTRIBUTES: ObjectRule = object(
         TOKEN,
         PLATFORM,
         VENDOR.required(),
-        FieldRule::new(FieldName::EnablementStatus, exactly(EnablementStatus::WORDS))
-            .described("`AUTHORIZED` if absent, or what is stored of the token."),
+        // The SDK for Swift sends `EPHEMERAL`, which is none of the words of the original.
+        FieldRule::new(FieldName::EnablementStatus, text("AUTHORIZED")).described(
+            "`AUTHORIZED`, `DENIED`, `NOT_DETERMINED`, `PROVISIONAL` or `UNAUTHORIZED`. \
+             Another word counts as absent: then the status is what is stored of the token, or \
+             `AUTHORIZED`.",
+        ),
         FieldRule::new(FieldName::Background, exactly(Background::WORDS))
             .described("`AVAILABLE` if absent, or what is stored of the token."),
         FieldRule::new(FieldName::DeviceMetadata, ValueRule::Object(&DEVICE_METADATA))

@@ -8,7 +8,7 @@ use super::values::{RequestParser, Section};
 use crate::{
     Fault,
     grammar::{FieldName, FieldRule, ListStep, ObjectRule, PROFILE, ValueRule},
-    json::{Members, Object, Shape},
+    json::{self, Members, Object, Shape},
     pointer::{PointerPath, shortened},
 };
 
@@ -171,9 +171,13 @@ fn value<'de, A: MapAccess<'de>>(
         }
         ValueRule::PropertyNames => parser.property_names(at, map.next_value()?),
         ValueRule::SecondaryEmails(step) => parser.secondary_emails(at, step, map.next_value()?),
-        // All but the first are in no profile.
-        ValueRule::Ignored
-        | ValueRule::ResourceWithOneIdentifier(_)
+        ValueRule::Ignored => {
+            if json::has_half_a_pair(map.next_value()?) {
+                parser.add(at, Fault::Surrogate);
+            }
+        }
+        // These are in no profile.
+        ValueRule::ResourceWithOneIdentifier(_)
         | ValueRule::Resources { .. }
         | ValueRule::Choice(_)
         | ValueRule::Enumeration { .. }

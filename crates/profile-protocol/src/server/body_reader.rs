@@ -301,7 +301,12 @@ impl<'de> Members<'de> for GatherKnown<'_, 'de> {
         let KnownObject { at, rule, members } = &mut self.object;
         let fault = match rule.field(&name) {
             Some(field) if members.iter().all(|(seen, _)| seen.name != field.name) => {
-                members.push((field, map.next_value()?));
+                let raw = map.next_value()?;
+                members.push((field, raw));
+                // No other code reads it.
+                if matches!(field.value, ValueRule::Ignored) && json::has_half_a_pair(raw) {
+                    self.report.add(pointer(at, &name), Fault::Surrogate);
+                }
                 return Ok(());
             }
             Some(field) => Fault::Duplicate { name: field.name.to_owned() },

@@ -70,7 +70,7 @@ fn details(reader: &mut BodyReader, attributes: &KnownObject<'_>) -> Option<Push
     let token = reader.parsed_in(attributes, FieldName::Token);
     let platform = reader.word_in(attributes, FieldName::Platform).and_then(Platform::from_word);
     let vendor = reader.word_in(attributes, FieldName::Vendor).and_then(Vendor::from_word);
-    let status = reader.word_in(attributes, FieldName::EnablementStatus);
+    let sent: Option<DeviceText> = reader.parsed_in(attributes, FieldName::EnablementStatus);
     let background = reader.word_in(attributes, FieldName::Background);
     let metadata = attributes.get(FieldName::DeviceMetadata);
     let metadata = metadata.and_then(|value| metadata_of(reader, &value));
@@ -78,10 +78,17 @@ fn details(reader: &mut BodyReader, attributes: &KnownObject<'_>) -> Option<Push
         token: token?,
         platform: platform?,
         vendor: vendor?,
-        enablement_status: status.and_then(EnablementStatus::from_word),
+        enablement_status: sent.and_then(|word| status(word.as_str())),
         background: background.and_then(Background::from_word),
         metadata,
     })
+}
+
+/// The status that a word means, in any letter case. One that is not known says nothing, and the
+/// rest of the request counts.
+fn status(word: &str) -> Option<EnablementStatus> {
+    let mut all = EnablementStatus::ALL.iter().copied();
+    all.find(|status| status.as_str().eq_ignore_ascii_case(word))
 }
 
 fn metadata_of(reader: &mut BodyReader, value: &RuledValue<'_>) -> Option<DeviceMetadata> {

@@ -171,6 +171,11 @@ fn relationships_that_browsers_send_along_are_let_through() {
         r#"{"data":{"type":"profile","attributes":{"email":"a@example.com"},
             "relationships":{"lists":{"data":[{"type":"list","id":"Y6nRLr"}]}}}}"#,
     );
+    // Whole pairs of surrogates, and a backslash before what looks like one.
+    reads(
+        r#"{"data":{"type":"profile","attributes":{"email":"a@example.com"},
+            "relationships":{"\ud83d\uDE42":"\\ud800 \"\u0041\n\\"}}}"#,
+    );
 }
 
 #[test]

@@ -102,6 +102,18 @@ fn what_is_absent_or_null_says_nothing() {
 }
 
 #[test]
+fn a_status_is_read_in_any_letter_case_and_one_that_is_not_known_says_nothing() {
+    let status = |word: &str| {
+        let body = with(swift(), "/data/attributes/enablement_status", json!(word));
+        parse(&body).unwrap().details.enablement_status
+    };
+    assert_eq!(status("denied"), Some(EnablementStatus::Denied));
+    for unknown in ["EPHEMERAL", "", "AUTHORIZED "] {
+        assert_eq!(status(unknown), None, "{unknown:?}");
+    }
+}
+
+#[test]
 fn the_first_revision_sent_the_build_as_an_integer() {
     let at = "/data/attributes/device_metadata/app_build";
     let metadata = parse(&with(android(), at, json!(210))).unwrap().details.metadata.unwrap();
@@ -133,7 +145,7 @@ fn every_fault_is_reported_at_its_place() {
     let body = with(android(), &format!("{attributes}/token"), json!("a\u{0}"));
     let body = with(body, &format!("{attributes}/platform"), json!("windows"));
     let body = with(body, &format!("{attributes}/vendor"), Value::Null);
-    let body = with(body, &format!("{attributes}/enablement_status"), json!("authorized"));
+    let body = with(body, &format!("{attributes}/enablement_status"), json!(1));
     let body = with(body, &format!("{attributes}/background"), json!("UNAVAILABLE"));
     let body = with(body, &format!("{attributes}/device_metadata/os_name"), json!(7));
     let body = with(body, &format!("{attributes}/device_metadata/color"), json!("red"));
@@ -145,7 +157,7 @@ fn every_fault_is_reported_at_its_place() {
         /data/attributes/vendor 'vendor' is required.
         /data/attributes/token The push token must not contain control characters.
         /data/attributes/platform 'windows' is not a valid choice for 'platform'.
-        /data/attributes/enablement_status 'authorized' is not a valid choice for 'enablement_status'.
+        /data/attributes/enablement_status Must be a string.
         /data/attributes/background 'UNAVAILABLE' is not a valid choice for 'background'.
         /data/attributes/device_metadata/color 'color' is not a valid field for the resource 'push-token'.
         /data/attributes/device_metadata/os_name Must be a string.

@@ -229,6 +229,15 @@ fn half_a_surrogate_pair_in_a_name_is_refused_where_it_stands() {
             (r"/data/meta/patch_properties/unappend/c~1\ud800", surrogate),
         ],
     );
+    // Also in what is ignored.
+    for ignored in [r#"{"\ud800":1}"#, r#"[{"a":"\\\udc00"}]"#, r#""\ud800\u0041""#, r#""\uD83d""#]
+    {
+        let body = format!(
+            r#"{{"data":{{"type":"profile","attributes":{{"email":"a@example.com"}},
+            "relationships":{ignored}}}}}"#
+        );
+        refuses(&body, &[("/data/relationships", surrogate)]);
+    }
     // What is no JSON at all stays that, in a name as well.
     refuses(
         "{\"data\":{\"a\n\":1}}",

@@ -306,6 +306,15 @@ fn a_faulty_profile_does_not_spoil_the_others() {
 }
 
 #[test]
+fn half_a_surrogate_pair_is_refused_in_the_ignored_relationships_of_an_import() {
+    let body = r#"{"data":{"type":"profile-bulk-import-job","attributes":{"profiles":{"data":[
+        {"type":"profile","attributes":{"email":"a@b.co"}}]}},"relationships":["\ud800"]}}"#;
+    let violations = BulkImport::parse(body.as_bytes(), Revision::LATEST).unwrap_err();
+    let pointers: Vec<&str> = violations.iter().map(|one| one.pointer.as_str()).collect();
+    assert_eq!(pointers, ["/data/relationships"]);
+}
+
+#[test]
 fn one_of_many_is_read_as_an_import_of_its_own() {
     let elements = [
         r#"{"type":"profile","attributes":{"email":"a@b.co","_kx":"t"}}"#,

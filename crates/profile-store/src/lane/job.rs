@@ -9,6 +9,7 @@ use crate::{
     Submission, SubmittedProfile, Undo, Unmerged,
     batch::{Batch, Wants},
     decide::{detachment::Detach, restoration::Restoration},
+    lane::times_ahead::TimesAhead,
     model::deletion_job::ErasureStep,
 };
 
@@ -107,6 +108,7 @@ impl SubmissionTicket {
 pub(crate) struct IdSource<'a> {
     pub(crate) generator: &'a dyn IdGenerator,
     pub(crate) spare: &'a mut Option<u128>,
+    pub(crate) times_ahead: &'a mut TimesAhead,
 }
 
 impl IdSource<'_> {
@@ -120,7 +122,7 @@ impl IdSource<'_> {
             None => self.generator.entropy().or(Err(StoreError::Unavailable))?,
         };
         *self.spare = Some(entropy);
-        batch.context(company, self.generator.now(), entropy)
+        batch.context(company, self.generator.now(), entropy, self.times_ahead)
     }
 
     /// Decides a submission within a batch.

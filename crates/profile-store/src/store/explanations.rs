@@ -11,7 +11,9 @@ use crate::{
     lane::{
         Source, StoreContext,
         job::{IdSource, wants_of},
-        load, unreadable,
+        load,
+        times_ahead::TimesAhead,
+        unreadable,
     },
 };
 
@@ -49,6 +51,8 @@ async fn explain(shared: &StoreContext, submission: &Submission) -> Result<Outco
     let mut source = Source::Committed(shared.engine.as_ref());
     load(&mut source, &mut batch).await.map_err(|error| unreadable(&error))?;
     // The caller may read the id that is made up, so its entropy serves no other request.
-    let mut ids = IdSource { generator: shared.id_generator.as_ref(), spare: &mut None };
+    let generator = shared.id_generator.as_ref();
+    let (spare, times_ahead) = (&mut None, &mut TimesAhead::default());
+    let mut ids = IdSource { generator, spare, times_ahead };
     ids.submit(&mut batch, submission)
 }

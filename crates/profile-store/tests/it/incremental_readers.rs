@@ -12,7 +12,8 @@ use std::{
 
 use profile_protocol::ProfileId;
 use profile_store::{
-    Durability, Listing, Profile, SortKey, Span, Store, StoreOptions, SystemIdGenerator, Timestamp,
+    Durability, IdGenerator, Listing, NoEntropy, Profile, SortKey, Span, Store, StoreOptions,
+    SystemIdGenerator, Timestamp,
     engine::{Engine, MemoryEngine, Order},
 };
 use profile_store_suite::{
@@ -23,6 +24,24 @@ use profile_store_suite::{
 
 const COMPANY: &str = "ABC123";
 const WRITERS: usize = 6;
+const HOUR: u64 = 60 * 60 * 1_000;
+
+/// The clock of the system, or one that is so many milliseconds ahead of it.
+#[derive(Default)]
+struct AheadIds {
+    system: SystemIdGenerator,
+    ahead: u64,
+}
+
+impl IdGenerator for AheadIds {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.system.now().millis() + self.ahead)
+    }
+
+    fn entropy(&self) -> Result<u128, NoEntropy> {
+        self.system.entropy()
+    }
+}
 
 /// How a reader goes on after a page.
 #[derive(Clone, Copy)]
@@ -37,13 +56,14 @@ enum Paging {
 struct Reader {
     paging: Paging,
     sort: SortKey,
+    limit: usize,
     mark: Option<Timestamp>,
     seen: HashMap<ProfileId, Timestamp>,
 }
 
 impl Reader {
     fn new(sort: SortKey, paging: Paging) -> Reader {
-        Reader { paging, sort, mark: None, seen: HashMap::new() }
+        Reader { paging, sort, limit: 100, mark: None, seen: HashMap::new() }
     }
 
     fn time(&self, profile: &Profile) -> Timestamp {
@@ -64,7 +84,7 @@ impl Reader {
             created,
             updated,
             from: None,
-            limit: 100,
+            limit: self.limit,
         };
         let mut found = false;
         loop {
@@ -87,13 +107,23 @@ impl Reader {
     }
 }
 
-/// Six writers create profiles and change them once, while readers read without a pause. Returns
-/// how many profiles each reader knows in an older state than the store has.
-fn stale(profiles: usize, durability: Durability, readers: Vec<Reader>) -> Vec<usize> {
+/// A store of which the clock is set back by an hour if `is_set_back`, after one request.
+fn open(durability: Durability, is_set_back: bool) -> Store {
     let engine: Arc<dyn Engine> = Arc::new(MemoryEngine::new());
     let options = StoreOptions { durability, ..StoreOptions::default() };
-    let ids = Arc::new(SystemIdGenerator::default());
-    let store = Arc::new(wait(Store::open(engine, ids, options)).unwrap());
+    if is_set_back {
+        let ids = Arc::new(AheadIds { ahead: HOUR, ..AheadIds::default() });
+        let store = wait(Store::open(Arc::clone(&engine), ids, options)).unwrap();
+        wait(store.submit(parse_request("e:p0").submission(COMPANY, &[]))).unwrap();
+        wait(store.close()).unwrap();
+    }
+    wait(Store::open(engine, Arc::new(AheadIds::default()), options)).unwrap()
+}
+
+/// Six writers create profiles and change them once, while readers read without a pause. Returns
+/// how many profiles each reader knows in an older state than the store has.
+fn stale(profiles: usize, store: Store, readers: Vec<Reader>) -> Vec<usize> {
+    let store = Arc::new(store);
     let is_over = AtomicBool::new(false);
     let readers = thread::scope(|scope| {
         let (store, is_over) = (&store, &is_over);
@@ -154,7 +184,19 @@ fn all_readers() -> Vec<Reader> {
 #[test]
 fn readers_that_go_on_after_the_greatest_time_that_they_saw_lose_no_profile() {
     for (profiles, durability) in [(10_000, Durability::Flushed), (2_000, Durability::Relaxed)] {
-        assert_eq!(stale(profiles, durability, all_readers()), [0, 0, 0], "{durability:?}");
+        let store = open(durability, false);
+        assert_eq!(stale(profiles, store, all_readers()), [0, 0, 0], "{durability:?}");
+    }
+}
+
+#[test]
+fn readers_lose_no_profile_though_the_clock_was_set_back() {
+    for durability in [Durability::Flushed, Durability::Relaxed] {
+        // With so few changes, however fast, each has a time of its own. So a page may end
+        // anywhere.
+        let readers = all_readers().into_iter().map(|reader| Reader { limit: 3, ..reader });
+        let store = open(durability, true);
+        assert_eq!(stale(400, store, readers.collect()), [0, 0, 0], "{durability:?}");
     }
 }
 

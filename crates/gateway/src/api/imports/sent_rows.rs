@@ -129,6 +129,8 @@ fn sent_value(raw: &RawValue) -> Option<(Value, String)> {
         return None;
     }
     match read(raw)? {
+        // Readers with a database such as PostgreSQL cannot take it, and it names no profile.
+        Value::String(text) if text.contains('\0') => None,
         Value::String(text) => Some((Value::String(text.clone()), text)),
         // The digits as they were sent.
         Value::Number(number) => Some((Value::Number(number), raw.get().to_owned())),

@@ -98,6 +98,29 @@ fn ten_thousand_profiles_are_one_import_and_one_more_are_none() {
 }
 
 #[test]
+fn no_text_about_a_failed_row_has_a_null_character() {
+    let api = Api::new();
+    let rows = [
+        row(&json!({ "email": "ann@example.com\0", "external_id": "a\0b", "anonymous_id": "c" })),
+        row(&json!({ "email": "bob@example.com", "nick\0name": 1 })),
+        row(&json!({ "email": "cid@example.com", "properties": { "a\0b": 1 } })),
+    ];
+    let answer = api.post(JOBS, &job(&rows)).json();
+    let id = answer["data"]["id"].as_str().unwrap();
+    let errors = api.get(&format!("{JOBS}/{id}/import-errors")).json();
+    let attributes: Vec<&Value> =
+        errors["data"].as_array().unwrap().iter().map(|one| &one["attributes"]).collect();
+    assert_eq!(attributes.len(), 4);
+    let has_null = |text: &Value| text.as_str().is_some_and(|text| text.contains('\0'));
+    assert!(!attributes.iter().any(|one| has_null(&one["detail"])), "{errors}");
+    let sent = json!({ "type": "profile", "attributes": { "anonymous_id": "c" } });
+    assert_eq!(attributes[0]["original_payload"], sent);
+    let pointers: Vec<&str> =
+        attributes.iter().map(|one| one["source"]["pointer"].as_str().unwrap()).collect();
+    assert!(pointers[2].ends_with(r"/data/1/attributes/nick\u0000name"), "{pointers:?}");
+}
+
+#[test]
 fn imports_are_listed_newest_first_page_by_page() {
     let api = Api::new();
     let import = |number: u32| {

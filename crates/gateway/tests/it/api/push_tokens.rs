@@ -278,7 +278,10 @@ fn nothing_of_a_bad_request_is_stored() {
         good.replace("\"token\":\"token\"", "\"token\":\"a\\u0000b\""),
         good.replace("\"token\":\"token\"", "\"token\":\"\\ud800\""),
         good.replace("\"token\":\"token\"", &format!("\"token\":\"{}\"", "x".repeat(4_097))),
-        good.replace("AUTHORIZED", "EPHEMERAL"),
+        good.replace("\"AUTHORIZED\"", "1"),
+        good.replace("\"AUTHORIZED\"", "[\"AUTHORIZED\"]"),
+        good.replace("AUTHORIZED", "\\ud800"),
+        good.replace("AUTHORIZED", &"x".repeat(161)),
         good.replace("AVAILABLE", "UNAVAILABLE"),
         good.replace("\"Android\"", "\"Windows\""),
         good.replace("FCM", "GCM"),
@@ -310,6 +313,29 @@ fn nothing_of_a_bad_request_is_stored() {
         assert_eq!(api.send(&request).status, 405);
     }
     assert_eq!(refused(&api.send(&of_app(REGISTER, "UNKNOWN", &json!({})))).0, 400);
+}
+
+#[test]
+fn a_status_that_is_not_known_is_not_stored_and_the_rest_of_the_request_is() {
+    let api = Api::new();
+    let sent = |status: &str, name: &str| {
+        let mut body = android("token", &json!({"email": "ann@example.com", "first_name": name}));
+        body["data"]["attributes"]["enablement_status"] = json!(status);
+        body
+    };
+    let stored = || {
+        let token = api.get("/api/push-tokens/token").json();
+        let profile = api.attributes(&api.id_of("ann@example.com"));
+        let status = token["data"]["attributes"]["enablement_status"].clone();
+        (status, profile["first_name"].clone())
+    };
+    api.app(REGISTER, &sent("EPHEMERAL", "Ann"));
+    assert_eq!(stored(), (json!("AUTHORIZED"), json!("Ann")));
+    api.app(REGISTER, &sent("DENIED", "Anne"));
+    api.app(REGISTER, &sent("EPHEMERAL", "Anna"));
+    assert_eq!(stored(), (json!("DENIED"), json!("Anna")));
+    assert_eq!(api.post("/api/push-tokens", &sent("", "Annie")).status, 202);
+    assert_eq!(stored(), (json!("DENIED"), json!("Annie")));
 }
 
 #[test]
