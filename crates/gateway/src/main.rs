@@ -15,7 +15,8 @@ use gateway::{
         backup::{self, BackupContent, command::WrittenBackup, restore::RestoredStore},
         compaction::{self, Compacted},
         company_deletion::{self, DeletionError},
-        company_move, company_statistics, core_files,
+        company_move::{self, MoveError},
+        company_statistics, core_files,
         erased::{self, ErasedSearch},
         health_check, manual, unconfigured, verify,
     },
@@ -211,16 +212,21 @@ fn stats(arguments: &StatsArguments) -> ExitCode {
         Ok(source) => source,
         Err(error) => return failed(&error),
     };
+    let mut is_there = false;
     let counting = company_statistics::count(&source, company.as_ref(), |line| {
+        is_there = true;
         if *json {
             show(format_args!("{}", line.to_json()));
         } else {
             show(format_args!("{line}"));
         }
     });
-    match actix_web::rt::System::new().block_on(counting) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failed(&error),
+    match (actix_web::rt::System::new().block_on(counting), company) {
+        (Err(error), _) => failed(&error),
+        (Ok(()), Some(company)) if !is_there => {
+            failed(&MoveError::NoData { company: company.clone() })
+        }
+        (Ok(()), _) => ExitCode::SUCCESS,
     }
 }
 

@@ -424,6 +424,7 @@ macro_rules! engine_suite {
                 values_written_since_stay_with_the_survivor_and_are_reported
                 an_identifier_that_leads_to_another_profile_by_now_is_lost_and_reported
                 an_identifier_in_place_of_one_of_the_absorbed_profile_returns_with_it
+                an_identifier_returns_though_the_one_before_belongs_to_another_profile
                 an_identifier_that_the_company_named_for_the_survivor_stays_with_it
                 the_same_request_does_not_merge_again_and_a_new_claim_does
                 an_undone_merge_stays_undone_when_the_survivor_is_merged_itself

@@ -1,6 +1,6 @@
 //! `gateway move-company`: copies all data of a company into another store.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use profile_protocol::CompanyId;
 use profile_store::{
@@ -10,6 +10,7 @@ use profile_store::{
 
 use super::{
     backup::store_source::{SourceError, StoreSource},
+    company_statistics,
     data_directory::{self, DataDirectoryError, OpenedStore},
 };
 use crate::limits;
@@ -42,6 +43,7 @@ pub async fn copy_company(
     company: &CompanyId,
     into: &Path,
 ) -> Result<Copied, MoveError> {
+    require(source, company).await?;
     let target = open(into)?;
     let mut copy =
         CompanyCopy::begin(&target.engine, company, &SystemIdGenerator::default()).await?;
@@ -50,10 +52,14 @@ pub async fn copy_company(
         .await?;
     let copied = copy.finish(&layout).await?;
     target.engine.close().map_err(DataDirectoryError::from)?;
-    match copied.entries {
-        0 => Err(MoveError::NoData { company: company.clone() }),
-        _ => Ok(copied),
-    }
+    Ok(copied)
+}
+
+/// Fails if the store has no data of the company, before anything is written.
+async fn require(source: &StoreSource, company: &CompanyId) -> Result<(), MoveError> {
+    let mut is_there = false;
+    company_statistics::count(source, Some(company), |_| is_there = true).await?;
+    if is_there { Ok(()) } else { Err(MoveError::NoData { company: company.clone() }) }
 }
 
 /// Opens the store of a directory, and creates it if there is nothing yet.
@@ -62,9 +68,8 @@ fn open(into: &Path) -> Result<OpenedStore, DataDirectoryError> {
         cache_bytes: limits::COMPACTION_CACHE_BYTES,
         ..EmbeddedOptions::default()
     };
-    data_directory::create_private(into).map_err(EngineError::Io)?;
-    let is_empty = fs::read_dir(into).map_err(EngineError::Io)?.next().is_none();
-    if is_empty {
+    if !data_directory::has_store(into)? {
+        data_directory::prepare(into).map_err(EngineError::Io)?;
         EmbeddedEngine::open(into, options)?.close()?;
     }
     data_directory::open_existing(into, options)

@@ -80,6 +80,18 @@ pub fn an_identifier_in_place_of_one_of_the_absorbed_profile_returns_with_it(eng
     harness.assert_sound();
 }
 
+pub fn an_identifier_returns_though_the_one_before_belongs_to_another_profile(engines: &Engines) {
+    let mut harness = StoreHarness::new(engines);
+    for words in ["a:tab", "x:1 e:ann", "@a:tab x:1", "update:1 e:new", "e:ann"] {
+        harness.send(words);
+    }
+    assert_eq!(harness.undo(1).unwrap().lost, [IdentifierKind::Email]);
+    assert_eq!(harness.about(0), "a:tab");
+    assert_eq!(harness.about(1), "x:1 e:new");
+    assert_eq!(harness.leads_to("e:ann"), Some(2));
+    harness.assert_sound();
+}
+
 pub fn an_identifier_that_the_company_named_for_the_survivor_stays_with_it(engines: &Engines) {
     let mut harness = merged(engines);
     harness.send("server x:1 e:new");

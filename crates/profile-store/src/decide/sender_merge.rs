@@ -123,7 +123,8 @@ impl SenderMerge {
         living: &ProfileIdentifiers,
     ) -> bool {
         let is_given = |kind: IdentifierKind| {
-            let given = living.single(kind).filter(|_| self.given.contains(kind));
+            let is_given = self.given.contains(kind) && !living.client_attached.contains(kind);
+            let given = living.single(kind).filter(|_| is_given);
             given.is_some() && given == absorbed.single(kind)
         };
         self.is_asked_for

@@ -59,8 +59,8 @@ pub fn unmerge(
     let has_no_owner = |identifier: &Identifier| owner(identifier).is_none();
     let mut difference = Difference::made_by(merge);
     if survivor.id == merge.survivor.id {
-        let merged = &difference.with.identifiers;
-        take_replacements(&mut restored.identifiers, &mut survivor.identifiers, merged, &later);
+        let at_merge = [&merge.absorbed.identifiers, &difference.with.identifiers];
+        take_replacements(&mut restored.identifiers, &mut survivor.identifiers, at_merge, &later);
     }
     let merged_identifiers = difference.with.identifiers.clone();
     let lists =

@@ -7,8 +7,9 @@
 use profile_protocol::CompanyId;
 
 use super::{
+    backup::backup_position,
     commit::commit,
-    company_deletion,
+    company_deletion::{self, DeleteCompanyError},
     copy::Copied,
     format::{self, FormatError},
 };
@@ -29,14 +30,28 @@ pub enum CopyCompanyError {
     /// The engine failed, or the layout of the other store cannot be used.
     #[error(transparent)]
     Format(#[from] FormatError),
+    /// The remains of an earlier copy could not be removed.
+    #[error(transparent)]
+    Remains(#[from] DeleteCompanyError),
     /// The other store has data of the company, or is deleting it.
     #[error("the other store has data of company {company}")]
     HasData {
         /// The company.
         company: CompanyId,
     },
+    /// The first store is deleting the company, or got a copy of it that was cut off.
+    #[error(
+        "company {company} is being deleted from the first store, or was not copied into it whole"
+    )]
+    NotWhole {
+        /// The company.
+        company: CompanyId,
+    },
+    /// The other store is a backup.
+    #[error("the other store is a backup: name another directory")]
+    IntoBackup,
     /// The first store has another layout, whose entries may have another meaning.
-    #[error("the two stores have different layouts: start a gateway of this version on each once")]
+    #[error("the first store has an earlier layout: start a gateway of this version on it once")]
     OtherLayout,
 }
 
@@ -57,14 +72,19 @@ pub struct CompanyCopy<'a> {
 }
 
 impl CompanyCopy<'_> {
-    /// Fails if the other store has data of the company. A store that is empty is made one.
+    /// Fails if the other store has data of the company. A copy that was cut off is removed first,
+    /// and an empty engine gets a store.
     pub async fn begin<'a>(
         to: &'a dyn Engine,
         company: &CompanyId,
         ids: &dyn IdGenerator,
     ) -> Result<CompanyCopy<'a>, CopyCompanyError> {
         let [writer, format_writer] = writers(ids)?;
+        if backup_position(to).await?.is_some() {
+            return Err(CopyCompanyError::IntoBackup);
+        }
         format::open(to, ids, format_writer).await?;
+        company_deletion::finish(to, company, ids).await?;
         if company_deletion::is_known(to, company).await? {
             return Err(CopyCompanyError::HasData { company: company.clone() });
         }
@@ -80,6 +100,10 @@ impl CompanyCopy<'_> {
 
     /// Writes those of these entries that belong to the company.
     pub async fn write(&mut self, entries: Vec<(Key, Value)>) -> Result<(), CopyCompanyError> {
+        // The key precedes those of all companies.
+        if entries.iter().any(|(key, _)| *key == key::company_deletion(&self.company)) {
+            return Err(CopyCompanyError::NotWhole { company: self.company.clone() });
+        }
         let own = entries.into_iter().filter(|(key, _)| key.starts_with(&self.prefix));
         let writes: Vec<Write> =
             own.map(|(key, value)| Write { key, value: Some(value) }).collect();

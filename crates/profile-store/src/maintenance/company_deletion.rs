@@ -77,6 +77,19 @@ pub(crate) async fn finish_begun(
     Ok(())
 }
 
+/// Finishes the deletion of a company, if it was begun.
+pub(super) async fn finish(
+    engine: &dyn Engine,
+    company: &CompanyId,
+    ids: &dyn IdGenerator,
+) -> Result<(), DeleteCompanyError> {
+    if begun(engine, company).await?.is_some() {
+        let [writer, _] = writers(ids)?;
+        Deletion::resume(engine, company, writer).await?.run().await?;
+    }
+    Ok(())
+}
+
 async fn first_begun(engine: &dyn Engine) -> Result<Option<CompanyId>, EngineError> {
     let prefix = key::COMPANY_DELETIONS.to_vec();
     let markers = engine.scan(Scan { prefix, after: None, order: Order::Ascending, limit: 1 });

@@ -6,6 +6,8 @@ mod archived_layouts;
 #[cfg(test)]
 mod backup;
 #[cfg(test)]
+mod company_copy;
+#[cfg(test)]
 mod company_deletion;
 #[cfg(test)]
 mod copy;

@@ -126,11 +126,11 @@ impl CrashLoad {
         meanwhile: impl FnOnce(&mut HostileRandom),
     ) {
         thread::scope(|scope| {
+            let _ends = self.enough.set_on_drop();
             for _ in 0..SENDERS {
                 let (connection, own) = (gateway.connect(), random.fork());
                 scope.spawn(move || self.send(connection, numbers, own));
             }
-            let _ends = self.enough.set_on_drop();
             meanwhile(random);
         });
     }

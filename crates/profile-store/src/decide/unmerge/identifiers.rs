@@ -46,16 +46,16 @@ pub(super) fn split_single(
 }
 
 /// Gives the restored profile the identifiers that the company has given the survivor since, in
-/// place of those that came with the absorbed profile. They stay if the company knows the survivor
-/// by another identifier. `merged` are the identifiers just after the merge.
+/// place of those that came with the absorbed profile. They stay if the company has named one of
+/// another kind for the survivor, before the merge or since.
 pub(super) fn take_replacements(
     restored: &mut ProfileIdentifiers,
     survivor: &mut ProfileIdentifiers,
-    merged: &ProfileIdentifiers,
+    [absorbed, merged]: [&ProfileIdentifiers; 2],
     later: &[Merge],
 ) {
     let (came, stayed): (Vec<_>, Vec<_>) = SingleKinds::ALL.into_iter().partition(|&kind| {
-        restored.single(kind).is_some() && restored.single(kind) == merged.single(kind)
+        absorbed.single(kind).is_some() && absorbed.single(kind) == merged.single(kind)
     });
     let is_named =
         |kind| survivor.single(kind).is_some() && !survivor.client_attached.contains(kind);
