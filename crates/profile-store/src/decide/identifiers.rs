@@ -43,13 +43,9 @@ pub(super) fn update_identifiers(
 /// Whether the request attaches this identifier.
 fn is_new(identifier: &Identifier, claims: &Claims, results: &[ClaimResult]) -> bool {
     let attaches = |(claim, result): (&Claim, &ClaimResult)| {
-        is_attachment(*result) && claim.target.identifier() == Some(identifier)
+        result.is_attachment() && claim.target.identifier() == Some(identifier)
     };
     claims.made().iter().zip(results).any(attaches)
-}
-
-const fn is_attachment(result: ClaimResult) -> bool {
-    matches!(result, ClaimResult::Attached | ClaimResult::Replaced | ClaimResult::Moved(_))
 }
 
 /// Removes the identifiers of the cleared kinds. A kind of which the request names an identifier
@@ -252,7 +248,7 @@ pub(super) fn dropped(
 fn reconcile(results: &mut [ClaimResult], claims: &Claims, identifiers: &ProfileIdentifiers) {
     for (result, claim) in results.iter_mut().zip(claims.made()) {
         if let Some(identifier) = claim.target.identifier()
-            && is_attachment(*result)
+            && result.is_attachment()
             && !identifiers.holds(identifier)
         {
             *result = ClaimResult::Ignored(Ignored::AnotherHeld);

@@ -150,12 +150,11 @@ fn attaches_device(claims: &[ClaimOutcome]) -> bool {
     claims.iter().any(attaches)
 }
 
-/// The kinds of the identifiers that a request gave to its survivor.
+/// The kinds of the identifiers that a request gave to its survivor. An appended address is a
+/// secondary one, which takes the place of no other.
 fn given(claims: &[ClaimOutcome]) -> impl Iterator<Item = IdentifierKind> {
-    let is_given = |claim: &&ClaimOutcome| {
-        let result = claim.result;
-        matches!(result, ClaimResult::Attached | ClaimResult::Replaced | ClaimResult::Moved(_))
-    };
+    let is_given =
+        |claim: &&ClaimOutcome| claim.origin != ClaimSource::Append && claim.result.is_attachment();
     claims.iter().filter(is_given).map(|claim| claim.kind)
 }
 

@@ -98,6 +98,11 @@ pub enum ClaimResult {
 }
 
 impl ClaimResult {
+    /// Whether the profile got the identifier from the request.
+    pub(crate) const fn is_attachment(self) -> bool {
+        matches!(self, ClaimResult::Attached | ClaimResult::Replaced | ClaimResult::Moved(_))
+    }
+
     /// The name in answers.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -28,7 +28,8 @@ pub(crate) async fn outcome(
     company: &CompanyId,
     sequence: u64,
 ) -> Result<Option<Outcome>, EngineError> {
-    let segments = after(engine, company, sequence.saturating_sub(1), 1).await?;
+    let segments =
+        segments(engine, company, (Order::Ascending, sequence.saturating_sub(1)), 1).await?;
     let Some((key, value)) = segments.first() else { return Ok(None) };
     let last = last_of(key).ok_or_else(misplaced)?;
     Ok(record::decode_outcome_in_segment(last, value, sequence)?)
@@ -44,7 +45,7 @@ pub(crate) async fn outcomes(
     let mut outcomes = Vec::new();
     loop {
         let step = limit.saturating_sub(outcomes.len()).min(limits::SEGMENTS_READ);
-        let segments = after(engine, company, sequence, step).await?;
+        let segments = segments(engine, company, (Order::Ascending, sequence), step).await?;
         for (key, value) in &segments {
             let last = last_of(key).ok_or_else(misplaced)?;
             outcomes.extend(record::decode_segment_after(last, value, sequence)?);
@@ -67,16 +68,17 @@ pub(crate) async fn outcomes_before(
     let mut outcomes = Vec::new();
     let mut below = sequence.saturating_sub(1);
     // The first segment may end at a later outcome.
-    let mut segments = after(engine, company, below.saturating_sub(1), 1).await?;
+    let mut found =
+        segments(engine, company, (Order::Ascending, below.saturating_sub(1)), 1).await?;
     loop {
-        for (key, value) in &segments {
+        for (key, value) in &found {
             let last = last_of(key).ok_or_else(misplaced)?;
             let earlier = record::decode_segment_before(last, value, sequence)?;
             outcomes.extend(earlier.into_iter().rev());
         }
         let step = limit.saturating_sub(outcomes.len()).min(limits::SEGMENTS_READ);
-        segments = before(engine, company, below, step).await?;
-        let Some(last) = segments.last() else {
+        found = segments(engine, company, (Order::Descending, below), step).await?;
+        let Some(last) = found.last() else {
             outcomes.truncate(limit);
             return Ok(outcomes);
         };
@@ -84,28 +86,16 @@ pub(crate) async fn outcomes_before(
     }
 }
 
-/// The segments that end before this number, newest first.
-async fn before(
+/// The segments that end after this number, or before it from the newest on.
+async fn segments(
     engine: &dyn Engine,
     company: &CompanyId,
-    sequence: u64,
+    (order, from): (Order, u64),
     limit: usize,
 ) -> Result<Vec<(Key, Value)>, EngineError> {
     let prefix = key::prefix(company, KeyKind::Outcomes);
-    let after = Some(key::outcomes(company, sequence));
-    engine.scan(Scan { prefix, after, order: Order::Descending, limit }).await
-}
-
-/// The segments that end after this number.
-async fn after(
-    engine: &dyn Engine,
-    company: &CompanyId,
-    sequence: u64,
-    limit: usize,
-) -> Result<Vec<(Key, Value)>, EngineError> {
-    let prefix = key::prefix(company, KeyKind::Outcomes);
-    let after = Some(key::outcomes(company, sequence));
-    engine.scan(Scan { prefix, after, order: Order::Ascending, limit }).await
+    let after = Some(key::outcomes(company, from));
+    engine.scan(Scan { prefix, after, order, limit }).await
 }
 
 fn last_of(key: &Key) -> Option<u64> {

@@ -9,16 +9,19 @@ use profile_store::{
 
 use super::{
     BackupContent,
-    client::{self, FrameReader, RequestError},
+    client::{self, FrameReader},
     existing_archive,
-    frame::{Frame, InvalidFrame},
+    frame::Frame,
     options,
-    store_source::StoreSource,
+    store_source::{SourceError, StoreSource, pages_of_gateway},
 };
-use crate::ops::{
-    copy_directory::{CopyDirectory, TargetError},
-    data_directory::{self, DataDirectoryError},
-    verify,
+use crate::{
+    ops::{
+        copy_directory::{CopyDirectory, TargetError},
+        data_directory::{self, DataDirectoryError},
+        verify,
+    },
+    settings::AdminKey,
 };
 
 /// Where a backup comes from.
@@ -63,13 +66,7 @@ pub enum BackupError {
     Archive(#[source] EngineError),
     /// The gateway sent no backup.
     #[error(transparent)]
-    Request(#[from] RequestError),
-    /// What the gateway sent is no backup.
-    #[error(transparent)]
-    Frame(#[from] InvalidFrame),
-    /// The gateway sent something else than was asked for.
-    #[error("the gateway sent another kind of backup than it was asked for")]
-    OtherKind,
+    Received(#[from] SourceError),
     /// The store was written by an early version, and its journal cannot be followed.
     #[error("start the gateway once, so that the journal gets its present form")]
     NoPosition,
@@ -112,11 +109,11 @@ pub async fn back_up(from: &BackupFrom, into: &Path) -> Result<WrittenBackup, Ba
             copy_directory(directory, into).await?
         }
         BackupFrom::Store(StoreSource::Gateway { url, key }) if has_backup => {
-            let added = |position| Ok(Added::Sent(client::request(url, key, Some(position))?));
+            let added = |position| Ok(Added::Sent(request(url, key, Some(position))?));
             add(into, added).await?
         }
         BackupFrom::Store(StoreSource::Gateway { url, key }) => {
-            receive(client::request(url, key, None)?, into).await?
+            receive(request(url, key, None)?, into).await?
         }
         BackupFrom::Archive(archive) => {
             let archive = existing_archive(archive)?;
@@ -154,25 +151,24 @@ pub(super) async fn copy_entries(
     Ok(BackupContent::Whole(backup.finish(source.layout().to_vec(), position).await?))
 }
 
+fn request(
+    url: &str,
+    key: &AdminKey,
+    after: Option<JournalPosition>,
+) -> Result<FrameReader, SourceError> {
+    Ok(client::request(url, key, after)?)
+}
+
 /// Writes a whole backup as a gateway sends it.
 async fn receive(
-    mut frames: FrameReader,
+    frames: FrameReader,
     into: &Path,
 ) -> Result<(BackupContent, JournalPosition), BackupError> {
     let target = CopyDirectory::create(into, options())?;
     let mut backup = BackupTarget::begin(&target.engine).await?;
-    let (copied, position) = loop {
-        match frames.next()? {
-            Frame::Entries(writes) => {
-                let entry = |Write { key, value }| Some((key, value?));
-                backup.write(writes.into_iter().filter_map(entry).collect()).await?;
-            }
-            Frame::EndOfCopy(position, layout) => {
-                break (backup.finish(layout, position).await?, position);
-            }
-            Frame::Batch(..) | Frame::EndOfBatches => return Err(BackupError::OtherKind),
-        }
-    };
+    let write = async |entries| backup.write(entries).await.map_err(BackupError::from);
+    let (layout, position) = pages_of_gateway(frames, write).await?;
+    let copied = backup.finish(layout, position).await?;
     target.finish()?;
     Ok((BackupContent::Whole(copied), position))
 }
@@ -196,8 +192,10 @@ impl Added {
             Added::Sent(mut frames) => Box::new(std::iter::from_fn(move || match frames.next() {
                 Ok(Frame::Batch(position, batch)) => Some(Ok((position, batch))),
                 Ok(Frame::EndOfBatches) => None,
-                Ok(Frame::Entries(_) | Frame::EndOfCopy(..)) => Some(Err(BackupError::OtherKind)),
-                Err(error) => Some(Err(error.into())),
+                Ok(Frame::Entries(_) | Frame::EndOfCopy(..)) => {
+                    Some(Err(SourceError::OtherKind.into()))
+                }
+                Err(error) => Some(Err(SourceError::from(error).into())),
             })),
         }
     }

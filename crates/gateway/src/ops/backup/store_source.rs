@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use profile_store::{
     BackupSource, CopyError,
-    engine::{Key, Value, Write},
+    engine::{JournalPosition, Key, Value, Write},
 };
 
 use super::{
@@ -68,7 +68,7 @@ impl StoreSource {
             }
             StoreSource::Gateway { url, key } => {
                 let frames = client::request(url, key, None).map_err(SourceError::from)?;
-                pages_of_gateway(frames, take).await
+                pages_of_gateway(frames, take).await.map(|(layout, _)| layout)
             }
         }
     }
@@ -84,17 +84,18 @@ async fn pages_of_directory<E: From<SourceError>>(
     Ok(source.layout().to_vec())
 }
 
-async fn pages_of_gateway<E: From<SourceError>>(
+/// The same of a gateway. Returns the layout of the store, and how far in its journal it goes.
+pub(super) async fn pages_of_gateway<E: From<SourceError>>(
     mut frames: client::FrameReader,
     mut take: impl AsyncFnMut(Vec<(Key, Value)>) -> Result<(), E>,
-) -> Result<Vec<u8>, E> {
+) -> Result<(Vec<u8>, JournalPosition), E> {
     loop {
         match frames.next().map_err(SourceError::from)? {
             Frame::Entries(writes) => {
                 let entry = |Write { key, value }| Some((key, value?));
                 take(writes.into_iter().filter_map(entry).collect()).await?;
             }
-            Frame::EndOfCopy(_, layout) => return Ok(layout),
+            Frame::EndOfCopy(position, layout) => return Ok((layout, position)),
             Frame::Batch(..) | Frame::EndOfBatches => return Err(SourceError::OtherKind.into()),
         }
     }
