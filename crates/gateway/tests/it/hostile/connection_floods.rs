@@ -89,23 +89,31 @@ fn is_closed(stream: &mut TcpStream) -> bool {
     closed
 }
 
-/// Keeps `count` idle connections, and sends `GET /x` on one after another, 333 times a second at
-/// most. A connection that was closed is replaced.
+/// Keeps `count` connections. Looks at one after another, 333 times a second at most: one that was
+/// closed is replaced, and one that is open sends a preflight, after which it is idle again.
 fn flood(to: SocketAddr, count: usize, from: impl Fn(usize) -> Ipv4Addr, over: &StopFlag) {
     const PAUSE: Duration = Duration::from_millis(3);
     let connector = Connector::new();
     let mut idle: Vec<TcpStream> = (0..count).map(|n| connector.connect(from(n), to)).collect();
-    let request = RawRequest::new("GET", "/x").bytes();
+    let request = preflight().bytes();
     for number in (0..count).cycle() {
         if over.is_set() {
             return;
         }
         if is_closed(&mut idle[number]) {
             idle[number] = connector.connect(from(number), to);
+        } else {
+            let _ = idle[number].write_all(&request);
         }
-        let _ = idle[number].write_all(&request);
         thread::sleep(PAUSE);
     }
+}
+
+/// A request after which the gateway keeps the connection.
+fn preflight() -> RawRequest {
+    RawRequest::new("OPTIONS", "/client/profiles/?company_id=ABC123")
+        .with("Origin", "https://shop.example")
+        .with("Access-Control-Request-Method", "POST")
 }
 
 /// Sends requests of an honest client, each on a new connection, for this long. Returns how long
