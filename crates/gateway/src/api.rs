@@ -86,8 +86,10 @@ async fn answer(
     gateway: &Data<GatewayState>,
     reply: &mut ResponseContext,
 ) -> Result<ApiResponse, Refusal> {
-    let row = row_of(request)?;
-    let principal = auth::principal(request.headers(), gateway)?;
+    // What has no valid key is charged to the client network, so that keys cannot be tried at will.
+    let uncharged = |refusal| admission::without_company(request, gateway, refusal);
+    let row = row_of(request).map_err(uncharged)?;
+    let principal = auth::principal(request.headers(), gateway).map_err(uncharged)?;
     reply.company = Some(Arc::clone(&principal.company));
     row.scopes.iter().try_for_each(|scope| auth::require(&principal, *scope))?;
     let company = &principal.company.id;

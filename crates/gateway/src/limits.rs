@@ -145,10 +145,17 @@ pub const NETWORK_STEADY_DIVISOR: NonZeroU32 = NonZeroU32::new(5).expect("five i
 /// network and its company: most bodies are smaller, and what a body says is stored.
 pub const BODY_BYTES_OF_A_REQUEST: usize = 16 * 1_024;
 
-/// As how many requests of its client network a merge counts that a client's request leads to. It
-/// writes what the absorbed profile has twice, so that a merge of a full profile writes 1 MB. A
-/// person's devices are merged once each.
-pub const REQUESTS_OF_A_MERGE: u32 = 5;
+/// The requests in the limit of a client network for each merge that its requests may lead to. A
+/// merge writes what the absorbed profile has twice, so that a merge of a full profile writes 1 MB.
+/// A person's devices are merged once each.
+pub const REQUESTS_OF_A_MERGE: NonZeroU32 = NonZeroU32::new(5).expect("five is not zero");
+
+/// How many client networks have their merges counted exactly, at each company. Only networks
+/// whose requests merged profiles in the last minute count.
+pub const MERGING_NETWORKS: usize = 256 * NETWORK_SHARDS;
+
+/// The counts of merges that networks share once [`MERGING_NETWORKS`] are counted.
+pub const SHARED_MERGE_WINDOWS: usize = 256 * NETWORK_SHARDS;
 
 /// The rate limit of one client network on requests that concern no configured company. No client
 /// has a reason to send any, and a page with a wrong address sends as many as it would otherwise.

@@ -75,6 +75,8 @@ pub struct GatewayState {
     pub client_rate_limiter: RateLimiter,
     /// The rate-limit windows of each client network at the client endpoint.
     pub network_limiter: NetworkLimiter,
+    /// The windows of merges that the requests of each client network led to.
+    pub(crate) merge_limiter: NetworkLimiter,
     /// Whether the log says that a proxy may have to be trusted.
     pub(crate) proxy_was_reported: AtomicBool,
     /// The memory budget for request bodies.
@@ -130,6 +132,7 @@ impl GatewayState {
             metrics: Metrics::new(&refusal::codes(), endpoint_names()),
             client_rate_limiter: RateLimiter::default(),
             network_limiter: NetworkLimiter::default(),
+            merge_limiter: NetworkLimiter::of_merges(),
             proxy_was_reported: AtomicBool::new(false),
             body_budget,
             refusal_lines: RefusalLines::new(log.refusal_lines),

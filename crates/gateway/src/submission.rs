@@ -78,6 +78,11 @@ pub(crate) fn from_client(
     })
 }
 
+/// The same submission, which merges no profiles.
+pub(crate) fn without_merges(submission: Submission) -> Submission {
+    Submission { claims: submission.claims.without_merges(), ..submission }
+}
+
 /// The submission of a client with what its outcome keeps of its origin. Taken by value, so that it
 /// takes no space in a future.
 pub(crate) fn with_origin(

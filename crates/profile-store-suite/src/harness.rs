@@ -438,6 +438,7 @@ impl StoreHarness {
             ClaimResult::Refused(Refused::MergeCap) => "capped".into(),
             ClaimResult::Refused(Refused::TooLarge) => "too large".into(),
             ClaimResult::Refused(Refused::BothKnown) => "both known".into(),
+            ClaimResult::Refused(Refused::MergeRate) => "too many".into(),
             ClaimResult::Ignored(Ignored::AnotherHeld) => "taken".into(),
             ClaimResult::Ignored(Ignored::UnknownId) => "unknown".into(),
             ClaimResult::Ignored(Ignored::ForeignId) => "foreign".into(),

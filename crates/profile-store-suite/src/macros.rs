@@ -224,6 +224,7 @@ macro_rules! engine_suite {
                 no_client_loses_an_identifier_below_the_limits
                 absorbed_ids_resolve_in_one_hop
                 a_request_carried_out_twice_equals_it_carried_out_once
+                a_sender_that_has_spent_its_merges_merges_nothing_and_may_merge_later
                 the_result_of_a_claim_is_true
                 companies_never_see_each_other
                 requests_of_one_batch_are_decided_as_if_one_by_one

@@ -84,6 +84,7 @@ every_variant!(refusals: Refused {
     Refused::MergeCap => Just(Refused::MergeCap),
     Refused::TooLarge => Just(Refused::TooLarge),
     Refused::BothKnown => Just(Refused::BothKnown),
+    Refused::MergeRate => Just(Refused::MergeRate),
 });
 
 every_variant!(ignored: Ignored {

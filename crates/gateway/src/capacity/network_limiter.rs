@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    hash::{BuildHasher, RandomState},
+    hash::{BuildHasher, Hash, RandomState},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -56,14 +56,52 @@ impl NetworkLimiter {
         limits: RateLimit,
         now: Duration,
     ) -> RateLimitDecision {
-        let key = self.key(network, company);
+        let key = self.key((network, company));
         self.shard(key).charge(key, limits, now)
+    }
+
+    /// Decides about one preflight of `network` to `company`. Preflights have windows of their own:
+    /// a page that sends one needs a request as well.
+    pub fn charge_preflight(
+        &self,
+        network: ClientNetwork,
+        company: &CompanyId,
+        limits: RateLimit,
+        now: Duration,
+    ) -> RateLimitDecision {
+        let key = self.key((network, company, "preflight"));
+        self.shard(key).charge(key, limits, now)
+    }
+
+    /// A limiter of merges, of which each network has few.
+    pub fn of_merges() -> NetworkLimiter {
+        NetworkLimiter::sharded(limits::MERGING_NETWORKS, limits::SHARED_MERGE_WINDOWS)
+    }
+
+    /// Creates a limiter that counts so many networks exactly, and all others in so many shared
+    /// windows, both in equal parts for each shard.
+    fn sharded(exact: usize, shared: usize) -> NetworkLimiter {
+        let shards = limits::NETWORK_SHARDS;
+        NetworkLimiter::new(shards, exact / shards, shared / shards)
+    }
+
+    /// Whether a charge would be admitted now. Charges nothing.
+    pub fn would_admit(
+        &self,
+        network: ClientNetwork,
+        company: &CompanyId,
+        limits: RateLimit,
+        now: Duration,
+    ) -> bool {
+        let key = self.key((network, Some(company)));
+        let decision = self.shard(key).peek(key, limits, now);
+        matches!(decision, RateLimitDecision::Admitted(_))
     }
 
     /// Charges requests to `network` at `company`, whatever its limit: what a request that was
     /// admitted has cost beyond one.
     pub fn add(&self, network: ClientNetwork, company: &CompanyId, now: Duration, requests: u32) {
-        let key = self.key(network, Some(company));
+        let key = self.key((network, Some(company)));
         self.shard(key).add(key, now, requests);
     }
 
@@ -72,11 +110,11 @@ impl NetworkLimiter {
         self.shards.iter().map(|shard| lock(shard).counted.len()).sum()
     }
 
-    /// A name for a network at a company that no client can predict. Two of them are the same with
-    /// a probability of one in 2^128.
-    fn key(&self, network: ClientNetwork, company: Option<&CompanyId>) -> u128 {
+    /// A name for what has windows of its own, such as a network at a company, that no client can
+    /// predict. Two of them are the same with a probability of one in 2^128.
+    fn key(&self, of: impl Hash + Copy) -> u128 {
         let [upper, lower] = &self.hashers;
-        let [upper, lower] = [upper, lower].map(|hasher| hasher.hash_one((network, company)));
+        let [upper, lower] = [upper, lower].map(|hasher| hasher.hash_one(of));
         u128::from(upper) << 64 | u128::from(lower)
     }
 
@@ -88,12 +126,7 @@ impl NetworkLimiter {
 
 impl Default for NetworkLimiter {
     fn default() -> NetworkLimiter {
-        let of_shard = |all: usize| all / limits::NETWORK_SHARDS;
-        NetworkLimiter::new(
-            limits::NETWORK_SHARDS,
-            of_shard(limits::COUNTED_NETWORKS),
-            of_shard(limits::SHARED_NETWORK_WINDOWS),
-        )
+        NetworkLimiter::sharded(limits::COUNTED_NETWORKS, limits::SHARED_NETWORK_WINDOWS)
     }
 }
 
@@ -149,6 +182,19 @@ impl NetworkShard {
         self.ends.push_back((windows.end(), key));
         self.counted.insert(key, windows);
         decision
+    }
+
+    /// The decision about one more request of a network, without charging it.
+    fn peek(&mut self, key: u128, limits: RateLimit, now: Duration) -> RateLimitDecision {
+        self.latest = self.latest.max(now);
+        self.drop_windows_that_are_over(self.latest);
+        let is_full = self.exact <= self.counted.len();
+        let windows = match self.counted.get(&key) {
+            Some(windows) => *windows,
+            None if is_full && !self.shared.is_empty() => *self.shared(key),
+            None => Windows::default(),
+        };
+        windows.peek(limits, self.latest)
     }
 
     /// Charges requests to a network that was charged before.

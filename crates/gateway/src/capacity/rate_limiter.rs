@@ -166,7 +166,7 @@ impl Windows {
         steady.saturating_add(limits::BURST_WINDOW)
     }
 
-    fn peek(self, limits: RateLimit, now: Duration) -> RateLimitDecision {
+    pub(super) fn peek(self, limits: RateLimit, now: Duration) -> RateLimitDecision {
         let windows = self.at(now);
         windows.decision(limits, windows.wait(limits))
     }

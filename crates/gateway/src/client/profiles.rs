@@ -10,7 +10,7 @@ use actix_web::{
     web::{Data, Payload},
 };
 use profile_protocol::{CompanyId, ProfileRequest, Revision, Violations};
-use profile_store::{Outcome, StoreError, Submission, TokenContent};
+use profile_store::{StoreError, Submission, TokenContent};
 
 use crate::{
     capacity::{
@@ -29,7 +29,6 @@ use crate::{
         refusal::Refusal,
         response::{METHODS, Onsite, ResponseContext},
     },
-    limits,
     state::GatewayState,
     submission::{self, SignatureStatus},
     tenants::directory::Company,
@@ -76,7 +75,8 @@ async fn serve(
     let entry = AccessEntry::begin(&request, &gateway, &reply);
     let answer = match *request.method() {
         Method::POST => upsert(endpoint, &request, &mut payload, &gateway, &mut reply).await,
-        Method::OPTIONS => preflight(&request, &gateway, &mut reply),
+        Method::OPTIONS => charge_preflight(&request, &gateway)
+            .and_then(|()| preflight(&request, &gateway, &mut reply)),
         _ => {
             let refusal = Refusal::Method { allowed: METHODS.to_owned() };
             Err(admission::without_company(&request, &gateway, refusal))
@@ -150,7 +150,7 @@ async fn upsert(
     };
     let submission = submission::with_push_token(submission, registered);
     let outcome = submission::store(gateway, submission, permit).await?;
-    charge_merges(request, &company, gateway, &outcome);
+    admission::charge_merges(request, &company, gateway, outcome.absorbed().count());
 
     let token = evidence.map(|evidence| evidence.token(&outcome));
     let onsite = token.map(|token| exchange(gateway, &company.id, token)).transpose()?;
@@ -183,21 +183,10 @@ fn submission_of(
     let network = admission::client_network(request, gateway);
     let request_ids = reply.trace.ids.clone();
     let submission = submission::from_client(gateway, company, signature, profile)?;
+    let may_merge = admission::may_merge(request, company, gateway);
+    let submission = if may_merge { submission } else { submission::without_merges(submission) };
     let submission = submission::with_origin(gateway, submission, network, request_ids);
     Ok(ClientSubmission { submission, push_token, evidence })
-}
-
-/// Charges the merges that a request led to, of which nothing is known before, to its network.
-fn charge_merges(
-    request: &HttpRequest,
-    company: &Company,
-    gateway: &GatewayState,
-    outcome: &Outcome,
-) {
-    let merges = u32::try_from(outcome.absorbed().count()).unwrap_or(u32::MAX);
-    let requests = merges.saturating_mul(limits::REQUESTS_OF_A_MERGE);
-    // The request itself was charged.
-    admission::charge_network_more(request, company, gateway, requests.saturating_sub(1));
 }
 
 /// A parser of the body that records how long it takes.
@@ -236,6 +225,14 @@ fn exchange(
     let exchange_id = gateway.exchange().seal(company, token);
     let exchange_id = exchange_id.or(Err(Refusal::Store(StoreError::Unavailable)))?;
     Ok(Onsite { exchange_id, should_clear_cookie: false })
+}
+
+/// Charges a preflight to its client network.
+fn charge_preflight(request: &HttpRequest, gateway: &GatewayState) -> Result<(), Refusal> {
+    match admission::company(request, gateway) {
+        Ok(company) => admission::charge_preflight(request, &company, gateway),
+        Err(_) => admission::charge_without_company(request, gateway),
+    }
 }
 
 /// A browser sends a preflight before the request of a page. The company may be invalid here; the

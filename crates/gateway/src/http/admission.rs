@@ -16,6 +16,7 @@ use profile_protocol::{RequestedRevision, Revision};
 use crate::{
     capacity::{
         client_network::ClientNetwork,
+        rate_limit::RateLimit,
         rate_limiter::{RateLimitDecision, RateLimitStatus},
     },
     http::{
@@ -79,6 +80,18 @@ pub(crate) fn charge_network(
     admitted_network(request, gateway, decision)
 }
 
+/// Charges a preflight to its client network.
+pub(crate) fn charge_preflight(
+    request: &HttpRequest,
+    company: &Company,
+    gateway: &GatewayState,
+) -> Result<(), Refusal> {
+    let (network, limits) = (client_network(request, gateway), company.network_limits);
+    let now = gateway.clock.elapsed();
+    let decision = gateway.network_limiter.charge_preflight(network, &company.id, limits, now);
+    admitted_network(request, gateway, decision)
+}
+
 /// As how many requests a decoded body of this size counts.
 pub(crate) fn requests_of_body(bytes: usize) -> u32 {
     u32::try_from(1 + bytes / limits::BODY_BYTES_OF_A_REQUEST).unwrap_or(u32::MAX)
@@ -97,6 +110,32 @@ pub(crate) fn charge_network_more(
     }
 }
 
+/// Whether the requests of the client network may have profiles merged now.
+pub(crate) fn may_merge(request: &HttpRequest, company: &Company, gateway: &GatewayState) -> bool {
+    let (network, now) = (client_network(request, gateway), gateway.clock.elapsed());
+    gateway.merge_limiter.would_admit(network, &company.id, merge_limits(company), now)
+}
+
+/// Charges merges to the client network whose request led to them. Nothing but later merges depends
+/// on what is charged here, so no answer tells that there was a merge.
+pub(crate) fn charge_merges(
+    request: &HttpRequest,
+    company: &Company,
+    gateway: &GatewayState,
+    merges: usize,
+) {
+    let network = client_network(request, gateway);
+    let (id, limits, now) = (Some(&company.id), merge_limits(company), gateway.clock.elapsed());
+    for _ in 0..merges {
+        gateway.merge_limiter.charge(network, id, limits, now);
+    }
+}
+
+/// The merges that the requests of one client network may lead to.
+fn merge_limits(company: &Company) -> RateLimit {
+    company.network_limits.divided(limits::REQUESTS_OF_A_MERGE, limits::REQUESTS_OF_A_MERGE)
+}
+
 /// Charges a request that concerns no company, for the reason of `refusal`, to its client network.
 /// The refusal is that of the network if one of its windows is exhausted.
 pub(crate) fn without_company(
@@ -104,10 +143,18 @@ pub(crate) fn without_company(
     gateway: &GatewayState,
     refusal: Refusal,
 ) -> Refusal {
+    charge_without_company(request, gateway).err().unwrap_or(refusal)
+}
+
+/// Charges a request that concerns no company to its client network.
+pub(crate) fn charge_without_company(
+    request: &HttpRequest,
+    gateway: &GatewayState,
+) -> Result<(), Refusal> {
     let network = client_network(request, gateway);
     let (limits, now) = (limits::NO_COMPANY_RATE_LIMIT, gateway.clock.elapsed());
     let decision = gateway.network_limiter.charge(network, None, limits, now);
-    admitted_network(request, gateway, decision).err().unwrap_or(refusal)
+    admitted_network(request, gateway, decision)
 }
 
 fn admitted_network(

@@ -252,7 +252,14 @@ impl Refusal {
     /// Whether the connection closes after the response: because the rest of the body is not read,
     /// or because only a scanner or a flood sends such requests, which cost no key and no rate.
     pub fn closes(&self) -> bool {
-        self.leaves_body_unread() || matches!(self, Refusal::UnknownPath | Refusal::Method { .. })
+        self.leaves_body_unread()
+            || matches!(
+                self,
+                Refusal::UnknownPath
+                    | Refusal::Method { .. }
+                    | Refusal::NotAuthenticated
+                    | Refusal::AuthenticationFailed
+            )
     }
 
     /// The error document, with at least one error.

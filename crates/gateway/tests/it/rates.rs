@@ -2,9 +2,12 @@
 
 use std::{net::Ipv4Addr, thread, time::Duration};
 
+use profile_store::{ClaimResult, Outcome, Refused};
+
 use crate::{
     api::{KEY, key},
     serving::{Home, Serving},
+    stored::{StoredProfiles, identifiers},
     wire::{RawRequest, RawResponse},
 };
 
@@ -264,15 +267,59 @@ fn a_large_body_that_is_refused_counts_for_its_network_alone() {
     assert_eq!(left(&gateway), 10 - 4 - 1);
 }
 
+fn has_merged(outcome: &Outcome) -> bool {
+    outcome.absorbed().next().is_some()
+}
+
+/// Device `number`, and the same device beside an address that has a profile.
+fn device(number: usize) -> String {
+    format!(r#""anonymous_id":"device-{number}""#)
+}
+
+fn identified(number: usize) -> String {
+    format!(r#"{},"email":"ann@klaviyo-demo.com""#, device(number))
+}
+
 #[test]
-fn a_merge_counts_as_five_requests_of_its_network() {
-    let home = with_network_limit(12);
-    let gateway = home.serve();
-    let (device, email) = (r#""anonymous_id":"device-7""#, r#""email":"ann@klaviyo-demo.com""#);
-    for members in [device, email, &format!("{device},{email}")] {
-        gateway.send(&attributes(members)).assert_accepted();
+fn requests_that_merge_spend_no_more_of_a_limit_than_others() {
+    for is_known in [true, false] {
+        let home = with_network_limit(20);
+        let gateway = home.serve();
+        let address = if is_known { "ann@klaviyo-demo.com" } else { "bea@klaviyo-demo.com" };
+        gateway.send(&attributes(&format!(r#""email":"{address}""#))).assert_accepted();
+        gateway.send(&attributes(&device(1))).assert_accepted();
+        let answer = gateway.send(&attributes(&identified(1)));
+        answer.assert_accepted();
+        assert_eq!(number(&answer, "Ratelimit-Remaining"), 3_500 - 3);
+        assert_eq!(left(&gateway), 20 - 3);
+        gateway.stop().assert_exit(0);
+        let merged = StoredProfiles::open(&home).outcomes("ABC123").iter().any(has_merged);
+        assert_eq!(merged, is_known);
     }
-    assert_eq!(left(&gateway), 12 - 1 - 1 - 5);
+}
+
+#[test]
+fn a_network_merges_no_more_profiles_than_its_limit_and_loses_nothing() {
+    // A fifth of 25 requests are five merges.
+    let home = with_network_limit(25);
+    let gateway = home.serve();
+    gateway.send(&attributes(r#""email":"ann@klaviyo-demo.com""#)).assert_accepted();
+    for number in 0..7 {
+        gateway.send(&attributes(&device(number))).assert_accepted();
+        gateway.send(&attributes(&identified(number))).assert_accepted();
+    }
+    // Another network merges meanwhile.
+    gateway.connect_from(ELSEWHERE).exchange(&attributes(&identified(5))).assert_accepted();
+    gateway.stop().assert_exit(0);
+    let stored = StoredProfiles::open(&home);
+    let ann = stored.by_email("ABC123", "ann@klaviyo-demo.com").unwrap();
+    let mut expected = vec!["ann@klaviyo-demo.com".to_owned()];
+    expected.extend((0..6).map(|number| format!("device-{number}")));
+    assert_eq!(identifiers(&ann), expected);
+    let refused = ClaimResult::Refused(Refused::MergeRate);
+    let outcomes = stored.outcomes("ABC123");
+    let of_spent = |outcome: &&Outcome| outcome.claims.iter().any(|claim| claim.result == refused);
+    assert_eq!(outcomes.iter().filter(of_spent).count(), 2);
 }
 
 #[test]
@@ -306,6 +353,10 @@ fn what_concerns_no_company_is_charged_to_its_network_alone() {
         good("UNKNOWN"),
         good("ABC123").to("/nowhere"),
         RawRequest::new("PUT", "/client/profiles?company_id=ABC123"),
+        RawRequest::new("OPTIONS", "/client/profiles?company_id=UNKNOWN"),
+        RawRequest::new("GET", "/api/profiles"),
+        RawRequest::new("GET", "/api/profiles").with("Authorization", "Klaviyo-API-Key pk_guessed"),
+        RawRequest::new("PUT", "/api/profiles"),
     ];
     let answers = one_after_the_other(&gateway, kinds.iter().cycle().take(3_000));
     let refused: Vec<&RawResponse> = answers.iter().filter(|answer| answer.status == 429).collect();
@@ -316,6 +367,35 @@ fn what_concerns_no_company_is_charged_to_its_network_alone() {
     let others = gateway.connect_from(ELSEWHERE).exchange(&good("ABC123").to("/nowhere"));
     assert_eq!(others.status, 404);
     gateway.send(&good("ABC123")).assert_accepted();
+}
+
+#[test]
+fn preflights_have_windows_of_their_own() {
+    let home = with_network_limit(10);
+    let gateway = home.serve();
+    let preflight = RawRequest::new("OPTIONS", "/client/profiles?company_id=ABC123")
+        .with("Origin", "https://shop.example")
+        .with("Access-Control-Request-Method", "POST");
+    let answers = burst(&gateway, &vec![preflight.clone(); 12]);
+    let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+    assert_eq!(statuses, [vec![204; 10], vec![429; 2]].concat());
+    assert_eq!(detail(&answers[11]), OF_NETWORK);
+    assert_eq!(left(&gateway), 10);
+    let others = gateway.connect_from(ELSEWHERE).exchange(&preflight);
+    assert_eq!(others.status, 204);
+}
+
+#[test]
+fn a_private_key_that_is_missing_or_wrong_closes_the_connection() {
+    let home = Home::new();
+    let gateway = home.serve();
+    for authorization in ["", "Klaviyo-API-Key pk_guessed"] {
+        let request = RawRequest::new("GET", "/api/profiles").with("Authorization", authorization);
+        let mut connection = gateway.connect();
+        let answer = connection.exchange(&request);
+        assert_eq!((answer.status, answer.header("Connection")), (401, Some("close")));
+        assert!(connection.ends());
+    }
 }
 
 #[test]

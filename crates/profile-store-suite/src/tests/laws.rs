@@ -1,9 +1,10 @@
 //! Laws that hold for every sequence of requests.
 
-use std::collections::HashSet;
+use std::{cell::Cell, collections::HashSet};
 
 use profile_store::{
     ClaimResult, Effect, Identifier, IdentitySettings, Outcome, Profile, ProfileRef, Refused,
+    Submission,
 };
 use proptest::prelude::*;
 
@@ -155,6 +156,26 @@ pub fn absorbed_ids_resolve_in_one_hop(engines: &Engines) {
         }
         Ok(())
     });
+}
+
+pub fn a_sender_that_has_spent_its_merges_merges_nothing_and_may_merge_later(engines: &Engines) {
+    let merged_later = Cell::new(0);
+    engines.check((small_limits(), sequences()), |(settings, sequence)| {
+        let mut harness = StoreHarness::with_settings(engines, settings);
+        for request in &sequence {
+            let submission = harness.submission(request);
+            let claims = submission.claims.clone().without_merges();
+            let spent = harness.submit(Submission { claims, ..submission }).unwrap();
+            prop_assert_eq!(spent.absorbed().next(), None);
+            let refused = ClaimResult::Refused(Refused::MergeRate);
+            if spent.claims.iter().any(|claim| claim.result == refused) {
+                let merged = harness.send_request(request).absorbed().count();
+                merged_later.set(merged_later.get() + merged);
+            }
+        }
+        Ok(())
+    });
+    assert!(0 < merged_later.get(), "no request would have merged");
 }
 
 pub fn a_request_carried_out_twice_equals_it_carried_out_once(engines: &Engines) {

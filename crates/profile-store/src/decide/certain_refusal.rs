@@ -64,7 +64,7 @@ mod tests {
             revision: Revision::LATEST,
             request_ids: None,
             sender: RequestSender::default(),
-            claims: Claims::new(made, Vec::new(), ClaimAuthor::Client),
+            claims: Claims::default().with_made(made, Vec::new()),
             cleared: Vec::new(),
             leaving_emails: Vec::new(),
             patch: Patch::default(),

@@ -21,6 +21,8 @@ pub struct Claims {
     /// Identifiers that were sent but are not claims, with the reason.
     dismissed: Vec<ClaimOutcome>,
     author: ClaimAuthor,
+    /// Whether the sender has had as many profiles merged as it may.
+    are_merges_spent: bool,
 }
 
 /// Every identifier of a request is a placeholder such as `undefined`.
@@ -81,18 +83,28 @@ impl Claims {
         Claims { author: ClaimAuthor::Company, ..self }
     }
 
-    /// Claims that are in lookup order and have different targets, and what is no claim.
-    pub(super) fn new(
-        made: Vec<Claim>,
-        dismissed: Vec<ClaimOutcome>,
-        author: ClaimAuthor,
-    ) -> Claims {
-        Claims { made, dismissed, author }
+    /// The same claims of a sender that has had as many profiles merged as it may. Where one of
+    /// them would merge a profile, it is refused.
+    #[must_use]
+    pub fn without_merges(self) -> Claims {
+        Claims { are_merges_spent: true, ..self }
+    }
+
+    /// The claims of the same sender with others in place of those made: in lookup order and with
+    /// different targets, and what is no claim.
+    pub(super) fn with_made(&self, made: Vec<Claim>, dismissed: Vec<ClaimOutcome>) -> Claims {
+        let Claims { made: _, dismissed: _, author, are_merges_spent } = *self;
+        Claims { made, dismissed, author, are_merges_spent }
     }
 
     /// Who vouches for the claims.
     pub fn author(&self) -> ClaimAuthor {
         self.author
+    }
+
+    /// Whether the sender has had as many profiles merged as it may.
+    pub fn are_merges_spent(&self) -> bool {
+        self.are_merges_spent
     }
 
     /// The claims, in lookup order.

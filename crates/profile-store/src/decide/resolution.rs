@@ -252,6 +252,7 @@ impl<'a> Resolver<'a> {
             .or_else(|| self.are_both_known(claim, profile).then_some(Refused::BothKnown))
             .or_else(|| self.is_protected(profile).then_some(Refused::Protected))
             .or_else(|| self.exceeds_merges(profile).then_some(Refused::MergeCap))
+            .or_else(|| self.claims.are_merges_spent().then_some(Refused::MergeRate))
             .or_else(|| self.is_too_large(profile).then_some(Refused::TooLarge))
     }
 

@@ -45,7 +45,7 @@ pub(super) fn check_tokens<'c, 'p>(
     // The sort is stable, so a device that a token stands for precedes the one of the request.
     kept.sort_by_key(|(claim, _)| (claim.origin, Reverse(claim.kind())));
     let (made, reached): (Vec<_>, Vec<_>) = kept.into_iter().unzip();
-    let claims = Cow::Owned(Claims::new(made, dismissed, claims.author()));
+    let claims = Cow::Owned(claims.with_made(made, dismissed));
     CheckedClaims { claims, reached: Cow::Owned(reached) }
 }
 

@@ -149,6 +149,8 @@ pub enum Refused {
     Protected,
     /// The survivor has reached the limit of merges.
     MergeCap,
+    /// The sender has had as many profiles merged as it may in so short a time.
+    MergeRate,
     /// The merged profile would exceed the limit of properties.
     TooLarge,
     /// A client may not merge two profiles if the company knows more of both than the request
@@ -165,6 +167,7 @@ impl fmt::Display for Refused {
             Refused::Undone => f.write_str("undone before"),
             Refused::Protected => f.write_str("the company wrote otherwise"),
             Refused::MergeCap => f.write_str("merge cap reached"),
+            Refused::MergeRate => f.write_str("too many merges at once"),
             Refused::TooLarge => f.write_str("too many properties together"),
             Refused::BothKnown => f.write_str("the company knows both"),
         }

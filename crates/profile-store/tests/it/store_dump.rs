@@ -291,6 +291,7 @@ fn refused(reason: Refused) -> String {
         Refused::MergeCap => "merge_cap".to_owned(),
         Refused::TooLarge => "too_large".to_owned(),
         Refused::BothKnown => "both_known".to_owned(),
+        Refused::MergeRate => "merge_rate".to_owned(),
     }
 }
 

@@ -48,6 +48,8 @@ fn neither_networks_nor_companies_share_windows() {
         assert_eq!(charge(), RateLimitDecision::Throttled { retry_after_seconds: 60 });
     }
     assert_eq!(limiter.counted(), 5);
+    let preflight = || limiter.charge_preflight(network(1), &one, limits(1, 1), Duration::ZERO);
+    assert!(is_admitted(preflight()) && !is_admitted(preflight()));
 }
 
 #[test]
@@ -112,6 +114,15 @@ fn the_default_bounds_are_those_of_the_limits() {
     assert!(limits::SHARED_NETWORK_WINDOWS * size_of::<Windows>() <= 4 << 20);
 }
 
+#[test]
+fn the_limiter_of_merges_has_the_bounds_of_the_limits() {
+    let limiter = NetworkLimiter::of_merges();
+    let shards: Vec<_> = limiter.shards.iter().map(|shard| shard.lock().unwrap()).collect();
+    let exact: usize = shards.iter().map(|shard| shard.exact).sum();
+    let shared: usize = shards.iter().map(|shard| shard.shared_windows).sum();
+    assert_eq!((exact, shared), (limits::MERGING_NETWORKS, limits::SHARED_MERGE_WINDOWS));
+}
+
 /// Requests: the pause before each, its network, and its company.
 fn requests(
     pauses: impl Strategy<Value = u64>,
@@ -138,7 +149,10 @@ proptest! {
             now += pause;
             let (limits, at) = (limits(burst, steady), milliseconds(now));
             let company = chosen.map(|second| &companies[usize::from(second)]);
+            let would_admit =
+                company.map(|company| limiter.would_admit(network(number), company, limits, at));
             let decision = limiter.charge(network(number), company, limits, at);
+            prop_assert!(would_admit.is_none_or(|would| would == is_admitted(decision)));
             prop_assert_eq!(decision, model.charge(&(number, chosen), limits, at));
         }
     }
@@ -155,7 +169,11 @@ proptest! {
         for (pause, number, chosen) in requests {
             now += pause;
             let company = chosen.map(|second| &companies[usize::from(second)]);
-            let decision = limiter.charge(network(number), company, limits, milliseconds(now));
+            let at = milliseconds(now);
+            let would_admit =
+                company.map(|company| limiter.would_admit(network(number), company, limits, at));
+            let decision = limiter.charge(network(number), company, limits, at);
+            prop_assert!(would_admit.is_none_or(|would| would == is_admitted(decision)));
             prop_assert!(limiter.counted() <= 2 * exact);
             if is_admitted(decision) {
                 let times = admitted.entry((number, chosen)).or_default();

@@ -129,15 +129,28 @@ fn of_networks() -> Vec<LimitRow> {
         ours::NETWORK_BURST_DIVISOR,
         ours::NETWORK_STEADY_DIVISOR
     );
-    let of_network = windows(default_network_limits(ours::CLIENT_RATE_LIMIT));
+    let limits = default_network_limits(ours::CLIENT_RATE_LIMIT);
+    let of_merges = limits.divided(ours::REQUESTS_OF_A_MERGE, ours::REQUESTS_OF_A_MERGE);
+    let of_network = windows(limits);
     vec![
         ("requests of one client network to", [of_network, vec![parts]].concat()),
+        ("preflights of one client network", vec!["as many as requests".to_owned()]),
         ("requests of one client network that", windows(ours::NO_COMPANY_RATE_LIMIT)),
         (
             "what counts as more than one request",
+            vec![format!("each {} of a decoded body", bytes(ours::BODY_BYTES_OF_A_REQUEST))],
+        ),
+        (
+            "merges that requests of one client network",
+            [windows(of_merges), vec![format!("1/{} of the requests", ours::REQUESTS_OF_A_MERGE)]]
+                .concat(),
+        ),
+        (
+            "client networks whose merges",
             vec![
-                format!("each {} of a decoded body", bytes(ours::BODY_BYTES_OF_A_REQUEST)),
-                format!("a merge counts as {}", ours::REQUESTS_OF_A_MERGE),
+                count(ours::MERGING_NETWORKS),
+                format!("counted for {}", time(ours::STEADY_WINDOW)),
+                format!("share {} counts", count(ours::SHARED_MERGE_WINDOWS)),
             ],
         ),
         (

@@ -24,6 +24,7 @@ const REFUSED_TOO_LARGE: u8 = 20;
 const REFUSED_UNDONE: u8 = 21;
 const REFUSED_PROTECTED: u8 = 22;
 const REFUSED_BOTH_KNOWN: u8 = 23;
+const REFUSED_MERGE_RATE: u8 = 24;
 const IGNORED_ANOTHER_HELD: u8 = 32;
 const IGNORED_UNKNOWN_ID: u8 = 33;
 const IGNORED_FOREIGN_ID: u8 = 34;
@@ -77,6 +78,7 @@ fn encode_refused(writer: &mut RecordWriter, reason: Refused) {
         Refused::Undone => writer.byte(REFUSED_UNDONE),
         Refused::Protected => writer.byte(REFUSED_PROTECTED),
         Refused::BothKnown => writer.byte(REFUSED_BOTH_KNOWN),
+        Refused::MergeRate => writer.byte(REFUSED_MERGE_RATE),
     }
 }
 
@@ -117,6 +119,7 @@ pub(super) fn decode_result(reader: &mut RecordReader<'_>) -> Result<ClaimResult
         REFUSED_UNDONE => ClaimResult::Refused(Refused::Undone),
         REFUSED_PROTECTED => ClaimResult::Refused(Refused::Protected),
         REFUSED_BOTH_KNOWN => ClaimResult::Refused(Refused::BothKnown),
+        REFUSED_MERGE_RATE => ClaimResult::Refused(Refused::MergeRate),
         tag => ClaimResult::Ignored(ignored(tag)?),
     })
 }

@@ -210,6 +210,7 @@ fn results(id: ProfileId) -> Vec<(ClaimResult, Vec<u8>)> {
         (ClaimResult::Refused(Refused::Undone), vec![21]),
         (ClaimResult::Refused(Refused::Protected), vec![22]),
         (ClaimResult::Refused(Refused::BothKnown), vec![23]),
+        (ClaimResult::Refused(Refused::MergeRate), vec![24]),
         (ClaimResult::Ignored(Ignored::AnotherHeld), vec![32]),
         (ClaimResult::Ignored(Ignored::UnknownId), vec![33]),
         (ClaimResult::Ignored(Ignored::ForeignId), vec![34]),
