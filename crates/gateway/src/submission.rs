@@ -188,6 +188,7 @@ pub(crate) fn remove_push_token(
         company: company.clone(),
         token,
         named,
+        created: None,
         caller,
         revision,
         request_ids,

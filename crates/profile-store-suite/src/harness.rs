@@ -320,6 +320,7 @@ impl StoreHarness {
             company: submission.company,
             token: PushTokenId::of_token(&submission.push_token.unwrap().token),
             named: Some(submission.claims),
+            created: None,
             caller: submission.caller,
             revision: Revision::LATEST,
             request_ids: None,

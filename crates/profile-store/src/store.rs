@@ -7,6 +7,7 @@ mod explanations;
 mod imports;
 mod push_tokens;
 pub(crate) mod repair;
+mod repaired_tokens;
 
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 

@@ -165,6 +165,7 @@ pub(super) async fn delete(call: &Call<'_>) -> Result<ApiResponse, Refusal> {
         company: call.company.id.clone(),
         token: found.token.id(),
         named: None,
+        created: None,
         caller: Caller::Server,
         revision: call.revision,
         request_ids: Some(call.request_ids.clone()),

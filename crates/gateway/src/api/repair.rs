@@ -5,7 +5,8 @@ use std::sync::Arc;
 use actix_web::{http::StatusCode, web::Payload};
 use profile_protocol::{ChangedAttribute, ProfileId, ProfileRepair, RepairMode, RepairSubject};
 use profile_store::{
-    Repair, RepairError, Repaired, RepairedSender, SenderDigest, StoreError, Timestamp, limits,
+    PushTokenId, Repair, RepairError, Repaired, RepairedSender, SenderDigest, StoreError,
+    Timestamp, limits,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -102,6 +103,10 @@ struct RepairAttributes {
     /// The attributes that the sender changed, as far as outcomes list them, of at most 1,000
     /// profiles. Those that are not among `returned` stay as they are.
     changed: Vec<ChangedProfile>,
+    /// The push tokens that the sender registered, and that are removed from their profiles.
+    removed_push_tokens: Vec<RepairedPushToken>,
+    /// The push tokens among them that other profiles had before, which have them again.
+    returned_push_tokens: Vec<RepairedPushToken>,
     /// The ids of profiles that others merged since, from which nothing is removed.
     left: Vec<String>,
     /// Whether there was no more to undo. If there was, send the request again.
@@ -117,6 +122,14 @@ struct RemovedIdentifier {
 }
 
 #[derive(JsonSchema, Serialize)]
+struct RepairedPushToken {
+    /// The profile that had the token, or has it again.
+    profile_id: String,
+    /// The id of the token.
+    push_token_id: String,
+}
+
+#[derive(JsonSchema, Serialize)]
 struct ChangedProfile {
     /// The profile.
     profile_id: String,
@@ -126,8 +139,18 @@ struct ChangedProfile {
 
 impl RepairResource {
     fn from_repaired(mode: RepairMode, repaired: &Repaired) -> RepairResource {
-        let Repaired { requests, restored, removed, created, returned, changed, left, is_complete } =
-            repaired;
+        let Repaired {
+            requests,
+            restored,
+            removed,
+            created,
+            returned,
+            changed,
+            removed_tokens,
+            returned_tokens,
+            left,
+            is_complete,
+        } = repaired;
         let texts = |ids: &[ProfileId]| ids.iter().map(ToString::to_string).collect();
         let removed = removed.iter().map(|(id, kind)| RemovedIdentifier {
             profile_id: id.to_string(),
@@ -137,6 +160,10 @@ impl RepairResource {
             profile_id: id.to_string(),
             attributes: names.iter().map(path_of).collect(),
         };
+        let token = |(id, token): &(ProfileId, PushTokenId)| RepairedPushToken {
+            profile_id: id.to_string(),
+            push_token_id: token.to_string(),
+        };
         let attributes = RepairAttributes {
             mode: name(mode),
             requests: *requests,
@@ -145,6 +172,8 @@ impl RepairResource {
             created: texts(created),
             returned: returned.iter().map(described).collect(),
             changed: changed.iter().map(described).collect(),
+            removed_push_tokens: removed_tokens.iter().map(token).collect(),
+            returned_push_tokens: returned_tokens.iter().map(token).collect(),
             left: texts(left),
             complete: *is_complete,
         };

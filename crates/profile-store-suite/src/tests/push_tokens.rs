@@ -57,6 +57,7 @@ fn removal(harness: &StoreHarness, token: &str) -> RemovePushToken {
         company: harness.company.clone(),
         token: id_of(token),
         named: None,
+        created: None,
         caller: Caller::Server,
         revision: profile_protocol::Revision::LATEST,
         request_ids: None,

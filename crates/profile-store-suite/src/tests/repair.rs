@@ -5,14 +5,14 @@ use std::sync::Arc;
 use profile_protocol::Revision;
 
 use profile_store::{
-    Claim, Identifier, IdentitySettings, Outcome, ProfileRef, Repair, Repaired, RepairedSender,
-    RequestSender, Submission, Timestamp, limits,
+    Claim, Identifier, IdentitySettings, Outcome, ProfileRef, PushTokenId, Repair, Repaired,
+    RepairedSender, RequestSender, Submission, Timestamp, limits,
 };
 
 use crate::{
     engines::Engines,
     harness::{StoreHarness, contents, unprotected, wait},
-    notation::parse_request,
+    notation::{parse_request, push_token},
     simulated_ids::EPOCH,
 };
 
@@ -305,4 +305,40 @@ pub fn what_a_stranger_attached_and_a_repair_removed_erases_no_one(engines: &Eng
     assert_eq!(harness.delete("x:bogus").job.found, None);
     assert!(harness.exists(0));
     harness.assert_sound();
+}
+
+pub fn push_tokens_of_the_sender_are_removed_and_those_that_it_took_return(engines: &Engines) {
+    let mut harness = StoreHarness::new(engines);
+    send_from(&mut harness, HONEST, "e:ann a:ann t:phone/denied");
+    send_from(&mut harness, HONEST, "e:ben t:tablet");
+    send_from(&mut harness, STRANGER, "e:ben t:phone");
+    send_from(&mut harness, STRANGER, "e:ben t:bogus");
+    assert_eq!(["phone", "bogus"].map(|token| harness.owner_of_token(token)), [Some(1); 2]);
+    let before = contents(harness.engine.as_ref());
+    let told = preview(&harness, stranger());
+    assert_eq!(contents(harness.engine.as_ref()), before);
+    let repaired = repair(&harness, stranger());
+    assert_eq!(told, repaired);
+    let holders: Vec<usize> =
+        repaired.removed_tokens.iter().flat_map(|(id, _)| numbers(&harness, &[*id])).collect();
+    assert_eq!(holders, [1, 1]);
+    let phone = PushTokenId::of_token(&push_token("phone").token);
+    assert_eq!(repaired.returned_tokens, [(harness.created[0], phone)]);
+    let owners = ["phone", "tablet", "bogus"].map(|token| harness.owner_of_token(token));
+    assert_eq!(owners, [Some(0), Some(1), None]);
+    harness.assert_sound();
+    let again = repair(&harness, stranger());
+    assert_eq!((again.removed_tokens, again.returned_tokens), (Vec::new(), Vec::new()));
+}
+
+pub fn a_push_token_that_another_profile_got_since_stays(engines: &Engines) {
+    let mut harness = StoreHarness::new(engines);
+    send_from(&mut harness, STRANGER, "e:ann t:phone");
+    send_from(&mut harness, HONEST, "e:ben t:phone");
+    send_from(&mut harness, STRANGER, "e:cat t:tablet");
+    send_from(&mut harness, HONEST, "e:dan t:tablet");
+    send_from(&mut harness, HONEST, "e:cat t:tablet");
+    let repaired = repair(&harness, stranger());
+    assert_eq!(repaired.removed_tokens, []);
+    assert_eq!(["phone", "tablet"].map(|token| harness.owner_of_token(token)), [Some(1), Some(2)]);
 }

@@ -155,6 +155,16 @@ impl Batch {
         self.stored.pointer(company, &key::push_token_holder(company, token))
     }
 
+    /// The id under which the token of a removal is kept, if it is the one that the removal means.
+    fn holder_of_removal(&self, asked: &RemovePushToken) -> Result<Option<ProfileId>, StoreError> {
+        let holder = self.holder_of(&asked.company, asked.token)?;
+        let (Some(id), Some(created)) = (holder, asked.created) else { return Ok(holder) };
+        let held = self.stored.push_tokens_of(&asked.company, id)?;
+        let is_meant =
+            |one: &HeldPushToken| one.token.id() == asked.token && one.token.created == created;
+        Ok(holder.filter(|_| held.iter().any(is_meant)))
+    }
+
     /// Removes a token from its profile. `None` if the company itself asks, and no profile has the
     /// token.
     pub(crate) fn remove_push_token(
@@ -163,7 +173,7 @@ impl Batch {
         context: DecisionContext,
     ) -> Result<Option<Outcome>, StoreError> {
         let company = &asked.company;
-        let holder = self.holder_of(company, asked.token)?;
+        let holder = self.holder_of_removal(asked)?;
         let owner = match holder {
             Some(holder) => self.stored.reach(company, &ProfileRef::Id(holder))?,
             None => None,

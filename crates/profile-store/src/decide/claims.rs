@@ -77,6 +77,11 @@ impl Claims {
         if claims.has_only_placeholders() { Err(OnlyPlaceholders) } else { Ok(claims) }
     }
 
+    /// The one claim of a command of the company.
+    pub(crate) fn of_company(claim: Claim) -> Claims {
+        Claims { made: vec![claim], author: ClaimAuthor::Company, ..Claims::default() }
+    }
+
     /// The same claims where the company has signed the identifiers that they name.
     #[must_use]
     pub fn signed(self) -> Claims {

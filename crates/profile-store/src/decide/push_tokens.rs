@@ -175,6 +175,8 @@ pub struct RemovePushToken {
     pub token: PushTokenId,
     /// The profiles of which one must have the token. `None`: any profile may have it.
     pub named: Option<Claims>,
+    /// When the profile got the token, if it is to be removed only where that is so.
+    pub created: Option<Timestamp>,
     /// The sender.
     pub caller: Caller,
     /// The API revision of the request.

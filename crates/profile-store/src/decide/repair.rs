@@ -8,8 +8,8 @@ use std::{
 use profile_protocol::{AnonymousId, ChangedAttribute, CompanyId, IdentifierKind, ProfileId};
 
 use crate::{
-    ClaimResult, ClaimSource, Effect, Outcome, ProfileIdentifiers, RequestSender, SenderDigest,
-    SenderKey, Timestamp, decide::sender_merge::SenderMerge, limits,
+    ClaimResult, ClaimSource, Effect, Outcome, ProfileIdentifiers, PushTokenResult, RequestSender,
+    SenderDigest, SenderKey, Timestamp, decide::sender_merge::SenderMerge, limits,
 };
 
 /// The sender whose requests are undone.
@@ -79,6 +79,8 @@ pub(crate) struct SenderTraces {
     pub(crate) identifiers: BTreeSet<(ProfileId, IdentifierKind)>,
     /// When devices were attached to profiles.
     pub(crate) devices: BTreeSet<(ProfileId, Timestamp)>,
+    /// When profiles got push tokens, and the profile that had the token before.
+    pub(crate) tokens: BTreeMap<(ProfileId, Timestamp), Option<ProfileId>>,
     /// The profiles that were created, up to [`limits::REPAIR_LISTED`].
     pub(crate) created: BTreeSet<ProfileId>,
     /// The attributes that were changed, of which outcomes list some, for up to
@@ -120,7 +122,32 @@ impl SenderTraces {
         }
         if is_of_sender {
             self.described(survivor, outcome);
+            self.registered(survivor, outcome);
         }
+    }
+
+    /// Takes in the push token that a profile got. Others who get it since have another time.
+    fn registered(&mut self, profile: ProfileId, outcome: &Outcome) {
+        let previous = match outcome.push_token.map(|token| token.result) {
+            Some(PushTokenResult::Attached) => None,
+            Some(PushTokenResult::Moved(from)) => Some(from),
+            Some(
+                PushTokenResult::Updated
+                | PushTokenResult::Matched
+                | PushTokenResult::Released
+                | PushTokenResult::NoSpace
+                | PushTokenResult::NotHeld,
+            )
+            | None => return,
+        };
+        if !self.is_truncated {
+            self.tokens.insert((profile, outcome.at), previous);
+        }
+    }
+
+    /// The profiles that got push tokens.
+    pub(crate) fn token_holders(&self) -> BTreeSet<ProfileId> {
+        self.tokens.keys().map(|(profile, _)| *profile).collect()
     }
 
     fn merged(&mut self, outcome: &Outcome, survivor: ProfileId, absorbed: ProfileId) {
@@ -177,7 +204,7 @@ impl SenderTraces {
 
     /// The number of steps of the kind of which there are most.
     pub(crate) fn steps(&self) -> usize {
-        let attached = self.identifiers.len().max(self.devices.len());
+        let attached = self.identifiers.len().max(self.devices.len()).max(self.tokens.len());
         self.merged.len().max(self.written.len()).max(attached)
     }
 

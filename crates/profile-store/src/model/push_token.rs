@@ -105,6 +105,18 @@ impl StoredPushToken {
         }
     }
 
+    /// What a request says that registers this token.
+    pub(crate) fn details(&self) -> PushTokenDetails {
+        PushTokenDetails {
+            token: self.token.clone(),
+            platform: self.platform,
+            vendor: self.vendor,
+            enablement_status: Some(self.enablement_status),
+            background: Some(self.background),
+            metadata: Some(self.metadata.clone()),
+        }
+    }
+
     /// The id.
     pub fn id(&self) -> PushTokenId {
         PushTokenId::of_token(&self.token)

@@ -9,8 +9,8 @@ use profile_protocol::{ChangedAttribute, CompanyId, IdentifierKind, ProfileId, R
 
 use super::Store;
 use crate::{
-    IdentitySettings, Profile, ProfileRef, Rejected, RepairedSender, ReplacedValue, RequestIds,
-    StoreError, Timestamp, Undo,
+    IdentitySettings, Profile, ProfileRef, PushTokenId, Rejected, RepairedSender, ReplacedValue,
+    RequestIds, StoreError, Timestamp, Undo,
     decide::{
         detachment::Detach, repair::SenderTraces, replaced::is_kept, restoration::Restoration,
         sender_merge::SenderMerge,
@@ -62,6 +62,11 @@ pub struct Repaired {
     /// The attributes that the sender changed, as far as outcomes list them, of up to
     /// [`limits::REPAIR_LISTED`] profiles. Those that are not returned stay.
     pub changed: Vec<(ProfileId, Vec<ChangedAttribute>)>,
+    /// The push tokens that the sender registered, and that are removed: the profiles that got
+    /// them, and their ids.
+    pub removed_tokens: Vec<(ProfileId, PushTokenId)>,
+    /// The push tokens among them that are given back to the profiles that had them before.
+    pub returned_tokens: Vec<(ProfileId, PushTokenId)>,
     /// The profiles that others have merged since, so that nothing was removed from them. If
     /// there are more than [`limits::REPAIR_LISTED`], some are not listed.
     pub left: Vec<ProfileId>,
@@ -104,6 +109,7 @@ impl Store {
             }
         }
         repaired.restored = merged;
+        self.preview_tokens(asked, &traces, &mut repaired).await?;
         Ok(repaired)
     }
 
@@ -129,6 +135,7 @@ impl Store {
         for detach in detachments(asked, &traces) {
             self.detach(detach, &mut repaired).await?;
         }
+        self.repair_tokens(asked, &traces, &mut repaired).await?;
         Ok(repaired)
     }
 
@@ -297,6 +304,7 @@ impl Store {
             }
         }
         traces.written = written;
+        self.forget_tokens(asked, traces).await?;
         for id in traces.attached_to() {
             match self.profile(&asked.company, id).await? {
                 None => traces.forget(id),
