@@ -13,9 +13,10 @@ use std::{
 use profile_protocol::{ChangedAttribute, CompanyId, ProfileId, Revision};
 use profile_store::{
     Audit, Background, ClaimResult, Delete, Deleted, Durability, Effect, Engine, IdentitySettings,
-    Ignored, InvalidToken, MergeProfiles, OpenError, Outcome, Profile, ProfileRef, PushTokenId,
-    PushTokenOutcome, PushTokenResult, Refused, Rejected, RemovePushToken, RevocationScope,
-    RevokeTokens, Store, StoreError, StoreOptions, Submission, Undo, Unmerged, audit,
+    Ignored, InvalidToken, MergeProfiles, OpenError, Outcome, OwnedPushToken, Profile, ProfileRef,
+    PushTokenId, PushTokenOutcome, PushTokenResult, Refused, Rejected, RemovePushToken,
+    RevocationScope, RevokeTokens, Store, StoreError, StoreOptions, Submission, Undo, Unmerged,
+    audit,
     engine::{Key, Order, Place, Scan, Value},
 };
 
@@ -332,9 +333,13 @@ impl StoreHarness {
 
     /// The number of the profile that has a push token.
     pub fn owner_of_token(&self, token: &str) -> Option<usize> {
+        Some(self.number(self.stored_token(token)?.profile))
+    }
+
+    /// A push token, and the profile that has it.
+    pub fn stored_token(&self, token: &str) -> Option<OwnedPushToken> {
         let id = PushTokenId::of_token(&push_token(token).token);
-        let owned = wait(self.store.push_token(&self.company, id)).unwrap()?;
-        Some(self.number(owned.profile))
+        wait(self.store.push_token(&self.company, id)).unwrap()
     }
 
     /// The push tokens of the profile that was created as the nth, or that absorbed it.

@@ -352,6 +352,7 @@ macro_rules! engine_suite {
                 an_address_of_the_stranger_is_removed_though_a_secondary_one_left
                 an_address_that_a_merge_brought_after_the_senders_was_cleared_stays
                 push_tokens_of_the_sender_are_removed_and_those_that_it_took_return
+                a_push_token_that_came_for_a_merged_person_is_given_to_that_person
                 a_push_token_that_another_profile_got_since_stays
             }
             $crate::engine_suite_area! {

@@ -7,15 +7,15 @@ use std::sync::Arc;
 
 use profile_protocol::{Field, ProfileId, Revision, Text};
 use profile_store::{
-    DifferentExternalId, IdentitySettings, Repair, RepairedSender, RequestSender, SenderDigest,
-    StoreOptions, Submission, Timestamp, limits,
+    DifferentExternalId, Identifier, IdentitySettings, Outcome, Repair, Repaired, RepairedSender,
+    RequestSender, SenderDigest, StoreOptions, Submission, Timestamp, limits,
 };
 
 use crate::{
     engines::Engines,
     generators::different_external_id,
     harness::{StoreHarness, unprotected, wait},
-    notation::{TestIntent, parse_request},
+    notation::{TestIntent, identifier, parse_request},
     random::{Choices, SeededRandom, setting},
     simulated_ids::SimulatedIds,
 };
@@ -23,11 +23,21 @@ use crate::{
 /// Six hours from request to request, so that days pass.
 const STRIDE_MS: u64 = 6 * 60 * 60 * 1_000;
 
-/// The network of the stranger.
-const STRANGER: SenderDigest = SenderDigest::from_bits(66);
+/// The networks of the stranger.
+const STRANGER: [SenderDigest; 2] = [SenderDigest::from_bits(66), SenderDigest::from_bits(67)];
+
+/// The network of the customers.
+const CUSTOMER: SenderDigest = SenderDigest::from_bits(1);
+
+/// As often as this, all repairs together may find something that the last ones brought up.
+const REPAIRS: usize = 3;
 
 /// The customers of the company.
 const CUSTOMERS: usize = 5;
+
+fn day(time: Timestamp) -> u64 {
+    time.millis() / (24 * 60 * 60 * 1_000)
+}
 
 /// A customer, as the company knows one.
 #[derive(Debug)]
@@ -39,6 +49,8 @@ struct Customer {
     profile: Option<ProfileId>,
     /// Steps since the customer's own device was seen.
     absent: u64,
+    /// Whether the device, and the push token, have returned on a later day than the first.
+    has_returned: [bool; 2],
 }
 
 impl Customer {
@@ -58,6 +70,10 @@ impl Customer {
         format!("a:own-device-{}", self.number)
     }
 
+    fn push_token(&self) -> String {
+        format!("own-token-{}", self.number)
+    }
+
     /// Whether the company knows the phone number. It knows that of every other customer.
     fn has_phone_number(&self) -> bool {
         self.number.is_multiple_of(2)
@@ -75,6 +91,11 @@ pub struct AdversarialWorld<C> {
     harness: StoreHarness,
     choices: C,
     customers: Vec<Customer>,
+    /// Exchange tokens that the stranger was given: a profile, and the device that they are bound
+    /// to.
+    tokens: Vec<(usize, String)>,
+    /// The outcomes of what the company asked for.
+    of_company: Vec<Outcome>,
 }
 
 pub fn a_stranger_reaches_nothing_that_belongs_to_a_customer(engines: &Engines) {
@@ -109,11 +130,19 @@ impl<C: Choices> AdversarialWorld<C> {
             different_external_id,
             ..unprotected()
         };
-        let customer = |number| Customer { number, moves: 0, profile: None, absent: 0 };
+        let customer = |number| Customer {
+            number,
+            moves: 0,
+            profile: None,
+            absent: 0,
+            has_returned: [false; 2],
+        };
         AdversarialWorld {
             harness: StoreHarness { settings: settings.into(), ..harness },
             choices,
             customers: (0..CUSTOMERS).map(customer).collect(),
+            tokens: Vec::new(),
+            of_company: Vec::new(),
         }
     }
 
@@ -137,17 +166,9 @@ impl<C: Choices> AdversarialWorld<C> {
     /// The company undoes what the stranger did in the last days, imports its customers once more,
     /// and finds them as it left them.
     pub fn repair(&mut self) {
-        let asked = Repair {
-            company: self.harness.company.clone(),
-            sender: RepairedSender::Digest(STRANGER),
-            since: Timestamp::default(),
-            steps: limits::REPAIR_STEPS,
-            settings: Arc::clone(&self.harness.settings),
-            revision: Revision::LATEST,
-            request_ids: None,
-        };
-        let repaired = wait(self.harness.store.repair(&asked)).unwrap();
-        assert!(repaired.is_complete);
+        STRANGER.iter().for_each(|network| drop(self.repair_network(*network)));
+        // What came for a customer while another person's profile had it left with the stranger's.
+        self.customers.iter_mut().for_each(|customer| customer.has_returned = [false; 2]);
         // The stranger may have merged the profile of a customer into another one. Whatever the
         // company knows of the customer is together, in one of the two.
         for customer in self.customers.iter_mut().filter(|customer| customer.profile.is_some()) {
@@ -160,13 +181,41 @@ impl<C: Choices> AdversarialWorld<C> {
         let known: Vec<usize> = (0..CUSTOMERS).filter(known).collect();
         known.into_iter().for_each(|number| self.import(number));
         self.audit();
-        let again = wait(self.harness.store.repair(&asked)).unwrap();
-        assert_eq!((again.removed, again.returned), (Vec::new(), Vec::new()));
+        let is_left = |network: &SenderDigest| {
+            let Repaired { removed, returned, restored, removed_tokens, .. } =
+                self.repair_network(*network);
+            !(removed.is_empty()
+                && returned.is_empty()
+                && restored.is_empty()
+                && removed_tokens.is_empty())
+        };
+        let is_quiet = |_| !STRANGER.iter().any(is_left);
+        assert!((0..REPAIRS).any(is_quiet), "repairs find something again and again");
+    }
+
+    fn repair_network(&self, network: SenderDigest) -> Repaired {
+        let asked = Repair {
+            company: self.harness.company.clone(),
+            sender: RepairedSender::Digest(network),
+            since: Timestamp::default(),
+            steps: limits::REPAIR_STEPS,
+            settings: Arc::clone(&self.harness.settings),
+            revision: Revision::LATEST,
+            request_ids: None,
+        };
+        let repaired = wait(self.harness.store.repair(&asked)).unwrap();
+        assert!(repaired.is_complete);
+        repaired
     }
 
     /// Panics if an audit finds anything wrong.
     pub fn assert_sound(&self) {
         self.harness.assert_sound();
+        let outcomes = self.harness.outcomes();
+        for kept in &self.of_company {
+            let found = outcomes.iter().find(|outcome| outcome.sequence == kept.sequence);
+            assert_eq!(found, Some(kept), "history was forged");
+        }
     }
 
     /// The company imports a customer, which never fails.
@@ -199,8 +248,10 @@ impl<C: Choices> AdversarialWorld<C> {
         let request = parse_request(words);
         assert_ne!(request.intent, TestIntent::Upsert);
         let submission = self.harness.submission(&request);
-        let answer = self.harness.submit(submission);
-        answer.map(|outcome| outcome.survivor.unwrap()).map_err(|error| error.to_string())
+        let outcome = self.harness.submit(submission).map_err(|error| error.to_string())?;
+        let survivor = outcome.survivor.unwrap();
+        self.of_company.push(outcome);
+        Ok(survivor)
     }
 
     /// A customer visits the shop with a device that is known there.
@@ -210,8 +261,15 @@ impl<C: Choices> AdversarialWorld<C> {
             return;
         }
         customer.absent = 0;
-        let words = format!("{} {}", customer.email(), customer.device());
-        self.harness.send(&words);
+        let (email, device, token) = (customer.email(), customer.device(), customer.push_token());
+        self.send_from(CUSTOMER, &format!("{email} {device} t:{token}"));
+        self.note_returned(number);
+    }
+
+    fn send_from(&mut self, network: SenderDigest, words: &str) -> Outcome {
+        let submission = self.harness.submission(&parse_request(words));
+        let sender = RequestSender { network: Some(network), device: None };
+        self.harness.submit(Submission { sender, ..submission }).unwrap()
     }
 
     /// A request of the stranger: any identifiers of customers, past and future addresses, and
@@ -226,12 +284,41 @@ impl<C: Choices> AdversarialWorld<C> {
                 }
             }
         }
-        let values = ["name=Eve", "name=", "city=Nowhere", "plan=stolen"];
-        words.extend(values.into_iter().filter(|_| self.choices.once_in(3)).map(str::to_owned));
-        if words.iter().any(|word| word.contains(':')) {
-            let submission = self.harness.submission(&parse_request(&words.join(" ")));
-            let sender = RequestSender { network: Some(STRANGER), device: None };
-            self.harness.submit(Submission { sender, ..submission }).unwrap();
+        let address = self.identifier("e");
+        let added = [format!("+{address}"), format!("-{address}"), self.push_token_word()];
+        let cleared = ["name=Eve", "name=", "city=Nowhere", "plan=stolen", "x:-", "e:-", "p:-"];
+        let rare = added.into_iter().filter(|_| self.choices.once_in(8));
+        words.extend(rare.collect::<Vec<String>>());
+        words.extend(cleared.into_iter().filter(|_| self.choices.once_in(4)).map(str::to_owned));
+        words.extend(self.exchange_token());
+        let request = parse_request(&words.join(" "));
+        if !request.subject.is_empty() || !request.attributes.is_empty() {
+            let network = STRANGER[self.choices.index(STRANGER.len())];
+            let outcome = self.send_from(network, &words.join(" "));
+            self.keep_token(&words, &outcome);
+        }
+    }
+
+    fn push_token_word(&mut self) -> String {
+        format!("t:bogus-{}", self.choices.below(30))
+    }
+
+    /// An exchange token that the stranger was given before.
+    fn exchange_token(&mut self) -> Option<String> {
+        let is_used = !self.tokens.is_empty() && self.choices.once_in(6);
+        is_used.then(|| {
+            let (profile, device) = &self.tokens[self.choices.index(self.tokens.len())];
+            format!("@kx:{profile}/{device}")
+        })
+    }
+
+    /// Notes the token that a page gets which names a device: it is bound to the device.
+    fn keep_token(&mut self, words: &[String], outcome: &Outcome) {
+        let device = words.iter().find_map(|word| word.strip_prefix("a:"));
+        let survivor = outcome.survivor;
+        let profile = self.harness.created.iter().position(|known| Some(*known) == survivor);
+        if let (Some(device), Some(profile)) = (device, profile) {
+            self.tokens.push((profile, device.to_owned()));
         }
     }
 
@@ -271,12 +358,39 @@ impl<C: Choices> AdversarialWorld<C> {
             let name = profile.attributes.fields[Field::FirstName].as_ref();
             let expected = format!("Customer{}", customer.number);
             assert_eq!(name.map(Text::as_str), Some(&expected[..]), "overwritten");
-            let device = self.harness.find(&customer.device());
-            assert!(device.is_none_or(|profile| profile.id == *id), "a device was taken over");
+            self.audit_device(customer, *id);
         }
         let mut ids: Vec<ProfileId> = known.iter().map(|(_, id)| *id).collect();
         ids.sort();
         ids.dedup();
         assert_eq!(ids.len(), known.len(), "two customers were merged");
+    }
+
+    /// A device and a push token may be kept out while they are new, and belong to no other.
+    fn audit_device(&self, customer: &Customer, id: ProfileId) {
+        let device = self.harness.find(&customer.device()).map(|profile| profile.id);
+        let token = self.harness.owner_of_token(&customer.push_token());
+        let token = token.map(|number| self.survivor_of(self.harness.created[number]));
+        let found = [device, token];
+        for (found, has_returned) in found.into_iter().zip(customer.has_returned) {
+            assert!(found.is_none_or(|found| found == id), "a device or token was taken over");
+            assert!(found.is_some() || !has_returned, "a device or token in use was pushed out");
+        }
+    }
+
+    /// Notes devices and push tokens that have returned on a later day.
+    fn note_returned(&mut self, number: usize) {
+        let customer = &self.customers[number];
+        let device = identifier("a", &format!("own-device-{number}")).unwrap();
+        let device = self.harness.find(&customer.device()).is_some_and(|profile| {
+            let mut devices = profile.identifiers.devices.iter();
+            devices.any(|one| {
+                day(one.attached) < day(one.seen)
+                    && Identifier::AnonymousId(one.id.clone()) == device
+            })
+        });
+        let token = self.harness.stored_token(&customer.push_token());
+        let token = token.is_some_and(|owned| day(owned.token.created) < day(owned.token.recorded));
+        self.customers[number].has_returned = [device, token];
     }
 }

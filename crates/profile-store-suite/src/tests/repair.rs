@@ -331,6 +331,20 @@ pub fn push_tokens_of_the_sender_are_removed_and_those_that_it_took_return(engin
     assert_eq!((again.removed_tokens, again.returned_tokens), (Vec::new(), Vec::new()));
 }
 
+pub fn a_push_token_that_came_for_a_merged_person_is_given_to_that_person(engines: &Engines) {
+    let mut harness = StoreHarness::new(engines);
+    send_from(&mut harness, HONEST, "e:ann a:ann");
+    send_from(&mut harness, HONEST, "p:5 a:ben");
+    send_from(&mut harness, STRANGER, "e:ann p:5");
+    send_from(&mut harness, HONEST, "p:5 t:bens");
+    send_from(&mut harness, HONEST, "e:ann t:anns");
+    let told = preview(&harness, stranger());
+    assert_eq!(told, repair(&harness, stranger()));
+    let bens = PushTokenId::of_token(&push_token("bens").token);
+    assert_eq!(told.returned_tokens, [(harness.created[1], bens)]);
+    assert_eq!(["anns", "bens"].map(|token| harness.owner_of_token(token)), [Some(0), Some(1)]);
+}
+
 pub fn a_push_token_that_another_profile_got_since_stays(engines: &Engines) {
     let mut harness = StoreHarness::new(engines);
     send_from(&mut harness, STRANGER, "e:ann t:phone");

@@ -26,6 +26,8 @@ pub(crate) struct SenderMerge {
     is_asked_for: bool,
     /// When others attached devices since, and what they named.
     devices: Vec<(Timestamp, NamedKinds)>,
+    /// When others registered push tokens since, for which profile, and what they named.
+    tokens: Vec<(ProfileId, Timestamp, NamedKinds)>,
 }
 
 /// The kinds of identifiers by which one request named a merged profile.
@@ -61,6 +63,7 @@ impl SenderMerge {
             named_by_company: Vec::new(),
             is_asked_for: false,
             devices: Vec::new(),
+            tokens: Vec::new(),
         }
     }
 
@@ -79,6 +82,10 @@ impl SenderMerge {
         let has_room = self.devices.len() < limits::REPAIR_STEPS;
         if is_of_others && has_room && attaches_device(&outcome.claims) {
             self.devices.push((outcome.at, named));
+        }
+        let is_token = outcome.push_token.is_some_and(|token| token.result.is_arrival());
+        if is_of_others && self.tokens.len() < limits::REPAIR_STEPS && is_token {
+            self.tokens.push((self.survivor, outcome.at, named));
         }
         if is_of_others && outcome.caller == Caller::Server {
             self.is_asked_for |= names_two_ids(&outcome.claims);
@@ -140,6 +147,16 @@ impl SenderMerge {
         let of_absorbed =
             self.devices.iter().filter(|(_, named)| named.sides(absorbed) == (true, false));
         of_absorbed.map(|(at, _)| (self.survivor, *at))
+    }
+
+    /// When others registered push tokens for the absorbed person, and which profile got them.
+    pub(crate) fn tokens<'m>(
+        &'m self,
+        absorbed: &'m ProfileIdentifiers,
+    ) -> impl Iterator<Item = (ProfileId, Timestamp)> {
+        let of_absorbed =
+            self.tokens.iter().filter(|(.., named)| named.sides(absorbed) == (true, false));
+        of_absorbed.map(|(holder, at, _)| (*holder, *at))
     }
 }
 

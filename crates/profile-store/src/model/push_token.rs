@@ -177,6 +177,11 @@ impl PushTokenResult {
         }
     }
 
+    /// Whether the profile got the token.
+    pub(crate) const fn is_arrival(self) -> bool {
+        matches!(self, PushTokenResult::Attached | PushTokenResult::Moved(_))
+    }
+
     /// Whether what the profile has is different afterwards.
     pub(crate) const fn is_change(self) -> bool {
         match self {

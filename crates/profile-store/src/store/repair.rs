@@ -239,8 +239,8 @@ impl Store {
     }
 
     /// Forgets merges that were undone, and those that the company has confirmed since. Adds the
-    /// devices that others attached for a person whose profile stays apart: they came to the
-    /// profile that survived, and are not its own.
+    /// devices and push tokens that came for a person whose profile stays apart: they are with
+    /// the profile that survived, and are not its own.
     async fn keep_unconfirmed_merges(
         &self,
         asked: &Repair,
@@ -257,6 +257,8 @@ impl Store {
             let living = living.map(|living| living.identifiers).unwrap_or_default();
             if !merge.is_confirmed(&absorbed, &living) {
                 traces.devices.extend(merge.devices(&absorbed));
+                let tokens = merge.tokens(&absorbed);
+                traces.tokens.extend(tokens.map(|token| (token, Some(merge.absorbed))));
                 traces.merged.push(merge);
             }
         }
