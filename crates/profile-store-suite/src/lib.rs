@@ -26,6 +26,7 @@ pub mod generators;
 pub mod harness;
 pub mod interleaved_engine;
 mod macros;
+pub mod metered_client;
 pub mod model;
 pub mod notation;
 pub mod random;
