@@ -213,6 +213,9 @@ pub const COLLECTOR_TIMEOUT: Duration = Duration::from_secs(2);
 /// The bytes that are read of the answer of a collector, of which only the status counts.
 pub const COLLECTOR_ANSWER_BYTES: u64 = 64 * 1024;
 
+/// The time between two lines of a command that say how far it is, where there is no terminal.
+pub const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
+
 /// The cache of each of the two stores of a compaction. A compaction reads and writes each entry
 /// once and in order, so a larger cache would hold entries that are not read again.
 pub const COMPACTION_CACHE_BYTES: u64 = 128 * 1024 * 1024;

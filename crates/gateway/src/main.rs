@@ -18,14 +18,15 @@ use gateway::{
         company_move::{self, MoveError},
         company_statistics, core_files,
         erased::{self, ErasedSearch},
+        export::{self, ExportOrder, Exported},
         health_check, manual, unconfigured, verify,
     },
     server,
     settings::{
         BackupArguments, CheckArguments, CommandLine, CompactArguments, CompletionsArguments,
-        ConfigArguments, Configuration, DeleteCompanyArguments, GatewayCommand, HealthArguments,
-        IssuedKey, KeyArguments, ManArguments, MoveCompanyArguments, RestoreArguments,
-        ServeArguments, StatsArguments, Summary, VerifyArguments, chain,
+        ConfigArguments, Configuration, DeleteCompanyArguments, ExportArguments, GatewayCommand,
+        HealthArguments, IssuedKey, KeyArguments, ManArguments, MoveCompanyArguments,
+        RestoreArguments, ServeArguments, StatsArguments, Summary, VerifyArguments, chain,
     },
     telemetry::{self, LogControl},
 };
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
         GatewayCommand::Dev(arguments) => {
             serve(ServeArguments { log: filter, ..arguments.into() }, &log)
         }
+        GatewayCommand::Export(arguments) => export(&arguments),
         GatewayCommand::Health(arguments) => health(&arguments),
         GatewayCommand::Key(arguments) => key(&arguments),
         GatewayCommand::Man(arguments) => man(&arguments),
@@ -227,6 +229,25 @@ fn stats(arguments: &StatsArguments) -> ExitCode {
             failed(&MoveError::NoData { company: company.clone() })
         }
         (Ok(()), _) => ExitCode::SUCCESS,
+    }
+}
+
+fn export(arguments: &ExportArguments) -> ExitCode {
+    let ExportArguments { company, format, output, since, .. } = arguments;
+    let source = match arguments.source.source() {
+        Ok(source) => source,
+        Err(error) => return failed(&error),
+    };
+    let (existing, since) = (arguments.existing(), *since);
+    let order = ExportOrder { company, format: *format, output, existing, since };
+    let exporting = export::export(&source, &order, |damaged| eprintln!("gateway: {damaged}"));
+    match actix_web::rt::System::new().block_on(exporting) {
+        Ok(Exported { profiles, damaged }) => {
+            // The standard output may have the profiles.
+            eprintln!("exported profiles: {profiles}, damaged ones left out: {damaged}");
+            if damaged == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => failed(&error),
     }
 }
 

@@ -27,9 +27,12 @@ mod schema;
 mod secret_file;
 mod secret_keys;
 mod socket_mode;
+mod source_arguments;
 mod stopping;
 mod table;
 mod traces;
+mod transfer_arguments;
+mod transfer_format;
 mod written;
 
 use std::{
@@ -49,7 +52,7 @@ pub use self::{
         BackupArguments, CheckArguments, CommandLine, CompactArguments, CompletionsArguments,
         ConfigArguments, DeleteCompanyArguments, DevArguments, GatewayCommand, HealthArguments,
         KeyArguments, ManArguments, MoveCompanyArguments, RestoreArguments, ServeArguments,
-        SourceArguments, StatsArguments, VerifyArguments,
+        StatsArguments, VerifyArguments,
     },
     certificate::CertificateError,
     connections::Connections,
@@ -64,9 +67,12 @@ pub use self::{
     problem::{Problem, Problems},
     secret_file::InvalidSecret,
     socket_mode::{InvalidSocketMode, SocketMode},
+    source_arguments::SourceArguments,
     stopping::StopSettings,
     table::{InvalidTable, TableSetting},
     traces::TraceSettings,
+    transfer_arguments::ExportArguments,
+    transfer_format::TransferFormat,
 };
 use self::{
     certificate::{CertificateFields, read_certificate},

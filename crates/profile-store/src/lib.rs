@@ -61,6 +61,7 @@ pub use maintenance::{
     },
     company_copy::{CompanyCopy, CopyCompanyError},
     company_deletion::{DeleteCompanyError, delete_company},
+    company_profiles::{CompanyProfiles, CompanyProfilesError, DamagedProfile, ProfilesRead},
     company_statistics::{CompanyStatistics, StatisticsCounter},
     copy::{Copied, CopyError, copy},
     format::FormatError,

@@ -8,6 +8,7 @@ pub(crate) mod clock_watch;
 mod commit;
 pub(crate) mod company_copy;
 pub(crate) mod company_deletion;
+pub(crate) mod company_profiles;
 pub(crate) mod company_statistics;
 mod copied_entries;
 pub(crate) mod copy;

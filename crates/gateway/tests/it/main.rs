@@ -28,6 +28,8 @@ mod deploy;
 #[cfg(test)]
 mod development;
 #[cfg(test)]
+mod export;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod identity;
