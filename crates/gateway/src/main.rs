@@ -4,7 +4,9 @@
 use std::{
     error::Error,
     fmt,
-    io::{self, Write},
+    fs::File,
+    io::{self, BufRead, BufReader, Write},
+    path::Path,
     process::ExitCode,
 };
 
@@ -19,14 +21,17 @@ use gateway::{
         company_statistics, core_files,
         erased::{self, ErasedSearch},
         export::{self, ExportOrder, Exported},
-        health_check, manual, unconfigured, verify,
+        health_check,
+        import::{self, ImportOrder, Imported, part::ImportMode},
+        manual, unconfigured, verify,
     },
     server,
     settings::{
         BackupArguments, CheckArguments, CommandLine, CompactArguments, CompletionsArguments,
         ConfigArguments, Configuration, DeleteCompanyArguments, ExportArguments, GatewayCommand,
-        HealthArguments, IssuedKey, KeyArguments, ManArguments, MoveCompanyArguments,
-        RestoreArguments, ServeArguments, StatsArguments, Summary, VerifyArguments, chain,
+        HealthArguments, ImportArguments, IssuedKey, KeyArguments, ManArguments,
+        MoveCompanyArguments, RestoreArguments, ServeArguments, StatsArguments, Summary,
+        VerifyArguments, chain,
     },
     telemetry::{self, LogControl},
 };
@@ -64,6 +69,7 @@ fn main() -> ExitCode {
         }
         GatewayCommand::Export(arguments) => export(&arguments),
         GatewayCommand::Health(arguments) => health(&arguments),
+        GatewayCommand::Import(arguments) => import(&arguments),
         GatewayCommand::Key(arguments) => key(&arguments),
         GatewayCommand::Man(arguments) => man(&arguments),
         GatewayCommand::MoveCompany(arguments) => move_company(&arguments),
@@ -249,6 +255,58 @@ fn export(arguments: &ExportArguments) -> ExitCode {
         }
         Err(error) => failed(&error),
     }
+}
+
+fn import(arguments: &ImportArguments) -> ExitCode {
+    let (source, input) = match (arguments.source.source(), input(&arguments.input)) {
+        (Ok(source), Ok(input)) => (source, input),
+        (Err(error), _) => return failed(&error),
+        (_, Err(error)) => {
+            eprintln!("gateway: cannot read {}: {error}", arguments.input.display());
+            return ExitCode::FAILURE;
+        }
+    };
+    let columns = arguments.columns();
+    let order = ImportOrder {
+        company: &arguments.company,
+        format: arguments.format,
+        input,
+        config: arguments.config.clone(),
+        columns: &columns,
+        ids: arguments.ids(),
+        mode: arguments.mode(),
+        report: arguments.report.as_deref(),
+        start: arguments.start(),
+    };
+    let importing = import::import(order, source, |fault| eprintln!("{fault}"));
+    match actix_web::rt::System::new().block_on(importing) {
+        Ok(imported) => print_imported(imported, arguments.mode()),
+        Err(error) => failed(&error),
+    }
+}
+
+/// A file, or the standard input.
+fn input(path: &Path) -> io::Result<Box<dyn BufRead>> {
+    if path == Path::new("-") {
+        return Ok(Box::new(io::stdin().lock()));
+    }
+    Ok(Box::new(BufReader::new(File::open(path)?)))
+}
+
+fn print_imported(imported: Imported, mode: ImportMode) -> ExitCode {
+    let Imported { stored, refused, has_gap } = imported;
+    match mode {
+        ImportMode::Apply => show(format_args!("rows stored: {stored}, rows refused: {refused}")),
+        ImportMode::Preview => show(format_args!(
+            "dry run: rows that would be stored: {stored}, rows that would be refused: {refused}"
+        )),
+    }
+    if has_gap {
+        show(format_args!(
+            "outcomes were removed since the import was cut off, so some rows may be stored twice"
+        ));
+    }
+    if refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn delete_company(arguments: &DeleteCompanyArguments) -> ExitCode {

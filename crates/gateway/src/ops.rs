@@ -1,6 +1,7 @@
 //! Operations: health, metrics, backups, and the commands on a store that is not being served.
 
 pub mod admin;
+pub mod admin_client;
 pub mod backup;
 pub mod command_progress;
 pub mod compaction;
@@ -13,6 +14,7 @@ pub mod development_reset;
 pub mod erased;
 pub mod export;
 pub mod health_check;
+pub mod import;
 pub mod manual;
 pub mod output_file;
 pub mod unconfigured;

@@ -7,6 +7,7 @@ mod admin_key;
 mod archive;
 mod arguments;
 mod certificate;
+mod column_mapping;
 mod configuration_text;
 mod connections;
 mod descriptions;
@@ -55,6 +56,9 @@ pub use self::{
         StatsArguments, VerifyArguments,
     },
     certificate::CertificateError,
+    column_mapping::{
+        ColumnMapping, ColumnRules, ColumnTarget, InvalidColumnMapping, OtherColumns,
+    },
     connections::Connections,
     development::{Development, DevelopmentKeyError, DevelopmentOptions},
     disk::DiskSettings,
@@ -71,7 +75,7 @@ pub use self::{
     stopping::StopSettings,
     table::{InvalidTable, TableSetting},
     traces::TraceSettings,
-    transfer_arguments::ExportArguments,
+    transfer_arguments::{ExportArguments, ImportArguments},
     transfer_format::TransferFormat,
 };
 use self::{

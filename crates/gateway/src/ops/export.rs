@@ -1,7 +1,7 @@
 //! `gateway export`: the profiles of a company as lines of JSON, or as a table.
 
 mod lines;
-mod table;
+pub(crate) mod table;
 
 use std::{io, path::PathBuf};
 

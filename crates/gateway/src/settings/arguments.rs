@@ -7,8 +7,8 @@ use clap_complete::Shell;
 use profile_protocol::{CompanyId, NamedTime};
 
 use super::{
-    AdminKeyError, DevelopmentOptions, DurabilitySetting, ExportArguments, ListenAddress,
-    OtlpEndpoint, SocketMode, SourceArguments, TableSetting,
+    AdminKeyError, DevelopmentOptions, DurabilitySetting, ExportArguments, ImportArguments,
+    ListenAddress, OtlpEndpoint, SocketMode, SourceArguments, TableSetting,
 };
 use crate::{
     http::cidr::Cidr,
@@ -54,6 +54,8 @@ pub enum GatewayCommand {
     Export(ExportArguments),
     /// Ask a serving gateway whether it is ready; exit 1 if it is not.
     Health(HealthArguments),
+    /// Store the profiles of a file in one company; exit 1 if a row was refused.
+    Import(Box<ImportArguments>),
     /// Print a new private key and the configuration lines for it.
     Key(KeyArguments),
     /// Write the manual pages of all commands into a directory.

@@ -10,24 +10,29 @@ use crate::{
 };
 
 impl TwoShops {
-    fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.home.directory().join(name)
     }
 
     /// Exports the first company into a file.
-    fn exported(&self, name: &str, words: &[&str], gateway: Option<&Serving>) -> Finished {
+    pub(crate) fn exported(
+        &self,
+        name: &str,
+        words: &[&str],
+        gateway: Option<&Serving>,
+    ) -> Finished {
         let mut command = self.command(&["export", "--company", "ABC123"], gateway);
         finish(command.args(words).arg("--output").arg(self.file(name)))
     }
 
-    fn text(&self, name: &str) -> String {
+    pub(crate) fn text(&self, name: &str) -> String {
         fs::read_to_string(self.file(name)).unwrap()
     }
 }
 
 /// A person with everything that a profile can have, one who is only a device, and one of the
 /// other company.
-fn fill(gateway: &Serving) {
+pub(crate) fn fill(gateway: &Serving) {
     let ann = json!({
         "email": "ann@example.com", "phone_number": "+15005550006", "external_id": "7",
         "anonymous_id": "tab", "first_name": "=HYPERLINK(\"http://x\")", "last_name": "O, \"N\"\n",
@@ -39,7 +44,7 @@ fn fill(gateway: &Serving) {
     send(gateway, "ABC1234", &json!({ "email": "other@example.com" }));
 }
 
-fn lines(text: &str) -> Vec<Value> {
+pub(crate) fn lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
@@ -126,7 +131,7 @@ fn an_export_since_a_time_has_what_was_updated_then_or_later() {
     let newest = all.iter().max_by_key(|profile| time(profile)).unwrap();
     let since = ["--format", "jsonl", "--since", &time(newest)];
     shops.exported("some", &since, None).assert_exit(0);
-    assert_eq!(lines(&shops.text("some")), [newest.clone()]);
+    assert_eq!(lines(&shops.text("some")), std::slice::from_ref(newest));
     let since = ["--format", "jsonl", "--since", "2999-01-01T00:00:00Z"];
     shops.exported("none", &since, None).assert_exit(0);
     assert_eq!(shops.text("none"), "");

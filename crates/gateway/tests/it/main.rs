@@ -34,6 +34,8 @@ mod hostile;
 #[cfg(test)]
 mod identity;
 #[cfg(test)]
+mod import;
+#[cfg(test)]
 mod listeners;
 #[cfg(test)]
 mod logs;
