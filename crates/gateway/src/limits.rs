@@ -258,6 +258,17 @@ pub const TRANSFER_SYNC_WAITS: u32 = 6_000;
 /// The pause between two such looks.
 pub const TRANSFER_SYNC_WAIT: Duration = Duration::from_millis(10);
 
+/// The time of a flush of a quick disk, for estimates.
+pub const FAST_FLUSH: Duration = Duration::from_millis(1);
+
+/// The time of a flush of a disk that turns, or of a volume on a network, for estimates.
+pub const SLOW_FLUSH: Duration = Duration::from_millis(20);
+
+/// The disk space that one commit of a migration takes, for estimates: a record of the journal, and
+/// the pages of the table that hold its two entries, each written anew with the pages that lead to
+/// it.
+pub const MIGRATION_COMMIT_BYTES: u64 = 64 * 1024;
+
 /// The time between two lines of a command that say how far it is, where there is no terminal.
 pub const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 

@@ -23,13 +23,13 @@ use gateway::{
         export::{self, ExportOrder, Exported},
         health_check,
         import::{self, ImportOrder, Imported, part::ImportMode},
-        manual, unconfigured, verify,
+        manual, migration, unconfigured, verify,
     },
     server,
     settings::{
         BackupArguments, CheckArguments, CommandLine, CompactArguments, CompletionsArguments,
         ConfigArguments, Configuration, DeleteCompanyArguments, ExportArguments, GatewayCommand,
-        HealthArguments, ImportArguments, IssuedKey, KeyArguments, ManArguments,
+        HealthArguments, ImportArguments, IssuedKey, KeyArguments, ManArguments, MigrateArguments,
         MoveCompanyArguments, RestoreArguments, ServeArguments, StatsArguments, Summary,
         VerifyArguments, chain,
     },
@@ -72,6 +72,7 @@ fn main() -> ExitCode {
         GatewayCommand::Import(arguments) => import(&arguments),
         GatewayCommand::Key(arguments) => key(&arguments),
         GatewayCommand::Man(arguments) => man(&arguments),
+        GatewayCommand::Migrate(arguments) => migrate(&arguments),
         GatewayCommand::MoveCompany(arguments) => move_company(&arguments),
         GatewayCommand::Restore(arguments) => restore(&arguments),
         GatewayCommand::Serve(arguments) => {
@@ -190,6 +191,24 @@ fn health(arguments: &HealthArguments) -> ExitCode {
 fn man(arguments: &ManArguments) -> ExitCode {
     match manual::write_pages(&arguments.into) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
+fn migrate(arguments: &MigrateArguments) -> ExitCode {
+    let MigrateArguments { data_dir, dry_run } = arguments;
+    let system = actix_web::rt::System::new();
+    let planned = if *dry_run {
+        system.block_on(migration::plan(data_dir))
+    } else {
+        system.block_on(migration::migrate(data_dir))
+    };
+    match planned {
+        Ok(planned) => {
+            show(format_args!("{planned}"));
+            show(format_args!("{}", if *dry_run { "nothing was written" } else { "migrated" }));
+            ExitCode::SUCCESS
+        }
         Err(error) => failed(&error),
     }
 }

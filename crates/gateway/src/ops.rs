@@ -16,6 +16,7 @@ pub mod export;
 pub mod health_check;
 pub mod import;
 pub mod manual;
+pub mod migration;
 pub mod output_file;
 pub mod unconfigured;
 pub mod verify;

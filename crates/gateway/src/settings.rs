@@ -52,8 +52,8 @@ pub use self::{
     arguments::{
         BackupArguments, CheckArguments, CommandLine, CompactArguments, CompletionsArguments,
         ConfigArguments, DeleteCompanyArguments, DevArguments, GatewayCommand, HealthArguments,
-        KeyArguments, ManArguments, MoveCompanyArguments, RestoreArguments, ServeArguments,
-        StatsArguments, VerifyArguments,
+        KeyArguments, ManArguments, MigrateArguments, MoveCompanyArguments, RestoreArguments,
+        ServeArguments, StatsArguments, VerifyArguments,
     },
     certificate::CertificateError,
     column_mapping::{

@@ -65,6 +65,7 @@ pub use maintenance::{
     company_statistics::{CompanyStatistics, StatisticsCounter},
     copy::{Copied, CopyError, copy},
     format::FormatError,
+    migration_plan::{MigrationError, MigrationPlan, migrate_layout, planned_migration},
     retention::Retention,
     stored_companies::{StoredCompanies, stored_companies},
     text_search::{FoundText, TextFinder, TextSearch, search_texts},

@@ -13,6 +13,7 @@ pub(crate) mod company_statistics;
 mod copied_entries;
 pub(crate) mod copy;
 pub(crate) mod format;
+pub(crate) mod migration_plan;
 pub(crate) mod prune;
 pub(crate) mod retention;
 pub(crate) mod schedule;

@@ -60,6 +60,9 @@ pub enum GatewayCommand {
     Key(KeyArguments),
     /// Write the manual pages of all commands into a directory.
     Man(ManArguments),
+    /// Migrate the layout of a store that is not being served, as the next start would, or find out
+    /// what that would do.
+    Migrate(MigrateArguments),
     /// Copy all data of one company into another store, which is not being served.
     MoveCompany(MoveCompanyArguments),
     /// Restore a backup into a new data directory, up to a time if there is an archive of the
@@ -278,6 +281,17 @@ pub struct ManArguments {
     /// The directory for the pages; it is created if it does not exist.
     #[arg(long, env = "GATEWAY_INTO", value_name = "DIRECTORY")]
     pub into: PathBuf,
+}
+
+/// The arguments of `gateway migrate`.
+#[derive(Debug, Args)]
+pub struct MigrateArguments {
+    /// The data directory.
+    #[arg(long, env = "GATEWAY_DATA_DIR", value_name = "DIRECTORY")]
+    pub data_dir: PathBuf,
+    /// Print what the migration would do and how long it would take, and write nothing.
+    #[arg(long, env = "GATEWAY_DRY_RUN")]
+    pub dry_run: bool,
 }
 
 /// The arguments of `gateway move-company`.

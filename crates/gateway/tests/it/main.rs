@@ -42,6 +42,8 @@ mod logs;
 #[cfg(test)]
 mod metrics;
 #[cfg(test)]
+mod migration;
+#[cfg(test)]
 mod order_of_checks;
 #[cfg(test)]
 mod other_paths;

@@ -220,6 +220,26 @@ fn in_memory(layout: &str, name: &str) -> MemoryEngine {
 }
 
 #[test]
+fn the_plan_of_a_migration_tells_what_it_writes_and_writes_nothing() {
+    for (layout, from) in LAYOUTS.into_iter().zip(5..) {
+        let engine = Arc::new(in_memory(layout, "clean"));
+        let before = scan(engine.as_ref());
+        let plan = wait(profile_store::planned_migration(engine.as_ref())).unwrap();
+        assert_eq!(scan(engine.as_ref()), before);
+        assert_eq!((plan.from, plan.to, plan.is_begun), (from, 8, false));
+        assert_eq!(plan.entries, before.len() as u64);
+        let ids = SimulatedIds::after(10_000);
+        wait(profile_store::migrate_layout(engine.as_ref(), &ids)).unwrap();
+        let after = scan(engine.as_ref());
+        let written = after.iter().filter(|write| !before.contains(write)).count();
+        assert_eq!(plan.written, written as u64, "{layout}");
+        let again = wait(profile_store::planned_migration(engine.as_ref())).unwrap();
+        assert_eq!((again.from, again.written, again.commits), (8, 0, 0));
+        opened(engine).assert_sound();
+    }
+}
+
+#[test]
 fn a_migration_that_fails_or_crashes_at_any_operation_goes_on_at_the_next_start() {
     let expected = fs::read_to_string(golden("layout-5", "expected.txt")).unwrap();
     for done in [false, true] {
