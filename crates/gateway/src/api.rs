@@ -34,8 +34,12 @@ use actix_web::{
     web::{self, Data, Payload, ServiceConfig},
 };
 
-pub(crate) use self::time::rfc3339;
 use self::{call::Call, documents::ApiResponse};
+pub(crate) use self::{
+    fieldset::Fieldset,
+    resource::{ExportedProfile, properties_json},
+    time::rfc3339,
+};
 use crate::{
     capacity::disk_wait::{self, StoreUse},
     endpoints::{ENDPOINTS, Endpoint, EndpointRow},

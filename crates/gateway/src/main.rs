@@ -4,7 +4,9 @@
 use std::{
     error::Error,
     fmt,
-    io::{self, Write},
+    fs::File,
+    io::{self, BufRead, BufReader, Write},
+    path::Path,
     process::ExitCode,
 };
 
@@ -18,14 +20,18 @@ use gateway::{
         company_move::{self, MoveError},
         company_statistics, core_files,
         erased::{self, ErasedSearch},
-        health_check, manual, unconfigured, verify,
+        export::{self, ExportOrder, Exported},
+        health_check,
+        import::{self, ImportOrder, Imported, part::ImportMode},
+        manual, migration, unconfigured, verify,
     },
     server,
     settings::{
         BackupArguments, CheckArguments, CommandLine, CompactArguments, CompletionsArguments,
-        ConfigArguments, Configuration, DeleteCompanyArguments, GatewayCommand, HealthArguments,
-        IssuedKey, KeyArguments, ManArguments, MoveCompanyArguments, RestoreArguments,
-        ServeArguments, StatsArguments, Summary, VerifyArguments, chain,
+        ConfigArguments, Configuration, DeleteCompanyArguments, ExportArguments, GatewayCommand,
+        HealthArguments, ImportArguments, IssuedKey, KeyArguments, ManArguments, MigrateArguments,
+        MoveCompanyArguments, RestoreArguments, ServeArguments, StatsArguments, Summary,
+        VerifyArguments, chain,
     },
     telemetry::{self, LogControl},
 };
@@ -61,9 +67,12 @@ fn main() -> ExitCode {
         GatewayCommand::Dev(arguments) => {
             serve(ServeArguments { log: filter, ..arguments.into() }, &log)
         }
+        GatewayCommand::Export(arguments) => export(&arguments),
         GatewayCommand::Health(arguments) => health(&arguments),
+        GatewayCommand::Import(arguments) => import(&arguments),
         GatewayCommand::Key(arguments) => key(&arguments),
         GatewayCommand::Man(arguments) => man(&arguments),
+        GatewayCommand::Migrate(arguments) => migrate(&arguments),
         GatewayCommand::MoveCompany(arguments) => move_company(&arguments),
         GatewayCommand::Restore(arguments) => restore(&arguments),
         GatewayCommand::Serve(arguments) => {
@@ -186,6 +195,24 @@ fn man(arguments: &ManArguments) -> ExitCode {
     }
 }
 
+fn migrate(arguments: &MigrateArguments) -> ExitCode {
+    let MigrateArguments { data_dir, dry_run } = arguments;
+    let system = actix_web::rt::System::new();
+    let planned = if *dry_run {
+        system.block_on(migration::plan(data_dir))
+    } else {
+        system.block_on(migration::migrate(data_dir))
+    };
+    match planned {
+        Ok(planned) => {
+            show(format_args!("{planned}"));
+            show(format_args!("{}", if *dry_run { "nothing was written" } else { "migrated" }));
+            ExitCode::SUCCESS
+        }
+        Err(error) => failed(&error),
+    }
+}
+
 fn move_company(arguments: &MoveCompanyArguments) -> ExitCode {
     let MoveCompanyArguments { company, into, source } = arguments;
     let source = match source.source() {
@@ -228,6 +255,77 @@ fn stats(arguments: &StatsArguments) -> ExitCode {
         }
         (Ok(()), _) => ExitCode::SUCCESS,
     }
+}
+
+fn export(arguments: &ExportArguments) -> ExitCode {
+    let ExportArguments { company, format, output, since, .. } = arguments;
+    let source = match arguments.source.source() {
+        Ok(source) => source,
+        Err(error) => return failed(&error),
+    };
+    let (existing, since) = (arguments.existing(), *since);
+    let order = ExportOrder { company, format: *format, output, existing, since };
+    let exporting = export::export(&source, &order, |damaged| eprintln!("gateway: {damaged}"));
+    match actix_web::rt::System::new().block_on(exporting) {
+        Ok(Exported { profiles, damaged }) => {
+            // The standard output may have the profiles.
+            eprintln!("exported profiles: {profiles}, damaged ones left out: {damaged}");
+            if damaged == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+fn import(arguments: &ImportArguments) -> ExitCode {
+    let (source, input) = match (arguments.source.source(), input(&arguments.input)) {
+        (Ok(source), Ok(input)) => (source, input),
+        (Err(error), _) => return failed(&error),
+        (_, Err(error)) => {
+            eprintln!("gateway: cannot read {}: {error}", arguments.input.display());
+            return ExitCode::FAILURE;
+        }
+    };
+    let columns = arguments.columns();
+    let order = ImportOrder {
+        company: &arguments.company,
+        format: arguments.format,
+        input,
+        config: arguments.config.clone(),
+        columns: &columns,
+        ids: arguments.ids(),
+        mode: arguments.mode(),
+        report: arguments.report.as_deref(),
+        start: arguments.start(),
+    };
+    let importing = import::import(order, source, |fault| eprintln!("{fault}"));
+    match actix_web::rt::System::new().block_on(importing) {
+        Ok(imported) => print_imported(imported, arguments.mode()),
+        Err(error) => failed(&error),
+    }
+}
+
+/// A file, or the standard input.
+fn input(path: &Path) -> io::Result<Box<dyn BufRead>> {
+    if path == Path::new("-") {
+        return Ok(Box::new(io::stdin().lock()));
+    }
+    Ok(Box::new(BufReader::new(File::open(path)?)))
+}
+
+fn print_imported(imported: Imported, mode: ImportMode) -> ExitCode {
+    let Imported { stored, refused, has_gap } = imported;
+    match mode {
+        ImportMode::Apply => show(format_args!("rows stored: {stored}, rows refused: {refused}")),
+        ImportMode::Preview => show(format_args!(
+            "dry run: rows that would be stored: {stored}, rows that would be refused: {refused}"
+        )),
+    }
+    if has_gap {
+        show(format_args!(
+            "outcomes were removed since the import was cut off, so some rows may be stored twice"
+        ));
+    }
+    if refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn delete_company(arguments: &DeleteCompanyArguments) -> ExitCode {

@@ -1,7 +1,9 @@
 //! Operations: health, metrics, backups, and the commands on a store that is not being served.
 
 pub mod admin;
+pub mod admin_client;
 pub mod backup;
+pub mod command_progress;
 pub mod compaction;
 pub mod company_deletion;
 pub mod company_move;
@@ -10,8 +12,12 @@ pub mod copy_directory;
 pub mod core_files;
 pub mod development_reset;
 pub mod erased;
+pub mod export;
 pub mod health_check;
+pub mod import;
 pub mod manual;
+pub mod migration;
+pub mod output_file;
 pub mod unconfigured;
 pub mod verify;
 
@@ -30,4 +36,5 @@ pub(crate) mod readiness;
 pub(crate) mod readings;
 pub(crate) mod refusal_watch;
 pub(crate) mod reload_status;
+pub(crate) mod scratch_store;
 pub(crate) mod span_export;

@@ -185,7 +185,10 @@ async fn stop([clients, admin]: [ServerHandle; 2]) {
     admin.stop(false).await;
 }
 
-async fn close(gateway: Data<GatewayState>, engine: Arc<EmbeddedEngine>) -> Result<(), ServeError> {
+pub(crate) async fn close(
+    gateway: Data<GatewayState>,
+    engine: Arc<EmbeddedEngine>,
+) -> Result<(), ServeError> {
     let closed = match gateway.store.close().await {
         Ok(()) => engine.close().map_err(ServeError::CloseEngine),
         Err(error) => Err(ServeError::Close(error)),
@@ -221,7 +224,7 @@ fn addresses_of(listeners: &[BoundListener]) -> String {
 }
 
 /// Creates the data directory if it is missing, and opens its reserve.
-fn open_reserve(server: &ServerSettings) -> Result<DiskReserve, ServeError> {
+pub(crate) fn open_reserve(server: &ServerSettings) -> Result<DiskReserve, ServeError> {
     let path = server.data_dir.display().to_string();
     if let Err(source) = data_directory::prepare(&server.data_dir) {
         return Err(ServeError::DataDirectory { path, source });
@@ -233,7 +236,9 @@ fn open_reserve(server: &ServerSettings) -> Result<DiskReserve, ServeError> {
 }
 
 /// The store, and its engine, which is closed after it.
-async fn open_store(server: &ServerSettings) -> Result<(Store, Arc<EmbeddedEngine>), ServeError> {
+pub(crate) async fn open_store(
+    server: &ServerSettings,
+) -> Result<(Store, Arc<EmbeddedEngine>), ServeError> {
     let path = server.data_dir.display().to_string();
     let durability = match server.durability {
         DurabilitySetting::Flushed => Durability::Flushed,

@@ -7,6 +7,7 @@ mod admin_key;
 mod archive;
 mod arguments;
 mod certificate;
+mod column_mapping;
 mod configuration_text;
 mod connections;
 mod descriptions;
@@ -27,9 +28,12 @@ mod schema;
 mod secret_file;
 mod secret_keys;
 mod socket_mode;
+mod source_arguments;
 mod stopping;
 mod table;
 mod traces;
+mod transfer_arguments;
+mod transfer_format;
 mod written;
 
 use std::{
@@ -48,10 +52,13 @@ pub use self::{
     arguments::{
         BackupArguments, CheckArguments, CommandLine, CompactArguments, CompletionsArguments,
         ConfigArguments, DeleteCompanyArguments, DevArguments, GatewayCommand, HealthArguments,
-        KeyArguments, ManArguments, MoveCompanyArguments, RestoreArguments, ServeArguments,
-        SourceArguments, StatsArguments, VerifyArguments,
+        KeyArguments, ManArguments, MigrateArguments, MoveCompanyArguments, RestoreArguments,
+        ServeArguments, StatsArguments, VerifyArguments,
     },
     certificate::CertificateError,
+    column_mapping::{
+        ColumnMapping, ColumnRules, ColumnTarget, InvalidColumnMapping, OtherColumns,
+    },
     connections::Connections,
     development::{Development, DevelopmentKeyError, DevelopmentOptions},
     disk::DiskSettings,
@@ -64,9 +71,12 @@ pub use self::{
     problem::{Problem, Problems},
     secret_file::InvalidSecret,
     socket_mode::{InvalidSocketMode, SocketMode},
+    source_arguments::SourceArguments,
     stopping::StopSettings,
     table::{InvalidTable, TableSetting},
     traces::TraceSettings,
+    transfer_arguments::{ExportArguments, ImportArguments},
+    transfer_format::TransferFormat,
 };
 use self::{
     certificate::{CertificateFields, read_certificate},

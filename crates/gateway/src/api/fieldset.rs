@@ -116,13 +116,20 @@ impl ListedFields {
 
 /// The attributes that a response shows.
 #[derive(Debug, Default)]
-pub(super) struct Fieldset {
+pub(crate) struct Fieldset {
     listed: ListedFields,
     /// Whether each of [`ADDITIONAL`] was requested.
     additional: [bool; ADDITIONAL.len()],
 }
 
 impl Fieldset {
+    /// What an export has: everything but what takes many reads for each profile, and what is
+    /// always empty.
+    pub(crate) fn exported() -> Fieldset {
+        let additional = ADDITIONAL.map(|name| name == IDENTIFIERS);
+        Fieldset { listed: ListedFields::default(), additional }
+    }
+
     /// Reads the fieldset of a request that may show several profiles, or change one.
     pub(super) fn from_query(query: &Query<'_>) -> Result<Fieldset, Refusal> {
         let fields = Fieldset::of_one_profile(query)?;

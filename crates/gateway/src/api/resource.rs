@@ -125,6 +125,33 @@ impl ProfileAttributes<'_> {
     }
 }
 
+/// A profile in an export: what a response shows, and the identifiers that have no attribute of
+/// their own. It has no links, which are those of one gateway.
+#[derive(Serialize)]
+pub(crate) struct ExportedProfile<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    id: String,
+    attributes: ProfileAttributes<'a>,
+}
+
+impl ExportedProfile<'_> {
+    /// All of a profile.
+    pub(crate) fn of<'a>(profile: &'a Profile, fields: &'a Fieldset) -> ExportedProfile<'a> {
+        let attributes = ProfileAttributes { profile, fields, details: ProfileDetails::default() };
+        ExportedProfile { kind: "profile", id: profile.id.to_string(), attributes }
+    }
+}
+
+/// The custom properties of a profile, as a JSON object.
+pub(crate) fn properties_json(
+    profile: &Profile,
+    fields: &Fieldset,
+) -> Result<String, serde_json::Error> {
+    let attributes = ProfileAttributes { profile, fields, details: ProfileDetails::default() };
+    serde_json::to_string(&PropertiesObject(&attributes))
+}
+
 struct LocationObject<'a>(&'a ProfileAttributes<'a>);
 
 impl Serialize for LocationObject<'_> {

@@ -1,6 +1,6 @@
 //! `gateway move-company`: copies all data of a company into another store.
 
-use std::path::Path;
+use std::{io, path::Path};
 
 use profile_protocol::CompanyId;
 use profile_store::{
@@ -25,6 +25,9 @@ pub enum MoveError {
     /// The other store cannot be opened.
     #[error(transparent)]
     Target(#[from] DataDirectoryError),
+    /// There is no place for a temporary copy.
+    #[error("cannot make a temporary copy of the store")]
+    Scratch(#[source] io::Error),
     /// The first store has no data of the company.
     #[error("the store has no data of company {company}")]
     NoData {
@@ -44,6 +47,15 @@ pub async fn copy_company(
     into: &Path,
 ) -> Result<Copied, MoveError> {
     require(source, company).await?;
+    copy_into(source, company, into).await
+}
+
+/// The same, if the first store has data of the company. Otherwise the other one gets nothing.
+pub(crate) async fn copy_into(
+    source: &StoreSource,
+    company: &CompanyId,
+    into: &Path,
+) -> Result<Copied, MoveError> {
     let target = open(into)?;
     let mut copy =
         CompanyCopy::begin(&target.engine, company, &SystemIdGenerator::default()).await?;

@@ -1,19 +1,19 @@
 //! The command line, and its environment variables.
 
-use std::{convert::Infallible, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use clap_complete::Shell;
 use profile_protocol::{CompanyId, NamedTime};
 
 use super::{
-    AdminKey, AdminKeyError, AdminKeyText, DevelopmentOptions, DurabilitySetting, ListenAddress,
-    OtlpEndpoint, SocketMode, TableSetting,
+    AdminKeyError, DevelopmentOptions, DurabilitySetting, ExportArguments, ImportArguments,
+    ListenAddress, OtlpEndpoint, SocketMode, SourceArguments, TableSetting,
 };
 use crate::{
     http::cidr::Cidr,
     limits,
-    ops::backup::{command::BackupFrom, store_source::StoreSource},
+    ops::backup::command::BackupFrom,
     telemetry::LogFilter,
     tenants::{directory::KeyName, scope::KeyScope},
 };
@@ -50,12 +50,19 @@ pub enum GatewayCommand {
     /// Serve one company for development, without a configuration file, and print a line about each
     /// request.
     Dev(DevArguments),
+    /// Write the profiles of one company into a file.
+    Export(ExportArguments),
     /// Ask a serving gateway whether it is ready; exit 1 if it is not.
     Health(HealthArguments),
+    /// Store the profiles of a file in one company; exit 1 if a row was refused.
+    Import(Box<ImportArguments>),
     /// Print a new private key and the configuration lines for it.
     Key(KeyArguments),
     /// Write the manual pages of all commands into a directory.
     Man(ManArguments),
+    /// Migrate the layout of a store that is not being served, as the next start would, or find out
+    /// what that would do.
+    Migrate(MigrateArguments),
     /// Copy all data of one company into another store, which is not being served.
     MoveCompany(MoveCompanyArguments),
     /// Restore a backup into a new data directory, up to a time if there is an archive of the
@@ -276,6 +283,17 @@ pub struct ManArguments {
     pub into: PathBuf,
 }
 
+/// The arguments of `gateway migrate`.
+#[derive(Debug, Args)]
+pub struct MigrateArguments {
+    /// The data directory.
+    #[arg(long, env = "GATEWAY_DATA_DIR", value_name = "DIRECTORY")]
+    pub data_dir: PathBuf,
+    /// Print what the migration would do and how long it would take, and write nothing.
+    #[arg(long, env = "GATEWAY_DRY_RUN")]
+    pub dry_run: bool,
+}
+
 /// The arguments of `gateway move-company`.
 #[derive(Debug, Args)]
 pub struct MoveCompanyArguments {
@@ -306,36 +324,6 @@ pub struct RestoreArguments {
     /// leave out nothing].
     #[arg(long, env = "GATEWAY_UNTIL", value_name = "TIME", requires = "archive")]
     pub until: Option<NamedTime>,
-}
-
-/// The store that a command reads, as its arguments name it.
-#[derive(Debug, Args)]
-#[command(group = ArgGroup::new("source").required(true))]
-pub struct SourceArguments {
-    /// A file with an admin key of the gateway.
-    #[arg(long, env = "GATEWAY_ADMIN_KEY_FILE", value_name = "FILE", requires = "admin_url")]
-    pub admin_key_file: Option<PathBuf>,
-    /// The admin listener of a gateway that serves the store, such as `http://127.0.0.1:9090`. The
-    /// environment variable `GATEWAY_ADMIN_KEY` may have its admin key.
-    #[arg(long, env = "GATEWAY_ADMIN_URL", value_name = "URL", group = "source")]
-    pub admin_url: Option<String>,
-    #[arg(long = "admin-key", env = "GATEWAY_ADMIN_KEY", hide = true, hide_env_values = true,
-        value_parser = |text: &str| Ok::<_, Infallible>(AdminKeyText::from(text)))]
-    admin_key: Option<AdminKeyText>,
-    /// The data directory of a store that is not being served, or a backup.
-    #[arg(long, env = "GATEWAY_DATA_DIR", value_name = "DIRECTORY", group = "source")]
-    pub data_dir: Option<PathBuf>,
-}
-
-impl SourceArguments {
-    /// The store.
-    pub fn source(&self) -> Result<StoreSource, AdminKeyError> {
-        let key = || AdminKey::find(self.admin_key_file.as_deref(), self.admin_key.as_ref());
-        Ok(match &self.admin_url {
-            Some(url) => StoreSource::Gateway { url: url.clone(), key: key()? },
-            None => StoreSource::DataDirectory(self.data_dir.clone().unwrap_or_default()),
-        })
-    }
 }
 
 /// The arguments of `gateway stats`.

@@ -25,13 +25,13 @@ fn shop(id: &str) -> String {
 }
 
 /// A gateway with two companies, of which the first has a private key, and an admin key.
-struct TwoShops {
-    home: Home,
-    admin_key: String,
+pub(crate) struct TwoShops {
+    pub(crate) home: Home,
+    pub(crate) admin_key: String,
 }
 
 impl TwoShops {
-    fn new() -> TwoShops {
+    pub(crate) fn new() -> TwoShops {
         let home = Home::new();
         let output = home.command(&["key", "--admin"]).output().unwrap();
         let admin_key = String::from_utf8(output.stdout).unwrap().trim().to_owned();
@@ -41,11 +41,11 @@ impl TwoShops {
         TwoShops { home, admin_key }
     }
 
-    fn other_directory(&self) -> PathBuf {
+    pub(crate) fn other_directory(&self) -> PathBuf {
         self.home.directory().join("other")
     }
 
-    fn command(&self, words: &[&str], gateway: Option<&Serving>) -> Command {
+    pub(crate) fn command(&self, words: &[&str], gateway: Option<&Serving>) -> Command {
         let mut command = self.home.command(words);
         match gateway {
             None => command.arg("--data-dir").arg(self.home.data_dir()),
@@ -62,7 +62,7 @@ impl TwoShops {
     }
 
     /// A gateway on the other directory.
-    fn serve_other(&self) -> Serving {
+    pub(crate) fn serve_other(&self) -> Serving {
         let mut command = self.home.command(&["serve", "--listen", "127.0.0.1:0"]);
         command.args(["--admin-listen", "127.0.0.1:0", "--config"]).arg(self.home.config());
         command.arg("--data-dir").arg(self.other_directory());
@@ -70,11 +70,11 @@ impl TwoShops {
     }
 }
 
-fn ask(gateway: &Serving, target: &str) -> Value {
+pub(crate) fn ask(gateway: &Serving, target: &str) -> Value {
     gateway.send(&asking("GET", target)).json()
 }
 
-fn send(gateway: &Serving, company: &str, attributes: &Value) {
+pub(crate) fn send(gateway: &Serving, company: &str, attributes: &Value) {
     let body = json!({ "data": { "type": "profile", "attributes": attributes } });
     gateway.send(&RawRequest::profile(body.to_string()).of(company)).assert_accepted();
 }
@@ -219,7 +219,7 @@ fn statistics_count_what_each_company_has() {
 }
 
 /// The files of a directory, with their sizes and when they were changed.
-fn files(directory: &Path) -> Vec<(PathBuf, u64, SystemTime)> {
+pub(crate) fn files(directory: &Path) -> Vec<(PathBuf, u64, SystemTime)> {
     let mut files: Vec<(PathBuf, u64, SystemTime)> = fs::read_dir(directory)
         .unwrap()
         .map(|entry| entry.unwrap())

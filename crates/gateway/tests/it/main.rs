@@ -28,15 +28,21 @@ mod deploy;
 #[cfg(test)]
 mod development;
 #[cfg(test)]
+mod export;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod identity;
+#[cfg(test)]
+mod import;
 #[cfg(test)]
 mod listeners;
 #[cfg(test)]
 mod logs;
 #[cfg(test)]
 mod metrics;
+#[cfg(test)]
+mod migration;
 #[cfg(test)]
 mod order_of_checks;
 #[cfg(test)]

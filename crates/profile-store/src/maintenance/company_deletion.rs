@@ -141,7 +141,7 @@ pub(super) async fn is_known(
 }
 
 /// The counts of a deletion that was begun.
-async fn begun(
+pub(super) async fn begun(
     engine: &dyn Engine,
     company: &CompanyId,
 ) -> Result<Option<DeletedCompany>, EngineError> {

@@ -2,6 +2,7 @@
 //!
 //! `tests/golden/layout-N` holds directories that the release with layout N wrote, and what its
 //! readers showed: `clean` was closed, `killed` has much in the journal, `empty` holds no profile.
+//! `golden_directory.rs` writes those of the present layout.
 
 use std::{
     collections::BTreeSet,
@@ -24,9 +25,9 @@ use profile_store_suite::{
     simulated_ids::SimulatedIds,
 };
 
-const LAYOUTS: [&str; 3] = ["layout-5", "layout-6", "layout-7"];
+const LAYOUTS: [&str; 4] = ["layout-5", "layout-6", "layout-7", "layout-8"];
 
-fn golden(layout: &str, name: &str) -> PathBuf {
+pub(crate) fn golden(layout: &str, name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(layout).join(name)
 }
 
@@ -37,7 +38,7 @@ fn copied(layout: &str, name: &str) -> TempDir {
     directory
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
@@ -68,7 +69,7 @@ fn joined(numbers: impl IntoIterator<Item = impl ToString>) -> String {
 
 /// All that readers show: profiles and their histories, outcomes, and bulk imports.
 #[expect(clippy::format_push_string, reason = "a test need not be fast")]
-fn shown(harness: &StoreHarness) -> String {
+pub(crate) fn shown(harness: &StoreHarness) -> String {
     let mut text = String::new();
     for number in 0..harness.created.len() {
         if !harness.exists(number) {
@@ -148,10 +149,10 @@ fn kinds(layout: &str, name: &str) -> BTreeSet<u8> {
 }
 
 #[test]
-fn the_directories_of_layout_7_have_records_with_changes_and_older_ones_have_none() {
+fn the_directories_since_layout_7_have_records_with_changes_and_older_ones_have_none() {
     for name in ["clean", "killed"] {
         let with_changes = LAYOUTS.map(|layout| kinds(layout, name).contains(&b'd'));
-        assert_eq!(with_changes, [false, false, true], "{name}");
+        assert_eq!(with_changes, [false, false, true, true], "{name}");
     }
 }
 
@@ -217,6 +218,26 @@ fn in_memory(layout: &str, name: &str) -> MemoryEngine {
     let writes = entries.map(|(key, value)| Write { key, value: Some(value) });
     commit_to_memory(&engine, writes.collect());
     engine
+}
+
+#[test]
+fn the_plan_of_a_migration_tells_what_it_writes_and_writes_nothing() {
+    for (layout, from) in LAYOUTS.into_iter().zip(5..) {
+        let engine = Arc::new(in_memory(layout, "clean"));
+        let before = scan(engine.as_ref());
+        let plan = wait(profile_store::planned_migration(engine.as_ref())).unwrap();
+        assert_eq!(scan(engine.as_ref()), before);
+        assert_eq!((plan.from, plan.to, plan.is_begun), (from, 8, false));
+        assert_eq!(plan.entries, before.len() as u64);
+        let ids = SimulatedIds::after(10_000);
+        wait(profile_store::migrate_layout(engine.as_ref(), &ids)).unwrap();
+        let after = scan(engine.as_ref());
+        let written = after.iter().filter(|write| !before.contains(write)).count();
+        assert_eq!(plan.written, written as u64, "{layout}");
+        let again = wait(profile_store::planned_migration(engine.as_ref())).unwrap();
+        assert_eq!((again.from, again.written, again.commits), (8, 0, 0));
+        opened(engine).assert_sound();
+    }
 }
 
 #[test]

@@ -16,6 +16,8 @@ mod durability;
 #[cfg(test)]
 mod engine_failures;
 #[cfg(test)]
+mod golden_directory;
+#[cfg(test)]
 mod identity_document;
 #[cfg(test)]
 mod in_doubt;

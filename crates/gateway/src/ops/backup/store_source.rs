@@ -9,11 +9,14 @@ use profile_store::{
 };
 
 use super::{
-    client::{self, RequestError},
+    client,
     frame::{Frame, InvalidFrame},
 };
 use crate::{
-    ops::data_directory::{self, DataDirectoryError},
+    ops::{
+        admin_client::RequestError,
+        data_directory::{self, DataDirectoryError},
+    },
     settings::AdminKey,
 };
 

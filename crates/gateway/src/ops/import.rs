@@ -1,0 +1,327 @@
+//! `gateway import`: profiles of a file, each by the rules of `POST /api/profile-import`.
+//!
+//! - `input` has the rows of the file, `columns`, `table_row` and `json_row` say what they mean,
+//!   `row_profile` makes the bodies of requests of them, from `members` of JSON objects, and `rows`
+//!   puts these together.
+//! - `part` is what is sent at a time; `carry_out` stores it, in this process or, behind
+//!   `endpoint`, in a gateway that serves. `target` is the one or the other.
+//! - `report` has the faults, and how far the import is.
+//!
+//! Each request has an id that names the run, the row and the body. A part that may have been sent
+//! before is compared with the outcomes since, so that each row is stored exactly once.
+
+mod carry_out;
+pub mod columns;
+pub(crate) mod endpoint;
+pub mod input;
+mod json_row;
+mod members;
+pub mod part;
+pub mod report;
+pub mod row_profile;
+pub mod rows;
+mod table_row;
+pub mod target;
+
+use std::{
+    io::BufRead,
+    path::{Path, PathBuf},
+};
+
+use profile_protocol::CompanyId;
+
+use self::{
+    input::InputError,
+    part::{ImportMode, ImportPart, ImportRun, ImportStart, RefusedRow},
+    report::{ImportProgress, ImportReport, ReportError, RowPlace},
+    row_profile::IdUse,
+    rows::{FileRows, OpenRowsError, ReadRow, RowDigest},
+    target::{ImportTarget, ImportTargetError},
+};
+use super::{backup::store_source::StoreSource, command_progress::CommandProgress};
+use crate::{
+    limits,
+    settings::{ColumnRules, TransferFormat},
+};
+
+/// What is imported, and how.
+pub struct ImportOrder<'a> {
+    /// The company.
+    pub company: &'a CompanyId,
+    /// The form of the file.
+    pub format: TransferFormat,
+    /// The file.
+    pub input: Box<dyn BufRead>,
+    /// The configuration of a store that no gateway serves.
+    pub config: Option<PathBuf>,
+    /// What its columns are.
+    pub columns: &'a ColumnRules,
+    /// What is done with ids.
+    pub ids: IdUse,
+    /// Whether anything is stored.
+    pub mode: ImportMode,
+    /// The file that gets the faults.
+    pub report: Option<&'a Path>,
+    /// Whether an import that was cut off is continued.
+    pub start: ImportStart,
+}
+
+/// What was imported.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Imported {
+    /// How many rows were stored, or would be.
+    pub stored: u64,
+    /// How many rows were refused, or would be.
+    pub refused: u64,
+    /// Whether it is unknown of some rows if they were stored twice, because outcomes were removed
+    /// since the import was cut off.
+    pub has_gap: bool,
+}
+
+/// Why an import ended early. What was stored stays stored.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImportCommandError {
+    /// The beginning of the file.
+    #[error(transparent)]
+    Open(#[from] OpenRowsError),
+    /// The rest of the file.
+    #[error("the rows from here on were not imported")]
+    Input(#[source] InputError),
+    /// The store.
+    #[error(transparent)]
+    Target(#[from] ImportTargetError),
+    /// The report.
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    /// Another file.
+    #[error(
+        "the first {rows} rows of the input are not those of the import that was cut off: name the \
+         same file and the same arguments"
+    )]
+    OtherInput {
+        /// How many rows were dealt with.
+        rows: u64,
+    },
+    /// It is unknown what is to be continued.
+    #[error("an import is continued by its report: add --report")]
+    NoReport,
+    /// There is no entropy to name the run by.
+    #[error("the operating system gave no entropy")]
+    Entropy,
+}
+
+/// Imports the rows of a file. Calls `show` with each fault, if there is no report.
+pub async fn import(
+    order: ImportOrder<'_>,
+    source: StoreSource,
+    show: impl FnMut(&str),
+) -> Result<Imported, ImportCommandError> {
+    let ImportOrder { company, format, input, config, columns, ids, mode, .. } = order;
+    let arguments = RowDigest::of_arguments(&(company, format, columns, ids));
+    let mut rows = FileRows::open(input, format, columns, ids)?;
+    let target = ImportTarget::open(source, config, company, mode).await?;
+    let imported = match order.start {
+        ImportStart::Anew => {
+            let progress = new_progress(company, mode, arguments, &rows, &target).await?;
+            let report = order.report.map(ImportReport::create).transpose()?;
+            let mut run = RunningImport::new(&target, &progress, company, mode, show);
+            run.report = report;
+            run.save()?;
+            run.all(&mut rows).await
+        }
+        ImportStart::Resumed => {
+            let path = order.report.ok_or(ImportCommandError::NoReport)?;
+            let (report, progress) = ImportReport::resume(path)?;
+            skip(&mut rows, &progress, &arguments)?;
+            let mut run = RunningImport::new(&target, &progress, company, mode, show);
+            run.report = Some(report);
+            run.part.is_repeated = true;
+            run.all(&mut rows).await
+        }
+    };
+    target.close().await?;
+    imported
+}
+
+/// The progress of an import that begins. The answer to a part without rows says which outcome is
+/// the newest.
+async fn new_progress(
+    company: &CompanyId,
+    mode: ImportMode,
+    arguments: String,
+    rows: &FileRows,
+    target: &ImportTarget,
+) -> Result<ImportProgress, ImportCommandError> {
+    let mut bits = [0; 8];
+    getrandom::fill(&mut bits).or(Err(ImportCommandError::Entropy))?;
+    let run = ImportRun::from_bits(u64::from_be_bytes(bits));
+    let part = ImportPart::empty(company, run, mode);
+    let newest = target.carry_out(&part).await?.newest;
+    let digest = rows.digest.to_string();
+    Ok(ImportProgress { run, arguments, rows: 0, digest, refused: 0, report_bytes: 0, newest })
+}
+
+/// Reads the rows that are dealt with, and makes sure that they are the same.
+fn skip(
+    rows: &mut FileRows,
+    progress: &ImportProgress,
+    arguments: &str,
+) -> Result<(), ImportCommandError> {
+    let other = || ImportCommandError::OtherInput { rows: progress.rows };
+    if progress.arguments != arguments {
+        return Err(other());
+    }
+    while rows.count < progress.rows {
+        rows.next().map_err(ImportCommandError::Input)?.ok_or_else(other)?;
+    }
+    if rows.digest.to_string() == progress.digest { Ok(()) } else { Err(other()) }
+}
+
+/// An import under way.
+struct RunningImport<'a, F> {
+    target: &'a ImportTarget,
+    report: Option<ImportReport>,
+    progress: ImportProgress,
+    /// The rows that are sent next.
+    part: ImportPart,
+    /// Those rows, and rows that the file itself makes impossible, with their lines.
+    waiting: Vec<(u64, u64, Option<RefusedRow>)>,
+    /// The size of the bodies of the part.
+    bytes: usize,
+    imported: Imported,
+    shown: CommandProgress,
+    show: F,
+}
+
+impl<'a, F: FnMut(&str)> RunningImport<'a, F> {
+    fn new(
+        target: &'a ImportTarget,
+        progress: &ImportProgress,
+        company: &CompanyId,
+        mode: ImportMode,
+        show: F,
+    ) -> RunningImport<'a, F> {
+        let mut part = ImportPart::empty(company, progress.run, mode);
+        part.after = progress.newest;
+        let (stored, refused) = (progress.rows - progress.refused, progress.refused);
+        RunningImport {
+            target,
+            report: None,
+            progress: progress.clone(),
+            part,
+            waiting: Vec::new(),
+            bytes: 0,
+            imported: Imported { stored, refused, has_gap: false },
+            shown: CommandProgress::start("rows imported"),
+            show,
+        }
+    }
+
+    /// All rows that are left.
+    async fn all(mut self, rows: &mut FileRows) -> Result<Imported, ImportCommandError> {
+        let ended = self.try_all(rows).await;
+        self.shown.end();
+        ended?;
+        if let Some(report) = self.report {
+            report.finish()?;
+        }
+        Ok(self.imported)
+    }
+
+    async fn try_all(&mut self, rows: &mut FileRows) -> Result<(), ImportCommandError> {
+        loop {
+            match rows.next() {
+                Ok(Some(row)) => self.add(row),
+                Ok(None) => return self.send(rows).await,
+                Err(error) => {
+                    self.send(rows).await?;
+                    return Err(ImportCommandError::Input(error));
+                }
+            }
+            if limits::TRANSFER_PART_ROWS <= self.waiting.len()
+                || limits::TRANSFER_PART_BYTES <= self.bytes
+            {
+                self.send(rows).await?;
+            }
+        }
+    }
+
+    fn add(&mut self, ReadRow { row, line, documents }: ReadRow) {
+        match documents {
+            Ok(documents) => {
+                self.bytes += documents.iter().map(|document| document.get().len()).sum::<usize>();
+                self.part.rows.push(part::PartRow { row, documents });
+                self.waiting.push((row, line, None));
+            }
+            Err(faults) => self.waiting.push((row, line, Some(RefusedRow { row, faults }))),
+        }
+    }
+
+    /// Sends the rows that wait, writes their faults, and notes how far the import is.
+    async fn send(&mut self, rows: &FileRows) -> Result<(), ImportCommandError> {
+        let answer = self.answer().await?;
+        self.part.is_repeated = false;
+        self.part.after = answer.newest;
+        self.part.rows.clear();
+        self.bytes = 0;
+        self.imported.has_gap |= answer.has_gap;
+        let mut refused = answer.refused;
+        for (row, line, faulty) in std::mem::take(&mut self.waiting) {
+            refused.extend(faulty);
+            let found = refused.iter().position(|refused| refused.row == row);
+            match found.map(|place| refused.swap_remove(place)) {
+                Some(refused) => self.refuse(&refused, line, rows)?,
+                None => self.imported.stored += 1,
+            }
+            self.shown.add(1);
+        }
+        self.progress.rows = rows.count;
+        self.progress.digest = rows.digest.to_string();
+        self.progress.refused = self.imported.refused;
+        self.progress.newest = answer.newest;
+        self.save()?;
+        Ok(())
+    }
+
+    /// Notes how far the import is. One that stores nothing has nothing to continue.
+    fn save(&mut self) -> Result<(), ReportError> {
+        match &self.report {
+            Some(report) if self.part.mode == ImportMode::Apply => {
+                self.progress.report_bytes = report.bytes;
+                report.save(&self.progress)
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Sends the part, again if the gateway could not take it.
+    async fn answer(&mut self) -> Result<part::PartAnswer, ImportTargetError> {
+        let mut attempt = 1;
+        loop {
+            match self.target.carry_out(&self.part).await {
+                Err(error) if error.is_temporary() && attempt < limits::TRANSFER_ATTEMPTS => {
+                    attempt += 1;
+                    self.part.is_repeated = true;
+                    actix_web::rt::time::sleep(limits::TRANSFER_RETRY).await;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    fn refuse(
+        &mut self,
+        refused: &RefusedRow,
+        line: u64,
+        rows: &FileRows,
+    ) -> Result<(), ReportError> {
+        self.imported.refused += 1;
+        let place = RowPlace { row: refused.row, line, columns: rows.columns() };
+        if let Some(report) = &mut self.report {
+            return report.write(&place, &refused.faults);
+        }
+        refused.faults.iter().for_each(|fault| (self.show)(&place.text(fault)));
+        Ok(())
+    }
+}

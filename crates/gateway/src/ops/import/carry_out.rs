@@ -1,0 +1,246 @@
+//! Carries out some rows of an import, in order, as `POST /api/profile-import` would carry out each
+//! of their bodies.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    pin::Pin,
+};
+
+use profile_protocol::{ProfileEndpoint, ProfileRequest, Revision};
+use profile_store::{Intent, Outcome, RequestIds, StoreError, Submission};
+
+use super::part::{
+    ImportMode, ImportPart, ImportRun, ImportStep, PartAnswer, PartRow, RefusedRow, RowFault,
+};
+use crate::{
+    http::refusal::Refusal, limits, state::GatewayState, submission, tenants::directory::Company,
+};
+
+/// The answer of the store to a row.
+type RowAnswer = Pin<Box<dyn Future<Output = Result<Outcome, StoreError>>>>;
+
+/// Carries out the rows of a part. An error of the gateway itself ends it; the rows that were
+/// stored stay stored, and the part can be repeated. When this returns, no row is on its way any
+/// more.
+pub(crate) async fn carry_out(
+    gateway: &GatewayState,
+    company: &Company,
+    part: &ImportPart,
+) -> Result<PartAnswer, Refusal> {
+    let mut stored = StoredSteps::default();
+    if part.is_repeated && part.mode == ImportMode::Apply {
+        stored = StoredSteps::read(gateway, company, part).await?;
+    }
+    let mut rows = RowsUnderWay::new(gateway, company, part.run, stored);
+    let carried_out = match part.mode {
+        ImportMode::Apply => rows.apply(&part.rows).await,
+        ImportMode::Preview => rows.preview(&part.rows).await,
+    };
+    let waited = rows.wait_for_all().await;
+    carried_out.and(waited)?;
+    let newest = durable_outcomes(gateway, company).await?;
+    rows.refused.sort_by_key(|refused| refused.row);
+    Ok(PartAnswer { newest, has_gap: rows.stored.has_gap, refused: rows.refused })
+}
+
+/// Waits until everything that was answered is on disk. Returns the number of the newest outcome.
+async fn durable_outcomes(gateway: &GatewayState, company: &Company) -> Result<u64, Refusal> {
+    let newest = gateway.store.newest_outcome(&company.id).await.map_err(Refusal::unreadable)?;
+    for _ in 0..limits::TRANSFER_SYNC_WAITS {
+        let before = newest.saturating_sub(1);
+        let shown = gateway.store.outcomes(&company.id, before, 1).await;
+        if newest == 0 || !shown.map_err(Refusal::unreadable)?.is_empty() {
+            return Ok(newest);
+        }
+        actix_web::rt::time::sleep(limits::TRANSFER_SYNC_WAIT).await;
+    }
+    Err(Refusal::Store(StoreError::Unavailable))
+}
+
+/// The steps of a part that are stored already.
+#[derive(Default)]
+struct StoredSteps {
+    steps: HashSet<ImportStep>,
+    has_gap: bool,
+}
+
+impl StoredSteps {
+    /// Looks for them among the outcomes since the part was sent first.
+    async fn read(
+        gateway: &GatewayState,
+        company: &Company,
+        part: &ImportPart,
+    ) -> Result<StoredSteps, Refusal> {
+        durable_outcomes(gateway, company).await?;
+        let (mut stored, mut after) = (StoredSteps::default(), part.after);
+        loop {
+            let read = gateway.store.outcomes(&company.id, after, limits::TRANSFER_OUTCOMES).await;
+            let outcomes: Vec<Outcome> = read.map_err(Refusal::unreadable)?;
+            let Some(last) = outcomes.last() else { return Ok(stored) };
+            let first = outcomes.first().map_or(0, |outcome| outcome.sequence);
+            stored.has_gap |= first != after + 1;
+            after = last.sequence;
+            let ids = outcomes.iter().filter_map(|outcome| outcome.request_ids.as_ref());
+            stored.steps.extend(ids.filter_map(|ids| part.run.step_of(&ids.request)));
+        }
+    }
+}
+
+/// The rows of a part, of which some wait for their answers.
+struct RowsUnderWay<'a> {
+    gateway: &'a GatewayState,
+    company: &'a Company,
+    run: ImportRun,
+    stored: StoredSteps,
+    waiting: VecDeque<(u64, RowAnswer)>,
+    refused: Vec<RefusedRow>,
+}
+
+impl RowsUnderWay<'_> {
+    fn new<'a>(
+        gateway: &'a GatewayState,
+        company: &'a Company,
+        run: ImportRun,
+        stored: StoredSteps,
+    ) -> RowsUnderWay<'a> {
+        let (waiting, refused) = (VecDeque::new(), Vec::new());
+        RowsUnderWay { gateway, company, run, stored, waiting, refused }
+    }
+
+    async fn apply(&mut self, rows: &[PartRow]) -> Result<(), Refusal> {
+        for row in rows {
+            // Commits batch the requests that wait, so many rows wait at once.
+            while limits::IMPORT_ROWS_WAITING <= self.waiting.len() {
+                self.wait_for_one().await?;
+            }
+            match row.documents.as_slice() {
+                [document] => {
+                    let step = ImportStep { row: row.row, document: 0 };
+                    if let Some(answer) = self.enqueued(step, document.get()).await? {
+                        self.waiting.push_back((row.row, answer));
+                    }
+                }
+                _ => self.apply_steps(row).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// A row of several bodies: each of them only if the one before was stored.
+    async fn apply_steps(&mut self, row: &PartRow) -> Result<(), Refusal> {
+        self.wait_for_all().await?;
+        for (document, text) in row.documents.iter().enumerate() {
+            let step = ImportStep { row: row.row, document };
+            let refused = self.refused.len();
+            if let Some(answer) = self.enqueued(step, text.get()).await? {
+                self.note(row.row, answer.await)?;
+            }
+            if refused < self.refused.len() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Submits a body to the store, unless it is stored already or refused.
+    async fn enqueued(
+        &mut self,
+        step: ImportStep,
+        text: &str,
+    ) -> Result<Option<RowAnswer>, Refusal> {
+        if self.stored.steps.contains(&step) {
+            return Ok(None);
+        }
+        let submission = match self.submission(step, text) {
+            Ok(submission) => submission,
+            Err(refusal) => return self.refuse(step.row, refusal).map(|()| None),
+        };
+        let answer = self.gateway.store.enqueue(submission).await.map_err(Refusal::Store)?;
+        Ok(Some(Box::pin(answer)))
+    }
+
+    fn submission(&self, step: ImportStep, text: &str) -> Result<Submission, Refusal> {
+        let revision = Revision::LATEST;
+        let request = ProfileRequest::parse_at(ProfileEndpoint::Import, text.as_bytes(), revision);
+        let request = request.map_err(Refusal::Violations)?;
+        let ids = self.run.request_id(step).map(|request| RequestIds { request, trace: None });
+        let intent = Intent::Import;
+        let submission = submission::from_server(self.gateway, self.company, intent, request)?;
+        Ok(Submission { request_ids: ids, ..submission })
+    }
+
+    async fn wait_for_one(&mut self) -> Result<(), Refusal> {
+        let Some((row, answer)) = self.waiting.pop_front() else { return Ok(()) };
+        let answer = answer.await;
+        self.note(row, answer)
+    }
+
+    /// Waits for every answer, also if one of them is an error of the gateway itself.
+    async fn wait_for_all(&mut self) -> Result<(), Refusal> {
+        let mut waited = Ok(());
+        while !self.waiting.is_empty() {
+            waited = waited.and(self.wait_for_one().await);
+        }
+        waited
+    }
+
+    fn note(&mut self, row: u64, answer: Result<Outcome, StoreError>) -> Result<(), Refusal> {
+        match answer {
+            Ok(outcome) => {
+                self.gateway.metrics.stored(submission::effect(&outcome));
+                Ok(())
+            }
+            Err(error) => self.refuse(row, Refusal::Store(error)),
+        }
+    }
+
+    /// Notes a refused row. An error of the gateway itself is none of the row.
+    fn refuse(&mut self, row: u64, refusal: Refusal) -> Result<(), Refusal> {
+        if refusal.status().is_server_error() {
+            return Err(refusal);
+        }
+        self.refused.push(RefusedRow { row, faults: faults(&refusal) });
+        Ok(())
+    }
+
+    /// Finds out what each row would do to the store as it is.
+    async fn preview(&mut self, rows: &[PartRow]) -> Result<(), Refusal> {
+        for row in rows {
+            for (document, text) in row.documents.iter().enumerate() {
+                let step = ImportStep { row: row.row, document };
+                let explained = match self.submission(step, text.get()) {
+                    Ok(submission) => {
+                        self.gateway.store.explain(submission).await.map_err(Refusal::Store)
+                    }
+                    Err(refusal) => Err(refusal),
+                };
+                if let Err(refusal) = explained {
+                    self.refuse(row.row, refusal)?;
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn faults(refusal: &Refusal) -> Vec<RowFault> {
+    let errors = refusal.document().errors.into_iter();
+    errors
+        .map(|error| RowFault {
+            pointer: error.source.pointer,
+            code: error.code.to_owned(),
+            title: error.title.to_owned(),
+            detail: match error.meta.duplicate_profile_id {
+                Some(id) => format!("{} It is {id}.", error.detail),
+                None => error.detail,
+            },
+        })
+        .collect()
+}
+
+/// Why a part was not carried out.
+pub(crate) fn reason(refusal: &Refusal) -> String {
+    let errors = refusal.document().errors;
+    errors.into_iter().next().map_or_else(String::new, |error| error.detail)
+}

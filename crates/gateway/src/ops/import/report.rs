@@ -1,0 +1,228 @@
+//! The report of an import: a line of JSON for each fault; and the progress beside it, by which a
+//! command that was killed is continued.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File, OpenOptions},
+    io::{self, Seek, SeekFrom, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{
+    columns::Columns,
+    part::{ImportRun, RowFault},
+};
+use crate::ops::output_file::{beside, sync_directory};
+
+/// How far an import is. All of it is on disk.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) struct ImportProgress {
+    pub(crate) run: ImportRun,
+    /// The digest of the arguments that decide what rows mean.
+    pub(crate) arguments: String,
+    /// How many rows are dealt with.
+    pub(crate) rows: u64,
+    /// The digest of these rows.
+    pub(crate) digest: String,
+    /// How many of them were refused.
+    pub(crate) refused: u64,
+    /// The length of the report about them.
+    pub(crate) report_bytes: u64,
+    /// The number of the company's newest outcome after them.
+    pub(crate) newest: u64,
+}
+
+/// Why a report cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReportError {
+    /// A report is there.
+    #[error("{path} exists: name another file for the report, or remove it")]
+    Exists {
+        /// The report.
+        path: String,
+    },
+    /// An import with this report is not finished.
+    #[error(
+        "an import with this report was cut off: add --resume to continue it, or remove {path} to \
+         begin anew"
+    )]
+    Unfinished {
+        /// The file of its progress.
+        path: String,
+    },
+    /// There is nothing to continue.
+    #[error("there is no import to continue: {path} does not exist")]
+    NothingToResume {
+        /// The file of its progress.
+        path: String,
+    },
+    /// The progress cannot be read.
+    #[error("{path} is not the progress of an import: {reason}")]
+    NoProgress {
+        /// The file of its progress.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file cannot be written.
+    #[error("cannot write {path}")]
+    Failed {
+        /// The file.
+        path: String,
+        /// The cause.
+        source: io::Error,
+    },
+}
+
+/// A report that is being written.
+#[derive(Debug)]
+pub(crate) struct ImportReport {
+    path: PathBuf,
+    file: File,
+    /// Its length.
+    pub(crate) bytes: u64,
+}
+
+impl ImportReport {
+    /// Begins a report.
+    pub(crate) fn create(path: &Path) -> Result<ImportReport, ReportError> {
+        if exists(&progress_path(path))? {
+            return Err(ReportError::Unfinished { path: shown(&progress_path(path)) });
+        }
+        let mut options = OpenOptions::new();
+        match options.write(true).create_new(true).mode(0o600).open(path) {
+            Ok(file) => {
+                sync_directory(path).map_err(failed(path))?;
+                Ok(ImportReport { path: path.to_owned(), file, bytes: 0 })
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(ReportError::Exists { path: shown(path) })
+            }
+            Err(error) => Err(failed(path)(error)),
+        }
+    }
+
+    /// Continues the report of an import that was cut off. What it has beyond the progress is
+    /// removed: those rows come again.
+    pub(crate) fn resume(path: &Path) -> Result<(ImportReport, ImportProgress), ReportError> {
+        let progress_path = progress_path(path);
+        if !exists(&progress_path)? {
+            return Err(ReportError::NothingToResume { path: shown(&progress_path) });
+        }
+        let text = fs::read(&progress_path).map_err(failed(&progress_path))?;
+        let progress: ImportProgress = serde_json::from_slice(&text).map_err(|error| {
+            ReportError::NoProgress { path: shown(&progress_path), reason: error.to_string() }
+        })?;
+        let opened = OpenOptions::new().write(true).open(path);
+        let mut file = opened.map_err(failed(path))?;
+        file.set_len(progress.report_bytes).map_err(failed(path))?;
+        file.seek(SeekFrom::Start(progress.report_bytes)).map_err(failed(path))?;
+        let bytes = progress.report_bytes;
+        Ok((ImportReport { path: path.to_owned(), file, bytes }, progress))
+    }
+
+    /// Writes the faults of a row.
+    pub(crate) fn write(
+        &mut self,
+        place: &RowPlace<'_>,
+        faults: &[RowFault],
+    ) -> Result<(), ReportError> {
+        for fault in faults {
+            let line = format!("{}\n", place.json(fault));
+            self.file.write_all(line.as_bytes()).map_err(failed(&self.path))?;
+            self.bytes += line.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// Makes the report durable, and then notes how far the import is.
+    pub(crate) fn save(&self, progress: &ImportProgress) -> Result<(), ReportError> {
+        self.file.sync_all().map_err(failed(&self.path))?;
+        let path = progress_path(&self.path);
+        replace(&path, &serde_json::json!(progress).to_string()).map_err(failed(&path))
+    }
+
+    /// Makes the report durable, and forgets the progress: the import is complete.
+    pub(crate) fn finish(self) -> Result<(), ReportError> {
+        self.file.sync_all().map_err(failed(&self.path))?;
+        let path = progress_path(&self.path);
+        if exists(&path)? {
+            fs::remove_file(&path).and_then(|()| sync_directory(&path)).map_err(failed(&path))?;
+        }
+        Ok(())
+    }
+}
+
+/// A row in the file, for those who look for it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RowPlace<'a> {
+    pub(crate) row: u64,
+    pub(crate) line: u64,
+    pub(crate) columns: Option<&'a Columns>,
+}
+
+impl RowPlace<'_> {
+    fn column(&self, fault: &RowFault) -> Option<&str> {
+        self.columns.and_then(|columns| columns.header_at(&fault.pointer))
+    }
+
+    fn json(&self, fault: &RowFault) -> serde_json::Value {
+        json!({
+            "row": self.row,
+            "line": self.line,
+            "column": self.column(fault),
+            "pointer": fault.pointer,
+            "code": fault.code,
+            "title": fault.title,
+            "detail": fault.detail,
+            "right": fault.right(),
+        })
+    }
+
+    /// A fault as a line for people.
+    pub(crate) fn text(&self, fault: &RowFault) -> String {
+        let place = match self.column(fault) {
+            Some(column) => format!(", column {column:?}"),
+            None if fault.pointer.is_empty() => String::new(),
+            None => format!(", {}", fault.pointer),
+        };
+        let right = fault.right().map(|right| format!(" (right would be {right})"));
+        let right = right.unwrap_or_default();
+        format!("row {}, line {}{place}: {}{right}", self.row, self.line, fault.detail)
+    }
+}
+
+/// Where the progress of an import with this report is.
+fn progress_path(report: &Path) -> PathBuf {
+    let mut name = OsString::from(report);
+    name.push(".progress");
+    PathBuf::from(name)
+}
+
+/// Replaces a file by a new one, which is on disk when this returns.
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let unfinished = beside(path, "part")?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    written.and_then(|()| fs::rename(&unfinished, path)).inspect_err(|_| {
+        let _ = fs::remove_file(&unfinished);
+    })?;
+    sync_directory(path)
+}
+
+fn exists(path: &Path) -> Result<bool, ReportError> {
+    path.try_exists().map_err(failed(path))
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn failed(path: &Path) -> impl Fn(io::Error) -> ReportError {
+    move |source| ReportError::Failed { path: shown(path), source }
+}
