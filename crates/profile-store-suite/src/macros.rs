@@ -353,6 +353,10 @@ macro_rules! engine_suite {
                 an_address_that_a_merge_brought_after_the_senders_was_cleared_stays
                 push_tokens_of_the_sender_are_removed_and_those_that_it_took_return
                 a_push_token_that_came_for_a_merged_person_is_given_to_that_person
+                a_push_token_that_went_from_profile_to_profile_returns_to_the_first
+                a_push_token_that_the_sender_moved_and_brought_back_stays
+                a_push_token_whose_way_is_not_known_for_certain_is_given_to_no_person
+                a_push_token_that_the_company_has_named_since_stays
                 a_push_token_that_another_profile_got_since_stays
             }
             $crate::engine_suite_area! {

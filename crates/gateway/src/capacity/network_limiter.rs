@@ -85,17 +85,29 @@ impl NetworkLimiter {
         NetworkLimiter::new(shards, exact / shards, shared / shards)
     }
 
-    /// Whether a charge would be admitted now. Charges nothing.
-    pub fn would_admit(
+    /// Reserves so many merges for a request of `network` to `company`. `None` if the windows of the
+    /// network have none left. Where they have one, all are reserved.
+    pub fn reserve(
         &self,
         network: ClientNetwork,
         company: &CompanyId,
         limits: RateLimit,
         now: Duration,
-    ) -> bool {
+        merges: u32,
+    ) -> Option<ReservedMerges> {
         let key = self.key((network, Some(company)));
-        let decision = self.shard(key).peek(key, limits, now);
-        matches!(decision, RateLimitDecision::Admitted(_))
+        let decision = self.shard(key).charge_as(key, limits, now, merges);
+        let is_admitted = matches!(decision, RateLimitDecision::Admitted(_));
+        is_admitted.then_some(ReservedMerges { key, merges, at: now })
+    }
+
+    /// Gives back what a reservation has not used.
+    pub fn give_back(&self, reserved: ReservedMerges, used: u32, now: Duration) {
+        let ReservedMerges { key, merges, at } = reserved;
+        let unused = merges.saturating_sub(used);
+        if 0 < unused {
+            self.shard(key).take_back(key, at, now, unused);
+        }
     }
 
     /// Charges requests to `network` at `company`, whatever its limit: what a request that was
@@ -128,6 +140,15 @@ impl Default for NetworkLimiter {
     fn default() -> NetworkLimiter {
         NetworkLimiter::sharded(limits::COUNTED_NETWORKS, limits::SHARED_NETWORK_WINDOWS)
     }
+}
+
+/// Merges that are charged to a network until it is known how many there were.
+#[derive(Debug)]
+#[must_use = "what is not given back counts as merged"]
+pub struct ReservedMerges {
+    key: u128,
+    merges: u32,
+    at: Duration,
 }
 
 /// A number below `length` that depends on the key.
@@ -168,33 +189,41 @@ impl NetworkShard {
     }
 
     fn charge(&mut self, key: u128, limits: RateLimit, now: Duration) -> RateLimitDecision {
+        self.charge_as(key, limits, now, 1)
+    }
+
+    fn charge_as(
+        &mut self,
+        key: u128,
+        limits: RateLimit,
+        now: Duration,
+        requests: u32,
+    ) -> RateLimitDecision {
         self.latest = self.latest.max(now);
         let now = self.latest;
         self.drop_windows_that_are_over(now);
         if let Some(windows) = self.counted.get_mut(&key) {
-            return windows.charge(limits, now, 1);
+            return windows.charge(limits, now, requests);
         }
         if self.exact <= self.counted.len() {
-            return self.shared(key).charge(limits, now, 1);
+            return self.shared(key).charge(limits, now, requests);
         }
         let mut windows = Windows::default();
-        let decision = windows.charge(limits, now, 1);
+        let decision = windows.charge(limits, now, requests);
         self.ends.push_back((windows.end(), key));
         self.counted.insert(key, windows);
         decision
     }
 
-    /// The decision about one more request of a network, without charging it.
-    fn peek(&mut self, key: u128, limits: RateLimit, now: Duration) -> RateLimitDecision {
+    /// Takes back a part of what was charged to a network at a time.
+    fn take_back(&mut self, key: u128, charged: Duration, now: Duration, requests: u32) {
         self.latest = self.latest.max(now);
-        self.drop_windows_that_are_over(self.latest);
-        let is_full = self.exact <= self.counted.len();
-        let windows = match self.counted.get(&key) {
-            Some(windows) => *windows,
-            None if is_full && !self.shared.is_empty() => *self.shared(key),
-            None => Windows::default(),
-        };
-        windows.peek(limits, self.latest)
+        let now = self.latest;
+        if let Some(windows) = self.counted.get_mut(&key) {
+            windows.take_back(charged, now, requests);
+        } else if !self.shared.is_empty() {
+            self.shared(key).take_back(charged, now, requests);
+        }
     }
 
     /// Charges requests to a network that was charged before.

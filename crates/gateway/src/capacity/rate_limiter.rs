@@ -154,6 +154,13 @@ impl Windows {
         self.steady = self.steady.with_more(requests);
     }
 
+    /// Takes back a part of what was charged at `charged`, unless a window has ended since.
+    pub(super) fn take_back(&mut self, charged: Duration, now: Duration, requests: u32) {
+        *self = self.at(now);
+        self.burst = self.burst.with_less(charged, requests);
+        self.steady = self.steady.with_less(charged, requests);
+    }
+
     /// Whether both windows are over, so that nothing of them counts any more.
     pub(super) fn are_over(&self, now: Duration) -> bool {
         self.used(now) == WindowUse { burst: 0, steady: 0 }
@@ -166,7 +173,7 @@ impl Windows {
         steady.saturating_add(limits::BURST_WINDOW)
     }
 
-    pub(super) fn peek(self, limits: RateLimit, now: Duration) -> RateLimitDecision {
+    fn peek(self, limits: RateLimit, now: Duration) -> RateLimitDecision {
         let windows = self.at(now);
         windows.decision(limits, windows.wait(limits))
     }
@@ -223,6 +230,13 @@ impl Window {
 
     fn with_more(self, requests: u32) -> Window {
         Window { used: self.used.saturating_add(requests), ..self }
+    }
+
+    /// The window without requests that were charged at a time, if it was open then.
+    fn with_less(self, charged: Duration, requests: u32) -> Window {
+        let was_open = self.opened <= charged;
+        let less = if was_open { requests } else { 0 };
+        Window { used: self.used.saturating_sub(less), ..self }
     }
 
     /// The rate-limit status of a steady window.

@@ -16,6 +16,7 @@ use crate::{
     capacity::{
         body_budget::BodyKind,
         disk_wait::{self, StoreUse},
+        network_limiter::ReservedMerges,
     },
     client::{
         issued_token::Evidence,
@@ -75,8 +76,7 @@ async fn serve(
     let entry = AccessEntry::begin(&request, &gateway, &reply);
     let answer = match *request.method() {
         Method::POST => upsert(endpoint, &request, &mut payload, &gateway, &mut reply).await,
-        Method::OPTIONS => charge_preflight(&request, &gateway)
-            .and_then(|()| preflight(&request, &gateway, &mut reply)),
+        Method::OPTIONS => charged_preflight(&request, &gateway, &mut reply),
         _ => {
             let refusal = Refusal::Method { allowed: METHODS.to_owned() };
             Err(admission::without_company(&request, &gateway, refusal))
@@ -136,12 +136,13 @@ async fn upsert(
     admission::charge_network_more(request, &company, gateway, requests - 1);
     let parse = timed_parse(gateway, endpoint, revision);
     let (parsed, permit) = body.parse(gateway, &company.id, parse).await?;
-    let ClientSubmission { submission, push_token, evidence } =
+    let ClientSubmission { submission, push_token, evidence, merges } =
         submission_of(endpoint, request, gateway, &company, reply, parsed)?;
     // Only what could be stored is charged to the company, so nothing else spends its limit.
     reply.rate_limit_status = Some(admission::charge(&company, gateway, requests)?);
     let registered = match push_token {
         Some(PushTokenRequest::Removal(token)) => {
+            merges.into_iter().for_each(|reserved| give_back(gateway, reserved, 0));
             submission::remove_push_token(gateway, token, submission, permit).await?;
             return Ok(reply.accepted(None));
         }
@@ -150,7 +151,8 @@ async fn upsert(
     };
     let submission = submission::with_push_token(submission, registered);
     let outcome = submission::store(gateway, submission, permit).await?;
-    admission::charge_merges(request, &company, gateway, outcome.absorbed().count());
+    let merged = u32::try_from(outcome.absorbed().count()).unwrap_or(u32::MAX);
+    merges.into_iter().for_each(|reserved| give_back(gateway, reserved, merged));
 
     let token = evidence.map(|evidence| evidence.token(&outcome));
     let onsite = token.map(|token| exchange(gateway, &company.id, token)).transpose()?;
@@ -163,6 +165,7 @@ struct ClientSubmission {
     push_token: Option<PushTokenRequest>,
     /// What a page shows about its sender, if it asks for an exchange token.
     evidence: Option<Evidence>,
+    merges: Option<ReservedMerges>,
 }
 
 /// The submission of a parsed request. It is made here, and not between the steps that wait, so
@@ -183,10 +186,32 @@ fn submission_of(
     let network = admission::client_network(request, gateway);
     let request_ids = reply.trace.ids.clone();
     let submission = submission::from_client(gateway, company, signature, profile)?;
-    let may_merge = admission::may_merge(request, company, gateway);
-    let submission = if may_merge { submission } else { submission::without_merges(submission) };
+    let (submission, merges) = with_merges(request, gateway, company, submission);
     let submission = submission::with_origin(gateway, submission, network, request_ids);
-    Ok(ClientSubmission { submission, push_token, evidence })
+    Ok(ClientSubmission { submission, push_token, evidence, merges })
+}
+
+/// Reserves as many merges as a submission may lead to: one fewer than it has claims. Without any
+/// left, it merges nothing.
+fn with_merges(
+    request: &HttpRequest,
+    gateway: &GatewayState,
+    company: &Company,
+    submission: Submission,
+) -> (Submission, Option<ReservedMerges>) {
+    let merges = submission.claims.made().len().saturating_sub(1);
+    let merges = u32::try_from(merges).unwrap_or(u32::MAX);
+    if merges == 0 {
+        return (submission, None);
+    }
+    match admission::reserve_merges(request, company, gateway, merges) {
+        Some(reserved) => (submission, Some(reserved)),
+        None => (submission::without_merges(submission), None),
+    }
+}
+
+fn give_back(gateway: &GatewayState, reserved: ReservedMerges, used: u32) {
+    gateway.merge_limiter.give_back(reserved, used, gateway.clock.elapsed());
 }
 
 /// A parser of the body that records how long it takes.
@@ -227,12 +252,18 @@ fn exchange(
     Ok(Onsite { exchange_id, should_clear_cookie: false })
 }
 
-/// Charges a preflight to its client network.
-fn charge_preflight(request: &HttpRequest, gateway: &GatewayState) -> Result<(), Refusal> {
-    match admission::company(request, gateway) {
-        Ok(company) => admission::charge_preflight(request, &company, gateway),
-        Err(_) => admission::charge_without_company(request, gateway),
+/// Answers a preflight, which is charged to its client network whatever its answer is.
+fn charged_preflight(
+    request: &HttpRequest,
+    gateway: &GatewayState,
+    reply: &mut ResponseContext,
+) -> Result<HttpResponse, Refusal> {
+    let answer = preflight(request, gateway, reply);
+    match &reply.company {
+        Some(company) => admission::charge_preflight(request, company, gateway)?,
+        None => admission::charge_without_company(request, gateway)?,
     }
+    answer
 }
 
 /// A browser sends a preflight before the request of a page. The company may be invalid here; the

@@ -16,6 +16,7 @@ use profile_protocol::{RequestedRevision, Revision};
 use crate::{
     capacity::{
         client_network::ClientNetwork,
+        network_limiter::ReservedMerges,
         rate_limit::RateLimit,
         rate_limiter::{RateLimitDecision, RateLimitStatus},
     },
@@ -77,7 +78,7 @@ pub(crate) fn charge_network(
     let (company, limits) = (Some(&company.id), company.network_limits);
     let now = gateway.clock.elapsed();
     let decision = gateway.network_limiter.charge(network, company, limits, now);
-    admitted_network(request, gateway, decision)
+    admitted_network(request, gateway, decision, true)
 }
 
 /// Charges a preflight to its client network.
@@ -89,7 +90,7 @@ pub(crate) fn charge_preflight(
     let (network, limits) = (client_network(request, gateway), company.network_limits);
     let now = gateway.clock.elapsed();
     let decision = gateway.network_limiter.charge_preflight(network, &company.id, limits, now);
-    admitted_network(request, gateway, decision)
+    admitted_network(request, gateway, decision, true)
 }
 
 /// As how many requests a decoded body of this size counts.
@@ -110,25 +111,16 @@ pub(crate) fn charge_network_more(
     }
 }
 
-/// Whether the requests of the client network may have profiles merged now.
-pub(crate) fn may_merge(request: &HttpRequest, company: &Company, gateway: &GatewayState) -> bool {
-    let (network, now) = (client_network(request, gateway), gateway.clock.elapsed());
-    gateway.merge_limiter.would_admit(network, &company.id, merge_limits(company), now)
-}
-
-/// Charges merges to the client network whose request led to them. Nothing but later merges depends
-/// on what is charged here, so no answer tells that there was a merge.
-pub(crate) fn charge_merges(
+/// Reserves merges for a request that may lead to so many. `None` if its client network has had as
+/// many as it may. No answer depends on it, so no answer tells whether there was a merge.
+pub(crate) fn reserve_merges(
     request: &HttpRequest,
     company: &Company,
     gateway: &GatewayState,
-    merges: usize,
-) {
-    let network = client_network(request, gateway);
-    let (id, limits, now) = (Some(&company.id), merge_limits(company), gateway.clock.elapsed());
-    for _ in 0..merges {
-        gateway.merge_limiter.charge(network, id, limits, now);
-    }
+    merges: u32,
+) -> Option<ReservedMerges> {
+    let (network, now) = (client_network(request, gateway), gateway.clock.elapsed());
+    gateway.merge_limiter.reserve(network, &company.id, merge_limits(company), now, merges)
 }
 
 /// The merges that the requests of one client network may lead to.
@@ -154,19 +146,20 @@ pub(crate) fn charge_without_company(
     let network = client_network(request, gateway);
     let (limits, now) = (limits::NO_COMPANY_RATE_LIMIT, gateway.clock.elapsed());
     let decision = gateway.network_limiter.charge(network, None, limits, now);
-    admitted_network(request, gateway, decision)
+    admitted_network(request, gateway, decision, false)
 }
 
 fn admitted_network(
     request: &HttpRequest,
     gateway: &GatewayState,
     decision: RateLimitDecision,
+    names_company: bool,
 ) -> Result<(), Refusal> {
     match decision {
         RateLimitDecision::Admitted(_) => Ok(()),
         RateLimitDecision::Throttled { retry_after_seconds } => {
             report_proxy(request, gateway);
-            Err(Refusal::NetworkThrottled { retry_after_seconds })
+            Err(Refusal::NetworkThrottled { retry_after_seconds, names_company })
         }
     }
 }

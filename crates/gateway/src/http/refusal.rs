@@ -44,6 +44,8 @@ pub enum Refusal {
     NetworkThrottled {
         /// Seconds after which a request is admitted.
         retry_after_seconds: u64,
+        /// Whether the request names a company. No client has a reason to send others.
+        names_company: bool,
     },
     /// A rate-limit window of the company is exhausted.
     Throttled {
@@ -226,7 +228,7 @@ impl Refusal {
     /// Seconds until a retry may succeed, if it may.
     pub fn retry_after_seconds(&self) -> Option<u64> {
         if let Refusal::Throttled { retry_after_seconds }
-        | Refusal::NetworkThrottled { retry_after_seconds } = self
+        | Refusal::NetworkThrottled { retry_after_seconds, .. } = self
         {
             Some(*retry_after_seconds)
         } else if let Refusal::Store(error) = self {
@@ -257,6 +259,7 @@ impl Refusal {
                 self,
                 Refusal::UnknownPath
                     | Refusal::Method { .. }
+                    | Refusal::NetworkThrottled { names_company: false, .. }
                     | Refusal::NotAuthenticated
                     | Refusal::AuthenticationFailed
             )
@@ -353,7 +356,7 @@ impl Refusal {
     fn detail(&self) -> String {
         match self {
             Refusal::Throttled { retry_after_seconds: seconds }
-            | Refusal::NetworkThrottled { retry_after_seconds: seconds } => {
+            | Refusal::NetworkThrottled { retry_after_seconds: seconds, .. } => {
                 let plural = if *seconds == 1 { "" } else { "s" };
                 let wait = format!("{seconds} second{plural}");
                 row_of(self.cause()).detail.replace("{seconds} second(s)", &wait)
@@ -479,7 +482,8 @@ mod tests {
         let detail = |retry_after_seconds| Refusal::Throttled { retry_after_seconds }.detail();
         assert_eq!(detail(1), "Request was throttled. Expected available in 1 second.");
         assert_eq!(detail(17), "Request was throttled. Expected available in 17 seconds.");
-        let of_network = Refusal::NetworkThrottled { retry_after_seconds: 1 }.detail();
+        let of_network = Refusal::NetworkThrottled { retry_after_seconds: 1, names_company: true };
+        let of_network = of_network.detail();
         assert_eq!(
             of_network,
             "Too many requests from this network. Expected available in 1 second."

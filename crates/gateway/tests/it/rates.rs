@@ -323,6 +323,29 @@ fn a_network_merges_no_more_profiles_than_its_limit_and_loses_nothing() {
 }
 
 #[test]
+fn requests_at_the_same_time_merge_no_more_than_the_limit() {
+    let home = with_network_limit(200);
+    let gateway = home.serve();
+    gateway.send(&attributes(r#""email":"ann@klaviyo-demo.com""#)).assert_accepted();
+    let devices: Vec<RawRequest> = (0..60).map(|number| attributes(&device(number))).collect();
+    burst(&gateway, &devices).iter().for_each(RawResponse::assert_accepted);
+    let merging: Vec<RawRequest> = (0..60).map(|number| attributes(&identified(number))).collect();
+    thread::scope(|scope| {
+        for part in merging.chunks(6) {
+            let gateway = &gateway;
+            scope.spawn(move || {
+                burst(gateway, part).iter().for_each(RawResponse::assert_accepted);
+            });
+        }
+    });
+    gateway.stop().assert_exit(0);
+    let outcomes = StoredProfiles::open(&home).outcomes("ABC123");
+    let merges = outcomes.iter().filter(|outcome| has_merged(outcome)).count();
+    // A fifth of 200, in a minute.
+    assert_eq!(merges, 40);
+}
+
+#[test]
 fn a_company_without_limits_is_never_refused_for_its_rate() {
     let home = Home::configured(&format!(
         "[[company]]\nid = \"ABC123\"\nlimits = \"none\"\napi_limits = \"none\"\n{}",
@@ -361,6 +384,8 @@ fn what_concerns_no_company_is_charged_to_its_network_alone() {
     let answers = one_after_the_other(&gateway, kinds.iter().cycle().take(3_000));
     let refused: Vec<&RawResponse> = answers.iter().filter(|answer| answer.status == 429).collect();
     assert!(refused.iter().all(|answer| detail(answer) == OF_NETWORK));
+    // They close as well, so a flood of them needs a new connection for each.
+    assert!(refused.iter().all(|answer| answer.header("Connection") == Some("close")));
     // 50 in a second, and 700 in a minute.
     let others = answers.len() - refused.len();
     assert!((50..=700).contains(&others), "{others}");

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use profile_protocol::Revision;
+use profile_protocol::{EnablementStatus, Revision};
 
 use profile_store::{
     Claim, Identifier, IdentitySettings, Outcome, ProfileRef, PushTokenId, Repair, Repaired,
@@ -343,6 +343,54 @@ pub fn a_push_token_that_came_for_a_merged_person_is_given_to_that_person(engine
     let bens = PushTokenId::of_token(&push_token("bens").token);
     assert_eq!(told.returned_tokens, [(harness.created[1], bens)]);
     assert_eq!(["anns", "bens"].map(|token| harness.owner_of_token(token)), [Some(0), Some(1)]);
+}
+
+pub fn a_push_token_that_went_from_profile_to_profile_returns_to_the_first(engines: &Engines) {
+    let mut harness = StoreHarness::new(engines);
+    for person in ["e:ann t:phone", "e:ben", "e:cat"] {
+        send_from(&mut harness, HONEST, person);
+    }
+    send_from(&mut harness, STRANGER, "e:ben t:bogus");
+    for person in ["e:ben", "e:cat"] {
+        send_from(&mut harness, STRANGER, &format!("{person} t:phone"));
+    }
+    repair(&harness, stranger());
+    assert_eq!(["phone", "bogus"].map(|token| harness.owner_of_token(token)), [Some(0), None]);
+    let status = harness.stored_token("phone").unwrap().token.enablement_status;
+    assert_eq!(status, EnablementStatus::NotDetermined);
+    harness.assert_sound();
+}
+
+pub fn a_push_token_that_the_sender_moved_and_brought_back_stays(engines: &Engines) {
+    let mut harness = StoreHarness::new(engines);
+    send_from(&mut harness, HONEST, "e:ann t:phone");
+    send_from(&mut harness, STRANGER, "e:ben t:phone");
+    send_from(&mut harness, STRANGER, "e:ann t:phone");
+    let repaired = repair(&harness, stranger());
+    assert_eq!((repaired.removed_tokens, repaired.returned_tokens), (Vec::new(), Vec::new()));
+    assert_eq!(harness.owner_of_token("phone"), Some(0));
+}
+
+pub fn a_push_token_whose_way_is_not_known_for_certain_is_given_to_no_person(engines: &Engines) {
+    let mut harness = StoreHarness::new(engines);
+    send_from(&mut harness, HONEST, "e:ann t:phone");
+    send_from(&mut harness, HONEST, "e:dan t:tablet");
+    for token in ["phone", "tablet"] {
+        send_from(&mut harness, STRANGER, &format!("e:ben t:{token}"));
+    }
+    for token in ["phone", "tablet"] {
+        send_from(&mut harness, STRANGER, &format!("e:cat t:{token}"));
+    }
+    repair(&harness, stranger());
+    assert_eq!(["phone", "tablet"].map(|token| harness.owner_of_token(token)), [None, None]);
+}
+
+pub fn a_push_token_that_the_company_has_named_since_stays(engines: &Engines) {
+    let mut harness = StoreHarness::new(engines);
+    send_from(&mut harness, STRANGER, "e:ann t:phone");
+    harness.send("server e:ann t:phone");
+    repair(&harness, stranger());
+    assert_eq!(harness.owner_of_token("phone"), Some(0));
 }
 
 pub fn a_push_token_that_another_profile_got_since_stays(engines: &Engines) {

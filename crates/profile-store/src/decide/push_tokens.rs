@@ -59,7 +59,7 @@ pub(crate) fn register(
     let caller = decision.outcome.caller;
     let (result, put, removed) = match known {
         Some(known) => {
-            let (result, put) = renewed(known, details, context.now);
+            let (result, put) = renewed(known, details, caller, context.now);
             (result, put, Vec::new())
         }
         None => match leaving(&held, caller, context.now) {
@@ -83,16 +83,17 @@ pub(crate) fn register(
     RegisteredPushToken { decision, loser, put, removed }
 }
 
-/// What a request says about a token that the profile has. That it was seen is noted once a day, so
-/// that requests which change nothing seldom write.
+/// What a request says about a token that the profile has. That a client named it is noted once a
+/// day, so that requests which change nothing seldom write.
 fn renewed(
     known: &HeldPushToken,
     details: &PushTokenDetails,
+    caller: Caller,
     now: Timestamp,
 ) -> (PushTokenResult, Option<HeldPushToken>) {
     let token = known.token.with_details(details);
     let result = if token == known.token {
-        if now.day() <= token.recorded.day() {
+        if caller == Caller::Client && now.day() <= token.recorded.day() {
             return (PushTokenResult::Matched, None);
         }
         PushTokenResult::Matched

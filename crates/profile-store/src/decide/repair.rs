@@ -8,8 +8,8 @@ use std::{
 use profile_protocol::{AnonymousId, ChangedAttribute, CompanyId, IdentifierKind, ProfileId};
 
 use crate::{
-    ClaimResult, ClaimSource, Effect, Outcome, ProfileIdentifiers, PushTokenResult, RequestSender,
-    SenderDigest, SenderKey, Timestamp, decide::sender_merge::SenderMerge, limits,
+    Caller, ClaimResult, ClaimSource, Effect, Outcome, ProfileIdentifiers, PushTokenResult,
+    RequestSender, SenderDigest, SenderKey, Timestamp, decide::sender_merge::SenderMerge, limits,
 };
 
 /// The sender whose requests are undone.
@@ -81,6 +81,8 @@ pub(crate) struct SenderTraces {
     pub(crate) devices: BTreeSet<(ProfileId, Timestamp)>,
     /// When profiles got push tokens, and the profile that had the token before.
     pub(crate) tokens: BTreeMap<(ProfileId, Timestamp), Option<ProfileId>>,
+    /// When the company has named push tokens that profiles have.
+    pub(crate) tokens_of_company: BTreeSet<Timestamp>,
     /// The profiles that were created, up to [`limits::REPAIR_LISTED`].
     pub(crate) created: BTreeSet<ProfileId>,
     /// The attributes that were changed, of which outcomes list some, for up to
@@ -123,6 +125,20 @@ impl SenderTraces {
         if is_of_sender {
             self.described(survivor, outcome);
             self.registered(survivor, outcome);
+        } else if outcome.caller == Caller::Server {
+            self.named_token(outcome);
+        }
+    }
+
+    /// Takes in that the company has named a push token of a profile.
+    fn named_token(&mut self, outcome: &Outcome) {
+        let has_named = matches!(
+            outcome.push_token.map(|token| token.result),
+            Some(PushTokenResult::Updated | PushTokenResult::Matched)
+        );
+        let has_room = self.tokens_of_company.len() < limits::REPAIR_STEPS;
+        if has_named && has_room && !self.tokens.is_empty() {
+            self.tokens_of_company.insert(outcome.at);
         }
     }
 

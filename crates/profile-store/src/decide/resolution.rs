@@ -228,6 +228,10 @@ impl<'a> Resolver<'a> {
             return Provisional::Yields(profile);
         }
         match self.reason_against_merge(claim, profile) {
+            // The same request merges a little later. Until then nothing is taken apart.
+            Some(Refused::MergeRate) => {
+                return Provisional::Result(ClaimResult::Refused(Refused::MergeRate));
+            }
             Some(_) if yields => return Provisional::Yields(profile),
             Some(reason) => return Provisional::Result(ClaimResult::Refused(reason)),
             None => {}

@@ -1,18 +1,18 @@
 //! Repair of push tokens: those that profiles got from one sender are removed, and those that other
 //! profiles had before are given back.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use profile_protocol::{Patch, ProfileId};
+use profile_protocol::{EnablementStatus, Patch, ProfileId, PushTokenDetails};
 
 use super::{
     Store,
     repair::{Repair, RepairError, Repaired},
 };
 use crate::{
-    Caller, Claim, ClaimSource, Claims, Intent, ProfileRef, PushTokenId, RemovePushToken,
-    RequestSender, StoredPushToken, Submission, Timestamp, decide::repair::SenderTraces,
-    engine::EngineError, read::push_tokens::of_holders,
+    Caller, Claim, ClaimSource, Claims, Intent, ProfileRef, RemovePushToken, RequestSender,
+    StoredPushToken, Submission, Timestamp, decide::repair::SenderTraces, engine::EngineError,
+    read::push_tokens::of_holders,
 };
 
 /// A push token that a profile got from the sender.
@@ -21,8 +21,16 @@ struct SenderToken {
     /// The profile that got it.
     holder: ProfileId,
     token: StoredPushToken,
-    /// The profile that had it before.
+    /// The profile that had it before the sender registered it anywhere, if that is known.
     previous: Option<ProfileId>,
+}
+
+/// Where a token was before requests of the sender moved it.
+enum TokenOrigin {
+    /// With this profile.
+    Profile(ProfileId),
+    /// With none, or with one that is not known for certain.
+    Unknown,
 }
 
 impl Store {
@@ -51,18 +59,39 @@ impl Store {
         repaired: &mut Repaired,
     ) -> Result<(), RepairError> {
         for SenderToken { holder, token, previous } in self.sender_tokens(asked, traces).await? {
-            let (id, created) = (token.id(), token.created);
-            if self.remove_push_token(removal(asked, id, created)).await?.is_none() {
-                // Another profile got it, or it was erased in the meantime.
-                continue;
-            }
-            repaired.removed_tokens.push((holder, id));
-            if let Some(previous) = self.living(asked, previous).await? {
-                self.submit(registration(asked, previous, &token)).await?;
-                repaired.returned_tokens.push((previous, id));
+            let is_done = match self.living(asked, previous).await? {
+                Some(previous) => self.give_back(asked, previous, &token, repaired).await?,
+                None => {
+                    let removed = self.remove_push_token(removal(asked, &token)).await?;
+                    removed.is_some()
+                }
+            };
+            // Otherwise another profile got it, or it was erased in the meantime.
+            if is_done {
+                repaired.removed_tokens.push((holder, token.id()));
             }
         }
         Ok(())
+    }
+
+    /// Gives a token back to a profile in one step, unless it has moved since it was read.
+    async fn give_back(
+        &self,
+        asked: &Repair,
+        previous: ProfileId,
+        token: &StoredPushToken,
+        repaired: &mut Repaired,
+    ) -> Result<bool, RepairError> {
+        let now = self.push_token(&asked.company, token.id()).await?;
+        if now.is_none_or(|owned| owned.token.created != token.created) {
+            return Ok(false);
+        }
+        let outcome = self.submit(registration(asked, previous, token)).await?;
+        let is_back = outcome.push_token.is_some_and(|token| token.result.is_arrival());
+        if is_back {
+            repaired.returned_tokens.push((previous, token.id()));
+        }
+        Ok(is_back)
     }
 
     /// The tokens that profiles got from the sender, and still have.
@@ -71,12 +100,29 @@ impl Store {
         asked: &Repair,
         traces: &SenderTraces,
     ) -> Result<Vec<SenderToken>, EngineError> {
-        let mut found = Vec::new();
+        let mut held = BTreeMap::new();
         for holder in traces.token_holders() {
-            for token in self.tokens_under(asked, holder).await? {
-                if let Some(&previous) = traces.tokens.get(&(holder, token.created)) {
-                    found.push(SenderToken { holder, token, previous });
+            held.insert(holder, self.tokens_under(asked, holder).await?);
+        }
+        let is_held = |holder: ProfileId, at| {
+            held.get(&holder).is_some_and(|tokens| tokens.iter().any(|one| one.created == at))
+        };
+        let mut found = Vec::new();
+        for (&holder, tokens) in &held {
+            for token in tokens {
+                let place = (holder, token.created);
+                if !traces.tokens.contains_key(&place)
+                    || traces.tokens_of_company.contains(&token.recorded)
+                {
+                    continue;
                 }
+                let previous = match origin(&traces.tokens, place, is_held) {
+                    // The sender has moved it there and back.
+                    TokenOrigin::Profile(id) if id == holder => continue,
+                    TokenOrigin::Profile(id) => Some(id),
+                    TokenOrigin::Unknown => None,
+                };
+                found.push(SenderToken { holder, token: token.clone(), previous });
             }
         }
         Ok(found)
@@ -116,12 +162,36 @@ impl Store {
     }
 }
 
-fn removal(asked: &Repair, token: PushTokenId, created: Timestamp) -> RemovePushToken {
+/// Follows a token back through the registrations of the sender, of which each names the profile
+/// that had it before. Outcomes name no tokens: where more than one of them may have led to a
+/// profile, what came before is not known.
+fn origin(
+    registered: &BTreeMap<(ProfileId, Timestamp), Option<ProfileId>>,
+    mut place: (ProfileId, Timestamp),
+    is_held: impl Fn(ProfileId, Timestamp) -> bool,
+) -> TokenOrigin {
+    for _ in 0..registered.len() {
+        let Some(Some(previous)) = registered.get(&place).copied() else {
+            return TokenOrigin::Unknown;
+        };
+        let before = registered.range((previous, Timestamp::default())..(previous, place.1));
+        // A token that the profile still has came by another registration.
+        let mut left = before.filter(|((id, at), _)| !is_held(*id, *at));
+        match (left.next(), left.next()) {
+            (None, _) => return TokenOrigin::Profile(previous),
+            (Some((&earlier, _)), None) => place = earlier,
+            (Some(_), Some(_)) => return TokenOrigin::Unknown,
+        }
+    }
+    TokenOrigin::Unknown
+}
+
+fn removal(asked: &Repair, token: &StoredPushToken) -> RemovePushToken {
     RemovePushToken {
         company: asked.company.clone(),
-        token,
+        token: token.id(),
         named: None,
-        created: Some(created),
+        created: Some(token.created),
         caller: Caller::Server,
         revision: asked.revision,
         request_ids: asked.request_ids.clone(),
@@ -133,6 +203,9 @@ fn removal(asked: &Repair, token: PushTokenId, created: Timestamp) -> RemovePush
 fn registration(asked: &Repair, profile: ProfileId, token: &StoredPushToken) -> Submission {
     let claim =
         Claim { target: ProfileRef::Id(profile), origin: ClaimSource::Command, token: None };
+    // What the user allowed before the sender said otherwise is not kept. The app says it again.
+    let enablement_status = Some(EnablementStatus::NotDetermined);
+    let details = PushTokenDetails { enablement_status, ..token.details() };
     Submission {
         company: asked.company.clone(),
         caller: Caller::Server,
@@ -144,7 +217,7 @@ fn registration(asked: &Repair, profile: ProfileId, token: &StoredPushToken) -> 
         cleared: Vec::new(),
         leaving_emails: Vec::new(),
         patch: Patch::default(),
-        push_token: Some(Box::new(token.details())),
+        push_token: Some(Box::new(details)),
         settings: Arc::clone(&asked.settings),
     }
 }

@@ -48,6 +48,8 @@ impl TableRow<'_> {
             "signed" => {
                 Claims::from_request(request, caller, &placeholders, open).map(Claims::signed)
             }
+            "signed spent" => Claims::from_request(request, caller, &placeholders, open)
+                .map(|claims| claims.signed().without_merges()),
             "spent" => Claims::from_request(request, caller, &placeholders, open)
                 .map(Claims::without_merges),
             _ => Claims::from_request(request, caller, &placeholders, open),
@@ -381,7 +383,7 @@ fn every_row_of_the_decision_table_holds() {
     assert!(50 <= rows.len(), "the table was not read");
     for row in rows {
         match row.sender {
-            "client" | "unsigned" | "signed" | "spent" => {
+            "client" | "unsigned" | "signed" | "spent" | "signed spent" => {
                 carry_out(&row, Caller::Client, Intent::Upsert);
             }
             "server" => carry_out(&row, Caller::Server, Intent::Upsert),

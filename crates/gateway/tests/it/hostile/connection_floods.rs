@@ -24,9 +24,10 @@ const HONEST: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 9);
 /// The address from which one attacker connects. It is not that of a proxy on the same machine.
 const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
-/// The most that the 99th percentile of an honest client may be. It is a few milliseconds on a
-/// machine that does nothing else.
-const HONEST_P99: Duration = Duration::from_secs(if cfg!(debug_assertions) { 10 } else { 2 });
+/// The most that the 99th percentile of an honest client may be. What is promised is 100 ms, which
+/// the long form sees; the ordinary tests run beside others, and are not optimized.
+const HONEST_P99: Duration =
+    Duration::from_millis(if cfg!(debug_assertions) { 10_000 } else { 100 });
 
 const BEGAN: &str = "there are too many connections";
 const ENDED: &str = "no more connections are closed";
@@ -90,16 +91,20 @@ fn is_closed(stream: &mut TcpStream) -> bool {
 }
 
 /// Keeps `count` connections. Looks at one after another, 333 times a second at most: one that was
-/// closed is replaced, and one that is open sends a preflight, after which it is idle again.
+/// closed is replaced, and one that is open sends a preflight, after which it is idle again. As
+/// often it opens a connection for an unknown path.
 fn flood(to: SocketAddr, count: usize, from: impl Fn(usize) -> Ipv4Addr, over: &StopFlag) {
     const PAUSE: Duration = Duration::from_millis(3);
     let connector = Connector::new();
     let mut idle: Vec<TcpStream> = (0..count).map(|n| connector.connect(from(n), to)).collect();
     let request = preflight().bytes();
+    let unknown = RawRequest::new("GET", "/x").bytes();
     for number in (0..count).cycle() {
         if over.is_set() {
             return;
         }
+        // A path that does not exist, which closes its connection.
+        let _ = connector.connect(from(number), to).write_all(&unknown);
         if is_closed(&mut idle[number]) {
             idle[number] = connector.connect(from(number), to);
         } else {

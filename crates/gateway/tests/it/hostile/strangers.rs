@@ -49,7 +49,7 @@ fn visitor(number: usize) -> Ipv4Addr {
 struct Junk {
     /// Requests after which a connection stays open.
     kept: Vec<RawRequest>,
-    /// Requests after which it is closed.
+    /// Requests after which it is closed, at the latest once the network sends too much.
     closed: Vec<RawRequest>,
 }
 
@@ -123,9 +123,9 @@ fn visitors_are_served_while_two_connections_send_all_that_is_refused() {
         RawRequest::profile(r#"{"data":{"type":"profile","attributes":{"email":"no"}}}"#),
         RawRequest::email("a@example.com").with("Content-Type", "text/plain"),
         RawRequest::email("a@example.com").with("revision", "soon"),
-        RawRequest::email("a@example.com").of("UNKNOWN"),
     ];
     let closed = vec![
+        RawRequest::email("a@example.com").of("UNKNOWN"),
         RawRequest::email("a@example.com").to("/nowhere"),
         RawRequest::new("PUT", "/client/profiles?company_id=ABC123"),
     ];
