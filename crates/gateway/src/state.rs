@@ -22,6 +22,7 @@ use crate::{
     },
     client::exchange_token::KeyRing,
     clock::{Clock, date_of},
+    console::sessions::ConsoleSessions,
     endpoint_names::endpoint_names,
     endpoints::Endpoint,
     http::{
@@ -49,6 +50,10 @@ pub struct GatewayState {
     pub(crate) client_connections: Arc<ConnectionTable>,
     /// Bytes of memory that the store may use as a cache.
     pub(crate) cache_bytes: u64,
+    /// The sessions of the console.
+    pub(crate) console_sessions: ConsoleSessions,
+    /// The sign-ins to the console, by client network.
+    pub(crate) console_sign_ins: NetworkLimiter,
     /// How far the checkpoint of the store is.
     pub(crate) checkpoint: CheckpointWatch,
     /// The limits on client connections.
@@ -118,6 +123,8 @@ impl GatewayState {
             api_rate_limiter: RateLimiter::default(),
             connections: server.connections,
             cache_bytes: server.cache_bytes,
+            console_sessions: ConsoleSessions::default(),
+            console_sign_ins: NetworkLimiter::default(),
             checkpoint: CheckpointWatch::default(),
             clock,
             development_lines: None,
@@ -199,6 +206,7 @@ impl GatewayState {
         self.companies.replace(companies);
         let current = self.companies.current();
         let is_served = |company: &CompanyId| current.find(company.as_str()).is_some();
+        self.console_sessions.retain_keys(|key| current.principal(*key).is_some());
         self.client_rate_limiter.retain(is_served);
         self.api_rate_limiter.retain(|(company, _)| is_served(company));
         self.import_slots.retain(is_served);

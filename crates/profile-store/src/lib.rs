@@ -97,5 +97,6 @@ pub use read::{
 };
 pub use store::{
     Background, OpenError, Store, StoreOptions,
+    details::MergeSummary,
     repair::{Repair, RepairError, Repaired},
 };

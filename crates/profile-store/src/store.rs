@@ -1,7 +1,7 @@
 //! The store: requests in, outcomes out.
 
 mod deletion_jobs;
-mod details;
+pub(crate) mod details;
 mod explanation_permits;
 mod explanations;
 mod imports;

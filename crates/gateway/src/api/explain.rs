@@ -50,11 +50,10 @@ async fn explained(
     asked: ProfileExplain,
     permit: BodyPermit,
 ) -> Result<Outcome, Refusal> {
-    let Call { request, gateway, company, .. } = call;
+    let Call { target, gateway, company, .. } = call;
     let submission = match asked.scope {
         ExplainedScope::Client => {
-            let headers = request.headers();
-            let signature = submission::signature(gateway, company, headers, &asked.request);
+            let signature = submission::signature(gateway, company, target.headers, &asked.request);
             submission::from_client(gateway, company, signature, asked.request)?
         }
         ExplainedScope::Server => {

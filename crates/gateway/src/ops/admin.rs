@@ -1,4 +1,4 @@
-//! The admin listener: health, metrics and backups. Clients cannot reach it.
+//! The admin listener: health, metrics, backups and the console. Clients cannot reach it.
 
 use actix_web::{
     HttpRequest, HttpResponse, Responder,
@@ -7,6 +7,7 @@ use actix_web::{
 };
 
 use crate::{
+    console,
     metrics::MetricsFormat,
     ops::{backup::endpoint, readiness, readings},
     state::GatewayState,
@@ -18,7 +19,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(web::resource("/health/live").get(live).head(live))
         .service(web::resource("/health/ready").get(ready).head(ready))
         .route("/metrics", web::get().to(metrics))
-        .route("/backup", web::get().to(endpoint::backup));
+        .route("/backup", web::get().to(endpoint::backup))
+        .configure(console::routes);
 }
 
 /// The process runs.

@@ -193,7 +193,7 @@ fn successes_of(endpoint: Endpoint) -> &'static [(u16, &'static str)] {
         Endpoint::MergeProfiles => &[(201, "The merged profile.")],
         Endpoint::RepairProfiles => &[(200, "What was undone, or would be.")],
         Endpoint::RevokeTokens => &[(200, "The outcome that records the revocation.")],
-        Endpoint::UnmergeProfile => &[(200, "Both profiles.")],
+        Endpoint::UnmergeProfile => &[(200, "Both profiles, as they are or would be.")],
         Endpoint::UpdateProfile => &[(200, "The profile, updated.")],
     }
 }
