@@ -4,6 +4,8 @@
 mod actions;
 mod api_call;
 mod asset;
+mod curl_line;
+mod explain;
 mod form;
 mod history;
 mod layout;

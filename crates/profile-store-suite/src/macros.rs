@@ -233,6 +233,7 @@ macro_rules! engine_suite {
             $crate::engine_suite_area! {
                 listing:
                 a_list_is_all_profiles_sorted
+                addresses_that_begin_alike_are_listed_page_by_page_in_either_order
                 changes_between_pages_lose_no_unchanged_profile
                 a_page_of_a_large_store_takes_a_bounded_number_of_reads
                 a_rare_match_is_found_by_following_empty_pages

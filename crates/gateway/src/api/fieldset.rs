@@ -125,6 +125,12 @@ pub(super) struct Fieldset {
 }
 
 impl Fieldset {
+    /// All attributes, and all identifiers.
+    pub(super) fn with_identifiers() -> Fieldset {
+        let additional = ADDITIONAL.map(|name| name == IDENTIFIERS);
+        Fieldset { listed: ListedFields::default(), additional }
+    }
+
     /// Reads the fieldset of a request that may show several profiles, or change one.
     pub(super) fn from_query(query: &Query<'_>) -> Result<Fieldset, Refusal> {
         let fields = Fieldset::of_one_profile(query)?;

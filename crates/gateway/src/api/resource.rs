@@ -27,7 +27,7 @@ pub(super) fn profile<'a>(
 ) -> Resource<ProfileAttributes<'a>> {
     let id = profile.id.to_string();
     let links = SelfLink { this: call.link(&format!("/api/profiles/{id}")) };
-    let attributes = ProfileAttributes { profile, fields, details: ProfileDetails::default() };
+    let attributes = ProfileAttributes::of(profile, fields);
     Resource { kind: "profile", id, attributes, links }
 }
 
@@ -96,6 +96,13 @@ impl Serialize for ProfileAttributes<'_> {
             }
         }
         map.end()
+    }
+}
+
+impl<'a> ProfileAttributes<'a> {
+    /// The attributes of a profile, without what has to be read for them.
+    pub(super) fn of(profile: &'a Profile, fields: &'a Fieldset) -> ProfileAttributes<'a> {
+        ProfileAttributes { profile, fields, details: ProfileDetails::default() }
     }
 }
 

@@ -12,6 +12,29 @@ pub(super) struct OutcomeDocument {
     /// The number. An explanation has none.
     pub(super) id: Option<String>,
     pub(super) attributes: OutcomeFacts,
+    relationships: OutcomeLinks,
+}
+
+#[derive(Deserialize)]
+struct OutcomeLinks {
+    profile: OutcomeLink,
+}
+
+#[derive(Deserialize)]
+struct OutcomeLink {
+    data: Option<LinkedPerson>,
+}
+
+#[derive(Deserialize)]
+struct LinkedPerson {
+    id: String,
+}
+
+impl OutcomeDocument {
+    /// The id of the person, if the outcome is about one.
+    pub(super) fn person(&self) -> Option<&str> {
+        self.relationships.profile.data.as_ref().map(|person| person.id.as_str())
+    }
 }
 
 #[derive(Deserialize)]

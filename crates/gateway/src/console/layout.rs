@@ -13,20 +13,23 @@ use super::{
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum ConsoleSection {
     People,
+    Explain,
 }
 
 impl ConsoleSection {
-    const ALL: [ConsoleSection; 1] = [ConsoleSection::People];
+    const ALL: [ConsoleSection; 2] = [ConsoleSection::People, ConsoleSection::Explain];
 
     fn path(self) -> &'static str {
         match self {
             ConsoleSection::People => "people",
+            ConsoleSection::Explain => "explain",
         }
     }
 
     fn title(self) -> &'static str {
         match self {
             ConsoleSection::People => "People",
+            ConsoleSection::Explain => "Explain",
         }
     }
 }

@@ -15,14 +15,18 @@ use super::{
 use crate::{endpoints::Endpoint, http::refusal::Refusal, limits};
 
 /// What people are found by: the name in a filter of the API, and in words.
-const FINDABLE: [(&str, &str); 6] = [
+const FINDABLE: [(&str, &str); 7] = [
     ("email", "email address"),
+    (BEGINNING, "first letters of an email address"),
     ("phone_number", "phone number"),
     ("external_id", "external id"),
     ("anonymous_id", "anonymous id (browser or device)"),
     ("id", "profile id, also an old one"),
     ("_kx", "exchange token (_kx)"),
 ];
+
+/// The choice that asks for the first letters of an address.
+const BEGINNING: &str = "email_starts_with";
 
 /// The orders of lists, as the API names them, and in words.
 const ORDERS: [(&str, &str); 8] = [
@@ -81,7 +85,11 @@ async fn found(
 }
 
 fn order(asked: &FormFields) -> &str {
+    let is_beginning = asked.text("by") == BEGINNING && !asked.text("value").is_empty();
     match asked.text("sort") {
+        // What begins alike is next to one another in no other order.
+        "-email" => "-email",
+        _ if is_beginning => "email",
         "" => "-updated",
         sort => sort,
     }
@@ -94,11 +102,11 @@ fn filter(asked: &FormFields) -> String {
     if !value.is_empty() {
         // The escapes of a filter are those of JSON.
         let quoted = Value::from(value).to_string();
-        let by = match asked.text("by") {
-            "" => "email",
-            by => by,
-        };
-        conditions.push(format!("equals({by},{quoted})"));
+        conditions.push(match asked.text("by") {
+            BEGINNING => format!("starts-with(email,{quoted})"),
+            "" => format!("equals(email,{quoted})"),
+            by => format!("equals({by},{quoted})"),
+        });
     }
     for (field, comparison, _) in SPANS {
         let date = asked.text(field);
@@ -229,6 +237,7 @@ mod tests {
         assert_eq!(filter(""), "");
         assert_eq!(filter("value=a%40b.de"), r#"equals(email,"a@b.de")"#);
         assert_eq!(filter("by=external_id&value=a%22%29"), r#"equals(external_id,"a\")")"#);
+        assert_eq!(filter("by=email_starts_with&value=sa"), r#"starts-with(email,"sa")"#);
         assert_eq!(
             filter("created_after=2026-01-02&updated_before=2026-02-03"),
             "greater-or-equal(created,2026-01-02T00:00:00Z),less-than(updated,2026-02-03T00:00:00Z)"

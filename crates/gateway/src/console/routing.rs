@@ -8,8 +8,8 @@ use actix_web::{
 use maud::html;
 
 use super::{
-    actions, api_call::CompanyVisit, asset, form::FormFields, layout, page, page::see_other,
-    people, person, refusal::ConsoleRefusal, sign_in, visit::Visit,
+    actions, api_call::CompanyVisit, asset, explain, form::FormFields, layout, page,
+    page::see_other, people, person, refusal::ConsoleRefusal, sign_in, visit::Visit,
 };
 use crate::{
     http::{admission::client_address_of, response::without_body_for_head},
@@ -90,6 +90,7 @@ async fn shown(visit: &Visit<'_>, segments: &[&str]) -> Result<HttpResponse, Con
                     actions::preview_undo(&of_company, id, absorbed).await
                 }
                 ["people", id, "erase"] => actions::confirm_erasure(&of_company, id, None).await,
+                ["explain"] => Ok(explain::form(&of_company, "", "client")),
                 ["erasures", id] => actions::receipt(&of_company, id).await,
                 _ => Err(ConsoleRefusal::NoPage),
             }
@@ -106,13 +107,14 @@ async fn changed(
 ) -> Result<HttpResponse, ConsoleRefusal> {
     match segments {
         ["sign-out"] => Ok(sign_in::sign_out(visit)),
-        ["c", company, "people", id, rest @ ..] => {
+        ["c", company, rest @ ..] => {
             let of_company = CompanyVisit { visit, principal: visit.principal(company)? };
             match rest {
-                ["edit"] => actions::edit(&of_company, id, form).await,
-                ["merge"] => actions::merge(&of_company, id, form).await,
-                ["undo", absorbed] => actions::undo(&of_company, absorbed).await,
-                ["erase"] => actions::erase(&of_company, id, form).await,
+                ["people", id, "edit"] => actions::edit(&of_company, id, form).await,
+                ["people", id, "merge"] => actions::merge(&of_company, id, form).await,
+                ["people", _, "undo", absorbed] => actions::undo(&of_company, absorbed).await,
+                ["people", id, "erase"] => actions::erase(&of_company, id, form).await,
+                ["explain"] => explain::explain(&of_company, form).await,
                 _ => Err(ConsoleRefusal::NoPage),
             }
         }

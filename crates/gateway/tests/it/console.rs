@@ -1,5 +1,6 @@
 //! The console, as a browser without scripts sees it: pages, forms and cookies over a socket.
 
+mod explain;
 mod people;
 mod person;
 mod sessions;

@@ -214,7 +214,7 @@ fn schema_of(endpoint: Endpoint, generator: &mut SchemaGenerator) -> Option<Valu
         }
         Endpoint::GetPushToken => schema::<Single<PushTokenResource<'_>>>(generator),
         Endpoint::GetPushTokenProfileId => schema::<Single<ResourceIdentifier>>(generator),
-        Endpoint::ExplainProfile => schema::<Explanation>(generator),
+        Endpoint::ExplainProfile => schema::<Explanation<'_>>(generator),
         Endpoint::GetAccount => schema::<Single<Resource<AccountAttributes>>>(generator),
         Endpoint::ListAccounts => schema::<Collection<Resource<AccountAttributes>>>(generator),
         Endpoint::ListBulkImportErrors => schema::<Collection<ImportErrorResource>>(generator),

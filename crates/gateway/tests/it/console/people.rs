@@ -59,6 +59,9 @@ fn lists_are_ordered_filtered_and_paged() {
     let second = browser.page(&format!("/console/c/ABC123/people?{next}"));
     assert!(second.contains("p35@") && second.contains("p39@") && !second.contains("p34@"));
     assert!(!second.contains("Next page"));
+    let alike = "/console/c/ABC123/people?by=email_starts_with&value=P2";
+    let alike = browser.page(alike);
+    assert!(alike.contains("p20@") && alike.contains("p29@") && !alike.contains("p30@"));
     let last = browser.page("/console/c/ABC123/people?sort=-email");
     assert!(last.find("p39@").unwrap() < last.find("p38@").unwrap());
     let future = browser.page("/console/c/ABC123/people?created_after=2200-01-01");
