@@ -41,7 +41,11 @@ use profile_protocol::Revision;
 use profile_store::RequestIds;
 
 use self::call::{Call, CallTarget};
-pub(crate) use self::{documents::ApiResponse, time::rfc3339};
+pub(crate) use self::{
+    documents::ApiResponse,
+    outcomes::{NewOutcomes, outcomes_after},
+    time::rfc3339,
+};
 use crate::{
     capacity::{
         disk_wait::{self, StoreUse},

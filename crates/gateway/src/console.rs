@@ -2,19 +2,29 @@
 //! does, in a browser. Its pages call the same functions as the server API.
 
 mod actions;
+mod alerts;
 mod api_call;
 mod asset;
+mod chart;
 mod curl_line;
 mod explain;
 mod form;
 mod history;
+mod imports;
+pub(crate) mod inspector;
+mod inspector_pages;
 mod layout;
+mod live;
 mod merge_tree;
+pub(crate) mod metric_history;
+pub(crate) mod metric_values;
+mod overview;
 mod page;
 mod people;
 mod person;
 mod person_forms;
 mod refusal;
+pub(crate) mod refusal_feed;
 mod routing;
 mod session_cookie;
 pub(crate) mod sessions;

@@ -1,7 +1,10 @@
 //! Every bound of the gateway, with its reason.
 
+mod console;
+
 use std::{num::NonZeroU32, ops::RangeInclusive, time::Duration};
 
+pub use self::console::*;
 use crate::capacity::rate_limit::RateLimit;
 
 /// The default time for a response to be computed and read, on top of the time for the request to
@@ -85,33 +88,6 @@ pub const CLOSING_CONNECTIONS: usize = 256;
 
 /// The client connections for each one that is being closed.
 pub const CLOSING_DIVISOR: usize = 16;
-
-/// The sessions of the console at a time: far more than a company has operators. The one that was
-/// unused for the longest time ends for a new one.
-pub const CONSOLE_SESSIONS: usize = 256;
-
-/// The private keys of one session, each of another company.
-pub const CONSOLE_KEYS: usize = 16;
-
-/// The time after which an unused session of the console ends, as of a browser that was left open.
-pub const CONSOLE_IDLE: Duration = Duration::from_mins(30);
-
-/// The time after which every session of the console ends: a working day.
-pub const CONSOLE_SESSION_LIFE: Duration = Duration::from_hours(12);
-
-/// The sign-ins of one client network to the console. A key has 136 random bits, so this bounds
-/// what the log says about attempts and what they cost.
-pub const CONSOLE_SIGN_INS: RateLimit = RateLimit::constant(10, 30);
-
-/// The size of a form of the console, in bytes: the body of a request of the largest size, each
-/// byte of it percent-encoded, and some fields.
-pub const CONSOLE_FORM_BYTES: usize = 320 * 1024;
-
-/// The fields of a form of the console. The largest one edits all attributes of a person.
-pub const CONSOLE_FORM_FIELDS: usize = 256;
-
-/// The people on one page of a list in the console.
-pub const CONSOLE_PAGE: usize = 25;
 
 /// The connections that wait in the queue of the system until they are accepted: as many as Linux
 /// allows by default. With the 128 of the standard library, a client that connects while others

@@ -20,7 +20,7 @@ use crate::{
         admission,
         body::{self, Body},
         deadline::DeadlineExtension,
-        public_url,
+        inspection, public_url,
         refusal::Refusal,
     },
     state::GatewayState,
@@ -89,7 +89,10 @@ impl Call<'_> {
         let headers = self.target.headers;
         admission::media_type(headers)?;
         let encoding = admission::content_encoding(headers)?;
-        body::read(headers, payload, encoding, kind, &self.company.id, self.gateway).await
+        let read = body::read(headers, payload, encoding, kind, &self.company.id, self.gateway);
+        let body = read.await?;
+        inspection::note_body(self.request, &body, self.gateway.clock.elapsed());
+        Ok(body)
     }
 
     /// Reads from the store on a thread that may block on the disk.

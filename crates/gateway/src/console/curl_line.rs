@@ -114,13 +114,11 @@ fn with_escapes(symbols: &mut std::str::Chars<'_>, word: &mut String) -> Option<
                     let digits: String = symbols.by_ref().take(4).collect();
                     let code = u32::from_str_radix(&digits, 16).ok()?;
                     // JSON has the same escape, so half of a pair stays one.
-                    match char::from_u32(code) {
-                        Some(symbol) => word.push(symbol),
-                        None => {
-                            word.push_str("\\u");
-                            word.push_str(&digits);
-                        }
-                    }
+                    let Some(symbol) = char::from_u32(code) else {
+                        word.extend(["\\u", &digits]);
+                        continue;
+                    };
+                    word.push(symbol);
                 }
                 other => word.push(other),
             },

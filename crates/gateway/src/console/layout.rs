@@ -12,17 +12,32 @@ use super::{
 /// The parts of the console of one company, with the last part of their paths.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum ConsoleSection {
+    Overview,
     People,
     Explain,
+    Live,
+    Inspector,
+    Imports,
 }
 
 impl ConsoleSection {
-    const ALL: [ConsoleSection; 2] = [ConsoleSection::People, ConsoleSection::Explain];
+    const ALL: [ConsoleSection; 6] = [
+        ConsoleSection::Overview,
+        ConsoleSection::People,
+        ConsoleSection::Explain,
+        ConsoleSection::Live,
+        ConsoleSection::Inspector,
+        ConsoleSection::Imports,
+    ];
 
     fn path(self) -> &'static str {
         match self {
             ConsoleSection::People => "people",
             ConsoleSection::Explain => "explain",
+            ConsoleSection::Live => "live",
+            ConsoleSection::Imports => "imports",
+            ConsoleSection::Overview => "overview",
+            ConsoleSection::Inspector => "inspector",
         }
     }
 
@@ -30,6 +45,10 @@ impl ConsoleSection {
         match self {
             ConsoleSection::People => "People",
             ConsoleSection::Explain => "Explain",
+            ConsoleSection::Live => "Live",
+            ConsoleSection::Imports => "Imports",
+            ConsoleSection::Overview => "Overview",
+            ConsoleSection::Inspector => "Inspector",
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use actix_web::http::StatusCode;
 
-use crate::{http::refusal::Refusal, tenants::scope::KeyScope};
+use crate::{http::refusal::Refusal, limits, tenants::scope::KeyScope};
 
 /// Why the console refuses a request.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub(super) enum ConsoleRefusal {
         /// Seconds after which an attempt is admitted.
         retry_after_seconds: u64,
     },
+    /// Too many live views are open.
+    Streams,
     /// The key that was presented is not configured.
     UnknownKey,
     /// The system gave no entropy.
@@ -53,7 +55,7 @@ impl ConsoleRefusal {
             ConsoleRefusal::Method => StatusCode::METHOD_NOT_ALLOWED,
             ConsoleRefusal::Form(_) => StatusCode::BAD_REQUEST,
             ConsoleRefusal::SignIns { .. } => StatusCode::TOO_MANY_REQUESTS,
-            ConsoleRefusal::NoEntropy => StatusCode::SERVICE_UNAVAILABLE,
+            ConsoleRefusal::NoEntropy | ConsoleRefusal::Streams => StatusCode::SERVICE_UNAVAILABLE,
             ConsoleRefusal::Api(refusal) => refusal.status(),
         }
     }
@@ -68,6 +70,7 @@ impl ConsoleRefusal {
             ConsoleRefusal::Forged => "This form is not of your session",
             ConsoleRefusal::Form(_) => "The form cannot be read",
             ConsoleRefusal::SignIns { .. } => "Too many attempts",
+            ConsoleRefusal::Streams => "Too many live views",
             ConsoleRefusal::UnknownKey => "The key is not known",
             ConsoleRefusal::NoEntropy => "The gateway cannot open a session",
             ConsoleRefusal::Api(Refusal::Scope(_)) => "Your key may not do that",
@@ -102,6 +105,9 @@ impl ConsoleRefusal {
             ConsoleRefusal::SignIns { retry_after_seconds } => {
                 format!("Try again in {retry_after_seconds} s.")
             }
+            ConsoleRefusal::Streams => {
+                format!("At most {} are open at a time.", limits::CONSOLE_STREAMS)
+            }
             ConsoleRefusal::UnknownKey => "Paste a private key (pk_…) that the configuration of \
                 this gateway has the digest of."
                 .to_owned(),
@@ -125,6 +131,7 @@ impl ConsoleRefusal {
             | ConsoleRefusal::NoPage
             | ConsoleRefusal::Method
             | ConsoleRefusal::Form(_)
+            | ConsoleRefusal::Streams
             | ConsoleRefusal::Api(_) => None,
         }
     }

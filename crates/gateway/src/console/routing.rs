@@ -8,8 +8,9 @@ use actix_web::{
 use maud::html;
 
 use super::{
-    actions, api_call::CompanyVisit, asset, explain, form::FormFields, layout, page,
-    page::see_other, people, person, refusal::ConsoleRefusal, sign_in, visit::Visit,
+    actions, api_call::CompanyVisit, asset, explain, form::FormFields, imports, inspector_pages,
+    layout, live, overview, page, page::see_other, people, person, refusal::ConsoleRefusal,
+    sign_in, visit::Visit,
 };
 use crate::{
     http::{admission::client_address_of, response::without_body_for_head},
@@ -91,6 +92,13 @@ async fn shown(visit: &Visit<'_>, segments: &[&str]) -> Result<HttpResponse, Con
                 }
                 ["people", id, "erase"] => actions::confirm_erasure(&of_company, id, None).await,
                 ["explain"] => Ok(explain::form(&of_company, "", "client")),
+                ["inspector"] => inspector_pages::list(&of_company),
+                ["inspector", number] => inspector_pages::request(&of_company, number),
+                ["imports"] => imports::list(&of_company).await,
+                ["imports", id] => imports::report(&of_company, id).await,
+                ["overview"] => overview::page(&of_company).await,
+                ["live"] => live::page(&of_company).await,
+                ["live", "events"] => live::events(&of_company),
                 ["erasures", id] => actions::receipt(&of_company, id).await,
                 _ => Err(ConsoleRefusal::NoPage),
             }
@@ -114,6 +122,7 @@ async fn changed(
                 ["people", id, "merge"] => actions::merge(&of_company, id, form).await,
                 ["people", _, "undo", absorbed] => actions::undo(&of_company, absorbed).await,
                 ["people", id, "erase"] => actions::erase(&of_company, id, form).await,
+                ["imports"] => imports::create(&of_company, form).await,
                 ["explain"] => explain::explain(&of_company, form).await,
                 _ => Err(ConsoleRefusal::NoPage),
             }
@@ -147,6 +156,7 @@ fn refused(
         | ConsoleRefusal::Forged
         | ConsoleRefusal::Form(_)
         | ConsoleRefusal::NoEntropy
+        | ConsoleRefusal::Streams
         | ConsoleRefusal::Api(_) => explained(request, gateway, refusal),
     }
 }

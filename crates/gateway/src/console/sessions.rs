@@ -104,6 +104,13 @@ impl ConsoleSessions {
         Some(session.clone())
     }
 
+    /// The keys of the open session with this id, which does not count as used.
+    pub(crate) fn keys(&self, id: &str, now: Duration) -> Vec<KeyDigest> {
+        let open = self.lock();
+        let session = open.get(&KeyDigest::from_key(id)).filter(|session| !session.is_over(now));
+        session.map(|session| session.keys.clone()).unwrap_or_default()
+    }
+
     /// Ends the session with this id, if it is open.
     pub(crate) fn end(&self, id: &str) {
         self.lock().remove(&KeyDigest::from_key(id));

@@ -1,6 +1,10 @@
 //! The console, as a browser without scripts sees it: pages, forms and cookies over a socket.
 
+mod chromium;
 mod explain;
+mod inspector;
+mod live;
+mod overview;
 mod people;
 mod person;
 mod sessions;
