@@ -230,13 +230,13 @@ fn difference(today: &BTreeMap<String, String>, after: &BTreeMap<String, String>
                     @for path in paths {
                         @let (before, then) = (today.get(path), after.get(path));
                         tr {
-                            th scope="row" { (path) }
+                            th.value scope="row" { (path) }
                             @if before == then {
-                                td { (before.map_or("", String::as_str)) }
+                                td.value { (before.map_or("", String::as_str)) }
                                 td.faint { "stays" }
                             } @else {
-                                td { @if let Some(before) = before { del { (before) } } @else { "–" } }
-                                td { @if let Some(then) = then { ins { (then) } } @else { "–" } }
+                                td.value { @if let Some(before) = before { del { (before) } } @else { "–" } }
+                                td.value { @if let Some(then) = then { ins { (then) } } @else { "–" } }
                             }
                         }
                     }

@@ -68,8 +68,9 @@ struct PushTokenFacts {
     reason: Option<String>,
 }
 
-/// A list of outcomes, in their order.
-pub(super) fn list(company: &CompanyId, outcomes: &[OutcomeDocument]) -> Markup {
+/// The outcomes of the history of a person, in their order. Some are about a person who was merged
+/// into this one later.
+pub(super) fn list(company: &CompanyId, person: &str, outcomes: &[OutcomeDocument]) -> Markup {
     html! {
         ol.history {
             @for outcome in outcomes {
@@ -78,6 +79,9 @@ pub(super) fn list(company: &CompanyId, outcomes: &[OutcomeDocument]) -> Markup 
                         (shown_time(&outcome.attributes.at))
                         @if let Some(id) = &outcome.id { " · outcome " (id) }
                         @if let Some(id) = &outcome.attributes.request_id { " · request " (id) }
+                    }
+                    @if let Some(id) = outcome.person().filter(|id| *id != person) {
+                        p { "About " (id) ", a person of their own at the time:" }
                     }
                     (words(company, outcome))
                     (claims_table(company, outcome))

@@ -83,7 +83,7 @@ fn table(of: &CompanyVisit<'_>, kept: &[(u64, Arc<InspectedRequest>)]) -> Markup
                                 a href=(path_of(&of.principal.company.id, &page)) { (request.request_id) }
                             }
                             td { (when(request)) }
-                            td { (request.method) " " (request.target) }
+                            td.value { (request.method) " " (request.target) }
                             td { (request.status) " " (request.code.unwrap_or_default()) }
                             td { (effect(request)) }
                         }

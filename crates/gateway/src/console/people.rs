@@ -190,14 +190,14 @@ fn results(of: &CompanyVisit<'_>, asked: &FormFields, page: &ListPage<PersonDocu
                 tbody {
                     @for person in &page.data {
                         tr {
-                            th scope="row" {
+                            th.value scope="row" {
                                 a href=(path_of(company, &format!("people/{}", person.id))) {
                                     (name_of(person))
                                 }
                             }
-                            td { (person.text("email")) }
+                            td.value { (person.text("email")) }
                             td { (person.text("phone_number")) }
-                            td { (person.text("external_id")) }
+                            td.value { (person.text("external_id")) }
                             td { (shown_time(person.text("created"))) }
                             td { (shown_time(person.text("updated"))) }
                         }

@@ -94,8 +94,8 @@ fn values_section(of: &CompanyVisit<'_>, person: &PersonDocument) -> Markup {
                 tbody {
                     @for (path, value) in &values {
                         tr {
-                            th scope="row" { (path) }
-                            td { (stored_values::shown(value)) }
+                            th.value scope="row" { (path) }
+                            td.value { (stored_values::shown(value)) }
                             (stored_values::writer_cells(writers.get(path)))
                             @if may_write { td { (person_forms::unset(of, person, path)) } }
                         }
@@ -121,7 +121,7 @@ fn history_section(
     html! {
         h2 #history { "History" }
         @if history.data.is_empty() { p { "No outcome about this person is kept." } }
-        (history::list(company, &history.data))
+        (history::list(company, &person.id, &history.data))
         @if let Some(cursor) = history.next_cursor() {
             @let query = query_of(&[("history", &cursor)]);
             p {

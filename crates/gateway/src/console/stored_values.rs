@@ -93,7 +93,7 @@ pub(super) fn identifiers_table(
                     @if !value.is_empty() {
                         tr {
                             th scope="row" { (kind_words(kind)) }
-                            td { (value) }
+                            td.value { (value) }
                             (writer_cells(writers.get(kind)))
                         }
                     }
@@ -119,7 +119,7 @@ fn row(kind: &str, value: &str, since: Option<&str>, note: Option<String>) -> Ma
     html! {
         tr {
             th scope="row" { (kind) }
-            td { (value) }
+            td.value { (value) }
             td { @if let Some(at) = since { (shown_time(at)) } @else { "–" } }
             td { (note.unwrap_or_default()) }
         }

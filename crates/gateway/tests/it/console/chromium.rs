@@ -64,6 +64,7 @@ fn a_person_is_found_edited_merged_restored_and_erased_in_chromium() {
 
 /// Writes the picture of docs/console.png, if expected results are renewed.
 fn screenshot(chromium: &Chromium) {
+    chromium.prefer("light");
     let picture = chromium.screenshot();
     assert!(picture.starts_with(b"\x89PNG"));
     if env::var_os("UPDATE_EXPECT").is_some() {

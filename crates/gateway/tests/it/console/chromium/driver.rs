@@ -130,10 +130,7 @@ impl Chromium {
     #[track_caller]
     pub(super) fn check_page(&self, name: &str) {
         for scheme in ["light", "dark"] {
-            let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
-            let command =
-                json!({ "cmd": "Emulation.setEmulatedMedia", "params": { "features": features } });
-            self.ask("goog/cdp/execute", &command);
+            self.prefer(scheme);
             let faults = self.faults();
             assert!(faults.is_empty(), "{name}, {scheme}:\n{}", faults.join("\n"));
         }
@@ -143,6 +140,14 @@ impl Chromium {
         let severe = severe.filter(|line| line["source"] != "network");
         let severe: Vec<_> = severe.map(|line| line["message"].to_string()).collect();
         assert!(severe.is_empty(), "{name}: {}", severe.join("\n"));
+    }
+
+    /// Has the browser prefer light or dark pages.
+    pub(super) fn prefer(&self, scheme: &str) {
+        let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
+        let command = "Emulation.setEmulatedMedia";
+        let command = json!({ "cmd": command, "params": { "features": features } });
+        self.ask("goog/cdp/execute", &command);
     }
 
     /// The serious faults that axe-core finds.
@@ -211,7 +216,7 @@ fn capabilities(profile: &Path) -> Value {
         "--no-sandbox",
         "--disable-dev-shm-usage",
         "--disable-gpu",
-        "--window-size=1100,900",
+        "--window-size=1100,1150",
         &profile,
     ];
     json!({ "capabilities": { "alwaysMatch": {
