@@ -220,6 +220,8 @@ pub(super) fn events(of: &CompanyVisit<'_>) -> Result<HttpResponse, ConsoleRefus
     });
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CONTENT_TYPE, "text/event-stream"));
+    // For proxies that would gather events otherwise.
+    response.insert_header(("X-Accel-Buffering", "no"));
     Ok(page::hardened(response.streaming(stream)))
 }
 

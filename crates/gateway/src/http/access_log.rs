@@ -46,9 +46,9 @@ pub(crate) fn answered(
     reply: &ResponseContext,
     response: HttpResponse,
 ) -> HttpResponse {
-    let (request, began) = (entry.request.clone(), entry.began);
-    let response = match entry.gateway {
-        Some(gateway) => inspection::keep(&request, gateway, reply, began, response),
+    let is_inspected = reply.company.as_ref().is_some_and(|company| company.inspect);
+    let response = match entry.gateway.filter(|_| is_inspected) {
+        Some(gateway) => inspection::keep(&entry.request, gateway, reply, entry.began, response),
         None => response,
     };
     entry.answered(reply, &response);
