@@ -72,7 +72,8 @@ pub fn addresses_that_begin_alike_are_listed_page_by_page_in_either_order(engine
         if order == Order::Descending {
             read.reverse();
         }
-        assert_eq!(read, ["sab", "sam", "sarah", "sarah2"]);
+        // A digit comes before the @ that ends the other name.
+        assert_eq!(read, ["sab", "sam", "sarah2", "sarah"]);
     }
 }
 
