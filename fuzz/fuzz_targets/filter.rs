@@ -50,6 +50,10 @@ fn written(condition: &Condition) -> String {
             emails.iter().for_each(canonical::canonical_email);
             any("email", emails.iter().map(|email| email.as_str().to_owned()).collect())
         }
+        Condition::EmailPrefix(prefix) => {
+            canonical(prefix, prefix.as_str(), limits::EMAIL_BYTES);
+            format!("starts-with(email,{})", quoted(prefix.as_str()))
+        }
         Condition::PhoneNumber(numbers) => {
             any("phone_number", numbers.iter().map(|number| number.as_str().to_owned()).collect())
         }

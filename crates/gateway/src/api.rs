@@ -29,19 +29,30 @@ mod tokens;
 use std::sync::Arc;
 
 use actix_web::{
-    HttpRequest, HttpResponse,
-    http::Method,
+    FromRequest, HttpRequest, HttpResponse, dev,
+    http::{
+        Method, Uri,
+        header::{self, HeaderMap, HeaderValue},
+    },
     web::{self, Data, Payload, ServiceConfig},
 };
 
-use self::{call::Call, documents::ApiResponse};
+use profile_protocol::Revision;
+use profile_store::RequestIds;
+
+use self::call::{Call, CallTarget};
 pub(crate) use self::{
+    documents::ApiResponse,
     fieldset::Fieldset,
+    outcomes::{NewOutcomes, outcomes_after},
     resource::{ExportedProfile, properties_json},
     time::rfc3339,
 };
 use crate::{
-    capacity::disk_wait::{self, StoreUse},
+    capacity::{
+        disk_wait::{self, StoreUse},
+        rate_limiter::RateLimitStatus,
+    },
     endpoints::{ENDPOINTS, Endpoint, EndpointRow},
     http::{
         access_log::{self, AccessEntry},
@@ -52,6 +63,7 @@ use crate::{
         response::{ResponseContext, without_body_for_head},
     },
     state::GatewayState,
+    tenants::directory::Principal,
 };
 
 /// The routes of the server API, each with and without a trailing slash.
@@ -95,19 +107,68 @@ async fn answer(
     let row = row_of(request).map_err(uncharged)?;
     let principal = auth::principal(request.headers(), gateway).map_err(uncharged)?;
     reply.company = Some(Arc::clone(&principal.company));
-    row.scopes.iter().try_for_each(|scope| auth::require(&principal, *scope))?;
-    let company = &principal.company.id;
+    reply.rate_limit_status = Some(authorized(&principal, row, gateway)?);
+    let revision = admission::revision(request.headers(), gateway)?;
+    disk_wait::admit(gateway, store_use(row.endpoint))?;
+    let (request_ids, target) = (&reply.trace.ids, CallTarget::of_request(request));
+    let company = principal.company;
+    let call = Call { request, target, gateway, company, revision, request_ids };
+    dispatch(row.endpoint, &call, payload).await
+}
+
+/// Checks the scopes of the key, and charges the request to its company.
+fn authorized(
+    principal: &Principal,
+    row: &EndpointRow,
+    gateway: &GatewayState,
+) -> Result<RateLimitStatus, Refusal> {
+    row.scopes.iter().try_for_each(|scope| auth::require(principal, *scope))?;
     let charged = gateway.api_rate_limiter.charge(
-        &(company.clone(), row.endpoint),
+        &(principal.company.id.clone(), row.endpoint),
         row.limits.times(principal.company.api_limits_factor),
         gateway.clock.elapsed(),
     );
-    reply.rate_limit_status = Some(admission::admitted(charged)?);
-    let revision = admission::revision(request.headers(), gateway)?;
-    disk_wait::admit(gateway, store_use(row.endpoint))?;
-    let request_ids = &reply.trace.ids;
-    let call = Call { request, gateway, company: principal.company, revision, request_ids };
-    dispatch(row.endpoint, &call, payload).await
+    admission::admitted(charged)
+}
+
+/// A call of an endpoint from within the process, with the rights of a private key.
+pub(crate) struct InnerCall<'a> {
+    /// The request that the call is made for.
+    pub(crate) request: &'a HttpRequest,
+    pub(crate) principal: &'a Principal,
+    pub(crate) endpoint: Endpoint,
+    /// The id in the path; empty if the endpoint has none.
+    pub(crate) id: &'a str,
+    /// The query of the URL, percent-encoded.
+    pub(crate) query: &'a str,
+    /// Further headers, such as a signature.
+    pub(crate) headers: HeaderMap,
+    /// The body, which is JSON.
+    pub(crate) body: Vec<u8>,
+    pub(crate) request_ids: &'a RequestIds,
+}
+
+/// Carries out a call as if its request had come over HTTP: with the same checks and limits, except
+/// that the revision is the newest one.
+pub(crate) async fn call_within(
+    inner: InnerCall<'_>,
+    gateway: &Data<GatewayState>,
+) -> Result<ApiResponse, Refusal> {
+    let InnerCall { request, principal, endpoint, id, query, mut headers, body, request_ids } =
+        inner;
+    let row = ENDPOINTS.iter().find(|row| row.endpoint == endpoint).ok_or(Refusal::UnknownPath)?;
+    authorized(principal, row, gateway)?;
+    disk_wait::admit(gateway, store_use(endpoint))?;
+    let path = row.path.replace("{id}", id);
+    let uri = if query.is_empty() { path } else { format!("{path}?{query}") };
+    let uri: Uri = uri.parse().or(Err(Refusal::UnknownPath))?;
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let mut payload = Payload::from_request(request, &mut dev::Payload::from(body)).await;
+    let payload = payload.as_mut().or(Err(Refusal::Unreadable))?;
+    let (company, revision) = (Arc::clone(&principal.company), Revision::LATEST);
+    let target = CallTarget { uri: &uri, id, headers: &headers };
+    let call = Call { request, target, gateway, company, revision, request_ids };
+    dispatch(endpoint, &call, payload).await
 }
 
 /// What an endpoint does to the store.

@@ -4,6 +4,7 @@
 
 pub mod client_network;
 pub mod disk_space;
+pub(crate) mod import_progress;
 pub mod network_limiter;
 pub mod rate_limit;
 pub mod rate_limiter;

@@ -18,6 +18,7 @@ pub(crate) mod deadline;
 pub(crate) mod development_lines;
 pub(crate) mod error_response;
 pub(crate) mod forwarded;
+pub(crate) mod inspection;
 pub(crate) mod large_body;
 pub(crate) mod log_text;
 pub(crate) mod public_url;

@@ -22,6 +22,7 @@ pub mod tenants;
 pub mod tls;
 
 mod api;
+mod console;
 mod endpoint_names;
 mod endpoints;
 mod hexadecimal;

@@ -28,6 +28,7 @@ pub(crate) mod connection_watch;
 pub(crate) mod data_directory;
 pub(crate) mod disk_reserve;
 pub(crate) mod disk_watch;
+pub(crate) mod history_watch;
 pub(crate) mod open_files;
 pub(crate) mod otlp_client;
 pub(crate) mod periodic_task;

@@ -35,7 +35,7 @@ use crate::{
         certificate_expiry, connection_watch, data_directory,
         development_reset::{self, ResetError},
         disk_reserve::DiskReserve,
-        disk_watch, refusal_watch,
+        disk_watch, history_watch, refusal_watch,
         span_export::SpanExport,
         unconfigured,
     },
@@ -137,7 +137,7 @@ pub async fn serve(
         disk_watch::start(&gateway, &settings.data_dir, reserve, settings.disk.reserve_bytes)?;
 
     let connection_watch = connection_watch::start(&gateway);
-    let refusal_watch = refusal_watch::start(&gateway);
+    let watches = [refusal_watch::start(&gateway), history_watch::start(&gateway)];
     let archive_watch = archive_watch::start(&gateway, &settings.archive);
 
     // From here on signals are handled. An operator who reads "serving" may send one at once.
@@ -159,7 +159,7 @@ pub async fn serve(
     notify(ProcessPhase::Stopping);
     stop(handles).await;
     running.await.map_err(io::Error::other)??;
-    drop((watch, connection_watch, refusal_watch, archive_watch));
+    drop((watch, connection_watch, watches, archive_watch));
     drop((client_files, admin_files));
     refusal_log::report_all_left_out(&gateway.refusal_lines.take_all_left_out());
     if let Some(spans) = &gateway.spans {

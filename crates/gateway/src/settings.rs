@@ -45,7 +45,6 @@ use std::{
 
 use profile_store::{NoEntropy, Retention};
 
-pub(crate) use self::environment::unknown_variables;
 pub use self::{
     admin_key::{AdminKey, AdminKeyError, AdminKeyText, InvalidAdminKey},
     archive::ArchiveSettings,
@@ -82,6 +81,10 @@ use self::{
     certificate::{CertificateFields, read_certificate},
     file::ConfigurationFile,
     log::LogFileFields,
+};
+pub(crate) use self::{
+    configuration_text::{company_text, server_text},
+    environment::unknown_variables,
 };
 use crate::{
     client::exchange_token::{ExchangeKey, KeyRing},

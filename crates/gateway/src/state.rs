@@ -8,6 +8,7 @@ use std::{
 use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use profile_protocol::{CompanyId, Date, Revision};
 use profile_store::Store;
+use tokio::sync::Semaphore;
 
 use crate::{
     capacity::{
@@ -16,12 +17,17 @@ use crate::{
         company_slots::CompanySlots,
         connection_table::{ConnectionLimits, ConnectionTable, is_proxy_on_this_machine},
         disk_space::DiskSpace,
+        import_progress::RunningImports,
         network_limiter::NetworkLimiter,
         rate_limiter::RateLimiter,
         refusal_lines::RefusalLines,
     },
     client::exchange_token::KeyRing,
     clock::{Clock, date_of},
+    console::{
+        inspector::Inspector, metric_history::MetricHistory, refusal_feed::RefusalFeed,
+        sessions::ConsoleSessions,
+    },
     endpoint_names::endpoint_names,
     endpoints::Endpoint,
     http::{
@@ -31,7 +37,7 @@ use crate::{
     limits,
     metrics::Metrics,
     ops::{backup::BackupOrigin, reload_status::ReloadStatus, span_export::SpanExport},
-    settings::{Configuration, Connections},
+    settings::{Configuration, Connections, server_text},
     tenants::{directory::CompanyDirectory, private_key::KeyDigest},
     tls::certificate::ServedCertificate,
 };
@@ -49,6 +55,14 @@ pub struct GatewayState {
     pub(crate) client_connections: Arc<ConnectionTable>,
     /// Bytes of memory that the store may use as a cache.
     pub(crate) cache_bytes: u64,
+    /// The refused requests that the console shows.
+    pub(crate) console_refusals: RefusalFeed,
+    /// The sessions of the console.
+    pub(crate) console_sessions: ConsoleSessions,
+    /// The sign-ins to the console, by client network.
+    pub(crate) console_sign_ins: NetworkLimiter,
+    /// The live views of the console.
+    pub(crate) console_streams: Arc<Semaphore>,
     /// How far the checkpoint of the store is.
     pub(crate) checkpoint: CheckpointWatch,
     /// The limits on client connections.
@@ -63,12 +77,16 @@ pub struct GatewayState {
     pub(crate) disk_wait_limit: Duration,
     /// The rate-limit windows of the `OpenAPI` document, over all callers.
     pub(crate) openapi_rate_limiter: RateLimiter<()>,
+    /// The newest requests of companies that have the inspector on.
+    pub(crate) inspector: Inspector,
     /// The slots in which bulk imports run.
     pub(crate) import_slots: CompanySlots,
     /// The slots in which large bodies are decompressed and parsed.
     pub(crate) large_body_slots: CompanySlots,
     /// The companies served.
     pub companies: CompanyDirectory,
+    /// The metrics over the last hour and day.
+    pub(crate) metric_history: MetricHistory,
     /// The metrics.
     pub metrics: Metrics,
     /// The rate-limit windows of each company at the client endpoint.
@@ -83,8 +101,12 @@ pub struct GatewayState {
     pub(crate) body_budget: BodyBudget,
     /// The log lines about refused requests.
     pub(crate) refusal_lines: RefusalLines,
+    /// The bulk imports that are being carried out.
+    pub(crate) running_imports: RunningImports,
     /// The reloads of the configuration.
     pub(crate) reloads: ReloadStatus,
+    /// The settings of the server itself as a file, without secrets.
+    pub(crate) server_text: String,
     /// The profile store.
     pub store: Store,
     /// The export of spans, if there is any.
@@ -100,6 +122,7 @@ pub struct GatewayState {
 impl GatewayState {
     /// Creates the state from a configuration and an open store.
     pub fn new(configuration: Configuration, store: Store) -> GatewayState {
+        let server_text = server_text(&configuration);
         let Configuration {
             admin_keys,
             certificate,
@@ -120,15 +143,21 @@ impl GatewayState {
             api_rate_limiter: RateLimiter::default(),
             connections: server.connections,
             cache_bytes: server.cache_bytes,
+            console_refusals: RefusalFeed::default(),
+            console_sessions: ConsoleSessions::default(),
+            console_sign_ins: NetworkLimiter::default(),
+            console_streams: Arc::new(Semaphore::new(limits::CONSOLE_STREAMS)),
             checkpoint: CheckpointWatch::default(),
             clock,
             development_lines: None,
             disk_space: DiskSpace::new(server.disk.marks),
             disk_wait_limit: server.disk.wait_limit,
             openapi_rate_limiter: RateLimiter::default(),
+            inspector: Inspector::default(),
             import_slots: CompanySlots::new(limits::IMPORTS_AT_ONCE),
             large_body_slots: CompanySlots::new(limits::LARGE_BODIES_AT_ONCE),
             companies: CompanyDirectory::new(companies),
+            metric_history: MetricHistory::default(),
             metrics: Metrics::new(&refusal::codes(), endpoint_names()),
             client_rate_limiter: RateLimiter::default(),
             network_limiter: NetworkLimiter::default(),
@@ -136,8 +165,10 @@ impl GatewayState {
             proxy_was_reported: AtomicBool::new(false),
             body_budget,
             refusal_lines: RefusalLines::new(log.refusal_lines),
+            running_imports: RunningImports::default(),
             spans: None,
             reloads: ReloadStatus::started(clock.unix_time()),
+            server_text,
             store,
             trace_ids: TraceIdGenerator::sampling(match server.traces.endpoint {
                 Some(_) => server.traces.sample_percent,
@@ -148,6 +179,11 @@ impl GatewayState {
             exchange: ArcSwap::from_pointee(exchange),
             trusted_proxies: ArcSwap::from_pointee(trusted_proxies),
         }
+    }
+
+    /// Whether the inspector keeps the requests of this company.
+    pub(crate) fn inspects(&self, company: &CompanyId) -> bool {
+        self.companies.find(company.as_str()).is_some_and(|company| company.inspect)
     }
 
     /// The certificate of listeners that speak TLS.
@@ -202,11 +238,16 @@ impl GatewayState {
         self.companies.replace(companies);
         let current = self.companies.current();
         let is_served = |company: &CompanyId| current.find(company.as_str()).is_some();
+        self.console_sessions.retain_keys(|key| current.principal(*key).is_some());
         self.client_rate_limiter.retain(is_served);
         self.api_rate_limiter.retain(|(company, _)| is_served(company));
         self.import_slots.retain(is_served);
         self.large_body_slots.retain(is_served);
         self.body_budget.set_companies(current.len());
+        let inspects = |company: &CompanyId| {
+            current.find(company.as_str()).is_some_and(|company| company.inspect)
+        };
+        self.inspector.retain(inspects);
         self.metrics.retain_companies(is_served);
         self.reloads.applied(self.clock.unix_time());
     }

@@ -246,6 +246,12 @@ pub(crate) fn count(gateway: &GatewayState, company: &CompanyId, outcome: &Outco
     if let Some(lines) = &gateway.development_lines {
         lines.note_outcome(outcome);
     }
+    if gateway.inspects(company) {
+        gateway.inspector.note_outcome(outcome, gateway.clock.elapsed());
+    }
+    if outcome.effect == Effect::Deleted {
+        gateway.inspector.forget(company, gateway.clock.elapsed());
+    }
     tracing::debug!(
         %company,
         effect = outcome.effect.as_str(),

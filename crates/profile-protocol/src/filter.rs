@@ -1,6 +1,7 @@
 //! Filters: which profiles or push tokens a server asks to be listed.
 
 mod cursor;
+mod email_prefix;
 mod escape;
 mod fault;
 mod fields;
@@ -14,6 +15,7 @@ use std::str::FromStr;
 
 use self::cursor::{Cursor, Literal, Word};
 pub use self::{
+    email_prefix::{EmailPrefix, InvalidEmailPrefix},
     fault::{FilterFault, InvalidFilter},
     fields::{FilterField, FilterOperator},
     push_tokens::PushTokenFilter,
@@ -50,6 +52,7 @@ pub struct ProfileFilter {
 pub enum Condition {
     Id(Vec<ClaimedId>),
     Email(Vec<Email>),
+    EmailPrefix(EmailPrefix),
     PhoneNumber(Vec<PhoneNumber>),
     ExternalId(Vec<ExternalId>),
     AnonymousId(Vec<AnonymousId>),
@@ -155,6 +158,9 @@ fn condition_on(
 ) -> Result<Condition, InvalidFilter> {
     Ok(match field {
         FilterField::Id => Condition::Id(parsed_values(cursor, operator)?),
+        FilterField::Email if operator == FilterOperator::StartsWith => {
+            Condition::EmailPrefix(parsed(&cursor.literal()?)?)
+        }
         FilterField::Email => Condition::Email(parsed_values(cursor, operator)?),
         FilterField::PhoneNumber => Condition::PhoneNumber(parsed_values(cursor, operator)?),
         FilterField::ExternalId => Condition::ExternalId(parsed_values(cursor, operator)?),
@@ -237,9 +243,10 @@ fn bound(operator: FilterOperator, value: &Literal<'_>) -> Result<Bound, Invalid
         FilterOperator::GreaterOrEqual => Bound::After(since_1970(ceiling - 1)),
         FilterOperator::LessThan => Bound::Before(since_1970(ceiling)),
         FilterOperator::LessOrEqual => Bound::Before(since_1970(floor + 1)),
-        FilterOperator::GreaterThan | FilterOperator::Equals | FilterOperator::Any => {
-            Bound::After(since_1970(floor))
-        }
+        FilterOperator::GreaterThan
+        | FilterOperator::Equals
+        | FilterOperator::Any
+        | FilterOperator::StartsWith => Bound::After(since_1970(floor)),
     })
 }
 

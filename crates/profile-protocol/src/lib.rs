@@ -61,8 +61,8 @@ pub use error_document::{
     EmptyObject, ErrorClass, ErrorDocument, ErrorMeta, ErrorObject, ErrorSourceObject,
 };
 pub use filter::{
-    Bound, Condition, FilterFault, FilterField, FilterOperator, InvalidFilter, InvalidTime,
-    NamedTime, ProfileFilter, PushTokenFilter,
+    Bound, Condition, EmailPrefix, FilterFault, FilterField, FilterOperator, InvalidEmailPrefix,
+    InvalidFilter, InvalidTime, NamedTime, ProfileFilter, PushTokenFilter,
 };
 pub use identifiers::{ClaimedId, IdentifierKind, Identifiers};
 pub use opaque::{AnonymousId, ExchangeToken, ExternalId, InvalidOpaqueId};

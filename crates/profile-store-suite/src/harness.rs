@@ -357,14 +357,22 @@ impl StoreHarness {
 
     /// Undoes the merge of the profile that was created as the nth.
     pub fn undo(&self, number: usize) -> Result<Unmerged, StoreError> {
-        let undo = Undo {
+        wait(self.store.undo(self.undo_of(number)))
+    }
+
+    /// What undoing it would do.
+    pub fn preview_undo(&self, number: usize) -> Result<Unmerged, StoreError> {
+        wait(self.store.explain_undo(self.undo_of(number)))
+    }
+
+    fn undo_of(&self, number: usize) -> Undo {
+        Undo {
             company: self.company.clone(),
             absorbed: self.id(number),
             settings: Arc::clone(&self.settings),
             revision: Revision::LATEST,
             request_ids: None,
-        };
-        wait(self.store.undo(undo))
+        }
     }
 
     /// Revokes the tokens of the profile that was created as the nth, or of the whole company.

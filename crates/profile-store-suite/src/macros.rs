@@ -234,6 +234,7 @@ macro_rules! engine_suite {
             $crate::engine_suite_area! {
                 listing:
                 a_list_is_all_profiles_sorted
+                addresses_that_begin_alike_are_listed_page_by_page_in_either_order
                 changes_between_pages_lose_no_unchanged_profile
                 a_page_of_a_large_store_takes_a_bounded_number_of_reads
                 a_rare_match_is_found_by_following_empty_pages
@@ -429,6 +430,8 @@ macro_rules! engine_suite {
             $crate::engine_suite_area! {
                 undo:
                 an_undo_restores_both_profiles_if_nothing_was_written_since
+                a_preview_of_an_undo_writes_nothing_and_shows_what_the_undo_leaves
+                the_merges_that_made_a_profile_are_listed_until_they_are_undone
                 values_written_since_stay_with_the_survivor_and_are_reported
                 an_identifier_that_leads_to_another_profile_by_now_is_lost_and_reported
                 an_identifier_in_place_of_one_of_the_absorbed_profile_returns_with_it

@@ -99,5 +99,6 @@ pub use read::{
 };
 pub use store::{
     Background, OpenError, Store, StoreOptions,
+    details::MergeSummary,
     repair::{Repair, RepairError, Repaired},
 };

@@ -1,7 +1,7 @@
 //! The store: requests in, outcomes out.
 
 mod deletion_jobs;
-mod details;
+pub(crate) mod details;
 mod explanation_permits;
 mod explanations;
 mod imports;
@@ -11,14 +11,14 @@ mod repaired_tokens;
 
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
-use profile_protocol::{CompanyId, ProfileId};
+use profile_protocol::{CompanyId, EmailPrefix, ProfileId};
 use tokio::sync::{Mutex, oneshot, watch};
 
 use self::explanation_permits::ExplanationPermits;
 use crate::{
     Delete, Deleted, History, HistoryCursor, IdGenerator, Identifier, InvalidRecord, Listing,
     MergeProfiles, NoEntropy, Outcome, Profile, ProfilePage, Retention, RevokeTokens, SenderKey,
-    StoreError, Submission, SubmittedProfile, Timestamp, TokenContent, Undo, Unmerged,
+    SortKey, StoreError, Submission, SubmittedProfile, Timestamp, TokenContent, Undo, Unmerged,
     engine::{
         BoxFuture, Durability, Engine, EngineError, EngineStatus, Key, Place, Value,
         dedicate_thread,
@@ -504,7 +504,18 @@ impl Store {
     /// may be short, even empty, and still have a next one. All pages together list every profile
     /// that did not change meanwhile once.
     pub async fn list(&self, listing: &Listing) -> Result<ProfilePage, EngineError> {
-        listing::read(self.shared.engine.as_ref(), listing).await
+        listing::read(self.shared.engine.as_ref(), listing, None).await
+    }
+
+    /// As [`Store::list`] in the order of addresses, of the profiles whose address begins like
+    /// this.
+    pub async fn list_by_email(
+        &self,
+        listing: &Listing,
+        emails: &EmailPrefix,
+    ) -> Result<ProfilePage, EngineError> {
+        let listing = Listing { sort: SortKey::Email, ..listing.clone() };
+        listing::read(self.shared.engine.as_ref(), &listing, Some(emails)).await
     }
 
     /// The profile that the pointer at this key leads to.

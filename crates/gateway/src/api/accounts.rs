@@ -23,7 +23,7 @@ pub(super) fn list(call: &Call<'_>) -> Result<ApiResponse, Refusal> {
 pub(super) fn get(call: &Call<'_>) -> Result<ApiResponse, Refusal> {
     Query::from_call(call, &[])?;
     let data = account(call);
-    if call.request.match_info().get("id") != Some(data.id.as_str()) {
+    if call.target.id != data.id {
         return Err(Refusal::NotFound { what: "account", pointer: "/data" });
     }
     let links = SelfLink { this: call.own_link() };

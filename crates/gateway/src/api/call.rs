@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix_web::{
     HttpRequest,
+    http::{Uri, header::HeaderMap},
     web::{self, Data, Payload},
 };
 use profile_protocol::{ClaimedId, CompanyId, ProfileId, Revision, Violations};
@@ -19,7 +20,7 @@ use crate::{
         admission,
         body::{self, Body},
         deadline::DeadlineExtension,
-        public_url,
+        inspection, public_url,
         refusal::Refusal,
     },
     state::GatewayState,
@@ -28,7 +29,9 @@ use crate::{
 
 /// What every endpoint needs to serve a request.
 pub(super) struct Call<'a> {
+    /// The request that carries the call: its own, or that for a page of the console.
     pub(super) request: &'a HttpRequest,
+    pub(super) target: CallTarget<'a>,
     pub(super) gateway: &'a Data<GatewayState>,
     /// The company of the private key.
     pub(super) company: Arc<Company>,
@@ -37,11 +40,27 @@ pub(super) struct Call<'a> {
     pub(super) request_ids: &'a RequestIds,
 }
 
+/// What a call names, and the headers that describe its body.
+#[derive(Clone, Copy)]
+pub(super) struct CallTarget<'a> {
+    pub(super) uri: &'a Uri,
+    /// The id in the path; empty if the endpoint has none.
+    pub(super) id: &'a str,
+    pub(super) headers: &'a HeaderMap,
+}
+
+impl CallTarget<'_> {
+    /// What a request to the endpoint itself names.
+    pub(super) fn of_request(request: &HttpRequest) -> CallTarget<'_> {
+        let id = request.match_info().get("id").unwrap_or_default();
+        CallTarget { uri: request.uri(), id, headers: request.headers() }
+    }
+}
+
 impl Call<'_> {
     /// The id in the path.
     pub(super) fn id(&self, what: &'static str) -> Result<ProfileId, Refusal> {
-        let text = self.request.match_info().get("id").unwrap_or_default();
-        text.parse().or(Err(Refusal::NotFound { what, pointer: "/data" }))
+        self.target.id.parse().or(Err(Refusal::NotFound { what, pointer: "/data" }))
     }
 
     /// Extends the deadline of the connection to that of a bulk import.
@@ -67,10 +86,13 @@ impl Call<'_> {
         kind: BodyKind,
         payload: &mut Payload,
     ) -> Result<Body, Refusal> {
-        let headers = self.request.headers();
+        let headers = self.target.headers;
         admission::media_type(headers)?;
         let encoding = admission::content_encoding(headers)?;
-        body::read(headers, payload, encoding, kind, &self.company.id, self.gateway).await
+        let read = body::read(headers, payload, encoding, kind, &self.company.id, self.gateway);
+        let body = read.await?;
+        inspection::note_body(self.request, &body, self.gateway.clock.elapsed());
+        Ok(body)
     }
 
     /// Reads from the store on a thread that may block on the disk.
@@ -100,7 +122,8 @@ impl Call<'_> {
 
     /// The absolute URL of the request.
     pub(super) fn own_link(&self) -> String {
-        public_url::own_link(self.request, self.gateway)
+        let target = self.target.uri.path_and_query().map_or("/", |target| target.as_str());
+        self.link(target)
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) struct Page {
 impl Page {
     /// Reads the page parameters of a request.
     pub(super) fn from_query(call: &Call<'_>, query: &Query<'_>) -> Result<Page, Refusal> {
-        let path = call.request.path().trim_end_matches('/');
+        let path = call.target.uri.path().trim_end_matches('/');
         Page::read(path, query)
     }
 
@@ -90,7 +90,7 @@ impl Page {
     ) -> PageLinks {
         let next = next.map(|position| {
             let query = query.with_cursor(&self.cursor(position));
-            call.link(&format!("{}?{query}", call.request.path()))
+            call.link(&format!("{}?{query}", call.target.uri.path()))
         });
         PageLinks { this: call.own_link(), next, prev: None }
     }

@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 
 use profile_protocol::Email;
-use profile_store::{Caller, Profile, Timestamp, ValueSource, WrittenPart};
+use profile_store::{Caller, MergeSummary, Profile, Timestamp, ValueSource, WrittenPart};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
     call::Call,
-    fieldset::{FORMER_IDENTIFIERS, Fieldset, WRITERS},
+    fieldset::{FORMER_IDENTIFIERS, Fieldset, MERGES, WRITERS},
     outcomes::path_of,
     time::rfc3339,
 };
@@ -21,6 +21,7 @@ use crate::http::refusal::Refusal;
 pub(super) struct ProfileDetails {
     pub(super) former: Vec<FormerIdentifier>,
     pub(super) writers: BTreeMap<String, ValueWriter>,
+    pub(super) merges: Vec<MergeShown>,
 }
 
 impl ProfileDetails {
@@ -30,8 +31,9 @@ impl ProfileDetails {
         profile: &Profile,
         fields: &Fieldset,
     ) -> Result<ProfileDetails, Refusal> {
-        let (has_former, has_writers) = (fields.shows(FORMER_IDENTIFIERS), fields.shows(WRITERS));
-        if !has_former && !has_writers {
+        let [has_former, has_writers, has_merges] =
+            [FORMER_IDENTIFIERS, WRITERS, MERGES].map(|name| fields.shows(name));
+        if !has_former && !has_writers && !has_merges {
             return Ok(ProfileDetails::default());
         }
         let profile = profile.clone();
@@ -47,6 +49,10 @@ impl ProfileDetails {
             if has_writers {
                 let written = store.writers(company, &profile).await?;
                 details.writers.extend(written.into_iter().map(ValueWriter::of));
+            }
+            if has_merges {
+                let merges = store.merges(company, &profile).await?;
+                details.merges.extend(merges.iter().map(MergeShown::of));
             }
             Ok(details)
         });
@@ -97,6 +103,29 @@ pub(super) struct FormerIdentifier {
     /// The kind: `email`, `phone_number` or `external_id`.
     identifier: &'static str,
     value: String,
+}
+
+/// A merge that has not been undone.
+#[derive(JsonSchema, Serialize)]
+pub(super) struct MergeShown {
+    /// The profile that was merged into another one.
+    profile_id: String,
+    /// The profile that it was merged into: this one, or one that was itself merged later.
+    into: String,
+    at: String,
+    /// The id of the outcome that reports the merge.
+    outcome: String,
+}
+
+impl MergeShown {
+    fn of(merge: &MergeSummary) -> MergeShown {
+        MergeShown {
+            profile_id: merge.absorbed.to_string(),
+            into: merge.survivor.to_string(),
+            at: rfc3339(merge.at),
+            outcome: merge.sequence.to_string(),
+        }
+    }
 }
 
 /// Who wrote a value, and when.

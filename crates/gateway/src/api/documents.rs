@@ -6,11 +6,11 @@ use serde::Serialize;
 
 /// A response before it is sent.
 #[derive(Debug)]
-pub(super) struct ApiResponse {
-    pub(super) status: StatusCode,
+pub(crate) struct ApiResponse {
+    pub(crate) status: StatusCode,
     /// The URL of what the request made, if the response does not show that.
-    pub(super) location: Option<String>,
-    pub(super) body: Option<Vec<u8>>,
+    pub(crate) location: Option<String>,
+    pub(crate) body: Option<Vec<u8>>,
 }
 
 impl ApiResponse {

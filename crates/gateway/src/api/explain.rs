@@ -5,15 +5,17 @@ use actix_web::{
     web::{Data, Payload},
 };
 use profile_protocol::{ErrorObject, ExplainedScope, ProfileExplain};
-use profile_store::{Intent, Outcome, StoreError};
+use profile_store::{Intent, StoreError, SubmittedProfile};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
     call::Call,
     documents::{ApiResponse, SelfLink},
+    fieldset::Fieldset,
     outcomes::OutcomeResource,
     query::Query,
+    resource::ProfileAttributes,
 };
 use crate::{
     capacity::{body_budget::BodyPermit, disk_wait},
@@ -30,17 +32,20 @@ pub(super) async fn explain(
     let revision = call.revision;
     let parse = move |bytes: &[u8]| ProfileExplain::parse(bytes, revision);
     let (asked, permit) = call.parse(payload, parse).await?;
-    let (data, meta) = match explained(call, asked, permit).await {
-        Ok(outcome) => {
-            (Some(OutcomeResource::explained(&outcome)), ExplanationMeta { errors: Vec::new() })
-        }
+    let (explained, errors) = match explained(call, asked, permit).await {
+        Ok(explained) => (Some(explained), Vec::new()),
         // A refusal is a result of the explanation, not an error.
-        Err(refusal) if refusal.status().is_client_error() => {
-            (None, ExplanationMeta { errors: refusal.document().errors })
-        }
+        Err(refusal) if refusal.status().is_client_error() => (None, refusal.document().errors),
         Err(failure) => return Err(failure),
     };
     call.gateway.metrics.served();
+    let fields = Fieldset::with_identifiers();
+    let profile = explained.as_ref().and_then(|explained| explained.profile.as_ref());
+    let meta = ExplanationMeta {
+        errors,
+        profile: profile.map(|profile| ProfileAttributes::of(profile, &fields)),
+    };
+    let data = explained.as_ref().map(|explained| OutcomeResource::explained(&explained.outcome));
     let links = SelfLink { this: call.own_link() };
     Ok(ApiResponse::with_document(StatusCode::OK, &Explanation { data, links, meta }))
 }
@@ -49,12 +54,11 @@ async fn explained(
     call: &Call<'_>,
     asked: ProfileExplain,
     permit: BodyPermit,
-) -> Result<Outcome, Refusal> {
-    let Call { request, gateway, company, .. } = call;
+) -> Result<SubmittedProfile, Refusal> {
+    let Call { target, gateway, company, .. } = call;
     let submission = match asked.scope {
         ExplainedScope::Client => {
-            let headers = request.headers();
-            let signature = submission::signature(gateway, company, headers, &asked.request);
+            let signature = submission::signature(gateway, company, target.headers, &asked.request);
             submission::from_client(gateway, company, signature, asked.request)?
         }
         ExplainedScope::Server => {
@@ -64,26 +68,28 @@ async fn explained(
     let explaining = Data::clone(gateway);
     // A client that disconnects, or is refused, cancels neither the queued explanation nor its
     // permit.
-    let outcome = actix_web::rt::spawn(async move {
-        let outcome = explaining.store.explain(submission).await;
+    let explained = actix_web::rt::spawn(async move {
+        let explained = explaining.store.explain_for_profile(submission).await;
         drop(permit);
-        outcome
+        explained
     });
-    let outcome = disk_wait::read(gateway, outcome).await?;
-    outcome.unwrap_or(Err(StoreError::Unavailable)).map_err(Refusal::Store)
+    let explained = disk_wait::read(gateway, explained).await?;
+    explained.unwrap_or(Err(StoreError::Unavailable)).map_err(Refusal::Store)
 }
 
 /// What a request would do.
 #[derive(JsonSchema, Serialize)]
-pub(super) struct Explanation {
+pub(super) struct Explanation<'a> {
     /// The outcome; null if the request would be refused.
     data: Option<OutcomeResource>,
     links: SelfLink,
-    meta: ExplanationMeta,
+    meta: ExplanationMeta<'a>,
 }
 
 #[derive(JsonSchema, Serialize)]
-struct ExplanationMeta {
+struct ExplanationMeta<'a> {
     /// The errors that the request would be answered with, with pointers into its body.
     errors: Vec<ErrorObject>,
+    /// The attributes of the profile as the request would leave it; null if it concerns none.
+    profile: Option<ProfileAttributes<'a>>,
 }

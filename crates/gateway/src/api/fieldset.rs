@@ -30,8 +30,8 @@ pub(super) const ATTRIBUTES: [&str; 14] = [
 
 /// Attributes that are shown only on request. The gateway never has anything for the first two, so
 /// they are empty.
-pub(super) const ADDITIONAL: [&str; 5] =
-    [SUBSCRIPTIONS, PREDICTIONS, IDENTIFIERS, FORMER_IDENTIFIERS, WRITERS];
+pub(super) const ADDITIONAL: [&str; 6] =
+    [SUBSCRIPTIONS, PREDICTIONS, IDENTIFIERS, FORMER_IDENTIFIERS, WRITERS, MERGES];
 
 /// What the person has agreed to receive.
 pub(super) const SUBSCRIPTIONS: &str = "subscriptions";
@@ -43,9 +43,11 @@ pub(super) const IDENTIFIERS: &str = "identifiers";
 pub(super) const FORMER_IDENTIFIERS: &str = "former_identifiers";
 /// Who wrote each value, and when.
 pub(super) const WRITERS: &str = "writers";
+/// The merges that made the person.
+pub(super) const MERGES: &str = "merges";
 
 /// Those of [`ADDITIONAL`] that take many reads for each profile.
-const OF_ONE_PROFILE: [&str; 2] = [FORMER_IDENTIFIERS, WRITERS];
+const OF_ONE_PROFILE: [&str; 3] = [FORMER_IDENTIFIERS, WRITERS, MERGES];
 
 /// The members of a location, in the order of a response.
 pub(super) const LOCATION: [&str; 10] = [
@@ -123,9 +125,9 @@ pub(crate) struct Fieldset {
 }
 
 impl Fieldset {
-    /// What an export has: everything but what takes many reads for each profile, and what is
-    /// always empty.
-    pub(crate) fn exported() -> Fieldset {
+    /// All attributes, and all identifiers: everything but what takes many reads for each profile,
+    /// and what is always empty.
+    pub(crate) fn with_identifiers() -> Fieldset {
         let additional = ADDITIONAL.map(|name| name == IDENTIFIERS);
         Fieldset { listed: ListedFields::default(), additional }
     }
@@ -225,7 +227,7 @@ mod tests {
         let fields = Fieldset::default();
         assert!(ATTRIBUTES.iter().all(|name| fields.shows(name)));
         assert!(!fields.shows("subscriptions"));
-        let additional = [true, false, false, false, false];
+        let additional = [true, false, false, false, false, false];
         let fields = Fieldset { additional, ..Fieldset::default() };
         assert!(fields.shows("subscriptions") && !fields.shows("predictive_analytics"));
     }
@@ -250,10 +252,13 @@ mod tests {
             let query = Query::read(&text, &[ADDITIONAL_FIELDS]);
             query.and_then(|query| Fieldset::from_query(&query)).map(|fields| fields.additional)
         };
-        assert_eq!(additional("").unwrap(), [false; 5]);
-        assert_eq!(additional("subscriptions,").unwrap(), [true, false, false, false, false]);
+        assert_eq!(additional("").unwrap(), [false; 6]);
+        assert_eq!(
+            additional("subscriptions,").unwrap(),
+            [true, false, false, false, false, false]
+        );
         let three = "subscriptions,predictive_analytics,identifiers";
-        assert_eq!(additional(three).unwrap(), [true, true, true, false, false]);
+        assert_eq!(additional(three).unwrap(), [true, true, true, false, false, false]);
         for one in OF_ONE_PROFILE {
             assert!(additional(one).is_err(), "{one}");
         }

@@ -80,7 +80,7 @@ async fn carried_out(
     revision: Revision,
     request_ids: &RequestIds,
 ) -> Result<ImportHead, Refusal> {
-    let Body { bytes, permit: _held } = body;
+    let Body { bytes, permit: _held, sent: _ } = body;
     // Parsing megabytes takes too long for a thread that serves other requests.
     let parsed = web::block(move || {
         let import = BulkImport::parse(&bytes, revision)?;

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use actix_web::http::StatusCode;
-use profile_protocol::{Bound, ClaimedId, Condition, ExchangeToken, ProfileFilter, ProfileId};
+use profile_protocol::{
+    Bound, ClaimedId, Condition, Email, EmailPrefix, ExchangeToken, ProfileFilter, ProfileId,
+};
 use profile_store::{
     Identifier, Listing, Profile, ProfilePage, SortCursor, SortKey, Span, Timestamp, engine::Order,
 };
@@ -96,6 +98,23 @@ impl ListQuery {
         span
     }
 
+    /// The beginning of the addresses that are listed, if there is one.
+    fn emails(&self) -> Result<Option<&EmailPrefix>, Refusal> {
+        let mut prefixes = self.conditions.iter().filter_map(|condition| {
+            let Condition::EmailPrefix(prefix) = condition else { return None };
+            Some(prefix)
+        });
+        let (first, second) = (prefixes.next(), prefixes.next());
+        if second.is_some() {
+            return Err(invalid(FILTER, "The filter may have starts-with once.".to_owned()));
+        }
+        if first.is_some() && self.sort != SortKey::Email {
+            let message = "A list with starts-with is sorted by email or -email.".to_owned();
+            return Err(invalid(SORT, message));
+        }
+        Ok(first)
+    }
+
     fn created(&self) -> Span {
         self.span(|condition| {
             let Condition::Created(bound) = condition else { return None };
@@ -135,6 +154,7 @@ fn sorting(text: &str) -> Result<(SortKey, Order), Refusal> {
 fn natural_sort(conditions: &[Condition]) -> SortKey {
     let sort = conditions.iter().find_map(|condition| match condition {
         Condition::Created(_) => Some(SortKey::Created),
+        Condition::EmailPrefix(_) => Some(SortKey::Email),
         Condition::Updated(_) => Some(SortKey::Updated),
         Condition::Id(_)
         | Condition::Email(_)
@@ -160,7 +180,12 @@ async fn scanned_page(call: &Call<'_>, asked: &ListQuery) -> Result<ListedPage, 
         from: from.transpose().or(Err(Refusal::Cursor))?,
         limit: asked.size,
     };
-    let page = call.read(async move |store, _| store.list(&listing).await).await?;
+    let emails = asked.emails()?.cloned();
+    let page = call.read(async move |store, _| match emails {
+        Some(emails) => store.list_by_email(&listing, &emails).await,
+        None => store.list(&listing).await,
+    });
+    let page = page.await?;
     let ProfilePage { profiles, next } = page;
     Ok(ListedPage { profiles, next: next.map(|position| position.to_bytes()) })
 }
@@ -195,7 +220,9 @@ impl IdentifierLookup {
             }
             // The gateway suppresses no email, so this finds no profile.
             Condition::Suppression(_) => {}
-            Condition::Created(_) | Condition::Updated(_) => return Ok(None),
+            Condition::Created(_) | Condition::Updated(_) | Condition::EmailPrefix(_) => {
+                return Ok(None);
+            }
         }
         Ok(Some(IdentifierLookup { ids, identifiers }))
     }
@@ -242,9 +269,14 @@ async fn pointed_page(
     first: &IdentifierLookup,
     all: &[IdentifierLookup],
 ) -> Result<ListedPage, Refusal> {
-    let (created, updated) = (asked.created(), asked.updated());
+    let (created, updated, emails) = (asked.created(), asked.updated(), asked.emails()?);
+    let begins = |profile: &Profile| {
+        let email = profile.identifiers.email.as_ref().map_or("", Email::as_str);
+        emails.is_none_or(|emails| email.starts_with(emails.as_str()))
+    };
     let fulfils = |profile: &Profile| {
-        created.contains(profile.created)
+        begins(profile)
+            && created.contains(profile.created)
             && updated.contains(profile.updated)
             && all.iter().all(|pointed| pointed.names(profile))
     };

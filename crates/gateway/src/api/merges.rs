@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use actix_web::{http::StatusCode, web::Payload};
+use actix_web::{
+    http::StatusCode,
+    web::{Data, Payload},
+};
 use profile_protocol::{ProfileId, ProfileMerge, ProfileUnmerge};
 use profile_store::{MergeProfiles, Rejected, StoreError, Undo, Unmerged};
 use schemars::JsonSchema;
@@ -73,7 +76,8 @@ pub(super) async fn unmerge(
     payload: &mut Payload,
 ) -> Result<ApiResponse, Refusal> {
     let fields = Fieldset::from_query(&Query::from_call(call, &[FIELDS, ADDITIONAL_FIELDS])?)?;
-    let (ProfileUnmerge { profile }, _permit) = call.parse(payload, ProfileUnmerge::parse).await?;
+    let (ProfileUnmerge { profile, is_preview }, _permit) =
+        call.parse(payload, ProfileUnmerge::parse).await?;
     let undo = Undo {
         company: call.company.id.clone(),
         absorbed: claimed(profile, "/data/attributes/profile_id")?,
@@ -81,9 +85,7 @@ pub(super) async fn unmerge(
         revision: call.revision,
         request_ids: Some(call.request_ids.clone()),
     };
-    let undone = call.gateway.store.undo(undo);
-    let unmerged = disk_wait::answered(call.gateway, undone).await?.map_err(Refusal::Store)?;
-    submission::count(call.gateway, &call.company.id, &unmerged.outcome);
+    let unmerged = if is_preview { preview(call, undo).await? } else { undone(call, undo).await? };
     let Unmerged { outcome: _, survivor, restored, kept, lost } = &unmerged;
     let document = UnmergeDocument {
         data: [survivor, restored].map(|profile| resource::profile(call, profile, &fields)),
@@ -96,6 +98,24 @@ pub(super) async fn unmerge(
         },
     };
     Ok(ApiResponse::with_document(StatusCode::OK, &document))
+}
+
+async fn undone(call: &Call<'_>, undo: Undo) -> Result<Unmerged, Refusal> {
+    let undone = call.gateway.store.undo(undo);
+    let unmerged = disk_wait::answered(call.gateway, undone).await?.map_err(Refusal::Store)?;
+    submission::count(call.gateway, &call.company.id, &unmerged.outcome);
+    Ok(unmerged)
+}
+
+/// What undoing the merge would leave. Nothing is written.
+async fn preview(call: &Call<'_>, undo: Undo) -> Result<Unmerged, Refusal> {
+    let gateway = Data::clone(call.gateway);
+    // A client that disconnects does not cancel the explanation.
+    let explained = actix_web::rt::spawn(async move { gateway.store.explain_undo(undo).await });
+    let explained = disk_wait::read(call.gateway, explained).await?;
+    let explained = explained.unwrap_or(Err(StoreError::Unavailable)).map_err(Refusal::Store)?;
+    call.gateway.metrics.served();
+    Ok(explained)
 }
 
 /// Both profiles, the survivor first.

@@ -1,13 +1,20 @@
 //! Outcomes: the results of requests, for one profile and for all.
 
-use actix_web::http::StatusCode;
+use std::sync::Arc;
+
+use actix_web::{
+    http::StatusCode,
+    web::{self, Data},
+};
 use profile_protocol::ChangedAttribute;
 use profile_store::{
     Caller, ClaimOutcome, ClaimResult, ClaimSource, Effect, HistoryCursor, Outcome,
-    PushTokenOutcome, PushTokenResult, RequestSender, SenderDigest, engine::Order,
+    PushTokenOutcome, PushTokenResult, RequestSender, SenderDigest, StoreError, engine::Order,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
+use tokio::runtime::Handle;
 
 use super::{
     call::{Call, PROFILE},
@@ -16,7 +23,9 @@ use super::{
     query::{PAGE_CURSOR, PAGE_SIZE, Query, SORT, invalid},
     time::rfc3339,
 };
-use crate::http::refusal::Refusal;
+use crate::{
+    capacity::disk_wait, http::refusal::Refusal, state::GatewayState, tenants::directory::Company,
+};
 
 /// `GET /api/profiles/{id}/history`: newest first.
 pub(super) async fn history(call: &Call<'_>) -> Result<ApiResponse, Refusal> {
@@ -83,6 +92,39 @@ pub(super) async fn stream(call: &Call<'_>) -> Result<ApiResponse, Refusal> {
     };
     call.gateway.metrics.served();
     Ok(ApiResponse::with_document(StatusCode::OK, &document))
+}
+
+/// The outcomes after a number, as the API shows them.
+pub(crate) struct NewOutcomes {
+    /// At most as many as were asked for, oldest first.
+    pub(crate) documents: Vec<Value>,
+    /// The number of those before them that were left out.
+    pub(crate) left_out: u64,
+    /// The number to ask with next.
+    pub(crate) newest: u64,
+}
+
+/// The newest outcomes after this number, for a caller whose rights were checked.
+pub(crate) async fn outcomes_after(
+    gateway: &Data<GatewayState>,
+    company: &Arc<Company>,
+    after: u64,
+    limit: usize,
+) -> Result<NewOutcomes, Refusal> {
+    let (reading, of, runtime) = (Data::clone(gateway), Arc::clone(company), Handle::current());
+    let read = move || {
+        runtime.block_on(async move {
+            let newest = reading.store.newest_outcome(&of.id).await?;
+            let from = after.max(newest.saturating_sub(limit as u64));
+            let outcomes = reading.store.outcomes(&of.id, from, limit).await?;
+            let newest = outcomes.last().map_or(from, |outcome| outcome.sequence);
+            let shown = outcomes.iter().map(OutcomeResource::from_outcome);
+            let documents = shown.filter_map(|shown| serde_json::to_value(shown).ok()).collect();
+            Ok(NewOutcomes { documents, left_out: from - after, newest })
+        })
+    };
+    let read = disk_wait::read(gateway, web::block(read)).await?;
+    read.or(Err(Refusal::Store(StoreError::Unavailable)))?.map_err(Refusal::unreadable)
 }
 
 /// The order of the stream. The times of outcomes rise as their numbers do.

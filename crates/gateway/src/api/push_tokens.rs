@@ -138,7 +138,7 @@ async fn find(
 
 /// The token in the path: its id, or the token itself.
 async fn token_of_path(call: &Call<'_>) -> Result<OwnedPushToken, Refusal> {
-    let text = call.request.match_info().get("id").unwrap_or_default().to_owned();
+    let text = call.target.id.to_owned();
     let found = call.read(async move |store, company| find(store, company, &text).await);
     found.await?.ok_or(NO_TOKEN)
 }

@@ -23,7 +23,7 @@ impl<'q> Query<'q> {
     /// filter with a misspelt name must not list everything. Fieldsets of other resource types are
     /// accepted, since no such resource is returned.
     pub(super) fn from_call(call: &'q Call<'_>, allowed: &[&str]) -> Result<Query<'q>, Refusal> {
-        Query::read(call.request.query_string(), allowed)
+        Query::read(call.target.uri.query().unwrap_or_default(), allowed)
     }
 
     pub(super) fn read(text: &'q str, allowed: &[&str]) -> Result<Query<'q>, Refusal> {

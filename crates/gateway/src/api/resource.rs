@@ -10,11 +10,11 @@ use serde_json::{Map, Value, json, value::RawValue};
 
 use super::{
     call::Call,
-    details::{FormerIdentifier, OtherIdentifiers, ProfileDetails, ValueWriter},
+    details::{FormerIdentifier, MergeShown, OtherIdentifiers, ProfileDetails, ValueWriter},
     documents::{Resource, SelfLink},
     fieldset::{
-        ADDITIONAL, ATTRIBUTES, FORMER_IDENTIFIERS, Fieldset, IDENTIFIERS, LOCATION, PREDICTIONS,
-        SUBSCRIPTIONS, WRITERS,
+        ADDITIONAL, ATTRIBUTES, FORMER_IDENTIFIERS, Fieldset, IDENTIFIERS, LOCATION, MERGES,
+        PREDICTIONS, SUBSCRIPTIONS, WRITERS,
     },
     time::rfc3339,
 };
@@ -27,7 +27,7 @@ pub(super) fn profile<'a>(
 ) -> Resource<ProfileAttributes<'a>> {
     let id = profile.id.to_string();
     let links = SelfLink { this: call.link(&format!("/api/profiles/{id}")) };
-    let attributes = ProfileAttributes { profile, fields, details: ProfileDetails::default() };
+    let attributes = ProfileAttributes::of(profile, fields);
     Resource { kind: "profile", id, attributes, links }
 }
 
@@ -61,6 +61,7 @@ impl JsonSchema for ProfileAttributes<'_> {
                 IDENTIFIERS => generator.subschema_for::<OtherIdentifiers<'_>>().to_value(),
                 FORMER_IDENTIFIERS => generator.subschema_for::<Vec<FormerIdentifier>>().to_value(),
                 WRITERS => generator.subschema_for::<BTreeMap<String, ValueWriter>>().to_value(),
+                MERGES => generator.subschema_for::<Vec<MergeShown>>().to_value(),
                 _ => json!({ "type": "object", "maxProperties": 0 }),
             };
             members.insert(name.to_owned(), schema);
@@ -98,6 +99,13 @@ impl Serialize for ProfileAttributes<'_> {
     }
 }
 
+impl<'a> ProfileAttributes<'a> {
+    /// The attributes of a profile, without what has to be read for them.
+    pub(super) fn of(profile: &'a Profile, fields: &'a Fieldset) -> ProfileAttributes<'a> {
+        ProfileAttributes { profile, fields, details: ProfileDetails::default() }
+    }
+}
+
 impl ProfileAttributes<'_> {
     fn attribute<M: SerializeMap>(&self, map: &mut M, name: &str) -> Result<(), M::Error> {
         let Profile { created, updated, identifiers, attributes, .. } = self.profile;
@@ -116,6 +124,7 @@ impl ProfileAttributes<'_> {
             IDENTIFIERS => map.serialize_entry(name, &OtherIdentifiers::of(self.profile)),
             FORMER_IDENTIFIERS => map.serialize_entry(name, &self.details.former),
             WRITERS => map.serialize_entry(name, &self.details.writers),
+            MERGES => map.serialize_entry(name, &self.details.merges),
             _ => {
                 let field = Field::ALL.into_iter().find(|field| field.name() == name);
                 let text = field.and_then(|field| attributes.fields[field].as_ref());

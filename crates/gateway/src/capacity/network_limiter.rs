@@ -85,8 +85,8 @@ impl NetworkLimiter {
         NetworkLimiter::new(shards, exact / shards, shared / shards)
     }
 
-    /// Reserves so many merges for a request of `network` to `company`. `None` if the windows of the
-    /// network have none left. Where they have one, all are reserved.
+    /// Reserves so many merges for a request of `network` to `company`. `None` if the windows of
+    /// the network have none left. Where they have one, all are reserved.
     pub fn reserve(
         &self,
         network: ClientNetwork,

@@ -27,6 +27,7 @@ use crate::{
         admission, body,
         cors::Cors,
         error_response::error_response,
+        inspection,
         refusal::Refusal,
         response::{METHODS, Onsite, ResponseContext},
     },
@@ -132,6 +133,7 @@ async fn upsert(
     let kind = BodyKind::Client;
     let read = body::read(headers, payload, encoding, kind, &company.id, gateway);
     let body = read.await?;
+    inspection::note_body(request, &body, gateway.clock.elapsed());
     let requests = admission::requests_of_body(body.bytes.len());
     admission::charge_network_more(request, &company, gateway, requests - 1);
     let parse = timed_parse(gateway, endpoint, revision);

@@ -15,7 +15,7 @@ use crate::{
     endpoint_names::EndpointNumber,
     http::{
         development_lines::DevelopmentLines,
-        log_text,
+        inspection, log_text,
         request_trace::RequestTrace,
         response::{ErrorPointers, RefusalCode, ResponseContext},
     },
@@ -29,6 +29,7 @@ use crate::{
 pub(crate) struct AccessEntry<'g> {
     request: HttpRequest,
     endpoint: EndpointNumber,
+    gateway: Option<&'g GatewayState>,
     clock: Clock,
     metrics: &'g Metrics,
     development_lines: Option<&'g DevelopmentLines>,
@@ -45,6 +46,11 @@ pub(crate) fn answered(
     reply: &ResponseContext,
     response: HttpResponse,
 ) -> HttpResponse {
+    let is_inspected = reply.company.as_ref().is_some_and(|company| company.inspect);
+    let response = match entry.gateway.filter(|_| is_inspected) {
+        Some(gateway) => inspection::keep(&entry.request, gateway, reply, entry.began, response),
+        None => response,
+    };
     entry.answered(reply, &response);
     response
 }
@@ -59,6 +65,7 @@ impl<'g> AccessEntry<'g> {
         AccessEntry {
             request: request.clone(),
             endpoint: EndpointNumber::of_request(request),
+            gateway: Some(gateway),
             clock: gateway.clock,
             metrics: &gateway.metrics,
             development_lines: gateway.development_lines.as_ref(),
@@ -188,6 +195,7 @@ mod tests {
                 endpoint: EndpointNumber::of_request(&request),
                 trace: RequestTrace::from_headers(request.headers(), &TraceIdGenerator::default()),
                 request,
+                gateway: None,
                 clock,
                 metrics: &Metrics::new(&[], &[]),
                 development_lines: None,

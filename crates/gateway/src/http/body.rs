@@ -42,6 +42,8 @@ pub(crate) struct Body {
     pub(crate) bytes: Vec<u8>,
     /// The memory of the body. Keep it until the request is answered.
     pub(crate) permit: BodyPermit,
+    /// The body as it was sent, if the inspector keeps it.
+    pub(crate) sent: Option<Bytes>,
 }
 
 /// Reads the whole body of a request for this company and decodes it.
@@ -65,9 +67,11 @@ pub(crate) async fn read(
     let permit = gateway.body_budget.arriving(kind, company);
     let sent = timeout(time, gather(payload, permit, limit));
     let (sent, arrived) = sent.await.unwrap_or(Err(slow))?;
+    let is_inspected = kind != BodyKind::Bulk && gateway.inspects(company);
+    let kept = is_inspected.then(|| Bytes::copy_from_slice(&sent));
     let bytes = decode(gateway, company, encoding, limit, (sent, arrived)).await?;
     let permit = gateway.body_budget.reserve(kind, company, bytes.len())?;
-    Ok(Body { bytes, permit })
+    Ok(Body { bytes, permit, sent: kept })
 }
 
 /// Decodes a body of at most `limit` bytes: a small one on the calling thread, a large one on a
@@ -112,7 +116,7 @@ impl Body {
         company: &CompanyId,
         parse: impl FnOnce(&[u8]) -> Result<T, Violations> + Send + 'static,
     ) -> Result<(T, BodyPermit), Refusal> {
-        let Body { bytes, permit } = self;
+        let Body { bytes, permit, sent: _ } = self;
         let parsed = large_body::run(&gateway.large_body_slots, company, bytes.len(), move || {
             // The permit moves with the bytes, in case the client disconnects.
             parse(&bytes).map(|parsed| (parsed, permit))

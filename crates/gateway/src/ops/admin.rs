@@ -1,4 +1,4 @@
-//! The admin listener: health, metrics, backups and imports. Clients cannot reach it.
+//! The admin listener: health, metrics, backups, imports and the console. Clients cannot reach it.
 
 use actix_web::{
     HttpRequest, HttpResponse, Responder,
@@ -7,6 +7,7 @@ use actix_web::{
 };
 
 use crate::{
+    console,
     metrics::MetricsFormat,
     ops::{backup::endpoint::backup, import::endpoint::import, readiness, readings},
     state::GatewayState,
@@ -19,7 +20,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(web::resource("/health/ready").get(ready).head(ready))
         .route("/metrics", web::get().to(metrics))
         .route("/backup", web::get().to(backup))
-        .route("/import", web::post().to(import));
+        .route("/import", web::post().to(import))
+        .configure(console::routes);
 }
 
 /// The process runs.

@@ -148,6 +148,16 @@ pub(super) fn in_force(configuration: &Configuration) -> String {
     format!("{}{companies}", WrittenTable::of_server(configuration).lines())
 }
 
+/// The settings above the first company as a file, without secrets.
+pub(crate) fn server_text(configuration: &Configuration) -> String {
+    WrittenTable::of_server(configuration).lines()
+}
+
+/// The settings of a company as a file, without secrets.
+pub(crate) fn company_text(company: &Company) -> String {
+    company_lines(company)
+}
+
 fn company_lines(company: &Company) -> String {
     let keys = company.keys.iter();
     let keys =

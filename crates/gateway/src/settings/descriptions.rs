@@ -51,6 +51,10 @@ const OF_FILE: &[(&str, &str)] = &[
     ("company.api_limits", "\"none\": no rate limit applies to /api."),
     ("company.protect", "Whether clients cannot change what a private key wrote."),
     (
+        "company.inspect",
+        "Whether the console keeps the newest requests of the company whole, in memory.",
+    ),
+    (
         "company.signed_identity",
         "Clients need a signature by one of these keys to name a person. Absent: they need none.",
     ),

@@ -108,6 +108,7 @@ impl Development {
             network_limits: RateLimit::NONE,
             api_limits_factor: NonZeroU32::MIN,
             signed_identity: None,
+            inspect: true,
             identity: Arc::default(),
             keys: Box::new([key]),
         }

@@ -206,6 +206,7 @@ impl<'r> CompanyReader<'r> {
         let of_network = table.take("network_limits");
         let network_limits = self.limits(of_network, default_network_limits(rate_limit));
         let api_limits_factor = self.api_limits_factor(&mut table);
+        let inspect = table.take("inspect").and_then(|field| field.boolean(self.report));
         let keys = table.take("key").map(|field| self.keys(field)).unwrap_or_default();
         table.finish(self.report);
         Some(Company {
@@ -219,6 +220,7 @@ impl<'r> CompanyReader<'r> {
             network_limits,
             api_limits_factor,
             signed_identity,
+            inspect: inspect.unwrap_or(false),
             keys,
         })
     }

@@ -508,7 +508,7 @@ fn checking_counts_what_is_configured_or_says_what_is_wrong() {
     let expected = "is not a valid configuration:\n  line 3: company[ABC123].lmits is unknown; \
                     expected one of id, allowed_origins, identity, protect, signed_identity, limits, \
                     network_limits, api_limits_factor, \
-                    api_limits, key";
+                    api_limits, inspect, key";
     assert!(error.to_string().ends_with(expected), "{error}");
 }
 

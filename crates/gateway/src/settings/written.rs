@@ -100,6 +100,7 @@ impl WrittenTable {
             network_limits,
             api_limits_factor,
             signed_identity,
+            inspect,
             keys: _,
         } = company;
         let IdentitySettings { protect, .. } = **identity;
@@ -115,6 +116,7 @@ impl WrittenTable {
             factor => ("api_limits_factor", plain(factor)),
         });
         values.push(("protect", plain(protect)));
+        values.push(("inspect", plain(inspect)));
         if let Some(signed) = signed_identity {
             let keys = elements(signed.keys.iter().map(|_| NOT_SHOWN));
             values.push(("signed_identity", WrittenValue::Table(vec![("keys", keys)])));

@@ -32,6 +32,8 @@ pub struct Company {
     pub api_limits_factor: NonZeroU32,
     /// The keys of signed identity. `None`: pages may send unsigned identifiers.
     pub signed_identity: Option<SignedIdentity>,
+    /// Whether the inspector of the console keeps the newest requests of the company.
+    pub inspect: bool,
     /// The private keys of the company.
     pub keys: Box<[CompanyKey]>,
 }
@@ -210,6 +212,7 @@ mod tests {
             network_limits: default_network_limits(limits::CLIENT_RATE_LIMIT),
             api_limits_factor: NonZeroU32::MIN,
             signed_identity: None,
+            inspect: false,
             identity: Arc::default(),
             keys: keys.iter().map(key).collect(),
         }

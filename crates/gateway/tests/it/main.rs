@@ -18,6 +18,8 @@ mod compaction;
 #[cfg(test)]
 mod company_move;
 #[cfg(test)]
+mod console;
+#[cfg(test)]
 mod cors;
 #[cfg(test)]
 mod delete_company;

@@ -257,6 +257,12 @@ impl<S: Read + Write> Connection<S> {
         self.receive()
     }
 
+    /// Sends a request and reads the head of the answer, whatever the method.
+    pub(crate) fn exchange_head(&mut self, request: &RawRequest) -> RawResponse {
+        assert!(self.send(request.bytes()), "the connection was closed");
+        self.receive_head()
+    }
+
     /// Reads an answer, which has to come.
     pub(crate) fn receive(&mut self) -> RawResponse {
         self.receive_or_end().expect("an answer, and not the end of the connection")

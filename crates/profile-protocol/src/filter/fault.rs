@@ -1,6 +1,9 @@
 //! What is wrong with a filter, and where.
 
-use super::fields::{FilterField, FilterOperator};
+use super::{
+    email_prefix::InvalidEmailPrefix,
+    fields::{FilterField, FilterOperator},
+};
 use crate::{InvalidEmail, InvalidOpaqueId, InvalidPhoneNumber, InvalidText, limits};
 
 /// Why some text is not a [`ProfileFilter`](crate::ProfileFilter).
@@ -30,7 +33,7 @@ pub enum FilterFault {
     Expected { expected: &'static str },
     #[error(
         "must use and(…) or one of the operators equals, any, greater-than, greater-or-equal, \
-         less-than and less-or-equal, not '{name}'"
+         less-than, less-or-equal and starts-with, not '{name}'"
     )]
     UnknownOperator { name: String },
     #[error(
@@ -50,6 +53,8 @@ pub enum FilterFault {
     Time,
     #[error("must have a valid email address there, which {0}")]
     Email(InvalidEmail),
+    #[error("must have the beginning of an email address there, which {0}")]
+    EmailPrefix(InvalidEmailPrefix),
     #[error("must have a valid phone number there, which {0}")]
     PhoneNumber(InvalidPhoneNumber),
     #[error("must have a valid identifier there, which {0}")]
@@ -63,6 +68,12 @@ pub enum FilterFault {
 impl From<InvalidEmail> for FilterFault {
     fn from(error: InvalidEmail) -> FilterFault {
         FilterFault::Email(error)
+    }
+}
+
+impl From<InvalidEmailPrefix> for FilterFault {
+    fn from(error: InvalidEmailPrefix) -> FilterFault {
+        FilterFault::EmailPrefix(error)
     }
 }
 

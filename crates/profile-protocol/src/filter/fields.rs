@@ -10,16 +10,18 @@ pub enum FilterOperator {
     GreaterOrEqual,
     LessThan,
     LessOrEqual,
+    StartsWith,
 }
 
 impl FilterOperator {
-    pub(crate) const ALL: [FilterOperator; 6] = [
+    pub(crate) const ALL: [FilterOperator; 7] = [
         FilterOperator::Equals,
         FilterOperator::Any,
         FilterOperator::GreaterThan,
         FilterOperator::GreaterOrEqual,
         FilterOperator::LessThan,
         FilterOperator::LessOrEqual,
+        FilterOperator::StartsWith,
     ];
 
     /// The name on the wire.
@@ -31,6 +33,7 @@ impl FilterOperator {
             FilterOperator::GreaterOrEqual => "greater-or-equal",
             FilterOperator::LessThan => "less-than",
             FilterOperator::LessOrEqual => "less-or-equal",
+            FilterOperator::StartsWith => "starts-with",
         }
     }
 }
@@ -81,10 +84,12 @@ impl FilterField {
 
     /// The operators that a condition on the field may have.
     pub const fn operators(self) -> &'static [FilterOperator] {
-        use FilterOperator::{Any, Equals, GreaterOrEqual, GreaterThan, LessOrEqual, LessThan};
+        use FilterOperator::{
+            Any, Equals, GreaterOrEqual, GreaterThan, LessOrEqual, LessThan, StartsWith,
+        };
         match self {
+            FilterField::Email => &[Equals, Any, StartsWith],
             FilterField::Id
-            | FilterField::Email
             | FilterField::PhoneNumber
             | FilterField::ExternalId
             | FilterField::AnonymousId => &[Equals, Any],

@@ -67,9 +67,13 @@ pub static UNMERGE: BodyRule = body(&object(
 
 static UNMERGE_ATTRIBUTES: ObjectRule = object(
     UNMERGE_RESOURCE,
-    &[FieldRule::new(FieldName::ProfileId, ValueRule::Identifier(IdentifierField::Id))
-        .required()
-        .described("The profile that was merged into another.")],
+    &[
+        FieldRule::new(FieldName::ProfileId, ValueRule::Identifier(IdentifierField::Id))
+            .required()
+            .described("The profile that was merged into another."),
+        FieldRule::new(FieldName::Mode, ValueRule::Choice(&["preview", "apply"]))
+            .described("`apply`, unless given. A preview writes nothing."),
+    ],
 );
 
 /// The body of `POST /api/data-privacy-deletion-jobs`. Exactly one of its identifiers must be

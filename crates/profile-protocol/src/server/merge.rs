@@ -49,6 +49,8 @@ fn source(reader: &mut BodyReader, data: &KnownObject<'_>) -> Option<ClaimedId> 
 pub struct ProfileUnmerge {
     /// The profile that was merged into another.
     pub profile: ClaimedId,
+    /// Whether nothing is to be written.
+    pub is_preview: bool,
 }
 
 impl ProfileUnmerge {
@@ -56,7 +58,12 @@ impl ProfileUnmerge {
     pub fn parse(body: &[u8]) -> Result<ProfileUnmerge, Violations> {
         body_reader::read(body, &UNMERGE, |reader, data| {
             let attributes = reader.object_in(data, FieldName::Attributes)?;
-            Some(ProfileUnmerge { profile: reader.parsed_in(&attributes, FieldName::ProfileId)? })
+            let profile = reader.parsed_in(&attributes, FieldName::ProfileId);
+            let is_preview = match attributes.get(FieldName::Mode) {
+                Some(mode) => reader.choice(&mode, "'preview' or 'apply'")? == "preview",
+                None => false,
+            };
+            Some(ProfileUnmerge { profile: profile?, is_preview })
         })
     }
 }

@@ -106,7 +106,7 @@ fn what_is_wrong_is_said_with_its_place_and_what_would_be_right() {
     refuses(
         "or(equals(email,'a@x.co'))",
         "must use and(…) or one of the operators equals, any, greater-than, greater-or-equal, \
-         less-than and less-or-equal, not 'or', at byte 0",
+         less-than, less-or-equal and starts-with, not 'or', at byte 0",
     );
     refuses(
         "and(equals(name,'a'))",
@@ -176,6 +176,20 @@ fn a_value_has_to_be_one_of_its_field() {
 }
 
 #[test]
+fn only_email_addresses_are_found_by_their_beginning() {
+    reads("starts-with(email,'Sa')", &[Condition::EmailPrefix("sa".parse().unwrap())]);
+    refuses(
+        "starts-with(email,'')",
+        "must have the beginning of an email address there, which must be 1 to 254 ASCII \
+         characters without a space, at byte 18",
+    );
+    refuses(
+        "starts-with(external_id,'Sa')",
+        "must ask for external_id with equals or any, not starts-with, at byte 0",
+    );
+}
+
+#[test]
 fn marks_have_to_stand_where_they_belong() {
     refuses("equals", "must have an opening parenthesis there, at byte 6");
     refuses("and equals(email,'a@x.co')", "must have an opening parenthesis there, at byte 4");
@@ -239,6 +253,7 @@ fn condition(condition: &Condition) -> String {
             any("id", ids.iter().map(id).collect())
         }
         Condition::Email(emails) => any("email", emails.iter().map(|e| text(e.as_str())).collect()),
+        Condition::EmailPrefix(prefix) => format!("starts-with(email,{})", text(prefix.as_str())),
         Condition::PhoneNumber(numbers) => {
             any("phone_number", numbers.iter().map(|n| text(n.as_str())).collect())
         }
@@ -280,6 +295,7 @@ fn conditions() -> impl Strategy<Value = Condition> {
         (0u64..253_000_000_000_000).prop_map(Bound::Before),
     ];
     let email = "[a-z.+]{1,8}@[a-z]{1,8}\\.co".prop_filter_map("an address", |e| e.parse().ok());
+    let prefix = "[a-z.+@\"]{1,8}".prop_map(|start| start.parse().unwrap());
     let number = "\\+[1-9][0-9]{7,12}".prop_map(|n| n.parse().unwrap());
     let external_id = "\\PC{1,12}".prop_filter_map("an id", |id| id.parse().ok());
     let anonymous_id = "\\PC{1,12}".prop_filter_map("an id", |id| id.parse().ok());
@@ -287,6 +303,7 @@ fn conditions() -> impl Strategy<Value = Condition> {
     prop_oneof![
         prop::collection::vec(id, several.clone()).prop_map(Condition::Id),
         prop::collection::vec(email, several.clone()).prop_map(Condition::Email),
+        prefix.prop_map(Condition::EmailPrefix),
         prop::collection::vec(number, several.clone()).prop_map(Condition::PhoneNumber),
         prop::collection::vec(external_id, several.clone()).prop_map(Condition::ExternalId),
         prop::collection::vec(anonymous_id, several).prop_map(Condition::AnonymousId),

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use crate::{
     engines::Engines,
     generators::{SMALL_LIMITS, sequences},
-    harness::{StoreHarness, unprotected, wait},
+    harness::{StoreHarness, contents, unprotected, wait},
     notation::{TestRequest, parse_request},
 };
 
@@ -42,6 +42,39 @@ pub fn an_undo_restores_both_profiles_if_nothing_was_written_since(engines: &Eng
     assert_eq!(unmerged.survivor, harness.profile(0));
     assert_eq!(unmerged.restored, harness.profile(1));
     harness.assert_sound();
+}
+
+pub fn a_preview_of_an_undo_writes_nothing_and_shows_what_the_undo_leaves(engines: &Engines) {
+    let mut harness = merged(engines);
+    harness.send("x:1 zip=10017 size=l plan=silver a:web");
+    let before = contents(harness.engine.as_ref());
+    let previewed = harness.preview_undo(1).unwrap();
+    assert_eq!(contents(harness.engine.as_ref()), before);
+    let unmerged = harness.undo(1).unwrap();
+    let shown = |unmerged: &Unmerged| {
+        let profiles = [&unmerged.survivor, &unmerged.restored];
+        let values =
+            profiles.map(|profile| (profile.identifiers.clone(), profile.attributes.clone()));
+        (values, unmerged.kept.clone(), unmerged.lost.clone())
+    };
+    assert_eq!(shown(&previewed), shown(&unmerged));
+    assert_eq!(harness.preview_undo(1).unwrap_err(), StoreError::NotMerged);
+}
+
+pub fn the_merges_that_made_a_profile_are_listed_until_they_are_undone(engines: &Engines) {
+    let mut harness = merged(engines);
+    harness.send("a:new");
+    harness.merge(2, 0).unwrap();
+    let merges = |harness: &StoreHarness| {
+        let profile = harness.profile(2);
+        let merges = wait(harness.store.merges(&harness.company, &profile)).unwrap();
+        let ids = merges.iter().map(|merge| (merge.absorbed, merge.survivor));
+        ids.collect::<Vec<_>>()
+    };
+    let [first, second, third] = [0, 1, 2].map(|number| harness.created[number]);
+    assert_eq!(merges(&harness), [(second, first), (first, third)]);
+    harness.undo(1).unwrap();
+    assert_eq!(merges(&harness), [(first, third)]);
 }
 
 pub fn values_written_since_stay_with_the_survivor_and_are_reported(engines: &Engines) {

@@ -112,7 +112,7 @@ pub(crate) struct IdSource<'a> {
 }
 
 impl IdSource<'_> {
-    fn context(
+    pub(crate) fn context(
         &mut self,
         batch: &Batch,
         company: &CompanyId,

@@ -4,7 +4,9 @@
 
 use std::num::NonZeroU32;
 
-use profile_protocol::{AnonymousId, CompanyId, Email, ExternalId, PhoneNumber, ProfileId};
+use profile_protocol::{
+    AnonymousId, CompanyId, Email, EmailPrefix, ExternalId, PhoneNumber, ProfileId,
+};
 
 use crate::{
     Identifier, ProfileRef, PushTokenId, Timestamp,
@@ -305,6 +307,13 @@ fn push_identifier(key: &mut Key, identifier: &Identifier) {
 pub(crate) fn email_prefix(company: &CompanyId) -> Key {
     let mut key = under(company, KeyKind::Identifier, 1);
     key.push(EMAIL);
+    key
+}
+
+/// The common prefix of the keys of a company's email addresses that begin like this.
+pub(crate) fn emails_from(company: &CompanyId, emails: &EmailPrefix) -> Key {
+    let mut key = email_prefix(company);
+    key.extend_from_slice(emails.as_str().as_bytes());
     key
 }
 

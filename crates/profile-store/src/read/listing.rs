@@ -3,7 +3,7 @@
 //! A page is read in chunks of an index. Each index entry is checked against the profile itself,
 //! since the profile may change between the two reads.
 
-use profile_protocol::{CompanyId, ProfileId};
+use profile_protocol::{CompanyId, EmailPrefix, ProfileId};
 
 use crate::{
     Identifier, Profile, SortCursor, SortKey, Timestamp,
@@ -65,8 +65,9 @@ pub struct ProfilePage {
 pub(crate) async fn read(
     engine: &dyn Engine,
     listing: &Listing,
+    emails: Option<&EmailPrefix>,
 ) -> Result<ProfilePage, EngineError> {
-    let mut page = read_records(engine, listing).await?;
+    let mut page = read_records(engine, listing, emails).await?;
     add_newest_outcomes(engine, &listing.company, &mut page.profiles).await?;
     Ok(page)
 }
@@ -85,13 +86,18 @@ async fn add_newest_outcomes(
     Ok(())
 }
 
-async fn read_records(engine: &dyn Engine, listing: &Listing) -> Result<ProfilePage, EngineError> {
+async fn read_records(
+    engine: &dyn Engine,
+    listing: &Listing,
+    emails: Option<&EmailPrefix>,
+) -> Result<ProfilePage, EngineError> {
     let &Listing { sort, order, ref from, .. } = listing;
-    if from.as_ref().is_some_and(|from| !from.fits(sort, order)) {
+    let fits = |from: &SortCursor| from.fits(sort, order) && begins(from, emails);
+    if from.as_ref().is_some_and(|from| !fits(from)) {
         return Ok(ProfilePage::default());
     }
     let limit = listing.limit.clamp(1, limits::LIST_PAGE);
-    let mut reader = PageReader { engine, listing, entries_read: 0 };
+    let mut reader = PageReader { engine, listing, emails, entries_read: 0 };
     let mut last = from.as_ref().map(|from| from.position.clone());
     let (mut profiles, mut bytes) = (Vec::new(), 0);
     // One entry more than requested shows whether the page is the last. If entries did not match,
@@ -121,6 +127,17 @@ fn cursor(order: Order, position: Option<SortPosition>) -> Option<SortCursor> {
     position.map(|position| SortCursor { order, position })
 }
 
+/// Whether a cursor is one of the list of addresses that begin like this.
+fn begins(from: &SortCursor, emails: Option<&EmailPrefix>) -> bool {
+    emails.is_none_or(|emails| match &from.position {
+        SortPosition::Email(email) => email.as_str().starts_with(emails.as_str()),
+        SortPosition::Id(_)
+        | SortPosition::Created(..)
+        | SortPosition::Updated(..)
+        | SortPosition::NoEmail(_) => false,
+    })
+}
+
 /// An index entry.
 struct Candidate {
     position: SortPosition,
@@ -139,6 +156,8 @@ struct IndexChunk {
 struct PageReader<'a> {
     engine: &'a dyn Engine,
     listing: &'a Listing,
+    /// The beginning of the addresses that are listed; of all profiles without it.
+    emails: Option<&'a EmailPrefix>,
     /// The number of index entries that were read.
     entries_read: usize,
 }
@@ -276,7 +295,10 @@ impl PageReader<'_> {
             Some(SortPosition::Id(_) | SortPosition::Created(..) | SortPosition::Updated(..))
             | None => None,
         };
-        let mut prefixes = [key::email_prefix(company), key::prefix(company, KeyKind::NoEmail)];
+        let mut prefixes = match self.emails {
+            Some(emails) => vec![key::emails_from(company, emails)],
+            None => vec![key::email_prefix(company), key::prefix(company, KeyKind::NoEmail)],
+        };
         if self.listing.order == Order::Descending {
             prefixes.reverse();
         }

@@ -1,10 +1,10 @@
 //! What is stored about one person beyond the profile itself.
 
-use profile_protocol::CompanyId;
+use profile_protocol::{CompanyId, ProfileId};
 
 use super::Store;
 use crate::{
-    HistoryCursor, Identifier, Profile,
+    HistoryCursor, Identifier, Profile, Timestamp,
     engine::{EngineError, Order, Scan},
     layout::{
         key::{self, ParsedKey},
@@ -14,7 +14,42 @@ use crate::{
     read::writers::{SoughtWriters, ValueSource},
 };
 
+/// A merge, without what undoing it requires.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct MergeSummary {
+    /// The profile that was merged into another one.
+    pub absorbed: ProfileId,
+    /// The profile that it was merged into.
+    pub survivor: ProfileId,
+    /// The time of the merge.
+    pub at: Timestamp,
+    /// The number of the outcome that reports the merge.
+    pub sequence: u64,
+}
+
 impl Store {
+    /// The merges that made a profile and were not undone, in the order of their outcomes: at most
+    /// as many as profiles can be merged into one.
+    pub async fn merges(
+        &self,
+        company: &CompanyId,
+        of: &Profile,
+    ) -> Result<Vec<MergeSummary>, EngineError> {
+        let mut merges = Vec::with_capacity(of.absorbed.len());
+        for absorbed in &of.absorbed {
+            let Some(value) = self.value(&key::merge(company, *absorbed)).await? else { continue };
+            let merge = record::decode_merge(*absorbed, &value)?;
+            merges.push(MergeSummary {
+                absorbed: *absorbed,
+                survivor: merge.survivor.id,
+                at: merge.at,
+                sequence: merge.sequence,
+            });
+        }
+        merges.sort_by_key(|merge| (merge.sequence, merge.absorbed));
+        Ok(merges)
+    }
+
     /// The identifiers that a profile, or one that was merged into it, has lost, and by which a
     /// deletion still finds it.
     pub async fn former_identifiers(

@@ -26,6 +26,8 @@ pub(super) async fn carry_out(
     let created = now(gateway);
     let id = gateway.store.id_at(created).or(Err(Refusal::Store(StoreError::Unavailable)))?;
     let total = u32::try_from(import.profiles().len()).unwrap_or(u32::MAX);
+    let began = gateway.clock.unix_time();
+    let running = gateway.running_imports.begin(company.id.clone(), began, total);
     let mut tally = ImportTally::of(sent);
     let mut waiting = VecDeque::new();
     for (row, request) in (0..).zip(import.into_profiles()) {
@@ -35,6 +37,7 @@ pub(super) async fn carry_out(
         {
             tally.add(row, row_result(gateway, answer.await))?;
         }
+        running.reached(tally.completed, tally.failed);
         match enqueued(gateway, company, request, request_ids).await {
             Ok(answer) => waiting.push_back((row, answer)),
             Err(refusal) => tally.add(row, Err(refusal))?,

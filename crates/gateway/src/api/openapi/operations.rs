@@ -193,7 +193,7 @@ fn successes_of(endpoint: Endpoint) -> &'static [(u16, &'static str)] {
         Endpoint::MergeProfiles => &[(201, "The merged profile.")],
         Endpoint::RepairProfiles => &[(200, "What was undone, or would be.")],
         Endpoint::RevokeTokens => &[(200, "The outcome that records the revocation.")],
-        Endpoint::UnmergeProfile => &[(200, "Both profiles.")],
+        Endpoint::UnmergeProfile => &[(200, "Both profiles, as they are or would be.")],
         Endpoint::UpdateProfile => &[(200, "The profile, updated.")],
     }
 }
@@ -214,7 +214,7 @@ fn schema_of(endpoint: Endpoint, generator: &mut SchemaGenerator) -> Option<Valu
         }
         Endpoint::GetPushToken => schema::<Single<PushTokenResource<'_>>>(generator),
         Endpoint::GetPushTokenProfileId => schema::<Single<ResourceIdentifier>>(generator),
-        Endpoint::ExplainProfile => schema::<Explanation>(generator),
+        Endpoint::ExplainProfile => schema::<Explanation<'_>>(generator),
         Endpoint::GetAccount => schema::<Single<Resource<AccountAttributes>>>(generator),
         Endpoint::ListAccounts => schema::<Collection<Resource<AccountAttributes>>>(generator),
         Endpoint::ListBulkImportErrors => schema::<Collection<ImportErrorResource>>(generator),

@@ -14,7 +14,7 @@ pub(super) struct LineWriter<W> {
 
 impl<W: Write> LineWriter<W> {
     pub(super) fn new(output: W) -> LineWriter<W> {
-        LineWriter { output, fields: Fieldset::exported() }
+        LineWriter { output, fields: Fieldset::with_identifiers() }
     }
 
     pub(super) fn write(&mut self, profile: &Profile) -> io::Result<()> {

@@ -37,7 +37,7 @@ impl<W: Write> TableWriter<W> {
     pub(super) fn new(output: W) -> io::Result<TableWriter<W>> {
         let mut rows = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(output);
         rows.write_record(columns())?;
-        Ok(TableWriter { rows, fields: Fieldset::exported() })
+        Ok(TableWriter { rows, fields: Fieldset::with_identifiers() })
     }
 
     pub(super) fn write(&mut self, profile: &Profile) -> io::Result<()> {

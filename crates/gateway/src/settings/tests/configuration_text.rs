@@ -69,7 +69,7 @@ fn what_is_printed_of_a_file_without_secrets_is_a_file_with_the_same_meaning() {
          otlp_endpoint = \"http://collector/v2\"\noutcomes = {{ days = 1 }}\n{}{}",
         with_company(
             "allowed_origins = [\"https://shop.example\"]\nlimits = \"none\"\n\
-             network_limits = {{ burst = 3 }}\napi_limits_factor = 9\nprotect = false\n\
+             network_limits = {{ burst = 3 }}\napi_limits_factor = 9\nprotect = false\ninspect = true\n\
              identity = {{ sentinels = [\"kiosk \\t\"], merges = 0 }}\n"
         )
         .replace("{{", "{")

@@ -258,7 +258,7 @@ fn what_takes_many_reads_is_shown_of_one_profile_at_a_time() {
     api.create(&json!({ "email": "ann@example.com" }));
     let listed = api.get("/api/profiles?additional-fields[profile]=identifiers").json();
     assert!(listed["data"][0]["attributes"]["identifiers"]["anonymous_ids"].is_array());
-    for name in ["writers", "former_identifiers"] {
+    for name in ["writers", "former_identifiers", "merges"] {
         for parameter in ["additional-fields[profile]", "fields[profile]"] {
             let answer = api.get(&format!("/api/profiles?{parameter}={name}"));
             assert_eq!(answer.status, 400);

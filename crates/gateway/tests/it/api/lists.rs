@@ -32,6 +32,28 @@ fn path_of(link: &str) -> String {
     rest[rest.find('/').unwrap()..].to_owned()
 }
 
+#[test]
+fn addresses_that_begin_alike_are_listed_in_their_order_and_no_other() {
+    let api = Api::new();
+    let named = ["sarah", "sam", "tom", "sabine"];
+    let made = named.map(|name| api.create(&json!({ "email": format!("{name}@example.com") })));
+    let [sarah, sam, _, sabine] = &made;
+    let list = |query: &str| {
+        let first = format!("/api/profiles?filter=starts-with(email,%22SA%22){query}&page[size]=2");
+        all_pages(&api, &first, path_of)
+    };
+    let expected = [sabine, sam, sarah].map(String::clone);
+    assert_eq!(list(""), expected);
+    assert_eq!(list("&sort=email"), expected);
+    let mut reversed = expected;
+    reversed.reverse();
+    assert_eq!(list("&sort=-email"), reversed);
+    let wrong = api.get("/api/profiles?filter=starts-with(email,%22sa%22)&sort=updated");
+    assert_eq!(refused(&wrong).0, 400);
+    let twice = "/api/profiles?filter=starts-with(email,%22s%22),starts-with(email,%22t%22)";
+    assert_eq!(refused(&api.get(twice)).0, 400);
+}
+
 /// What the official clients make of a link: the list, and nothing but the cursor.
 fn only_the_cursor(link: &str) -> String {
     let (_, cursor) = link.split_once("page%5Bcursor%5D=").unwrap();

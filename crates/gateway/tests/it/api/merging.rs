@@ -40,6 +40,36 @@ fn a_merge_leaves_one_profile_that_both_ids_lead_to() {
 }
 
 #[test]
+fn a_preview_of_an_undo_shows_both_profiles_and_the_merge_stays() {
+    let api = Api::new();
+    let ann = api.create(&json!({ "email": "ann@example.com", "first_name": "Ann" }));
+    let bob = api.create(&json!({ "external_id": "b-1", "last_name": "Li" }));
+    assert_eq!(api.post("/api/profile-merge", &merge(&ann, &bob)).status, 201);
+    let merges = || {
+        let profile = api.get(&format!("/api/profiles/{ann}?additional-fields[profile]=merges"));
+        profile.json()["data"]["attributes"]["merges"].as_array().unwrap().clone()
+    };
+    let [listed] = &merges()[..] else { panic!() };
+    assert_eq!((&listed["profile_id"], &listed["into"]), (&json!(bob), &json!(ann)));
+    let mut preview = unmerge(&bob);
+    preview["data"]["attributes"]["mode"] = "preview".into();
+    let answer = api.post("/api/profile-unmerge", &preview);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(super::ids(&answer), [ann.clone(), bob.clone()]);
+    let attributes = |number: usize| answer.json()["data"][number]["attributes"].clone();
+    assert_eq!(
+        (&attributes(0)["last_name"], &attributes(1)["last_name"]),
+        (&json!(null), &json!("Li"))
+    );
+    assert_eq!(api.attributes(&bob)["email"], "ann@example.com", "nothing has changed");
+    preview["data"]["attributes"]["mode"] = "look".into();
+    let (status, _, pointer) = refused(&api.post("/api/profile-unmerge", &preview));
+    assert_eq!((status, pointer.as_str()), (400, "/data/attributes/mode"));
+    assert_eq!(api.post("/api/profile-unmerge", &unmerge(&bob)).status, 200);
+    assert!(merges().is_empty());
+}
+
+#[test]
 fn a_merge_that_was_undone_leaves_both_as_they_were() {
     let api = Api::new();
     let ann = api.create(&json!({ "email": "ann@example.com", "first_name": "Ann" }));

@@ -341,6 +341,50 @@ fn of_the_log() -> Vec<LimitRow> {
     ]
 }
 
+fn of_the_console() -> Vec<LimitRow> {
+    vec![
+        (
+            "sessions of the console",
+            vec![
+                count(ours::CONSOLE_SESSIONS),
+                format!("{} keys", ours::CONSOLE_KEYS),
+                time(ours::CONSOLE_IDLE),
+                time(ours::CONSOLE_SESSION_LIFE),
+            ],
+        ),
+        ("sign-ins to the console", windows(ours::CONSOLE_SIGN_INS)),
+        (
+            "form of the console",
+            vec![bytes(ours::CONSOLE_FORM_BYTES), format!("{} fields", ours::CONSOLE_FORM_FIELDS)],
+        ),
+        (
+            "live views of the console",
+            vec![
+                count(ours::CONSOLE_STREAMS),
+                format!("{} outcomes", ours::CONSOLE_LIVE_ITEMS),
+                time(ours::CONSOLE_LIVE_PERIOD),
+            ],
+        ),
+        ("refusals that the console shows", vec![count(ours::CONSOLE_REFUSALS)]),
+        (
+            "requests in the inspector",
+            vec![
+                format!("{} of one company", ours::INSPECTED_REQUESTS),
+                bytes(ours::INSPECTED_BYTES),
+                time(ours::INSPECTED_AGE),
+                format!("{} together", bytes(ours::INSPECTED_TOTAL_BYTES)),
+            ],
+        ),
+        (
+            "samples for charts of the console",
+            vec![
+                format!("{} of an hour", ours::HOUR_SAMPLES),
+                format!("{} of a day", ours::DAY_SAMPLES),
+            ],
+        ),
+    ]
+}
+
 fn of_the_rest() -> Vec<LimitRow> {
     let deadline = time(Connections::default().import_deadline());
     vec![
@@ -455,6 +499,7 @@ fn the_documented_limits_are_those_of_the_code() {
         of_bodies(),
         of_profiles(),
         of_the_log(),
+        of_the_console(),
         of_the_rest(),
     ]
     .concat();

@@ -1,0 +1,36 @@
+//! The web console on the admin listener: what is stored about people, why, and what the gateway
+//! does, in a browser. Its pages call the same functions as the server API.
+
+mod actions;
+mod alerts;
+mod api_call;
+mod asset;
+mod chart;
+mod curl_line;
+mod explain;
+mod form;
+mod history;
+mod imports;
+pub(crate) mod inspector;
+mod inspector_pages;
+mod layout;
+mod live;
+mod merge_tree;
+pub(crate) mod metric_history;
+pub(crate) mod metric_values;
+mod overview;
+mod page;
+mod people;
+mod person;
+mod person_forms;
+mod refusal;
+pub(crate) mod refusal_feed;
+mod routing;
+mod session_cookie;
+pub(crate) mod sessions;
+mod sign_in;
+mod stored_values;
+mod time;
+mod visit;
+
+pub(crate) use self::routing::routes;

@@ -1,0 +1,273 @@
+//! Explaining a request: what it would do, claim by claim, and what it would change.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use actix_web::{
+    HttpResponse,
+    http::{
+        StatusCode,
+        header::{HeaderMap, HeaderName, HeaderValue},
+    },
+};
+use maud::{Markup, html};
+use serde::Deserialize;
+use serde_json::{Map, Value, value::RawValue};
+
+use super::{
+    api_call::{CompanyVisit, OneResource, PersonDocument, decoded, query_of},
+    curl_line::CurlLine,
+    form::FormFields,
+    history::{self, OutcomeDocument},
+    layout::{self, ConsoleSection, form_token, path_of},
+    page,
+    refusal::{ConsoleRefusal, errors_of},
+    stored_values,
+};
+use crate::{endpoints::Endpoint, http::refusal::Refusal};
+
+/// The header of a request that signs its identifiers.
+const SIGNATURE: HeaderName = HeaderName::from_static("x-identity-signature");
+
+/// The senders of a request, as the API names them, and in words.
+const SENDERS: [(&str, &str); 2] =
+    [("client", "a browser or app"), ("server", "your company, as an import")];
+
+/// An explanation as the API shows it.
+#[derive(Deserialize)]
+struct ExplanationDocument {
+    data: Option<OutcomeDocument>,
+    meta: ExplanationFacts,
+}
+
+#[derive(Deserialize)]
+struct ExplanationFacts {
+    errors: Vec<ErrorFacts>,
+    profile: Option<Map<String, Value>>,
+}
+
+#[derive(Deserialize)]
+struct ErrorFacts {
+    detail: String,
+}
+
+/// The page with the form.
+pub(super) fn form(of: &CompanyVisit<'_>, text: &str, sender: &str) -> HttpResponse {
+    shown(of, StatusCode::OK, (sender, text), &html! {})
+}
+
+fn shown(
+    of: &CompanyVisit<'_>,
+    status: StatusCode,
+    (sender, text): (&str, &str),
+    result: &Markup,
+) -> HttpResponse {
+    let company = &of.principal.company.id;
+    let content = html! {
+        p.hint { "Paste the body of a request, or a curl command. Nothing is written." }
+        form method="post" action=(path_of(company, "explain")) {
+            (form_token(of.visit))
+            p {
+                label for="sender" { "Sent by" }
+                select #sender name="sender" {
+                    @for (value, words) in SENDERS {
+                        option value=(value) selected[value == sender] { (words) }
+                    }
+                }
+            }
+            p {
+                label for="request" { "Body or curl command" }
+                // A line break after the tag belongs to the tag, so one more keeps the text whole.
+                textarea #request name="request" rows="10" required spellcheck="false" { "\n" (text) }
+            }
+            button type="submit" { "Explain" }
+        }
+        (result)
+    };
+    let page =
+        layout::framed(of.visit, Some((company, ConsoleSection::Explain)), "Explain", &content);
+    page::html(status, page)
+}
+
+/// Explains the request of a form.
+pub(super) async fn explain(
+    of: &CompanyVisit<'_>,
+    form: &FormFields,
+) -> Result<HttpResponse, ConsoleRefusal> {
+    let asked = (form.text("sender"), form.raw("request"));
+    match explained(of, asked).await {
+        Ok(result) => Ok(shown(of, StatusCode::OK, asked, &result)),
+        Err(ConsoleRefusal::Form(detail)) => {
+            let wrong = html! { div.wrong role="alert" { (detail) } };
+            Ok(shown(of, StatusCode::BAD_REQUEST, asked, &wrong))
+        }
+        Err(ConsoleRefusal::Api(refusal @ Refusal::Violations(_))) => {
+            Ok(shown(of, refusal.status(), asked, &refused(&errors_of(&refusal))))
+        }
+        Err(other) => Err(other),
+    }
+}
+
+async fn explained(
+    of: &CompanyVisit<'_>,
+    (sender, text): (&str, &str),
+) -> Result<Markup, ConsoleRefusal> {
+    let line = if CurlLine::is_one(text) {
+        CurlLine::parse(text).ok_or(ConsoleRefusal::Form(
+            "The curl command has no body, or a quote is not closed.",
+        ))?
+    } else {
+        CurlLine { body: text.to_owned(), headers: Vec::new() }
+    };
+    let body: &RawValue =
+        serde_json::from_str(&line.body).or(Err(ConsoleRefusal::Form("The body is not JSON.")))?;
+    let scope = Value::from(sender);
+    let document = format!(
+        r#"{{"data":{{"type":"profile-explain","attributes":{{"scope":{scope},"body":{}}}}}}}"#,
+        body.get()
+    );
+    let headers = signature(&line.headers);
+    let response =
+        of.call(Endpoint::ExplainProfile, "", "", headers, document.into_bytes()).await?;
+    let explanation: ExplanationDocument = decoded(&response)?;
+    result(of, explanation).await
+}
+
+/// The signature among the headers of a command.
+fn signature(sent: &[(String, String)]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (_, value) in sent.iter().filter(|(name, _)| name.eq_ignore_ascii_case(SIGNATURE.as_str()))
+    {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(SIGNATURE, value);
+        }
+    }
+    headers
+}
+
+async fn result(
+    of: &CompanyVisit<'_>,
+    ExplanationDocument { data, meta }: ExplanationDocument,
+) -> Result<Markup, ConsoleRefusal> {
+    let Some(outcome) = data else {
+        let errors: Vec<String> = meta.errors.into_iter().map(|error| error.detail).collect();
+        return Ok(refused(&errors));
+    };
+    let company = &of.principal.company.id;
+    let today = match outcome.person() {
+        Some(id) => person_today(of, id).await?,
+        None => Map::new(),
+    };
+    let after = meta.profile.unwrap_or_default();
+    Ok(html! {
+        section aria-labelledby="result" {
+            h2 #result { "What would happen" }
+            (history::words(company, &outcome))
+            @if let Some(id) = outcome.person() {
+                p { "Person: " a href=(path_of(company, &format!("people/{id}"))) { (id) } }
+            }
+            (history::claims_table(company, &outcome))
+            h2 { "What would change" }
+            (difference(&flattened(&today), &flattened(&after)))
+        }
+    })
+}
+
+async fn person_today(of: &CompanyVisit<'_>, id: &str) -> Result<Map<String, Value>, Refusal> {
+    let query = query_of(&[("additional-fields[profile]", "identifiers")]);
+    match of.read::<OneResource<PersonDocument>>(Endpoint::GetProfile, id, &query).await {
+        Ok(document) => Ok(document.data.attributes),
+        // It may have been erased meanwhile.
+        Err(Refusal::NotFound { .. }) => Ok(Map::new()),
+        Err(refusal) => Err(refusal),
+    }
+}
+
+fn refused(errors: &[String]) -> Markup {
+    html! {
+        section aria-labelledby="result" {
+            h2 #result { "The request would be refused" }
+            div.wrong role="alert" { @for error in errors { p { (error) } } }
+        }
+    }
+}
+
+/// Every value of a person by its path, with identifiers of which there are several.
+fn flattened(attributes: &Map<String, Value>) -> BTreeMap<String, String> {
+    let single = stored_values::IDENTIFIERS.iter().filter_map(|name| {
+        let value = attributes.get(*name)?.as_str()?;
+        Some(((*name).to_owned(), value.to_owned()))
+    });
+    let values = stored_values::values(attributes);
+    let values = values.into_iter().map(|(path, value)| (path, stored_values::shown(&value)));
+    let list = |name: &'static str, member: Option<&'static str>| {
+        let identifiers = attributes.get("identifiers").and_then(|all| all.get(name));
+        let items = identifiers.and_then(Value::as_array).into_iter().flatten();
+        items.filter_map(move |item| {
+            let text = member.map_or(Some(item), |member| item.get(member))?.as_str()?;
+            Some((format!("{name} {text}"), text.to_owned()))
+        })
+    };
+    let lists = list("secondary_emails", None)
+        .chain(list("anonymous_ids", Some("anonymous_id")))
+        .chain(list("former_ids", None));
+    single.chain(values).chain(lists).collect()
+}
+
+/// Both sides beside one another, with what differs marked.
+fn difference(today: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> Markup {
+    let paths: BTreeSet<&String> = today.keys().chain(after.keys()).collect();
+    html! {
+        @if paths.is_empty() { p { "Nothing is stored, and nothing would be." } } @else {
+            table {
+                thead {
+                    tr {
+                        th scope="col" { "Attribute" }
+                        th scope="col" { "Today" }
+                        th scope="col" { "After the request" }
+                    }
+                }
+                tbody {
+                    @for path in paths {
+                        @let (before, then) = (today.get(path), after.get(path));
+                        tr {
+                            th.value scope="row" { (path) }
+                            @if before == then {
+                                td.value { (before.map_or("", String::as_str)) }
+                                td.faint { "stays" }
+                            } @else {
+                                td.value { @if let Some(before) = before { del { (before) } } @else { "–" } }
+                                td.value { @if let Some(then) = then { ins { (then) } } @else { "–" } }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_identifier_and_value_has_a_path_of_its_own() {
+        let attributes = json!({
+            "email": "a@b.de", "first_name": "Ann", "properties": { "plan": 1 },
+            "identifiers": { "secondary_emails": ["c@d.de"], "former_ids": [],
+                "anonymous_ids": [{ "anonymous_id": "x" }] }
+        });
+        let flattened = flattened(attributes.as_object().unwrap());
+        let paths: Vec<&str> = flattened.keys().map(String::as_str).collect();
+        let expected = [
+            "anonymous_ids x",
+            "email",
+            "first_name",
+            "properties.plan",
+            "secondary_emails c@d.de",
+        ];
+        assert_eq!(paths, expected);
+    }
+}

@@ -1,0 +1,281 @@
+//! The inspector: the newest requests of companies that have it on, whole, in memory only.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use actix_web::web::Bytes;
+use profile_protocol::CompanyId;
+use profile_store::{Outcome, RequestId};
+
+use crate::limits;
+
+/// The body of a request, until the request is answered.
+#[derive(Clone)]
+pub(crate) struct InspectedBody {
+    /// As it was sent.
+    pub(crate) sent: Bytes,
+    pub(crate) decoded: Bytes,
+    /// When it had arrived and was decoded, since the start of the process.
+    pub(crate) read_at: Duration,
+}
+
+/// The document of an error response, until the request is answered.
+#[derive(Clone)]
+pub(crate) struct InspectedAnswer(pub(crate) Bytes);
+
+/// A request, whole but for what authorizes it. `Debug` is redacted.
+pub(crate) struct InspectedRequest {
+    /// When its head had arrived, since the start of the process.
+    pub(crate) began: Duration,
+    /// When it was answered, since 1970.
+    pub(crate) at: Duration,
+    pub(crate) request_id: String,
+    pub(crate) method: String,
+    pub(crate) target: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Option<InspectedBody>,
+    pub(crate) status: u16,
+    /// The code of a refusal.
+    pub(crate) code: Option<&'static str>,
+    pub(crate) answer: Bytes,
+    /// What it did, and when that was stored, since the start of the process.
+    pub(crate) stored: Option<(Arc<Outcome>, Duration)>,
+    /// When it was answered, since the start of the process.
+    pub(crate) answered: Duration,
+}
+
+impl fmt::Debug for InspectedRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("InspectedRequest(…)")
+    }
+}
+
+impl InspectedRequest {
+    fn bytes(&self) -> usize {
+        let headers = self.headers.iter().map(|(name, value)| name.len() + value.len());
+        let body = self.body.as_ref().map_or(0, |body| body.sent.len() + body.decoded.len());
+        self.target.len() + headers.sum::<usize>() + body + self.answer.len()
+    }
+
+    /// Whether the text is anywhere in it.
+    pub(crate) fn mentions(&self, text: &str) -> bool {
+        let within = |bytes: &[u8]| String::from_utf8_lossy(bytes).to_lowercase().contains(text);
+        self.request_id.contains(text)
+            || self.code.is_some_and(|code| code == text)
+            || self.status.to_string() == text
+            || self.target.to_lowercase().contains(text)
+            || self.body.as_ref().is_some_and(|body| within(&body.decoded))
+            || within(&self.answer)
+    }
+}
+
+/// The kept requests: bounded by number, bytes and age, of each company and of all.
+#[derive(Debug, Default)]
+pub(crate) struct Inspector {
+    kept: Mutex<KeptRequests>,
+}
+
+#[derive(Debug, Default)]
+struct KeptRequests {
+    numbered: u64,
+    bytes: usize,
+    companies: HashMap<CompanyId, CompanyRequestsKept>,
+    /// What requests did that are stored and not answered yet.
+    outcomes: HashMap<RequestId, (Arc<Outcome>, Duration)>,
+}
+
+#[derive(Debug, Default)]
+struct CompanyRequestsKept {
+    requests: VecDeque<(u64, Arc<InspectedRequest>)>,
+    bytes: usize,
+    /// Requests that began before are not kept: one of them may be about an erased person.
+    forgotten: Option<Duration>,
+}
+
+impl Inspector {
+    /// Notes what a request did, until it is answered.
+    pub(crate) fn note_outcome(&self, outcome: &Outcome, now: Duration) {
+        let Some(ids) = &outcome.request_ids else { return };
+        let mut kept = self.lock();
+        // Requests that nothing waited for are not answered.
+        if limits::INSPECTED_OUTCOMES <= kept.outcomes.len() {
+            kept.outcomes.clear();
+        }
+        kept.outcomes.insert(ids.request.clone(), (Arc::new(outcome.clone()), now));
+    }
+
+    /// What a request did that is answered now.
+    pub(crate) fn take_outcome(&self, id: &RequestId) -> Option<(Arc<Outcome>, Duration)> {
+        self.lock().outcomes.remove(id)
+    }
+
+    /// Keeps a request, and forgets the oldest ones of its company that are too many.
+    pub(crate) fn keep(&self, company: &CompanyId, request: InspectedRequest) {
+        let (now, bytes) = (request.answered, request.bytes());
+        let mut guard = self.lock();
+        let kept = &mut *guard;
+        let of_company = kept.companies.entry(company.clone()).or_default();
+        if bytes > limits::INSPECTED_BYTES
+            || of_company.forgotten.is_some_and(|forgotten| request.began <= forgotten)
+        {
+            return;
+        }
+        let before = of_company.bytes;
+        of_company.forget_old(now);
+        while limits::INSPECTED_REQUESTS <= of_company.requests.len()
+            || limits::INSPECTED_BYTES < of_company.bytes + bytes
+        {
+            of_company.forget_oldest();
+        }
+        kept.bytes = kept.bytes + of_company.bytes - before;
+        if limits::INSPECTED_TOTAL_BYTES < kept.bytes + bytes {
+            return;
+        }
+        kept.numbered += 1;
+        kept.bytes += bytes;
+        of_company.bytes += bytes;
+        of_company.requests.push_back((kept.numbered, Arc::new(request)));
+    }
+
+    /// The kept requests of a company with their numbers, newest first.
+    pub(crate) fn list(
+        &self,
+        company: &CompanyId,
+        now: Duration,
+    ) -> Vec<(u64, Arc<InspectedRequest>)> {
+        self.forget_old(now);
+        let kept = self.lock();
+        let of_company = kept.companies.get(company);
+        of_company.into_iter().flat_map(|one| one.requests.iter().rev().cloned()).collect()
+    }
+
+    /// Forgets all requests of a company, also those that are not answered yet: some may be about
+    /// a person who is erased now.
+    pub(crate) fn forget(&self, company: &CompanyId, now: Duration) {
+        let mut kept = self.lock();
+        kept.outcomes.clear();
+        let of_company = kept.companies.entry(company.clone()).or_default();
+        let bytes = std::mem::take(&mut of_company.bytes);
+        of_company.requests.clear();
+        of_company.forgotten = Some(now);
+        kept.bytes -= bytes;
+    }
+
+    /// Forgets requests that are too old.
+    pub(crate) fn forget_old(&self, now: Duration) {
+        let mut kept = self.lock();
+        kept.companies.values_mut().for_each(|one| one.forget_old(now));
+        kept.bytes = kept.companies.values().map(|one| one.bytes).sum();
+    }
+
+    /// Forgets companies that have the inspector off.
+    pub(crate) fn retain(&self, has_it_on: impl Fn(&CompanyId) -> bool) {
+        let mut kept = self.lock();
+        kept.companies.retain(|company, _| has_it_on(company));
+        kept.bytes = kept.companies.values().map(|one| one.bytes).sum();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, KeptRequests> {
+        // Whatever a panic interrupted, entries are whole.
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl CompanyRequestsKept {
+    fn forget_oldest(&mut self) {
+        if let Some((_, request)) = self.requests.pop_front() {
+            self.bytes -= request.bytes();
+        }
+    }
+
+    fn forget_old(&mut self, now: Duration) {
+        let is_old = |(_, request): &(u64, Arc<InspectedRequest>)| {
+            limits::INSPECTED_AGE <= now.saturating_sub(request.answered)
+        };
+        while self.requests.front().is_some_and(is_old) {
+            self.forget_oldest();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(began: u64, bytes: usize) -> InspectedRequest {
+        InspectedRequest {
+            began: Duration::from_secs(began),
+            at: Duration::ZERO,
+            request_id: began.to_string(),
+            method: "POST".to_owned(),
+            target: "/client/profiles".to_owned(),
+            headers: vec![],
+            body: None,
+            status: 202,
+            code: None,
+            answer: Bytes::from(vec![b'a'; bytes]),
+            stored: None,
+            answered: Duration::from_secs(began + 1),
+        }
+    }
+
+    fn company(name: &str) -> CompanyId {
+        name.parse().unwrap()
+    }
+
+    fn kept(inspector: &Inspector, name: &str, now: u64) -> Vec<String> {
+        let list = inspector.list(&company(name), Duration::from_secs(now));
+        list.iter().map(|(_, request)| request.request_id.clone()).collect()
+    }
+
+    #[test]
+    fn requests_are_bounded_by_number_and_bytes_and_age() {
+        let inspector = Inspector::default();
+        for number in 0..limits::INSPECTED_REQUESTS as u64 + 3 {
+            inspector.keep(&company("A"), request(number, 10));
+        }
+        assert_eq!(kept(&inspector, "A", 0).len(), limits::INSPECTED_REQUESTS);
+        for number in 200..204 {
+            inspector.keep(&company("A"), request(number, limits::INSPECTED_BYTES / 2 - 100));
+        }
+        assert_eq!(kept(&inspector, "A", 0), ["203", "202"]);
+        inspector.keep(&company("A"), request(210, limits::INSPECTED_BYTES + 1));
+        assert_eq!(kept(&inspector, "A", 0), ["203", "202"]);
+        let age = limits::INSPECTED_AGE.as_secs();
+        assert_eq!(kept(&inspector, "A", 203 + age), ["203"]);
+        assert!(kept(&inspector, "A", 204 + age).is_empty());
+        assert_eq!(inspector.lock().bytes, 0);
+    }
+
+    #[test]
+    fn all_companies_together_are_bounded_and_none_takes_from_another() {
+        let inspector = Inspector::default();
+        let full = limits::INSPECTED_BYTES - 100;
+        let companies = limits::INSPECTED_TOTAL_BYTES / limits::INSPECTED_BYTES + 2;
+        for number in 0..companies {
+            inspector.keep(&company(&format!("C{number}")), request(1, full));
+        }
+        assert_eq!(kept(&inspector, "C0", 2), ["1"]);
+        assert!(kept(&inspector, &format!("C{}", companies - 1), 2).is_empty());
+        assert!(inspector.lock().bytes <= limits::INSPECTED_TOTAL_BYTES);
+        inspector.retain(|_| false);
+        assert_eq!(inspector.lock().bytes, 0);
+    }
+
+    #[test]
+    fn an_erasure_forgets_what_is_kept_and_what_is_under_way() {
+        let inspector = Inspector::default();
+        inspector.keep(&company("A"), request(1, 10));
+        inspector.keep(&company("B"), request(1, 10));
+        inspector.forget(&company("A"), Duration::from_secs(5));
+        inspector.keep(&company("A"), request(4, 10));
+        assert!(kept(&inspector, "A", 6).is_empty());
+        inspector.keep(&company("A"), request(6, 10));
+        assert_eq!(kept(&inspector, "A", 8), ["6"]);
+        assert_eq!(kept(&inspector, "B", 8), ["1"]);
+    }
+}

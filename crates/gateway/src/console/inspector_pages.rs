@@ -1,0 +1,249 @@
+//! The pages of the inspector: the kept requests, and one of them whole.
+
+use std::{sync::Arc, time::Duration};
+
+use actix_web::{HttpResponse, http::StatusCode};
+use maud::{Markup, html};
+use profile_store::Timestamp;
+
+use super::{
+    api_call::CompanyVisit,
+    form::FormFields,
+    inspector::InspectedRequest,
+    layout::{self, ConsoleSection, form_token, path_of},
+    page,
+    refusal::ConsoleRefusal,
+    time::shown_time,
+};
+use crate::{api::rfc3339, http::auth, limits, tenants::scope::KeyScope};
+
+/// The kept requests of the company, newest first, of which a text can be searched.
+pub(super) fn list(of: &CompanyVisit<'_>) -> Result<HttpResponse, ConsoleRefusal> {
+    auth::require(of.principal, KeyScope::ProfilesRead)?;
+    let asked = FormFields::parse(of.visit.request.query_string().as_bytes()).unwrap_or_default();
+    let text = asked.text("text").to_lowercase();
+    let mut kept = kept(of);
+    kept.retain(|(_, request)| text.is_empty() || request.mentions(&text));
+    let content = html! {
+        @if of.principal.company.inspect { (search_form(of, asked.text("text"))) (table(of, &kept)) }
+        @else {
+            p {
+                "The inspector is off for this company. Write " code { "inspect = true" }
+                " into its part of the configuration, and reload, to keep its newest requests here."
+            }
+        }
+    };
+    Ok(framed(of, "Inspector", &content))
+}
+
+fn kept(of: &CompanyVisit<'_>) -> Vec<(u64, Arc<InspectedRequest>)> {
+    let gateway = of.visit.gateway;
+    gateway.inspector.list(&of.principal.company.id, gateway.clock.elapsed())
+}
+
+fn framed(of: &CompanyVisit<'_>, title: &str, content: &Markup) -> HttpResponse {
+    let place = Some((&of.principal.company.id, ConsoleSection::Inspector));
+    page::html(StatusCode::OK, layout::framed(of.visit, place, title, content))
+}
+
+fn search_form(of: &CompanyVisit<'_>, text: &str) -> Markup {
+    html! {
+        form method="get" action=(path_of(&of.principal.company.id, "inspector")) role="search" {
+            p {
+                label for="text" { "Address, code, request id or any other text" }
+                input #text name="text" type="search" value=(text) autocomplete="off";
+                button type="submit" { "Search" }
+            }
+        }
+        p.hint {
+            "The last " (limits::INSPECTED_REQUESTS) " requests of an hour are kept in memory. An "
+            "erasure empties the list. Keys and cookies are never kept."
+        }
+    }
+}
+
+fn table(of: &CompanyVisit<'_>, kept: &[(u64, Arc<InspectedRequest>)]) -> Markup {
+    html! {
+        @if kept.is_empty() { p role="status" { "No request is kept." } } @else {
+            table {
+                thead {
+                    tr {
+                        th scope="col" { "Request" }
+                        th scope="col" { "When" }
+                        th scope="col" { "Path" }
+                        th scope="col" { "Answer" }
+                        th scope="col" { "Outcome" }
+                    }
+                }
+                tbody {
+                    @for (number, request) in kept {
+                        @let page = format!("inspector/{number}");
+                        tr {
+                            th scope="row" {
+                                a href=(path_of(&of.principal.company.id, &page)) { (request.request_id) }
+                            }
+                            td { (when(request)) }
+                            td.value { (request.method) " " (request.target) }
+                            td { (request.status) " " (request.code.unwrap_or_default()) }
+                            td { (effect(request)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn when(request: &InspectedRequest) -> Markup {
+    let millis = u64::try_from(request.at.as_millis()).unwrap_or(u64::MAX);
+    shown_time(&rfc3339(Timestamp::from_millis(millis)))
+}
+
+fn effect(request: &InspectedRequest) -> &'static str {
+    request.stored.as_ref().map_or("", |(outcome, _)| outcome.effect.as_str())
+}
+
+/// One request, whole.
+pub(super) fn request(of: &CompanyVisit<'_>, number: &str) -> Result<HttpResponse, ConsoleRefusal> {
+    auth::require(of.principal, KeyScope::ProfilesRead)?;
+    let kept = kept(of);
+    let found = kept.iter().find(|(other, _)| other.to_string() == number);
+    let (_, request) = found.ok_or(ConsoleRefusal::NoPage)?;
+    let content = html! {
+        (facts(of, request))
+        h2 { "Headers" }
+        dl { @for (name, value) in &request.headers { dt { (name) } dd { (value) } } }
+        (bodies(request))
+        h2 { "Answer" }
+        pre { (text_of(&request.answer)) }
+        h2 { "As a curl command" }
+        button.quiet type="button" data-copy="curl" hidden { "Copy" }
+        pre #curl { (curl(request)) }
+        (explain_form(of, request))
+    };
+    Ok(framed(of, &format!("Request {}", request.request_id), &content))
+}
+
+fn facts(of: &CompanyVisit<'_>, request: &InspectedRequest) -> Markup {
+    let since = |at: Duration| format!("{} µs", at.saturating_sub(request.began).as_micros());
+    let person = request.stored.as_ref().and_then(|(outcome, _)| outcome.survivor);
+    html! {
+        dl {
+            dt { "When" } dd { (when(request)) }
+            dt { "Request" } dd { (request.method) " " (request.target) }
+            dt { "Answer" } dd { (request.status) " " (request.code.unwrap_or_default()) }
+            dt { "Outcome" } dd {
+                (effect(request))
+                @if let Some(person) = person {
+                    " " a href=(path_of(&of.principal.company.id, &format!("people/{person}"))) { (person) }
+                }
+            }
+            @if let Some(body) = &request.body { dt { "Body read after" } dd { (since(body.read_at)) } }
+            @if let Some((_, at)) = &request.stored { dt { "Stored after" } dd { (since(*at)) } }
+            dt { "Answered after" } dd { (since(request.answered)) }
+        }
+    }
+}
+
+fn bodies(request: &InspectedRequest) -> Markup {
+    html! {
+        @if let Some(body) = &request.body {
+            h2 { "Body" }
+            @if body.sent == body.decoded { pre { (text_of(&body.decoded)) } } @else {
+                p { "Sent with " (body.sent.len()) " bytes, of which the first are " code { (hexadecimal(&body.sent)) } }
+                p { "Decoded:" }
+                pre { (text_of(&body.decoded)) }
+            }
+        }
+    }
+}
+
+/// The first bytes of an encoded body, by which its coding is recognized.
+fn hexadecimal(bytes: &[u8]) -> String {
+    const FIRST: usize = 16;
+    let first = bytes.iter().take(FIRST);
+    first.map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
+}
+
+fn text_of(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The request as a command, with the decoded body and without what authorized it.
+fn curl(request: &InspectedRequest) -> String {
+    const TRANSPORT: [&str; 6] = [
+        "host",
+        "content-length",
+        "content-encoding",
+        "transfer-encoding",
+        "connection",
+        "accept-encoding",
+    ];
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
+    let host = request.headers.iter().find(|(name, _)| name == "host");
+    let host = host.map_or("localhost", |(_, host)| host);
+    let mut lines = vec![format!(
+        "curl -X {} {}",
+        request.method,
+        quoted(&format!("http://{host}{}", request.target))
+    )];
+    let headers = request.headers.iter().filter(|(name, _)| !TRANSPORT.contains(&name.as_str()));
+    lines
+        .extend(headers.map(|(name, value)| format!("-H {}", quoted(&format!("{name}: {value}")))));
+    if let Some(body) = &request.body {
+        lines.push(format!("--data-raw {}", quoted(&text_of(&body.decoded))));
+    }
+    lines.join(" \\\n  ")
+}
+
+fn explain_form(of: &CompanyVisit<'_>, request: &InspectedRequest) -> Markup {
+    let sender = if request.target.starts_with("/client/") { "client" } else { "server" };
+    html! {
+        @if let Some(body) = &request.body {
+            h2 { "Explain it today" }
+            form method="post" action=(path_of(&of.principal.company.id, "explain")) {
+                (form_token(of.visit))
+                input type="hidden" name="sender" value=(sender);
+                input type="hidden" name="request" value=(text_of(&body.decoded));
+                button type="submit" { "Explain what it would do now" }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::web::Bytes;
+
+    use super::*;
+    use crate::console::{curl_line::CurlLine, inspector::InspectedBody};
+
+    #[test]
+    fn a_copied_command_has_the_decoded_body_whatever_is_in_it() {
+        let body = Bytes::from_static(b"{\"a\":\"it's \\\"$x\\\"\"}");
+        let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let request = InspectedRequest {
+            began: Duration::ZERO,
+            at: Duration::ZERO,
+            request_id: "1".to_owned(),
+            method: "POST".to_owned(),
+            target: "/client/profiles?company_id=ABC123".to_owned(),
+            headers: vec![header("host", "shop.example"), header("revision", "2026-01-15")],
+            body: Some(InspectedBody {
+                sent: Bytes::from_static(b"zipped"),
+                decoded: body.clone(),
+                read_at: Duration::ZERO,
+            }),
+            status: 202,
+            code: None,
+            answer: Bytes::new(),
+            stored: None,
+            answered: Duration::ZERO,
+        };
+        let line = curl(&request);
+        assert!(line.starts_with("curl -X POST 'http://shop.example/client/profiles?company_id"));
+        let parsed = CurlLine::parse(&line).unwrap();
+        assert_eq!(parsed.body.as_bytes(), body);
+        assert_eq!(parsed.headers, [header("revision", "2026-01-15")]);
+    }
+}

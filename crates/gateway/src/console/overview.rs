@@ -1,0 +1,195 @@
+//! What the gateway does: health, charts, limits, and the configuration in force.
+
+use std::iter::zip;
+
+use actix_web::{HttpResponse, http::StatusCode};
+use maud::{Markup, html};
+
+use super::{
+    alerts,
+    api_call::CompanyVisit,
+    chart,
+    form::FormFields,
+    layout::{self, ConsoleSection, path_of},
+    metric_history::{BATCHES, MetricSample, increases, quantile},
+    metric_values::{MetricValues, label},
+    page,
+    refusal::ConsoleRefusal,
+};
+use crate::{
+    http::auth,
+    metrics::MetricsFormat,
+    ops::{readiness, readings},
+    settings::company_text,
+    state::GatewayState,
+    tenants::{directory::Company, scope::KeyScope},
+};
+
+const ACCEPTED: &str = "gateway_requests_total{outcome=\"accepted\"}";
+const REFUSED: &str = "gateway_requests_total{outcome=\"refused\"}";
+const FAILED: &str = "gateway_requests_total{outcome=\"failed\"}";
+const MERGED: &str = "gateway_profiles_total{effect=\"merged\"}";
+
+/// The page. What it shows of the whole gateway is what `/metrics` shows to each who reaches this
+/// listener; of companies it shows those of the session.
+pub(super) async fn page(of: &CompanyVisit<'_>) -> Result<HttpResponse, ConsoleRefusal> {
+    auth::require(of.principal, KeyScope::ProfilesRead)?;
+    let gateway = of.visit.gateway;
+    gateway.metrics.set_readings(readings::read(gateway).await);
+    let values = MetricValues::read(&gateway.metrics.render(MetricsFormat::Text));
+    let asked = FormFields::parse(of.visit.request.query_string().as_bytes()).unwrap_or_default();
+    let is_day = asked.text("range") == "day";
+    let history = &gateway.metric_history;
+    let samples = if is_day { history.day() } else { history.hour() };
+    let content = html! {
+        (alerts_section(gateway, &values))
+        (charts(of, &samples, is_day))
+        (refusals_section(&samples))
+        (status(gateway, &values))
+        (companies(of, &values))
+        (configuration(&of.principal.company, gateway))
+    };
+    let place = Some((&of.principal.company.id, ConsoleSection::Overview));
+    Ok(page::html(StatusCode::OK, layout::framed(of.visit, place, "Overview", &content)))
+}
+
+fn alerts_section(gateway: &GatewayState, values: &MetricValues) -> Markup {
+    let minutes = gateway.metric_history.hour();
+    let raised = alerts::raised(values, &minutes, gateway.clock.unix_time());
+    let reasons = readiness::reasons_against(gateway);
+    html! {
+        @if raised.is_empty() && reasons.is_empty() {
+            p.good role="status" { "Ready: the store accepts all requests, and nothing is worth an alert." }
+        } @else {
+            div.wrong role="alert" {
+                @for reason in reasons { p { "Not ready: " (reason) } }
+                @for alert in &raised { p { strong { (alert.name) } ": " (alert.words) } }
+            }
+        }
+    }
+}
+
+fn charts(of: &CompanyVisit<'_>, samples: &[MetricSample], is_day: bool) -> Markup {
+    let page = path_of(&of.principal.company.id, "overview");
+    let unit = if is_day { "in 5 minutes" } else { "in a minute" };
+    let of_series = |series| increases(samples, series);
+    let times = |part| {
+        let pairs = zip(samples, samples.iter().skip(1));
+        pairs.map(|(before, after)| quantile(before, after, part).unwrap_or_default()).collect()
+    };
+    let (half, nearly_all): (Vec<f64>, Vec<f64>) = (times(0.5), times(0.99));
+    let stored = zip(of_series(ACCEPTED), of_series(BATCHES));
+    let sizes: Vec<f64> = stored
+        .map(|(requests, batches)| if batches > 0.0 { requests / batches } else { 0.0 })
+        .collect();
+    html! {
+        h2 #charts { @if is_day { "The last day" } @else { "The last hour" } }
+        p {
+            @if is_day { a href=(page) { "The last hour" } }
+            @else { a href=(format!("{page}?range=day")) { "The last day" } }
+        }
+        @if samples.len() < 2 { p.faint { "Charts begin a minute after the start." } }
+        div.columns {
+            (chart::bars("Accepted requests", unit, &of_series(ACCEPTED)))
+            (chart::bars("Refused requests", unit, &of_series(REFUSED)))
+            (chart::bars("Failed requests", unit, &of_series(FAILED)))
+            (chart::bars("Requests that merged people", unit, &of_series(MERGED)))
+            (chart::bars("Time of half of the clients' requests", "ms", &half))
+            (chart::bars("Time of 99 of 100 clients' requests", "ms", &nearly_all))
+            (chart::bars("Accepted requests in one batch", "requests", &sizes))
+        }
+    }
+}
+
+fn refusals_section(samples: &[MetricSample]) -> Markup {
+    const START: &str = "gateway_refusals_total{";
+    let ends = samples.first().zip(samples.last());
+    let counts = ends.into_iter().flat_map(|(first, last)| {
+        let increase = |(name, value): (&str, f64)| (name.to_owned(), value - first.get(name));
+        last.beginning(START).map(increase).collect::<Vec<_>>()
+    });
+    let counts: Vec<(String, f64)> = counts.filter(|(_, count)| *count > 0.0).collect();
+    html! {
+        h2 { "Refusals by code" }
+        @if counts.is_empty() { p { "There were none." } } @else {
+            table {
+                thead { tr { th scope="col" { "Code" } th.number scope="col" { "Requests" } } }
+                tbody {
+                    @for (name, count) in &counts {
+                        tr {
+                            th scope="row" { (label(name, "code").unwrap_or_default()) }
+                            td.number { (chart::number(*count)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn status(gateway: &GatewayState, values: &MetricValues) -> Markup {
+    let mebibytes = |series| format!("{} MiB", chart::number(values.get(series) / 1_048_576.0));
+    let seconds = |series| format!("{} s", chart::number(values.get(series)));
+    let up = gateway.clock.elapsed().as_secs();
+    html! {
+        h2 { "State" }
+        dl {
+            dt { "Version" } dd { (env!("CARGO_PKG_VERSION")) }
+            dt { "Up for" } dd { (up / 3_600) " h " (up / 60 % 60) " min" }
+            dt { "Free disk space" } dd { (mebibytes("gateway_disk_free_bytes")) }
+            dt { "Store on disk" } dd { (mebibytes("gateway_store_bytes")) }
+            dt { "Memory of the process" } dd { (mebibytes("process_resident_memory_bytes")) }
+            dt { "Checkpoint without progress" } dd { (seconds("gateway_checkpoint_stall_seconds")) }
+            dt { "Oldest wait for the disk" } dd { (seconds("gateway_disk_wait_seconds")) }
+            dt { "Waiting to be stored" } dd { (values.get("gateway_commit_queue_depth")) }
+            dt { "Client networks counted" } dd { (values.get("gateway_client_networks")) }
+        }
+    }
+}
+
+/// The companies of the session: their requests, and how much of their limits is used.
+fn companies(of: &CompanyVisit<'_>, values: &MetricValues) -> Markup {
+    html! {
+        @for principal in &of.visit.principals {
+            @let company = &principal.company.id;
+            @let requests = format!("gateway_company_requests_total{{company=\"{company}\"");
+            @let used = format!("gateway_rate_limit_used_ratio{{company=\"{company}\"");
+            h2 { "Company " (company) }
+            table {
+                thead {
+                    tr {
+                        th scope="col" { "Endpoint" }
+                        th scope="col" { "Answer" }
+                        th.number scope="col" { "Requests since the start" }
+                    }
+                }
+                tbody {
+                    @for (name, count) in values.beginning(&requests) {
+                        tr {
+                            th scope="row" { (label(name, "endpoint").unwrap_or_default()) }
+                            td { (label(name, "code").unwrap_or_default()) }
+                            td.number { (count) }
+                        }
+                    }
+                }
+            }
+            @for (name, part) in values.beginning(&used) {
+                p {
+                    "Limit used of " (label(name, "endpoint").unwrap_or_default()) ", "
+                    (label(name, "window").unwrap_or_default()) " window: "
+                    (chart::number(part * 100.0)) " %"
+                }
+            }
+        }
+    }
+}
+
+fn configuration(company: &Company, gateway: &GatewayState) -> Markup {
+    html! {
+        h2 { "Configuration in force" }
+        details {
+            summary { "Settings of the gateway since its start, and of this company, without secrets" }
+            pre { (gateway.server_text) "\n" (company_text(company)) }
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! What is stored about a person: every value, who wrote it and when.
+
+use std::collections::BTreeMap;
+
+use maud::{Markup, html};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::{api_call::PersonDocument, history::kind_words, time::shown_time};
+
+/// Who wrote a value, as the API shows it.
+#[derive(Deserialize)]
+pub(super) struct WriterFacts {
+    by: String,
+    at: Option<String>,
+    outcome: Option<String>,
+}
+
+/// The identifiers that have no attribute of their own, as the API shows them.
+#[derive(Default, Deserialize)]
+pub(super) struct IdentifierFacts {
+    secondary_emails: Vec<String>,
+    anonymous_ids: Vec<DeviceFacts>,
+    former_ids: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct DeviceFacts {
+    anonymous_id: String,
+    first_seen: Option<String>,
+    last_seen: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct FormerFacts {
+    identifier: String,
+    value: String,
+}
+
+/// The attributes that are identifiers.
+pub(super) const IDENTIFIERS: [&str; 3] = ["email", "phone_number", "external_id"];
+
+/// The attributes that are texts, in the order of a page.
+pub(super) const TEXTS: [&str; 6] =
+    ["first_name", "last_name", "organization", "locale", "title", "image"];
+
+/// What stands for the choice of a property in forms.
+pub(super) const PROPERTY: &str = "property";
+
+/// Every value that is not an identifier: its path and its JSON.
+pub(super) fn values(attributes: &Map<String, Value>) -> Vec<(String, Value)> {
+    let texts = TEXTS.iter().map(|name| ((*name).to_owned(), attributes.get(*name)));
+    let members = |of: &'static str| {
+        let members = attributes.get(of).and_then(Value::as_object).into_iter().flatten();
+        members.map(move |(name, value)| (format!("{of}.{name}"), Some(value)))
+    };
+    let all = texts.chain(members("location")).chain(members("properties"));
+    let stored = all.filter_map(|(path, value)| Some((path, value?.clone())));
+    // An attribute without a value is null; so is a property that was set to null.
+    stored.filter(|(path, value)| !value.is_null() || path.starts_with("properties.")).collect()
+}
+
+/// A value as people read it: a text without quotes, everything else as JSON.
+pub(super) fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            value.to_string()
+        }
+    }
+}
+
+/// The identifiers with their kind and since when they are here.
+pub(super) fn identifiers_table(
+    person: &PersonDocument,
+    writers: &BTreeMap<String, WriterFacts>,
+) -> Markup {
+    let others: IdentifierFacts = part(person, "identifiers");
+    let former: Vec<FormerFacts> = part(person, "former_identifiers");
+    html! {
+        table {
+            thead {
+                tr {
+                    th scope="col" { "Kind" }
+                    th scope="col" { "Identifier" }
+                    th scope="col" { "Since" }
+                    th scope="col" { "Written by" }
+                }
+            }
+            tbody {
+                @for kind in IDENTIFIERS {
+                    @let value = person.text(kind);
+                    @if !value.is_empty() {
+                        tr {
+                            th scope="row" { (kind_words(kind)) }
+                            td.value { (value) }
+                            (writer_cells(writers.get(kind)))
+                        }
+                    }
+                }
+                @for email in &others.secondary_emails {
+                    (row("further email address", email, None, None))
+                }
+                @for device in &others.anonymous_ids {
+                    @let seen = device.last_seen.as_ref().map(|at| format!("last seen {}", day(at)));
+                    (row("browser or device", &device.anonymous_id, device.first_seen.as_deref(), seen))
+                }
+                @for id in &others.former_ids { (row("old profile id", id, None, None)) }
+                @for lost in &former {
+                    @let kind = format!("former {}", kind_words(&lost.identifier));
+                    (row(&kind, &lost.value, None, None))
+                }
+            }
+        }
+    }
+}
+
+fn row(kind: &str, value: &str, since: Option<&str>, note: Option<String>) -> Markup {
+    html! {
+        tr {
+            th scope="row" { (kind) }
+            td.value { (value) }
+            td { @if let Some(at) = since { (shown_time(at)) } @else { "–" } }
+            td { (note.unwrap_or_default()) }
+        }
+    }
+}
+
+fn day(at: &str) -> &str {
+    at.get(..10).unwrap_or(at)
+}
+
+/// When a value was written, and by whom.
+pub(super) fn writer_cells(writer: Option<&WriterFacts>) -> Markup {
+    html! {
+        td {
+            @match writer.and_then(|writer| writer.at.as_deref()) {
+                Some(at) => (shown_time(at)),
+                None => span title="no outcome that is kept says so" { "–" },
+            }
+        }
+        td {
+            @if let Some(writer) = writer {
+                @if writer.by == "client" { "a browser or app" } @else { "your company" }
+                @if let Some(outcome) = &writer.outcome {
+                    " (" a href=(format!("#outcome-{outcome}")) { "outcome " (outcome) } ")"
+                }
+            }
+        }
+    }
+}
+
+/// A part of the attributes that was asked for.
+pub(super) fn part<T: Default + serde::de::DeserializeOwned>(
+    person: &PersonDocument,
+    name: &str,
+) -> T {
+    let value = person.attributes.get(name).cloned().unwrap_or_default();
+    serde_json::from_value(value).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_value_is_listed_once_and_a_property_that_is_null_counts() {
+        let attributes = json!({
+            "email": "a@b.de", "first_name": "Ann", "last_name": null, "created": "x",
+            "location": { "city": "Bonn", "zip": null }, "properties": { "a": null, "b": [1] }
+        });
+        let values = values(attributes.as_object().unwrap());
+        let paths: Vec<&str> = values.iter().map(|(path, _)| path.as_str()).collect();
+        assert_eq!(paths, ["first_name", "location.city", "properties.a", "properties.b"]);
+        assert_eq!(shown(&values[0].1), "Ann");
+        assert_eq!(shown(&values[3].1), "[1]");
+    }
+}

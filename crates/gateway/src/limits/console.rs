@@ -1,0 +1,71 @@
+//! Every bound of the console, with its reason.
+
+use std::time::Duration;
+
+use crate::capacity::rate_limit::RateLimit;
+
+/// The sessions of the console at a time: far more than a company has operators. The one that was
+/// unused for the longest time ends for a new one.
+pub const CONSOLE_SESSIONS: usize = 256;
+
+/// The private keys of one session, each of another company.
+pub const CONSOLE_KEYS: usize = 16;
+
+/// The time after which an unused session of the console ends, as of a browser that was left open.
+pub const CONSOLE_IDLE: Duration = Duration::from_mins(30);
+
+/// The time after which every session of the console ends: a working day.
+pub const CONSOLE_SESSION_LIFE: Duration = Duration::from_hours(12);
+
+/// The sign-ins of one client network to the console. A key has 136 random bits, so this bounds
+/// what the log says about attempts and what they cost.
+pub const CONSOLE_SIGN_INS: RateLimit = RateLimit::constant(10, 30);
+
+/// The size of a form of the console, in bytes: the body of a request of the largest size, each
+/// byte of it percent-encoded, and some fields.
+pub const CONSOLE_FORM_BYTES: usize = 320 * 1024;
+
+/// The fields of a form of the console. The largest one edits all attributes of a person.
+pub const CONSOLE_FORM_FIELDS: usize = 256;
+
+/// The live views of the console at a time: a quarter of the connections to the admin listener.
+pub const CONSOLE_STREAMS: usize = 8;
+
+/// The time after which a live view looks for what is new.
+pub const CONSOLE_LIVE_PERIOD: Duration = Duration::from_secs(1);
+
+/// The outcomes, and the refusals, that a live view shows of each period. Others are counted.
+pub const CONSOLE_LIVE_ITEMS: usize = 50;
+
+/// The refused requests that the console shows, of all companies. One takes some 200 bytes.
+pub const CONSOLE_REFUSALS: usize = 1_024;
+
+/// The requests of one company that the inspector keeps.
+pub const INSPECTED_REQUESTS: usize = 100;
+
+/// The bytes of them: the largest requests of clients ten times, before and after decoding.
+pub const INSPECTED_BYTES: usize = 2 * 1024 * 1024;
+
+/// The bytes of the kept requests of all companies.
+pub const INSPECTED_TOTAL_BYTES: usize = 32 * 1024 * 1024;
+
+/// The time for which the inspector keeps a request.
+pub const INSPECTED_AGE: Duration = Duration::from_hours(1);
+
+/// The outcomes of requests that are stored and not answered yet.
+pub const INSPECTED_OUTCOMES: usize = 4_096;
+
+/// The time between two samples of the metrics that the console charts.
+pub const METRIC_SAMPLE: Duration = Duration::from_mins(1);
+
+/// The samples for the charts of an hour: one more than there are minutes.
+pub const HOUR_SAMPLES: usize = 61;
+
+/// The minutes between two samples for the charts of a day.
+pub const DAY_SAMPLE_MINUTES: usize = 5;
+
+/// The samples for the charts of a day. Those of both charts have some 70 values each: 3 MB.
+pub const DAY_SAMPLES: usize = 24 * 60 / DAY_SAMPLE_MINUTES + 1;
+
+/// The people on one page of a list in the console.
+pub const CONSOLE_PAGE: usize = 25;

@@ -1,0 +1,124 @@
+//! The console in a real browser: what a person does, without faults that axe-core knows and
+//! without anything that the policy of the pages forbids.
+
+mod driver;
+
+use std::{env, fs, path::Path};
+
+use serde_json::json;
+
+use self::driver::Chromium;
+use super::{Console, companies};
+use crate::{api::KEY, serving::Home, wire::RawRequest};
+
+/// A console whose company has the inspector on, and a browser that has signed in.
+fn visited() -> Option<(Console, Chromium)> {
+    let chromium = Chromium::start()?;
+    let home = Home::configured(&companies("inspect = true"));
+    let console = Console { gateway: home.serve(), home };
+    chromium.open(&format!("http://{}/console/", console.gateway.admin));
+    chromium.check_page("sign in");
+    chromium.fill("#key", KEY);
+    chromium.press("Sign in");
+    chromium.wait_for("Find by");
+    Some((console, chromium))
+}
+
+#[test]
+fn a_person_is_found_edited_merged_restored_and_erased_in_chromium() {
+    let Some((console, chromium)) = visited() else { return };
+    console.create(
+        &json!({ "email": "sarah@example.com", "first_name": "Sarah", "last_name": "Mason" }),
+    );
+    let ann = console.create(&json!({ "email": "ann@example.com", "title": "Engineer" }));
+    chromium.fill("#value", "sarah@example.com");
+    chromium.press("Find");
+    chromium.check_page("people");
+    chromium.follow("Sarah Mason");
+    chromium.check_page("a person");
+    chromium.fill("#new-value", "Sally");
+    chromium.press("Save");
+    chromium.wait_for("Sally Mason");
+    chromium.fill("#other", &ann);
+    chromium.press("Compare…");
+    chromium.wait_for("Is merged into it");
+    chromium.check_page("a merge to be confirmed");
+    chromium.press("Merge");
+    chromium.wait_for("Engineer");
+    chromium.check_page("a merged person");
+    screenshot(&chromium);
+    chromium.click_first("a[href*='/undo/']");
+    chromium.wait_for("Nothing has changed yet");
+    chromium.check_page("an undo to be confirmed");
+    chromium.press("Undo the merge");
+    chromium.wait_for("ann@example.com");
+    chromium.follow("Erase this person…");
+    chromium.check_page("an erasure to be confirmed");
+    chromium.fill("#confirmation", "erase");
+    chromium.press("Erase this person");
+    chromium.wait_for("The erasure is complete");
+    chromium.check_page("a receipt");
+    chromium.press("Sign out");
+    chromium.wait_for("Private key of a company");
+}
+
+/// Writes the picture of docs/console.png, if expected results are renewed.
+fn screenshot(chromium: &Chromium) {
+    chromium.prefer("light");
+    let picture = chromium.screenshot();
+    assert!(picture.starts_with(b"\x89PNG"));
+    if env::var_os("UPDATE_EXPECT").is_some() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/console.png");
+        fs::write(path, picture).unwrap();
+    }
+}
+
+#[test]
+fn a_request_is_inspected_and_explained_in_chromium() {
+    let Some((console, chromium)) = visited() else { return };
+    console.client(&json!({ "email": "sarah@example.com", "first_name": "Sarah" }));
+    chromium.follow("Inspector");
+    chromium.fill("#text", "sarah@example.com");
+    chromium.press("Search");
+    chromium.check_page("the inspector");
+    chromium.click_first("tbody th a");
+    chromium.wait_for("As a curl command");
+    chromium.check_page("a request");
+    chromium.press("Explain what it would do now");
+    chromium.wait_for("What would happen");
+    chromium.wait_for("named this person, and nothing changed");
+    chromium.check_page("an explanation");
+}
+
+#[test]
+fn what_happens_is_followed_and_paused_in_chromium() {
+    let Some((console, chromium)) = visited() else { return };
+    chromium.follow("Live");
+    chromium.wait_for("Live.");
+    console.client(&json!({ "email": "sarah@example.com" }));
+    chromium.wait_for("A browser or app created this person.");
+    assert_eq!(console.gateway.send(&RawRequest::profile("{")).status, 400);
+    chromium.wait_for("Refused: parse_error");
+    chromium.check_page("the live view");
+    chromium.press("Pause");
+    console.client(&json!({ "anonymous_id": "browser-1" }));
+    chromium.wait_for("Paused; 1 new.");
+    chromium.press("Pause");
+    chromium.wait_for("The browser or device belongs here now.");
+    chromium.click_first("#live a");
+    chromium.wait_for("Identifiers");
+}
+
+#[test]
+fn the_overview_and_imports_are_seen_in_chromium() {
+    let Some((_console, chromium)) = visited() else { return };
+    chromium.follow("Overview");
+    chromium.wait_for("Configuration in force");
+    chromium.check_page("the overview");
+    chromium.follow("Imports");
+    chromium.check_page("imports");
+    chromium.fill("#rows", "{\"email\":\"ann@example.com\"}\n{\"email\":\"no address\"}");
+    chromium.press("Import");
+    chromium.wait_for("row 2 attributes/email");
+    chromium.check_page("the report of an import");
+}

@@ -1,0 +1,89 @@
+//! The inspector.
+
+use std::process::Command;
+
+use serde_json::json;
+
+use super::{Console, STRANGER, companies};
+use crate::{
+    api::{KEY, asking},
+    serving::{Home, Serving},
+    wire::RawRequest,
+};
+
+const INSPECTOR: &str = "/console/c/ABC123/inspector";
+
+fn inspecting() -> Console {
+    let home = Home::configured(&companies("inspect = true"));
+    Console { gateway: home.serve(), home }
+}
+
+#[test]
+fn a_request_is_kept_whole_but_for_what_authorizes_it() {
+    let console = inspecting();
+    let browser = console.signed_in(KEY);
+    let id = console.create(&json!({ "email": "sarah@example.com" }));
+    let request = RawRequest::email("sarah@example.com").with("X-Request-Id", "seen-1");
+    let secret = request.with("Cookie", "shop=secret-cookie").with("X-Odd", "<script>pk");
+    console.gateway.send(&secret).assert_accepted();
+    assert_eq!(console.gateway.send(&RawRequest::profile("{")).status, 400);
+    let list = browser.page(INSPECTOR);
+    assert_eq!(list.matches("/inspector/").count(), 3, "{list}");
+    let found = browser.page(&format!("{INSPECTOR}?text=seen-1"));
+    assert_eq!(found.matches("/inspector/").count(), 1);
+    let (_, after) = found.split_once("/inspector/").unwrap();
+    let page = browser.page(&format!("{INSPECTOR}/{}", after.split('"').next().unwrap()));
+    for part in ["sarah@example.com", "seen-1", "202", "unchanged", &id, "curl -X POST", "x-odd"] {
+        assert!(page.contains(part), "{part} in {page}");
+    }
+    assert!(!page.contains("<script>pk"));
+    for query in ["", "?text=sarah", "?text=400", "?text=parse_error"] {
+        let page = browser.page(&format!("{INSPECTOR}{query}"));
+        assert!(!page.contains(KEY) && !page.contains("secret-cookie"));
+        assert!(page.contains("/inspector/"), "{query}");
+    }
+    let refused = browser.page(&format!("{INSPECTOR}?text=parse_error"));
+    let (_, after) = refused.split_once("/inspector/").unwrap();
+    let page = browser.page(&format!("{INSPECTOR}/{}", after.split('"').next().unwrap()));
+    assert!(page.contains("&quot;code&quot;:&quot;parse_error&quot;"), "{page}");
+    let created = browser.page(&format!("{INSPECTOR}/1"));
+    assert!(created.contains("POST /api/profiles") && !created.contains("authorization"));
+    assert_eq!(console.signed_in(STRANGER).get(&format!("{INSPECTOR}/1")).status, 403);
+}
+
+#[test]
+fn an_erasure_empties_the_inspector_of_its_company() {
+    let console = inspecting();
+    let browser = console.signed_in(KEY);
+    let id = console.create(&json!({ "email": "sarah@example.com" }));
+    console.client(&json!({ "email": "sarah@example.com" }));
+    let profile = json!({ "data": { "type": "profile", "id": id,
+        "attributes": { "email": "sarah@example.com" } } });
+    let profile =
+        json!({ "profile": { "data": { "type": "profile", "id": profile["data"]["id"] } } });
+    let body = json!({ "data": { "type": "data-privacy-deletion-job", "attributes": profile } });
+    let erase = asking("POST", "/api/data-privacy-deletion-jobs").body(body.to_string());
+    assert_eq!(console.gateway.send(&erase).status, 202);
+    let page = browser.page(INSPECTOR);
+    assert!(page.contains("No request is kept") && !page.contains("sarah@"), "{page}");
+}
+
+#[test]
+fn the_inspector_is_off_unless_the_company_or_development_mode_has_it_on() {
+    let console = Console::new();
+    console.client(&json!({ "email": "sarah@example.com" }));
+    let page = console.signed_in(KEY).page(INSPECTOR);
+    assert!(page.contains("The inspector is off") && !page.contains("sarah@"));
+    let home = Home::configured("");
+    let mut command: Command = home.command(&["dev", "--listen", "127.0.0.1:0"]);
+    command.args(["--admin-listen", "127.0.0.1:0"]).arg("--data-dir").arg(home.data_dir());
+    let gateway = Serving::start(command);
+    let key = gateway.logged("pk_").trim().to_owned();
+    let console = Console { gateway, home };
+    let mut browser = console.browser();
+    browser.sign_in(&key);
+    let start = browser.get("/console/");
+    let company = start.header("location").unwrap().strip_suffix("/people").unwrap().to_owned();
+    let page = browser.page(&format!("{company}/inspector"));
+    assert!(page.contains("No request is kept") && !page.contains("is off"), "{page}");
+}

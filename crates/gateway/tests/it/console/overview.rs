@@ -1,0 +1,49 @@
+//! The overview, and imports.
+
+use serde_json::json;
+
+use super::{Console, READER, STRANGER};
+use crate::{api::KEY, wire::RawRequest};
+
+#[test]
+fn the_overview_shows_health_charts_requests_and_settings_without_secrets() {
+    let console = Console::new();
+    console.client(&json!({ "email": "sarah@example.com" }));
+    assert_eq!(console.gateway.send(&RawRequest::profile("{")).status, 400);
+    let browser = console.signed_in(KEY);
+    let page = browser.page("/console/c/ABC123/overview");
+    for part in [
+        "Ready: the store accepts all requests",
+        "Accepted requests, in a minute",
+        "<svg",
+        "Free disk space",
+        "POST /client/profiles",
+        "parse_error",
+        "id = &quot;ABC123&quot;",
+        "sha256 = &quot;(not shown)&quot;",
+    ] {
+        assert!(page.contains(part), "{part} in {page}");
+    }
+    assert!(!page.contains("XYZ789") && !page.contains(KEY));
+    assert!(browser.page("/console/c/ABC123/overview?range=day").contains("The last day"));
+    let other = console.signed_in(STRANGER).page("/console/c/XYZ789/overview");
+    assert!(!other.contains("ABC123"), "{other}");
+}
+
+#[test]
+fn an_import_is_made_and_reported_with_its_faulty_rows() {
+    let console = Console::new();
+    let browser = console.signed_in(KEY);
+    let rows = "{\"email\":\"ann@example.com\"}\n{\"email\":\"<script>no address\"}\n";
+    let report = browser.follow(&browser.submit("/console/c/ABC123/imports", &[("rows", rows)]));
+    assert!(report.contains("row 2 attributes/email"), "{report}");
+    assert!(report.contains("/console/c/ABC123/people/") && !report.contains("<script>no"));
+    let list = browser.page("/console/c/ABC123/imports");
+    assert!(list.contains("No import is under way") && list.contains("/console/c/ABC123/imports/"));
+    let wrong = browser.submit("/console/c/ABC123/imports", &[("rows", "{}\n{")]);
+    assert_eq!(wrong.status, 400);
+    assert!(wrong.text().contains("Line 2 is not JSON"));
+    let reader = console.signed_in(READER);
+    assert!(reader.page("/console/c/ABC123/imports").contains("profiles:write"));
+    assert_eq!(reader.submit("/console/c/ABC123/imports", &[("rows", "{}")]).status, 403);
+}
