@@ -17,7 +17,7 @@ use crate::{
         company_slots::CompanySlots,
         connection_table::{ConnectionLimits, ConnectionTable, is_proxy_on_this_machine},
         disk_space::DiskSpace,
-        import_progress::RunningImports,
+        import_progress::RunningBulkImports,
         network_limiter::NetworkLimiter,
         rate_limiter::RateLimiter,
         refusal_lines::RefusalLines,
@@ -102,7 +102,7 @@ pub struct GatewayState {
     /// The log lines about refused requests.
     pub(crate) refusal_lines: RefusalLines,
     /// The bulk imports that are being carried out.
-    pub(crate) running_imports: RunningImports,
+    pub(crate) running_imports: RunningBulkImports,
     /// The reloads of the configuration.
     pub(crate) reloads: ReloadStatus,
     /// The settings of the server itself as a file, without secrets.
@@ -165,7 +165,7 @@ impl GatewayState {
             proxy_was_reported: AtomicBool::new(false),
             body_budget,
             refusal_lines: RefusalLines::new(log.refusal_lines),
-            running_imports: RunningImports::default(),
+            running_imports: RunningBulkImports::default(),
             spans: None,
             reloads: ReloadStatus::started(clock.unix_time()),
             server_text,

@@ -10,7 +10,7 @@ use profile_protocol::CompanyId;
 
 /// How far a bulk import is.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct ImportStep {
+pub(crate) struct BulkImportStep {
     pub(crate) company: CompanyId,
     /// When it began, since 1970.
     pub(crate) began: Duration,
@@ -21,30 +21,35 @@ pub(crate) struct ImportStep {
 
 /// The imports that are being carried out. There are as many as have a slot.
 #[derive(Debug, Default)]
-pub(crate) struct RunningImports {
-    steps: Arc<Mutex<ImportSteps>>,
+pub(crate) struct RunningBulkImports {
+    steps: Arc<Mutex<BulkImportSteps>>,
 }
 
 #[derive(Debug, Default)]
-struct ImportSteps {
+struct BulkImportSteps {
     begun: u64,
-    by_number: BTreeMap<u64, ImportStep>,
+    by_number: BTreeMap<u64, BulkImportStep>,
 }
 
-impl RunningImports {
+impl RunningBulkImports {
     /// Notes that an import begins. It runs until the result is dropped.
-    pub(crate) fn begin(&self, company: CompanyId, began: Duration, total: u32) -> RunningImport {
+    pub(crate) fn begin(
+        &self,
+        company: CompanyId,
+        began: Duration,
+        total: u32,
+    ) -> RunningBulkImport {
         let mut steps = lock(&self.steps);
         steps.begun += 1;
         let number = steps.begun;
         steps
             .by_number
-            .insert(number, ImportStep { company, began, total, completed: 0, failed: 0 });
-        RunningImport { number, steps: Arc::clone(&self.steps) }
+            .insert(number, BulkImportStep { company, began, total, completed: 0, failed: 0 });
+        RunningBulkImport { number, steps: Arc::clone(&self.steps) }
     }
 
     /// The imports of a company, oldest first.
-    pub(crate) fn of_company(&self, company: &CompanyId) -> Vec<ImportStep> {
+    pub(crate) fn of_company(&self, company: &CompanyId) -> Vec<BulkImportStep> {
         let steps = lock(&self.steps);
         steps.by_number.values().filter(|step| step.company == *company).cloned().collect()
     }
@@ -52,12 +57,12 @@ impl RunningImports {
 
 /// An import that is being carried out.
 #[derive(Debug)]
-pub(crate) struct RunningImport {
+pub(crate) struct RunningBulkImport {
     number: u64,
-    steps: Arc<Mutex<ImportSteps>>,
+    steps: Arc<Mutex<BulkImportSteps>>,
 }
 
-impl RunningImport {
+impl RunningBulkImport {
     /// Notes how far it is.
     pub(crate) fn reached(&self, completed: u32, failed: u32) {
         if let Some(step) = lock(&self.steps).by_number.get_mut(&self.number) {
@@ -66,13 +71,13 @@ impl RunningImport {
     }
 }
 
-impl Drop for RunningImport {
+impl Drop for RunningBulkImport {
     fn drop(&mut self) {
         lock(&self.steps).by_number.remove(&self.number);
     }
 }
 
-fn lock(steps: &Mutex<ImportSteps>) -> MutexGuard<'_, ImportSteps> {
+fn lock(steps: &Mutex<BulkImportSteps>) -> MutexGuard<'_, BulkImportSteps> {
     // Whatever a panic interrupted, steps are whole.
     steps.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -83,7 +88,7 @@ mod tests {
 
     #[test]
     fn an_import_is_seen_by_its_company_until_it_ends() {
-        let running = RunningImports::default();
+        let running = RunningBulkImports::default();
         let [one, other] = ["ABC123", "XYZ789"].map(|id| id.parse::<CompanyId>().unwrap());
         let import = running.begin(one.clone(), Duration::ZERO, 10);
         import.reached(3, 1);
