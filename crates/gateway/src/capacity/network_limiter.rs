@@ -102,6 +102,7 @@ impl NetworkLimiter {
     }
 
     /// Gives back what a reservation has not used.
+    #[expect(clippy::needless_pass_by_value, reason = "a reservation is given back once")]
     pub fn give_back(&self, reserved: ReservedMerges, used: u32, now: Duration) {
         let ReservedMerges { key, merges, at } = reserved;
         let unused = merges.saturating_sub(used);

@@ -59,12 +59,10 @@ impl Store {
         repaired: &mut Repaired,
     ) -> Result<(), RepairError> {
         for SenderToken { holder, token, previous } in self.sender_tokens(asked, traces).await? {
-            let is_done = match self.living(asked, previous).await? {
-                Some(previous) => self.give_back(asked, previous, &token, repaired).await?,
-                None => {
-                    let removed = self.remove_push_token(removal(asked, &token)).await?;
-                    removed.is_some()
-                }
+            let is_done = if let Some(previous) = self.living(asked, previous).await? {
+                self.give_back(asked, previous, &token, repaired).await?
+            } else {
+                self.remove_push_token(removal(asked, &token)).await?.is_some()
             };
             // Otherwise another profile got it, or it was erased in the meantime.
             if is_done {
