@@ -2,6 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
+use rcgen::{CertificateParams, KeyPair};
 use serde_json::{Value, json};
 
 use crate::{
@@ -135,4 +136,54 @@ fn an_export_since_a_time_has_what_was_updated_then_or_later() {
     let since = ["--format", "jsonl", "--since", "2999-01-01T00:00:00Z"];
     shops.exported("none", &since, None).assert_exit(0);
     assert_eq!(shops.text("none"), "");
+}
+
+#[test]
+fn commands_reach_a_gateway_by_a_unix_socket_and_over_tls_with_a_certificate_they_trust() {
+    let shops = TwoShops::new();
+    let issued = |name: &str| {
+        let key = KeyPair::generate().unwrap();
+        let parameters = CertificateParams::new([name.to_owned()]).unwrap();
+        (parameters.self_signed(&key).unwrap().pem(), key.serialize_pem())
+    };
+    let ((certificate, key), (other, _)) = (issued("localhost"), issued("localhost"));
+    for (name, text) in [("cert.pem", &certificate), ("key.pem", &key), ("other.pem", &other)] {
+        fs::write(shops.file(name), text).unwrap();
+    }
+    let socket = format!("unix:{}", shops.file("admin.sock").display());
+    let mut command = shops.home.command(&["serve", "--listen", "127.0.0.1:0", "--admin-listen"]);
+    command.arg(format!("127.0.0.1:0,https://127.0.0.1:0,{socket}"));
+    command.arg("--tls-certificate").arg(shops.file("cert.pem"));
+    command.arg("--tls-key").arg(shops.file("key.pem"));
+    command.arg("--config").arg(shops.home.config()).arg("--data-dir").arg(shops.home.data_dir());
+    let gateway = Serving::start(command);
+    fill(&gateway);
+    let line: Value = serde_json::from_str(&gateway.logged(r#""message":"serving""#)).unwrap();
+    let listeners = line["admin_listen"].as_str().unwrap();
+    let port = listeners.split("https://127.0.0.1:").nth(1).unwrap().split(',').next().unwrap();
+    let run = |url: &str, trusted: Option<&str>| {
+        let mut command = shops.home.command(&["stats", "--admin-url", url]);
+        command.env("GATEWAY_ADMIN_KEY", &shops.admin_key);
+        if let Some(name) = trusted {
+            command.arg("--admin-certificate").arg(shops.file(name));
+        }
+        finish(&mut command)
+    };
+    let encrypted = format!("https://localhost:{port}");
+    for (url, trusted) in [(&socket, None), (&encrypted, Some("cert.pem"))] {
+        let counted = run(url, trusted);
+        counted.assert_exit(0);
+        counted.assert_output("company ABC123: profiles: 2, ");
+    }
+    for (url, trusted, told) in [
+        (&encrypted, None, "name a file with its certificate by --admin-certificate"),
+        (&encrypted, Some("other.pem"), "cannot be reached"),
+        (&encrypted, Some("key.pem"), "must be a file with certificates in PEM"),
+        (&format!("{socket}.missing"), None, "cannot be reached"),
+    ] {
+        let refused = run(url, trusted);
+        refused.assert_exit(1);
+        refused.assert_output(told);
+    }
+    gateway.stop().assert_exit(0);
 }

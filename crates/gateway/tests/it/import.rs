@@ -381,3 +381,42 @@ fn a_line_of_a_hundred_megabytes_takes_little_memory() {
     table.assert_exit(1);
     table.assert_output("line 1 is longer than 1048576 bytes");
 }
+
+#[test]
+fn an_import_whose_gateway_is_killed_stores_each_row_once() {
+    let rows = many_rows(1_500);
+    let expected = undisturbed(&rows);
+    let shops = TwoShops::new();
+    shops.write("in", &rows);
+    let report = shops.file("report");
+    let (mut kills, mut milliseconds, mut resume) = (0, 300, false);
+    loop {
+        let gateway = shops.home.serve();
+        let words: &[&str] = if resume { &["--resume"] } else { &[] };
+        let words = [&["--format", "jsonl"], words].concat();
+        let mut command = shops.importing("in", &words, Some(&gateway));
+        let mut process = command.arg("--report").arg(&report).spawn().unwrap();
+        let ended = (0..milliseconds).find_map(|_| {
+            thread::sleep(Duration::from_millis(1));
+            process.try_wait().unwrap()
+        });
+        if let Some(ended) = ended {
+            assert_eq!(ended.code(), Some(1), "some rows are faulty");
+            gateway.stop().assert_exit(0);
+            break;
+        }
+        gateway.kill();
+        process.kill().unwrap();
+        process.wait().unwrap();
+        (kills, milliseconds) = (kills + 1, milliseconds + 300);
+        resume = shops.file("report.progress").exists();
+        if !resume {
+            let _ = fs::remove_file(&report);
+        }
+    }
+    assert!(1 < kills, "the import was too fast for its gateway to be killed");
+    let found = (shops.profiles(None), outcomes(&shops), shops.report("report"));
+    assert_eq!(found.1, expected.1, "requests stored, killed {kills} times");
+    assert!(found == expected, "killed {kills} times");
+    shops.home.verify().assert_exit(0);
+}

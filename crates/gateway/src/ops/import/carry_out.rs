@@ -47,9 +47,7 @@ pub(crate) async fn carry_out(
 async fn durable_outcomes(gateway: &GatewayState, company: &Company) -> Result<u64, Refusal> {
     let newest = gateway.store.newest_outcome(&company.id).await.map_err(Refusal::unreadable)?;
     for _ in 0..limits::TRANSFER_SYNC_WAITS {
-        let before = newest.saturating_sub(1);
-        let shown = gateway.store.outcomes(&company.id, before, 1).await;
-        if newest == 0 || !shown.map_err(Refusal::unreadable)?.is_empty() {
+        if gateway.store.is_on_disk(&company.id, newest) {
             return Ok(newest);
         }
         actix_web::rt::time::sleep(limits::TRANSFER_SYNC_WAIT).await;
@@ -71,12 +69,16 @@ impl StoredSteps {
         company: &Company,
         part: &ImportPart,
     ) -> Result<StoredSteps, Refusal> {
-        durable_outcomes(gateway, company).await?;
+        let newest = durable_outcomes(gateway, company).await?;
         let (mut stored, mut after) = (StoredSteps::default(), part.after);
         loop {
             let read = gateway.store.outcomes(&company.id, after, limits::TRANSFER_OUTCOMES).await;
             let outcomes: Vec<Outcome> = read.map_err(Refusal::unreadable)?;
-            let Some(last) = outcomes.last() else { return Ok(stored) };
+            let Some(last) = outcomes.last() else {
+                // Outcomes that are not there any more were removed.
+                stored.has_gap |= after < newest;
+                return Ok(stored);
+            };
             let first = outcomes.first().map_or(0, |outcome| outcome.sequence);
             stored.has_gap |= first != after + 1;
             after = last.sequence;

@@ -20,13 +20,13 @@ use super::{
 use crate::{
     limits,
     ops::{
-        admin_client::{self, RequestError},
+        admin_client::{AdminListener, RequestError},
         backup::store_source::StoreSource,
         data_directory::{self, DataDirectoryError},
         disk_reserve::DiskReserve,
     },
     server::{self, ServeError},
-    settings::{AdminKey, Configuration, ServeArguments, SettingsError},
+    settings::{Configuration, ServeArguments, SettingsError},
     state::GatewayState,
     tenants::directory::Company,
 };
@@ -80,7 +80,7 @@ impl ImportTargetError {
 /// A store that takes rows.
 pub(crate) enum ImportTarget {
     Opened(Box<OpenedTarget>),
-    Served { url: String, key: AdminKey },
+    Served(AdminListener),
 }
 
 /// A store in this process.
@@ -99,7 +99,7 @@ impl ImportTarget {
         mode: ImportMode,
     ) -> Result<ImportTarget, ImportTargetError> {
         let data_dir = match source {
-            StoreSource::Gateway { url, key } => return Ok(ImportTarget::Served { url, key }),
+            StoreSource::Gateway(listener) => return Ok(ImportTarget::Served(listener)),
             StoreSource::DataDirectory(directory) => Some(directory),
         };
         let arguments = ServeArguments { config, data_dir, ..ServeArguments::default() };
@@ -127,7 +127,7 @@ impl ImportTarget {
                     reason: carry_out::reason(&refusal),
                 })
             }
-            ImportTarget::Served { url, key } => sent(url, key, part),
+            ImportTarget::Served(listener) => sent(listener, part),
         }
     }
 
@@ -139,16 +139,16 @@ impl ImportTarget {
                     .map_err(|error| Box::new(error).into()),
                 None => Ok(()),
             },
-            ImportTarget::Served { .. } => Ok(()),
+            ImportTarget::Served(_) => Ok(()),
         }
     }
 }
 
-fn sent(url: &str, key: &AdminKey, part: &ImportPart) -> Result<PartAnswer, ImportTargetError> {
+fn sent(listener: &AdminListener, part: &ImportPart) -> Result<PartAnswer, ImportTargetError> {
     let answer =
         |error: &dyn std::fmt::Display| ImportTargetError::Answer { reason: error.to_string() };
     let body = serde_json::to_vec(part).map_err(|error| answer(&error))?;
-    let response = admin_client::post(url, key, "/import", &body, limits::TRANSFER_PART_TIMEOUT)?;
+    let response = listener.post("/import", &body, limits::TRANSFER_PART_TIMEOUT)?;
     let most = limits::TRANSFER_BODY_BYTES as u64;
     serde_json::from_reader(response.take(most)).map_err(|error| answer(&error))
 }
