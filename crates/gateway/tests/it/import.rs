@@ -320,6 +320,30 @@ fn an_import_is_continued_only_with_the_same_rows_and_arguments() {
 }
 
 #[test]
+fn no_row_of_a_table_is_lost_by_quotes_within_cells_or_by_line_ends() {
+    let words = ["--format", "csv", "--map", "Screen=properties.screen"];
+    for end in ["\n", "\r\n", "\r"] {
+        let shops = TwoShops::new();
+        let row = |number: u32| match number {
+            3 | 17 => format!("p{number}@example.com,27\" screen{end}"),
+            _ => format!("p{number}@example.com,{end}"),
+        };
+        let rows: String = (0..20).map(row).collect();
+        shops.write("in", format!("email,Screen{end}{rows}"));
+        let dry = shops.imported("in", &[words.as_slice(), &["--dry-run"]].concat(), None);
+        dry.assert_output("would be stored: 20, rows that would be refused: 0");
+        let imported = shops.imported("in", &words, None);
+        imported.assert_output("rows stored: 20, rows refused: 0");
+        let profiles = shops.profiles(None);
+        assert_eq!(profiles.len(), 20, "{end:?}");
+        let screens = profiles
+            .iter()
+            .filter(|profile| profile["attributes"]["properties"]["screen"] == "27\" screen");
+        assert_eq!(screens.count(), 2, "{end:?}");
+    }
+}
+
+#[test]
 fn a_hostile_file_is_refused_in_words_and_harms_nothing() {
     let shops = TwoShops::new();
     let run = |bytes: &[u8], format: &str| {
