@@ -136,6 +136,7 @@ pub async fn import(
             skip(&mut rows, &progress, &arguments)?;
             let mut run = RunningImport::new(&target, &progress, company, mode, show);
             run.report = Some(report);
+            run.is_resumed = true;
             run.part.is_repeated = true;
             run.all(&mut rows).await
         }
@@ -182,6 +183,8 @@ fn skip(
 struct RunningImport<'a, F> {
     target: &'a ImportTarget,
     report: Option<ImportReport>,
+    /// Whether each part may have been sent before. The outcomes since the part before are few.
+    is_resumed: bool,
     progress: ImportProgress,
     /// The rows that are sent next.
     part: ImportPart,
@@ -208,6 +211,7 @@ impl<'a, F: FnMut(&str)> RunningImport<'a, F> {
         RunningImport {
             target,
             report: None,
+            is_resumed: false,
             progress: progress.clone(),
             part,
             waiting: Vec::new(),
@@ -261,7 +265,7 @@ impl<'a, F: FnMut(&str)> RunningImport<'a, F> {
     /// Sends the rows that wait, writes their faults, and notes how far the import is.
     async fn send(&mut self, rows: &FileRows) -> Result<(), ImportCommandError> {
         let answer = self.answer().await?;
-        self.part.is_repeated = false;
+        self.part.is_repeated = self.is_resumed;
         self.part.after = answer.newest;
         self.part.rows.clear();
         self.bytes = 0;

@@ -344,6 +344,24 @@ fn no_row_of_a_table_is_lost_by_quotes_within_cells_or_by_line_ends() {
 }
 
 #[test]
+fn an_import_is_not_continued_while_another_command_writes_its_report() {
+    let shops = TwoShops::new();
+    shops.write("in", "email\na@example.com\n\"c\n");
+    let run = |words: &[&str]| {
+        let words = [&["--format", "csv"], words].concat();
+        finish(shops.importing("in", &words, None).arg("--report").arg(shops.file("report")))
+    };
+    run(&[]).assert_exit(1);
+    let writing = fs::File::open(shops.file("report")).unwrap();
+    writing.try_lock().unwrap();
+    let refused = run(&["--resume"]);
+    refused.assert_exit(1);
+    refused.assert_output("another import writes");
+    drop(writing);
+    run(&["--resume"]).assert_output("a quote of the record that begins in line 3 is not closed");
+}
+
+#[test]
 fn a_hostile_file_is_refused_in_words_and_harms_nothing() {
     let shops = TwoShops::new();
     let run = |bytes: &[u8], format: &str| {

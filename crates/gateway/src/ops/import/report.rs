@@ -3,7 +3,7 @@
 
 use std::{
     ffi::OsString,
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{self, Seek, SeekFrom, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
@@ -55,6 +55,12 @@ pub enum ReportError {
         /// The file of its progress.
         path: String,
     },
+    /// Another command writes the report.
+    #[error("another import writes {path}: wait for it, or stop it")]
+    InUse {
+        /// The report.
+        path: String,
+    },
     /// There is nothing to continue.
     #[error("there is no import to continue: {path} does not exist")]
     NothingToResume {
@@ -79,7 +85,7 @@ pub enum ReportError {
     },
 }
 
-/// A report that is being written.
+/// A report that is being written. Its file is locked, so that no other command continues it.
 #[derive(Debug)]
 pub(crate) struct ImportReport {
     path: PathBuf,
@@ -97,6 +103,7 @@ impl ImportReport {
         let mut options = OpenOptions::new();
         match options.write(true).create_new(true).mode(0o600).open(path) {
             Ok(file) => {
+                lock(&file, path)?;
                 sync_directory(path).map_err(failed(path))?;
                 Ok(ImportReport { path: path.to_owned(), file, bytes: 0 })
             }
@@ -114,12 +121,11 @@ impl ImportReport {
         if !exists(&progress_path)? {
             return Err(ReportError::NothingToResume { path: shown(&progress_path) });
         }
-        let text = fs::read(&progress_path).map_err(failed(&progress_path))?;
-        let progress: ImportProgress = serde_json::from_slice(&text).map_err(|error| {
-            ReportError::NoProgress { path: shown(&progress_path), reason: error.to_string() }
-        })?;
         let opened = OpenOptions::new().write(true).open(path);
         let mut file = opened.map_err(failed(path))?;
+        lock(&file, path)?;
+        // Only now, as the command that had the lock may have gone on.
+        let progress = read_progress(&progress_path)?;
         file.set_len(progress.report_bytes).map_err(failed(path))?;
         file.seek(SeekFrom::Start(progress.report_bytes)).map_err(failed(path))?;
         let bytes = progress.report_bytes;
@@ -156,6 +162,22 @@ impl ImportReport {
         }
         Ok(())
     }
+}
+
+fn lock(file: &File, path: &Path) -> Result<(), ReportError> {
+    file.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => ReportError::InUse { path: shown(path) },
+        TryLockError::Error(error) => failed(path)(error),
+    })
+}
+
+fn read_progress(path: &Path) -> Result<ImportProgress, ReportError> {
+    if !exists(path)? {
+        return Err(ReportError::NothingToResume { path: shown(path) });
+    }
+    let text = fs::read(path).map_err(failed(path))?;
+    serde_json::from_slice(&text)
+        .map_err(|error| ReportError::NoProgress { path: shown(path), reason: error.to_string() })
 }
 
 /// A row in the file, for those who look for it.
@@ -225,4 +247,35 @@ fn shown(path: &Path) -> String {
 
 fn failed(path: &Path) -> impl Fn(io::Error) -> ReportError {
     move |source| ReportError::Failed { path: shown(path), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn progress(report_bytes: u64) -> ImportProgress {
+        ImportProgress {
+            run: ImportRun::from_bits(1),
+            arguments: String::new(),
+            rows: 0,
+            digest: String::new(),
+            refused: 0,
+            report_bytes,
+            newest: 0,
+        }
+    }
+
+    #[test]
+    fn a_report_that_is_being_written_is_not_continued_by_another_command() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("report");
+        let first = ImportReport::create(&path).unwrap();
+        first.save(&progress(0)).unwrap();
+        let second = ImportReport::resume(&path);
+        assert!(matches!(second, Err(ReportError::InUse { .. })), "{second:?}");
+        drop(first);
+        let (_resumed, _) = ImportReport::resume(&path).unwrap();
+        let third = ImportReport::resume(&path);
+        assert!(matches!(third, Err(ReportError::InUse { .. })), "{third:?}");
+    }
 }
