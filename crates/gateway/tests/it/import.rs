@@ -362,6 +362,28 @@ fn an_import_is_not_continued_while_another_command_writes_its_report() {
 }
 
 #[test]
+fn an_import_is_not_continued_with_a_store_that_lacks_its_rows() {
+    let shops = TwoShops::new();
+    shops.write("in", "email\na@example.com\n\"c\n");
+    let report = shops.file("report");
+    let run = |words: &[&str]| {
+        let words = [&["--format", "csv"], words].concat();
+        finish(shops.importing("in", &words, None).arg("--report").arg(&report))
+    };
+    run(&[]).assert_exit(1);
+    let (data, aside) = (shops.home.data_dir(), shops.file("aside"));
+    fs::rename(&data, &aside).unwrap();
+    let refused = run(&["--resume"]);
+    refused.assert_exit(1);
+    refused.assert_output("the newest outcome of the company is 0");
+    refused.assert_output("another store or an older copy");
+    fs::remove_dir_all(&data).unwrap();
+    fs::rename(&aside, &data).unwrap();
+    shops.write("in", "email\na@example.com\nc@example.com\n");
+    run(&["--resume"]).assert_output("rows stored: 2, rows refused: 0");
+}
+
+#[test]
 fn a_hostile_file_is_refused_in_words_and_harms_nothing() {
     let shops = TwoShops::new();
     let run = |bytes: &[u8], format: &str| {
