@@ -384,6 +384,28 @@ fn an_import_is_not_continued_with_a_store_that_lacks_its_rows() {
 }
 
 #[test]
+fn an_import_stores_nothing_once_the_disk_has_less_than_the_mark_free() {
+    let shops = TwoShops::new();
+    shops.write("in", "email\na@example.com\n");
+    let settings = fs::read_to_string(shops.home.config()).unwrap();
+    let marks = "client_free_mib = 16000000\nserver_free_mib = 16000000\n";
+    fs::write(shops.home.config(), format!("{marks}{settings}")).unwrap();
+    let refused = shops.imported("in", &["--format", "csv"], None);
+    refused.assert_exit(1);
+    refused.assert_output("the store did not take the rows");
+    let gateway = shops.home.serve();
+    let refused = shops.imported("in", &["--format", "csv"], Some(&gateway));
+    refused.assert_exit(1);
+    refused.assert_output("answered with status 503");
+    // What is only read is served.
+    let dry = shops.imported("in", &["--format", "csv", "--dry-run"], Some(&gateway));
+    dry.assert_exit(0);
+    gateway.stop().assert_exit(0);
+    let exported = shops.exported("out", &["--format", "jsonl"], None);
+    exported.assert_output("the store has no data of company ABC123");
+}
+
+#[test]
 fn a_hostile_file_is_refused_in_words_and_harms_nothing() {
     let shops = TwoShops::new();
     let run = |bytes: &[u8], format: &str| {

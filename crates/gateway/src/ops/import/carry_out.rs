@@ -13,7 +13,12 @@ use super::part::{
     ImportMode, ImportPart, ImportRun, ImportStep, PartAnswer, PartRow, RefusedRow, RowFault,
 };
 use crate::{
-    http::refusal::Refusal, limits, state::GatewayState, submission, tenants::directory::Company,
+    capacity::disk_wait::{self, StoreUse},
+    http::refusal::Refusal,
+    limits,
+    state::GatewayState,
+    submission,
+    tenants::directory::Company,
 };
 
 /// The answer of the store to a row.
@@ -27,6 +32,9 @@ pub(crate) async fn carry_out(
     company: &Company,
     part: &ImportPart,
 ) -> Result<PartAnswer, Refusal> {
+    if part.mode == ImportMode::Apply {
+        disk_wait::admit(gateway, StoreUse::ServerWrite)?;
+    }
     let mut stored = StoredSteps::default();
     if part.is_repeated && part.mode == ImportMode::Apply {
         stored = StoredSteps::read(gateway, company, part).await?;
