@@ -235,22 +235,42 @@ impl RowsUnderWay<'_> {
 }
 
 fn faults(refusal: &Refusal) -> Vec<RowFault> {
-    let errors = refusal.document().errors.into_iter();
-    errors
-        .map(|error| RowFault {
-            pointer: error.source.pointer,
-            code: error.code.to_owned(),
-            title: error.title.to_owned(),
-            detail: match error.meta.duplicate_profile_id {
-                Some(id) => format!("{} It is {id}.", error.detail),
-                None => error.detail,
-            },
-        })
-        .collect()
+    let errors = refusal.document().errors;
+    let more = errors.len().saturating_sub(limits::TRANSFER_FAULTS);
+    let more =
+        (0 < more).then(|| RowFault::in_file("", format!("The row has {more} more faults.")));
+    let told = errors.into_iter().take(limits::TRANSFER_FAULTS);
+    let told = told.map(|error| RowFault {
+        pointer: error.source.pointer,
+        code: error.code.to_owned(),
+        title: error.title.to_owned(),
+        detail: match error.meta.duplicate_profile_id {
+            Some(id) => format!("{} It is {id}.", error.detail),
+            None => error.detail,
+        },
+    });
+    told.chain(more).collect()
 }
 
 /// Why a part was not carried out.
 pub(crate) fn reason(refusal: &Refusal) -> String {
     let errors = refusal.document().errors;
     errors.into_iter().next().map_or_else(String::new, |error| error.detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_with_many_faults_tells_ten_and_the_number_of_the_others() {
+        let names: Vec<String> = (0..100).map(|number| format!("\"a{number}\":1")).collect();
+        let attributes = names.join(",");
+        let body = format!(r#"{{"data":{{"type":"profile","attributes":{{{attributes}}}}}}}"#);
+        let endpoint = ProfileEndpoint::Import;
+        let parsed = ProfileRequest::parse_at(endpoint, body.as_bytes(), Revision::LATEST);
+        let faults = faults(&Refusal::Violations(parsed.unwrap_err()));
+        assert_eq!(faults.len(), limits::TRANSFER_FAULTS + 1);
+        assert!(faults[10].detail.contains("more faults"), "{faults:?}");
+    }
 }
