@@ -206,10 +206,8 @@ impl RowsUnderWay<'_> {
 
     /// Notes a refused row. An error of the gateway itself is none of the row.
     fn refuse(&mut self, row: u64, refusal: Refusal) -> Result<(), Refusal> {
-        if refusal.status().is_server_error() {
-            return Err(refusal);
-        }
-        self.refused.push(RefusedRow { row, faults: faults(&refusal) });
+        let faults = faults_of_row(refusal)?;
+        self.refused.push(RefusedRow { row, faults });
         Ok(())
     }
 
@@ -232,6 +230,22 @@ impl RowsUnderWay<'_> {
         }
         Ok(())
     }
+}
+
+/// The faults of a row. An error of the gateway itself is none; but what is stored about one person
+/// may be damaged, which concerns the rows of this person alone.
+fn faults_of_row(refusal: Refusal) -> Result<Vec<RowFault>, Refusal> {
+    if let Refusal::Store(StoreError::Damaged) = refusal {
+        return Ok(vec![RowFault {
+            pointer: String::new(),
+            code: "damaged".to_owned(),
+            title: "Damaged profile.".to_owned(),
+            detail: "What is stored about this person is damaged, as `gateway verify` tells; \
+                     import the row again once it is repaired."
+                .to_owned(),
+        }]);
+    }
+    if refusal.status().is_server_error() { Err(refusal) } else { Ok(faults(&refusal)) }
 }
 
 fn faults(refusal: &Refusal) -> Vec<RowFault> {
@@ -261,6 +275,15 @@ pub(crate) fn reason(refusal: &Refusal) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_damaged_profile_is_a_fault_of_its_row_and_a_store_that_fails_is_none() {
+        let faults = faults_of_row(Refusal::Store(StoreError::Damaged)).unwrap();
+        assert_eq!(faults[0].code, "damaged");
+        for error in [StoreError::Unavailable, StoreError::Poisoned] {
+            assert!(faults_of_row(Refusal::Store(error)).is_err(), "{error:?}");
+        }
+    }
 
     #[test]
     fn a_row_with_many_faults_tells_ten_and_the_number_of_the_others() {
