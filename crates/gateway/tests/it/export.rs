@@ -50,6 +50,27 @@ pub(crate) fn lines(text: &str) -> Vec<Value> {
 }
 
 #[test]
+fn the_store_of_the_command_line_goes_before_that_of_the_environment() {
+    let shops = TwoShops::new();
+    let gateway = shops.home.serve();
+    fill(&gateway);
+    let words = ["export", "--company", "ABC123", "--format", "jsonl", "--output", "-"];
+    let mut served = shops.command(&words, Some(&gateway));
+    // As in the container.
+    let served = finish(served.env("GATEWAY_DATA_DIR", shops.other_directory()));
+    served.assert_exit(0);
+    served.assert_output("exported profiles: 2");
+    let url = format!("http://{}", gateway.admin);
+    gateway.stop().assert_exit(0);
+    let mut stopped = shops.command(&words, None);
+    stopped.env("GATEWAY_ADMIN_URL", &url).env("GATEWAY_ADMIN_KEY_FILE", "/none");
+    finish(&mut stopped).assert_output("exported profiles: 2");
+    let mut neither = shops.home.command(&words);
+    neither.env("GATEWAY_ADMIN_URL", &url).env("GATEWAY_DATA_DIR", shops.home.data_dir());
+    finish(&mut neither).assert_output("--admin-url cannot be used with --data-dir");
+}
+
+#[test]
 fn an_export_has_what_the_api_shows_whether_a_gateway_serves_the_store_or_not() {
     let shops = TwoShops::new();
     let gateway = shops.home.serve();
