@@ -61,6 +61,19 @@ pub enum ReportError {
         /// The report.
         path: String,
     },
+    /// Something else has cut the report.
+    #[error(
+        "{path} has {found} bytes, and the import had written {expected}: put the report back as \
+         it was"
+    )]
+    Shorter {
+        /// The report.
+        path: String,
+        /// Its length.
+        found: u64,
+        /// What it was at least.
+        expected: u64,
+    },
     /// There is nothing to continue.
     #[error("there is no import to continue: {path} does not exist")]
     NothingToResume {
@@ -126,6 +139,11 @@ impl ImportReport {
         lock(&file, path)?;
         // Only now, as the command that had the lock may have gone on.
         let progress = read_progress(&progress_path)?;
+        let found = file.metadata().map_err(failed(path))?.len();
+        let expected = progress.report_bytes;
+        if found < expected {
+            return Err(ReportError::Shorter { path: shown(path), found, expected });
+        }
         file.set_len(progress.report_bytes).map_err(failed(path))?;
         file.seek(SeekFrom::Start(progress.report_bytes)).map_err(failed(path))?;
         let bytes = progress.report_bytes;
@@ -263,6 +281,21 @@ mod tests {
             report_bytes,
             newest: 0,
         }
+    }
+
+    #[test]
+    fn a_report_that_lost_lines_is_refused_and_not_filled_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("report");
+        ImportReport::create(&path).unwrap().save(&progress(5)).unwrap();
+        fs::write(&path, "1234").unwrap();
+        let refused = ImportReport::resume(&path);
+        let is_refused = matches!(refused, Err(ReportError::Shorter { found: 4, .. }));
+        assert!(is_refused, "{refused:?}");
+        assert_eq!(fs::read(&path).unwrap(), b"1234");
+        fs::write(&path, "12345678").unwrap();
+        let (report, _) = ImportReport::resume(&path).unwrap();
+        assert_eq!((report.bytes, fs::read(&path).unwrap()), (5, b"12345".to_vec()));
     }
 
     #[test]
