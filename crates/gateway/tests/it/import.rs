@@ -277,7 +277,9 @@ fn an_import_that_is_killed_and_continued_stores_each_row_once() {
                 break;
             }
             process.kill().unwrap();
-            process.wait().unwrap();
+            if process.wait().unwrap().code().is_some() {
+                break; // It had just ended by itself.
+            }
             (kills, milliseconds) = (kills + 1, milliseconds + 120);
             if !shops.file("report.progress").exists() {
                 let _ = fs::remove_file(&report);
@@ -493,9 +495,14 @@ fn an_import_whose_gateway_is_killed_stores_each_row_once() {
         }
         gateway.kill();
         process.kill().unwrap();
-        process.wait().unwrap();
+        let has_ended = process.wait().unwrap().code().is_some();
         (kills, milliseconds) = (kills + 1, milliseconds + 300);
         resume = shops.file("report.progress").exists();
+        if has_ended && !resume && report.exists() {
+            // It was complete just before. A start makes whole what the kill left.
+            shops.home.serve().stop().assert_exit(0);
+            break;
+        }
         if !resume {
             let _ = fs::remove_file(&report);
         }
