@@ -2,10 +2,11 @@
 
 mod console;
 mod networks;
+mod transfers;
 
 use std::{ops::RangeInclusive, time::Duration};
 
-pub use self::{console::*, networks::*};
+pub use self::{console::*, networks::*, transfers::*};
 use crate::capacity::rate_limit::RateLimit;
 
 /// The default time for a response to be computed and read, on top of the time for the request to
@@ -179,51 +180,6 @@ pub const COLLECTOR_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The bytes that are read of the answer of a collector, of which only the status counts.
 pub const COLLECTOR_ANSWER_BYTES: u64 = 64 * 1024;
-
-/// The size of a row in a file that is imported, in bytes. The largest profiles take a quarter of a
-/// megabyte, and a table doubles the quotes of their properties.
-pub const TRANSFER_ROW_BYTES: usize = 1024 * 1024;
-
-/// The columns of a table that is imported: more than the properties that a profile may have.
-pub const TRANSFER_COLUMNS: usize = 1_100;
-
-/// The headers that an error lists.
-pub const TRANSFER_HEADERS_SHOWN: usize = 20;
-
-/// The properties in one body that `gateway import` makes, in bytes: with everything else they have
-/// to fit into a body of `POST /api/profile-import`. A row with more has several bodies.
-pub const TRANSFER_PROPERTIES_BYTES: usize = 48 * 1024;
-
-/// The bodies of one row. A profile has some dozens of devices at most.
-pub const TRANSFER_DOCUMENTS: usize = 1_000;
-
-/// The rows that `gateway import` sends at a time. So many are at most sent again after it was
-/// killed.
-pub const TRANSFER_PART_ROWS: usize = 500;
-
-/// The bytes of bodies after which it sends them although there are fewer rows.
-pub const TRANSFER_PART_BYTES: usize = 1024 * 1024;
-
-/// The size of such a request, and of the answer to it. The last row may be a large one.
-pub const TRANSFER_BODY_BYTES: usize = 8 * 1024 * 1024;
-
-/// The time that a gateway has for such a request: rows wait while other companies are served.
-pub const TRANSFER_PART_TIMEOUT: Duration = Duration::from_mins(10);
-
-/// How often such a request is sent if the gateway cannot take it.
-pub const TRANSFER_ATTEMPTS: u32 = 5;
-
-/// The pause before such a request is sent again.
-pub const TRANSFER_RETRY: Duration = Duration::from_secs(2);
-
-/// The outcomes that are read at a time to find which rows are stored already.
-pub const TRANSFER_OUTCOMES: usize = 1_000;
-
-/// How often a part looks whether its rows are on disk, before it gives up: for a minute.
-pub const TRANSFER_SYNC_WAITS: u32 = 6_000;
-
-/// The pause between two such looks.
-pub const TRANSFER_SYNC_WAIT: Duration = Duration::from_millis(10);
 
 /// The time of a flush of a quick disk, for estimates.
 pub const FAST_FLUSH: Duration = Duration::from_millis(1);

@@ -39,3 +39,4 @@ pub(crate) mod refusal_watch;
 pub(crate) mod reload_status;
 pub(crate) mod scratch_store;
 pub(crate) mod span_export;
+pub(crate) mod unix_connector;

@@ -464,6 +464,11 @@ impl Store {
         Ok(outcomes::newest_outcome(self.shared.engine.as_ref(), company).await?.sequence)
     }
 
+    /// Whether the outcome of this number, which was read as the newest, is on disk.
+    pub fn is_on_disk(&self, company: &CompanyId, number: u64) -> bool {
+        !self.shared.unflushed.holds(company, number)
+    }
+
     /// The outcomes after the one of this number, oldest first, as far as they are on disk, so that
     /// no crash removes an outcome that was shown. The numbers have no gaps, except where outcomes
     /// were pruned.

@@ -13,6 +13,7 @@ use super::backup::store_source::{SourceError, StoreSource};
 pub struct StatisticsLine {
     company: String,
     counts: [(&'static str, u64); 12],
+    is_being_deleted: bool,
 }
 
 impl StatisticsLine {
@@ -31,14 +32,16 @@ impl StatisticsLine {
             ("bytes", statistics.bytes),
             ("unreadable", statistics.unreadable),
         ];
-        StatisticsLine { company: company.as_str().to_owned(), counts }
+        let is_being_deleted = statistics.is_being_deleted;
+        StatisticsLine { company: company.as_str().to_owned(), counts, is_being_deleted }
     }
 
     /// The line as JSON.
     pub fn to_json(&self) -> String {
         let counts = self.counts.iter().map(|(name, count)| (*name, Value::from(*count)));
         let company = ("company", Value::from(self.company.as_str()));
-        let members = [company].into_iter().chain(counts);
+        let deleted = ("being_deleted", Value::from(self.is_being_deleted));
+        let members = [company].into_iter().chain(counts).chain([deleted]);
         Value::Object(members.map(|(name, value)| (name.to_owned(), value)).collect()).to_string()
     }
 }
@@ -49,6 +52,9 @@ impl fmt::Display for StatisticsLine {
         for (position, (name, count)) in self.counts.iter().enumerate() {
             let comma = if position == 0 { "" } else { "," };
             write!(f, "{comma} {}: {count}", name.replace('_', " "))?;
+        }
+        if self.is_being_deleted {
+            write!(f, "; a deletion was begun, and the next start finishes it")?;
         }
         Ok(())
     }

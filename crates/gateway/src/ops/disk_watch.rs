@@ -61,7 +61,8 @@ pub(crate) fn start(
     Ok(DiskWatch { _waits: watch_waits(gateway), _space: stop })
 }
 
-fn measure(gateway: &GatewayState, directory: &File) {
+/// Notes how much is free on the file system of a directory.
+pub(crate) fn measure(gateway: &GatewayState, directory: &File) {
     match disk_reserve::free_bytes(directory) {
         Ok(free) => note_free(gateway, free),
         Err(error) => tracing::warn!(%error, "the free disk space could not be read"),

@@ -103,6 +103,18 @@ pub enum ImportCommandError {
         /// How many rows were dealt with.
         rows: u64,
     },
+    /// Another store, or an older copy.
+    #[error(
+        "the newest outcome of the company is {found}, and the import that was cut off had reached \
+         {reached}: this is another store or an older copy, which lacks rows; name the store of \
+         the import, or begin anew with another report"
+    )]
+    OtherStore {
+        /// The number of the newest outcome.
+        found: u64,
+        /// What it was after the last row that was dealt with.
+        reached: u64,
+    },
     /// It is unknown what is to be continued.
     #[error("an import is continued by its report: add --report")]
     NoReport,
@@ -133,9 +145,15 @@ pub async fn import(
         ImportStart::Resumed => {
             let path = order.report.ok_or(ImportCommandError::NoReport)?;
             let (report, progress) = ImportReport::resume(path)?;
+            let newest = newest_outcome(company, mode, progress.run, &target).await?;
             skip(&mut rows, &progress, &arguments)?;
+            if newest < progress.newest {
+                let reached = progress.newest;
+                return Err(ImportCommandError::OtherStore { found: newest, reached });
+            }
             let mut run = RunningImport::new(&target, &progress, company, mode, show);
             run.report = Some(report);
+            run.is_resumed = true;
             run.part.is_repeated = true;
             run.all(&mut rows).await
         }
@@ -144,8 +162,18 @@ pub async fn import(
     imported
 }
 
-/// The progress of an import that begins. The answer to a part without rows says which outcome is
-/// the newest.
+/// The number of the company's newest outcome, which the answer to a part without rows has.
+async fn newest_outcome(
+    company: &CompanyId,
+    mode: ImportMode,
+    run: ImportRun,
+    target: &ImportTarget,
+) -> Result<u64, ImportTargetError> {
+    let part = ImportPart::empty(company, run, mode);
+    Ok(target.carry_out(&part).await?.newest)
+}
+
+/// The progress of an import that begins.
 async fn new_progress(
     company: &CompanyId,
     mode: ImportMode,
@@ -156,8 +184,7 @@ async fn new_progress(
     let mut bits = [0; 8];
     getrandom::fill(&mut bits).or(Err(ImportCommandError::Entropy))?;
     let run = ImportRun::from_bits(u64::from_be_bytes(bits));
-    let part = ImportPart::empty(company, run, mode);
-    let newest = target.carry_out(&part).await?.newest;
+    let newest = newest_outcome(company, mode, run, target).await?;
     let digest = rows.digest.to_string();
     Ok(ImportProgress { run, arguments, rows: 0, digest, refused: 0, report_bytes: 0, newest })
 }
@@ -182,6 +209,8 @@ fn skip(
 struct RunningImport<'a, F> {
     target: &'a ImportTarget,
     report: Option<ImportReport>,
+    /// Whether each part may have been sent before. The outcomes since the part before are few.
+    is_resumed: bool,
     progress: ImportProgress,
     /// The rows that are sent next.
     part: ImportPart,
@@ -208,6 +237,7 @@ impl<'a, F: FnMut(&str)> RunningImport<'a, F> {
         RunningImport {
             target,
             report: None,
+            is_resumed: false,
             progress: progress.clone(),
             part,
             waiting: Vec::new(),
@@ -261,7 +291,7 @@ impl<'a, F: FnMut(&str)> RunningImport<'a, F> {
     /// Sends the rows that wait, writes their faults, and notes how far the import is.
     async fn send(&mut self, rows: &FileRows) -> Result<(), ImportCommandError> {
         let answer = self.answer().await?;
-        self.part.is_repeated = false;
+        self.part.is_repeated = self.is_resumed;
         self.part.after = answer.newest;
         self.part.rows.clear();
         self.bytes = 0;

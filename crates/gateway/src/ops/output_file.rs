@@ -8,7 +8,10 @@ use std::{
     str::FromStr,
 };
 
-use rustix::fs::{CWD, RenameFlags};
+use rustix::{
+    fs::{CWD, RenameFlags},
+    io::Errno,
+};
 use uuid::Uuid;
 
 /// Where a command writes its result.
@@ -148,17 +151,32 @@ impl OutputFile {
         let OutputFile { writer, path, unfinished, existing } = self;
         let file = writer.into_inner().map_err(io::IntoInnerError::into_error);
         file.and_then(|file| file.sync_all()).map_err(failed(&path))?;
-        let flags = match existing {
-            ExistingFile::Kept => RenameFlags::NOREPLACE,
-            ExistingFile::Replaced => RenameFlags::empty(),
-        };
-        match rustix::fs::renameat_with(CWD, &unfinished.0, CWD, &path, flags) {
-            Err(rustix::io::Errno::EXIST) => {
-                return Err(OutputError::Exists { path: path.display().to_string() });
+        let renamed = match existing {
+            ExistingFile::Kept => {
+                let flags = RenameFlags::NOREPLACE;
+                let renamed = rustix::fs::renameat_with(CWD, &unfinished.0, CWD, &path, flags);
+                renamed.or_else(|error| link_instead(error, &unfinished.0, &path))
             }
-            renamed => renamed.map_err(|error| failed(&path)(error.into()))?,
-        }
+            ExistingFile::Replaced => fs::rename(&unfinished.0, &path),
+        };
+        renamed.map_err(|error| {
+            if error.kind() == io::ErrorKind::AlreadyExists {
+                OutputError::Exists { path: path.display().to_string() }
+            } else {
+                failed(&path)(error)
+            }
+        })?;
         sync_directory(&path).map_err(failed(&path))
+    }
+}
+
+/// Gives a file a second name after it could not be renamed, if the reason is that the file system,
+/// such as NFS, cannot rename and keep what is there.
+fn link_instead(error: Errno, file: &Path, path: &Path) -> io::Result<()> {
+    match error {
+        // The first name goes with `Unfinished`.
+        Errno::INVAL | Errno::NOSYS => fs::hard_link(file, path),
+        error => Err(error.into()),
     }
 }
 
@@ -205,6 +223,20 @@ mod tests {
         write(&path, "three", ExistingFile::Replaced).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "three");
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_gets_its_name_also_where_a_file_system_cannot_rename_and_keep() {
+        let directory = tempfile::tempdir().unwrap();
+        let [file, path] = ["unfinished", "out"].map(|name| directory.path().join(name));
+        fs::write(&file, "one").unwrap();
+        assert!(link_instead(Errno::NOENT, &file, &path).is_err());
+        link_instead(Errno::INVAL, &file, &path).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "one");
+        for error in [Errno::INVAL, Errno::NOSYS, Errno::EXIST] {
+            let refused = link_instead(error, &file, &path).unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+        }
     }
 
     #[test]

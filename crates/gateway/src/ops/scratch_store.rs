@@ -45,7 +45,7 @@ impl ScratchStore {
                 let engine = data_directory::open_read_only(directory);
                 Ok(ScratchStore { engine: engine.map_err(SourceError::from)?, _copy: None })
             }
-            StoreSource::Gateway { .. } => {
+            StoreSource::Gateway(_) => {
                 let directory = beside(file, "copy").map_err(MoveError::Scratch)?;
                 let copy = Copy(directory.clone());
                 company_move::copy_into(source, company, &directory).await?;

@@ -93,7 +93,8 @@ pub struct BackupArguments {
 impl BackupArguments {
     /// Where the backup comes from.
     pub fn source(&self) -> Result<BackupFrom, AdminKeyError> {
-        Ok(match &self.archive {
+        let archive = self.archive.as_ref().filter(|_| self.source.is_archive());
+        Ok(match archive {
             Some(archive) => BackupFrom::Archive(archive.clone()),
             None => BackupFrom::Store(self.source.source()?),
         })

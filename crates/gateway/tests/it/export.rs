@@ -2,6 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
+use rcgen::{CertificateParams, KeyPair};
 use serde_json::{Value, json};
 
 use crate::{
@@ -46,6 +47,27 @@ pub(crate) fn fill(gateway: &Serving) {
 
 pub(crate) fn lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn the_store_of_the_command_line_goes_before_that_of_the_environment() {
+    let shops = TwoShops::new();
+    let gateway = shops.home.serve();
+    fill(&gateway);
+    let words = ["export", "--company", "ABC123", "--format", "jsonl", "--output", "-"];
+    let mut served = shops.command(&words, Some(&gateway));
+    // As in the container.
+    let served = finish(served.env("GATEWAY_DATA_DIR", shops.other_directory()));
+    served.assert_exit(0);
+    served.assert_output("exported profiles: 2");
+    let url = format!("http://{}", gateway.admin);
+    gateway.stop().assert_exit(0);
+    let mut stopped = shops.command(&words, None);
+    stopped.env("GATEWAY_ADMIN_URL", &url).env("GATEWAY_ADMIN_KEY_FILE", "/none");
+    finish(&mut stopped).assert_output("exported profiles: 2");
+    let mut neither = shops.home.command(&words);
+    neither.env("GATEWAY_ADMIN_URL", &url).env("GATEWAY_DATA_DIR", shops.home.data_dir());
+    finish(&mut neither).assert_output("--admin-url cannot be used with --data-dir");
 }
 
 #[test]
@@ -135,4 +157,54 @@ fn an_export_since_a_time_has_what_was_updated_then_or_later() {
     let since = ["--format", "jsonl", "--since", "2999-01-01T00:00:00Z"];
     shops.exported("none", &since, None).assert_exit(0);
     assert_eq!(shops.text("none"), "");
+}
+
+#[test]
+fn commands_reach_a_gateway_by_a_unix_socket_and_over_tls_with_a_certificate_they_trust() {
+    let shops = TwoShops::new();
+    let issued = |name: &str| {
+        let key = KeyPair::generate().unwrap();
+        let parameters = CertificateParams::new([name.to_owned()]).unwrap();
+        (parameters.self_signed(&key).unwrap().pem(), key.serialize_pem())
+    };
+    let ((certificate, key), (other, _)) = (issued("localhost"), issued("localhost"));
+    for (name, text) in [("cert.pem", &certificate), ("key.pem", &key), ("other.pem", &other)] {
+        fs::write(shops.file(name), text).unwrap();
+    }
+    let socket = format!("unix:{}", shops.file("admin.sock").display());
+    let mut command = shops.home.command(&["serve", "--listen", "127.0.0.1:0", "--admin-listen"]);
+    command.arg(format!("127.0.0.1:0,https://127.0.0.1:0,{socket}"));
+    command.arg("--tls-certificate").arg(shops.file("cert.pem"));
+    command.arg("--tls-key").arg(shops.file("key.pem"));
+    command.arg("--config").arg(shops.home.config()).arg("--data-dir").arg(shops.home.data_dir());
+    let gateway = Serving::start(command);
+    fill(&gateway);
+    let line: Value = serde_json::from_str(&gateway.logged(r#""message":"serving""#)).unwrap();
+    let listeners = line["admin_listen"].as_str().unwrap();
+    let port = listeners.split("https://127.0.0.1:").nth(1).unwrap().split(',').next().unwrap();
+    let run = |url: &str, trusted: Option<&str>| {
+        let mut command = shops.home.command(&["stats", "--admin-url", url]);
+        command.env("GATEWAY_ADMIN_KEY", &shops.admin_key);
+        if let Some(name) = trusted {
+            command.arg("--admin-certificate").arg(shops.file(name));
+        }
+        finish(&mut command)
+    };
+    let encrypted = format!("https://localhost:{port}");
+    for (url, trusted) in [(&socket, None), (&encrypted, Some("cert.pem"))] {
+        let counted = run(url, trusted);
+        counted.assert_exit(0);
+        counted.assert_output("company ABC123: profiles: 2, ");
+    }
+    for (url, trusted, told) in [
+        (&encrypted, None, "name a file with its certificate by --admin-certificate"),
+        (&encrypted, Some("other.pem"), "cannot be reached"),
+        (&encrypted, Some("key.pem"), "must be a file with certificates in PEM"),
+        (&format!("{socket}.missing"), None, "cannot be reached"),
+    ] {
+        let refused = run(url, trusted);
+        refused.assert_exit(1);
+        refused.assert_output(told);
+    }
+    gateway.stop().assert_exit(0);
 }

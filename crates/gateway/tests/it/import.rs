@@ -277,7 +277,9 @@ fn an_import_that_is_killed_and_continued_stores_each_row_once() {
                 break;
             }
             process.kill().unwrap();
-            process.wait().unwrap();
+            if process.wait().unwrap().code().is_some() {
+                break; // It had just ended by itself.
+            }
             (kills, milliseconds) = (kills + 1, milliseconds + 120);
             if !shops.file("report.progress").exists() {
                 let _ = fs::remove_file(&report);
@@ -317,6 +319,92 @@ fn an_import_is_continued_only_with_the_same_rows_and_arguments() {
     assert_eq!((shops.profiles(None).len(), outcomes(&shops)), (3, "3".to_owned()));
     run(&["--resume"]).assert_output("there is no import to continue");
     run(&[]).assert_output("name another file for the report");
+}
+
+#[test]
+fn no_row_of_a_table_is_lost_by_quotes_within_cells_or_by_line_ends() {
+    let words = ["--format", "csv", "--map", "Screen=properties.screen"];
+    for end in ["\n", "\r\n", "\r"] {
+        let shops = TwoShops::new();
+        let row = |number: u32| match number {
+            3 | 17 => format!("p{number}@example.com,27\" screen{end}"),
+            _ => format!("p{number}@example.com,{end}"),
+        };
+        let rows: String = (0..20).map(row).collect();
+        shops.write("in", format!("email,Screen{end}{rows}"));
+        let dry = shops.imported("in", &[words.as_slice(), &["--dry-run"]].concat(), None);
+        dry.assert_output("would be stored: 20, rows that would be refused: 0");
+        let imported = shops.imported("in", &words, None);
+        imported.assert_output("rows stored: 20, rows refused: 0");
+        let profiles = shops.profiles(None);
+        assert_eq!(profiles.len(), 20, "{end:?}");
+        let screens = profiles
+            .iter()
+            .filter(|profile| profile["attributes"]["properties"]["screen"] == "27\" screen");
+        assert_eq!(screens.count(), 2, "{end:?}");
+    }
+}
+
+#[test]
+fn an_import_is_not_continued_while_another_command_writes_its_report() {
+    let shops = TwoShops::new();
+    shops.write("in", "email\na@example.com\n\"c\n");
+    let run = |words: &[&str]| {
+        let words = [&["--format", "csv"], words].concat();
+        finish(shops.importing("in", &words, None).arg("--report").arg(shops.file("report")))
+    };
+    run(&[]).assert_exit(1);
+    let writing = fs::File::open(shops.file("report")).unwrap();
+    writing.try_lock().unwrap();
+    let refused = run(&["--resume"]);
+    refused.assert_exit(1);
+    refused.assert_output("another import writes");
+    drop(writing);
+    run(&["--resume"]).assert_output("a quote of the record that begins in line 3 is not closed");
+}
+
+#[test]
+fn an_import_is_not_continued_with_a_store_that_lacks_its_rows() {
+    let shops = TwoShops::new();
+    shops.write("in", "email\na@example.com\n\"c\n");
+    let report = shops.file("report");
+    let run = |words: &[&str]| {
+        let words = [&["--format", "csv"], words].concat();
+        finish(shops.importing("in", &words, None).arg("--report").arg(&report))
+    };
+    run(&[]).assert_exit(1);
+    let (data, aside) = (shops.home.data_dir(), shops.file("aside"));
+    fs::rename(&data, &aside).unwrap();
+    let refused = run(&["--resume"]);
+    refused.assert_exit(1);
+    refused.assert_output("the newest outcome of the company is 0");
+    refused.assert_output("another store or an older copy");
+    fs::remove_dir_all(&data).unwrap();
+    fs::rename(&aside, &data).unwrap();
+    shops.write("in", "email\na@example.com\nc@example.com\n");
+    run(&["--resume"]).assert_output("rows stored: 2, rows refused: 0");
+}
+
+#[test]
+fn an_import_stores_nothing_once_the_disk_has_less_than_the_mark_free() {
+    let shops = TwoShops::new();
+    shops.write("in", "email\na@example.com\n");
+    let settings = fs::read_to_string(shops.home.config()).unwrap();
+    let marks = "client_free_mib = 16000000\nserver_free_mib = 16000000\n";
+    fs::write(shops.home.config(), format!("{marks}{settings}")).unwrap();
+    let refused = shops.imported("in", &["--format", "csv"], None);
+    refused.assert_exit(1);
+    refused.assert_output("the store did not take the rows");
+    let gateway = shops.home.serve();
+    let refused = shops.imported("in", &["--format", "csv"], Some(&gateway));
+    refused.assert_exit(1);
+    refused.assert_output("answered with status 503");
+    // What is only read is served.
+    let dry = shops.imported("in", &["--format", "csv", "--dry-run"], Some(&gateway));
+    dry.assert_exit(0);
+    gateway.stop().assert_exit(0);
+    let exported = shops.exported("out", &["--format", "jsonl"], None);
+    exported.assert_output("the store has no data of company ABC123");
 }
 
 #[test]
@@ -380,4 +468,48 @@ fn a_line_of_a_hundred_megabytes_takes_little_memory() {
     let table = shops.imported("in", &["--format", "csv"], None);
     table.assert_exit(1);
     table.assert_output("line 1 is longer than 1048576 bytes");
+}
+
+#[test]
+fn an_import_whose_gateway_is_killed_stores_each_row_once() {
+    let rows = many_rows(1_500);
+    let expected = undisturbed(&rows);
+    let shops = TwoShops::new();
+    shops.write("in", &rows);
+    let report = shops.file("report");
+    let (mut kills, mut milliseconds, mut resume) = (0, 300, false);
+    loop {
+        let gateway = shops.home.serve();
+        let words: &[&str] = if resume { &["--resume"] } else { &[] };
+        let words = [&["--format", "jsonl"], words].concat();
+        let mut command = shops.importing("in", &words, Some(&gateway));
+        let mut process = command.arg("--report").arg(&report).spawn().unwrap();
+        let ended = (0..milliseconds).find_map(|_| {
+            thread::sleep(Duration::from_millis(1));
+            process.try_wait().unwrap()
+        });
+        if let Some(ended) = ended {
+            assert_eq!(ended.code(), Some(1), "some rows are faulty");
+            gateway.stop().assert_exit(0);
+            break;
+        }
+        gateway.kill();
+        process.kill().unwrap();
+        let has_ended = process.wait().unwrap().code().is_some();
+        (kills, milliseconds) = (kills + 1, milliseconds + 300);
+        resume = shops.file("report.progress").exists();
+        if has_ended && !resume && report.exists() {
+            // It was complete just before. A start makes whole what the kill left.
+            shops.home.serve().stop().assert_exit(0);
+            break;
+        }
+        if !resume {
+            let _ = fs::remove_file(&report);
+        }
+    }
+    assert!(1 < kills, "the import was too fast for its gateway to be killed");
+    let found = (shops.profiles(None), outcomes(&shops), shops.report("report"));
+    assert_eq!(found.1, expected.1, "requests stored, killed {kills} times");
+    assert!(found == expected, "killed {kills} times");
+    shops.home.verify().assert_exit(0);
 }

@@ -1,5 +1,7 @@
 //! What a store has of each company: how many profiles, identifiers and bytes.
 
+use std::collections::BTreeSet;
+
 use profile_protocol::{CompanyId, IdentifierKind};
 
 use crate::layout::{
@@ -34,6 +36,8 @@ pub struct CompanyStatistics {
     pub bytes: u64,
     /// The number of entries that cannot be read.
     pub unreadable: u64,
+    /// Whether a deletion of the company was begun: the entries are what is left of it.
+    pub is_being_deleted: bool,
 }
 
 impl CompanyStatistics {
@@ -79,17 +83,27 @@ impl CompanyStatistics {
 #[derive(Debug, Default)]
 pub struct StatisticsCounter {
     current: Option<(CompanyId, CompanyStatistics)>,
+    /// The companies whose deletion was begun. Their keys come before those of all companies.
+    deletions: BTreeSet<CompanyId>,
 }
 
 impl StatisticsCounter {
     /// Counts the next entry. Returns what there is of the company before, if the entry is the
     /// first of another one. Entries of no company do not count.
     pub fn add(&mut self, key: &[u8], value: &[u8]) -> Option<(CompanyId, CompanyStatistics)> {
-        let company = key::company_of(key)?;
         let parsed = key::parse(key);
+        if let Some(ParsedKey::CompanyDeletion(company)) = parsed {
+            self.deletions.insert(company);
+            return None;
+        }
+        let company = key::company_of(key)?;
         let complete = match &self.current {
             Some((current, _)) if *current == company => None,
-            _ => self.current.replace((company, CompanyStatistics::default())),
+            _ => {
+                let is_being_deleted = self.deletions.contains(&company);
+                let begun = CompanyStatistics { is_being_deleted, ..CompanyStatistics::default() };
+                self.current.replace((company, begun))
+            }
         };
         if let Some((_, statistics)) = &mut self.current {
             statistics.count(parsed.as_ref(), key, value);
@@ -100,5 +114,22 @@ impl StatisticsCounter {
     /// What there is of the last company.
     pub fn finish(self) -> Option<(CompanyId, CompanyStatistics)> {
         self.current
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_company_whose_deletion_was_begun_is_counted_as_one_that_is_being_deleted() {
+        let [deleted, other] = ["ABC", "ABD"].map(|id| id.parse::<CompanyId>().unwrap());
+        let mut entries = StatisticsCounter::default();
+        assert_eq!(entries.add(&key::company_deletion(&deleted), b""), None);
+        entries.add(&key::newest_outcome(&deleted), b"");
+        let (company, counted) = entries.add(&key::newest_outcome(&other), b"").unwrap();
+        assert_eq!((company, counted.entries, counted.is_being_deleted), (deleted, 1, true));
+        let (company, counted) = entries.finish().unwrap();
+        assert_eq!((company, counted.entries, counted.is_being_deleted), (other, 1, false));
     }
 }

@@ -52,7 +52,7 @@ pub(crate) fn copy(from: &Path, to: &Path) {
 }
 
 /// The store in an engine, which knows its profiles in the order of their creation.
-fn opened(engine: Arc<dyn Engine>) -> StoreHarness {
+pub(crate) fn opened(engine: Arc<dyn Engine>) -> StoreHarness {
     let harness = StoreHarness::resumed(engine, SimulatedIds::after(10_000));
     let outcomes = harness.outcomes();
     let created = outcomes.iter().filter(|outcome| outcome.effect == Effect::Created);

@@ -41,3 +41,5 @@ use profile_store_suite::{engine_suite, engines::Engines};
 engine_suite!(memory, Engines::in_memory());
 #[cfg(test)]
 engine_suite!(redb, Engines::on_disk());
+#[cfg(test)]
+mod year;

@@ -7,8 +7,7 @@ use profile_store::engine::JournalPosition;
 use super::frame::{Frame, InvalidFrame};
 use crate::{
     hexadecimal, limits,
-    ops::admin_client::{self, RequestError},
-    settings::AdminKey,
+    ops::admin_client::{AdminListener, RequestError},
 };
 
 /// Reads the frames of a response.
@@ -25,13 +24,12 @@ impl FrameReader {
 /// Asks the gateway with this admin listener for a backup: for a whole one, or for what was
 /// committed after a position.
 pub(super) fn request(
-    url: &str,
-    key: &AdminKey,
+    listener: &AdminListener,
     after: Option<JournalPosition>,
 ) -> Result<FrameReader, RequestError> {
     let query =
         after.map(|position| format!("?after={}", hexadecimal::encode(&position.to_bytes())));
     let path = format!("/backup{}", query.unwrap_or_default());
-    let body = admin_client::get(url, key, &path, limits::BACKUP_BEGIN_TIMEOUT)?;
+    let body = listener.get(&path, limits::BACKUP_BEGIN_TIMEOUT)?;
     Ok(FrameReader { body })
 }

@@ -15,13 +15,11 @@ use super::{
     options,
     store_source::{SourceError, StoreSource, pages_of_gateway},
 };
-use crate::{
-    ops::{
-        copy_directory::{CopyDirectory, TargetError},
-        data_directory::{self, DataDirectoryError},
-        verify,
-    },
-    settings::AdminKey,
+use crate::ops::{
+    admin_client::AdminListener,
+    copy_directory::{CopyDirectory, TargetError},
+    data_directory::{self, DataDirectoryError},
+    verify,
 };
 
 /// Where a backup comes from.
@@ -108,12 +106,12 @@ pub async fn back_up(from: &BackupFrom, into: &Path) -> Result<WrittenBackup, Ba
         BackupFrom::Store(StoreSource::DataDirectory(directory)) => {
             copy_directory(directory, into).await?
         }
-        BackupFrom::Store(StoreSource::Gateway { url, key }) if has_backup => {
-            let added = |position| Ok(Added::Sent(request(url, key, Some(position))?));
+        BackupFrom::Store(StoreSource::Gateway(listener)) if has_backup => {
+            let added = |position| Ok(Added::Sent(request(listener, Some(position))?));
             add(into, added).await?
         }
-        BackupFrom::Store(StoreSource::Gateway { url, key }) => {
-            receive(request(url, key, None)?, into).await?
+        BackupFrom::Store(StoreSource::Gateway(listener)) => {
+            receive(request(listener, None)?, into).await?
         }
         BackupFrom::Archive(archive) => {
             let archive = existing_archive(archive)?;
@@ -152,11 +150,10 @@ pub(super) async fn copy_entries(
 }
 
 fn request(
-    url: &str,
-    key: &AdminKey,
+    listener: &AdminListener,
     after: Option<JournalPosition>,
 ) -> Result<FrameReader, SourceError> {
-    Ok(client::request(url, key, after)?)
+    Ok(client::request(listener, after)?)
 }
 
 /// Writes a whole backup as a gateway sends it.

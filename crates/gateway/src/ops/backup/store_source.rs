@@ -12,12 +12,9 @@ use super::{
     client,
     frame::{Frame, InvalidFrame},
 };
-use crate::{
-    ops::{
-        admin_client::RequestError,
-        data_directory::{self, DataDirectoryError},
-    },
-    settings::AdminKey,
+use crate::ops::{
+    admin_client::{AdminListener, RequestError},
+    data_directory::{self, DataDirectoryError},
 };
 
 /// A store that a command reads.
@@ -26,12 +23,7 @@ pub enum StoreSource {
     /// A data directory that is not being served, or a backup.
     DataDirectory(PathBuf),
     /// The admin listener of a gateway that serves. It sends its store as it is at one moment.
-    Gateway {
-        /// Its URL.
-        url: String,
-        /// An admin key.
-        key: AdminKey,
-    },
+    Gateway(AdminListener),
 }
 
 /// Why a store was not read.
@@ -69,8 +61,8 @@ impl StoreSource {
                 let source = BackupSource::new(&engine).await.map_err(SourceError::from)?;
                 pages_of_directory(source, take).await
             }
-            StoreSource::Gateway { url, key } => {
-                let frames = client::request(url, key, None).map_err(SourceError::from)?;
+            StoreSource::Gateway(listener) => {
+                let frames = client::request(listener, None).map_err(SourceError::from)?;
                 pages_of_gateway(frames, take).await.map(|(layout, _)| layout)
             }
         }

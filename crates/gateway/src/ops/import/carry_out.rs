@@ -13,7 +13,12 @@ use super::part::{
     ImportMode, ImportPart, ImportRun, ImportStep, PartAnswer, PartRow, RefusedRow, RowFault,
 };
 use crate::{
-    http::refusal::Refusal, limits, state::GatewayState, submission, tenants::directory::Company,
+    capacity::disk_wait::{self, StoreUse},
+    http::refusal::Refusal,
+    limits,
+    state::GatewayState,
+    submission,
+    tenants::directory::Company,
 };
 
 /// The answer of the store to a row.
@@ -27,6 +32,9 @@ pub(crate) async fn carry_out(
     company: &Company,
     part: &ImportPart,
 ) -> Result<PartAnswer, Refusal> {
+    if part.mode == ImportMode::Apply {
+        disk_wait::admit(gateway, StoreUse::ServerWrite)?;
+    }
     let mut stored = StoredSteps::default();
     if part.is_repeated && part.mode == ImportMode::Apply {
         stored = StoredSteps::read(gateway, company, part).await?;
@@ -47,9 +55,7 @@ pub(crate) async fn carry_out(
 async fn durable_outcomes(gateway: &GatewayState, company: &Company) -> Result<u64, Refusal> {
     let newest = gateway.store.newest_outcome(&company.id).await.map_err(Refusal::unreadable)?;
     for _ in 0..limits::TRANSFER_SYNC_WAITS {
-        let before = newest.saturating_sub(1);
-        let shown = gateway.store.outcomes(&company.id, before, 1).await;
-        if newest == 0 || !shown.map_err(Refusal::unreadable)?.is_empty() {
+        if gateway.store.is_on_disk(&company.id, newest) {
             return Ok(newest);
         }
         actix_web::rt::time::sleep(limits::TRANSFER_SYNC_WAIT).await;
@@ -71,12 +77,16 @@ impl StoredSteps {
         company: &Company,
         part: &ImportPart,
     ) -> Result<StoredSteps, Refusal> {
-        durable_outcomes(gateway, company).await?;
+        let newest = durable_outcomes(gateway, company).await?;
         let (mut stored, mut after) = (StoredSteps::default(), part.after);
         loop {
             let read = gateway.store.outcomes(&company.id, after, limits::TRANSFER_OUTCOMES).await;
             let outcomes: Vec<Outcome> = read.map_err(Refusal::unreadable)?;
-            let Some(last) = outcomes.last() else { return Ok(stored) };
+            let Some(last) = outcomes.last() else {
+                // Outcomes that are not there any more were removed.
+                stored.has_gap |= after < newest;
+                return Ok(stored);
+            };
             let first = outcomes.first().map_or(0, |outcome| outcome.sequence);
             stored.has_gap |= first != after + 1;
             after = last.sequence;
@@ -196,10 +206,8 @@ impl RowsUnderWay<'_> {
 
     /// Notes a refused row. An error of the gateway itself is none of the row.
     fn refuse(&mut self, row: u64, refusal: Refusal) -> Result<(), Refusal> {
-        if refusal.status().is_server_error() {
-            return Err(refusal);
-        }
-        self.refused.push(RefusedRow { row, faults: faults(&refusal) });
+        let faults = faults_of_row(refusal)?;
+        self.refused.push(RefusedRow { row, faults });
         Ok(())
     }
 
@@ -224,23 +232,68 @@ impl RowsUnderWay<'_> {
     }
 }
 
+/// The faults of a row. An error of the gateway itself is none; but what is stored about one person
+/// may be damaged, which concerns the rows of this person alone.
+fn faults_of_row(refusal: Refusal) -> Result<Vec<RowFault>, Refusal> {
+    if let Refusal::Store(StoreError::Damaged) = refusal {
+        return Ok(vec![RowFault {
+            pointer: String::new(),
+            code: "damaged".to_owned(),
+            title: "Damaged profile.".to_owned(),
+            detail: "What is stored about this person is damaged, as `gateway verify` tells; \
+                     import the row again once it is repaired."
+                .to_owned(),
+        }]);
+    }
+    if refusal.status().is_server_error() { Err(refusal) } else { Ok(faults(&refusal)) }
+}
+
 fn faults(refusal: &Refusal) -> Vec<RowFault> {
-    let errors = refusal.document().errors.into_iter();
-    errors
-        .map(|error| RowFault {
-            pointer: error.source.pointer,
-            code: error.code.to_owned(),
-            title: error.title.to_owned(),
-            detail: match error.meta.duplicate_profile_id {
-                Some(id) => format!("{} It is {id}.", error.detail),
-                None => error.detail,
-            },
-        })
-        .collect()
+    let errors = refusal.document().errors;
+    let more = errors.len().saturating_sub(limits::TRANSFER_FAULTS);
+    let more =
+        (0 < more).then(|| RowFault::in_file("", format!("The row has {more} more faults.")));
+    let told = errors.into_iter().take(limits::TRANSFER_FAULTS);
+    let told = told.map(|error| RowFault {
+        pointer: error.source.pointer,
+        code: error.code.to_owned(),
+        title: error.title.to_owned(),
+        detail: match error.meta.duplicate_profile_id {
+            Some(id) => format!("{} It is {id}.", error.detail),
+            None => error.detail,
+        },
+    });
+    told.chain(more).collect()
 }
 
 /// Why a part was not carried out.
 pub(crate) fn reason(refusal: &Refusal) -> String {
     let errors = refusal.document().errors;
     errors.into_iter().next().map_or_else(String::new, |error| error.detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_profile_is_a_fault_of_its_row_and_a_store_that_fails_is_none() {
+        let faults = faults_of_row(Refusal::Store(StoreError::Damaged)).unwrap();
+        assert_eq!(faults[0].code, "damaged");
+        for error in [StoreError::Unavailable, StoreError::Poisoned] {
+            assert!(faults_of_row(Refusal::Store(error)).is_err(), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_row_with_many_faults_tells_ten_and_the_number_of_the_others() {
+        let names: Vec<String> = (0..100).map(|number| format!("\"a{number}\":1")).collect();
+        let attributes = names.join(",");
+        let body = format!(r#"{{"data":{{"type":"profile","attributes":{{{attributes}}}}}}}"#);
+        let endpoint = ProfileEndpoint::Import;
+        let parsed = ProfileRequest::parse_at(endpoint, body.as_bytes(), Revision::LATEST);
+        let faults = faults(&Refusal::Violations(parsed.unwrap_err()));
+        assert_eq!(faults.len(), limits::TRANSFER_FAULTS + 1);
+        assert!(faults[10].detail.contains("more faults"), "{faults:?}");
+    }
 }

@@ -20,6 +20,9 @@ pub enum InvalidHeader {
     /// The header row is not text.
     #[error("the header row must be UTF-8 and have at most {} columns", limits::TRANSFER_COLUMNS)]
     NotText,
+    /// The header row is more than a record.
+    #[error("the header row cannot be read as one record of a table")]
+    NotOneRecord,
     /// Two columns have one header.
     #[error("the header {header:?} occurs twice: rename one of the columns")]
     Twice {
@@ -142,7 +145,7 @@ fn quoted(headers: &[String]) -> String {
 }
 
 fn headers(row: &[u8]) -> Result<Vec<String>, InvalidHeader> {
-    let record = record(row).filter(|record| !record.is_empty()).ok_or(InvalidHeader::Missing)?;
+    let record = record(row).ok_or(InvalidHeader::NotOneRecord)?;
     let texts = record.iter().map(|cell| std::str::from_utf8(cell).ok());
     let texts: Option<Vec<&str>> = texts.collect();
     let texts = texts.filter(|texts| texts.len() <= limits::TRANSFER_COLUMNS);
@@ -150,11 +153,12 @@ fn headers(row: &[u8]) -> Result<Vec<String>, InvalidHeader> {
     Ok(texts.into_iter().map(|text| text.trim().to_owned()).collect())
 }
 
-/// The cells of a record, which ends with these bytes.
+/// The cells of a record, if all of these bytes are one record.
 pub(crate) fn record(bytes: &[u8]) -> Option<ByteRecord> {
-    let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
-    let mut record = ByteRecord::new();
-    reader.read_byte_record(&mut record).ok().filter(|is_read| *is_read).map(|_| record)
+    let reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
+    let mut records = reader.into_byte_records();
+    let record = records.next()?.ok()?;
+    records.next().is_none().then_some(record)
 }
 
 #[cfg(test)]
@@ -168,6 +172,15 @@ mod tests {
 
     fn message(header: &str, rules: &ColumnRules) -> String {
         read(header, rules).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn bytes_that_are_several_records_are_none() {
+        assert_eq!(record(b"a,\"b\nc\"\r\n").unwrap().len(), 2);
+        for several in [b"a\nb".as_slice(), b"a\rb\r", b"", b"\n"] {
+            assert_eq!(record(several), None);
+        }
+        assert!(message("email\nx", &ColumnRules::default()).contains("as one record"));
     }
 
     #[test]

@@ -52,12 +52,45 @@ pub(crate) struct RowReader {
     lines: u64,
 }
 
+/// Where in a record of a table the next byte is, as the `csv` crate sees it: a quote opens only at
+/// the start of a cell, and is text within a cell that is not quoted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum CellPlace {
+    Start,
+    Plain,
+    Quoted,
+    /// After a quote that closes the cell, or doubles with the next one.
+    AfterQuote,
+}
+
+impl CellPlace {
+    const fn after(self, byte: u8) -> CellPlace {
+        match (self, byte) {
+            (CellPlace::Quoted, b'"') => CellPlace::AfterQuote,
+            (CellPlace::Quoted, _) | (CellPlace::Start | CellPlace::AfterQuote, b'"') => {
+                CellPlace::Quoted
+            }
+            (_, b',' | b'\r' | b'\n') => CellPlace::Start,
+            _ => CellPlace::Plain,
+        }
+    }
+}
+
 /// How a line ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum LineEnd {
     Whole,
     Cut,
     EndOfInput,
+}
+
+impl TransferFormat {
+    const fn ends_line(self, byte: u8) -> bool {
+        match self {
+            TransferFormat::Jsonl => byte == b'\n',
+            TransferFormat::Csv => matches!(byte, b'\n' | b'\r'),
+        }
+    }
 }
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -91,12 +124,16 @@ impl RowReader {
 
     /// A record, which goes on in the next line while a quote is open.
     fn record(&mut self) -> Result<Option<RawRow>, InputError> {
-        let (mut bytes, line, mut is_open) = (Vec::new(), self.lines + 1, false);
+        let (mut bytes, line, mut place) = (Vec::new(), self.lines + 1, CellPlace::Start);
         loop {
             let begun = bytes.len();
             let end = self.line(&mut bytes)?;
             let added = bytes.get(begun..).unwrap_or_default();
-            is_open ^= added.split(|byte| *byte == b'"').skip(1).fold(false, |odd, _| !odd);
+            // The mark counts for nothing at the start of a record, as for the `csv` crate.
+            let marked = added.strip_prefix(BYTE_ORDER_MARK).filter(|_| begun == 0);
+            let text = marked.unwrap_or(added);
+            place = text.iter().fold(place, |place, byte| place.after(*byte));
+            let is_open = place == CellPlace::Quoted;
             match end {
                 LineEnd::Cut => {
                     return Err(InputError::TooLong { line, most: limits::TRANSFER_ROW_BYTES });
@@ -112,7 +149,7 @@ impl RowReader {
     }
 
     /// Appends the next line with its end, as far as the row may be long. Reads the rest of a line
-    /// that is too long as well.
+    /// that is too long as well. A line of a table ends also with a carriage return alone.
     fn line(&mut self, row: &mut Vec<u8>) -> Result<LineEnd, io::Error> {
         let (begun, mut is_cut) = (row.len(), false);
         self.lines += 1;
@@ -121,7 +158,8 @@ impl RowReader {
             if available.is_empty() {
                 return Ok(if is_cut { LineEnd::Cut } else { LineEnd::EndOfInput });
             }
-            let end = available.iter().position(|byte| *byte == b'\n');
+            let end = available.iter().position(|byte| self.format.ends_line(*byte));
+            let returned = end.is_some_and(|end| available.get(end) == Some(&b'\r'));
             let (taken, _) = available.split_at(end.map_or(available.len(), |end| end + 1));
             let space = limits::TRANSFER_ROW_BYTES.saturating_sub(row.len());
             is_cut |= space < taken.len();
@@ -130,6 +168,10 @@ impl RowReader {
             self.input.consume(used);
             if begun == 0 && self.lines == 1 && row.starts_with(BYTE_ORDER_MARK) {
                 row.drain(..BYTE_ORDER_MARK.len());
+            }
+            if returned && self.input.fill_buf()?.starts_with(b"\n") {
+                self.input.consume(1);
+                row.extend((!is_cut).then_some(b'\n'));
             }
             if end.is_some() {
                 return Ok(if is_cut { LineEnd::Cut } else { LineEnd::Whole });
@@ -167,6 +209,48 @@ mod tests {
         let expected = [(1, "a,b"), (2, "\"x\r\ny\"\"\",2"), (5, "3,4")];
         assert_eq!(found, expected.map(|(line, text)| (line, text.to_owned(), false)));
         assert!(error.is_none());
+    }
+
+    #[test]
+    fn a_quote_within_a_cell_that_is_not_quoted_opens_nothing() {
+        let text = b"a,b\n27\" screen,1\nx,2\n27\" screen,3\n \"y,4\n\"p\"q\",5\n";
+        let (found, error) = rows(TransferFormat::Csv, text);
+        assert!(error.is_none(), "{error:?}");
+        let lines = ["a,b", "27\" screen,1", "x,2", "27\" screen,3", "\"y,4", "\"p\"q\",5"];
+        let found: Vec<&str> = found.iter().map(|(_, text, _)| text.as_str()).collect();
+        assert_eq!(found, lines);
+    }
+
+    #[test]
+    fn a_carriage_return_alone_ends_a_record_that_is_not_quoted() {
+        let (found, error) = rows(TransferFormat::Csv, b"a,b\r1,\"x\ry\"\r\n2,3\r4,5");
+        let expected = [(1, "a,b"), (2, "1,\"x\ry\""), (4, "2,3"), (5, "4,5")];
+        assert_eq!(found, expected.map(|(line, text)| (line, text.to_owned(), false)));
+        assert!(error.is_none());
+    }
+
+    /// Reads tables of all kinds of pieces, as the `csv` crate reads the whole of it.
+    #[test]
+    fn the_records_are_those_of_the_csv_crate_whatever_is_in_them() {
+        let pieces = ["a", "\"", ",", "\r", "\n", "\r\n", "\"\"", "b"];
+        for number in 0..pieces.len().pow(4) {
+            let places = (0..4).map(|place| number / pieces.len().pow(place) % pieces.len());
+            let text: String = places.map(|place| pieces[place]).collect();
+            let input = io::BufReader::with_capacity(2, io::Cursor::new(text.clone()));
+            let mut reader = RowReader::new(Box::new(input), TransferFormat::Csv);
+            let mut found = Vec::new();
+            let is_whole = loop {
+                match reader.next() {
+                    Ok(Some(row)) => found.push(super::super::columns::record(&row.bytes).unwrap()),
+                    Ok(None) => break true,
+                    Err(_) => break false,
+                }
+            };
+            let mut builder = csv::ReaderBuilder::new();
+            let mut whole = builder.has_headers(false).flexible(true).from_reader(text.as_bytes());
+            let expected: Vec<csv::ByteRecord> = whole.byte_records().map(Result::unwrap).collect();
+            assert!(!is_whole || found == expected, "{text:?}: {found:?}, {expected:?}");
+        }
     }
 
     #[test]

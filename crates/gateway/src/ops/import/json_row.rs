@@ -1,5 +1,6 @@
 //! A line of JSON as a profile: what `gateway export` writes, or what `GET /api/profiles` shows.
 
+use profile_protocol::shortened;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -35,6 +36,7 @@ pub(crate) fn json_row(bytes: &[u8]) -> Result<RowProfile, Vec<RowFault>> {
     {
         data = object("/data", inner)?;
     }
+    each_once("/data", &data)?;
     let mut profile = RowProfile::default();
     for (name, value) in data.0 {
         match name.as_str() {
@@ -63,6 +65,7 @@ struct ShownDevice {
 
 impl RowProfile {
     fn take_attributes(&mut self, attributes: RowMembers) -> Result<(), Vec<RowFault>> {
+        each_once("/data/attributes", &attributes)?;
         for (name, value) in attributes.without_nulls().0 {
             let pointer = format!("/data/attributes/{name}");
             match name.as_str() {
@@ -84,10 +87,45 @@ impl RowProfile {
     }
 }
 
+/// Refuses a name that occurs twice: only one of its values could be stored.
+fn each_once(pointer: &str, members: &RowMembers) -> Result<(), Vec<RowFault>> {
+    let Some(name) = members.repeated().map(shortened) else { return Ok(()) };
+    let detail = format!("The name {name:?} must occur once; remove the values that are wrong.");
+    Err(vec![RowFault::in_file(&format!("{pointer}/{name}"), detail)])
+}
+
 pub(crate) fn object(pointer: &str, value: &RawValue) -> Result<RowMembers, Vec<RowFault>> {
     serde_json::from_str(value.get()).map_err(|error| unreadable(pointer, &error))
 }
 
 fn unreadable(pointer: &str, error: &serde_json::Error) -> Vec<RowFault> {
     vec![RowFault::in_file(pointer, format!("The value must be a JSON object: {error}."))]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_occurs_twice_makes_a_row_faulty_and_loses_no_value() {
+        for (line, pointer) in [
+            (r#"{"id":"1","id":"2"}"#, "/data/id"),
+            (r#"{"id":null,"id":"2"}"#, "/data/id"),
+            (r#"{"data":{"attributes":{},"attributes":{}}}"#, "/data/attributes"),
+            (
+                r#"{"attributes":{"properties":{"a":1},"properties":{"b":1}}}"#,
+                "/data/attributes/properties",
+            ),
+            (r#"{"attributes":{"location":{},"location":{}}}"#, "/data/attributes/location"),
+            (
+                r#"{"attributes":{"identifiers":{},"identifiers":{}}}"#,
+                "/data/attributes/identifiers",
+            ),
+        ] {
+            let faults = json_row(line.as_bytes()).unwrap_err();
+            assert_eq!(faults[0].pointer, pointer, "{line}");
+        }
+        let inner = br#"{"attributes":{"identifiers":{"anonymous_ids":[],"anonymous_ids":[]}}}"#;
+        assert!(json_row(inner).is_err());
+    }
 }

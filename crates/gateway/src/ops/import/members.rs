@@ -1,7 +1,7 @@
 //! The members of a JSON object, in their order and with their values as they were sent, so that
 //! the parser of profiles sees what the file has: names that occur twice, and every digit.
 
-use std::fmt;
+use std::{collections::HashSet, fmt};
 
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
@@ -27,6 +27,12 @@ impl RowMembers {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// A name that occurs twice.
+    pub(crate) fn repeated(&self) -> Option<&str> {
+        let mut seen = HashSet::new();
+        self.0.iter().map(|(name, _)| name.as_str()).find(|name| !seen.insert(*name))
     }
 
     /// Leaves out the members that are null.

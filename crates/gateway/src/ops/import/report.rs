@@ -3,7 +3,7 @@
 
 use std::{
     ffi::OsString,
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{self, Seek, SeekFrom, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
@@ -55,6 +55,25 @@ pub enum ReportError {
         /// The file of its progress.
         path: String,
     },
+    /// Another command writes the report.
+    #[error("another import writes {path}: wait for it, or stop it")]
+    InUse {
+        /// The report.
+        path: String,
+    },
+    /// Something else has cut the report.
+    #[error(
+        "{path} has {found} bytes, and the import had written {expected}: put the report back as \
+         it was"
+    )]
+    Shorter {
+        /// The report.
+        path: String,
+        /// Its length.
+        found: u64,
+        /// What it was at least.
+        expected: u64,
+    },
     /// There is nothing to continue.
     #[error("there is no import to continue: {path} does not exist")]
     NothingToResume {
@@ -79,7 +98,7 @@ pub enum ReportError {
     },
 }
 
-/// A report that is being written.
+/// A report that is being written. Its file is locked, so that no other command continues it.
 #[derive(Debug)]
 pub(crate) struct ImportReport {
     path: PathBuf,
@@ -97,6 +116,7 @@ impl ImportReport {
         let mut options = OpenOptions::new();
         match options.write(true).create_new(true).mode(0o600).open(path) {
             Ok(file) => {
+                lock(&file, path)?;
                 sync_directory(path).map_err(failed(path))?;
                 Ok(ImportReport { path: path.to_owned(), file, bytes: 0 })
             }
@@ -114,12 +134,16 @@ impl ImportReport {
         if !exists(&progress_path)? {
             return Err(ReportError::NothingToResume { path: shown(&progress_path) });
         }
-        let text = fs::read(&progress_path).map_err(failed(&progress_path))?;
-        let progress: ImportProgress = serde_json::from_slice(&text).map_err(|error| {
-            ReportError::NoProgress { path: shown(&progress_path), reason: error.to_string() }
-        })?;
         let opened = OpenOptions::new().write(true).open(path);
         let mut file = opened.map_err(failed(path))?;
+        lock(&file, path)?;
+        // Only now, as the command that had the lock may have gone on.
+        let progress = read_progress(&progress_path)?;
+        let found = file.metadata().map_err(failed(path))?.len();
+        let expected = progress.report_bytes;
+        if found < expected {
+            return Err(ReportError::Shorter { path: shown(path), found, expected });
+        }
         file.set_len(progress.report_bytes).map_err(failed(path))?;
         file.seek(SeekFrom::Start(progress.report_bytes)).map_err(failed(path))?;
         let bytes = progress.report_bytes;
@@ -156,6 +180,22 @@ impl ImportReport {
         }
         Ok(())
     }
+}
+
+fn lock(file: &File, path: &Path) -> Result<(), ReportError> {
+    file.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => ReportError::InUse { path: shown(path) },
+        TryLockError::Error(error) => failed(path)(error),
+    })
+}
+
+fn read_progress(path: &Path) -> Result<ImportProgress, ReportError> {
+    if !exists(path)? {
+        return Err(ReportError::NothingToResume { path: shown(path) });
+    }
+    let text = fs::read(path).map_err(failed(path))?;
+    serde_json::from_slice(&text)
+        .map_err(|error| ReportError::NoProgress { path: shown(path), reason: error.to_string() })
 }
 
 /// A row in the file, for those who look for it.
@@ -225,4 +265,50 @@ fn shown(path: &Path) -> String {
 
 fn failed(path: &Path) -> impl Fn(io::Error) -> ReportError {
     move |source| ReportError::Failed { path: shown(path), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn progress(report_bytes: u64) -> ImportProgress {
+        ImportProgress {
+            run: ImportRun::from_bits(1),
+            arguments: String::new(),
+            rows: 0,
+            digest: String::new(),
+            refused: 0,
+            report_bytes,
+            newest: 0,
+        }
+    }
+
+    #[test]
+    fn a_report_that_lost_lines_is_refused_and_not_filled_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("report");
+        ImportReport::create(&path).unwrap().save(&progress(5)).unwrap();
+        fs::write(&path, "1234").unwrap();
+        let refused = ImportReport::resume(&path);
+        let is_refused = matches!(refused, Err(ReportError::Shorter { found: 4, .. }));
+        assert!(is_refused, "{refused:?}");
+        assert_eq!(fs::read(&path).unwrap(), b"1234");
+        fs::write(&path, "12345678").unwrap();
+        let (report, _) = ImportReport::resume(&path).unwrap();
+        assert_eq!((report.bytes, fs::read(&path).unwrap()), (5, b"12345".to_vec()));
+    }
+
+    #[test]
+    fn a_report_that_is_being_written_is_not_continued_by_another_command() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("report");
+        let first = ImportReport::create(&path).unwrap();
+        first.save(&progress(0)).unwrap();
+        let second = ImportReport::resume(&path);
+        assert!(matches!(second, Err(ReportError::InUse { .. })), "{second:?}");
+        drop(first);
+        let (_resumed, _) = ImportReport::resume(&path).unwrap();
+        let third = ImportReport::resume(&path);
+        assert!(matches!(third, Err(ReportError::InUse { .. })), "{third:?}");
+    }
 }

@@ -101,6 +101,8 @@ struct RowBodies {
     naming: RowMembers,
     id: Option<Box<RawValue>>,
     documents: Vec<Box<RawValue>>,
+    /// The size of the bodies. None are added once there are too many bytes or bodies.
+    bytes: usize,
 }
 
 impl RowBodies {
@@ -112,7 +114,15 @@ impl RowBodies {
         };
         let identifiers = named(&NAMING);
         let naming = if identifiers.is_empty() { named(&[DEVICE]) } else { identifiers };
-        RowBodies { naming, id: id.map(ToOwned::to_owned), documents: Vec::new() }
+        RowBodies { naming, id: id.map(ToOwned::to_owned), documents: Vec::new(), bytes: 0 }
+    }
+
+    fn are_too_many(&self) -> bool {
+        limits::TRANSFER_DOCUMENTS < self.documents.len()
+    }
+
+    fn are_too_large(&self) -> bool {
+        limits::TRANSFER_DOCUMENTS_BYTES < self.bytes
     }
 
     fn push(
@@ -133,12 +143,17 @@ impl RowBodies {
         data.0.extend(others.0.iter().cloned());
         let mut document = RowMembers::default();
         document.push("data", &data)?;
-        self.documents.push(to_raw_value(&document)?);
+        let document = to_raw_value(&document)?;
+        self.bytes += document.get().len();
+        self.documents.push(document);
         Ok(())
     }
 
     /// A body that adds to the profile of the first.
     fn push_more(&mut self, more: RowMembers) -> Result<(), serde_json::Error> {
+        if self.are_too_many() || self.are_too_large() {
+            return Ok(());
+        }
         let is_device = |members: &RowMembers| members.0.iter().any(|(name, _)| name == DEVICE);
         let (mut attributes, mut meta) = (more, RowMembers::default());
         if is_device(&attributes) && is_device(&self.naming) {
@@ -151,10 +166,18 @@ impl RowBodies {
     }
 
     fn finish(self) -> Result<Vec<Box<RawValue>>, Vec<RowFault>> {
-        let most = limits::TRANSFER_DOCUMENTS;
-        if most < self.documents.len() {
+        if self.are_too_many() {
+            let most = limits::TRANSFER_DOCUMENTS;
             let detail =
                 format!("The row must need at most {most} requests: has it that many devices?");
+            return Err(vec![RowFault::in_file("/data/attributes", detail)]);
+        }
+        if self.are_too_large() {
+            let most = limits::TRANSFER_DOCUMENTS_BYTES;
+            let detail = format!(
+                "The row must need at most {most} bytes in all its requests, of which each names \
+                 the profile: is an identifier that long?"
+            );
             return Err(vec![RowFault::in_file("/data/attributes", detail)]);
         }
         Ok(self.documents)
@@ -222,6 +245,25 @@ mod tests {
             json!({ "data": { "type": "profile", "attributes": { "anonymous_id": "d2" },
                 "meta": { "identifiers": { "anonymous_id": "d1" } } } })
         );
+    }
+
+    #[test]
+    fn a_row_whose_bodies_together_are_too_large_is_refused_before_they_are_made() {
+        let devices: Vec<String> = (0..990).map(|number| format!("d{number}")).collect();
+        let devices: Vec<&str> = devices.iter().map(String::as_str).collect();
+        let row = |length: usize| RowProfile {
+            attributes: members(json!({ "external_id": "x".repeat(length) })),
+            anonymous_ids: raw(&devices),
+            ..RowProfile::default()
+        };
+        let faults = row(400_000).documents(IdUse::LeftOut).unwrap_err();
+        assert!(faults[0].detail.contains("at most 4194304 bytes"), "{faults:?}");
+        assert_eq!(row(100).documents(IdUse::LeftOut).unwrap().len(), 990);
+        let mut bodies = RowBodies::of(&row(400_000).attributes, None);
+        for _ in 0..990 {
+            bodies.push_more(RowMembers::default()).unwrap();
+        }
+        assert!(bodies.bytes < limits::TRANSFER_DOCUMENTS_BYTES + 500_000, "{}", bodies.bytes);
     }
 
     #[test]

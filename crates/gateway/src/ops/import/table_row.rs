@@ -13,7 +13,9 @@ use crate::{ops::export::table::needs_guard, settings::ColumnTarget};
 /// Reads a record.
 pub(crate) fn table_row(columns: &Columns, bytes: &[u8]) -> Result<RowProfile, Vec<RowFault>> {
     let faulty = |pointer: &str, detail: String| vec![RowFault::in_file(pointer, detail)];
-    let cells = record(bytes).unwrap_or_default();
+    let cells = record(bytes).ok_or_else(|| {
+        faulty("", "The row must be one record: a quote within a cell is doubled.".to_owned())
+    })?;
     let (found, expected) = (cells.len(), columns.columns.len());
     if found != expected {
         let detail = format!("The row has {found} cells; it must have {expected}, as the header.");

@@ -1,7 +1,7 @@
 //! The store that an import writes: of a directory that is not being served, or of a gateway that
 //! serves.
 
-use std::{io::Read, num::NonZeroU32, path::PathBuf, sync::Arc};
+use std::{fs::File, io::Read, num::NonZeroU32, path::PathBuf, sync::Arc};
 
 use actix_web::web::Data;
 use profile_protocol::CompanyId;
@@ -20,13 +20,14 @@ use super::{
 use crate::{
     limits,
     ops::{
-        admin_client::{self, RequestError},
+        admin_client::{AdminListener, RequestError},
         backup::store_source::StoreSource,
         data_directory::{self, DataDirectoryError},
         disk_reserve::DiskReserve,
+        disk_watch,
     },
     server::{self, ServeError},
-    settings::{AdminKey, Configuration, ServeArguments, SettingsError},
+    settings::{Configuration, ServeArguments, SettingsError},
     state::GatewayState,
     tenants::directory::Company,
 };
@@ -80,7 +81,7 @@ impl ImportTargetError {
 /// A store that takes rows.
 pub(crate) enum ImportTarget {
     Opened(Box<OpenedTarget>),
-    Served { url: String, key: AdminKey },
+    Served(AdminListener),
 }
 
 /// A store in this process.
@@ -88,7 +89,15 @@ pub(crate) struct OpenedTarget {
     gateway: Data<GatewayState>,
     company: Arc<Company>,
     /// None of a store that is only read.
-    writer: Option<(Arc<EmbeddedEngine>, DiskReserve)>,
+    writer: Option<TargetWriter>,
+}
+
+/// What a store that is written needs.
+struct TargetWriter {
+    engine: Arc<EmbeddedEngine>,
+    /// Holds the space that is reserved.
+    _reserve: DiskReserve,
+    directory: File,
 }
 
 impl ImportTarget {
@@ -99,7 +108,7 @@ impl ImportTarget {
         mode: ImportMode,
     ) -> Result<ImportTarget, ImportTargetError> {
         let data_dir = match source {
-            StoreSource::Gateway { url, key } => return Ok(ImportTarget::Served { url, key }),
+            StoreSource::Gateway(listener) => return Ok(ImportTarget::Served(listener)),
             StoreSource::DataDirectory(directory) => Some(directory),
         };
         let arguments = ServeArguments { config, data_dir, ..ServeArguments::default() };
@@ -121,34 +130,37 @@ impl ImportTarget {
     ) -> Result<PartAnswer, ImportTargetError> {
         match self {
             ImportTarget::Opened(opened) => {
-                let OpenedTarget { gateway, company, .. } = opened.as_ref();
+                let OpenedTarget { gateway, company, writer } = opened.as_ref();
+                if let Some(writer) = writer {
+                    disk_watch::measure(gateway, &writer.directory);
+                }
                 let answer = carry_out::carry_out(gateway, company, part).await;
                 answer.map_err(|refusal| ImportTargetError::Failed {
                     reason: carry_out::reason(&refusal),
                 })
             }
-            ImportTarget::Served { url, key } => sent(url, key, part),
+            ImportTarget::Served(listener) => sent(listener, part),
         }
     }
 
     pub(crate) async fn close(self) -> Result<(), ImportTargetError> {
         match self {
             ImportTarget::Opened(opened) => match opened.writer {
-                Some((engine, _reserve)) => server::close(opened.gateway, engine)
+                Some(writer) => server::close(opened.gateway, writer.engine)
                     .await
                     .map_err(|error| Box::new(error).into()),
                 None => Ok(()),
             },
-            ImportTarget::Served { .. } => Ok(()),
+            ImportTarget::Served(_) => Ok(()),
         }
     }
 }
 
-fn sent(url: &str, key: &AdminKey, part: &ImportPart) -> Result<PartAnswer, ImportTargetError> {
+fn sent(listener: &AdminListener, part: &ImportPart) -> Result<PartAnswer, ImportTargetError> {
     let answer =
         |error: &dyn std::fmt::Display| ImportTargetError::Answer { reason: error.to_string() };
     let body = serde_json::to_vec(part).map_err(|error| answer(&error))?;
-    let response = admin_client::post(url, key, "/import", &body, limits::TRANSFER_PART_TIMEOUT)?;
+    let response = listener.post("/import", &body, limits::TRANSFER_PART_TIMEOUT)?;
     let most = limits::TRANSFER_BODY_BYTES as u64;
     serde_json::from_reader(response.take(most)).map_err(|error| answer(&error))
 }
@@ -159,10 +171,13 @@ impl OpenedTarget {
         company: Arc<Company>,
     ) -> Result<OpenedTarget, ImportTargetError> {
         let reserve = server::open_reserve(&configuration.server).map_err(Box::new)?;
+        let directory = File::open(&configuration.server.data_dir)
+            .map_err(|error| OpenError::Engine(EngineError::Io(error)))?;
         let opening = server::open_store(&configuration.server);
         let (store, engine) = opening.await.map_err(Box::new)?;
         let gateway = Data::new(GatewayState::new(configuration, store));
-        Ok(OpenedTarget { gateway, company, writer: Some((engine, reserve)) })
+        let writer = TargetWriter { engine, _reserve: reserve, directory };
+        Ok(OpenedTarget { gateway, company, writer: Some(writer) })
     }
 
     /// Opens the store, or an empty one if there is none, and writes nothing.
