@@ -79,15 +79,16 @@ pub enum GatewayCommand {
 /// The arguments of `gateway backup`.
 #[derive(Debug, Args)]
 pub struct BackupArguments {
+    // The first, since reading an argument takes it out, and this one looks for an archive.
+    /// The store.
+    #[command(flatten)]
+    pub source: SourceArguments,
     /// The archive of the journal of the store, from which a backup gets what it does not have.
     #[arg(long, env = "GATEWAY_ARCHIVE", value_name = "DIRECTORY", group = "source")]
     pub archive: Option<PathBuf>,
     /// The directory of the backup. If it is empty or missing, it gets a whole backup.
     #[arg(long, env = "GATEWAY_INTO", value_name = "DIRECTORY")]
     pub into: PathBuf,
-    /// The store.
-    #[command(flatten)]
-    pub source: SourceArguments,
 }
 
 impl BackupArguments {
