@@ -100,7 +100,7 @@ fn when(request: &InspectedRequest) -> Markup {
 }
 
 fn effect(request: &InspectedRequest) -> &'static str {
-    request.stored.as_ref().map_or("", |(outcome, _)| outcome.effect.as_str())
+    request.stored.as_ref().map_or("", |stored| stored.outcome.effect.as_str())
 }
 
 /// One request, whole.
@@ -126,7 +126,7 @@ pub(super) fn request(of: &CompanyVisit<'_>, number: &str) -> Result<HttpRespons
 
 fn facts(of: &CompanyVisit<'_>, request: &InspectedRequest) -> Markup {
     let since = |at: Duration| format!("{} µs", at.saturating_sub(request.began).as_micros());
-    let person = request.stored.as_ref().and_then(|(outcome, _)| outcome.survivor);
+    let person = request.stored.as_ref().and_then(|stored| stored.outcome.survivor);
     html! {
         dl {
             dt { "When" } dd { (when(request)) }
@@ -139,7 +139,7 @@ fn facts(of: &CompanyVisit<'_>, request: &InspectedRequest) -> Markup {
                 }
             }
             @if let Some(body) = &request.body { dt { "Body read after" } dd { (since(body.read_at)) } }
-            @if let Some((_, at)) = &request.stored { dt { "Stored after" } dd { (since(*at)) } }
+            @if let Some(stored) = &request.stored { dt { "Stored after" } dd { (since(stored.stored_at)) } }
             dt { "Answered after" } dd { (since(request.answered)) }
         }
     }

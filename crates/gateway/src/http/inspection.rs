@@ -8,10 +8,10 @@ use actix_web::{
     http::header::{self, HeaderMap, HeaderName},
     web::Bytes,
 };
-use profile_store::Effect;
+use profile_store::{Effect, Outcome};
 
 use crate::{
-    console::inspector::{InspectedAnswer, InspectedBody, InspectedRequest},
+    console::inspector::{InspectedAnswer, InspectedBody, InspectedOutcome, InspectedRequest},
     http::{
         body::Body,
         response::{RefusalCode, ResponseContext},
@@ -37,6 +37,12 @@ pub(crate) fn note_body(request: &HttpRequest, body: &Body, now: Duration) {
     }
 }
 
+/// Notes what a request did, until it is answered.
+pub(crate) fn note_outcome(request: &HttpRequest, outcome: &Outcome, now: Duration) {
+    let note = InspectedOutcome { outcome: outcome.clone(), stored_at: now };
+    request.extensions_mut().insert(note);
+}
+
 /// Keeps a request of a company that has the inspector on. An erasure is not kept, since it names
 /// the person.
 pub(crate) fn keep(
@@ -49,9 +55,9 @@ pub(crate) fn keep(
     let Some(company) = reply.company.as_ref().filter(|company| company.inspect) else {
         return response;
     };
-    let stored = gateway.inspector.take_outcome(&reply.trace.ids.request);
+    let stored = request.extensions_mut().remove::<InspectedOutcome>();
     let is_erasure = request.path().starts_with("/api/data-privacy-deletion-jobs")
-        || stored.as_ref().is_some_and(|(outcome, _)| outcome.effect == Effect::Deleted);
+        || stored.as_ref().is_some_and(|stored| stored.outcome.effect == Effect::Deleted);
     if is_erasure {
         return response;
     }

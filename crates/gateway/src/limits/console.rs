@@ -52,9 +52,6 @@ pub const INSPECTED_TOTAL_BYTES: usize = 32 * 1024 * 1024;
 /// The time for which the inspector keeps a request.
 pub const INSPECTED_AGE: Duration = Duration::from_hours(1);
 
-/// The outcomes of requests that are stored and not answered yet.
-pub const INSPECTED_OUTCOMES: usize = 4_096;
-
 /// The time between two samples of the metrics that the console charts.
 pub const METRIC_SAMPLE: Duration = Duration::from_mins(1);
 

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use super::{Console, STRANGER, companies};
+use super::{Browser, Console, STRANGER, companies};
 use crate::{
     api::{KEY, asking},
     serving::{Home, Serving},
@@ -49,6 +49,41 @@ fn a_request_is_kept_whole_but_for_what_authorizes_it() {
     let created = browser.page(&format!("{INSPECTOR}/1"));
     assert!(created.contains("POST /api/profiles") && !created.contains("authorization"));
     assert_eq!(console.signed_in(STRANGER).get(&format!("{INSPECTOR}/1")).status, 403);
+}
+
+/// The newest request in a list of the inspector, whole.
+fn newest(browser: &Browser<'_>, list: &str) -> String {
+    let page = browser.page(list);
+    let (_, after) = page.split_once("/inspector/").unwrap();
+    let (path, _) = list.split_once('?').unwrap_or((list, ""));
+    browser.page(&format!("{path}/{}", after.split('"').next().unwrap()))
+}
+
+#[test]
+fn no_request_is_shown_with_the_outcome_of_another_whatever_id_both_have() {
+    let both = companies("inspect = true").replace("\"XYZ789\"\n", "\"XYZ789\"\ninspect = true\n");
+    let home = Home::configured(&both);
+    let console = Console { gateway: home.serve(), home };
+    let id = console.create(&json!({ "email": "sarah@example.com" }));
+    let browser = console.signed_in(KEY);
+    let token = browser.form_token();
+    // A page of the console stores, and is no request that the inspector shows.
+    let edit = RawRequest::new("POST", &format!("/console/c/ABC123/people/{id}/edit"))
+        .with("Content-Type", "application/x-www-form-urlencoded")
+        .with("X-Request-Id", "same");
+    let edit = |value: &str| {
+        let body = format!("form_token={token}&attribute=first_name&value={value}");
+        assert_eq!(browser.send(edit.clone().body(body)).status, 303);
+    };
+    let refused = RawRequest::profile("{").with("X-Request-Id", "same");
+    for (company, key, name) in [("XYZ789", STRANGER, "Sarah"), ("ABC123", KEY, "Sara")] {
+        edit(name);
+        assert_eq!(console.gateway.send(&refused.clone().of(company)).status, 400);
+        let reader = console.signed_in(key);
+        let page = newest(&reader, &format!("/console/c/{company}/inspector?text=400"));
+        assert!(page.contains("same") && !page.contains(&id), "{company}: {page}");
+        assert!(!page.contains("updated") && !page.contains("Stored after"), "{company}: {page}");
+    }
 }
 
 #[test]
