@@ -257,7 +257,8 @@ pub(crate) fn count(
     if gateway.inspects(company) {
         inspection::note_outcome(request, outcome, gateway.clock.elapsed());
     }
-    if outcome.effect == Effect::Deleted {
+    // An erasure that found no profile was of a person, too, whom kept requests may name.
+    if matches!(outcome.effect, Effect::Deleted | Effect::NothingDeleted) {
         gateway.inspector.forget(company, gateway.clock.elapsed());
     }
     tracing::debug!(

@@ -104,6 +104,23 @@ fn an_erasure_empties_the_inspector_of_its_company() {
 }
 
 #[test]
+fn an_erasure_that_finds_no_profile_empties_the_inspector_too() {
+    let console = inspecting();
+    let browser = console.signed_in(KEY);
+    // A refused request stores no profile, and names its person all the same.
+    let refused = r#"{"data":{"type":"profile","attributes":{"email":"eve@example.com","x":1"#;
+    assert_eq!(console.gateway.send(&RawRequest::profile(refused)).status, 400);
+    assert!(browser.page(INSPECTOR).contains("/inspector/"));
+    let subject = json!({ "data": { "type": "profile",
+        "attributes": { "email": "eve@example.com" } } });
+    let body = json!({ "data": { "type": "data-privacy-deletion-job",
+        "attributes": { "profile": subject } } });
+    let erase = asking("POST", "/api/data-privacy-deletion-jobs").body(body.to_string());
+    assert_eq!(console.gateway.send(&erase).status, 202);
+    assert!(browser.page(INSPECTOR).contains("No request is kept"));
+}
+
+#[test]
 fn the_inspector_is_off_unless_the_company_or_development_mode_has_it_on() {
     let console = Console::new();
     console.client(&json!({ "email": "sarah@example.com" }));
