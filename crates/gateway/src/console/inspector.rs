@@ -68,10 +68,10 @@ impl InspectedRequest {
         self.target.len() + headers.sum::<usize>() + body + self.answer.len()
     }
 
-    /// Whether the text is anywhere in it.
+    /// Whether the text, which is in lower case, is anywhere in it.
     pub(crate) fn mentions(&self, text: &str) -> bool {
         let within = |bytes: &[u8]| String::from_utf8_lossy(bytes).to_lowercase().contains(text);
-        self.request_id.contains(text)
+        self.request_id.to_lowercase().contains(text)
             || self.code.is_some_and(|code| code == text)
             || self.status.to_string() == text
             || self.target.to_lowercase().contains(text)
@@ -218,6 +218,12 @@ mod tests {
     fn kept(inspector: &Inspector, name: &str, now: u64) -> Vec<String> {
         let list = inspector.list(&company(name), Duration::from_secs(now));
         list.iter().map(|(_, request)| request.request_id.clone()).collect()
+    }
+
+    #[test]
+    fn a_request_is_found_by_its_id_whatever_its_case() {
+        let request = InspectedRequest { request_id: "Seen-A".to_owned(), ..request(1, 1) };
+        assert!(request.mentions("seen-a") && !request.mentions("seen-b"));
     }
 
     #[test]
