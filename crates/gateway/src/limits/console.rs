@@ -11,6 +11,9 @@ pub const CONSOLE_SESSIONS: usize = 256;
 /// The private keys of one session, each of another company.
 pub const CONSOLE_KEYS: usize = 16;
 
+/// The sessions of one private key at a time, so that its holder ends no sessions of others.
+pub const CONSOLE_KEY_SESSIONS: usize = 32;
+
 /// The time after which an unused session of the console ends, as of a browser that was left open.
 pub const CONSOLE_IDLE: Duration = Duration::from_mins(30);
 

@@ -347,6 +347,7 @@ fn of_the_console() -> Vec<LimitRow> {
             "sessions of the console",
             vec![
                 count(ours::CONSOLE_SESSIONS),
+                format!("{} with one key", ours::CONSOLE_KEY_SESSIONS),
                 format!("{} keys", ours::CONSOLE_KEYS),
                 time(ours::CONSOLE_IDLE),
                 time(ours::CONSOLE_SESSION_LIFE),
