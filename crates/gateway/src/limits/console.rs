@@ -34,6 +34,9 @@ pub const CONSOLE_FORM_FIELDS: usize = 256;
 /// The live views of the console at a time: a quarter of the connections to the admin listener.
 pub const CONSOLE_STREAMS: usize = 8;
 
+/// The live views of one company at a time, so that each of two has its share.
+pub const CONSOLE_COMPANY_STREAMS: usize = CONSOLE_STREAMS / 2;
+
 /// The time after which a live view looks for what is new.
 pub const CONSOLE_LIVE_PERIOD: Duration = Duration::from_secs(1);
 
@@ -42,6 +45,9 @@ pub const CONSOLE_LIVE_ITEMS: usize = 50;
 
 /// The refused requests that the console shows, of all companies. One takes some 200 bytes.
 pub const CONSOLE_REFUSALS: usize = 1_024;
+
+/// Those of one company, of which a flood leaves the refusals of others.
+pub const CONSOLE_COMPANY_REFUSALS: usize = CONSOLE_REFUSALS / 4;
 
 /// The requests of one company that the inspector keeps.
 pub const INSPECTED_REQUESTS: usize = 100;

@@ -362,11 +362,18 @@ fn of_the_console() -> Vec<LimitRow> {
             "live views of the console",
             vec![
                 count(ours::CONSOLE_STREAMS),
+                format!("{} of one company", ours::CONSOLE_COMPANY_STREAMS),
                 format!("{} outcomes", ours::CONSOLE_LIVE_ITEMS),
                 time(ours::CONSOLE_LIVE_PERIOD),
             ],
         ),
-        ("refusals that the console shows", vec![count(ours::CONSOLE_REFUSALS)]),
+        (
+            "refusals that the console shows",
+            vec![
+                count(ours::CONSOLE_REFUSALS),
+                format!("{} of one company", ours::CONSOLE_COMPANY_REFUSALS),
+            ],
+        ),
         (
             "requests in the inspector",
             vec![
