@@ -179,7 +179,6 @@ fn curl(request: &InspectedRequest) -> String {
         "connection",
         "accept-encoding",
     ];
-    let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
     let host = request.headers.iter().find(|(name, _)| name == "host");
     let host = host.map_or("localhost", |(_, host)| host);
     let mut lines = vec![format!(
@@ -194,6 +193,27 @@ fn curl(request: &InspectedRequest) -> String {
         lines.push(format!("--data-raw {}", quoted(&text_of(&body.decoded))));
     }
     lines.join(" \\\n  ")
+}
+
+/// The text as one word of a shell. Control characters are escaped, so that none acts on the
+/// terminal that the command is pasted into.
+fn quoted(text: &str) -> String {
+    if !text.contains(char::is_control) {
+        return format!("'{}'", text.replace('\'', r"'\''"));
+    }
+    let mut word = "$'".to_owned();
+    for symbol in text.chars() {
+        match symbol {
+            '\n' => word.push_str(r"\n"),
+            '\r' => word.push_str(r"\r"),
+            '\t' => word.push_str(r"\t"),
+            '\'' | '\\' => word.extend(['\\', symbol]),
+            other if other.is_control() => word.push_str(&format!("\\u{:04x}", u32::from(other))),
+            other => word.push(other),
+        }
+    }
+    word.push('\'');
+    word
 }
 
 fn explain_form(of: &CompanyVisit<'_>, request: &InspectedRequest) -> Markup {
@@ -245,5 +265,14 @@ mod tests {
         let parsed = CurlLine::parse(&line).unwrap();
         assert_eq!(parsed.body.as_bytes(), body);
         assert_eq!(parsed.headers, [header("revision", "2026-01-15")]);
+    }
+
+    #[test]
+    fn a_copied_command_has_no_control_character_and_says_the_same() {
+        let text = "{\"a\":\"it's \\u001b \u{1b}[31m\u{9b}\r\n\t$x\"}";
+        let word = quoted(text);
+        assert!(!word.contains(char::is_control), "{word}");
+        let parsed = CurlLine::parse(&format!("curl -d {word}")).unwrap();
+        assert_eq!(parsed.body, text);
     }
 }
