@@ -217,9 +217,8 @@ fn quoted(text: &str) -> String {
 }
 
 fn explain_form(of: &CompanyVisit<'_>, request: &InspectedRequest) -> Markup {
-    let sender = if request.target.starts_with("/client/") { "client" } else { "server" };
     html! {
-        @if let Some(body) = &request.body {
+        @if let (Some(body), Some(sender)) = (&request.body, sender_of(request)) {
             h2 { "Explain it today" }
             form method="post" action=(path_of(&of.principal.company.id, "explain")) {
                 (form_token(of.visit))
@@ -228,6 +227,16 @@ fn explain_form(of: &CompanyVisit<'_>, request: &InspectedRequest) -> Markup {
                 button type="submit" { "Explain what it would do now" }
             }
         }
+    }
+}
+
+/// Whose request can be explained: one to an endpoint that takes a profile.
+fn sender_of(request: &InspectedRequest) -> Option<&'static str> {
+    let (path, _) = request.target.split_once('?').unwrap_or((&request.target, ""));
+    match (request.method.as_str(), path.trim_end_matches('/')) {
+        ("POST", "/client/profiles") => Some("client"),
+        ("POST", "/api/profiles" | "/api/profile-import") => Some("server"),
+        _ => None,
     }
 }
 

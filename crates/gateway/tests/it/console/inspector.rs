@@ -46,6 +46,11 @@ fn a_request_is_kept_whole_but_for_what_authorizes_it() {
     let (_, after) = refused.split_once("/inspector/").unwrap();
     let page = browser.page(&format!("{INSPECTOR}/{}", after.split('"').next().unwrap()));
     assert!(page.contains("&quot;code&quot;:&quot;parse_error&quot;"), "{page}");
+    assert!(page.contains("Explain what it would do now"));
+    let merge = asking("POST", "/api/profile-merge").body("{}");
+    assert_eq!(console.gateway.send(&merge).status, 400);
+    let merge = newest(&browser, &format!("{INSPECTOR}?text=profile-merge"));
+    assert!(merge.contains("/api/profile-merge") && !merge.contains("Explain what it"), "{merge}");
     let created = browser.page(&format!("{INSPECTOR}/1"));
     assert!(created.contains("POST /api/profiles") && !created.contains("authorization"));
     assert_eq!(console.signed_in(STRANGER).get(&format!("{INSPECTOR}/1")).status, 403);
