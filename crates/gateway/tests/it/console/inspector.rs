@@ -92,6 +92,23 @@ fn no_request_is_shown_with_the_outcome_of_another_whatever_id_both_have() {
 }
 
 #[test]
+fn secrets_are_kept_of_no_part_of_a_request() {
+    let console = inspecting();
+    let body = json!({ "data": { "type": "profile", "attributes": { "email": "a@example.com",
+        "_kx": "secret.token", "properties": { "note": "pk_0secret0" } } } });
+    let target = "/client/profiles?company_id=ABC123&_kx=secret.query";
+    let request = RawRequest::profile(body.to_string())
+        .to(target)
+        .with("X-Hub-Signature", "secret-signature")
+        .with("X-Api-Key", "secret-key")
+        .with("X-Note", "pk_secret");
+    console.gateway.send(&request);
+    let page = newest(&console.signed_in(KEY), INSPECTOR);
+    assert!(page.contains("a@example.com") && page.contains("pk_MASKED"), "{page}");
+    assert!(!page.contains("secret"), "{page}");
+}
+
+#[test]
 fn an_erasure_empties_the_inspector_of_its_company() {
     let console = inspecting();
     let browser = console.signed_in(KEY);
