@@ -208,7 +208,10 @@ fn quoted(text: &str) -> String {
             '\r' => word.push_str(r"\r"),
             '\t' => word.push_str(r"\t"),
             '\'' | '\\' => word.extend(['\\', symbol]),
-            other if other.is_control() => word.push_str(&format!("\\u{:04x}", u32::from(other))),
+            other if other.is_control() => {
+                let escape = format!("\\u{:04x}", u32::from(other));
+                word.push_str(&escape);
+            }
             other => word.push(other),
         }
     }
