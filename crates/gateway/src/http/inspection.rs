@@ -109,16 +109,13 @@ fn masked_text(text: &[u8]) -> String {
 fn masked(text: &[u8]) -> Bytes {
     let (mut kept, mut rest) = (Vec::with_capacity(text.len()), text);
     while let Some((first, after)) = rest.split_first() {
-        match secret_at(rest) {
-            Some((before, behind)) => {
-                kept.extend_from_slice(before);
-                kept.extend_from_slice(b"MASKED");
-                rest = behind;
-            }
-            None => {
-                kept.push(*first);
-                rest = after;
-            }
+        if let Some((before, behind)) = secret_at(rest) {
+            kept.extend_from_slice(before);
+            kept.extend_from_slice(b"MASKED");
+            rest = behind;
+        } else {
+            kept.push(*first);
+            rest = after;
         }
     }
     kept.into()
@@ -128,12 +125,11 @@ fn masked(text: &[u8]) -> Bytes {
 fn secret_at(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let is_of_key = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     let is_of_token = |byte: &u8| !matches!(byte, b'"' | b'\\' | b'&' | b'#' | b'\0'..=b' ');
-    let (value, length) = match text.strip_prefix(b"pk_") {
-        Some(value) => (value, value.iter().take_while(|byte| is_of_key(byte)).count()),
-        None => {
-            let value = token_after_name(text)?;
-            (value, value.iter().take_while(|byte| is_of_token(byte)).count())
-        }
+    let (value, length) = if let Some(value) = text.strip_prefix(b"pk_") {
+        (value, value.iter().take_while(|byte| is_of_key(byte)).count())
+    } else {
+        let value = token_after_name(text)?;
+        (value, value.iter().take_while(|byte| is_of_token(byte)).count())
     };
     let (before, _) = text.split_at(text.len() - value.len());
     let (_, behind) = value.split_at(length);
