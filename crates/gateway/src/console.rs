@@ -15,6 +15,7 @@ pub(crate) mod inspector;
 mod inspector_pages;
 mod layout;
 mod live;
+pub(crate) mod live_streams;
 mod merge_tree;
 pub(crate) mod metric_history;
 pub(crate) mod metric_values;

@@ -8,7 +8,6 @@ use std::{
 use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use profile_protocol::{CompanyId, Date, Revision};
 use profile_store::Store;
-use tokio::sync::Semaphore;
 
 use crate::{
     capacity::{
@@ -25,8 +24,8 @@ use crate::{
     client::exchange_token::KeyRing,
     clock::{Clock, date_of},
     console::{
-        inspector::Inspector, metric_history::MetricHistory, refusal_feed::RefusalFeed,
-        sessions::ConsoleSessions,
+        inspector::Inspector, live_streams::LiveStreams, metric_history::MetricHistory,
+        refusal_feed::RefusalFeed, sessions::ConsoleSessions,
     },
     endpoint_names::endpoint_names,
     endpoints::Endpoint,
@@ -62,7 +61,7 @@ pub struct GatewayState {
     /// The sign-ins to the console, by client network.
     pub(crate) console_sign_ins: NetworkLimiter,
     /// The live views of the console.
-    pub(crate) console_streams: Arc<Semaphore>,
+    pub(crate) console_streams: LiveStreams,
     /// How far the checkpoint of the store is.
     pub(crate) checkpoint: CheckpointWatch,
     /// The limits on client connections.
@@ -146,7 +145,7 @@ impl GatewayState {
             console_refusals: RefusalFeed::default(),
             console_sessions: ConsoleSessions::default(),
             console_sign_ins: NetworkLimiter::default(),
-            console_streams: Arc::new(Semaphore::new(limits::CONSOLE_STREAMS)),
+            console_streams: LiveStreams::default(),
             checkpoint: CheckpointWatch::default(),
             clock,
             development_lines: None,

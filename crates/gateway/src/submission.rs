@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actix_web::{http::header::HeaderMap, rt::task::JoinHandle, web::Data};
+use actix_web::{HttpRequest, http::header::HeaderMap, rt::task::JoinHandle, web::Data};
 use profile_protocol::{CompanyId, ProfileRequest, PushTokenDetails, RequestParts};
 use profile_store::{
     Caller, Claims, Effect, Identifier, Intent, Outcome, ProfileRef, PushTokenId, RemovePushToken,
@@ -11,7 +11,7 @@ use profile_store::{
 
 use crate::{
     capacity::{body_budget::BodyPermit, client_network::ClientNetwork, disk_wait},
-    http::refusal::Refusal,
+    http::{inspection, refusal::Refusal},
     metrics,
     state::GatewayState,
     tenants::directory::Company,
@@ -153,6 +153,7 @@ fn new_submission(
 /// The submission goes into its task at once: it is large, and the future that waits is moved
 /// several times.
 pub(crate) fn store(
+    request: &HttpRequest,
     gateway: &Data<GatewayState>,
     submission: Submission,
     permit: BodyPermit,
@@ -161,7 +162,7 @@ pub(crate) fn store(
     let storing = spawn(permit, async move { storing.store.submit(submission).await });
     async move {
         let outcome = stored(gateway, storing).await?;
-        count(gateway, &company, &outcome);
+        count(request, gateway, &company, &outcome);
         Ok(outcome)
     }
 }
@@ -177,6 +178,7 @@ pub(crate) fn with_push_token(
 /// Removes a push token from its profile, if one of the claims of the submission finds that
 /// profile. Nothing else of the submission is stored.
 pub(crate) fn remove_push_token(
+    request: &HttpRequest,
     gateway: &Data<GatewayState>,
     token: PushTokenId,
     submission: Submission,
@@ -200,13 +202,14 @@ pub(crate) fn remove_push_token(
         // A client's removal has an outcome, whether it found the token or not.
         let outcome = stored(gateway, storing).await?;
         let outcome = outcome.ok_or(Refusal::Store(StoreError::Unavailable))?;
-        count(gateway, &company, &outcome);
+        count(request, gateway, &company, &outcome);
         Ok(outcome)
     }
 }
 
 /// Stores the submission, and returns the profile as the submission left it.
 pub(crate) fn store_for_profile(
+    request: &HttpRequest,
     gateway: &Data<GatewayState>,
     submission: Submission,
     permit: BodyPermit,
@@ -215,7 +218,7 @@ pub(crate) fn store_for_profile(
     let storing = spawn(permit, async move { storing.store.submit_for_profile(submission).await });
     async move {
         let submitted = stored(gateway, storing).await?;
-        count(gateway, &company, &submitted.outcome);
+        count(request, gateway, &company, &submitted.outcome);
         Ok(submitted)
     }
 }
@@ -241,15 +244,21 @@ async fn stored<T>(gateway: &GatewayState, storing: Storing<T>) -> Result<T, Ref
 }
 
 /// Counts a request that is stored, and notes what it did.
-pub(crate) fn count(gateway: &GatewayState, company: &CompanyId, outcome: &Outcome) {
+pub(crate) fn count(
+    request: &HttpRequest,
+    gateway: &GatewayState,
+    company: &CompanyId,
+    outcome: &Outcome,
+) {
     gateway.metrics.accepted(effect(outcome));
     if let Some(lines) = &gateway.development_lines {
         lines.note_outcome(outcome);
     }
     if gateway.inspects(company) {
-        gateway.inspector.note_outcome(outcome, gateway.clock.elapsed());
+        inspection::note_outcome(request, outcome, gateway.clock.elapsed());
     }
-    if outcome.effect == Effect::Deleted {
+    // An erasure that found no profile was of a person, too, whom kept requests may name.
+    if matches!(outcome.effect, Effect::Deleted | Effect::NothingDeleted) {
         gateway.inspector.forget(company, gateway.clock.elapsed());
     }
     tracing::debug!(

@@ -42,7 +42,7 @@ pub(super) async fn merge(call: &Call<'_>, payload: &mut Payload) -> Result<ApiR
         }
         merged => merged.map_err(Refusal::Store)?,
     };
-    submission::count(call.gateway, &call.company.id, &outcome);
+    submission::count(call.request, call.gateway, &call.company.id, &outcome);
     let id =
         outcome.survivor.ok_or(Refusal::NotFound { what: PROFILE, pointer: "/data" })?.to_string();
     let this = call.link(&format!("/api/profiles/{id}"));
@@ -103,7 +103,7 @@ pub(super) async fn unmerge(
 async fn undone(call: &Call<'_>, undo: Undo) -> Result<Unmerged, Refusal> {
     let undone = call.gateway.store.undo(undo);
     let unmerged = disk_wait::answered(call.gateway, undone).await?.map_err(Refusal::Store)?;
-    submission::count(call.gateway, &call.company.id, &unmerged.outcome);
+    submission::count(call.request, call.gateway, &call.company.id, &unmerged.outcome);
     Ok(unmerged)
 }
 

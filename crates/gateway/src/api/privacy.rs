@@ -39,7 +39,7 @@ pub(super) async fn delete(call: &Call<'_>, payload: &mut Payload) -> Result<Api
     let deleted = call.gateway.store.delete(delete);
     let deleted = disk_wait::answered(call.gateway, deleted).await?.map_err(Refusal::Store)?;
     let Deleted { job, outcome } = deleted;
-    submission::count(call.gateway, &call.company.id, &outcome);
+    submission::count(call.request, call.gateway, &call.company.id, &outcome);
     Ok(ApiResponse::at(StatusCode::ACCEPTED, url(call, &job)))
 }
 

@@ -81,12 +81,12 @@ async fn store(
     intent: Intent,
     (request, permit): (ProfileRequest, BodyPermit),
 ) -> Result<SubmittedProfile, Refusal> {
-    let Call { gateway, company, .. } = call;
+    let Call { request: carrier, gateway, company, .. } = call;
     let submission = Submission {
         request_ids: Some(call.request_ids.clone()),
         ..submission::from_server(gateway, company, intent, request)?
     };
-    submission::store_for_profile(gateway, submission, permit).await
+    submission::store_for_profile(carrier, gateway, submission, permit).await
 }
 
 /// The response to a change: the profile as the request left it, whatever later requests do to it.

@@ -174,7 +174,7 @@ pub(super) async fn delete(call: &Call<'_>) -> Result<ApiResponse, Refusal> {
     let removed = call.gateway.store.remove_push_token(asked);
     let removed = disk_wait::answered(call.gateway, removed).await?.map_err(Refusal::Store)?;
     let outcome = removed.ok_or(NO_TOKEN)?;
-    submission::count(call.gateway, &call.company.id, &outcome);
+    submission::count(call.request, call.gateway, &call.company.id, &outcome);
     Ok(ApiResponse::empty(StatusCode::NO_CONTENT))
 }
 
@@ -191,7 +191,7 @@ pub(super) async fn create(call: &Call<'_>, payload: &mut Payload) -> Result<Api
         push_token: Some(Box::new(details)),
         ..submission::from_server(gateway, company, Intent::Upsert, profile)?
     };
-    submission::store(gateway, submission, permit).await?;
+    submission::store(call.request, gateway, submission, permit).await?;
     Ok(ApiResponse::empty(StatusCode::ACCEPTED))
 }
 

@@ -32,7 +32,7 @@ pub(super) async fn revoke(call: &Call<'_>, payload: &mut Payload) -> Result<Api
         }
         revoked => revoked.map_err(Refusal::Store)?,
     };
-    submission::count(call.gateway, &call.company.id, &outcome);
+    submission::count(call.request, call.gateway, &call.company.id, &outcome);
     let data = OutcomeResource::from_outcome(&outcome);
     let links = SelfLink { this: call.own_link() };
     Ok(ApiResponse::with_document(StatusCode::OK, &Single { data, links }))

@@ -145,14 +145,14 @@ async fn upsert(
     let registered = match push_token {
         Some(PushTokenRequest::Removal(token)) => {
             merges.into_iter().for_each(|reserved| give_back(gateway, reserved, 0));
-            submission::remove_push_token(gateway, token, submission, permit).await?;
+            submission::remove_push_token(request, gateway, token, submission, permit).await?;
             return Ok(reply.accepted(None));
         }
         Some(PushTokenRequest::Registration(details)) => Some(details),
         None => None,
     };
     let submission = submission::with_push_token(submission, registered);
-    let outcome = submission::store(gateway, submission, permit).await?;
+    let outcome = submission::store(request, gateway, submission, permit).await?;
     let merged = u32::try_from(outcome.absorbed().count()).unwrap_or(u32::MAX);
     merges.into_iter().for_each(|reserved| give_back(gateway, reserved, merged));
 

@@ -1,12 +1,14 @@
 //! What a visitor does with a person: edit, merge, undo a merge, erase.
 
+use std::collections::BTreeMap;
+
 use actix_web::{HttpResponse, http::StatusCode};
 use maud::{Markup, html};
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json, value::RawValue};
 
 use super::{
-    api_call::{CompanyVisit, OneResource, PersonDocument, decoded},
+    api_call::{CompanyVisit, OneResource, PersonDocument, decoded, text_of},
     form::FormFields,
     history::kind_words,
     layout::{self, ConsoleSection, form_token, path_of},
@@ -14,7 +16,7 @@ use super::{
     people::name_of,
     person,
     refusal::ConsoleRefusal,
-    stored_values::{self, IDENTIFIERS, PROPERTY},
+    stored_values::{self, IDENTIFIERS, PATH, PROPERTY},
     time::shown_time,
 };
 use crate::{
@@ -39,47 +41,87 @@ pub(super) async fn edit(
     id: &str,
     form: &FormFields,
 ) -> Result<HttpResponse, ConsoleRefusal> {
-    let (path, property) = (form.text("attribute"), form.text("property"));
-    let path = if path == PROPERTY { format!("properties.{property}") } else { path.to_owned() };
-    let attributes_and_meta = if form.text("unset").is_empty() {
-        json!({ "attributes": nested(&path, value_of(form)?) })
+    let path = path_in(form)?;
+    let (attributes, meta) = if form.text("unset").is_empty() {
+        (EditedAttributes::new(&path, value_of(form)?), None)
     } else {
         match path.strip_prefix("properties.") {
-            Some(name) => {
-                json!({ "attributes": {}, "meta": { "patch_properties": { "unset": [name] } } })
-            }
-            None => json!({ "attributes": nested(&path, Value::Null) }),
+            Some(name) => (
+                EditedAttributes::Flat(BTreeMap::new()),
+                Some(json!({ "patch_properties": { "unset": [name] } })),
+            ),
+            None => (EditedAttributes::new(&path, RawValue::NULL.to_owned()), None),
         }
     };
-    let mut data = Map::new();
-    data.insert("type".to_owned(), "profile".into());
-    data.insert("id".to_owned(), id.into());
-    data.extend(attributes_and_meta.as_object().cloned().unwrap_or_default());
-    of.send(Endpoint::UpdateProfile, id, &json!({ "data": data })).await?;
+    let data = EditedPerson { kind: "profile", id, attributes, meta };
+    of.send(Endpoint::UpdateProfile, id, &EditDocument { data }).await?;
     Ok(back_to(of, id))
 }
 
-/// The value of the form: a text, or JSON if the visitor says so.
-fn value_of(form: &FormFields) -> Result<Value, ConsoleRefusal> {
-    let text = form.text("value");
-    if form.text("is_json").is_empty() {
-        return Ok(text.into());
+/// The path of the value that the form is about. Each character of a name counts.
+fn path_in(form: &FormFields) -> Result<String, ConsoleRefusal> {
+    let path = form.raw(PATH);
+    if !path.is_empty() {
+        return serde_json::from_str(path).or(Err(ConsoleRefusal::Form(
+            "Its path must be a JSON text, as pages of people send.",
+        )));
     }
-    serde_json::from_str(text).or(Err(ConsoleRefusal::Form(
+    Ok(match form.raw("attribute") {
+        PROPERTY => format!("properties.{}", form.raw("property")),
+        path => path.to_owned(),
+    })
+}
+
+/// The body of a request that edits a person.
+#[derive(Serialize)]
+struct EditDocument<'a> {
+    data: EditedPerson<'a>,
+}
+
+#[derive(Serialize)]
+struct EditedPerson<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    id: &'a str,
+    attributes: EditedAttributes<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meta: Option<Value>,
+}
+
+/// The value of the form: a text, or JSON if the visitor says so. A number keeps its digits.
+fn value_of(form: &FormFields) -> Result<Box<RawValue>, ConsoleRefusal> {
+    let text = form.raw("value");
+    let json = if form.text("is_json").is_empty() {
+        Value::from(text).to_string()
+    } else {
+        text.to_owned()
+    };
+    RawValue::from_string(json).or(Err(ConsoleRefusal::Form(
         "The value is not JSON. Texts need double quotes, as in \"gold\".",
     )))
 }
 
-/// The attributes that give this path this value. Coordinates are numbers.
-fn nested(path: &str, value: Value) -> Value {
-    match path.split_once('.') {
-        Some((outer @ ("location" | "properties"), name)) => {
-            let is_number = outer == "location" && ["latitude", "longitude"].contains(&name);
-            let number = value.as_str().filter(|_| is_number);
-            let number = number.and_then(|text| serde_json::from_str(text).ok());
-            json!({ outer: { name: number.unwrap_or(value) } })
+/// The attributes of an edit.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum EditedAttributes<'a> {
+    Flat(BTreeMap<&'a str, Box<RawValue>>),
+    Within(BTreeMap<&'a str, BTreeMap<&'a str, Box<RawValue>>>),
+}
+
+impl EditedAttributes<'_> {
+    /// The attributes that give this path this value. Coordinates are numbers.
+    fn new(path: &str, value: Box<RawValue>) -> EditedAttributes<'_> {
+        match path.split_once('.') {
+            Some((outer @ ("location" | "properties"), name)) => {
+                let is_number = outer == "location" && ["latitude", "longitude"].contains(&name);
+                let number = is_number.then(|| text_of(&value)).flatten();
+                let number = number.and_then(|text| RawValue::from_string(text).ok());
+                let inner = BTreeMap::from([(name, number.unwrap_or(value))]);
+                EditedAttributes::Within(BTreeMap::from([(outer, inner)]))
+            }
+            _ => EditedAttributes::Flat(BTreeMap::from([(path, value)])),
         }
-        _ => json!({ path: value }),
     }
 }
 
@@ -312,15 +354,13 @@ mod tests {
 
     #[test]
     fn a_path_becomes_the_attributes_of_a_request() {
-        assert_eq!(nested("first_name", "Ann".into()), json!({ "first_name": "Ann" }));
-        assert_eq!(
-            nested("location.city", "Bonn".into()),
-            json!({ "location": { "city": "Bonn" } })
-        );
-        assert_eq!(
-            nested("location.latitude", "1.50".into()).to_string(),
-            r#"{"location":{"latitude":1.5}}"#
-        );
-        assert_eq!(nested("properties.a.b", json!([1])), json!({ "properties": { "a.b": [1] } }));
+        let body = |path: &str, value: &str| {
+            let value = RawValue::from_string(value.to_owned()).unwrap();
+            serde_json::to_string(&EditedAttributes::new(path, value)).unwrap()
+        };
+        assert_eq!(body("first_name", r#""Ann""#), r#"{"first_name":"Ann"}"#);
+        assert_eq!(body("location.city", r#""Bonn""#), r#"{"location":{"city":"Bonn"}}"#);
+        assert_eq!(body("location.latitude", r#""1.50""#), r#"{"location":{"latitude":1.50}}"#);
+        assert_eq!(body("properties.a.b", "[1.50]"), r#"{"properties":{"a.b":[1.50]}}"#);
     }
 }

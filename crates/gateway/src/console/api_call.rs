@@ -1,8 +1,10 @@
 //! Calls of the server API by pages, with the rights of the visitor's key.
 
+use std::collections::BTreeMap;
+
 use actix_web::http::header::HeaderMap;
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
 
 use super::visit::Visit;
 use crate::{
@@ -36,9 +38,9 @@ impl CompanyVisit<'_> {
         &self,
         endpoint: Endpoint,
         id: &str,
-        body: &Value,
+        body: &impl Serialize,
     ) -> Result<ApiResponse, Refusal> {
-        let body = body.to_string().into_bytes();
+        let body = serde_json::to_vec(body).or(Err(Refusal::Store(StoreError::Unavailable)))?;
         self.call(endpoint, id, "", HeaderMap::new(), body).await
     }
 
@@ -100,14 +102,22 @@ pub(super) struct OneResource<T> {
 #[derive(serde::Deserialize)]
 pub(super) struct PersonDocument {
     pub(super) id: String,
-    pub(super) attributes: Map<String, Value>,
+    pub(super) attributes: RawMembers,
 }
+
+/// The members of an object by name, each as the API wrote it: a number keeps its digits.
+pub(super) type RawMembers = BTreeMap<String, Box<RawValue>>;
 
 impl PersonDocument {
     /// An attribute as text; empty if there is none.
-    pub(super) fn text(&self, name: &str) -> &str {
-        self.attributes.get(name).and_then(Value::as_str).unwrap_or_default()
+    pub(super) fn text(&self, name: &str) -> String {
+        self.attributes.get(name).and_then(|value| text_of(value)).unwrap_or_default()
     }
+}
+
+/// The text that a value is, if it is one.
+pub(super) fn text_of(value: &RawValue) -> Option<String> {
+    serde_json::from_str(value.get()).ok()
 }
 
 /// A query string of these pairs, without those that have no value.

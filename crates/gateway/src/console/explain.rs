@@ -11,10 +11,10 @@ use actix_web::{
 };
 use maud::{Markup, html};
 use serde::Deserialize;
-use serde_json::{Map, Value, value::RawValue};
+use serde_json::{Value, value::RawValue};
 
 use super::{
-    api_call::{CompanyVisit, OneResource, PersonDocument, decoded, query_of},
+    api_call::{CompanyVisit, OneResource, PersonDocument, RawMembers, decoded, query_of, text_of},
     curl_line::CurlLine,
     form::FormFields,
     history::{self, OutcomeDocument},
@@ -42,7 +42,7 @@ struct ExplanationDocument {
 #[derive(Deserialize)]
 struct ExplanationFacts {
     errors: Vec<ErrorFacts>,
-    profile: Option<Map<String, Value>>,
+    profile: Option<RawMembers>,
 }
 
 #[derive(Deserialize)]
@@ -155,7 +155,7 @@ async fn result(
     let company = &of.principal.company.id;
     let today = match outcome.person() {
         Some(id) => person_today(of, id).await?,
-        None => Map::new(),
+        None => RawMembers::new(),
     };
     let after = meta.profile.unwrap_or_default();
     Ok(html! {
@@ -172,12 +172,12 @@ async fn result(
     })
 }
 
-async fn person_today(of: &CompanyVisit<'_>, id: &str) -> Result<Map<String, Value>, Refusal> {
+async fn person_today(of: &CompanyVisit<'_>, id: &str) -> Result<RawMembers, Refusal> {
     let query = query_of(&[("additional-fields[profile]", "identifiers")]);
     match of.read::<OneResource<PersonDocument>>(Endpoint::GetProfile, id, &query).await {
         Ok(document) => Ok(document.data.attributes),
         // It may have been erased meanwhile.
-        Err(Refusal::NotFound { .. }) => Ok(Map::new()),
+        Err(Refusal::NotFound { .. }) => Ok(RawMembers::new()),
         Err(refusal) => Err(refusal),
     }
 }
@@ -192,15 +192,17 @@ fn refused(errors: &[String]) -> Markup {
 }
 
 /// Every value of a person by its path, with identifiers of which there are several.
-fn flattened(attributes: &Map<String, Value>) -> BTreeMap<String, String> {
-    let single = stored_values::IDENTIFIERS.iter().filter_map(|name| {
-        let value = attributes.get(*name)?.as_str()?;
-        Some(((*name).to_owned(), value.to_owned()))
-    });
+fn flattened(attributes: &RawMembers) -> BTreeMap<String, String> {
+    let single = stored_values::IDENTIFIERS
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), text_of(attributes.get(*name)?)?)));
     let values = stored_values::values(attributes);
     let values = values.into_iter().map(|(path, value)| (path, stored_values::shown(&value)));
+    let identifiers = attributes.get("identifiers");
+    let identifiers: Option<Value> =
+        identifiers.and_then(|all| serde_json::from_str(all.get()).ok());
     let list = |name: &'static str, member: Option<&'static str>| {
-        let identifiers = attributes.get("identifiers").and_then(|all| all.get(name));
+        let identifiers = identifiers.as_ref().and_then(|all| all.get(name));
         let items = identifiers.and_then(Value::as_array).into_iter().flatten();
         items.filter_map(move |item| {
             let text = member.map_or(Some(item), |member| item.get(member))?.as_str()?;
@@ -259,7 +261,7 @@ mod tests {
             "identifiers": { "secondary_emails": ["c@d.de"], "former_ids": [],
                 "anonymous_ids": [{ "anonymous_id": "x" }] }
         });
-        let flattened = flattened(attributes.as_object().unwrap());
+        let flattened = flattened(&serde_json::from_str(&attributes.to_string()).unwrap());
         let paths: Vec<&str> = flattened.keys().map(String::as_str).collect();
         let expected = [
             "anonymous_ids x",

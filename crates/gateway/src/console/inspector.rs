@@ -9,7 +9,7 @@ use std::{
 
 use actix_web::web::Bytes;
 use profile_protocol::CompanyId;
-use profile_store::{Outcome, RequestId};
+use profile_store::Outcome;
 
 use crate::limits;
 
@@ -21,6 +21,13 @@ pub(crate) struct InspectedBody {
     pub(crate) decoded: Bytes,
     /// When it had arrived and was decoded, since the start of the process.
     pub(crate) read_at: Duration,
+}
+
+/// What a request did, and when that was stored, since the start of the process. The request itself
+/// carries it until it is answered, so that it is shown with no other.
+pub(crate) struct InspectedOutcome {
+    pub(crate) outcome: Outcome,
+    pub(crate) stored_at: Duration,
 }
 
 /// The document of an error response, until the request is answered.
@@ -42,8 +49,8 @@ pub(crate) struct InspectedRequest {
     /// The code of a refusal.
     pub(crate) code: Option<&'static str>,
     pub(crate) answer: Bytes,
-    /// What it did, and when that was stored, since the start of the process.
-    pub(crate) stored: Option<(Arc<Outcome>, Duration)>,
+    /// What it did.
+    pub(crate) stored: Option<InspectedOutcome>,
     /// When it was answered, since the start of the process.
     pub(crate) answered: Duration,
 }
@@ -61,10 +68,10 @@ impl InspectedRequest {
         self.target.len() + headers.sum::<usize>() + body + self.answer.len()
     }
 
-    /// Whether the text is anywhere in it.
+    /// Whether the text, which is in lower case, is anywhere in it.
     pub(crate) fn mentions(&self, text: &str) -> bool {
         let within = |bytes: &[u8]| String::from_utf8_lossy(bytes).to_lowercase().contains(text);
-        self.request_id.contains(text)
+        self.request_id.to_lowercase().contains(text)
             || self.code.is_some_and(|code| code == text)
             || self.status.to_string() == text
             || self.target.to_lowercase().contains(text)
@@ -84,8 +91,6 @@ struct KeptRequests {
     numbered: u64,
     bytes: usize,
     companies: HashMap<CompanyId, CompanyRequestsKept>,
-    /// What requests did that are stored and not answered yet.
-    outcomes: HashMap<RequestId, (Arc<Outcome>, Duration)>,
 }
 
 #[derive(Debug, Default)]
@@ -97,22 +102,6 @@ struct CompanyRequestsKept {
 }
 
 impl Inspector {
-    /// Notes what a request did, until it is answered.
-    pub(crate) fn note_outcome(&self, outcome: &Outcome, now: Duration) {
-        let Some(ids) = &outcome.request_ids else { return };
-        let mut kept = self.lock();
-        // Requests that nothing waited for are not answered.
-        if limits::INSPECTED_OUTCOMES <= kept.outcomes.len() {
-            kept.outcomes.clear();
-        }
-        kept.outcomes.insert(ids.request.clone(), (Arc::new(outcome.clone()), now));
-    }
-
-    /// What a request did that is answered now.
-    pub(crate) fn take_outcome(&self, id: &RequestId) -> Option<(Arc<Outcome>, Duration)> {
-        self.lock().outcomes.remove(id)
-    }
-
     /// Keeps a request, and forgets the oldest ones of its company that are too many.
     pub(crate) fn keep(&self, company: &CompanyId, request: InspectedRequest) {
         let (now, bytes) = (request.answered, request.bytes());
@@ -157,7 +146,6 @@ impl Inspector {
     /// a person who is erased now.
     pub(crate) fn forget(&self, company: &CompanyId, now: Duration) {
         let mut kept = self.lock();
-        kept.outcomes.clear();
         let of_company = kept.companies.entry(company.clone()).or_default();
         let bytes = std::mem::take(&mut of_company.bytes);
         of_company.requests.clear();
@@ -230,6 +218,12 @@ mod tests {
     fn kept(inspector: &Inspector, name: &str, now: u64) -> Vec<String> {
         let list = inspector.list(&company(name), Duration::from_secs(now));
         list.iter().map(|(_, request)| request.request_id.clone()).collect()
+    }
+
+    #[test]
+    fn a_request_is_found_by_its_id_whatever_its_case() {
+        let request = InspectedRequest { request_id: "Seen-A".to_owned(), ..request(1, 1) };
+        assert!(request.mentions("seen-a") && !request.mentions("seen-b"));
     }
 
     #[test]

@@ -100,7 +100,7 @@ fn when(request: &InspectedRequest) -> Markup {
 }
 
 fn effect(request: &InspectedRequest) -> &'static str {
-    request.stored.as_ref().map_or("", |(outcome, _)| outcome.effect.as_str())
+    request.stored.as_ref().map_or("", |stored| stored.outcome.effect.as_str())
 }
 
 /// One request, whole.
@@ -126,7 +126,7 @@ pub(super) fn request(of: &CompanyVisit<'_>, number: &str) -> Result<HttpRespons
 
 fn facts(of: &CompanyVisit<'_>, request: &InspectedRequest) -> Markup {
     let since = |at: Duration| format!("{} µs", at.saturating_sub(request.began).as_micros());
-    let person = request.stored.as_ref().and_then(|(outcome, _)| outcome.survivor);
+    let person = request.stored.as_ref().and_then(|stored| stored.outcome.survivor);
     html! {
         dl {
             dt { "When" } dd { (when(request)) }
@@ -139,7 +139,7 @@ fn facts(of: &CompanyVisit<'_>, request: &InspectedRequest) -> Markup {
                 }
             }
             @if let Some(body) = &request.body { dt { "Body read after" } dd { (since(body.read_at)) } }
-            @if let Some((_, at)) = &request.stored { dt { "Stored after" } dd { (since(*at)) } }
+            @if let Some(stored) = &request.stored { dt { "Stored after" } dd { (since(stored.stored_at)) } }
             dt { "Answered after" } dd { (since(request.answered)) }
         }
     }
@@ -179,7 +179,6 @@ fn curl(request: &InspectedRequest) -> String {
         "connection",
         "accept-encoding",
     ];
-    let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
     let host = request.headers.iter().find(|(name, _)| name == "host");
     let host = host.map_or("localhost", |(_, host)| host);
     let mut lines = vec![format!(
@@ -196,10 +195,33 @@ fn curl(request: &InspectedRequest) -> String {
     lines.join(" \\\n  ")
 }
 
+/// The text as one word of a shell. Control characters are escaped, so that none acts on the
+/// terminal that the command is pasted into.
+fn quoted(text: &str) -> String {
+    if !text.contains(char::is_control) {
+        return format!("'{}'", text.replace('\'', r"'\''"));
+    }
+    let mut word = "$'".to_owned();
+    for symbol in text.chars() {
+        match symbol {
+            '\n' => word.push_str(r"\n"),
+            '\r' => word.push_str(r"\r"),
+            '\t' => word.push_str(r"\t"),
+            '\'' | '\\' => word.extend(['\\', symbol]),
+            other if other.is_control() => {
+                let escape = format!("\\u{:04x}", u32::from(other));
+                word.push_str(&escape);
+            }
+            other => word.push(other),
+        }
+    }
+    word.push('\'');
+    word
+}
+
 fn explain_form(of: &CompanyVisit<'_>, request: &InspectedRequest) -> Markup {
-    let sender = if request.target.starts_with("/client/") { "client" } else { "server" };
     html! {
-        @if let Some(body) = &request.body {
+        @if let (Some(body), Some(sender)) = (&request.body, sender_of(request)) {
             h2 { "Explain it today" }
             form method="post" action=(path_of(&of.principal.company.id, "explain")) {
                 (form_token(of.visit))
@@ -208,6 +230,16 @@ fn explain_form(of: &CompanyVisit<'_>, request: &InspectedRequest) -> Markup {
                 button type="submit" { "Explain what it would do now" }
             }
         }
+    }
+}
+
+/// Whose request can be explained: one to an endpoint that takes a profile.
+fn sender_of(request: &InspectedRequest) -> Option<&'static str> {
+    let (path, _) = request.target.split_once('?').unwrap_or((&request.target, ""));
+    match (request.method.as_str(), path.trim_end_matches('/')) {
+        ("POST", "/client/profiles") => Some("client"),
+        ("POST", "/api/profiles" | "/api/profile-import") => Some("server"),
+        _ => None,
     }
 }
 
@@ -245,5 +277,14 @@ mod tests {
         let parsed = CurlLine::parse(&line).unwrap();
         assert_eq!(parsed.body.as_bytes(), body);
         assert_eq!(parsed.headers, [header("revision", "2026-01-15")]);
+    }
+
+    #[test]
+    fn a_copied_command_has_no_control_character_and_says_the_same() {
+        let text = "{\"a\":\"it's \\u001b \u{1b}[31m\u{9b}\r\n\t$x\"}";
+        let word = quoted(text);
+        assert!(!word.contains(char::is_control), "{word}");
+        let parsed = CurlLine::parse(&format!("curl -d {word}")).unwrap();
+        assert_eq!(parsed.body, text);
     }
 }

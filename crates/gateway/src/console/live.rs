@@ -12,13 +12,13 @@ use futures_util::stream::unfold;
 use maud::{Markup, html};
 use profile_protocol::CompanyId;
 use profile_store::Timestamp;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
     api_call::{CompanyVisit, ListPage, query_of},
     form::FormFields,
     history::{self, OutcomeDocument, kind_words},
     layout::{self, ConsoleSection, path_of},
+    live_streams::LiveStreamPermit,
     page,
     refusal::ConsoleRefusal,
     refusal_feed::RefusalNote,
@@ -189,15 +189,15 @@ struct LiveTail {
     outcome: Option<u64>,
     refusal: u64,
     /// The stream counts until it is dropped.
-    _permit: OwnedSemaphorePermit,
+    _permit: LiveStreamPermit,
 }
 
 /// The stream of events that the script of the page shows.
 pub(super) fn events(of: &CompanyVisit<'_>) -> Result<HttpResponse, ConsoleRefusal> {
     auth::require(of.principal, KeyScope::ProfilesRead)?;
     let visit = of.visit;
-    let permit = Arc::clone(&visit.gateway.console_streams).try_acquire_owned();
-    let permit = permit.or(Err(ConsoleRefusal::Streams))?;
+    let permit = visit.gateway.console_streams.begin(&of.principal.company.id);
+    let permit = permit.ok_or(ConsoleRefusal::Streams)?;
     let is_encrypted = session_cookie::is_encrypted(visit.request, visit.gateway);
     let session = session_cookie::session_id(visit.request.headers(), is_encrypted);
     let company = Arc::clone(&of.principal.company);

@@ -198,8 +198,8 @@ fn results(of: &CompanyVisit<'_>, asked: &FormFields, page: &ListPage<PersonDocu
                             td.value { (person.text("email")) }
                             td { (person.text("phone_number")) }
                             td.value { (person.text("external_id")) }
-                            td { (shown_time(person.text("created"))) }
-                            td { (shown_time(person.text("updated"))) }
+                            td { (shown_time(&person.text("created"))) }
+                            td { (shown_time(&person.text("updated"))) }
                         }
                     }
                 }

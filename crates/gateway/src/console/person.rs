@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use actix_web::{HttpResponse, http::StatusCode};
 use maud::{Markup, html};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::{
     api_call::{CompanyVisit, ListPage, OneResource, PersonDocument, query_of},
@@ -61,8 +61,8 @@ fn overview(of: &CompanyVisit<'_>, person: &PersonDocument) -> Markup {
     html! {
         dl {
             dt { "Profile id" } dd { code { (person.id) } }
-            dt { "Created" } dd { (shown_time(person.text("created"))) }
-            dt { "Changed" } dd { (shown_time(person.text("updated"))) }
+            dt { "Created" } dd { (shown_time(&person.text("created"))) }
+            dt { "Changed" } dd { (shown_time(&person.text("updated"))) }
         }
         p {
             a href=(path_of(&of.principal.company.id, &download)) download {
@@ -136,8 +136,17 @@ fn history_section(
 /// A person with the push tokens, as the API shows them.
 #[derive(Deserialize)]
 struct DownloadedPerson {
-    data: Value,
-    included: Value,
+    data: Box<RawValue>,
+    included: Box<RawValue>,
+}
+
+/// Everything about a person, as a file has it. Each part is as the API wrote it.
+#[derive(Serialize)]
+struct PersonFile {
+    profile: Box<RawValue>,
+    push_tokens: Box<RawValue>,
+    history: Vec<Box<RawValue>>,
+    history_is_complete: bool,
 }
 
 /// The pages of a history that a download reads: as many outcomes as are read to find writers.
@@ -155,19 +164,22 @@ pub(super) async fn download(
     for _ in 0..HISTORY_PAGES {
         let size = limits::PAGE.to_string();
         let query = query_of(&[("page[size]", &size), ("page[cursor]", &cursor)]);
-        let page: ListPage<Value> = of.read(Endpoint::ListHistory, id, &query).await?;
+        let page: ListPage<Box<RawValue>> = of.read(Endpoint::ListHistory, id, &query).await?;
         let next = page.next_cursor();
         outcomes.extend(page.data);
         is_complete = next.is_none();
         let Some(next) = next else { break };
         cursor = next;
     }
-    let document = json!({
-        "profile": profile.data, "push_tokens": profile.included,
-        "history": outcomes, "history_is_complete": is_complete,
-    });
-    let body = serde_json::to_vec_pretty(&document).unwrap_or_default();
     // An id has digits and letters only once the API has found it.
-    let name = profile.data.get("id").and_then(Value::as_str).unwrap_or("person");
+    let name = serde_json::from_str(profile.data.get()).map(|person: PersonDocument| person.id);
+    let name = name.unwrap_or_else(|_| "person".to_owned());
+    let file = PersonFile {
+        profile: profile.data,
+        push_tokens: profile.included,
+        history: outcomes,
+        history_is_complete: is_complete,
+    };
+    let body = serde_json::to_vec_pretty(&file).unwrap_or_default();
     Ok(page::download(&format!("{name}.json"), "application/json", body))
 }

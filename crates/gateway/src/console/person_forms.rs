@@ -1,11 +1,12 @@
 //! The forms on the page of a person.
 
 use maud::{Markup, html};
+use serde_json::Value;
 
 use super::{
     api_call::{CompanyVisit, PersonDocument},
     layout::{form_token, path_of},
-    stored_values::{IDENTIFIERS, PROPERTY, TEXTS},
+    stored_values::{IDENTIFIERS, PATH, PROPERTY, TEXTS},
 };
 use crate::tenants::scope::KeyScope;
 
@@ -98,7 +99,7 @@ pub(super) fn unset(of: &CompanyVisit<'_>, person: &PersonDocument, path: &str) 
     html! {
         form method="post" action=(path_of(&of.principal.company.id, &page)) {
             (form_token(of.visit))
-            input type="hidden" name="attribute" value=(path);
+            input type="hidden" name=(PATH) value=(Value::from(path).to_string());
             button.quiet type="submit" name="unset" value="yes" {
                 "Remove" span.visually-hidden { " " (path) }
             }

@@ -106,7 +106,11 @@ impl ConsoleRefusal {
                 format!("Try again in {retry_after_seconds} s.")
             }
             ConsoleRefusal::Streams => {
-                format!("At most {} are open at a time.", limits::CONSOLE_STREAMS)
+                format!(
+                    "At most {} of a company are open at a time, and {} of all.",
+                    limits::CONSOLE_COMPANY_STREAMS,
+                    limits::CONSOLE_STREAMS
+                )
             }
             ConsoleRefusal::UnknownKey => "Paste a private key (pk_…) that the configuration of \
                 this gateway has the digest of."

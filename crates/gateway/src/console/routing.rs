@@ -13,7 +13,7 @@ use super::{
     sign_in, visit::Visit,
 };
 use crate::{
-    http::{admission::client_address_of, response::without_body_for_head},
+    http::{admission::client_address_of, refusal_log, response::without_body_for_head},
     state::GatewayState,
 };
 
@@ -137,7 +137,7 @@ fn refused(
     gateway: &Data<GatewayState>,
     refusal: &ConsoleRefusal,
 ) -> HttpResponse {
-    if let Some(reason) = refusal.logged() {
+    if let Some(reason) = refusal.logged().filter(|_| refusal_log::is_one_of_few(gateway)) {
         let client = client_address_of(request, gateway);
         tracing::warn!(reason, %client, "the console refused a request");
     }

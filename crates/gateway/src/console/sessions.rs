@@ -72,7 +72,8 @@ pub(crate) struct ConsoleSessions {
 }
 
 impl ConsoleSessions {
-    /// Opens a session. If there are too many, the one that was unused for the longest time ends.
+    /// Opens a session. If there are too many, of one of its keys or of all, the one of them that
+    /// was unused for the longest time ends.
     pub(crate) fn open(
         &self,
         id: &SessionSecret,
@@ -83,11 +84,10 @@ impl ConsoleSessions {
         keys.drain(..keys.len().saturating_sub(limits::CONSOLE_KEYS));
         let mut open = self.lock();
         open.retain(|_, session| !session.is_over(now));
-        if limits::CONSOLE_SESSIONS <= open.len() {
-            let oldest = open.iter().min_by_key(|(_, session)| session.used);
-            let oldest = oldest.map(|(id, _)| *id);
-            oldest.and_then(|id| open.remove(&id));
+        for key in &keys {
+            make_way(&mut open, limits::CONSOLE_KEY_SESSIONS, |session| session.keys.contains(key));
         }
+        make_way(&mut open, limits::CONSOLE_SESSIONS, |_| true);
         let session = ConsoleSession { keys, form_token, began: now, used: now };
         open.insert(KeyDigest::from_key(id.reveal()), session);
     }
@@ -130,6 +130,20 @@ impl ConsoleSessions {
     }
 }
 
+/// Ends the counted session that was unused for the longest time, if there are so many of them.
+fn make_way(
+    open: &mut HashMap<KeyDigest, ConsoleSession>,
+    most: usize,
+    is_counted: impl Fn(&ConsoleSession) -> bool,
+) {
+    let counted = || open.iter().filter(|(_, session)| is_counted(session));
+    if counted().count() < most {
+        return;
+    }
+    let oldest = counted().min_by_key(|(_, session)| session.used).map(|(id, _)| *id);
+    oldest.and_then(|id| open.remove(&id));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,11 +182,25 @@ mod tests {
         let sessions = ConsoleSessions::default();
         let first = opened(&sessions, &["pk_a"; limits::CONSOLE_KEYS + 3], START);
         assert_eq!(sessions.find(first.reveal(), START).unwrap().keys.len(), limits::CONSOLE_KEYS);
-        for _ in 0..limits::CONSOLE_SESSIONS {
-            opened(&sessions, &["pk_a"], START + Duration::from_secs(1));
+        for number in 0..limits::CONSOLE_SESSIONS {
+            let key = format!("pk_{number}");
+            opened(&sessions, &[&key], START + Duration::from_secs(1));
         }
         assert_eq!(sessions.lock().len(), limits::CONSOLE_SESSIONS);
         assert!(sessions.find(first.reveal(), START).is_none(), "the least used one made way");
+    }
+
+    #[test]
+    fn sessions_of_one_key_end_no_sessions_of_others() {
+        let sessions = ConsoleSessions::default();
+        let other = opened(&sessions, &["pk_b"], START);
+        let first = opened(&sessions, &["pk_a"], START);
+        for _ in 0..limits::CONSOLE_SESSIONS {
+            opened(&sessions, &["pk_a"], START + Duration::from_secs(1));
+        }
+        assert_eq!(sessions.lock().len(), limits::CONSOLE_KEY_SESSIONS + 1);
+        assert!(sessions.find(other.reveal(), START).is_some());
+        assert!(sessions.find(first.reveal(), START).is_none(), "its key's oldest made way");
     }
 
     #[test]

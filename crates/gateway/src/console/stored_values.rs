@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
 
-use super::{api_call::PersonDocument, history::kind_words, time::shown_time};
+use super::{
+    api_call::{PersonDocument, RawMembers, text_of},
+    history::kind_words,
+    time::shown_time,
+};
 
 /// Who wrote a value, as the API shows it.
 #[derive(Deserialize)]
@@ -47,27 +51,32 @@ pub(super) const TEXTS: [&str; 6] =
 /// What stands for the choice of a property in forms.
 pub(super) const PROPERTY: &str = "property";
 
+/// The field with a path as JSON: browsers change a line break in a field, and not its escape.
+pub(super) const PATH: &str = "path";
+
 /// Every value that is not an identifier: its path and its JSON.
-pub(super) fn values(attributes: &Map<String, Value>) -> Vec<(String, Value)> {
-    let texts = TEXTS.iter().map(|name| ((*name).to_owned(), attributes.get(*name)));
+pub(super) fn values(attributes: &RawMembers) -> Vec<(String, Box<RawValue>)> {
+    let texts = TEXTS
+        .iter()
+        .filter_map(|name| attributes.get(*name).map(|value| ((*name).to_owned(), value.clone())));
     let members = |of: &'static str| {
-        let members = attributes.get(of).and_then(Value::as_object).into_iter().flatten();
-        members.map(move |(name, value)| (format!("{of}.{name}"), Some(value)))
+        let members = attributes.get(of).and_then(|all| serde_json::from_str(all.get()).ok());
+        let members: RawMembers = members.unwrap_or_default();
+        members.into_iter().map(move |(name, value)| (format!("{of}.{name}"), value))
     };
     let all = texts.chain(members("location")).chain(members("properties"));
-    let stored = all.filter_map(|(path, value)| Some((path, value?.clone())));
     // An attribute without a value is null; so is a property that was set to null.
-    stored.filter(|(path, value)| !value.is_null() || path.starts_with("properties.")).collect()
+    let is_stored = |path: &str, value: &RawValue| value.get() != "null" || is_property(path);
+    all.filter(|(path, value)| is_stored(path, value)).collect()
+}
+
+fn is_property(path: &str) -> bool {
+    path.starts_with("properties.")
 }
 
 /// A value as people read it: a text without quotes, everything else as JSON.
-pub(super) fn shown(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-            value.to_string()
-        }
-    }
+pub(super) fn shown(value: &RawValue) -> String {
+    text_of(value).unwrap_or_else(|| value.get().to_owned())
 }
 
 /// The identifiers with their kind and since when they are here.
@@ -155,8 +164,8 @@ pub(super) fn part<T: Default + serde::de::DeserializeOwned>(
     person: &PersonDocument,
     name: &str,
 ) -> T {
-    let value = person.attributes.get(name).cloned().unwrap_or_default();
-    serde_json::from_value(value).unwrap_or_default()
+    let value = person.attributes.get(name);
+    value.and_then(|value| serde_json::from_str(value.get()).ok()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -171,7 +180,7 @@ mod tests {
             "email": "a@b.de", "first_name": "Ann", "last_name": null, "created": "x",
             "location": { "city": "Bonn", "zip": null }, "properties": { "a": null, "b": [1] }
         });
-        let values = values(attributes.as_object().unwrap());
+        let values = values(&serde_json::from_str(&attributes.to_string()).unwrap());
         let paths: Vec<&str> = values.iter().map(|(path, _)| path.as_str()).collect();
         assert_eq!(paths, ["first_name", "location.city", "properties.a", "properties.b"]);
         assert_eq!(shown(&values[0].1), "Ann");

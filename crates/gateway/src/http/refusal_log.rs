@@ -50,9 +50,12 @@ pub(crate) fn report(
 /// Whether a line is written about a client that sent no request of a company. There are not too
 /// many such lines in this second then.
 fn is_written_without_company(gateway: &GatewayState) -> bool {
-    if !tracing::enabled!(target: REFUSALS, Level::INFO) {
-        return false;
-    }
+    tracing::enabled!(target: REFUSALS, Level::INFO) && is_one_of_few(gateway)
+}
+
+/// Counts a line about a client that sent no request of a company. Whether there are not too many
+/// such lines in this second.
+pub(crate) fn is_one_of_few(gateway: &GatewayState) -> bool {
     let (decision, group) = gateway.refusal_lines.count(None, gateway.clock.elapsed());
     let LineDecision::Written { left_out } = decision else { return false };
     if left_out != 0 {

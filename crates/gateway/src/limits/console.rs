@@ -11,6 +11,9 @@ pub const CONSOLE_SESSIONS: usize = 256;
 /// The private keys of one session, each of another company.
 pub const CONSOLE_KEYS: usize = 16;
 
+/// The sessions of one private key at a time, so that its holder ends no sessions of others.
+pub const CONSOLE_KEY_SESSIONS: usize = 32;
+
 /// The time after which an unused session of the console ends, as of a browser that was left open.
 pub const CONSOLE_IDLE: Duration = Duration::from_mins(30);
 
@@ -31,6 +34,9 @@ pub const CONSOLE_FORM_FIELDS: usize = 256;
 /// The live views of the console at a time: a quarter of the connections to the admin listener.
 pub const CONSOLE_STREAMS: usize = 8;
 
+/// The live views of one company at a time, so that each of two has its share.
+pub const CONSOLE_COMPANY_STREAMS: usize = CONSOLE_STREAMS / 2;
+
 /// The time after which a live view looks for what is new.
 pub const CONSOLE_LIVE_PERIOD: Duration = Duration::from_secs(1);
 
@@ -39,6 +45,9 @@ pub const CONSOLE_LIVE_ITEMS: usize = 50;
 
 /// The refused requests that the console shows, of all companies. One takes some 200 bytes.
 pub const CONSOLE_REFUSALS: usize = 1_024;
+
+/// Those of one company, of which a flood leaves the refusals of others.
+pub const CONSOLE_COMPANY_REFUSALS: usize = CONSOLE_REFUSALS / 4;
 
 /// The requests of one company that the inspector keeps.
 pub const INSPECTED_REQUESTS: usize = 100;
@@ -51,9 +60,6 @@ pub const INSPECTED_TOTAL_BYTES: usize = 32 * 1024 * 1024;
 
 /// The time for which the inspector keeps a request.
 pub const INSPECTED_AGE: Duration = Duration::from_hours(1);
-
-/// The outcomes of requests that are stored and not answered yet.
-pub const INSPECTED_OUTCOMES: usize = 4_096;
 
 /// The time between two samples of the metrics that the console charts.
 pub const METRIC_SAMPLE: Duration = Duration::from_mins(1);

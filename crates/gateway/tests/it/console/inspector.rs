@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use super::{Console, STRANGER, companies};
+use super::{Browser, Console, STRANGER, companies};
 use crate::{
     api::{KEY, asking},
     serving::{Home, Serving},
@@ -46,9 +46,66 @@ fn a_request_is_kept_whole_but_for_what_authorizes_it() {
     let (_, after) = refused.split_once("/inspector/").unwrap();
     let page = browser.page(&format!("{INSPECTOR}/{}", after.split('"').next().unwrap()));
     assert!(page.contains("&quot;code&quot;:&quot;parse_error&quot;"), "{page}");
+    assert!(page.contains("Explain what it would do now"));
+    let merge = asking("POST", "/api/profile-merge").body("{}");
+    assert_eq!(console.gateway.send(&merge).status, 400);
+    let merge = newest(&browser, &format!("{INSPECTOR}?text=profile-merge"));
+    assert!(merge.contains("/api/profile-merge") && !merge.contains("Explain what it"), "{merge}");
     let created = browser.page(&format!("{INSPECTOR}/1"));
     assert!(created.contains("POST /api/profiles") && !created.contains("authorization"));
     assert_eq!(console.signed_in(STRANGER).get(&format!("{INSPECTOR}/1")).status, 403);
+}
+
+/// The newest request in a list of the inspector, whole.
+fn newest(browser: &Browser<'_>, list: &str) -> String {
+    let page = browser.page(list);
+    let (_, after) = page.split_once("/inspector/").unwrap();
+    let (path, _) = list.split_once('?').unwrap_or((list, ""));
+    browser.page(&format!("{path}/{}", after.split('"').next().unwrap()))
+}
+
+#[test]
+fn no_request_is_shown_with_the_outcome_of_another_whatever_id_both_have() {
+    let both = companies("inspect = true").replace("\"XYZ789\"\n", "\"XYZ789\"\ninspect = true\n");
+    let home = Home::configured(&both);
+    let console = Console { gateway: home.serve(), home };
+    let id = console.create(&json!({ "email": "sarah@example.com" }));
+    let browser = console.signed_in(KEY);
+    let token = browser.form_token();
+    // A page of the console stores, and is no request that the inspector shows.
+    let edit = RawRequest::new("POST", &format!("/console/c/ABC123/people/{id}/edit"))
+        .with("Content-Type", "application/x-www-form-urlencoded")
+        .with("X-Request-Id", "same");
+    let edit = |value: &str| {
+        let body = format!("form_token={token}&attribute=first_name&value={value}");
+        assert_eq!(browser.send(edit.clone().body(body)).status, 303);
+    };
+    let refused = RawRequest::profile("{").with("X-Request-Id", "same");
+    for (company, key, name) in [("XYZ789", STRANGER, "Sarah"), ("ABC123", KEY, "Sara")] {
+        edit(name);
+        assert_eq!(console.gateway.send(&refused.clone().of(company)).status, 400);
+        let reader = console.signed_in(key);
+        let page = newest(&reader, &format!("/console/c/{company}/inspector?text=400"));
+        assert!(page.contains("same") && !page.contains(&id), "{company}: {page}");
+        assert!(!page.contains("updated") && !page.contains("Stored after"), "{company}: {page}");
+    }
+}
+
+#[test]
+fn secrets_are_kept_of_no_part_of_a_request() {
+    let console = inspecting();
+    let body = json!({ "data": { "type": "profile", "attributes": { "email": "a@example.com",
+        "_kx": "secret.token", "properties": { "note": "pk_0secret0" } } } });
+    let target = "/client/profiles?company_id=ABC123&_kx=secret.query";
+    let request = RawRequest::profile(body.to_string())
+        .to(target)
+        .with("X-Hub-Signature", "secret-signature")
+        .with("X-Api-Key", "secret-key")
+        .with("X-Note", "pk_secret");
+    console.gateway.send(&request);
+    let page = newest(&console.signed_in(KEY), INSPECTOR);
+    assert!(page.contains("a@example.com") && page.contains("pk_MASKED"), "{page}");
+    assert!(!page.contains("secret"), "{page}");
 }
 
 #[test]
@@ -66,6 +123,23 @@ fn an_erasure_empties_the_inspector_of_its_company() {
     assert_eq!(console.gateway.send(&erase).status, 202);
     let page = browser.page(INSPECTOR);
     assert!(page.contains("No request is kept") && !page.contains("sarah@"), "{page}");
+}
+
+#[test]
+fn an_erasure_that_finds_no_profile_empties_the_inspector_too() {
+    let console = inspecting();
+    let browser = console.signed_in(KEY);
+    // A refused request stores no profile, and names its person all the same.
+    let refused = r#"{"data":{"type":"profile","attributes":{"email":"eve@example.com","x":1"#;
+    assert_eq!(console.gateway.send(&RawRequest::profile(refused)).status, 400);
+    assert!(browser.page(INSPECTOR).contains("/inspector/"));
+    let subject = json!({ "data": { "type": "profile",
+        "attributes": { "email": "eve@example.com" } } });
+    let body = json!({ "data": { "type": "data-privacy-deletion-job",
+        "attributes": { "profile": subject } } });
+    let erase = asking("POST", "/api/data-privacy-deletion-jobs").body(body.to_string());
+    assert_eq!(console.gateway.send(&erase).status, 202);
+    assert!(browser.page(INSPECTOR).contains("No request is kept"));
 }
 
 #[test]

@@ -74,9 +74,12 @@ fn live_views_are_bounded_and_end_with_the_session() {
     let console = Console::new();
     let browser = console.signed_in(KEY);
     let path = format!("{LIVE}/events");
-    let mut views: Vec<Events> =
-        (0..gateway::limits::CONSOLE_STREAMS).map(|_| Events::open(&browser, &path)).collect();
+    let mut views: Vec<Events> = (0..gateway::limits::CONSOLE_COMPANY_STREAMS)
+        .map(|_| Events::open(&browser, &path))
+        .collect();
     assert_eq!(browser.get(&path).status, 503);
+    let other = console.signed_in(STRANGER);
+    drop(Events::open(&other, "/console/c/XYZ789/live/events"));
     assert_eq!(browser.submit("/console/sign-out", &[]).status, 303);
     for view in &mut views {
         // The stream ends with the last chunk.

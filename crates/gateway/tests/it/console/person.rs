@@ -117,6 +117,48 @@ fn attributes_are_edited_and_removed_as_the_server_api_would() {
 }
 
 #[test]
+fn numbers_keep_their_digits_on_pages_in_downloads_and_in_edits() {
+    let console = Console::new();
+    let browser = console.signed_in(KEY);
+    let id = console.create(&json!({ "email": "sarah@example.com" }));
+    let page = format!("/console/c/ABC123/people/{id}");
+    let set = |name: &str, value: &str| {
+        let fields =
+            [("attribute", "property"), ("property", name), ("value", value), ("is_json", "yes")];
+        assert_eq!(browser.submit(&format!("{page}/edit"), &fields).status, 303);
+    };
+    set("account", "12345678901234567890123");
+    set("price", " [1.50] ");
+    let stored = console.gateway.send(&asking("GET", &format!("/api/profiles/{id}")));
+    for text in [stored.text(), &browser.page(&page), &browser.page(&format!("{page}/download"))] {
+        assert!(text.contains("12345678901234567890123") && text.contains("[1.50]"), "{text}");
+    }
+}
+
+#[test]
+fn each_property_is_removed_by_its_own_name_whatever_spaces_and_line_breaks_it_has() {
+    let console = Console::new();
+    let browser = console.signed_in(WRITER);
+    let properties = json!({ "plan": 1, "plan ": 2, "two\nlines": 3 });
+    let id = console.create(&json!({ "email": "a@example.com", "properties": properties }));
+    let page = format!("/console/c/ABC123/people/{id}");
+    for path in ["properties.plan ", "properties.two\nlines"] {
+        let field = json!(path).to_string();
+        let shown = format!("name=\"path\" value=\"{}\"", field.replace('"', "&quot;"));
+        assert!(browser.page(&page).contains(&shown), "{shown}");
+        let unset = [("path", field.as_str()), ("unset", "yes")];
+        assert_eq!(browser.submit(&format!("{page}/edit"), &unset).status, 303);
+    }
+    let attribute = [("attribute", "property"), ("property", " plan"), ("value", " x ")];
+    assert_eq!(browser.submit(&format!("{page}/edit"), &attribute).status, 303);
+    let answer = console.gateway.send(&asking("GET", &format!("/api/profiles/{id}")));
+    let stored = &answer.json()["data"]["attributes"]["properties"];
+    assert_eq!(*stored, json!({ "plan": 1, " plan": " x " }));
+    let wrong = [("path", "properties.plan"), ("unset", "yes")];
+    assert_eq!(browser.submit(&format!("{page}/edit"), &wrong).status, 400);
+}
+
+#[test]
 fn a_merge_is_compared_made_drawn_and_undone_after_a_preview() {
     let console = Console::new();
     let sarah = console.create(&json!({ "email": "sarah@example.com", "first_name": "Sarah" }));

@@ -347,6 +347,7 @@ fn of_the_console() -> Vec<LimitRow> {
             "sessions of the console",
             vec![
                 count(ours::CONSOLE_SESSIONS),
+                format!("{} with one key", ours::CONSOLE_KEY_SESSIONS),
                 format!("{} keys", ours::CONSOLE_KEYS),
                 time(ours::CONSOLE_IDLE),
                 time(ours::CONSOLE_SESSION_LIFE),
@@ -361,11 +362,18 @@ fn of_the_console() -> Vec<LimitRow> {
             "live views of the console",
             vec![
                 count(ours::CONSOLE_STREAMS),
+                format!("{} of one company", ours::CONSOLE_COMPANY_STREAMS),
                 format!("{} outcomes", ours::CONSOLE_LIVE_ITEMS),
                 time(ours::CONSOLE_LIVE_PERIOD),
             ],
         ),
-        ("refusals that the console shows", vec![count(ours::CONSOLE_REFUSALS)]),
+        (
+            "refusals that the console shows",
+            vec![
+                count(ours::CONSOLE_REFUSALS),
+                format!("{} of one company", ours::CONSOLE_COMPANY_REFUSALS),
+            ],
+        ),
         (
             "requests in the inspector",
             vec![
