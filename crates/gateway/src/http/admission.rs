@@ -78,7 +78,7 @@ pub(crate) fn charge_network(
     let (company, limits) = (Some(&company.id), company.network_limits);
     let now = gateway.clock.elapsed();
     let decision = gateway.network_limiter.charge(network, company, limits, now);
-    admitted_network(request, gateway, decision, true)
+    admitted_network(request, gateway, decision)
 }
 
 /// Charges a preflight to its client network.
@@ -90,7 +90,7 @@ pub(crate) fn charge_preflight(
     let (network, limits) = (client_network(request, gateway), company.network_limits);
     let now = gateway.clock.elapsed();
     let decision = gateway.network_limiter.charge_preflight(network, &company.id, limits, now);
-    admitted_network(request, gateway, decision, true)
+    admitted_network(request, gateway, decision)
 }
 
 /// As how many requests a decoded body of this size counts.
@@ -135,7 +135,13 @@ pub(crate) fn without_company(
     gateway: &GatewayState,
     refusal: Refusal,
 ) -> Refusal {
-    charge_without_company(request, gateway).err().unwrap_or(refusal)
+    match charge_without_company(request, gateway) {
+        Err(Refusal::NetworkThrottled { retry_after_seconds, .. }) => {
+            Refusal::NetworkThrottled { retry_after_seconds, closes: refusal.closes() }
+        }
+        Err(other) => other,
+        Ok(()) => refusal,
+    }
 }
 
 /// Charges a request that concerns no company to its client network.
@@ -146,20 +152,19 @@ pub(crate) fn charge_without_company(
     let network = client_network(request, gateway);
     let (limits, now) = (limits::NO_COMPANY_RATE_LIMIT, gateway.clock.elapsed());
     let decision = gateway.network_limiter.charge(network, None, limits, now);
-    admitted_network(request, gateway, decision, false)
+    admitted_network(request, gateway, decision)
 }
 
 fn admitted_network(
     request: &HttpRequest,
     gateway: &GatewayState,
     decision: RateLimitDecision,
-    names_company: bool,
 ) -> Result<(), Refusal> {
     match decision {
         RateLimitDecision::Admitted(_) => Ok(()),
         RateLimitDecision::Throttled { retry_after_seconds } => {
             report_proxy(request, gateway);
-            Err(Refusal::NetworkThrottled { retry_after_seconds, names_company })
+            Err(Refusal::NetworkThrottled { retry_after_seconds, closes: false })
         }
     }
 }

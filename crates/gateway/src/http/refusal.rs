@@ -44,8 +44,8 @@ pub enum Refusal {
     NetworkThrottled {
         /// Seconds after which a request is admitted.
         retry_after_seconds: u64,
-        /// Whether the request names a company. No client has a reason to send others.
-        names_company: bool,
+        /// Whether the connection closes, as it would if the network had sent less.
+        closes: bool,
     },
     /// A rate-limit window of the company is exhausted.
     Throttled {
@@ -259,7 +259,7 @@ impl Refusal {
                 self,
                 Refusal::UnknownPath
                     | Refusal::Method { .. }
-                    | Refusal::NetworkThrottled { names_company: false, .. }
+                    | Refusal::NetworkThrottled { closes: true, .. }
                     | Refusal::NotAuthenticated
                     | Refusal::AuthenticationFailed
             )
@@ -482,7 +482,7 @@ mod tests {
         let detail = |retry_after_seconds| Refusal::Throttled { retry_after_seconds }.detail();
         assert_eq!(detail(1), "Request was throttled. Expected available in 1 second.");
         assert_eq!(detail(17), "Request was throttled. Expected available in 17 seconds.");
-        let of_network = Refusal::NetworkThrottled { retry_after_seconds: 1, names_company: true };
+        let of_network = Refusal::NetworkThrottled { retry_after_seconds: 1, closes: false };
         let of_network = of_network.detail();
         assert_eq!(
             of_network,
