@@ -111,8 +111,8 @@ impl From<SenderKeyError> for OpenError {
 }
 
 impl Store {
-    /// Opens the store in `engine`, migrates it if an earlier version wrote it, finishes deletions of
-    /// companies that were begun, and starts a thread for each lane and one for maintenance.
+    /// Opens the store in `engine`, migrates it if an earlier version wrote it, finishes deletions
+    /// of companies that were begun, and starts a thread for each lane and one for maintenance.
     pub async fn open(
         engine: Arc<dyn Engine>,
         id_generator: Arc<dyn IdGenerator>,
