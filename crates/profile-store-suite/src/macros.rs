@@ -356,6 +356,7 @@ macro_rules! engine_suite {
                 a_push_token_that_came_for_a_merged_person_is_given_to_that_person
                 a_push_token_that_went_from_profile_to_profile_returns_to_the_first
                 a_push_token_that_the_sender_moved_and_brought_back_stays
+                a_push_token_stays_where_others_have_merged_the_profiles_that_had_it
                 a_push_token_whose_way_is_not_known_for_certain_is_given_to_no_person
                 a_push_token_that_the_company_has_named_since_stays
                 a_push_token_that_another_profile_got_since_stays

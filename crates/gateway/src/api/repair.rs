@@ -107,7 +107,7 @@ struct RepairAttributes {
     removed_push_tokens: Vec<RepairedPushToken>,
     /// The push tokens among them that other profiles had before, which have them again.
     returned_push_tokens: Vec<RepairedPushToken>,
-    /// The ids of profiles that others merged since, from which nothing is removed.
+    /// The ids of profiles that others merged since, from which nothing but push tokens is removed.
     left: Vec<String>,
     /// Whether there was no more to undo. If there was, send the request again.
     complete: bool,

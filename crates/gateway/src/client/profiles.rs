@@ -10,7 +10,7 @@ use actix_web::{
     web::{Data, Payload},
 };
 use profile_protocol::{CompanyId, ProfileRequest, Revision, Violations};
-use profile_store::{StoreError, Submission, TokenContent};
+use profile_store::{Outcome, StoreError, Submission, TokenContent};
 
 use crate::{
     capacity::{
@@ -144,7 +144,6 @@ async fn upsert(
     reply.rate_limit_status = Some(admission::charge(&company, gateway, requests)?);
     let registered = match push_token {
         Some(PushTokenRequest::Removal(token)) => {
-            merges.into_iter().for_each(|reserved| give_back(gateway, reserved, 0));
             submission::remove_push_token(request, gateway, token, submission, permit).await?;
             return Ok(reply.accepted(None));
         }
@@ -153,8 +152,9 @@ async fn upsert(
     };
     let submission = submission::with_push_token(submission, registered);
     let outcome = submission::store(request, gateway, submission, permit).await?;
-    let merged = u32::try_from(outcome.absorbed().count()).unwrap_or(u32::MAX);
-    merges.into_iter().for_each(|reserved| give_back(gateway, reserved, merged));
+    if let Some(reserved) = merges {
+        give_back(gateway, reserved, &outcome);
+    }
 
     let token = evidence.map(|evidence| evidence.token(&outcome));
     let onsite = token.map(|token| exchange(gateway, &company.id, token)).transpose()?;
@@ -188,7 +188,13 @@ fn submission_of(
     let network = admission::client_network(request, gateway);
     let request_ids = reply.trace.ids.clone();
     let submission = submission::from_client(gateway, company, signature, profile)?;
-    let (submission, merges) = with_merges(request, gateway, company, submission);
+    let (submission, merges) = match &push_token {
+        // It merges nothing.
+        Some(PushTokenRequest::Removal(_)) => (submission, None),
+        Some(PushTokenRequest::Registration(_)) | None => {
+            with_merges(request, gateway, company, submission)
+        }
+    };
     let submission = submission::with_origin(gateway, submission, network, request_ids);
     Ok(ClientSubmission { submission, push_token, evidence, merges })
 }
@@ -212,7 +218,9 @@ fn with_merges(
     }
 }
 
-fn give_back(gateway: &GatewayState, reserved: ReservedMerges, used: u32) {
+/// Gives back what was reserved beyond the merges of the outcome.
+fn give_back(gateway: &GatewayState, reserved: ReservedMerges, outcome: &Outcome) {
+    let used = u32::try_from(outcome.absorbed().count()).unwrap_or(u32::MAX);
     gateway.merge_limiter.give_back(reserved, used, gateway.clock.elapsed());
 }
 

@@ -371,6 +371,19 @@ pub fn a_push_token_that_the_sender_moved_and_brought_back_stays(engines: &Engin
     assert_eq!(harness.owner_of_token("phone"), Some(0));
 }
 
+pub fn a_push_token_stays_where_others_have_merged_the_profiles_that_had_it(engines: &Engines) {
+    let mut harness = StoreHarness::new(engines);
+    send_from(&mut harness, HONEST, "e:ann t:phone");
+    send_from(&mut harness, HONEST, "p:5");
+    send_from(&mut harness, STRANGER, "p:5 t:phone");
+    harness.merge(1, 0).unwrap();
+    let told = preview(&harness, stranger());
+    let repaired = repair(&harness, stranger());
+    assert_eq!(told, repaired);
+    assert_eq!((repaired.removed_tokens, repaired.returned_tokens), (Vec::new(), Vec::new()));
+    assert_eq!(harness.owner_of_token("phone"), Some(1));
+}
+
 pub fn a_push_token_whose_way_is_not_known_for_certain_is_given_to_no_person(engines: &Engines) {
     let mut harness = StoreHarness::new(engines);
     send_from(&mut harness, HONEST, "e:ann t:phone");

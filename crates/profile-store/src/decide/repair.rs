@@ -81,6 +81,9 @@ pub(crate) struct SenderTraces {
     pub(crate) devices: BTreeSet<(ProfileId, Timestamp)>,
     /// When profiles got push tokens, and the profile that had the token before.
     pub(crate) tokens: BTreeMap<(ProfileId, Timestamp), Option<ProfileId>>,
+    /// Whether registrations of push tokens were forgotten, so that those which are left do not
+    /// tell where a token was before.
+    pub(crate) are_tokens_forgotten: bool,
     /// When the company has named push tokens that profiles have.
     pub(crate) tokens_of_company: BTreeSet<Timestamp>,
     /// The profiles that were created, up to [`limits::REPAIR_LISTED`].

@@ -67,7 +67,7 @@ pub struct Repaired {
     pub removed_tokens: Vec<(ProfileId, PushTokenId)>,
     /// The push tokens among them that are given back to the profiles that had them before.
     pub returned_tokens: Vec<(ProfileId, PushTokenId)>,
-    /// The profiles that others have merged since, so that nothing was removed from them. If
+    /// The profiles that others have merged since, so that nothing but push tokens was removed. If
     /// there are more than [`limits::REPAIR_LISTED`], some are not listed.
     pub left: Vec<ProfileId>,
     /// Whether all was undone. If not, the command can be given again.

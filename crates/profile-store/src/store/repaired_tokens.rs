@@ -21,16 +21,9 @@ struct SenderToken {
     /// The profile that got it.
     holder: ProfileId,
     token: StoredPushToken,
-    /// The profile that had it before the sender registered it anywhere, if that is known.
+    /// The profile that had it before the sender registered it anywhere, if that is certain and
+    /// there is still one.
     previous: Option<ProfileId>,
-}
-
-/// Where a token was before requests of the sender moved it.
-enum TokenOrigin {
-    /// With this profile.
-    Profile(ProfileId),
-    /// With none, or with one that is not known for certain.
-    Unknown,
 }
 
 impl Store {
@@ -43,9 +36,7 @@ impl Store {
     ) -> Result<(), EngineError> {
         for SenderToken { holder, token, previous } in self.sender_tokens(asked, traces).await? {
             repaired.removed_tokens.push((holder, token.id()));
-            if let Some(previous) = self.living(asked, previous).await? {
-                repaired.returned_tokens.push((previous, token.id()));
-            }
+            repaired.returned_tokens.extend(previous.map(|previous| (previous, token.id())));
         }
         Ok(())
     }
@@ -59,7 +50,7 @@ impl Store {
         repaired: &mut Repaired,
     ) -> Result<(), RepairError> {
         for SenderToken { holder, token, previous } in self.sender_tokens(asked, traces).await? {
-            let is_done = if let Some(previous) = self.living(asked, previous).await? {
+            let is_done = if let Some(previous) = previous {
                 self.give_back(asked, previous, &token, repaired).await?
             } else {
                 self.remove_push_token(removal(asked, &token)).await?.is_some()
@@ -114,12 +105,13 @@ impl Store {
                 {
                     continue;
                 }
-                let previous = match origin(&traces.tokens, place, is_held) {
-                    // The sender has moved it there and back.
-                    TokenOrigin::Profile(id) if id == holder => continue,
-                    TokenOrigin::Profile(id) => Some(id),
-                    TokenOrigin::Unknown => None,
-                };
+                let previous = origin(traces, place, is_held);
+                let owner = self.apart(asked, traces, previous).await?;
+                if owner.is_some() && owner == self.apart(asked, traces, Some(holder)).await? {
+                    // The sender has moved it there and back, or the two are one person by now.
+                    continue;
+                }
+                let previous = previous.filter(|_| owner.is_some());
                 found.push(SenderToken { holder, token: token.clone(), previous });
             }
         }
@@ -135,7 +127,9 @@ impl Store {
         for holder in traces.token_holders() {
             let tokens = self.tokens_under(asked, holder).await?;
             let is_held = |at| tokens.iter().any(|token| token.created == at);
+            let before = traces.tokens.len();
             traces.tokens.retain(|(one, at), _| *one != holder || is_held(*at));
+            traces.are_tokens_forgotten |= traces.tokens.len() < before;
         }
         Ok(())
     }
@@ -149,39 +143,43 @@ impl Store {
         of_holders(self.shared.engine.as_ref(), &asked.company, [holder]).await
     }
 
-    /// The id, if it is that of a profile or leads to one.
-    async fn living(
+    /// The profile that this id leads to once the merges of the sender are undone.
+    async fn apart(
         &self,
         asked: &Repair,
+        traces: &SenderTraces,
         id: Option<ProfileId>,
     ) -> Result<Option<ProfileId>, EngineError> {
         let Some(id) = id else { return Ok(None) };
-        Ok(self.profile(&asked.company, id).await?.map(|_| id))
+        let found = self.profile(&asked.company, id).await?;
+        Ok(found.map(|profile| if traces.is_merged(id) { id } else { profile.id }))
     }
 }
 
-/// Follows a token back through the registrations of the sender, of which each names the profile
-/// that had it before. Outcomes name no tokens: where more than one of them may have led to a
-/// profile, what came before is not known.
+/// The profile that had a token before the sender registered it anywhere, if that is certain.
+/// Follows the token back through the registrations of the sender, of which each names the profile
+/// that had it before. Outcomes name no tokens: where more than one registration may have led to a
+/// profile, or some are forgotten, what came before is not certain.
 fn origin(
-    registered: &BTreeMap<(ProfileId, Timestamp), Option<ProfileId>>,
+    traces: &SenderTraces,
     mut place: (ProfileId, Timestamp),
     is_held: impl Fn(ProfileId, Timestamp) -> bool,
-) -> TokenOrigin {
-    for _ in 0..registered.len() {
-        let Some(Some(previous)) = registered.get(&place).copied() else {
-            return TokenOrigin::Unknown;
-        };
-        let before = registered.range((previous, Timestamp::default())..(previous, place.1));
+) -> Option<ProfileId> {
+    if traces.are_tokens_forgotten {
+        return None;
+    }
+    // Each registration is earlier than the one before.
+    loop {
+        let previous = traces.tokens.get(&place).copied().flatten()?;
+        let before = traces.tokens.range((previous, Timestamp::default())..(previous, place.1));
         // A token that the profile still has came by another registration.
         let mut left = before.filter(|((id, at), _)| !is_held(*id, *at));
         match (left.next(), left.next()) {
-            (None, _) => return TokenOrigin::Profile(previous),
+            (None, _) => return Some(previous),
             (Some((&earlier, _)), None) => place = earlier,
-            (Some(_), Some(_)) => return TokenOrigin::Unknown,
+            (Some(_), Some(_)) => return None,
         }
     }
-    TokenOrigin::Unknown
 }
 
 fn removal(asked: &Repair, token: &StoredPushToken) -> RemovePushToken {
