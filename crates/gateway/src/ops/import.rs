@@ -129,37 +129,83 @@ pub async fn import(
     source: StoreSource,
     show: impl FnMut(&str),
 ) -> Result<Imported, ImportCommandError> {
-    let ImportOrder { company, format, input, config, columns, ids, mode, .. } = order;
+    let ImportOrder { company, format, input, config, columns, ids, mode, report, start } = order;
     let arguments = RowDigest::of_arguments(&(company, format, columns, ids));
     let mut rows = FileRows::open(input, format, columns, ids)?;
+    // Whatever can be refused without the store is refused before it is opened.
+    let beginning = Beginning::find(start, report, arguments, &mut rows)?;
     let target = ImportTarget::open(source, config, company, mode).await?;
-    let imported = match order.start {
-        ImportStart::Anew => {
-            let progress = new_progress(company, mode, arguments, &rows, &target).await?;
-            let report = order.report.map(ImportReport::create).transpose()?;
-            let mut run = RunningImport::new(&target, &progress, company, mode, show);
-            run.report = report;
-            run.save()?;
-            run.all(&mut rows).await
-        }
-        ImportStart::Resumed => {
-            let path = order.report.ok_or(ImportCommandError::NoReport)?;
-            let (report, progress) = ImportReport::resume(path)?;
-            let newest = newest_outcome(company, mode, progress.run, &target).await?;
-            skip(&mut rows, &progress, &arguments)?;
-            if newest < progress.newest {
-                let reached = progress.newest;
-                return Err(ImportCommandError::OtherStore { found: newest, reached });
+    let imported = import_into(&target, company, mode, beginning, &mut rows, show).await;
+    // A store that is only dropped may wait for ever.
+    target.close().await?;
+    imported
+}
+
+/// Where an import begins.
+enum Beginning<'a> {
+    /// At the first row.
+    Anew {
+        /// The digest of the arguments that decide what rows mean.
+        arguments: String,
+        /// The report, which does not exist yet.
+        report: Option<&'a Path>,
+    },
+    /// After the rows of the progress, which were read.
+    Resumed(ImportReport, ImportProgress),
+}
+
+impl Beginning<'_> {
+    fn find<'a>(
+        start: ImportStart,
+        report: Option<&'a Path>,
+        arguments: String,
+        rows: &mut FileRows,
+    ) -> Result<Beginning<'a>, ImportCommandError> {
+        match start {
+            ImportStart::Anew => {
+                report.map_or(Ok(()), ImportReport::refuse_existing)?;
+                Ok(Beginning::Anew { arguments, report })
             }
-            let mut run = RunningImport::new(&target, &progress, company, mode, show);
+            ImportStart::Resumed => {
+                let path = report.ok_or(ImportCommandError::NoReport)?;
+                let (report, progress) = ImportReport::resume(path)?;
+                skip(rows, &progress, &arguments)?;
+                Ok(Beginning::Resumed(report, progress))
+            }
+        }
+    }
+}
+
+/// Imports the rows that are left into a target that is open.
+async fn import_into(
+    target: &ImportTarget,
+    company: &CompanyId,
+    mode: ImportMode,
+    beginning: Beginning<'_>,
+    rows: &mut FileRows,
+    show: impl FnMut(&str),
+) -> Result<Imported, ImportCommandError> {
+    match beginning {
+        Beginning::Anew { arguments, report } => {
+            let progress = new_progress(company, mode, arguments, rows, target).await?;
+            let mut run = RunningImport::new(target, &progress, company, mode, show);
+            run.report = report.map(ImportReport::create).transpose()?;
+            run.save()?;
+            run.all(rows).await
+        }
+        Beginning::Resumed(report, progress) => {
+            let found = newest_outcome(company, mode, progress.run, target).await?;
+            let reached = progress.newest;
+            if found < reached {
+                return Err(ImportCommandError::OtherStore { found, reached });
+            }
+            let mut run = RunningImport::new(target, &progress, company, mode, show);
             run.report = Some(report);
             run.is_resumed = true;
             run.part.is_repeated = true;
-            run.all(&mut rows).await
+            run.all(rows).await
         }
-    };
-    target.close().await?;
-    imported
+    }
 }
 
 /// The number of the company's newest outcome, which the answer to a part without rows has.
@@ -186,7 +232,16 @@ async fn new_progress(
     let run = ImportRun::from_bits(u64::from_be_bytes(bits));
     let newest = newest_outcome(company, mode, run, target).await?;
     let digest = rows.digest.to_string();
-    Ok(ImportProgress { run, arguments, rows: 0, digest, refused: 0, report_bytes: 0, newest })
+    Ok(ImportProgress {
+        run,
+        arguments,
+        rows: 0,
+        digest,
+        refused: 0,
+        report_bytes: 0,
+        newest,
+        has_gap: false,
+    })
 }
 
 /// Reads the rows that are dealt with, and makes sure that they are the same.
@@ -242,7 +297,7 @@ impl<'a, F: FnMut(&str)> RunningImport<'a, F> {
             part,
             waiting: Vec::new(),
             bytes: 0,
-            imported: Imported { stored, refused, has_gap: false },
+            imported: Imported { stored, refused, has_gap: progress.has_gap },
             shown: CommandProgress::start("rows imported"),
             show,
         }
@@ -310,6 +365,7 @@ impl<'a, F: FnMut(&str)> RunningImport<'a, F> {
         self.progress.digest = rows.digest.to_string();
         self.progress.refused = self.imported.refused;
         self.progress.newest = answer.newest;
+        self.progress.has_gap = self.imported.has_gap;
         self.save()?;
         Ok(())
     }

@@ -110,17 +110,29 @@ impl ColumnTarget {
         if let Some(identifier) = IDENTIFIERS.into_iter().find(|known| *known == name) {
             return Some(ColumnTarget::Identifier(identifier));
         }
-        let field = name.strip_prefix("location.").unwrap_or(name);
+        let in_location = name.strip_prefix("location.");
+        let named = in_location.unwrap_or(name);
+        let is_meant =
+            |field: &Field| field.name() == named && (in_location.is_none() || field.is_location());
         match name {
             "id" => Some(ColumnTarget::Id),
             "anonymous_ids" => Some(ColumnTarget::AnonymousIds),
             "secondary_emails" => Some(ColumnTarget::SecondaryEmails),
             "properties" => Some(ColumnTarget::Properties),
             name if SHOWN_ONLY.contains(&name) => Some(ColumnTarget::LeftOut),
-            _ => Field::ALL
-                .into_iter()
-                .find(|known| known.name() == field)
-                .map(ColumnTarget::Attribute),
+            _ => Field::ALL.into_iter().find(is_meant).map(ColumnTarget::Attribute),
+        }
+    }
+
+    /// Whether a profile cannot have the values of both.
+    pub(crate) fn excludes(&self, other: &ColumnTarget) -> bool {
+        use ColumnTarget::{JsonProperty, LeftOut, Property};
+        match (self, other) {
+            (LeftOut, LeftOut) => false,
+            (Property(one) | JsonProperty(one), Property(other) | JsonProperty(other)) => {
+                one == other
+            }
+            (one, other) => one == other,
         }
     }
 
@@ -162,7 +174,18 @@ mod tests {
             let mapping = ColumnMapping { header: header.to_owned(), target };
             assert_eq!(text.parse(), Ok(mapping), "{text}");
         }
-        for text in ["email", "E-Mail=mail", "=", "x=", "x=property.plan"] {
+        for text in [
+            "email",
+            "E-Mail=mail",
+            "=",
+            "x=",
+            "x=property.plan",
+            "x=location.title",
+            "x=location.first_name",
+            "x=location.email",
+            "x=location.location.city",
+            "x=location.",
+        ] {
             assert_eq!(text.parse::<ColumnMapping>(), Err(InvalidColumnMapping), "{text}");
         }
     }

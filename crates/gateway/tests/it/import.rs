@@ -2,6 +2,7 @@
 
 use std::{fs, io::Write, path::PathBuf, process::Command, thread, time::Duration};
 
+use profile_store_suite::archived_store;
 use serde_json::{Value, json};
 
 use crate::{
@@ -216,6 +217,66 @@ fn a_dry_run_reports_the_same_rows_and_changes_no_byte() {
     fresh.write("table", OTHER_TABLE);
     fresh.imported("table", &words, None).assert_exit(1);
     assert!(!fresh.home.data_dir().exists());
+}
+
+#[test]
+fn a_dry_run_on_a_store_of_an_earlier_layout_tells_how_it_is_migrated() {
+    let shops = TwoShops::new();
+    fs::create_dir(shops.home.data_dir()).unwrap();
+    archived_store::unpack("clean", &shops.home.data_dir());
+    shops.write("in", "email\na@example.com\n");
+    let words = ["--format", "csv", "--dry-run"];
+    let refused = shops.imported("in", &words, None);
+    refused.assert_exit(1);
+    refused.assert_output("the store has an earlier layout");
+    refused.assert_output("run gateway migrate");
+    let mut migrating = shops.command(&["migrate"], None);
+    finish(&mut migrating).assert_exit(0);
+    shops.imported("in", &words, None).assert_exit(0);
+}
+
+#[test]
+fn an_import_that_is_refused_by_its_arguments_creates_no_store() {
+    let shops = TwoShops::new();
+    shops.write("in", "email\na@example.com\n");
+    shops.write("report", "kept");
+    let run = |words: &[&str]| {
+        let words = [&["--format", "csv"], words].concat();
+        finish(shops.importing("in", &words, None).arg("--report").arg(shops.file("report")))
+    };
+    run(&[]).assert_output("name another file for the report");
+    run(&["--resume"]).assert_output("there is no import to continue");
+    assert_eq!(shops.text("report"), "kept");
+    let words = ["import", "--company", "ABC123", "--format", "csv", "--input"];
+    let mut unconfigured = shops.command(&words, None);
+    unconfigured.arg(shops.file("in")).env("GATEWAY_ADMIN_URL", "http://127.0.0.1:1");
+    let unconfigured = finish(&mut unconfigured);
+    unconfigured.assert_exit(1);
+    unconfigured.assert_output("name the file by --config");
+    assert!(!shops.home.data_dir().exists());
+}
+
+#[test]
+fn an_import_that_may_have_stored_rows_twice_says_so_also_if_it_is_cut_off_again() {
+    let shops = TwoShops::new();
+    // The last record is not closed, so the import ends early.
+    shops.write("in", "email\na@example.com\n\"c\n");
+    let run = |words: &[&str]| {
+        let words = [&["--format", "csv"], words].concat();
+        finish(shops.importing("in", &words, None).arg("--report").arg(shops.file("report")))
+    };
+    run(&[]).assert_exit(1);
+    let noted = || serde_json::from_str::<Value>(&shops.text("report.progress")).unwrap();
+    let mut progress = noted();
+    assert_eq!(progress["has_gap"], json!(false));
+    progress["has_gap"] = json!(true);
+    shops.write("report.progress", progress.to_string());
+    run(&["--resume"]).assert_exit(1);
+    assert_eq!(noted()["has_gap"], json!(true));
+    shops.write("in", "email\na@example.com\nc@example.com\n");
+    let continued = run(&["--resume"]);
+    continued.assert_exit(0);
+    continued.assert_output("some rows may be stored twice");
 }
 
 /// Many rows, of which every tenth changes a person again and every hundredth is faulty.

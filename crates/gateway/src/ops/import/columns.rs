@@ -106,9 +106,7 @@ impl Columns {
     fn with_one_column_each(self) -> Result<Columns, InvalidHeader> {
         for (place, column) in self.columns.iter().enumerate() {
             let earlier = self.columns.iter().take(place);
-            let same = |other: &&Column| {
-                other.target == column.target && column.target != ColumnTarget::LeftOut
-            };
+            let same = |other: &&Column| other.target.excludes(&column.target);
             if let Some(other) = earlier.into_iter().find(same) {
                 return Err(InvalidHeader::SameTarget {
                     one: other.header.clone(),
@@ -197,6 +195,11 @@ mod tests {
         assert!(message("email", &rules(&[], &["X"])).contains(r#"no column "X""#));
         let both = message("email,Mail", &rules(&["Mail=email"], &[]));
         assert!(both.contains("are both /data/attributes/email"), "{both}");
+        let twice = rules(&["A=properties.x", "B=properties.x:json"], &[]);
+        let twice = message("email,A,B", &twice);
+        assert!(twice.contains(r#""A" and "B" are both /data/attributes/properties/x"#), "{twice}");
+        assert!(read("email,A,B", &rules(&[], &["A", "B"])).is_ok());
+        assert!(read("anonymous_id,anonymous_ids", &none).is_ok());
         let columns = read("email,Plan,X", &rules(&["Plan=properties.plan"], &["X"])).unwrap();
         assert_eq!(columns.header_at("/data/attributes/properties/plan"), Some("Plan"));
         assert_eq!(columns.header_at("/data/attributes/properties"), None);

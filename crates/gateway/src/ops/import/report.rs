@@ -34,6 +34,9 @@ pub(crate) struct ImportProgress {
     pub(crate) report_bytes: u64,
     /// The number of the company's newest outcome after them.
     pub(crate) newest: u64,
+    /// Whether it is unknown of some of them if they were stored twice.
+    #[serde(default)]
+    pub(crate) has_gap: bool,
 }
 
 /// Why a report cannot be written.
@@ -108,11 +111,17 @@ pub(crate) struct ImportReport {
 }
 
 impl ImportReport {
-    /// Begins a report.
-    pub(crate) fn create(path: &Path) -> Result<ImportReport, ReportError> {
+    /// Fails if there is a report, or one that is to be continued.
+    pub(crate) fn refuse_existing(path: &Path) -> Result<(), ReportError> {
         if exists(&progress_path(path))? {
             return Err(ReportError::Unfinished { path: shown(&progress_path(path)) });
         }
+        if exists(path)? { Err(ReportError::Exists { path: shown(path) }) } else { Ok(()) }
+    }
+
+    /// Begins a report.
+    pub(crate) fn create(path: &Path) -> Result<ImportReport, ReportError> {
+        ImportReport::refuse_existing(path)?;
         let mut options = OpenOptions::new();
         match options.write(true).create_new(true).mode(0o600).open(path) {
             Ok(file) => {
@@ -280,6 +289,7 @@ mod tests {
             refused: 0,
             report_bytes,
             newest: 0,
+            has_gap: false,
         }
     }
 

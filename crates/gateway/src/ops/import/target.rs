@@ -6,7 +6,7 @@ use std::{fs::File, io::Read, num::NonZeroU32, path::PathBuf, sync::Arc};
 use actix_web::web::Data;
 use profile_protocol::CompanyId;
 use profile_store::{
-    Engine, OpenError, Store, StoreOptions, SystemIdGenerator,
+    DeleteCompanyError, Engine, FormatError, OpenError, Store, StoreOptions, SystemIdGenerator,
     engine::{
         BoxFuture, EmbeddedEngine, EngineError, Key, MemoryEngine, Place, ReadOnlyEngine, Scan,
         Session, Value,
@@ -39,6 +39,11 @@ pub enum ImportTargetError {
     /// The configuration is invalid.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// There is no configuration.
+    #[error(
+        "a data directory gets rows by the rules of its configuration: name the file by --config"
+    )]
+    NoConfiguration,
     /// The company is not configured, so it is unknown which rules hold for it.
     #[error("company {company} is not in the configuration")]
     NotConfigured {
@@ -54,6 +59,13 @@ pub enum ImportTargetError {
     /// The store cannot be opened for reading.
     #[error("the store cannot be opened")]
     Open(#[from] OpenError),
+    /// The store cannot be read before something is written.
+    #[error(
+        "a dry run writes nothing, and the store has an earlier layout, was never started since \
+         its backup, or has a deletion that was cut off: run gateway migrate, or start the gateway \
+         once, and then repeat the dry run"
+    )]
+    Unfinished(#[source] OpenError),
     /// The gateway did not take the rows.
     #[error(transparent)]
     Request(#[from] RequestError),
@@ -111,6 +123,9 @@ impl ImportTarget {
             StoreSource::Gateway(listener) => return Ok(ImportTarget::Served(listener)),
             StoreSource::DataDirectory(directory) => Some(directory),
         };
+        if config.is_none() {
+            return Err(ImportTargetError::NoConfiguration);
+        }
         let arguments = ServeArguments { config, data_dir, ..ServeArguments::default() };
         let configuration = arguments.configure()?;
         let found = configuration.companies.find(company.as_str()).map(Arc::clone);
@@ -192,9 +207,22 @@ impl OpenedTarget {
             Arc::new(MemoryEngine::default())
         };
         let ids = Arc::new(SystemIdGenerator::default());
-        let (store, _) = Store::assemble(engine, ids, StoreOptions::default()).await?;
+        let assembled = Store::assemble(engine, ids, StoreOptions::default()).await;
+        let (store, _) = assembled.map_err(not_previewed)?;
         let gateway = Data::new(GatewayState::new(configuration, store));
         Ok(OpenedTarget { gateway, company, writer: None })
+    }
+}
+
+/// Why a store that is only read is not opened.
+fn not_previewed(error: OpenError) -> ImportTargetError {
+    match error {
+        OpenError::Engine(EngineError::ReadOnly)
+        | OpenError::Format(FormatError::Engine(EngineError::ReadOnly))
+        | OpenError::Deletion(DeleteCompanyError::Format(FormatError::Engine(
+            EngineError::ReadOnly,
+        ))) => ImportTargetError::Unfinished(error),
+        error => ImportTargetError::Open(error),
     }
 }
 
