@@ -25,10 +25,7 @@ impl CurlLine {
         let mut words = words(text)?.into_iter();
         let (mut line, mut has_body) = (CurlLine::default(), false);
         while let Some(word) = words.next() {
-            let (option, joined) = match word.split_once('=') {
-                Some((option, value)) if option.starts_with("--") => (option, Some(value)),
-                _ => (word.as_str(), None),
-            };
+            let (option, joined) = option_of(&word);
             if BODIES.contains(&option) {
                 let value = joined.map(str::to_owned).or_else(|| words.next())?;
                 // As curl joins several.
@@ -43,14 +40,22 @@ impl CurlLine {
                 line.headers.extend(
                     header.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())),
                 );
-            } else if let Some(value) = word.strip_prefix("-d").filter(|_| !word.starts_with("--"))
-            {
-                line.body.push_str(value);
-                has_body = true;
             }
         }
         has_body.then_some(line)
     }
+}
+
+/// The option that a word begins with, and the value that is joined to it: after an equals sign to
+/// a long one, without one to a short one.
+fn option_of(word: &str) -> (&str, Option<&str>) {
+    let parts = if word.starts_with("--") {
+        word.split_once('=')
+    } else {
+        let parts = word.split_at_checked("-d".len());
+        parts.filter(|(option, value)| ["-d", "-H"].contains(option) && !value.is_empty())
+    };
+    parts.map_or((word, None), |(option, value)| (option, Some(value)))
 }
 
 /// The words of a command: quotes and backslashes as in a POSIX shell, and `$'…'`.
@@ -154,9 +159,20 @@ mod tests {
     }
 
     #[test]
+    fn several_bodies_are_joined_as_curl_joins_them() {
+        for text in ["curl -d a -d b", "curl -d a -db", "curl -da -d b", "curl -da --data=b"] {
+            assert_eq!(body(text).as_deref(), Some("a&b"), "{text}");
+        }
+    }
+
+    #[test]
     fn headers_are_read_beside_the_body() {
         let line = CurlLine::parse("curl -H 'X-Identity-Signature: a:b' -H bad -d {}").unwrap();
         assert_eq!(line.headers, [("X-Identity-Signature".to_owned(), "a:b".to_owned())]);
+        let line = CurlLine::parse("curl -HX-A:b '-HX-C: d' -d{}").unwrap();
+        let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(line.headers, [header("X-A", "b"), header("X-C", "d")]);
+        assert_eq!(line.body, "{}");
     }
 
     #[test]
@@ -169,7 +185,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_makes_it_panic(text in "(curl|-d| |'|\"|\\\\|\\$|u|é|=|\n){0,40}") {
+        fn no_text_makes_it_panic(text in "(curl|-d|-H|:| |'|\"|\\\\|\\$|u|é|=|\n){0,40}") {
             let _ = CurlLine::parse(&text);
         }
     }

@@ -186,6 +186,8 @@ struct LiveTail {
     /// The id of the session. The stream ends with it.
     session: String,
     filter: LiveFilter,
+    /// Whether anything was sent: every text but the first comes after a pause.
+    has_begun: bool,
     outcome: Option<u64>,
     refusal: u64,
     /// The stream counts until it is dropped.
@@ -207,6 +209,7 @@ pub(super) fn events(of: &CompanyVisit<'_>) -> Result<HttpResponse, ConsoleRefus
         session: session.ok_or(ConsoleRefusal::SignedOut)?.to_owned(),
         filter: LiveFilter::from_query(visit.request.query_string()),
         company,
+        has_begun: false,
         outcome: None,
         refusal,
         _permit: permit,
@@ -228,9 +231,10 @@ pub(super) fn events(of: &CompanyVisit<'_>) -> Result<HttpResponse, ConsoleRefus
 impl LiveTail {
     /// The text of the next events, after a pause. `None` if the session has ended.
     async fn next(&mut self) -> Option<String> {
-        if self.outcome.is_some() {
+        if self.has_begun {
             sleep(limits::CONSOLE_LIVE_PERIOD).await;
         }
+        self.has_begun = true;
         self.is_allowed().then_some(())?;
         let mut text = String::new();
         match self.items().await {
@@ -265,11 +269,12 @@ impl LiveTail {
         let most = limits::CONSOLE_LIVE_ITEMS;
         let (refusals, number) =
             self.gateway.console_refusals.after(&self.company.id, self.refusal, most);
-        self.refusal = number;
         let mut items: Vec<LiveItem> = refusals.into_iter().map(LiveItem::Refusal).collect();
         let (after, most) = self.outcome.map_or((0, 0), |after| (after, most));
         let NewOutcomes { documents, left_out, newest } =
             outcomes_after(&self.gateway, &self.company, after, most).await?;
+        // What could not be read together comes with the next items.
+        self.refusal = number;
         let is_first = self.outcome.replace(newest).is_none();
         let outcomes = documents.into_iter().filter_map(|one| serde_json::from_value(one).ok());
         items.extend(outcomes.map(|outcome| LiveItem::Outcome(Box::new(outcome))));

@@ -59,12 +59,19 @@ fn alerts_section(gateway: &GatewayState, values: &MetricValues) -> Markup {
     let reasons = readiness::reasons_against(gateway);
     html! {
         @if raised.is_empty() && reasons.is_empty() {
-            p.good role="status" { "Ready: the store accepts all requests, and nothing is worth an alert." }
+            p.good role="status" {
+                "Ready: the store accepts all requests, and none of these alerts applies."
+            }
         } @else {
             div.wrong role="alert" {
                 @for reason in reasons { p { "Not ready: " (reason) } }
                 @for alert in &raised { p { strong { (alert.name) } ": " (alert.words) } }
             }
+        }
+        p.hint {
+            "Shown are the alerts of Prometheus that the values of this moment raise, without the "
+            "time that Prometheus waits. Those about other rates, forecasts and single companies "
+            "need Prometheus."
         }
     }
 }

@@ -25,8 +25,9 @@ impl Events {
         let stream = connection.stream().try_clone().unwrap();
         let mut events = Events { lines: BufReader::new(stream).lines() };
         assert!(events.next_with("HTTP/1.1 ").contains("200"));
+        events.next_line("");
         // The first comment comes once the stream watches.
-        events.next_with(":");
+        events.next_line(":");
         events
     }
 
@@ -34,6 +35,12 @@ impl Events {
     fn next_with(&mut self, text: &str) -> String {
         let mut lines = self.lines.by_ref().map(Result::unwrap);
         lines.find(|line| line.contains(text)).unwrap_or_else(|| panic!("no {text} came"))
+    }
+
+    /// Reads to the next line that is this text and nothing else.
+    fn next_line(&mut self, text: &str) {
+        let mut lines = self.lines.by_ref().map(Result::unwrap);
+        assert!(lines.any(|line| line == text), "no line {text:?} came");
     }
 }
 
@@ -82,7 +89,7 @@ fn live_views_are_bounded_and_end_with_the_session() {
     drop(Events::open(&other, "/console/c/XYZ789/live/events"));
     assert_eq!(browser.submit("/console/sign-out", &[]).status, 303);
     for view in &mut views {
-        // The stream ends with the last chunk.
-        view.next_with("0");
+        // The stream ends with the last chunk, which is empty.
+        view.next_line("0");
     }
 }
