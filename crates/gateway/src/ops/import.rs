@@ -137,8 +137,10 @@ pub async fn import(
     let target = ImportTarget::open(source, config, company, mode).await?;
     let imported = import_into(&target, company, mode, beginning, &mut rows, show).await;
     // A store that is only dropped may wait for ever.
-    target.close().await?;
-    imported
+    let closed = target.close().await;
+    let imported = imported?;
+    closed?;
+    Ok(imported)
 }
 
 /// Where an import begins.

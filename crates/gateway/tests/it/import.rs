@@ -1,6 +1,13 @@
 //! `gateway import`: what an export has, and tables of other programs, row by row and exactly once.
 
-use std::{fs, io::Write, path::PathBuf, process::Command, thread, time::Duration};
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus},
+    thread,
+    time::Duration,
+};
 
 use profile_store_suite::archived_store;
 use serde_json::{Value, json};
@@ -247,9 +254,12 @@ fn an_import_that_is_refused_by_its_arguments_creates_no_store() {
     run(&[]).assert_output("name another file for the report");
     run(&["--resume"]).assert_output("there is no import to continue");
     assert_eq!(shops.text("report"), "kept");
-    let words = ["import", "--company", "ABC123", "--format", "csv", "--input"];
+    let words = ["import", "--company", "ABC123", "--format", "csv"];
     let mut unconfigured = shops.command(&words, None);
-    unconfigured.arg(shops.file("in")).env("GATEWAY_ADMIN_URL", "http://127.0.0.1:1");
+    unconfigured
+        .arg("--input")
+        .arg(shops.file("in"))
+        .env("GATEWAY_ADMIN_URL", "http://127.0.0.1:1");
     let unconfigured = finish(&mut unconfigured);
     unconfigured.assert_exit(1);
     unconfigured.assert_output("name the file by --config");
@@ -313,6 +323,24 @@ fn undisturbed(rows: &str) -> (Vec<Value>, String, Vec<Value>) {
     (shops.profiles(None), outcomes(&shops), shops.report("report"))
 }
 
+/// Waits until the import has noted the number of rows or has ended, and for a moment that differs
+/// with the number. `None` if it still runs.
+fn wait_for_rows(process: &mut Child, report: &Path, rows: u64) -> Option<ExitStatus> {
+    let progress = report.with_added_extension("progress");
+    let noted = || -> Option<u64> {
+        let progress: Value = serde_json::from_str(&fs::read_to_string(&progress).ok()?).unwrap();
+        progress["rows"].as_u64()
+    };
+    loop {
+        let ended = process.try_wait().unwrap();
+        if ended.is_some() || noted().is_some_and(|noted| rows <= noted) {
+            thread::sleep(Duration::from_millis(rows / 100 % 7));
+            return ended;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
 #[test]
 fn an_import_that_is_killed_and_continued_stores_each_row_once() {
     let rows = many_rows(3_000);
@@ -322,17 +350,14 @@ fn an_import_that_is_killed_and_continued_stores_each_row_once() {
         shops.write("in", &rows);
         let gateway = serving.then(|| shops.home.serve());
         let report = shops.file("report");
-        let (mut kills, mut milliseconds) = (0, 150);
+        let mut kills = 0;
         loop {
             let resume: &[&str] =
                 if shops.file("report.progress").exists() { &["--resume"] } else { &[] };
             let words = [&["--format", "jsonl"], resume].concat();
             let mut command = shops.importing("in", &words, gateway.as_ref());
             let mut process = command.arg("--report").arg(&report).spawn().unwrap();
-            let ended = (0..milliseconds).find_map(|_| {
-                thread::sleep(Duration::from_millis(1));
-                process.try_wait().unwrap()
-            });
+            let ended = wait_for_rows(&mut process, &report, 500 * kills);
             if let Some(ended) = ended {
                 assert_eq!(ended.code(), Some(1), "some rows are faulty");
                 break;
@@ -341,7 +366,7 @@ fn an_import_that_is_killed_and_continued_stores_each_row_once() {
             if process.wait().unwrap().code().is_some() {
                 break; // It had just ended by itself.
             }
-            (kills, milliseconds) = (kills + 1, milliseconds + 120);
+            kills += 1;
             if !shops.file("report.progress").exists() {
                 let _ = fs::remove_file(&report);
             }
@@ -538,17 +563,14 @@ fn an_import_whose_gateway_is_killed_stores_each_row_once() {
     let shops = TwoShops::new();
     shops.write("in", &rows);
     let report = shops.file("report");
-    let (mut kills, mut milliseconds, mut resume) = (0, 300, false);
+    let (mut kills, mut resume) = (0, false);
     loop {
         let gateway = shops.home.serve();
         let words: &[&str] = if resume { &["--resume"] } else { &[] };
         let words = [&["--format", "jsonl"], words].concat();
         let mut command = shops.importing("in", &words, Some(&gateway));
         let mut process = command.arg("--report").arg(&report).spawn().unwrap();
-        let ended = (0..milliseconds).find_map(|_| {
-            thread::sleep(Duration::from_millis(1));
-            process.try_wait().unwrap()
-        });
+        let ended = wait_for_rows(&mut process, &report, 500 * kills);
         if let Some(ended) = ended {
             assert_eq!(ended.code(), Some(1), "some rows are faulty");
             gateway.stop().assert_exit(0);
@@ -557,7 +579,7 @@ fn an_import_whose_gateway_is_killed_stores_each_row_once() {
         gateway.kill();
         process.kill().unwrap();
         let has_ended = process.wait().unwrap().code().is_some();
-        (kills, milliseconds) = (kills + 1, milliseconds + 300);
+        kills += 1;
         resume = shops.file("report.progress").exists();
         if has_ended && !resume && report.exists() {
             // It was complete just before. A start makes whole what the kill left.

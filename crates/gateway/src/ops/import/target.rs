@@ -216,13 +216,18 @@ impl OpenedTarget {
 
 /// Why a store that is only read is not opened.
 fn not_previewed(error: OpenError) -> ImportTargetError {
-    match error {
+    let is_unfinished = matches!(
+        error,
         OpenError::Engine(EngineError::ReadOnly)
-        | OpenError::Format(FormatError::Engine(EngineError::ReadOnly))
-        | OpenError::Deletion(DeleteCompanyError::Format(FormatError::Engine(
-            EngineError::ReadOnly,
-        ))) => ImportTargetError::Unfinished(error),
-        error => ImportTargetError::Open(error),
+            | OpenError::Format(FormatError::Engine(EngineError::ReadOnly))
+            | OpenError::Deletion(DeleteCompanyError::Format(FormatError::Engine(
+                EngineError::ReadOnly,
+            )))
+    );
+    if is_unfinished {
+        ImportTargetError::Unfinished(error)
+    } else {
+        ImportTargetError::Open(error)
     }
 }
 
