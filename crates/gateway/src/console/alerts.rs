@@ -1,7 +1,8 @@
 //! What is worth an alert now: those rules of deploy/prometheus/alerts.yml that the values of one
 //! moment show, and that failed requests of the last minutes show. Rules about other rates,
-//! forecasts and single companies need Prometheus, and so does the rule that a gateway is down. None
-//! waits as long as its `for:` says, so an alert may appear here that Prometheus does not raise.
+//! forecasts and single companies need Prometheus, and so does the rule that a gateway is down.
+//! None waits as long as its `for:` says, so an alert may appear here that Prometheus does not
+//! raise.
 
 use std::time::Duration;
 

@@ -133,7 +133,7 @@ pub async fn import(
     let arguments = RowDigest::of_arguments(&(company, format, columns, ids));
     let mut rows = FileRows::open(input, format, columns, ids)?;
     // Whatever can be refused without the store is refused before it is opened.
-    let beginning = Beginning::find(start, report, arguments, &mut rows)?;
+    let beginning = ImportBeginning::find(start, report, arguments, &mut rows)?;
     let target = ImportTarget::open(source, config, company, mode).await?;
     let imported = import_into(&target, company, mode, beginning, &mut rows, show).await;
     // A store that is only dropped may wait for ever.
@@ -144,7 +144,7 @@ pub async fn import(
 }
 
 /// Where an import begins.
-enum Beginning<'a> {
+enum ImportBeginning<'a> {
     /// At the first row.
     Anew {
         /// The digest of the arguments that decide what rows mean.
@@ -156,23 +156,23 @@ enum Beginning<'a> {
     Resumed(ImportReport, ImportProgress),
 }
 
-impl Beginning<'_> {
+impl ImportBeginning<'_> {
     fn find<'a>(
         start: ImportStart,
         report: Option<&'a Path>,
         arguments: String,
         rows: &mut FileRows,
-    ) -> Result<Beginning<'a>, ImportCommandError> {
+    ) -> Result<ImportBeginning<'a>, ImportCommandError> {
         match start {
             ImportStart::Anew => {
                 report.map_or(Ok(()), ImportReport::refuse_existing)?;
-                Ok(Beginning::Anew { arguments, report })
+                Ok(ImportBeginning::Anew { arguments, report })
             }
             ImportStart::Resumed => {
                 let path = report.ok_or(ImportCommandError::NoReport)?;
                 let (report, progress) = ImportReport::resume(path)?;
                 skip(rows, &progress, &arguments)?;
-                Ok(Beginning::Resumed(report, progress))
+                Ok(ImportBeginning::Resumed(report, progress))
             }
         }
     }
@@ -183,19 +183,19 @@ async fn import_into(
     target: &ImportTarget,
     company: &CompanyId,
     mode: ImportMode,
-    beginning: Beginning<'_>,
+    beginning: ImportBeginning<'_>,
     rows: &mut FileRows,
     show: impl FnMut(&str),
 ) -> Result<Imported, ImportCommandError> {
     match beginning {
-        Beginning::Anew { arguments, report } => {
+        ImportBeginning::Anew { arguments, report } => {
             let progress = new_progress(company, mode, arguments, rows, target).await?;
             let mut run = RunningImport::new(target, &progress, company, mode, show);
             run.report = report.map(ImportReport::create).transpose()?;
             run.save()?;
             run.all(rows).await
         }
-        Beginning::Resumed(report, progress) => {
+        ImportBeginning::Resumed(report, progress) => {
             let found = newest_outcome(company, mode, progress.run, target).await?;
             let reached = progress.newest;
             if found < reached {
