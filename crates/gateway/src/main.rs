@@ -36,7 +36,7 @@ use gateway::{
     telemetry::{self, LogControl},
 };
 use mimalloc::MiMalloc;
-use profile_store::{Audit, FoundText};
+use profile_store::{Audit, FoundText, engine::dedicate_thread};
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
@@ -89,17 +89,22 @@ fn serve(arguments: ServeArguments, log: &LogControl) -> ExitCode {
     served.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
 }
 
+/// Runs a command to its end. Nothing else runs on this thread, so engines may block it.
+fn run<T>(command: impl Future<Output = T>) -> T {
+    dedicate_thread();
+    actix_web::rt::System::new().block_on(command)
+}
+
 fn back_up(arguments: &BackupArguments) -> ExitCode {
     let source = match arguments.source() {
         Ok(source) => source,
         Err(error) => return failed(&error),
     };
     let writing = backup::command::back_up(&source, &arguments.into);
-    let WrittenBackup { content, position, audit } =
-        match actix_web::rt::System::new().block_on(writing) {
-            Ok(written) => written,
-            Err(error) => return failed(&error),
-        };
+    let WrittenBackup { content, position, audit } = match run(writing) {
+        Ok(written) => written,
+        Err(error) => return failed(&error),
+    };
     match content {
         BackupContent::Whole(copied) => show(format_args!(
             "whole backup: {} entries, {} bytes, up to {position}",
@@ -115,7 +120,7 @@ fn back_up(arguments: &BackupArguments) -> ExitCode {
 fn restore(arguments: &RestoreArguments) -> ExitCode {
     let RestoreArguments { archive, backup, into, until } = arguments;
     let restoring = backup::restore::restore(backup, into, archive.as_deref(), *until);
-    match actix_web::rt::System::new().block_on(restoring) {
+    match run(restoring) {
         Ok(RestoredStore { batches, position, newest, audit }) => {
             show(format_args!("restored up to {position}; from the archive: {batches} batches"));
             if let Some(newest) = newest {
@@ -154,7 +159,7 @@ fn print_unconfigured(configuration: &Configuration) {
     let directory = &configuration.server.data_dir;
     let searching = unconfigured::search(directory, &configuration.companies);
     let path = directory.display();
-    match actix_web::rt::System::new().block_on(searching) {
+    match run(searching) {
         Ok(None) => {}
         Ok(Some(companies)) => {
             show(format_args!("{path} has data of companies that are not configured: {companies}"));
@@ -197,12 +202,8 @@ fn man(arguments: &ManArguments) -> ExitCode {
 
 fn migrate(arguments: &MigrateArguments) -> ExitCode {
     let MigrateArguments { data_dir, dry_run } = arguments;
-    let system = actix_web::rt::System::new();
-    let planned = if *dry_run {
-        system.block_on(migration::plan(data_dir))
-    } else {
-        system.block_on(migration::migrate(data_dir))
-    };
+    let planned =
+        if *dry_run { run(migration::plan(data_dir)) } else { run(migration::migrate(data_dir)) };
     match planned {
         Ok(planned) => {
             show(format_args!("{planned}"));
@@ -220,7 +221,7 @@ fn move_company(arguments: &MoveCompanyArguments) -> ExitCode {
         Err(error) => return failed(&error),
     };
     let copying = company_move::copy_company(&source, company, into);
-    match actix_web::rt::System::new().block_on(copying) {
+    match run(copying) {
         Ok(copied) => {
             let (entries, bytes) = (copied.entries, copied.bytes);
             show(format_args!("copied company {company}: entries: {entries}, bytes: {bytes}"));
@@ -248,7 +249,7 @@ fn stats(arguments: &StatsArguments) -> ExitCode {
             show(format_args!("{line}"));
         }
     });
-    match (actix_web::rt::System::new().block_on(counting), company) {
+    match (run(counting), company) {
         (Err(error), _) => failed(&error),
         (Ok(()), Some(company)) if !is_there => {
             failed(&MoveError::NoData { company: company.clone() })
@@ -266,7 +267,7 @@ fn export(arguments: &ExportArguments) -> ExitCode {
     let (existing, since) = (arguments.existing(), *since);
     let order = ExportOrder { company, format: *format, output, existing, since };
     let exporting = export::export(&source, &order, |damaged| eprintln!("gateway: {damaged}"));
-    match actix_web::rt::System::new().block_on(exporting) {
+    match run(exporting) {
         Ok(Exported { profiles, damaged }) => {
             // The standard output may have the profiles.
             eprintln!("exported profiles: {profiles}, damaged ones left out: {damaged}");
@@ -298,7 +299,7 @@ fn import(arguments: &ImportArguments) -> ExitCode {
         start: arguments.start(),
     };
     let importing = import::import(order, source, |fault| eprintln!("{fault}"));
-    match actix_web::rt::System::new().block_on(importing) {
+    match run(importing) {
         Ok(imported) => print_imported(imported, arguments.mode()),
         Err(error) => failed(&error),
     }
@@ -333,7 +334,7 @@ fn delete_company(arguments: &DeleteCompanyArguments) -> ExitCode {
     let confirmed = company_deletion::confirm(company, confirm.as_ref());
     let deleted = confirmed.map_err(DeletionError::from).and_then(|()| {
         let deleting = company_deletion::delete_company(data_dir, company);
-        actix_web::rt::System::new().block_on(deleting)
+        run(deleting)
     });
     match deleted {
         Ok(receipt) => {
@@ -358,7 +359,7 @@ fn key(arguments: &KeyArguments) -> ExitCode {
 fn compact(arguments: &CompactArguments) -> ExitCode {
     let CompactArguments { data_dir, into, table } = arguments;
     let compacting = compaction::compact(data_dir, into, table.unwrap_or_default().into());
-    let compacted = actix_web::rt::System::new().block_on(compacting);
+    let compacted = run(compacting);
     match compacted {
         Ok(Compacted { entries, before, after }) => {
             show(format_args!("entries: {entries}, bytes before: {before}, bytes after: {after}"));
@@ -369,7 +370,7 @@ fn compact(arguments: &CompactArguments) -> ExitCode {
 }
 
 fn verify(arguments: &VerifyArguments) -> ExitCode {
-    let verified = actix_web::rt::System::new().block_on(verify::verify(&arguments.data_dir));
+    let verified = run(verify::verify(&arguments.data_dir));
     let audit = match verified {
         Ok(audit) => audit,
         Err(error) => return failed(&error),
@@ -379,7 +380,7 @@ fn verify(arguments: &VerifyArguments) -> ExitCode {
         None => true,
         Some(list) => {
             let searching = erased::search(&arguments.data_dir, list);
-            match actix_web::rt::System::new().block_on(searching) {
+            match run(searching) {
                 Ok(search) => print_search(&search),
                 Err(error) => return failed(&error),
             }
