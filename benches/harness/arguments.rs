@@ -7,8 +7,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::{
     limits,
     options::{
-        AttackName, BenchPart, ComparedLoad, ComparisonOptions, DiskOptions, GrowthOptions,
-        HttpOptions, NeighboursOptions, StagesOptions,
+        AttackName, BenchPart, ComparedLoad, ComparisonOptions, CopiesOptions, DiskOptions,
+        GrowthOptions, HttpOptions, NeighboursOptions, StagesOptions,
     },
 };
 
@@ -71,6 +71,8 @@ enum PartCommand {
     Http(HttpArguments),
     /// A company's throughput and latency while another one attacks the gateway
     Neighbours(NeighboursArguments),
+    /// Backups, an export and an import, and what a load has left meanwhile
+    Copies(CopiesArguments),
     /// Throughput, memory, disk and start-up with more and more profiles
     Growth(GrowthArguments),
     /// Disk used by updates of the same profiles, and after `gateway compact`
@@ -87,6 +89,7 @@ enum PartName {
     Http,
     Neighbours,
     Disk,
+    Copies,
     // Last, since it takes the time that is left.
     Growth,
 }
@@ -135,6 +138,17 @@ struct DiskArguments {
     profiles: Option<u64>,
 }
 
+#[derive(Debug, Default, Args)]
+struct CopiesArguments {
+    /// Profiles that are stored [default: 1000000]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1_000..=limits::SEEDED))]
+    profiles: Option<u64>,
+    /// Seconds of each run of the load. Runs that do not end before the command that they are
+    /// meant to slow down count only if no other did [default: 4]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=limits::RUN_SECONDS))]
+    seconds: Option<u64>,
+}
+
 /// What to do.
 #[derive(Debug)]
 pub(crate) enum HarnessPlan {
@@ -166,6 +180,7 @@ impl HarnessArguments {
             Some(PartCommand::Criterion) => vec![BenchPart::Criterion(StagesOptions { quick })],
             Some(PartCommand::Http(arguments)) => vec![arguments.part(quick)],
             Some(PartCommand::Neighbours(arguments)) => vec![arguments.part(quick)],
+            Some(PartCommand::Copies(arguments)) => vec![arguments.part(quick)],
             Some(PartCommand::Growth(arguments)) => vec![arguments.part(quick)],
             Some(PartCommand::Disk(arguments)) => vec![arguments.part(quick)],
             None => PartName::value_variants()
@@ -186,6 +201,7 @@ impl PartName {
             PartName::Http => HttpArguments::default().part(quick),
             PartName::Neighbours => NeighboursArguments::default().part(quick),
             PartName::Disk => DiskArguments::default().part(quick),
+            PartName::Copies => CopiesArguments::default().part(quick),
             PartName::Growth => GrowthArguments::default().part(quick),
         }
     }
@@ -256,6 +272,15 @@ impl DiskArguments {
     }
 }
 
+impl CopiesArguments {
+    fn part(&self, quick: bool) -> BenchPart {
+        BenchPart::Copies(CopiesOptions {
+            profiles: self.profiles.unwrap_or(default(1_000_000, 20_000, quick)),
+            seconds: self.seconds.unwrap_or(default(4, 1, quick)),
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -281,7 +306,7 @@ mod tests {
         let HarnessPlan::Measure(parts, _) = plan(&["--only", "neighbours,http"]) else { panic!() };
         assert!(matches!(parts.as_slice(), [BenchPart::Http(_), BenchPart::Neighbours(_)]));
         let HarnessPlan::Measure(parts, _) = plan(&[]) else { panic!() };
-        assert_eq!(parts.len(), 5);
+        assert_eq!(parts.len(), 6);
     }
 
     #[test]

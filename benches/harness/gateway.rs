@@ -1,7 +1,7 @@
 //! The gateway itself, built and run as operators run it.
 
 use std::{
-    env, fs,
+    env, fs, iter,
     net::SocketAddr,
     path::{Path, PathBuf},
     process::Command,
@@ -30,6 +30,10 @@ sha256 = \"eefaf7d96159fe08472df98509936f9a4cfaa83b78ea224a3c762f32e8305ebc\"
 scopes = [\"profiles:read\", \"profiles:write\"]
 ";
 
+/// The admin key, which is the same. Commands that copy a store have it.
+const ADMIN_KEYS: &str =
+    "admin_keys = [\"eefaf7d96159fe08472df98509936f9a4cfaa83b78ea224a3c762f32e8305ebc\"]\n";
+
 /// The limits of the network of this machine, from which all requests come: the highest that can be
 /// configured, so that the limits of companies are the ones that count.
 const NETWORK_LIMITS: &str = "network_limits = { burst = 1000000, steady = 1000000 }\n";
@@ -49,7 +53,7 @@ pub(crate) struct GatewayProcess {
     pub(crate) address: SocketAddr,
     /// Time from its start until `/health/ready` answered 200.
     pub(crate) start: Duration,
-    admin: SocketAddr,
+    pub(crate) admin: SocketAddr,
 }
 
 /// The gateway's own counters.
@@ -89,22 +93,24 @@ impl GatewayProgram {
         Ok(program)
     }
 
-    /// Writes a configuration. Builds without limits of client networks are measured as well, so
-    /// the file has the setting only if the build accepts it.
+    /// Writes a configuration. Earlier builds are measured as well, so the file has admin keys and
+    /// limits of client networks only if the build accepts them.
     fn configure(&self, limits: ConfiguredLimits) -> Result<(), HarnessError> {
         let file = self.directory.join(limits.file_name());
-        let write = |configuration| {
-            fs::write(&file, configuration).while_doing("write the gateway's configuration")
-        };
-        write(limits.configuration(NETWORK_LIMITS))?;
-        let mut check = Command::new(&self.path);
-        check.arg("check").arg("--config").arg(&file);
-        // Outside of this directory the command might find the data of another gateway.
-        let checked = check.current_dir(&self.directory).output();
-        if checked.while_doing("run gateway check")?.status.success() {
-            return Ok(());
+        for (admin_keys, network_limits) in
+            [(ADMIN_KEYS, NETWORK_LIMITS), ("", NETWORK_LIMITS), ("", "")]
+        {
+            let configuration = limits.configuration(admin_keys, network_limits);
+            fs::write(&file, configuration).while_doing("write the gateway's configuration")?;
+            let mut check = Command::new(&self.path);
+            check.arg("check").arg("--config").arg(&file);
+            // Outside of this directory the command might find the data of another gateway.
+            let checked = check.current_dir(&self.directory).output();
+            if checked.while_doing("run gateway check")?.status.success() {
+                return Ok(());
+            }
         }
-        write(limits.configuration(""))
+        Err(HarnessError::new("the gateway accepts no configuration of the harness"))
     }
 
     /// Starts it on this directory, and waits until requests can be stored.
@@ -112,6 +118,24 @@ impl GatewayProgram {
         &self,
         data: &Path,
         limits: ConfiguredLimits,
+    ) -> Result<GatewayProcess, HarnessError> {
+        self.start_with(data, limits, None)
+    }
+
+    /// The same, with an archive of the journal in that directory.
+    pub(crate) fn start_archived(
+        &self,
+        data: &Path,
+        archive: &Path,
+    ) -> Result<GatewayProcess, HarnessError> {
+        self.start_with(data, ConfiguredLimits::Raised, Some(archive))
+    }
+
+    fn start_with(
+        &self,
+        data: &Path,
+        limits: ConfiguredLimits,
+        archive: Option<&Path>,
     ) -> Result<GatewayProcess, HarnessError> {
         scratch::await_unlocked(data)?;
         let (address, admin) = (free_address()?, free_address()?);
@@ -121,6 +145,9 @@ impl GatewayProgram {
         command.args(["serve", "--log", limits.log_level(), "--durability", "flushed"]);
         command.arg("--config").arg(self.directory.join(limits.file_name()));
         command.arg("--data-dir").arg(data);
+        if let Some(archive) = archive {
+            command.arg("--journal-archive").arg(archive);
+        }
         command.args(["--cache-mib", &limits::CACHE_MIB.to_string()]);
         command.args(["--listen", &address.to_string(), "--admin-listen", &admin.to_string()]);
         let mut server = ServerProcess::start("gateway", &mut command)?;
@@ -128,11 +155,23 @@ impl GatewayProgram {
         Ok(GatewayProcess { server, address, start, admin })
     }
 
+    /// A command of the gateway, and the key for the admin listener.
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(&self.path);
+        command.args(words).args(["--log", "warn"]).env("GATEWAY_ADMIN_KEY", people::ATTACKER_KEY);
+        command
+    }
+
+    /// The configuration by which a gateway without limits is started.
+    pub(crate) fn configuration(&self) -> PathBuf {
+        self.directory.join(ConfiguredLimits::Raised.file_name())
+    }
+
     /// Runs `gateway compact`.
     pub(crate) fn compact(&self, data: &Path, into: &Path) -> Result<(), HarnessError> {
         scratch::await_unlocked(data)?;
-        let mut command = Command::new(&self.path);
-        command.args(["compact", "--log", "warn", "--data-dir"]).arg(data).arg("--into").arg(into);
+        let mut command = self.command(&["compact"]);
+        command.arg("--data-dir").arg(data).arg("--into").arg(into);
         let output = command.output().while_doing("run gateway compact")?;
         if !output.status.success() {
             let error = String::from_utf8_lossy(&output.stderr);
@@ -158,8 +197,9 @@ impl ConfiguredLimits {
         }
     }
 
-    fn configuration(self, network_limits: &str) -> String {
-        (0..limits::COMPANIES).map(|number| self.company(number, network_limits)).collect()
+    fn configuration(self, admin_keys: &str, network_limits: &str) -> String {
+        let companies = (0..limits::COMPANIES).map(|number| self.company(number, network_limits));
+        iter::once(admin_keys.to_owned()).chain(companies).collect()
     }
 
     fn company(self, number: u64, network_limits: &str) -> String {
@@ -230,6 +270,12 @@ mod tests {
         let victim = ConfiguredLimits::DefaultForAttacker.company(0, "");
         assert!(victim.contains("limits") && !victim.contains("[[company.key]]"));
         assert!(ConfiguredLimits::Raised.company(people::ATTACKER, "").contains("limits"));
+    }
+
+    #[test]
+    fn admin_keys_come_before_the_companies() {
+        let raised = ConfiguredLimits::Raised.configuration(ADMIN_KEYS, "");
+        assert!(raised.starts_with(ADMIN_KEYS) && raised.contains("\n[[company]]\n"));
     }
 
     #[test]

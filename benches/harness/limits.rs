@@ -28,7 +28,7 @@ pub(crate) const RUN_SECONDS: u64 = 20;
 
 /// How long all parts together may take. Growth, the last one, makes its last step smaller where it
 /// would take longer.
-pub(crate) const ALL_PARTS: Duration = Duration::from_mins(19);
+pub(crate) const ALL_PARTS: Duration = Duration::from_mins(24);
 
 /// How much of that a step of growth takes beside filling the store: two runs, two starts, and
 /// removing the data.
@@ -85,6 +85,9 @@ pub(crate) const PROCESS_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// How often the harness asks whether a gateway has started or stopped.
 pub(crate) const POLL: Duration = Duration::from_millis(2);
+
+/// How often the harness asks whether a command that it measures has ended.
+pub(crate) const COMMAND_POLL: Duration = Duration::from_millis(10);
 
 /// How long a gateway's counters must stay the same until it counts as idle: longer than a flush.
 pub(crate) const IDLE: Duration = Duration::from_millis(100);

@@ -101,9 +101,9 @@ end
 -- After the run, once. Times are in microseconds.
 function done(summary, latency)
     io.write(string.format(
-        "harness requests=%d micros=%d p50=%d p99=%d p999=%d refused=%d broken=%d\n",
+        "harness requests=%d micros=%d p50=%d p99=%d p999=%d longest=%d refused=%d broken=%d\n",
         summary.requests, summary.duration,
-        latency:percentile(50), latency:percentile(99), latency:percentile(99.9),
+        latency:percentile(50), latency:percentile(99), latency:percentile(99.9), latency.max,
         summary.errors.status,
         summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout))
 end

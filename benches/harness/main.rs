@@ -11,6 +11,7 @@ mod bare;
 mod client;
 mod clock;
 mod comparison;
+mod copies;
 mod disk;
 mod driving;
 mod error;
@@ -73,6 +74,7 @@ fn measure(parts: Vec<BenchPart>, program: &MeasuredProgram) -> Result<(), Harne
                 BenchPart::Http(options) => http::measure(testbed, options, table)?,
                 BenchPart::Neighbours(options) => neighbours::measure(testbed, &options, table)?,
                 BenchPart::Growth(options) => growth::measure(testbed, &options, began, table)?,
+                BenchPart::Copies(options) => copies::measure(testbed, options, table)?,
                 BenchPart::Disk(options) => disk::measure(testbed, options, table)?,
             }
         }

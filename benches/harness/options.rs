@@ -10,6 +10,7 @@ pub(crate) enum BenchPart {
     Criterion(StagesOptions),
     Http(HttpOptions),
     Neighbours(NeighboursOptions),
+    Copies(CopiesOptions),
     Growth(GrowthOptions),
     Disk(DiskOptions),
 }
@@ -43,6 +44,13 @@ pub(crate) struct GrowthOptions {
     pub(crate) seconds: u64,
     /// Whether the last step may be made smaller where there is too little time for it.
     pub(crate) may_shrink: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CopiesOptions {
+    pub(crate) profiles: u64,
+    /// Seconds of each run of the load.
+    pub(crate) seconds: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -116,6 +124,8 @@ impl BenchPart {
             BenchPart::Neighbours(options) => {
                 2 * options.profiles * limits::DISK_PER_PROFILE + limits::DISK_OF_ATTACK
             }
+            // The store, its backup, an export and what is imported from that.
+            BenchPart::Copies(options) => 4 * options.profiles * limits::DISK_PER_PROFILE,
             BenchPart::Growth(options) => {
                 options.steps.last().map_or(0, |last| last * limits::DISK_PER_PROFILE)
             }

@@ -82,15 +82,20 @@ impl ServerProcess {
 
     /// The most bytes of memory that were resident so far.
     pub(crate) fn resident_bytes(&self) -> Result<u64, HarnessError> {
-        let path = format!("/proc/{}/status", self.child.id());
-        let status = fs::read_to_string(&path).while_doing(format_args!("read {path}"))?;
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kilobytes = resident.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse().ok());
-        let kilobytes: Option<u64> = kilobytes;
-        kilobytes.map(|kilobytes| kilobytes * 1_024).ok_or_else(|| {
-            HarnessError::new(format!("{path} has no resident memory of the {}", self.name))
-        })
+        resident_bytes(self.child.id())
     }
+}
+
+/// The most bytes of memory of this process that were resident so far.
+pub(crate) fn resident_bytes(process: u32) -> Result<u64, HarnessError> {
+    let path = format!("/proc/{process}/status");
+    let status = fs::read_to_string(&path).while_doing(format_args!("read {path}"))?;
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = resident.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse().ok());
+    let kilobytes: Option<u64> = kilobytes;
+    kilobytes
+        .map(|kilobytes| kilobytes * 1_024)
+        .ok_or_else(|| HarnessError::new(format!("{path} has no resident memory")))
 }
 
 impl Drop for ServerProcess {

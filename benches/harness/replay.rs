@@ -57,8 +57,9 @@ pub(crate) fn replay(
     }
     let (took, requests) = (began.elapsed(), (times.len() * batches.size) as u64);
     let rate = figures::rate(requests, took);
+    let longest = times.iter().max().map_or(0.0, |&took| figures::micros(took));
     let times = Percentiles::from_times(&mut times);
-    Ok(LoadResult { requests, rate, times, refused: 0, broken: 0, processors: 0.0 })
+    Ok(LoadResult { requests, rate, times, longest, refused: 0, broken: 0, processors: 0.0 })
 }
 
 fn batch(writes: &[Write]) -> Batch {

@@ -75,6 +75,8 @@ pub(crate) struct LoadResult {
     /// Requests answered with success, per second.
     pub(crate) rate: f64,
     pub(crate) times: Percentiles,
+    /// The longest time of a request, in microseconds.
+    pub(crate) longest: f64,
     /// Answers with a status over 399.
     pub(crate) refused: u64,
     /// Errors of connections, and requests that were not answered within 10 s.
@@ -140,6 +142,7 @@ pub(crate) fn run_with_failures(
         // Every connection waited for the whole run, and wrk has no time of that.
         let whole = figures::micros(length);
         result.times = Percentiles { p50: whole, p99: whole, p999: whole };
+        result.longest = whole;
     }
     Ok(result)
 }
@@ -163,16 +166,16 @@ fn parse(printed: &str) -> Option<LoadResult> {
     let took = Duration::from_micros(number("micros")?.into());
     let time = |name| number(name).map(f64::from);
     let times = Percentiles { p50: time("p50")?, p99: time("p99")?, p999: time("p999")? };
+    let longest = time("longest")?;
     let rate = figures::rate(requests.saturating_sub(refused), took);
-    Some(LoadResult { requests, rate, times, refused, broken, processors: 0.0 })
+    Some(LoadResult { requests, rate, times, longest, refused, broken, processors: 0.0 })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const LINE: &str =
-        "Running\nharness requests=1000 micros=500000 p50=1 p99=2 p999=3 refused=0 broken=0\n";
+    const LINE: &str = "Running\nharness requests=1000 micros=500000 p50=1 p99=2 p999=3 longest=4 refused=0 broken=0\n";
 
     #[test]
     fn the_result_that_the_script_prints_is_parsed() {
@@ -180,6 +183,7 @@ mod tests {
         assert_eq!(result.requests, 1_000);
         assert_eq!(result.rate.to_bits(), 2_000.0_f64.to_bits());
         assert_eq!(result.times, Percentiles { p50: 1.0, p99: 2.0, p999: 3.0 });
+        assert_eq!(result.longest.to_bits(), 4.0_f64.to_bits());
     }
 
     #[test]
