@@ -24,6 +24,7 @@ mod page;
 mod people;
 mod person;
 mod person_forms;
+mod push_tokens;
 mod refusal;
 pub(crate) mod refusal_feed;
 mod routing;

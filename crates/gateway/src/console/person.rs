@@ -16,6 +16,7 @@ use super::{
     page,
     people::name_of,
     person_forms,
+    push_tokens::{self, PersonWithTokens},
     refusal::ConsoleRefusal,
     stored_values::{self, WriterFacts, part},
     time::shown_time,
@@ -26,6 +27,9 @@ use crate::{endpoints::Endpoint, http::refusal::Refusal, limits, tenants::scope:
 const EVERYTHING: (&str, &str) =
     ("additional-fields[profile]", "identifiers,former_identifiers,writers,merges");
 
+/// What adds the push tokens.
+const TOKENS: (&str, &str) = ("include", "push-tokens");
+
 /// Everything that is stored about the person with this id, or that the id was merged into.
 pub(super) async fn everything(of: &CompanyVisit<'_>, id: &str) -> Result<PersonDocument, Refusal> {
     let read = of.read(Endpoint::GetProfile, id, &query_of(&[EVERYTHING])).await;
@@ -34,7 +38,9 @@ pub(super) async fn everything(of: &CompanyVisit<'_>, id: &str) -> Result<Person
 
 /// The page of a person.
 pub(super) async fn page(of: &CompanyVisit<'_>, id: &str) -> Result<HttpResponse, ConsoleRefusal> {
-    let person = everything(of, id).await?;
+    let query = query_of(&[EVERYTHING, TOKENS]);
+    let PersonWithTokens { data: person, tokens } =
+        of.read(Endpoint::GetProfile, id, &query).await?;
     let asked = FormFields::parse(of.visit.request.query_string().as_bytes()).unwrap_or_default();
     let size = limits::CONSOLE_PAGE.to_string();
     let query = query_of(&[("page[size]", &size), ("page[cursor]", asked.text("history"))]);
@@ -45,6 +51,7 @@ pub(super) async fn page(of: &CompanyVisit<'_>, id: &str) -> Result<HttpResponse
             p role="status" { "The profile " (id) " was merged into this person." }
         }
         (overview(of, &person))
+        (push_tokens::section(&tokens))
         (values_section(of, &person))
         (merges_section(of, &person))
         (person_forms::all(of, &person))
@@ -157,7 +164,7 @@ pub(super) async fn download(
     of: &CompanyVisit<'_>,
     id: &str,
 ) -> Result<HttpResponse, ConsoleRefusal> {
-    let query = query_of(&[EVERYTHING, ("include", "push-tokens")]);
+    let query = query_of(&[EVERYTHING, TOKENS]);
     let profile: DownloadedPerson = of.read(Endpoint::GetProfile, id, &query).await?;
     let (mut outcomes, mut cursor) = (Vec::new(), String::new());
     let mut is_complete = false;

@@ -75,3 +75,6 @@ pub const DAY_SAMPLES: usize = 24 * 60 / DAY_SAMPLE_MINUTES + 1;
 
 /// The people on one page of a list in the console.
 pub const CONSOLE_PAGE: usize = 25;
+
+/// The push tokens of a person that a page shows: as many as a profile keeps.
+pub const CONSOLE_PUSH_TOKENS: usize = profile_store::limits::PUSH_TOKENS;
