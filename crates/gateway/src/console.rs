@@ -6,6 +6,7 @@ mod alerts;
 mod api_call;
 mod asset;
 mod chart;
+mod claim_values;
 mod curl_line;
 mod explain;
 mod form;
@@ -36,3 +37,4 @@ mod time;
 mod visit;
 
 pub(crate) use self::routing::routes;
+mod writer_facts;

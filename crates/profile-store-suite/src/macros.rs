@@ -457,6 +457,13 @@ macro_rules! engine_suite {
                 a_merge_with_a_damaged_record_is_not_undone_and_the_error_is_permanent
             }
         }
+            $crate::engine_suite_area! {
+                writers:
+                an_identifier_tells_which_request_brought_it
+                a_lost_identifier_tells_which_request_took_it
+                a_merge_tells_whose_request_led_to_it
+                no_identifier_tells_a_request_that_did_not_bring_it
+            }
     };
 }
 
@@ -510,6 +517,7 @@ mod tests {
         ("tokens", include_str!("tests/tokens.rs")),
         ("undo", include_str!("tests/undo.rs")),
     ];
+        ("writers", include_str!("tests/writers.rs")),
 
     #[test]
     fn every_test_of_the_suite_is_run() {

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use super::{
     api_call::{CompanyVisit, ListPage, OneResource, PersonDocument, query_of},
+    claim_values::ClaimValues,
     form::FormFields,
     history::{self, OutcomeDocument},
     layout::{self, ConsoleSection, path_of},
@@ -18,8 +19,9 @@ use super::{
     person_forms,
     push_tokens::{self, PersonWithTokens},
     refusal::ConsoleRefusal,
-    stored_values::{self, WriterFacts, part},
+    stored_values,
     time::shown_time,
+    writer_facts::{WriterFacts, writer_cells},
 };
 use crate::{endpoints::Endpoint, http::refusal::Refusal, limits, tenants::scope::KeyScope};
 
@@ -64,7 +66,7 @@ pub(super) async fn page(of: &CompanyVisit<'_>, id: &str) -> Result<HttpResponse
 
 fn overview(of: &CompanyVisit<'_>, person: &PersonDocument) -> Markup {
     let download = format!("people/{}/download", person.id);
-    let writers: BTreeMap<String, WriterFacts> = part(person, "writers");
+    let writers: BTreeMap<String, WriterFacts> = person.part("writers");
     html! {
         dl {
             dt { "Profile id" } dd { code { (person.id) } }
@@ -77,12 +79,12 @@ fn overview(of: &CompanyVisit<'_>, person: &PersonDocument) -> Markup {
             }
         }
         h2 { "Identifiers" }
-        (stored_values::identifiers_table(person, &writers))
+        (stored_values::identifiers_table(person, &writers, &person.part::<Vec<MergeFacts>>("merges")))
     }
 }
 
 fn values_section(of: &CompanyVisit<'_>, person: &PersonDocument) -> Markup {
-    let writers: BTreeMap<String, WriterFacts> = part(person, "writers");
+    let writers: BTreeMap<String, WriterFacts> = person.part("writers");
     let values = stored_values::values(&person.attributes);
     let may_write = of.principal.scopes.contains(KeyScope::ProfilesWrite);
     html! {
@@ -103,7 +105,7 @@ fn values_section(of: &CompanyVisit<'_>, person: &PersonDocument) -> Markup {
                         tr {
                             th.value scope="row" { (path) }
                             td.value { (stored_values::shown(value)) }
-                            (stored_values::writer_cells(writers.get(path)))
+                            (writer_cells(writers.get(path)))
                             @if may_write { td { (person_forms::unset(of, person, path)) } }
                         }
                     }
@@ -114,7 +116,7 @@ fn values_section(of: &CompanyVisit<'_>, person: &PersonDocument) -> Markup {
 }
 
 fn merges_section(of: &CompanyVisit<'_>, person: &PersonDocument) -> Markup {
-    let merges: Vec<MergeFacts> = part(person, "merges");
+    let merges: Vec<MergeFacts> = person.part("merges");
     let may_write = of.principal.scopes.contains(KeyScope::ProfilesWrite);
     merge_tree::drawn(&of.principal.company.id, &person.id, &merges, may_write)
 }
@@ -128,7 +130,7 @@ fn history_section(
     html! {
         h2 #history { "History" }
         @if history.data.is_empty() { p { "No outcome about this person is kept." } }
-        (history::list(company, &person.id, &history.data))
+        (history::list(company, &person.id, &history.data, &ClaimValues::of(of, person)))
         @if let Some(cursor) = history.next_cursor() {
             @let query = query_of(&[("history", &cursor)]);
             p {
