@@ -25,6 +25,8 @@ mod page;
 mod people;
 mod person;
 mod person_forms;
+mod profile_counting;
+pub(crate) mod profile_counts;
 mod push_tokens;
 mod refusal;
 pub(crate) mod refusal_feed;
@@ -35,6 +37,6 @@ mod sign_in;
 mod stored_values;
 mod time;
 mod visit;
+mod writer_facts;
 
 pub(crate) use self::routing::routes;
-mod writer_facts;

@@ -101,5 +101,6 @@ pub use read::{
 pub use store::{
     Background, OpenError, Store, StoreOptions,
     details::MergeSummary,
+    profile_count::ProfileCountSoFar,
     repair::{Repair, RepairError, Repaired},
 };
