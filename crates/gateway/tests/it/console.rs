@@ -4,6 +4,7 @@ mod chromium;
 mod explain;
 mod inspector;
 mod live;
+mod naughty;
 mod overview;
 mod people;
 mod person;

@@ -412,7 +412,7 @@ pub fn a_count_has_each_profile_once_whatever_changes_meanwhile(engines: &Engine
     for count in [0, 1, COUNT_STEP, 2 * COUNT_STEP + 7] {
         let mut harness = StoreHarness::new(engines);
         for number in 0..count {
-            harness.send(&format!("x:{number}"));
+            harness.send(&format!("x:c{number}"));
         }
         let mut so_far = ProfileCountSoFar::default();
         loop {
@@ -421,8 +421,8 @@ pub fn a_count_has_each_profile_once_whatever_changes_meanwhile(engines: &Engine
             if so_far.after.is_none() {
                 break;
             }
-            harness.send("x:0 name=Ann");
-            harness.send(&format!("x:{} name=Bob", count - 1));
+            harness.send("x:c0 name=Ann");
+            harness.send(&format!("x:c{} name=Bob", count - 1));
         }
         assert_eq!(so_far.profiles, count as u64);
     }

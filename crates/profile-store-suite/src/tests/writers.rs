@@ -108,10 +108,35 @@ pub fn a_merge_tells_whose_request_led_to_it(engines: &Engines) {
     assert_eq!(by, [Some(Caller::Client), Some(Caller::Server)]);
 }
 
-/// A request, and the number of a profile whose merge is undone after it.
-fn steps() -> impl Strategy<Value = Vec<(TestRequest, Option<usize>)>> {
-    let undone = prop::option::weighted(0.15, 0..6_usize);
-    prop::collection::vec((requests_with_intents(), undone), 1..25)
+/// What the company does after a request, with the numbers of profiles.
+#[derive(Clone, Debug)]
+enum CompanyStep {
+    Nothing,
+    Undo(usize),
+    Merge(usize, usize),
+}
+
+fn steps() -> impl Strategy<Value = Vec<(TestRequest, CompanyStep)>> {
+    let after = prop_oneof![
+        8 => Just(CompanyStep::Nothing),
+        1 => (0..6_usize).prop_map(CompanyStep::Undo),
+        1 => (0..6_usize, 0..6_usize).prop_map(|(one, other)| CompanyStep::Merge(one, other)),
+    ];
+    prop::collection::vec((requests_with_intents(), after), 1..25)
+}
+
+/// The number of the outcome of what the company did, if it did anything.
+fn after(harness: &StoreHarness, step: &CompanyStep) -> Option<u64> {
+    let exists = |number: usize| number < harness.created.len();
+    match *step {
+        CompanyStep::Undo(number) if exists(number) => {
+            harness.undo(number).ok().map(|undone| undone.outcome.sequence)
+        }
+        CompanyStep::Merge(one, other) if exists(one) && exists(other) => {
+            harness.merge(one, other).ok().map(|outcome| outcome.sequence)
+        }
+        _ => None,
+    }
 }
 
 /// The identifiers of a profile that may tell a time, each with its value.
@@ -146,14 +171,13 @@ pub fn no_identifier_tells_a_request_that_did_not_bring_it(engines: &Engines) {
     engines.check(steps(), |steps| {
         let mut harness = StoreHarness::with_settings(engines, SMALL_LIMITS);
         let mut all = Brought::new();
-        for (request, undone) in steps {
+        for (request, company) in steps {
             let submission = harness.submission(&request);
             if let Ok(outcome) = harness.submit(submission) {
                 follow(&harness, &mut all, outcome.sequence);
             }
-            let undone = undone.filter(|number| *number < harness.created.len());
-            if let Some(Ok(undone)) = undone.map(|number| harness.undo(number)) {
-                follow(&harness, &mut all, undone.outcome.sequence);
+            if let Some(number) = after(&harness, &company) {
+                follow(&harness, &mut all, number);
             }
         }
         for number in 0..harness.created.len() {

@@ -139,6 +139,11 @@ impl SoughtWriters<'_> {
             |open: &mut Email| email.as_ref() == Some(open) || secondary_emails.contains(open);
         let brought: Vec<Email> = self.open_emails.extract_if(.., brought).collect();
         brought.into_iter().for_each(|email| self.note_email(email, outcome));
+        // The company may have merged a profile whose primary address took precedence.
+        let by_command = outcome.claims.iter().any(|claim| claim.origin == ClaimSource::Command);
+        if by_command && email.is_some() {
+            self.open_emails.clear();
+        }
     }
 
     /// Takes in the secondary addresses that the outcome added, after those that it brought by a
@@ -148,7 +153,7 @@ impl SoughtWriters<'_> {
         if outcome.survivor != Some(self.profile.id) {
             return;
         }
-        if may_shorten_emails(outcome) {
+        if may_change_emails(outcome) {
             self.open_emails.clear();
         }
         let appended = outcome.claims.iter().filter(|claim| {
@@ -204,9 +209,9 @@ impl SoughtWriters<'_> {
     }
 }
 
-/// Whether the list of secondary addresses may have lost one that is not its last: to the place of
-/// the primary one, by a request that removes it, or because the list was full.
-fn may_shorten_emails(outcome: &Outcome) -> bool {
+/// Whether the end of the list of secondary addresses may be another one since: one of them became
+/// the primary address, a request removed one, or the list was full.
+fn may_change_emails(outcome: &Outcome) -> bool {
     outcome.claims.iter().any(|claim| match claim.result {
         ClaimResult::Released => claim.kind == IdentifierKind::Email,
         ClaimResult::Attached | ClaimResult::Replaced | ClaimResult::Moved(_) => {
