@@ -135,7 +135,7 @@ fn after(harness: &StoreHarness, step: &CompanyStep) -> Option<u64> {
         CompanyStep::Merge(one, other) if exists(one) && exists(other) => {
             harness.merge(one, other).ok().map(|outcome| outcome.sequence)
         }
-        _ => None,
+        CompanyStep::Nothing | CompanyStep::Undo(_) | CompanyStep::Merge(..) => None,
     }
 }
 
