@@ -25,7 +25,7 @@ use crate::{
     clock::{Clock, date_of},
     console::{
         inspector::Inspector, live_streams::LiveStreams, metric_history::MetricHistory,
-        refusal_feed::RefusalFeed, sessions::ConsoleSessions,
+        profile_counts::ProfileCounts, refusal_feed::RefusalFeed, sessions::ConsoleSessions,
     },
     endpoint_names::endpoint_names,
     endpoints::Endpoint,
@@ -94,6 +94,8 @@ pub struct GatewayState {
     pub network_limiter: NetworkLimiter,
     /// The windows of merges that the requests of each client network led to.
     pub(crate) merge_limiter: NetworkLimiter,
+    /// How many profiles companies have, as the console shows it.
+    pub(crate) profile_counts: ProfileCounts,
     /// Whether the log says that a proxy may have to be trusted.
     pub(crate) proxy_was_reported: AtomicBool,
     /// The memory budget for request bodies.
@@ -153,6 +155,7 @@ impl GatewayState {
             disk_wait_limit: server.disk.wait_limit,
             openapi_rate_limiter: RateLimiter::default(),
             inspector: Inspector::default(),
+            profile_counts: ProfileCounts::default(),
             import_slots: CompanySlots::new(limits::IMPORTS_AT_ONCE),
             large_body_slots: CompanySlots::new(limits::LARGE_BODIES_AT_ONCE),
             companies: CompanyDirectory::new(companies),

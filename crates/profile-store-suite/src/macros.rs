@@ -233,6 +233,7 @@ macro_rules! engine_suite {
             }
             $crate::engine_suite_area! {
                 listing:
+                a_count_has_each_profile_once_whatever_changes_meanwhile
                 a_list_is_all_profiles_sorted
                 addresses_that_begin_alike_are_listed_page_by_page_in_either_order
                 changes_between_pages_lose_no_unchanged_profile
@@ -456,6 +457,13 @@ macro_rules! engine_suite {
                 the_store_is_sound_after_any_requests_and_undos
                 a_merge_with_a_damaged_record_is_not_undone_and_the_error_is_permanent
             }
+            $crate::engine_suite_area! {
+                writers:
+                an_identifier_tells_which_request_brought_it
+                a_lost_identifier_tells_which_request_took_it
+                a_merge_tells_whose_request_led_to_it
+                no_identifier_tells_a_request_that_did_not_bring_it
+            }
         }
     };
 }
@@ -509,6 +517,7 @@ mod tests {
         ("stories", include_str!("tests/stories.rs")),
         ("tokens", include_str!("tests/tokens.rs")),
         ("undo", include_str!("tests/undo.rs")),
+        ("writers", include_str!("tests/writers.rs")),
     ];
 
     #[test]

@@ -31,3 +31,4 @@ pub mod store;
 pub mod stories;
 pub mod tokens;
 pub mod undo;
+pub mod writers;

@@ -24,8 +24,8 @@ use self::{
     token_scans::{TokenScans, WantedPushToken},
 };
 use crate::{
-    Caller, Decision, DecisionContext, DecisionError, InvalidRecord, Merge, Outcome,
-    ProfileIdentifiers, ProfileRef, PushTokenId, StoreError, StoredProfile, Submission,
+    Caller, Decision, DecisionContext, DecisionError, IdentifierLoss, InvalidRecord, Merge,
+    Outcome, ProfileIdentifiers, ProfileRef, PushTokenId, StoreError, StoredProfile, Submission,
     SubmittedProfile, Timestamp, decide,
     decide::certain_refusal::certain_refusals,
     engine::{Key, Order, Scan, Value, Write},
@@ -527,7 +527,7 @@ impl Batch {
             let (mut profile, mut yielding) = (profile, yielding);
             let mut after: Vec<&mut StoredProfile> =
                 yielding.iter_mut().chain([&mut profile]).collect();
-            let remembered = LostIdentifiers::Remembered;
+            let remembered = LostIdentifiers::Remembered(IdentifierLoss::by_outcome(&outcome));
             self.stored.move_identifiers(company, absorbed, &mut after, remembered);
             // What they lose belongs to another person.
             yielding.into_iter().for_each(|one| self.stored.put_whole(company, one));

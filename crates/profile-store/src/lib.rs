@@ -76,6 +76,7 @@ pub use model::{
     deleted_company::DeletedCompany,
     deletion_job::{Deleted, DeletionJob, FoundBy},
     encoded_properties::DamagedProperty,
+    identifier_loss::{IdentifierLoss, LostIdentifier},
     identifiers::{Device, Identifier, ProfileIdentifiers, SingleKinds},
     import_job::{ImportBody, ImportError, ImportHead, ImportJob, ImportRow},
     link_digest::LinkDigest,
@@ -100,5 +101,6 @@ pub use read::{
 pub use store::{
     Background, OpenError, Store, StoreOptions,
     details::MergeSummary,
+    profile_count::ProfileCountSoFar,
     repair::{Repair, RepairError, Repaired},
 };

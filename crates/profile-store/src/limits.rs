@@ -275,6 +275,9 @@ pub const LIST_PAGE: usize = 100;
 /// memory.
 pub const LIST_CHUNK: usize = 16;
 
+/// The profiles that one step of a count reads. A hundred of the largest take 26 MB.
+pub const COUNT_STEP: usize = 100;
+
 /// The size of records in bytes after which a page of a list ends early. A hundred of the largest
 /// profiles would take 26 MB.
 pub const LIST_BYTES: usize = 2 * 1_024 * 1_024;

@@ -5,6 +5,7 @@ pub(crate) mod claim;
 pub(crate) mod deleted_company;
 pub(crate) mod deletion_job;
 pub(crate) mod encoded_properties;
+pub(crate) mod identifier_loss;
 pub(crate) mod identifiers;
 pub(crate) mod import_job;
 pub(crate) mod link_digest;

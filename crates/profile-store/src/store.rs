@@ -5,6 +5,7 @@ pub(crate) mod details;
 mod explanation_permits;
 mod explanations;
 mod imports;
+pub(crate) mod profile_count;
 mod push_tokens;
 pub(crate) mod repair;
 mod repaired_tokens;
@@ -511,8 +512,7 @@ impl Store {
         listing::read(self.shared.engine.as_ref(), listing, None).await
     }
 
-    /// As [`Store::list`] in the order of addresses, of the profiles whose address begins like
-    /// this.
+    /// As [`Store::list`] in the order of addresses, of those whose address begins like this.
     pub async fn list_by_email(
         &self,
         listing: &Listing,

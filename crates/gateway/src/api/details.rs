@@ -4,13 +4,15 @@
 use std::collections::BTreeMap;
 
 use profile_protocol::Email;
-use profile_store::{Caller, MergeSummary, Profile, Timestamp, ValueSource, WrittenPart};
+use profile_store::{
+    Caller, LostIdentifier, MergeSummary, Profile, Timestamp, ValueSource, WrittenPart,
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
     call::Call,
-    fieldset::{FORMER_IDENTIFIERS, Fieldset, MERGES, WRITERS},
+    fieldset::{FORMER_IDENTIFIERS, Fieldset, IDENTIFIERS, MERGES, WRITERS},
     outcomes::path_of,
     time::rfc3339,
 };
@@ -41,10 +43,7 @@ impl ProfileDetails {
             let mut details = ProfileDetails::default();
             if has_former {
                 let former = store.former_identifiers(company, &profile).await?;
-                details.former.extend(former.iter().map(|identifier| FormerIdentifier {
-                    identifier: identifier.kind().name(),
-                    value: identifier.as_str().to_owned(),
-                }));
+                details.former.extend(former.iter().map(FormerIdentifier::of));
             }
             if has_writers {
                 let written = store.writers(company, &profile).await?;
@@ -103,6 +102,34 @@ pub(super) struct FormerIdentifier {
     /// The kind: `email`, `phone_number` or `external_id`.
     identifier: &'static str,
     value: String,
+    /// Whose request took it away: `company`, with a private key, or `client`. Null if an earlier
+    /// release did.
+    by: Option<&'static str>,
+    /// When that was.
+    at: Option<String>,
+    /// The id of the outcome of the request.
+    outcome: Option<String>,
+}
+
+impl FormerIdentifier {
+    fn of(lost: &LostIdentifier) -> FormerIdentifier {
+        let LostIdentifier { identifier, loss } = lost;
+        FormerIdentifier {
+            identifier: identifier.kind().name(),
+            value: identifier.as_str().to_owned(),
+            by: loss.map(|loss| writer_name(loss.by)),
+            at: loss.map(|loss| rfc3339(loss.at)),
+            outcome: loss.map(|loss| loss.sequence.to_string()),
+        }
+    }
+}
+
+/// Who sent a request, as `by` says it.
+const fn writer_name(by: Caller) -> &'static str {
+    match by {
+        Caller::Server => "company",
+        Caller::Client => "client",
+    }
 }
 
 /// A merge that has not been undone.
@@ -115,6 +142,9 @@ pub(super) struct MergeShown {
     at: String,
     /// The id of the outcome that reports the merge.
     outcome: String,
+    /// Whose request led to it: `company`, with a private key, or `client`. Null if the outcome is
+    /// not kept any more.
+    by: Option<&'static str>,
 }
 
 impl MergeShown {
@@ -124,6 +154,7 @@ impl MergeShown {
             into: merge.survivor.to_string(),
             at: rfc3339(merge.at),
             outcome: merge.sequence.to_string(),
+            by: merge.by.map(writer_name),
         }
     }
 }
@@ -145,13 +176,13 @@ impl ValueWriter {
         let ValueSource { part, by, written } = value;
         let path = match part {
             WrittenPart::Identifier(kind) => kind.name().to_owned(),
+            WrittenPart::SecondaryEmail(email) => {
+                format!("{IDENTIFIERS}.secondary_emails.{}", email.as_str())
+            }
+            WrittenPart::Device(id) => format!("{IDENTIFIERS}.anonymous_ids.{}", id.as_str()),
             WrittenPart::Attribute(attribute) => path_of(&attribute),
         };
-        let by = match by {
-            Caller::Server => "company",
-            Caller::Client => "client",
-        };
         let (at, outcome) = written.map(|(at, number)| (rfc3339(at), number.to_string())).unzip();
-        (path, ValueWriter { by, at, outcome })
+        (path, ValueWriter { by: writer_name(by), at, outcome })
     }
 }

@@ -113,6 +113,12 @@ impl PersonDocument {
     pub(super) fn text(&self, name: &str) -> String {
         self.attributes.get(name).and_then(|value| text_of(value)).unwrap_or_default()
     }
+
+    /// A part of the attributes that was asked for.
+    pub(super) fn part<T: Default + DeserializeOwned>(&self, name: &str) -> T {
+        let value = self.attributes.get(name);
+        value.and_then(|value| serde_json::from_str(value.get()).ok()).unwrap_or_default()
+    }
 }
 
 /// The text that a value is, if it is one.

@@ -4,7 +4,11 @@ use maud::{Markup, html};
 use profile_protocol::CompanyId;
 use serde::Deserialize;
 
-use super::{layout::path_of, time::shown_time};
+use super::{
+    claim_values::{ClaimValues, NamedClaim},
+    layout::path_of,
+    time::shown_time,
+};
 
 /// An outcome as the API shows it.
 #[derive(Deserialize)]
@@ -61,6 +65,12 @@ pub(super) struct ClaimFacts {
     profile_id: Option<String>,
 }
 
+impl ClaimFacts {
+    fn named(&self) -> NamedClaim<'_> {
+        NamedClaim { kind: &self.identifier, origin: &self.origin, result: &self.result }
+    }
+}
+
 #[derive(Deserialize)]
 struct PushTokenFacts {
     #[serde(rename = "fate")]
@@ -70,7 +80,12 @@ struct PushTokenFacts {
 
 /// The outcomes of the history of a person, in their order. Some are about a person who was merged
 /// into this one later.
-pub(super) fn list(company: &CompanyId, person: &str, outcomes: &[OutcomeDocument]) -> Markup {
+pub(super) fn list(
+    company: &CompanyId,
+    person: &str,
+    outcomes: &[OutcomeDocument],
+    values: &ClaimValues,
+) -> Markup {
     html! {
         ol.history {
             @for outcome in outcomes {
@@ -83,7 +98,7 @@ pub(super) fn list(company: &CompanyId, person: &str, outcomes: &[OutcomeDocumen
                     @if let Some(id) = outcome.person().filter(|id| *id != person) {
                         p { "About " (id) ", a person of their own at the time:" }
                     }
-                    (words(company, outcome))
+                    (words_with(company, outcome, values))
                     (claims_table(company, outcome))
                 }
             }
@@ -91,13 +106,22 @@ pub(super) fn list(company: &CompanyId, person: &str, outcomes: &[OutcomeDocumen
     }
 }
 
-/// What happened, in sentences.
+/// What happened, in sentences that name no value.
 pub(super) fn words(company: &CompanyId, outcome: &OutcomeDocument) -> Markup {
+    words_with(company, outcome, &ClaimValues::default())
+}
+
+/// What happened, in sentences that name the values of claims as far as they are known.
+fn words_with(company: &CompanyId, outcome: &OutcomeDocument, values: &ClaimValues) -> Markup {
     let facts = &outcome.attributes;
     html! {
         p { strong { (summary(facts)) } }
         @for claim in &facts.claims {
-            @if let Some(sentence) = claim_words(company, &facts.scope, claim) { p { (sentence) } }
+            @let all = facts.claims.iter().map(ClaimFacts::named);
+            @let value = values.named(outcome.id.as_deref(), claim.named(), all);
+            @if let Some(sentence) = claim_words(company, &facts.scope, claim, value) {
+                p { (sentence) }
+            }
         }
         @if let Some(names) = named(&facts.changed, facts.changed_unlisted) {
             p { "What changed: " (names) "." }
@@ -142,14 +166,20 @@ fn summary(facts: &OutcomeFacts) -> String {
 }
 
 /// What happened to one claim, unless it only found the person.
-fn claim_words(company: &CompanyId, scope: &str, claim: &ClaimFacts) -> Option<Markup> {
-    let what = kind_words(&claim.identifier);
+fn claim_words(
+    company: &CompanyId,
+    scope: &str,
+    claim: &ClaimFacts,
+    value: Option<&str>,
+) -> Option<Markup> {
+    let kind = kind_words(&claim.identifier);
+    let what = html! { (kind) @if let Some(value) = value { " " (value) } };
     let who = sender(scope);
     let other = html! {
         @if let Some(id) = &claim.profile_id { a href=(path_of(company, &format!("people/{id}"))) { (id) } }
         @else { "another person" }
     };
-    let reason = || reason_words(claim.reason.as_deref().unwrap_or_default(), what);
+    let reason = || reason_words(claim.reason.as_deref().unwrap_or_default(), kind);
     Some(match claim.result.as_str() {
         "matched" => return None,
         "attached" if claim.reason.is_some() => html! {
@@ -304,11 +334,16 @@ mod tests {
             reason: Some("owns its own email".to_owned()),
             profile_id: None,
         };
-        let words = claim_words(&"ABC123".parse().unwrap(), "client", &claim).unwrap();
-        assert_eq!(
-            words.into_string(),
-            "A browser or app said that the phone number belongs here; that was refused because \
-             another person, with their own email address, holds it."
-        );
+        for (value, shown) in [(None, ""), (Some("+1…06"), " +1…06")] {
+            let company = "ABC123".parse().unwrap();
+            let words = claim_words(&company, "client", &claim, value).unwrap();
+            assert_eq!(
+                words.into_string(),
+                format!(
+                    "A browser or app said that the phone number{shown} belongs here; that was \
+                     refused because another person, with their own email address, holds it."
+                )
+            );
+        }
     }
 }

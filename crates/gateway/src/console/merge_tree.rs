@@ -4,15 +4,21 @@ use maud::{Markup, html};
 use profile_protocol::CompanyId;
 use serde::Deserialize;
 
-use super::{layout::path_of, time::shown_time};
+use super::{layout::path_of, time::shown_time, writer_facts::WriterFacts};
 
 /// A merge as the API shows it.
 #[derive(Deserialize)]
 pub(super) struct MergeFacts {
     pub(super) profile_id: String,
     into: String,
-    at: String,
-    outcome: String,
+    #[serde(flatten)]
+    pub(super) written: WriterFacts,
+}
+
+impl MergeFacts {
+    fn at(&self) -> &str {
+        self.written.at.as_deref().unwrap_or_default()
+    }
 }
 
 /// A profile of the tree.
@@ -87,7 +93,7 @@ fn picture(rows: &[TreeRow<'_>]) -> Markup {
                 text x=(x + 8) y=(y + 18) {
                     (row.id)
                     @match row.merge {
-                        Some(merge) => { " · merged " (merge.at.get(..10).unwrap_or_default()) },
+                        Some(merge) => { " · merged " (merge.at().get(..10).unwrap_or_default()) },
                         None => { " · this person" },
                     }
                 }
@@ -104,7 +110,7 @@ fn table(company: &CompanyId, person: &str, merges: &[MergeFacts], may_write: bo
                     th scope="col" { "Profile" }
                     th scope="col" { "Merged into" }
                     th scope="col" { "When" }
-                    th scope="col" { "Outcome" }
+                    th scope="col" { "By" }
                     th scope="col" { "Undo" }
                 }
             }
@@ -113,8 +119,8 @@ fn table(company: &CompanyId, person: &str, merges: &[MergeFacts], may_write: bo
                     tr {
                         th scope="row" { (merge.profile_id) }
                         td { (merge.into) }
-                        td { (shown_time(&merge.at)) }
-                        td { (merge.outcome) }
+                        td { (shown_time(merge.at())) }
+                        td { (merge.written.words()) }
                         td {
                             @if may_write {
                                 @let page = format!("people/{person}/undo/{}", merge.profile_id);
@@ -132,11 +138,13 @@ fn table(company: &CompanyId, person: &str, merges: &[MergeFacts], may_write: bo
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn merge(id: &str, into: &str) -> MergeFacts {
-        let text = str::to_owned;
-        MergeFacts { profile_id: text(id), into: text(into), at: text(""), outcome: text("1") }
+        let merge = json!({ "profile_id": id, "into": into, "at": "", "outcome": "1" });
+        serde_json::from_value(merge).unwrap()
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::iter::zip;
 
 use actix_web::{HttpResponse, http::StatusCode};
 use maud::{Markup, html};
+use profile_protocol::CompanyId;
 
 use super::{
     alerts,
@@ -13,7 +14,7 @@ use super::{
     layout::{self, ConsoleSection, path_of},
     metric_history::{BATCHES, MetricSample, increases, quantile},
     metric_values::{MetricValues, label},
-    page,
+    page, profile_counting,
     refusal::ConsoleRefusal,
 };
 use crate::{
@@ -39,6 +40,8 @@ pub(super) async fn page(of: &CompanyVisit<'_>) -> Result<HttpResponse, ConsoleR
     let values = MetricValues::read(&gateway.metrics.render(MetricsFormat::Text));
     let asked = FormFields::parse(of.visit.request.query_string().as_bytes()).unwrap_or_default();
     let is_day = asked.text("range") == "day";
+    let companies_seen = of.visit.principals.iter().map(|principal| principal.company.id.clone());
+    profile_counting::refresh(gateway, companies_seen).await;
     let history = &gateway.metric_history;
     let samples = if is_day { history.day() } else { history.hour() };
     let content = html! {
@@ -162,6 +165,7 @@ fn companies(of: &CompanyVisit<'_>, values: &MetricValues) -> Markup {
             @let requests = format!("gateway_company_requests_total{{company=\"{company}\"");
             @let used = format!("gateway_rate_limit_used_ratio{{company=\"{company}\"");
             h2 { "Company " (company) }
+            (profiles(of.visit.gateway, company))
             table {
                 thead {
                     tr {
@@ -191,12 +195,55 @@ fn companies(of: &CompanyVisit<'_>, values: &MetricValues) -> Markup {
     }
 }
 
+/// How many profiles the company has, as of its last count.
+fn profiles(gateway: &GatewayState, company: &CompanyId) -> Markup {
+    html! {
+        p {
+            @match gateway.profile_counts.of(company) {
+                Some(count) => {
+                    @let age = gateway.clock.elapsed().saturating_sub(count.at).as_secs();
+                    strong { (grouped(count.profiles)) }
+                    @if count.profiles == 1 { " profile" } @else { " profiles" }
+                    ", counted " (age / 60) " min " (age % 60) " s ago."
+                },
+                None => "The profiles are being counted. Load the page again later.",
+            }
+        }
+    }
+}
+
+/// A number with a comma between thousands.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (place, digit) in digits.char_indices() {
+        if place != 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 fn configuration(company: &Company, gateway: &GatewayState) -> Markup {
     html! {
         h2 { "Configuration in force" }
         details {
             summary { "Settings of the gateway since its start, and of this company, without secrets" }
             pre { (gateway.server_text) "\n" (company_text(company)) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_grouped() {
+        let numbers = [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")];
+        for (number, text) in numbers {
+            assert_eq!(grouped(number), text);
         }
     }
 }

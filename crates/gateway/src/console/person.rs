@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use super::{
     api_call::{CompanyVisit, ListPage, OneResource, PersonDocument, query_of},
+    claim_values::ClaimValues,
     form::FormFields,
     history::{self, OutcomeDocument},
     layout::{self, ConsoleSection, path_of},
@@ -16,15 +17,20 @@ use super::{
     page,
     people::name_of,
     person_forms,
+    push_tokens::{self, PersonWithTokens},
     refusal::ConsoleRefusal,
-    stored_values::{self, WriterFacts, part},
+    stored_values,
     time::shown_time,
+    writer_facts::{WriterFacts, writer_cells},
 };
 use crate::{endpoints::Endpoint, http::refusal::Refusal, limits, tenants::scope::KeyScope};
 
 /// What the page shows beside the attributes that every response has.
 const EVERYTHING: (&str, &str) =
     ("additional-fields[profile]", "identifiers,former_identifiers,writers,merges");
+
+/// What adds the push tokens.
+const TOKENS: (&str, &str) = ("include", "push-tokens");
 
 /// Everything that is stored about the person with this id, or that the id was merged into.
 pub(super) async fn everything(of: &CompanyVisit<'_>, id: &str) -> Result<PersonDocument, Refusal> {
@@ -34,7 +40,9 @@ pub(super) async fn everything(of: &CompanyVisit<'_>, id: &str) -> Result<Person
 
 /// The page of a person.
 pub(super) async fn page(of: &CompanyVisit<'_>, id: &str) -> Result<HttpResponse, ConsoleRefusal> {
-    let person = everything(of, id).await?;
+    let query = query_of(&[EVERYTHING, TOKENS]);
+    let PersonWithTokens { data: person, tokens } =
+        of.read(Endpoint::GetProfile, id, &query).await?;
     let asked = FormFields::parse(of.visit.request.query_string().as_bytes()).unwrap_or_default();
     let size = limits::CONSOLE_PAGE.to_string();
     let query = query_of(&[("page[size]", &size), ("page[cursor]", asked.text("history"))]);
@@ -45,6 +53,7 @@ pub(super) async fn page(of: &CompanyVisit<'_>, id: &str) -> Result<HttpResponse
             p role="status" { "The profile " (id) " was merged into this person." }
         }
         (overview(of, &person))
+        (push_tokens::section(&tokens))
         (values_section(of, &person))
         (merges_section(of, &person))
         (person_forms::all(of, &person))
@@ -57,7 +66,7 @@ pub(super) async fn page(of: &CompanyVisit<'_>, id: &str) -> Result<HttpResponse
 
 fn overview(of: &CompanyVisit<'_>, person: &PersonDocument) -> Markup {
     let download = format!("people/{}/download", person.id);
-    let writers: BTreeMap<String, WriterFacts> = part(person, "writers");
+    let writers: BTreeMap<String, WriterFacts> = person.part("writers");
     html! {
         dl {
             dt { "Profile id" } dd { code { (person.id) } }
@@ -70,12 +79,12 @@ fn overview(of: &CompanyVisit<'_>, person: &PersonDocument) -> Markup {
             }
         }
         h2 { "Identifiers" }
-        (stored_values::identifiers_table(person, &writers))
+        (stored_values::identifiers_table(person, &writers, &person.part::<Vec<MergeFacts>>("merges")))
     }
 }
 
 fn values_section(of: &CompanyVisit<'_>, person: &PersonDocument) -> Markup {
-    let writers: BTreeMap<String, WriterFacts> = part(person, "writers");
+    let writers: BTreeMap<String, WriterFacts> = person.part("writers");
     let values = stored_values::values(&person.attributes);
     let may_write = of.principal.scopes.contains(KeyScope::ProfilesWrite);
     html! {
@@ -96,7 +105,7 @@ fn values_section(of: &CompanyVisit<'_>, person: &PersonDocument) -> Markup {
                         tr {
                             th.value scope="row" { (path) }
                             td.value { (stored_values::shown(value)) }
-                            (stored_values::writer_cells(writers.get(path)))
+                            (writer_cells(writers.get(path)))
                             @if may_write { td { (person_forms::unset(of, person, path)) } }
                         }
                     }
@@ -107,7 +116,7 @@ fn values_section(of: &CompanyVisit<'_>, person: &PersonDocument) -> Markup {
 }
 
 fn merges_section(of: &CompanyVisit<'_>, person: &PersonDocument) -> Markup {
-    let merges: Vec<MergeFacts> = part(person, "merges");
+    let merges: Vec<MergeFacts> = person.part("merges");
     let may_write = of.principal.scopes.contains(KeyScope::ProfilesWrite);
     merge_tree::drawn(&of.principal.company.id, &person.id, &merges, may_write)
 }
@@ -121,7 +130,7 @@ fn history_section(
     html! {
         h2 #history { "History" }
         @if history.data.is_empty() { p { "No outcome about this person is kept." } }
-        (history::list(company, &person.id, &history.data))
+        (history::list(company, &person.id, &history.data, &ClaimValues::of(of, person)))
         @if let Some(cursor) = history.next_cursor() {
             @let query = query_of(&[("history", &cursor)]);
             p {
@@ -157,7 +166,7 @@ pub(super) async fn download(
     of: &CompanyVisit<'_>,
     id: &str,
 ) -> Result<HttpResponse, ConsoleRefusal> {
-    let query = query_of(&[EVERYTHING, ("include", "push-tokens")]);
+    let query = query_of(&[EVERYTHING, TOKENS]);
     let profile: DownloadedPerson = of.read(Endpoint::GetProfile, id, &query).await?;
     let (mut outcomes, mut cursor) = (Vec::new(), String::new());
     let mut is_complete = false;

@@ -9,16 +9,9 @@ use serde_json::value::RawValue;
 use super::{
     api_call::{PersonDocument, RawMembers, text_of},
     history::kind_words,
-    time::shown_time,
+    merge_tree::MergeFacts,
+    writer_facts::{WriterFacts, time_cell, writer_cells},
 };
-
-/// Who wrote a value, as the API shows it.
-#[derive(Deserialize)]
-pub(super) struct WriterFacts {
-    by: String,
-    at: Option<String>,
-    outcome: Option<String>,
-}
 
 /// The identifiers that have no attribute of their own, as the API shows them.
 #[derive(Default, Deserialize)]
@@ -39,6 +32,8 @@ struct DeviceFacts {
 pub(super) struct FormerFacts {
     identifier: String,
     value: String,
+    #[serde(flatten)]
+    loss: WriterFacts,
 }
 
 /// The attributes that are identifiers.
@@ -79,13 +74,15 @@ pub(super) fn shown(value: &RawValue) -> String {
     text_of(value).unwrap_or_else(|| value.get().to_owned())
 }
 
-/// The identifiers with their kind and since when they are here.
+/// The identifiers with their kind, since when they are here, and by whom.
 pub(super) fn identifiers_table(
     person: &PersonDocument,
     writers: &BTreeMap<String, WriterFacts>,
+    merges: &[MergeFacts],
 ) -> Markup {
-    let others: IdentifierFacts = part(person, "identifiers");
-    let former: Vec<FormerFacts> = part(person, "former_identifiers");
+    let others: IdentifierFacts = person.part("identifiers");
+    let former: Vec<FormerFacts> = person.part("former_identifiers");
+    let writer = |kind: &str, value: &str| writers.get(&format!("identifiers.{kind}.{value}"));
     html! {
         table {
             thead {
@@ -93,79 +90,70 @@ pub(super) fn identifiers_table(
                     th scope="col" { "Kind" }
                     th scope="col" { "Identifier" }
                     th scope="col" { "Since" }
-                    th scope="col" { "Written by" }
+                    th scope="col" { "By" }
                 }
             }
             tbody {
                 @for kind in IDENTIFIERS {
                     @let value = person.text(kind);
                     @if !value.is_empty() {
-                        tr {
-                            th scope="row" { (kind_words(kind)) }
-                            td.value { (value) }
-                            (writer_cells(writers.get(kind)))
-                        }
+                        (row(kind_words(kind), &value, &writer_cells(writers.get(kind))))
                     }
                 }
                 @for email in &others.secondary_emails {
-                    (row("further email address", email, None, None))
+                    @let cells = writer_cells(writer("secondary_emails", email));
+                    (row("further email address", email, &cells))
                 }
                 @for device in &others.anonymous_ids {
-                    @let seen = device.last_seen.as_ref().map(|at| format!("last seen {}", day(at)));
-                    (row("browser or device", &device.anonymous_id, device.first_seen.as_deref(), seen))
+                    @let written = writer("anonymous_ids", &device.anonymous_id);
+                    (row("browser or device", &device.anonymous_id, &device_cells(device, written)))
                 }
-                @for id in &others.former_ids { (row("old profile id", id, None, None)) }
+                @for id in &others.former_ids {
+                    @let merge = merges.iter().find(|merge| merge.profile_id == *id);
+                    (row("old profile id", id, &merge_cells(merge)))
+                }
                 @for lost in &former {
                     @let kind = format!("former {}", kind_words(&lost.identifier));
-                    (row(&kind, &lost.value, None, None))
+                    (row(&kind, &lost.value, &loss_cells(&lost.loss)))
                 }
             }
         }
     }
 }
 
-fn row(kind: &str, value: &str, since: Option<&str>, note: Option<String>) -> Markup {
-    html! {
-        tr {
-            th scope="row" { (kind) }
-            td.value { (value) }
-            td { @if let Some(at) = since { (shown_time(at)) } @else { "–" } }
-            td { (note.unwrap_or_default()) }
-        }
-    }
+fn row(kind: &str, value: &str, cells: &Markup) -> Markup {
+    html! { tr { th scope="row" { (kind) } td.value { (value) } (cells) } }
 }
 
 fn day(at: &str) -> &str {
     at.get(..10).unwrap_or(at)
 }
 
-/// When a value was written, and by whom.
-pub(super) fn writer_cells(writer: Option<&WriterFacts>) -> Markup {
+/// When a device was first seen, who named it for this person, and when it was last seen.
+fn device_cells(device: &DeviceFacts, writer: Option<&WriterFacts>) -> Markup {
     html! {
+        (time_cell(device.first_seen.as_deref()))
         td {
-            @match writer.and_then(|writer| writer.at.as_deref()) {
-                Some(at) => (shown_time(at)),
-                None => span title="no outcome that is kept says so" { "–" },
-            }
-        }
-        td {
-            @if let Some(writer) = writer {
-                @if writer.by == "client" { "a browser or app" } @else { "your company" }
-                @if let Some(outcome) = &writer.outcome {
-                    " (" a href=(format!("#outcome-{outcome}")) { "outcome " (outcome) } ")"
-                }
-            }
+            @if let Some(writer) = writer { (writer.words()) "; " }
+            @if let Some(at) = &device.last_seen { "last seen " (day(at)) }
         }
     }
 }
 
-/// A part of the attributes that was asked for.
-pub(super) fn part<T: Default + serde::de::DeserializeOwned>(
-    person: &PersonDocument,
-    name: &str,
-) -> T {
-    let value = person.attributes.get(name);
-    value.and_then(|value| serde_json::from_str(value.get()).ok()).unwrap_or_default()
+/// Since when an old id leads here: the merge.
+fn merge_cells(merge: Option<&MergeFacts>) -> Markup {
+    html! {
+        (time_cell(merge.and_then(|merge| merge.written.at.as_deref())))
+        td { @if let Some(merge) = merge { "a merge by " (merge.written.words()) } }
+    }
+}
+
+/// Since when an identifier is a former one.
+fn loss_cells(loss: &WriterFacts) -> Markup {
+    html! {
+        (time_cell(loss.at.as_deref()))
+        td { @if loss.at.is_some() { "taken away by " (loss.words()) } }
+    }
 }
 
 #[cfg(test)]

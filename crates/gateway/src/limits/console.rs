@@ -75,3 +75,22 @@ pub const DAY_SAMPLES: usize = 24 * 60 / DAY_SAMPLE_MINUTES + 1;
 
 /// The people on one page of a list in the console.
 pub const CONSOLE_PAGE: usize = 25;
+
+/// The push tokens of a person that a page shows: as many as a profile keeps.
+pub const CONSOLE_PUSH_TOKENS: usize = profile_store::limits::PUSH_TOKENS;
+
+/// The companies whose last count of profiles is kept. One takes some 100 bytes.
+pub const PROFILE_COUNTS: usize = 1_024;
+
+/// The age from which a count of profiles is made again when the overview is looked at.
+pub const PROFILE_COUNT_AGE: Duration = Duration::from_mins(5);
+
+/// How many times longer than a count takes there is none after it: 2 % of the time at most.
+pub const PROFILE_COUNT_SHARE: u32 = 50;
+
+/// How many times longer than a step of a count takes the count pauses after it: it uses a fifth of
+/// one processor.
+pub const PROFILE_COUNT_PAUSES: u32 = 4;
+
+/// The time for which the overview waits for a count, so that a small store is shown counted.
+pub const PROFILE_COUNT_WAIT: Duration = Duration::from_millis(20);

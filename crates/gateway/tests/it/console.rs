@@ -4,12 +4,14 @@ mod chromium;
 mod explain;
 mod inspector;
 mod live;
+mod naughty;
 mod overview;
 mod people;
 mod person;
+mod person_details;
 mod sessions;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     api::{KEY, asking, key},
@@ -60,15 +62,26 @@ impl Console {
     }
 
     /// Creates a person of the first company, and returns the id.
-    pub(crate) fn create(&self, attributes: &serde_json::Value) -> String {
+    pub(crate) fn create(&self, attributes: &Value) -> String {
         let body = json!({ "data": { "type": "profile", "attributes": attributes } });
         let answer = self.gateway.send(&asking("POST", "/api/profiles").body(body.to_string()));
         assert_eq!(answer.status, 201, "{answer:?}");
         answer.json()["data"]["id"].as_str().unwrap().to_owned()
     }
 
+    /// Registers the push token of an app, with this device, for a person.
+    pub(crate) fn register(&self, token: &str, person: &Value, device: &Value) {
+        let body = json!({ "data": { "type": "push-token", "attributes": {
+            "token": token, "platform": "ios", "vendor": "APNs",
+            "enablement_status": "PROVISIONAL", "device_metadata": device,
+            "profile": { "data": { "type": "profile", "attributes": person } },
+        } } });
+        let answer = self.gateway.send(&asking("POST", "/api/push-tokens").body(body.to_string()));
+        assert_eq!(answer.status, 202, "{answer:?}");
+    }
+
     /// Sends what a browser of a shop would.
-    pub(crate) fn client(&self, attributes: &serde_json::Value) {
+    pub(crate) fn client(&self, attributes: &Value) {
         let body = json!({ "data": { "type": "profile", "attributes": attributes } });
         self.gateway.send(&RawRequest::profile(body.to_string())).assert_accepted();
     }

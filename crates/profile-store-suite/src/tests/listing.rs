@@ -5,9 +5,10 @@ use std::{cmp::Ordering, collections::HashSet, sync::Arc};
 
 use profile_protocol::{EmailPrefix, ProfileId};
 use profile_store::{
-    Listing, Profile, ProfilePage, SortCursor, SortKey, Span, StoreOptions, Timestamp,
+    Listing, Profile, ProfileCountSoFar, ProfilePage, SortCursor, SortKey, Span, StoreOptions,
+    Timestamp,
     engine::{EngineError, Key, Order, Value, Write},
-    limits::{LIST_CHUNK, LIST_ENTRIES, LIST_PAGE},
+    limits::{COUNT_STEP, LIST_CHUNK, LIST_ENTRIES, LIST_PAGE},
 };
 use proptest::prelude::*;
 
@@ -405,4 +406,24 @@ pub fn a_page_of_the_largest_profiles_comes_back_short(engines: &Engines) {
     let rest =
         Listing { from: first.next, ..listing(&harness, SortKey::Id, Order::Ascending, 100) };
     assert_eq!(first.profiles.len() + page(&harness, &rest).profiles.len(), 30);
+}
+
+pub fn a_count_has_each_profile_once_whatever_changes_meanwhile(engines: &Engines) {
+    for count in [0, 1, COUNT_STEP, 2 * COUNT_STEP + 7] {
+        let mut harness = StoreHarness::new(engines);
+        for number in 0..count {
+            harness.send(&format!("x:c{number}"));
+        }
+        let mut so_far = ProfileCountSoFar::default();
+        loop {
+            let step = harness.store.count_profiles(&harness.company, so_far);
+            so_far = wait(step).unwrap();
+            if so_far.after.is_none() {
+                break;
+            }
+            harness.send("x:c0 name=Ann");
+            harness.send(&format!("x:c{} name=Bob", count - 1));
+        }
+        assert_eq!(so_far.profiles, count as u64);
+    }
 }

@@ -10,8 +10,8 @@ use profile_protocol::{CompanyId, IdentifierKind, ProfileId};
 
 use super::slot::{ReadProfile, Slot};
 use crate::{
-    Identifier, InvalidRecord, Merge, Outcome, Profile, ProfileIdentifiers, ProfileRef, StoreError,
-    StoredProfile, StoredPushToken, Timestamp,
+    Identifier, IdentifierLoss, InvalidRecord, Merge, Outcome, Profile, ProfileIdentifiers,
+    ProfileRef, StoreError, StoredProfile, StoredPushToken, Timestamp,
     engine::{Key, Value, Write},
     layout::{
         index, key,
@@ -42,7 +42,8 @@ struct Relinked {
 /// Whether identifiers that a profile loses go on leading an erasure to it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum LostIdentifiers {
-    Remembered,
+    /// They do, with the request by which it lost them.
+    Remembered(IdentifierLoss),
     /// Only clients have named them, and the company undoes that.
     Forgotten,
 }
@@ -295,16 +296,7 @@ impl Stored {
             }
         }
         for (key, (id, identifier)) in left {
-            let count = counts.entry(id).or_default();
-            if lost == LostIdentifiers::Remembered
-                && identifier.kind() != IdentifierKind::AnonymousId
-                && *count < limits::FORMER_IDENTIFIERS
-            {
-                *count += 1;
-                self.remember(company, key, &identifier, id);
-            } else {
-                self.point(key, None);
-            }
+            self.lose(company, (key, id, &identifier), lost, counts.entry(id).or_default());
         }
         for (key, id, identifier) in arrived {
             if let Some(former) = self.former_holder(&key) {
@@ -320,10 +312,31 @@ impl Stored {
         }
     }
 
+    /// Takes an identifier that no profile holds any more away from this one, which has lost
+    /// `count` that lead an erasure to it.
+    fn lose(
+        &mut self,
+        company: &CompanyId,
+        (key, id, identifier): (Key, ProfileId, &Identifier),
+        lost: LostIdentifiers,
+        count: &mut u32,
+    ) {
+        match lost {
+            LostIdentifiers::Remembered(request)
+                if identifier.kind() != IdentifierKind::AnonymousId
+                    && *count < limits::FORMER_IDENTIFIERS =>
+            {
+                *count += 1;
+                let former = key::former_identifier(company, id, identifier);
+                self.former.insert(former, Some(record::encode_identifier_loss(&request)));
+                self.lead_erasures(key, id);
+            }
+            LostIdentifiers::Remembered(_) | LostIdentifiers::Forgotten => self.point(key, None),
+        }
+    }
+
     /// Lets an identifier that no profile holds any more lead an erasure to this one.
-    fn remember(&mut self, company: &CompanyId, key: Key, identifier: &Identifier, id: ProfileId) {
-        let former_key = key::former_identifier(company, id, identifier);
-        self.former.insert(former_key, Some(Value::new()));
+    fn lead_erasures(&mut self, key: Key, id: ProfileId) {
         self.pointers.insert(key.clone(), Ok(Some(Pointer::Former(id))));
         self.changed_pointers.insert(key);
     }

@@ -4,8 +4,9 @@ use profile_protocol::{CompanyId, IdentifierKind, ProfileId};
 
 use super::{Asked, Batch, identifier_keys, stored::LostIdentifiers, undecided};
 use crate::{
-    Caller, ClaimOutcome, ClaimResult, ClaimSource, DecisionContext, Effect, Identifier, Merge,
-    Outcome, Profile, ProfileRef, SingleKinds, StoreError, StoredProfile, Undo, Unmerged,
+    Caller, ClaimOutcome, ClaimResult, ClaimSource, DecisionContext, Effect, Identifier,
+    IdentifierLoss, Merge, Outcome, Profile, ProfileRef, SingleKinds, StoreError, StoredProfile,
+    Undo, Unmerged,
     decide::{
         empty_outcome::{empty_outcome, list_bounded},
         replaced::kept_by,
@@ -85,7 +86,7 @@ impl Batch {
         {
             self.stored.write(key::kept_values(company, *sequence), None);
         }
-        self.split(company, &mut survivor, &mut restored);
+        self.split(company, &outcome, &mut survivor, &mut restored);
         later.iter().for_each(|merge| self.stored.keep_merge(company, merge));
         self.stored.record_outcome(company, &outcome);
         Ok(Unmerged { outcome, survivor, restored, kept, lost })
@@ -128,10 +129,16 @@ impl Batch {
     }
 
     /// Lets a restored profile exist beside the one it had been merged into.
-    fn split(&mut self, company: &CompanyId, survivor: &mut Profile, restored: &mut Profile) {
+    fn split(
+        &mut self,
+        company: &CompanyId,
+        outcome: &Outcome,
+        survivor: &mut Profile,
+        restored: &mut Profile,
+    ) {
         let mut both = [&*survivor, &*restored].map(|one| StoredProfile::from(one.clone()));
         let [first, second] = &mut both;
-        let remembered = LostIdentifiers::Remembered;
+        let remembered = LostIdentifiers::Remembered(IdentifierLoss::by_outcome(outcome));
         self.stored.move_identifiers(company, [], &mut [first, second], remembered);
         let [first, second] = &both;
         survivor.former_identifiers = first.former_identifiers;

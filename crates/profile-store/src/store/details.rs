@@ -4,13 +4,14 @@ use profile_protocol::{CompanyId, ProfileId};
 
 use super::Store;
 use crate::{
-    HistoryCursor, Identifier, Profile, Timestamp,
+    Caller, HistoryCursor, LostIdentifier, Merge, Profile, Timestamp,
     engine::{EngineError, Order, Scan},
     layout::{
         key::{self, ParsedKey},
         record,
     },
     limits,
+    read::outcomes,
     read::writers::{SoughtWriters, ValueSource},
 };
 
@@ -25,6 +26,8 @@ pub struct MergeSummary {
     pub at: Timestamp,
     /// The number of the outcome that reports the merge.
     pub sequence: u64,
+    /// The sender of the request that led to it. `None` if the outcome is not kept any more.
+    pub by: Option<Caller>,
 }
 
 impl Store {
@@ -38,12 +41,15 @@ impl Store {
         let mut merges = Vec::with_capacity(of.absorbed.len());
         for absorbed in &of.absorbed {
             let Some(value) = self.value(&key::merge(company, *absorbed)).await? else { continue };
-            let merge = record::decode_merge(*absorbed, &value)?;
+            let Merge { sequence, at, survivor, .. } = record::decode_merge(*absorbed, &value)?;
+            let outcome = outcomes::outcome(self.shared.engine.as_ref(), company, sequence).await?;
+            let by_client = of.client_merges.contains(absorbed).then_some(Caller::Client);
             merges.push(MergeSummary {
                 absorbed: *absorbed,
-                survivor: merge.survivor.id,
-                at: merge.at,
-                sequence: merge.sequence,
+                survivor: survivor.id,
+                at,
+                sequence,
+                by: outcome.map(|outcome| outcome.caller).or(by_client),
             });
         }
         merges.sort_by_key(|merge| (merge.sequence, merge.absorbed));
@@ -56,7 +62,7 @@ impl Store {
         &self,
         company: &CompanyId,
         of: &Profile,
-    ) -> Result<Vec<Identifier>, EngineError> {
+    ) -> Result<Vec<LostIdentifier>, EngineError> {
         let mut former = Vec::new();
         for id in std::iter::once(&of.id).chain(&of.absorbed) {
             let scan = Scan {
@@ -65,9 +71,10 @@ impl Store {
                 order: Order::Ascending,
                 limit: limits::DELETION_SCAN,
             };
-            for (key, _) in self.shared.engine.scan(scan).await? {
+            for (key, value) in self.shared.engine.scan(scan).await? {
                 if let Some(ParsedKey::FormerIdentifier(_, _, identifier)) = key::parse(&key) {
-                    former.push(identifier);
+                    let loss = record::decode_identifier_loss(&value)?;
+                    former.push(LostIdentifier { identifier, loss });
                 }
             }
         }
@@ -89,11 +96,11 @@ impl Store {
             read += limits::HISTORY_PAGE;
             for outcome in &page.outcomes {
                 for absorbed in sought.feed(outcome) {
-                    // There is none of a merge that was undone.
-                    if let Some(merge) = self.value(&key::merge(company, absorbed)).await? {
-                        sought.feed_absorbed(&record::decode_merge(absorbed, &merge)?.absorbed);
-                    }
+                    let merge = self.value(&key::merge(company, absorbed)).await?;
+                    let merge = merge.map(|merge| record::decode_merge(absorbed, &merge));
+                    sought.feed_absorbed(merge.transpose()?.map(|merge| merge.absorbed), outcome);
                 }
+                sought.feed_appended(outcome);
             }
             let Some(next) = page.next else { break };
             from = next;

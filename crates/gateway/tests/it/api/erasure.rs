@@ -128,9 +128,11 @@ fn an_address_that_a_person_has_lost_erases_them_and_finds_them_for_no_other_req
     let former = api.get(&format!(
         "/api/profiles/{ann}?fields[profile]=email&additional-fields[profile]=former_identifiers"
     ));
-    let expected = json!({ "email": "new@example.com", "former_identifiers":
-        [{ "identifier": "email", "value": "old@example.com" }] });
-    assert_eq!(former.json()["data"]["attributes"], expected);
+    let shown = former.json()["data"]["attributes"]["former_identifiers"][0].clone();
+    let at = shown["at"].as_str().unwrap();
+    let expected = json!({ "identifier": "email", "value": "old@example.com",
+        "by": "company", "at": at, "outcome": "2" });
+    assert_eq!(shown, expected);
     found(&erase(&api, &by_email("old@example.com")).1, "email", &json!("former"), 1);
     assert_eq!(api.get(&format!("/api/profiles/{ann}")).status, 404);
     found(&erase(&api, &by_email("new@example.com")).1, "email", &Value::Null, 0);
@@ -240,12 +242,14 @@ fn everything_about_a_person_is_shown_to_the_company_that_asks_for_it() {
     assert_eq!(writer("properties.plan"), by("company", "2"));
     assert_eq!(writer("email"), by("client", "1"));
     assert_eq!(writer("external_id"), by("company", "2"));
-    // They came with the merge.
-    for part in ["phone_number", "properties.x"] {
-        assert_eq!(writer(part), ("company".to_owned(), Value::Null));
-    }
+    assert_eq!(writer("identifiers.secondary_emails.a@work.example"), by("company", "2"));
+    assert_eq!(writer("identifiers.anonymous_ids.d4cb"), by("client", "1"));
+    // They came with the merge. The identifier was in one profile only, the property perhaps in
+    // both.
+    assert_eq!(writer("phone_number"), by("company", "4"));
+    assert_eq!(writer("properties.x"), ("company".to_owned(), Value::Null));
     let paths = shown["writers"].as_object().unwrap().len();
-    assert_eq!(paths, 7, "{shown}");
+    assert_eq!(paths, 9, "{shown}");
     // Nothing of it is shown unasked, nor to another company.
     let plain = api.get(&format!("/api/profiles/{ann}"));
     assert!(!plain.text().contains("d4cb") && !plain.text().contains("writers"));

@@ -2,6 +2,7 @@
 //! without anything that the policy of the pages forbids.
 
 mod driver;
+mod people;
 
 use std::{env, fs, path::Path};
 

@@ -1,8 +1,10 @@
 //! The overview, and imports.
 
+use std::{thread, time::Duration};
+
 use serde_json::json;
 
-use super::{Console, READER, STRANGER};
+use super::{Browser, Console, READER, STRANGER};
 use crate::{api::KEY, wire::RawRequest};
 
 #[test]
@@ -46,4 +48,32 @@ fn an_import_is_made_and_reported_with_its_faulty_rows() {
     let reader = console.signed_in(READER);
     assert!(reader.page("/console/c/ABC123/imports").contains("profiles:write"));
     assert_eq!(reader.submit("/console/c/ABC123/imports", &[("rows", "{}")]).status, 403);
+}
+
+/// The overview, once it has counted. Where the machine is slow, that goes on in the background.
+fn counted_page(browser: &Browser<'_>, path: &str) -> String {
+    let look = || {
+        thread::sleep(Duration::from_millis(50));
+        browser.page(path)
+    };
+    let mut looks = std::iter::repeat_with(look).take(200);
+    looks.find(|page| !page.contains("are being counted")).unwrap()
+}
+
+#[test]
+fn the_overview_counts_the_profiles_of_the_companies_of_the_session() {
+    let console = Console::new();
+    for number in 0..205 {
+        console.client(&json!({ "email": format!("p{number}@example.com") }));
+    }
+    let browser = console.signed_in(KEY);
+    let overview = "/console/c/ABC123/overview";
+    let page = counted_page(&browser, overview);
+    let counted = "<strong>205</strong> profiles, counted 0 min ";
+    assert!(page.contains(counted), "{page}");
+    console.client(&json!({ "email": "later@example.com" }));
+    assert!(browser.page(overview).contains(counted), "a count is shown until it is old");
+    let other = console.signed_in(STRANGER);
+    let page = counted_page(&other, "/console/c/XYZ789/overview");
+    assert!(page.contains("<strong>0</strong> profiles") && !page.contains("205"), "{page}");
 }

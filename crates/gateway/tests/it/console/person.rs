@@ -8,56 +8,6 @@ use crate::{
     wire::RawRequest,
 };
 
-/// Texts that would break out of HTML, of attributes, of JSON or of a line.
-const NAUGHTY: [&str; 10] = [
-    "<script>alert(1)</script>",
-    "\"><img src=x onerror=alert(1)>",
-    "' onmouseover='alert(1)",
-    "</td></tr></table><h1>x",
-    "&lt;b&gt; &amp; &#x3C;",
-    "javascript:alert(1)",
-    "{{7*7}} ${7*7} <%= 7*7 %>",
-    "\u{202e}RTL \u{0}\u{7f} end",
-    "Ω≈ç√∫ 😀 ﷽ Z̮̞̠͙͔ͅ",
-    "../../etc/passwd%00 ' OR 1=1 --",
-];
-
-/// Sees that a page has no element but those of the console.
-#[track_caller]
-fn assert_escaped(page: &str) {
-    for element in ["<script>", "<img", "<h1>x", "<b>", "onerror=alert(1)>"] {
-        assert!(!page.contains(element), "{element} in {page}");
-    }
-    assert_eq!(page.matches("<h1>").count(), 1);
-}
-
-#[test]
-fn what_strangers_sent_is_text_on_every_page() {
-    let console = Console::new();
-    let browser = console.signed_in(KEY);
-    for (number, naughty) in NAUGHTY.into_iter().enumerate() {
-        let text = naughty.replace(char::is_control, "");
-        console.client(&json!({
-            "anonymous_id": format!("device {number} {text}"),
-            "external_id": format!("{number} {text}"),
-            "first_name": text, "last_name": text, "organization": text, "title": text,
-            "image": text, "location": { "city": text, "address1": text, "region": text },
-            "properties": { (text.clone()): text, "list": [text, { "deep": text }] }
-        }));
-        let list = browser.page("/console/c/ABC123/people");
-        assert_escaped(&list);
-        let (_, after) = list.split_once(r#"href="/console/c/ABC123/people/"#).unwrap();
-        let id = after.split('"').next().unwrap();
-        assert_escaped(&browser.page(&format!("/console/c/ABC123/people/{id}")));
-        assert_escaped(&browser.page(&format!("/console/c/ABC123/people/{id}/erase")));
-        let found = form_urlencoded::Serializer::new(String::new())
-            .append_pair("by", "external_id")
-            .append_pair("value", naughty)
-            .finish();
-        assert_escaped(browser.get(&format!("/console/c/ABC123/people?{found}")).text());
-    }
-}
-
 #[test]
 fn everything_stored_is_shown_with_who_wrote_it_and_the_history_in_words() {
     let console = Console::new();

@@ -262,14 +262,14 @@ fn decode_attribute(reader: &mut RecordReader<'_>) -> Result<ChangedAttribute, I
     }
 }
 
-const fn caller_number(caller: Caller) -> u8 {
+pub(super) const fn caller_number(caller: Caller) -> u8 {
     match caller {
         Caller::Client => 0,
         Caller::Server => 1,
     }
 }
 
-fn decode_caller(reader: &mut RecordReader<'_>) -> Result<Caller, InvalidRecord> {
+pub(super) fn decode_caller(reader: &mut RecordReader<'_>) -> Result<Caller, InvalidRecord> {
     match reader.byte()? {
         0 => Ok(Caller::Client),
         1 => Ok(Caller::Server),

@@ -44,8 +44,8 @@ impl StoreChecker<'_> {
         if pointer != Some(Pointer::Former(id)) {
             self.breach(Some(company), Some(id), format!("{name} does not refer to it"));
         }
-        if !value.is_empty() {
-            self.breach(Some(company), Some(id), format!("{name} has a value"));
+        if let Err(error) = record::decode_identifier_loss(value) {
+            self.breach(Some(company), Some(id), format!("{name} is damaged: {error}"));
         }
         if self.is_missing(key::profile(company, id)).await?
             && self.is_missing(key::alias(company, id)).await?

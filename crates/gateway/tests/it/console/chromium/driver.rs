@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// How often something is looked for, and the pause between two looks: ten seconds in all.
-const LOOKS: u32 = 100;
-const PAUSE: Duration = Duration::from_millis(100);
+pub(super) const LOOKS: u32 = 100;
+pub(super) const PAUSE: Duration = Duration::from_millis(100);
 
 /// The member of a found element that has its id.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
@@ -112,17 +112,35 @@ impl Chromium {
     pub(super) fn wait_for(&self, text: &str) {
         let mut page = String::new();
         for _ in 0..LOOKS {
-            page = self
-                .script("return document.body.innerText", &json!([]))
-                .as_str()
-                .unwrap()
-                .to_owned();
+            page = self.text();
             if page.contains(text) {
                 return;
             }
             thread::sleep(PAUSE);
         }
         panic!("{text:?} is not in:\n{page}");
+    }
+
+    /// What the page says.
+    pub(super) fn text(&self) -> String {
+        self.script("return document.body.innerText", &json!([])).as_str().unwrap().to_owned()
+    }
+
+    /// Has the browser keep what it downloads in this directory.
+    pub(super) fn download_into(&self, directory: &Path) {
+        let params = json!({ "behavior": "allow", "downloadPath": directory });
+        let command = json!({ "cmd": "Browser.setDownloadBehavior", "params": params });
+        self.ask("goog/cdp/execute", &command);
+    }
+
+    /// Writes a picture of the page to target/console/.
+    #[track_caller]
+    pub(super) fn picture(&self, name: &str) {
+        let picture = self.screenshot();
+        assert!(picture.starts_with(b"\x89PNG"));
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/console");
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(directory.join(format!("{name}.png")), picture).unwrap();
     }
 
     /// Sees that axe-core finds nothing serious in the page, in light and in dark, and that the
@@ -134,6 +152,12 @@ impl Chromium {
             let faults = self.faults();
             assert!(faults.is_empty(), "{name}, {scheme}:\n{}", faults.join("\n"));
         }
+        self.check_log(name);
+    }
+
+    /// Sees that the browser has nothing to complain about, such as a breach of the policy.
+    #[track_caller]
+    pub(super) fn check_log(&self, name: &str) {
         let log = self.ask("se/log", &json!({ "type": "browser" }));
         let severe = log.as_array().unwrap().iter().filter(|line| line["level"] == "SEVERE");
         // A refused form is shown with its status, which the browser logs.
@@ -172,7 +196,7 @@ impl Chromium {
         BASE64_STANDARD.decode(answer["value"].as_str().unwrap()).unwrap()
     }
 
-    fn script(&self, script: &str, arguments: &Value) -> Value {
+    pub(super) fn script(&self, script: &str, arguments: &Value) -> Value {
         self.ask("execute/sync", &json!({ "script": script, "args": arguments }))
     }
 
