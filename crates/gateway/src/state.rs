@@ -24,8 +24,8 @@ use crate::{
     client::exchange_token::KeyRing,
     clock::{Clock, date_of},
     console::{
-        inspector::Inspector, live_streams::LiveStreams, metric_history::MetricHistory,
-        refusal_feed::RefusalFeed, sessions::ConsoleSessions,
+        export_progress::ConsoleExports, inspector::Inspector, live_streams::LiveStreams,
+        metric_history::MetricHistory, refusal_feed::RefusalFeed, sessions::ConsoleSessions,
     },
     endpoint_names::endpoint_names,
     endpoints::Endpoint,
@@ -54,6 +54,8 @@ pub struct GatewayState {
     pub(crate) client_connections: Arc<ConnectionTable>,
     /// Bytes of memory that the store may use as a cache.
     pub(crate) cache_bytes: u64,
+    /// The exports of the console.
+    pub(crate) console_exports: ConsoleExports,
     /// The refused requests that the console shows.
     pub(crate) console_refusals: RefusalFeed,
     /// The sessions of the console.
@@ -142,6 +144,7 @@ impl GatewayState {
             api_rate_limiter: RateLimiter::default(),
             connections: server.connections,
             cache_bytes: server.cache_bytes,
+            console_exports: ConsoleExports::default(),
             console_refusals: RefusalFeed::default(),
             console_sessions: ConsoleSessions::default(),
             console_sign_ins: NetworkLimiter::default(),

@@ -8,11 +8,10 @@ use profile_store::Timestamp;
 
 use super::{
     api_call::CompanyVisit,
-    form::FormFields,
     inspector::InspectedRequest,
-    layout::{self, ConsoleSection, form_token, path_of},
-    page,
+    layout::{ConsoleSection, form_token, path_of},
     refusal::ConsoleRefusal,
+    table::columns,
     time::shown_time,
 };
 use crate::{api::rfc3339, http::auth, limits, tenants::scope::KeyScope};
@@ -20,7 +19,7 @@ use crate::{api::rfc3339, http::auth, limits, tenants::scope::KeyScope};
 /// The kept requests of the company, newest first, of which a text can be searched.
 pub(super) fn list(of: &CompanyVisit<'_>) -> Result<HttpResponse, ConsoleRefusal> {
     auth::require(of.principal, KeyScope::ProfilesRead)?;
-    let asked = FormFields::parse(of.visit.request.query_string().as_bytes()).unwrap_or_default();
+    let asked = of.asked();
     let text = asked.text("text").to_lowercase();
     let mut kept = kept(of);
     kept.retain(|(_, request)| text.is_empty() || request.mentions(&text));
@@ -33,17 +32,12 @@ pub(super) fn list(of: &CompanyVisit<'_>) -> Result<HttpResponse, ConsoleRefusal
             }
         }
     };
-    Ok(framed(of, "Inspector", &content))
+    Ok(of.page(StatusCode::OK, ConsoleSection::Inspector, "Inspector", &content))
 }
 
 fn kept(of: &CompanyVisit<'_>) -> Vec<(u64, Arc<InspectedRequest>)> {
     let gateway = of.visit.gateway;
     gateway.inspector.list(&of.principal.company.id, gateway.clock.elapsed())
-}
-
-fn framed(of: &CompanyVisit<'_>, title: &str, content: &Markup) -> HttpResponse {
-    let place = Some((&of.principal.company.id, ConsoleSection::Inspector));
-    page::html(StatusCode::OK, layout::framed(of.visit, place, title, content))
 }
 
 fn search_form(of: &CompanyVisit<'_>, text: &str) -> Markup {
@@ -66,15 +60,7 @@ fn table(of: &CompanyVisit<'_>, kept: &[(u64, Arc<InspectedRequest>)]) -> Markup
     html! {
         @if kept.is_empty() { p role="status" { "No request is kept." } } @else {
             table {
-                thead {
-                    tr {
-                        th scope="col" { "Request" }
-                        th scope="col" { "When" }
-                        th scope="col" { "Path" }
-                        th scope="col" { "Answer" }
-                        th scope="col" { "Outcome" }
-                    }
-                }
+                (columns(&["Request", "When", "Path", "Answer", "Outcome"], &[]))
                 tbody {
                     @for (number, request) in kept {
                         @let page = format!("inspector/{number}");
@@ -121,7 +107,8 @@ pub(super) fn request(of: &CompanyVisit<'_>, number: &str) -> Result<HttpRespons
         pre #curl { (curl(request)) }
         (explain_form(of, request))
     };
-    Ok(framed(of, &format!("Request {}", request.request_id), &content))
+    let title = format!("Request {}", request.request_id);
+    Ok(of.page(StatusCode::OK, ConsoleSection::Inspector, &title, &content))
 }
 
 fn facts(of: &CompanyVisit<'_>, request: &InspectedRequest) -> Markup {

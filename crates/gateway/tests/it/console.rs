@@ -2,6 +2,7 @@
 
 mod chromium;
 mod explain;
+mod exports;
 mod inspector;
 mod live;
 mod overview;
