@@ -194,11 +194,8 @@ struct StepWriter {
 impl StepWriter {
     fn new(ExportWish { format, since }: ExportWish, is_first: bool) -> io::Result<StepWriter> {
         let since = since.map(|since| Timestamp::from_millis(since.unix_millis()));
-        let bytes = if is_first {
-            ProfileWriter::new(format, Vec::new())?.finish()?
-        } else {
-            Vec::new()
-        };
+        let bytes =
+            if is_first { ProfileWriter::new(format, Vec::new())?.finish()? } else { Vec::new() };
         Ok(StepWriter { since, format, bytes, looked_at: 0, rows: 0, damaged: 0 })
     }
 
@@ -261,7 +258,7 @@ mod tests {
     fn an_export_leaves_the_store_alone_for_as_long_as_it_used_it() {
         let took = Duration::from_millis(7);
         assert_eq!(pause_after(took), took);
-        assert_eq!(pause_after(Duration::from_secs(60)), limits::CONSOLE_EXPORT_PAUSE);
+        assert_eq!(pause_after(Duration::from_mins(1)), limits::CONSOLE_EXPORT_PAUSE);
     }
 
     #[test]
