@@ -16,6 +16,7 @@ mod history;
 mod imports;
 pub(crate) mod inspector;
 mod inspector_pages;
+mod inspected_body;
 mod layout;
 mod live;
 pub(crate) mod live_streams;

@@ -84,8 +84,18 @@ pub const CONSOLE_COMPANY_REFUSALS: usize = CONSOLE_REFUSALS / 4;
 /// The requests of one company that the inspector keeps.
 pub const INSPECTED_REQUESTS: usize = 100;
 
-/// The bytes of them: the largest requests of clients ten times, before and after decoding.
+/// The bytes of them: the largest requests of clients twenty times.
 pub const INSPECTED_BYTES: usize = 2 * 1024 * 1024;
+
+/// The bytes of an encoded body that the inspector keeps as they were sent: enough to recognize its
+/// coding.
+pub const INSPECTED_ENCODED_BYTES: usize = 16;
+
+/// Those of a body that cannot be decoded: enough to see what was sent instead.
+pub const INSPECTED_UNDECODED_BYTES: usize = 512;
+
+/// The bytes that the inspector shows of what is no text. Each takes up to four characters.
+pub const INSPECTED_SHOWN_BYTES: usize = 4 * 1024;
 
 /// The bytes of the kept requests of all companies.
 pub const INSPECTED_TOTAL_BYTES: usize = 32 * 1024 * 1024;
