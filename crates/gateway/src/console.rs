@@ -2,10 +2,12 @@
 //! does, in a browser. Its pages call the same functions as the server API.
 
 mod actions;
+mod alert_trends;
 mod alerts;
 mod api_call;
 mod asset;
 mod chart;
+pub(crate) mod company_history;
 mod curl_line;
 mod explain;
 mod export_download;
@@ -14,9 +16,9 @@ mod exports;
 mod form;
 mod history;
 mod imports;
+mod inspected_body;
 pub(crate) mod inspector;
 mod inspector_pages;
-mod inspected_body;
 mod layout;
 mod live;
 pub(crate) mod live_streams;

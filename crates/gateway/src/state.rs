@@ -24,8 +24,9 @@ use crate::{
     client::exchange_token::KeyRing,
     clock::{Clock, date_of},
     console::{
-        export_progress::ConsoleExports, inspector::Inspector, live_streams::LiveStreams,
-        metric_history::MetricHistory, refusal_feed::RefusalFeed, sessions::ConsoleSessions,
+        company_history::CompanyHistory, export_progress::ConsoleExports, inspector::Inspector,
+        live_streams::LiveStreams, metric_history::MetricHistory, refusal_feed::RefusalFeed,
+        sessions::ConsoleSessions,
     },
     endpoint_names::endpoint_names,
     endpoints::Endpoint,
@@ -64,6 +65,8 @@ pub struct GatewayState {
     pub(crate) console_sign_ins: NetworkLimiter,
     /// The live views of the console.
     pub(crate) console_streams: LiveStreams,
+    /// The requests of each company over the last minutes.
+    pub(crate) company_history: CompanyHistory,
     /// How far the checkpoint of the store is.
     pub(crate) checkpoint: CheckpointWatch,
     /// The limits on client connections.
@@ -149,6 +152,7 @@ impl GatewayState {
             console_sessions: ConsoleSessions::default(),
             console_sign_ins: NetworkLimiter::default(),
             console_streams: LiveStreams::default(),
+            company_history: CompanyHistory::default(),
             checkpoint: CheckpointWatch::default(),
             clock,
             development_lines: None,

@@ -115,5 +115,9 @@ pub const DAY_SAMPLE_MINUTES: usize = 5;
 /// The samples for the charts of a day. Those of both charts have some 70 values each: 3 MB.
 pub const DAY_SAMPLES: usize = 24 * 60 / DAY_SAMPLE_MINUTES + 1;
 
+/// The minutes of which the requests of single companies are kept: one more than a rule looks back.
+/// Those of as many companies as have metrics of their own take a megabyte.
+pub const COMPANY_SAMPLES: usize = 16;
+
 /// The people on one page of a list in the console.
 pub const CONSOLE_PAGE: usize = 25;

@@ -399,10 +399,11 @@ fn of_the_console() -> Vec<LimitRow> {
             ],
         ),
         (
-            "samples for charts of the console",
+            "samples for charts and alerts of the console",
             vec![
                 format!("{} of an hour", ours::HOUR_SAMPLES),
                 format!("{} of a day", ours::DAY_SAMPLES),
+                format!("{} minutes", ours::COMPANY_SAMPLES),
             ],
         ),
     ]
