@@ -3,6 +3,7 @@
 mod chromium;
 mod explain;
 mod exports;
+mod hostile_texts;
 mod inspector;
 mod live;
 mod overview;

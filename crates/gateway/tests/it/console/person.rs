@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Texts that would break out of HTML, of attributes, of JSON or of a line.
-const NAUGHTY: [&str; 10] = [
+pub(crate) const NAUGHTY: [&str; 10] = [
     "<script>alert(1)</script>",
     "\"><img src=x onerror=alert(1)>",
     "' onmouseover='alert(1)",
@@ -24,7 +24,7 @@ const NAUGHTY: [&str; 10] = [
 
 /// Sees that a page has no element but those of the console.
 #[track_caller]
-fn assert_escaped(page: &str) {
+pub(crate) fn assert_escaped(page: &str) {
     for element in ["<script>", "<img", "<h1>x", "<b>", "onerror=alert(1)>"] {
         assert!(!page.contains(element), "{element} in {page}");
     }
