@@ -33,8 +33,9 @@ impl SentBody {
 
     /// What is kept of it once it is decoded.
     pub(crate) fn decoded(&self) -> SentBody {
-        let first = limits::INSPECTED_ENCODED_BYTES.min(self.first.len());
-        SentBody { first: Bytes::copy_from_slice(&self.first[..first]), ..self.clone() }
+        let first: Vec<u8> =
+            self.first.iter().copied().take(limits::INSPECTED_ENCODED_BYTES).collect();
+        SentBody { first: first.into(), ..self.clone() }
     }
 }
 
