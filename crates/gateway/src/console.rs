@@ -2,16 +2,22 @@
 //! does, in a browser. Its pages call the same functions as the server API.
 
 mod actions;
+mod alert_trends;
 mod alerts;
 mod api_call;
 mod asset;
 mod chart;
 mod claim_values;
+pub(crate) mod company_history;
 mod curl_line;
 mod explain;
+mod export_download;
+pub(crate) mod export_progress;
+mod exports;
 mod form;
 mod history;
 mod imports;
+mod inspected_body;
 pub(crate) mod inspector;
 mod inspector_pages;
 mod layout;
@@ -28,6 +34,7 @@ mod person_forms;
 mod profile_counting;
 pub(crate) mod profile_counts;
 mod push_tokens;
+mod read_access;
 mod refusal;
 pub(crate) mod refusal_feed;
 mod routing;
@@ -35,6 +42,7 @@ mod session_cookie;
 pub(crate) mod sessions;
 mod sign_in;
 mod stored_values;
+mod table;
 mod time;
 mod visit;
 mod writer_facts;

@@ -24,8 +24,9 @@ use crate::{
     client::exchange_token::KeyRing,
     clock::{Clock, date_of},
     console::{
-        inspector::Inspector, live_streams::LiveStreams, metric_history::MetricHistory,
-        profile_counts::ProfileCounts, refusal_feed::RefusalFeed, sessions::ConsoleSessions,
+        company_history::CompanyHistory, export_progress::ConsoleExports, inspector::Inspector,
+        live_streams::LiveStreams, metric_history::MetricHistory, profile_counts::ProfileCounts,
+        refusal_feed::RefusalFeed, sessions::ConsoleSessions,
     },
     endpoint_names::endpoint_names,
     endpoints::Endpoint,
@@ -54,6 +55,8 @@ pub struct GatewayState {
     pub(crate) client_connections: Arc<ConnectionTable>,
     /// Bytes of memory that the store may use as a cache.
     pub(crate) cache_bytes: u64,
+    /// The exports of the console.
+    pub(crate) console_exports: ConsoleExports,
     /// The refused requests that the console shows.
     pub(crate) console_refusals: RefusalFeed,
     /// The sessions of the console.
@@ -62,6 +65,8 @@ pub struct GatewayState {
     pub(crate) console_sign_ins: NetworkLimiter,
     /// The live views of the console.
     pub(crate) console_streams: LiveStreams,
+    /// The requests of each company over the last minutes.
+    pub(crate) company_history: CompanyHistory,
     /// How far the checkpoint of the store is.
     pub(crate) checkpoint: CheckpointWatch,
     /// The limits on client connections.
@@ -144,10 +149,12 @@ impl GatewayState {
             api_rate_limiter: RateLimiter::default(),
             connections: server.connections,
             cache_bytes: server.cache_bytes,
+            console_exports: ConsoleExports::default(),
             console_refusals: RefusalFeed::default(),
             console_sessions: ConsoleSessions::default(),
             console_sign_ins: NetworkLimiter::default(),
             console_streams: LiveStreams::default(),
+            company_history: CompanyHistory::default(),
             checkpoint: CheckpointWatch::default(),
             clock,
             development_lines: None,

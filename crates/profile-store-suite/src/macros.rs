@@ -243,6 +243,7 @@ macro_rules! engine_suite {
                 stale_index_entries_are_skipped
                 both_indexes_of_created_are_read_to_the_same_time
                 a_damaged_profile_makes_a_list_fail
+                a_walk_reads_each_profile_once_in_the_order_of_ids_and_goes_past_damage
                 no_list_shows_another_companys_profiles
                 a_cursor_of_another_list_begins_no_page
                 a_page_of_the_largest_profiles_comes_back_short

@@ -61,7 +61,7 @@ pub use maintenance::{
     },
     company_copy::{CompanyCopy, CopyCompanyError},
     company_deletion::{DeleteCompanyError, delete_company},
-    company_profiles::{CompanyProfiles, CompanyProfilesError, DamagedProfile, ProfilesRead},
+    company_profiles::{CompanyProfiles, CompanyProfilesError},
     company_statistics::{CompanyStatistics, StatisticsCounter},
     copy::{Copied, CopyError, copy},
     format::FormatError,
@@ -95,6 +95,7 @@ pub use model::{
 pub use read::{
     history::{History, HistoryCursor},
     listing::{Listing, ProfilePage, Span},
+    profile_walk::{DamagedProfile, ProfileWalk, ProfilesRead},
     push_tokens::{PushTokenCursor, PushTokenListing, PushTokenPage},
     writers::{ValueSource, WrittenPart},
 };

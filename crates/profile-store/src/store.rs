@@ -1,5 +1,6 @@
 //! The store: requests in, outcomes out.
 
+mod all_profiles;
 mod deletion_jobs;
 pub(crate) mod details;
 mod explanation_permits;
@@ -557,8 +558,7 @@ impl Store {
     }
 
     async fn value(&self, key: &Key) -> Result<Option<Value>, EngineError> {
-        let mut values = self.shared.engine.read(vec![key.clone()]).await?;
-        Ok(values.pop().flatten())
+        Ok(self.shared.engine.read(vec![key.clone()]).await?.pop().flatten())
     }
 }
 

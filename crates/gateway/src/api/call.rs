@@ -90,9 +90,7 @@ impl Call<'_> {
         admission::media_type(headers)?;
         let encoding = admission::content_encoding(headers)?;
         let read = body::read(headers, payload, encoding, kind, &self.company.id, self.gateway);
-        let body = read.await?;
-        inspection::note_body(self.request, &body, self.gateway.clock.elapsed());
-        Ok(body)
+        inspection::noted(self.request, read.await, self.gateway.clock.elapsed())
     }
 
     /// Reads from the store on a thread that may block on the disk.

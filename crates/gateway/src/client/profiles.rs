@@ -132,8 +132,7 @@ async fn upsert(
     disk_wait::admit(gateway, StoreUse::ClientWrite)?;
     let kind = BodyKind::Client;
     let read = body::read(headers, payload, encoding, kind, &company.id, gateway);
-    let body = read.await?;
-    inspection::note_body(request, &body, gateway.clock.elapsed());
+    let body = inspection::noted(request, read.await, gateway.clock.elapsed())?;
     let requests = admission::requests_of_body(body.bytes.len());
     admission::charge_network_more(request, &company, gateway, requests - 1);
     let parse = timed_parse(gateway, endpoint, revision);

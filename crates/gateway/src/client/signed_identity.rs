@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The header with the signature.
-const HEADER: HeaderName = HeaderName::from_static("x-identity-signature");
+pub(crate) const SIGNATURE: HeaderName = HeaderName::from_static("x-identity-signature");
 
 /// The first line of the signed text. It keeps other texts signed with the same key from being
 /// accepted.
@@ -54,7 +54,7 @@ impl SignedIdentity {
         headers: &HeaderMap,
         now_seconds: u64,
     ) -> Result<(), Unsigned> {
-        let mut sent = headers.get_all(HEADER);
+        let mut sent = headers.get_all(SIGNATURE);
         let Some(value) = sent.next() else { return Err(Unsigned::Missing) };
         let value = value.to_str().ok().filter(|_| sent.next().is_none());
         let signature = value.and_then(Signature::read).ok_or(Unsigned::Wrong)?;
@@ -161,7 +161,7 @@ mod tests {
     fn headers(sent: &[&str]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for value in sent {
-            headers.append(HEADER, HeaderValue::from_str(value).unwrap());
+            headers.append(SIGNATURE, HeaderValue::from_str(value).unwrap());
         }
         headers
     }

@@ -2,18 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::http::header::HeaderMap;
+use actix_web::{
+    HttpResponse,
+    http::{StatusCode, header::HeaderMap},
+};
+use maud::Markup;
+use profile_store::StoreError;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
-use super::visit::Visit;
+use super::{
+    form::FormFields,
+    layout::{self, ConsoleSection},
+    page,
+    visit::Visit,
+};
 use crate::{
     api::{ApiResponse, InnerCall, call_within},
     endpoints::Endpoint,
     http::refusal::Refusal,
     tenants::directory::Principal,
 };
-use profile_store::StoreError;
 
 /// A company as a visitor may see it.
 pub(super) struct CompanyVisit<'a> {
@@ -22,6 +31,23 @@ pub(super) struct CompanyVisit<'a> {
 }
 
 impl CompanyVisit<'_> {
+    /// The fields of the query. Too many of them are none.
+    pub(super) fn asked(&self) -> FormFields {
+        FormFields::parse(self.visit.request.query_string().as_bytes()).unwrap_or_default()
+    }
+
+    /// A page of the company.
+    pub(super) fn page(
+        &self,
+        status: StatusCode,
+        section: ConsoleSection,
+        title: &str,
+        content: &Markup,
+    ) -> HttpResponse {
+        let place = Some((&self.principal.company.id, section));
+        page::html(status, layout::framed(self.visit, place, title, content))
+    }
+
     /// Reads the resource with this id, or a list.
     pub(super) async fn read<T: DeserializeOwned>(
         &self,

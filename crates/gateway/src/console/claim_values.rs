@@ -140,10 +140,11 @@ fn inspected(request: &InspectedRequest) -> Vec<((String, String, String), Strin
     const KINDS: [&str; 4] = ["email", "phone_number", "external_id", "anonymous_id"];
     let stored = request.stored.as_ref().zip(request.body.as_ref());
     let Some((stored, body)) = stored else { return Vec::new() };
-    let Ok(body) = serde_json::from_slice::<Value>(&body.decoded) else { return Vec::new() };
+    let parsed = body.decoded.as_ref().ok().and_then(|body| serde_json::from_slice(body).ok());
+    let Some::<Value>(body) = parsed else { return Vec::new() };
     // A request about a push token has the profile within.
     let profile = body.pointer("/data/attributes/profile/data").or_else(|| body.get("data"));
-    let number = stored.outcome.sequence.to_string();
+    let number = stored.sequence.to_string();
     let origins = ["attributes", "meta.identifiers"];
     let named = origins.into_iter().flat_map(|origin| KINDS.map(|kind| (origin, kind)));
     let value = |(origin, kind): (&str, &str)| {

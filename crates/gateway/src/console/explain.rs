@@ -6,7 +6,7 @@ use actix_web::{
     HttpResponse,
     http::{
         StatusCode,
-        header::{HeaderMap, HeaderName, HeaderValue},
+        header::{HeaderMap, HeaderValue},
     },
 };
 use maud::{Markup, html};
@@ -18,15 +18,12 @@ use super::{
     curl_line::CurlLine,
     form::FormFields,
     history::{self, OutcomeDocument},
-    layout::{self, ConsoleSection, form_token, path_of},
-    page,
+    layout::{ConsoleSection, form_token, path_of},
     refusal::{ConsoleRefusal, errors_of},
     stored_values,
+    table::columns,
 };
-use crate::{endpoints::Endpoint, http::refusal::Refusal};
-
-/// The header of a request that signs its identifiers.
-const SIGNATURE: HeaderName = HeaderName::from_static("x-identity-signature");
+use crate::{client::signed_identity::SIGNATURE, endpoints::Endpoint, http::refusal::Refusal};
 
 /// The senders of a request, as the API names them, and in words.
 const SENDERS: [(&str, &str); 2] =
@@ -83,9 +80,7 @@ fn shown(
         }
         (result)
     };
-    let page =
-        layout::framed(of.visit, Some((company, ConsoleSection::Explain)), "Explain", &content);
-    page::html(status, page)
+    of.page(status, ConsoleSection::Explain, "Explain", &content)
 }
 
 /// Explains the request of a form.
@@ -221,13 +216,7 @@ fn difference(today: &BTreeMap<String, String>, after: &BTreeMap<String, String>
     html! {
         @if paths.is_empty() { p { "Nothing is stored, and nothing would be." } } @else {
             table {
-                thead {
-                    tr {
-                        th scope="col" { "Attribute" }
-                        th scope="col" { "Today" }
-                        th scope="col" { "After the request" }
-                    }
-                }
+                (columns(&["Attribute", "Today", "After the request"], &[]))
                 tbody {
                     @for path in paths {
                         @let (before, then) = (today.get(path), after.get(path));

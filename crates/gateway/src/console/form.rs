@@ -63,7 +63,7 @@ async fn gather(payload: &mut Payload) -> Result<BytesMut, ConsoleRefusal> {
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.or(Err(ConsoleRefusal::Form("It did not arrive whole.")))?;
         if limits::CONSOLE_FORM_BYTES < body.len() + chunk.len() {
-            return Err(ConsoleRefusal::Form("It is too large: 327,680 bytes are allowed."));
+            return Err(ConsoleRefusal::FormTooLarge);
         }
         body.extend_from_slice(&chunk);
     }

@@ -9,9 +9,10 @@ use serde_json::{Map, Value, value::RawValue};
 use super::{
     api_call::{CompanyVisit, ListPage, OneResource, decoded, query_of},
     form::FormFields,
-    layout::{self, ConsoleSection, form_token, path_of},
-    page::{self, see_other},
+    layout::{ConsoleSection, form_token, path_of},
+    page::see_other,
     refusal::{ConsoleRefusal, errors_of},
+    table::columns,
     time::shown_time,
 };
 use crate::{
@@ -58,16 +59,6 @@ struct ImportedPerson {
     id: String,
 }
 
-fn framed(
-    of: &CompanyVisit<'_>,
-    status: StatusCode,
-    title: &str,
-    content: &Markup,
-) -> HttpResponse {
-    let place = Some((&of.principal.company.id, ConsoleSection::Imports));
-    page::html(status, layout::framed(of.visit, place, title, content))
-}
-
 /// The imports of the company, and the form for another one.
 pub(super) async fn list(of: &CompanyVisit<'_>) -> Result<HttpResponse, ConsoleRefusal> {
     shown(of, StatusCode::OK, "", &html! {}).await
@@ -80,7 +71,7 @@ async fn shown(
     wrong: &Markup,
 ) -> Result<HttpResponse, ConsoleRefusal> {
     let company = &of.principal.company.id;
-    let asked = FormFields::parse(of.visit.request.query_string().as_bytes()).unwrap_or_default();
+    let asked = of.asked();
     let size = limits::CONSOLE_PAGE.to_string();
     let query = query_of(&[("page[size]", &size), ("page[cursor]", asked.text("cursor"))]);
     let imports: ListPage<ImportDocument> = of.read(Endpoint::ListBulkImports, "", &query).await?;
@@ -94,7 +85,7 @@ async fn shown(
         }
         (new_form(of, rows, wrong))
     };
-    Ok(framed(of, status, "Imports", &content))
+    Ok(of.page(status, ConsoleSection::Imports, "Imports", &content))
 }
 
 /// The imports that are being carried out. The script looks again from time to time.
@@ -122,16 +113,7 @@ fn running(of: &CompanyVisit<'_>) -> Markup {
 fn table(of: &CompanyVisit<'_>, imports: &[ImportDocument]) -> Markup {
     html! {
         table {
-            thead {
-                tr {
-                    th scope="col" { "Import" }
-                    th scope="col" { "Began" }
-                    th scope="col" { "Ended" }
-                    th.number scope="col" { "Rows" }
-                    th.number scope="col" { "Stored" }
-                    th.number scope="col" { "Failed" }
-                }
-            }
+            (columns(&["Import", "Began", "Ended"], &["Rows", "Stored", "Failed"]))
             tbody {
                 @for ImportDocument { id, attributes: facts } in imports {
                     tr {
@@ -171,7 +153,6 @@ fn new_form(of: &CompanyVisit<'_>, rows: &str, wrong: &Markup) -> Markup {
         } @else {
             p.faint { "To import, sign in with a key that has the scope profiles:write." }
         }
-        // The place of exports, which the API does not have yet.
     }
 }
 
@@ -225,7 +206,7 @@ pub(super) async fn report(
     id: &str,
 ) -> Result<HttpResponse, ConsoleRefusal> {
     let company = &of.principal.company.id;
-    let asked = FormFields::parse(of.visit.request.query_string().as_bytes()).unwrap_or_default();
+    let asked = of.asked();
     let import: OneResource<ImportDocument> = of.read(Endpoint::GetBulkImport, id, "").await?;
     let size = limits::PAGE.to_string();
     let query = query_of(&[("page[size]", &size), ("page[cursor]", asked.text("errors"))]);
@@ -254,20 +235,13 @@ pub(super) async fn report(
             p { a href=(link("people", &cursor)) { "More people" } }
         }
     };
-    Ok(framed(of, StatusCode::OK, "Report of an import", &content))
+    Ok(of.page(StatusCode::OK, ConsoleSection::Imports, "Report of an import", &content))
 }
 
 fn errors_table(errors: &[RowErrorDocument]) -> Markup {
     html! {
         table {
-            thead {
-                tr {
-                    th scope="col" { "Where" }
-                    th scope="col" { "Code" }
-                    th scope="col" { "What is wrong" }
-                    th scope="col" { "Identifiers of the row" }
-                }
-            }
+            (columns(&["Where", "Code", "What is wrong", "Identifiers of the row"], &[]))
             tbody {
                 @for RowErrorDocument { attributes: error } in errors {
                     tr {

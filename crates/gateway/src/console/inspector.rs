@@ -8,25 +8,80 @@ use std::{
 };
 
 use actix_web::web::Bytes;
-use profile_protocol::CompanyId;
-use profile_store::Outcome;
+use profile_protocol::{CompanyId, ProfileId};
+use profile_store::Effect;
 
-use crate::limits;
+use crate::{http::encoding::ContentEncoding, limits};
+
+/// A body as it was sent.
+#[derive(Clone)]
+pub(crate) struct SentBody {
+    pub(crate) encoding: ContentEncoding,
+    /// How many bytes it had.
+    pub(crate) bytes: usize,
+    /// The first of them, if they are encoded. Those of others are what was decoded.
+    pub(crate) first: Bytes,
+}
+
+impl SentBody {
+    pub(crate) fn new(encoding: ContentEncoding, sent: &[u8]) -> SentBody {
+        let is_encoded = encoding != ContentEncoding::Identity;
+        let first = if is_encoded { limits::INSPECTED_UNDECODED_BYTES.min(sent.len()) } else { 0 };
+        let (first, _) = sent.split_at(first);
+        SentBody { encoding, bytes: sent.len(), first: Bytes::copy_from_slice(first) }
+    }
+
+    /// What is kept of it once it is decoded.
+    pub(crate) fn decoded(&self) -> SentBody {
+        let first: Vec<u8> =
+            self.first.iter().copied().take(limits::INSPECTED_ENCODED_BYTES).collect();
+        SentBody { first: first.into(), ..self.clone() }
+    }
+}
+
+/// Why a body that arrived was not decoded.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum NotDecoded {
+    /// It is not one complete body in its coding.
+    Corrupt,
+    /// It would be larger than so many bytes.
+    TooLarge {
+        /// The most that are allowed.
+        bytes: usize,
+    },
+    /// The request was refused before.
+    NotTried,
+}
 
 /// The body of a request, until the request is answered.
 #[derive(Clone)]
 pub(crate) struct InspectedBody {
-    /// As it was sent.
-    pub(crate) sent: Bytes,
-    pub(crate) decoded: Bytes,
+    pub(crate) sent: SentBody,
+    pub(crate) decoded: Result<Bytes, NotDecoded>,
     /// When it had arrived and was decoded, since the start of the process.
     pub(crate) read_at: Duration,
+}
+
+impl InspectedBody {
+    /// What is kept of it: what was decoded, or else the first bytes that were sent.
+    pub(crate) fn kept(&self) -> &[u8] {
+        self.decoded.as_deref().unwrap_or(&self.sent.first)
+    }
+
+    /// What was decoded, if it is text.
+    pub(crate) fn text(&self) -> Option<&str> {
+        self.decoded.as_deref().ok().and_then(|decoded| std::str::from_utf8(decoded).ok())
+    }
 }
 
 /// What a request did, and when that was stored, since the start of the process. The request itself
 /// carries it until it is answered, so that it is shown with no other.
 pub(crate) struct InspectedOutcome {
-    pub(crate) outcome: Outcome,
+    pub(crate) effect: Effect,
+    /// The number of its outcome.
+    pub(crate) sequence: u64,
+    /// The person that it is about.
+    pub(crate) person: Option<ProfileId>,
     pub(crate) stored_at: Duration,
 }
 
@@ -64,7 +119,8 @@ impl fmt::Debug for InspectedRequest {
 impl InspectedRequest {
     fn bytes(&self) -> usize {
         let headers = self.headers.iter().map(|(name, value)| name.len() + value.len());
-        let body = self.body.as_ref().map_or(0, |body| body.sent.len() + body.decoded.len());
+        let decoded = |body: &InspectedBody| body.decoded.as_ref().map_or(0, Bytes::len);
+        let body = self.body.as_ref().map_or(0, |body| body.sent.first.len() + decoded(body));
         self.target.len() + headers.sum::<usize>() + body + self.answer.len()
     }
 
@@ -75,7 +131,7 @@ impl InspectedRequest {
             || self.code.is_some_and(|code| code == text)
             || self.status.to_string() == text
             || self.target.to_lowercase().contains(text)
-            || self.body.as_ref().is_some_and(|body| within(&body.decoded))
+            || self.body.as_ref().is_some_and(|body| within(body.kept()))
             || within(&self.answer)
     }
 }
@@ -102,7 +158,8 @@ struct CompanyRequestsKept {
 }
 
 impl Inspector {
-    /// Keeps a request, and forgets the oldest ones of its company that are too many.
+    /// Keeps a request, and forgets the oldest ones of its company that are too many. If those of
+    /// all companies are too many, the company with most bytes loses its oldest ones.
     pub(crate) fn keep(&self, company: &CompanyId, request: InspectedRequest) {
         let (now, bytes) = (request.answered, request.bytes());
         let mut guard = self.lock();
@@ -121,13 +178,9 @@ impl Inspector {
             of_company.forget_oldest();
         }
         kept.bytes = kept.bytes + of_company.bytes - before;
-        if limits::INSPECTED_TOTAL_BYTES < kept.bytes + bytes {
-            return;
+        if kept.make_room(company, bytes) {
+            kept.push(company, Arc::new(request), bytes);
         }
-        kept.numbered += 1;
-        kept.bytes += bytes;
-        of_company.bytes += bytes;
-        of_company.requests.push_back((kept.numbered, Arc::new(request)));
     }
 
     /// The kept requests of a company with their numbers, newest first.
@@ -170,6 +223,37 @@ impl Inspector {
     fn lock(&self) -> MutexGuard<'_, KeptRequests> {
         // Whatever a panic interrupted, entries are whole.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl KeptRequests {
+    /// Forgets requests until there is room for another one of this company: the oldest ones of the
+    /// company that has most. False if that is this company, and it has nothing to forget.
+    fn make_room(&mut self, company: &CompanyId, bytes: usize) -> bool {
+        while limits::INSPECTED_TOTAL_BYTES < self.bytes + bytes {
+            let of = |one: &CompanyId, kept: &CompanyRequestsKept| {
+                if one == company { kept.bytes + bytes } else { kept.bytes }
+            };
+            // Of equals this company pays.
+            let fullest = self.companies.iter_mut();
+            let fullest = fullest.max_by_key(|(one, kept)| (of(one, kept), *one == company));
+            let Some((_, fullest)) = fullest else { return false };
+            let before = fullest.bytes;
+            fullest.forget_oldest();
+            if fullest.bytes == before {
+                return false;
+            }
+            self.bytes -= before - fullest.bytes;
+        }
+        true
+    }
+
+    fn push(&mut self, company: &CompanyId, request: Arc<InspectedRequest>, bytes: usize) {
+        self.numbered += 1;
+        self.bytes += bytes;
+        let of_company = self.companies.entry(company.clone()).or_default();
+        of_company.bytes += bytes;
+        of_company.requests.push_back((self.numbered, request));
     }
 }
 
@@ -246,18 +330,49 @@ mod tests {
     }
 
     #[test]
-    fn all_companies_together_are_bounded_and_none_takes_from_another() {
+    fn all_companies_together_are_bounded_and_none_takes_from_one_that_has_less() {
         let inspector = Inspector::default();
-        let full = limits::INSPECTED_BYTES - 100;
-        let companies = limits::INSPECTED_TOTAL_BYTES / limits::INSPECTED_BYTES + 2;
+        let full = limits::INSPECTED_BYTES / 2 - 100;
+        let companies = limits::INSPECTED_TOTAL_BYTES / limits::INSPECTED_BYTES;
         for number in 0..companies {
-            inspector.keep(&company(&format!("C{number}")), request(1, full));
+            for began in [1, 2] {
+                inspector.keep(&company(&format!("C{number}")), request(began, full));
+            }
         }
-        assert_eq!(kept(&inspector, "C0", 2), ["1"]);
-        assert!(kept(&inspector, &format!("C{}", companies - 1), 2).is_empty());
-        assert!(inspector.lock().bytes <= limits::INSPECTED_TOTAL_BYTES);
+        // A company with less than others takes the oldest of one of them, until it has as much.
+        for began in [3, 4, 5] {
+            inspector.keep(&company("NEW"), request(began, full));
+        }
+        let has = |number: usize| kept(&inspector, &format!("C{number}"), 6).len();
+        let mut counts: Vec<usize> = (0..companies).map(has).collect();
+        counts.sort_unstable();
+        assert_eq!(counts[..2], [1, 2], "one has lost one request");
+        assert_eq!(kept(&inspector, "NEW", 6), ["5"], "it pays for its later ones itself");
+        // And one that would have more than all others loses nothing of them.
+        inspector.keep(&company("LARGE"), request(6, limits::INSPECTED_BYTES - 100));
+        assert!(kept(&inspector, "LARGE", 7).is_empty());
+        let bytes = inspector.lock().bytes;
+        assert!(bytes <= limits::INSPECTED_TOTAL_BYTES);
+        assert_eq!(bytes, inspector.lock().companies.values().map(|one| one.bytes).sum::<usize>());
         inspector.retain(|_| false);
         assert_eq!(inspector.lock().bytes, 0);
+    }
+
+    #[test]
+    fn a_body_is_kept_once_whether_it_was_encoded_or_not() {
+        let body = |encoding, sent: &[u8], decoded: &'static [u8]| InspectedBody {
+            sent: SentBody::new(encoding, sent).decoded(),
+            decoded: Ok(Bytes::from_static(decoded)),
+            read_at: Duration::ZERO,
+        };
+        let text = &[b'a'; 10_000];
+        let bytes = |body| {
+            let empty = request(1, 0).bytes();
+            InspectedRequest { body: Some(body), ..request(1, 0) }.bytes() - empty
+        };
+        assert_eq!(bytes(body(ContentEncoding::Identity, text, text)), text.len());
+        let encoded = bytes(body(ContentEncoding::Gzip, text, text));
+        assert_eq!(encoded, text.len() + limits::INSPECTED_ENCODED_BYTES);
     }
 
     #[test]

@@ -8,11 +8,11 @@ use profile_store::Timestamp;
 
 use super::{
     api_call::CompanyVisit,
-    form::FormFields,
-    inspector::InspectedRequest,
-    layout::{self, ConsoleSection, form_token, path_of},
-    page,
+    inspected_body,
+    inspector::{InspectedBody, InspectedRequest},
+    layout::{ConsoleSection, form_token, path_of},
     refusal::ConsoleRefusal,
+    table::columns,
     time::shown_time,
 };
 use crate::{api::rfc3339, http::auth, limits, tenants::scope::KeyScope};
@@ -20,7 +20,7 @@ use crate::{api::rfc3339, http::auth, limits, tenants::scope::KeyScope};
 /// The kept requests of the company, newest first, of which a text can be searched.
 pub(super) fn list(of: &CompanyVisit<'_>) -> Result<HttpResponse, ConsoleRefusal> {
     auth::require(of.principal, KeyScope::ProfilesRead)?;
-    let asked = FormFields::parse(of.visit.request.query_string().as_bytes()).unwrap_or_default();
+    let asked = of.asked();
     let text = asked.text("text").to_lowercase();
     let mut kept = kept(of);
     kept.retain(|(_, request)| text.is_empty() || request.mentions(&text));
@@ -33,17 +33,12 @@ pub(super) fn list(of: &CompanyVisit<'_>) -> Result<HttpResponse, ConsoleRefusal
             }
         }
     };
-    Ok(framed(of, "Inspector", &content))
+    Ok(of.page(StatusCode::OK, ConsoleSection::Inspector, "Inspector", &content))
 }
 
 fn kept(of: &CompanyVisit<'_>) -> Vec<(u64, Arc<InspectedRequest>)> {
     let gateway = of.visit.gateway;
     gateway.inspector.list(&of.principal.company.id, gateway.clock.elapsed())
-}
-
-fn framed(of: &CompanyVisit<'_>, title: &str, content: &Markup) -> HttpResponse {
-    let place = Some((&of.principal.company.id, ConsoleSection::Inspector));
-    page::html(StatusCode::OK, layout::framed(of.visit, place, title, content))
 }
 
 fn search_form(of: &CompanyVisit<'_>, text: &str) -> Markup {
@@ -66,15 +61,7 @@ fn table(of: &CompanyVisit<'_>, kept: &[(u64, Arc<InspectedRequest>)]) -> Markup
     html! {
         @if kept.is_empty() { p role="status" { "No request is kept." } } @else {
             table {
-                thead {
-                    tr {
-                        th scope="col" { "Request" }
-                        th scope="col" { "When" }
-                        th scope="col" { "Path" }
-                        th scope="col" { "Answer" }
-                        th scope="col" { "Outcome" }
-                    }
-                }
+                (columns(&["Request", "When", "Path", "Answer", "Outcome"], &[]))
                 tbody {
                     @for (number, request) in kept {
                         @let page = format!("inspector/{number}");
@@ -100,7 +87,7 @@ fn when(request: &InspectedRequest) -> Markup {
 }
 
 fn effect(request: &InspectedRequest) -> &'static str {
-    request.stored.as_ref().map_or("", |stored| stored.outcome.effect.as_str())
+    request.stored.as_ref().map_or("", |stored| stored.effect.as_str())
 }
 
 /// One request, whole.
@@ -113,20 +100,26 @@ pub(super) fn request(of: &CompanyVisit<'_>, number: &str) -> Result<HttpRespons
         (facts(of, request))
         h2 { "Headers" }
         dl { @for (name, value) in &request.headers { dt { (name) } dd { (value) } } }
-        (bodies(request))
+        h2 { "Body" }
+        (inspected_body::shown(request.body.as_ref()))
         h2 { "Answer" }
-        pre { (text_of(&request.answer)) }
+        @if request.answer.is_empty() { p.faint { "It has no body." } }
+        @else { (inspected_body::bytes(&request.answer)) }
         h2 { "As a curl command" }
         button.quiet type="button" data-copy="curl" hidden { "Copy" }
         pre #curl { (curl(request)) }
+        @if request.body.as_ref().is_some_and(|body| whole_text(body).is_none()) {
+            p.hint { "The command has no body, since the body is no text." }
+        }
         (explain_form(of, request))
     };
-    Ok(framed(of, &format!("Request {}", request.request_id), &content))
+    let title = format!("Request {}", request.request_id);
+    Ok(of.page(StatusCode::OK, ConsoleSection::Inspector, &title, &content))
 }
 
 fn facts(of: &CompanyVisit<'_>, request: &InspectedRequest) -> Markup {
     let since = |at: Duration| format!("{} µs", at.saturating_sub(request.began).as_micros());
-    let person = request.stored.as_ref().and_then(|stored| stored.outcome.survivor);
+    let person = request.stored.as_ref().and_then(|stored| stored.person);
     html! {
         dl {
             dt { "When" } dd { (when(request)) }
@@ -143,30 +136,6 @@ fn facts(of: &CompanyVisit<'_>, request: &InspectedRequest) -> Markup {
             dt { "Answered after" } dd { (since(request.answered)) }
         }
     }
-}
-
-fn bodies(request: &InspectedRequest) -> Markup {
-    html! {
-        @if let Some(body) = &request.body {
-            h2 { "Body" }
-            @if body.sent == body.decoded { pre { (text_of(&body.decoded)) } } @else {
-                p { "Sent with " (body.sent.len()) " bytes, of which the first are " code { (hexadecimal(&body.sent)) } }
-                p { "Decoded:" }
-                pre { (text_of(&body.decoded)) }
-            }
-        }
-    }
-}
-
-/// The first bytes of an encoded body, by which its coding is recognized.
-fn hexadecimal(bytes: &[u8]) -> String {
-    const FIRST: usize = 16;
-    let first = bytes.iter().take(FIRST);
-    first.map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
-}
-
-fn text_of(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// The request as a command, with the decoded body and without what authorized it.
@@ -189,10 +158,16 @@ fn curl(request: &InspectedRequest) -> String {
     let headers = request.headers.iter().filter(|(name, _)| !TRANSPORT.contains(&name.as_str()));
     lines
         .extend(headers.map(|(name, value)| format!("-H {}", quoted(&format!("{name}: {value}")))));
-    if let Some(body) = &request.body {
-        lines.push(format!("--data-raw {}", quoted(&text_of(&body.decoded))));
+    if let Some(text) = request.body.as_ref().and_then(whole_text) {
+        lines.push(format!("--data-raw {}", quoted(text)));
     }
     lines.join(" \\\n  ")
+}
+
+/// The body, if a command and a form can have it: no word of a shell has U+0000, and browsers
+/// replace it.
+fn whole_text(body: &InspectedBody) -> Option<&str> {
+    body.text().filter(|text| !text.contains('\0'))
 }
 
 /// The text as one word of a shell. Control characters are escaped, so that none acts on the
@@ -221,12 +196,13 @@ fn quoted(text: &str) -> String {
 
 fn explain_form(of: &CompanyVisit<'_>, request: &InspectedRequest) -> Markup {
     html! {
-        @if let (Some(body), Some(sender)) = (&request.body, sender_of(request)) {
+        @let text = request.body.as_ref().and_then(whole_text);
+        @if let (Some(text), Some(sender)) = (text, sender_of(request)) {
             h2 { "Explain it today" }
             form method="post" action=(path_of(&of.principal.company.id, "explain")) {
                 (form_token(of.visit))
                 input type="hidden" name="sender" value=(sender);
-                input type="hidden" name="request" value=(text_of(&body.decoded));
+                input type="hidden" name="request" value=(text);
                 button type="submit" { "Explain what it would do now" }
             }
         }
@@ -248,7 +224,10 @@ mod tests {
     use actix_web::web::Bytes;
 
     use super::*;
-    use crate::console::{curl_line::CurlLine, inspector::InspectedBody};
+    use crate::{
+        console::{curl_line::CurlLine, inspector::SentBody},
+        http::encoding::ContentEncoding,
+    };
 
     #[test]
     fn a_copied_command_has_the_decoded_body_whatever_is_in_it() {
@@ -262,8 +241,8 @@ mod tests {
             target: "/client/profiles?company_id=ABC123".to_owned(),
             headers: vec![header("host", "shop.example"), header("revision", "2026-01-15")],
             body: Some(InspectedBody {
-                sent: Bytes::from_static(b"zipped"),
-                decoded: body.clone(),
+                sent: SentBody::new(ContentEncoding::Gzip, b"zipped"),
+                decoded: Ok(body.clone()),
                 read_at: Duration::ZERO,
             }),
             status: 202,

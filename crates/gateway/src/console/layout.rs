@@ -18,16 +18,18 @@ pub(super) enum ConsoleSection {
     Live,
     Inspector,
     Imports,
+    Exports,
 }
 
 impl ConsoleSection {
-    const ALL: [ConsoleSection; 6] = [
+    const ALL: [ConsoleSection; 7] = [
         ConsoleSection::Overview,
         ConsoleSection::People,
         ConsoleSection::Explain,
         ConsoleSection::Live,
         ConsoleSection::Inspector,
         ConsoleSection::Imports,
+        ConsoleSection::Exports,
     ];
 
     fn path(self) -> &'static str {
@@ -36,6 +38,7 @@ impl ConsoleSection {
             ConsoleSection::Explain => "explain",
             ConsoleSection::Live => "live",
             ConsoleSection::Imports => "imports",
+            ConsoleSection::Exports => "exports",
             ConsoleSection::Overview => "overview",
             ConsoleSection::Inspector => "inspector",
         }
@@ -47,6 +50,7 @@ impl ConsoleSection {
             ConsoleSection::Explain => "Explain",
             ConsoleSection::Live => "Live",
             ConsoleSection::Imports => "Imports",
+            ConsoleSection::Exports => "Exports",
             ConsoleSection::Overview => "Overview",
             ConsoleSection::Inspector => "Inspector",
         }

@@ -6,7 +6,7 @@ use actix_web::{
     HttpResponse,
     http::{StatusCode, header},
     rt::time::sleep,
-    web::{Bytes, Data},
+    web::Bytes,
 };
 use futures_util::stream::unfold;
 use maud::{Markup, html};
@@ -17,12 +17,12 @@ use super::{
     api_call::{CompanyVisit, ListPage, query_of},
     form::FormFields,
     history::{self, OutcomeDocument, kind_words},
-    layout::{self, ConsoleSection, path_of},
+    layout::{ConsoleSection, path_of},
     live_streams::LiveStreamPermit,
     page,
+    read_access::ReadAccess,
     refusal::ConsoleRefusal,
     refusal_feed::RefusalNote,
-    session_cookie,
     time::shown_time,
 };
 use crate::{
@@ -31,7 +31,6 @@ use crate::{
     endpoints::Endpoint,
     http::{auth, refusal::Refusal},
     limits,
-    state::GatewayState,
     tenants::{directory::Company, scope::KeyScope},
 };
 
@@ -48,8 +47,7 @@ struct LiveFilter {
 }
 
 impl LiveFilter {
-    fn from_query(query: &str) -> LiveFilter {
-        let asked = FormFields::parse(query.as_bytes()).unwrap_or_default();
+    fn of(asked: &FormFields) -> LiveFilter {
         LiveFilter { code: asked.text("code").to_owned(), kind: asked.text("kind").to_owned() }
     }
 
@@ -129,7 +127,7 @@ fn timestamp(since_1970: Duration) -> Timestamp {
 /// The page: the newest of both, which the script continues.
 pub(super) async fn page(of: &CompanyVisit<'_>) -> Result<HttpResponse, ConsoleRefusal> {
     let company = &of.principal.company.id;
-    let filter = LiveFilter::from_query(of.visit.request.query_string());
+    let filter = LiveFilter::of(&of.asked());
     let size = limits::CONSOLE_LIVE_ITEMS.to_string();
     let query = query_of(&[("sort", "-at"), ("page[size]", &size)]);
     let outcomes: ListPage<OutcomeDocument> = of.read(Endpoint::ListOutcomes, "", &query).await?;
@@ -152,8 +150,7 @@ pub(super) async fn page(of: &CompanyVisit<'_>) -> Result<HttpResponse, ConsoleR
             @for item in &items { (item.shown(&of.principal.company)) }
         }
     };
-    let place = Some((company, ConsoleSection::Live));
-    Ok(page::html(StatusCode::OK, layout::framed(of.visit, place, "Live", &content)))
+    Ok(of.page(StatusCode::OK, ConsoleSection::Live, "Live", &content))
 }
 
 fn filter_form(company: &CompanyId, filter: &LiveFilter) -> Markup {
@@ -181,10 +178,8 @@ fn filter_form(company: &CompanyId, filter: &LiveFilter) -> Markup {
 
 /// The state of one stream of events.
 struct LiveTail {
-    gateway: Data<GatewayState>,
-    company: Arc<Company>,
-    /// The id of the session. The stream ends with it.
-    session: String,
+    /// The stream ends with it.
+    access: ReadAccess,
     filter: LiveFilter,
     /// Whether anything was sent: every text but the first comes after a pause.
     has_begun: bool,
@@ -200,15 +195,10 @@ pub(super) fn events(of: &CompanyVisit<'_>) -> Result<HttpResponse, ConsoleRefus
     let visit = of.visit;
     let permit = visit.gateway.console_streams.begin(&of.principal.company.id);
     let permit = permit.ok_or(ConsoleRefusal::Streams)?;
-    let is_encrypted = session_cookie::is_encrypted(visit.request, visit.gateway);
-    let session = session_cookie::session_id(visit.request.headers(), is_encrypted);
-    let company = Arc::clone(&of.principal.company);
-    let (_, refusal) = visit.gateway.console_refusals.after(&company.id, u64::MAX, 0);
+    let (_, refusal) = visit.gateway.console_refusals.after(&of.principal.company.id, u64::MAX, 0);
     let tail = LiveTail {
-        gateway: Data::clone(visit.gateway),
-        session: session.ok_or(ConsoleRefusal::SignedOut)?.to_owned(),
-        filter: LiveFilter::from_query(visit.request.query_string()),
-        company,
+        access: ReadAccess::of(of),
+        filter: LiveFilter::of(&of.asked()),
         has_begun: false,
         outcome: None,
         refusal,
@@ -235,12 +225,12 @@ impl LiveTail {
             sleep(limits::CONSOLE_LIVE_PERIOD).await;
         }
         self.has_begun = true;
-        self.is_allowed().then_some(())?;
+        self.access.is_open().then_some(())?;
         let mut text = String::new();
         match self.items().await {
             Ok((items, left_out)) => {
                 for item in items.iter().filter(|item| self.filter.shows(item)) {
-                    push_event(&mut text, "item", &item.shown(&self.company).into_string());
+                    push_event(&mut text, "item", &item.shown(&self.access.company).into_string());
                 }
                 if left_out != 0 {
                     push_event(&mut text, "left-out", &left_out.to_string());
@@ -255,24 +245,15 @@ impl LiveTail {
         Some(text)
     }
 
-    /// Whether the session is open and has a key that may read the company.
-    fn is_allowed(&self) -> bool {
-        let keys = self.gateway.console_sessions.keys(&self.session, self.gateway.clock.elapsed());
-        keys.into_iter().filter_map(|key| self.gateway.companies.principal(key)).any(|principal| {
-            principal.company.id == self.company.id
-                && principal.scopes.contains(KeyScope::ProfilesRead)
-        })
-    }
-
     /// What is new, oldest first, and how many outcomes were left out.
     async fn items(&mut self) -> Result<(Vec<LiveItem>, u64), Refusal> {
         let most = limits::CONSOLE_LIVE_ITEMS;
-        let (refusals, number) =
-            self.gateway.console_refusals.after(&self.company.id, self.refusal, most);
+        let ReadAccess { gateway, company, .. } = &self.access;
+        let (refusals, number) = gateway.console_refusals.after(&company.id, self.refusal, most);
         let mut items: Vec<LiveItem> = refusals.into_iter().map(LiveItem::Refusal).collect();
         let (after, most) = self.outcome.map_or((0, 0), |after| (after, most));
         let NewOutcomes { documents, left_out, newest } =
-            outcomes_after(&self.gateway, &self.company, after, most).await?;
+            outcomes_after(gateway, company, after, most).await?;
         // What could not be read together comes with the next items.
         self.refusal = number;
         let is_first = self.outcome.replace(newest).is_none();
@@ -303,7 +284,7 @@ mod tests {
 
     #[test]
     fn a_view_shows_what_its_filter_names() {
-        let filter = |query| LiveFilter::from_query(query);
+        let filter = |query: &str| LiveFilter::of(&FormFields::parse(query.as_bytes()).unwrap());
         let refusal = LiveItem::Refusal(Arc::new(RefusalNote {
             at: Duration::ZERO,
             company: "ABC123".parse().unwrap(),

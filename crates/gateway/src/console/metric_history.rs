@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use super::metric_values::MetricValues;
@@ -12,7 +13,7 @@ use crate::limits;
 const KEPT: [&str; 5] = [
     "gateway_requests_total{",
     "gateway_refusals_total{",
-    "gateway_profiles_total{effect=\"merged\"}",
+    MERGED,
     CLIENT_SECONDS,
     "gateway_request_seconds_count{endpoint=\"POST /client/profiles\"}",
 ];
@@ -21,8 +22,26 @@ const KEPT: [&str; 5] = [
 pub(super) const CLIENT_SECONDS: &str =
     "gateway_request_seconds_bucket{endpoint=\"POST /client/profiles\"";
 
+/// The series of merges.
+pub(super) const MERGED: &str = "gateway_profiles_total{effect=\"merged\"}";
+
 /// The series of batches, which is not among the metrics of events.
 pub(super) const BATCHES: &str = "batches";
+
+/// The series of the other readings of a moment, by the names of their metrics.
+pub(super) const DISK_FREE: &str = "gateway_disk_free_bytes";
+pub(super) const DISK_WAIT: &str = "gateway_disk_wait_seconds";
+pub(super) const CLOSED_CONNECTIONS: &str = "gateway_connections_closed_total";
+
+/// What a sample has beside the metrics of events, which are those of its moment only if they are
+/// read then.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MomentReadings {
+    pub(crate) batches: u64,
+    pub(crate) disk_free: u64,
+    pub(crate) disk_wait: Duration,
+    pub(crate) connections_closed: u64,
+}
 
 /// Values at one time.
 #[derive(Clone, Debug)]
@@ -31,6 +50,25 @@ pub(super) struct MetricSample {
 }
 
 impl MetricSample {
+    /// The values of the series that are kept of the metrics of events.
+    pub(super) fn of(values: &MetricValues) -> MetricSample {
+        let series = KEPT.iter().flat_map(|start| values.beginning(start));
+        let values = series.map(|(name, value)| (name.to_owned(), value)).collect();
+        MetricSample { values }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "neither a chart nor a rule has as many digits")]
+    fn note(&mut self, readings: &MomentReadings) {
+        for (name, value) in [
+            (BATCHES, readings.batches as f64),
+            (DISK_FREE, readings.disk_free as f64),
+            (DISK_WAIT, readings.disk_wait.as_secs_f64()),
+            (CLOSED_CONNECTIONS, readings.connections_closed as f64),
+        ] {
+            self.values.insert(name.to_owned(), value);
+        }
+    }
+
     pub(super) fn get(&self, series: &str) -> f64 {
         self.values.get(series).copied().unwrap_or_default()
     }
@@ -57,13 +95,9 @@ struct SampleRings {
 
 impl MetricHistory {
     /// Adds the sample of a minute.
-    pub(crate) fn add(&self, values: &MetricValues, batches: u64) {
-        let series = KEPT.iter().flat_map(|start| values.beginning(start));
-        let mut values: BTreeMap<String, f64> =
-            series.map(|(name, value)| (name.to_owned(), value)).collect();
-        #[expect(clippy::cast_precision_loss, reason = "a chart has fewer digits")]
-        values.insert(BATCHES.to_owned(), batches as f64);
-        let sample = MetricSample { values };
+    pub(crate) fn add(&self, values: &MetricValues, readings: &MomentReadings) {
+        let mut sample = MetricSample::of(values);
+        sample.note(readings);
         let mut rings = self.lock();
         if rings.taken.is_multiple_of(limits::DAY_SAMPLE_MINUTES) {
             push(&mut rings.day, sample.clone(), limits::DAY_SAMPLES);
@@ -126,6 +160,13 @@ pub(super) fn quantile(before: &MetricSample, after: &MetricSample, part: f64) -
 mod tests {
     use super::*;
 
+    const READINGS: MomentReadings = MomentReadings {
+        batches: 0,
+        disk_free: 1,
+        disk_wait: Duration::ZERO,
+        connections_closed: 2,
+    };
+
     fn text(accepted: u64, fast: u64, all: u64) -> MetricValues {
         let bucket = |end: &str, count| format!("{CLIENT_SECONDS},le=\"{end}\"}} {count}\n");
         MetricValues::read(&format!(
@@ -140,20 +181,20 @@ mod tests {
     fn both_rings_are_bounded() {
         let history = MetricHistory::default();
         for minute in 0..3_000 {
-            history.add(&text(minute, 0, 0), 0);
+            history.add(&text(minute, 0, 0), &READINGS);
         }
         let (hour, day) = (history.hour(), history.day());
         assert_eq!((hour.len(), day.len()), (limits::HOUR_SAMPLES, limits::DAY_SAMPLES));
         let increases = increases(&day, "gateway_requests_total{outcome=\"accepted\"}");
         assert!(increases.iter().all(|increase| (*increase - 5.0).abs() < f64::EPSILON));
-        assert!(hour[0].values.len() < 10, "only some series are kept");
+        assert!(hour[0].values.len() < 12, "only some series are kept");
     }
 
     #[test]
     fn a_quantile_is_the_end_of_its_bucket() {
         let history = MetricHistory::default();
-        history.add(&text(0, 10, 10), 0);
-        history.add(&text(0, 100, 110), 0);
+        history.add(&text(0, 10, 10), &READINGS);
+        history.add(&text(0, 100, 110), &READINGS);
         let [before, after] = &history.hour()[..] else { panic!() };
         assert_eq!(quantile(before, after, 0.5), Some(1.0));
         assert_eq!(quantile(before, after, 0.99), Some(500.0));

@@ -31,6 +31,12 @@ impl MetricValues {
             .take_while(move |(name, _)| name.starts_with(start))
     }
 
+    /// The sum of all series of this name, or of the one series with labels.
+    pub(crate) fn sum(&self, name: &str) -> f64 {
+        let labelled = format!("{name}{{");
+        self.get(name) + self.beginning(&labelled).map(|(_, value)| value).sum::<f64>()
+    }
+
     /// The greatest of the series whose names begin like this.
     pub(crate) fn greatest(&self, start: &str) -> f64 {
         self.beginning(start).map(|(_, value)| value).fold(0.0, f64::max)
@@ -54,6 +60,8 @@ mod tests {
         assert!((values.get("a{x=\"1 2\"}") - 3.0).abs() < f64::EPSILON);
         assert_eq!(values.beginning("a{").count(), 2);
         assert!((values.greatest("a{") - 4.5).abs() < f64::EPSILON);
+        assert!((values.sum("a") - 7.5).abs() < f64::EPSILON);
+        assert!((values.sum("ab") - 1.0).abs() < f64::EPSILON);
         assert_eq!(label("a{x=\"b\",y=\"c\"}", "y"), Some("c"));
     }
 }

@@ -7,12 +7,13 @@ use maud::{Markup, html};
 use profile_protocol::CompanyId;
 
 use super::{
-    alerts,
+    alert_trends::Observed,
+    alerts::{self, NOT_RAISED},
     api_call::CompanyVisit,
     chart,
     form::FormFields,
     layout::{self, ConsoleSection, path_of},
-    metric_history::{BATCHES, MetricSample, increases, quantile},
+    metric_history::{BATCHES, MERGED, MetricSample, increases, quantile},
     metric_values::{MetricValues, label},
     page, profile_counting,
     refusal::ConsoleRefusal,
@@ -29,7 +30,6 @@ use crate::{
 const ACCEPTED: &str = "gateway_requests_total{outcome=\"accepted\"}";
 const REFUSED: &str = "gateway_requests_total{outcome=\"refused\"}";
 const FAILED: &str = "gateway_requests_total{outcome=\"failed\"}";
-const MERGED: &str = "gateway_profiles_total{effect=\"merged\"}";
 
 /// The page. What it shows of the whole gateway is what `/metrics` shows to each who reaches this
 /// listener; of companies it shows those of the session.
@@ -45,7 +45,7 @@ pub(super) async fn page(of: &CompanyVisit<'_>) -> Result<HttpResponse, ConsoleR
     let history = &gateway.metric_history;
     let samples = if is_day { history.day() } else { history.hour() };
     let content = html! {
-        (alerts_section(gateway, &values))
+        (alerts_section(of, &values))
         (charts(of, &samples, is_day))
         (refusals_section(&samples))
         (status(gateway, &values))
@@ -56,9 +56,17 @@ pub(super) async fn page(of: &CompanyVisit<'_>) -> Result<HttpResponse, ConsoleR
     Ok(page::html(StatusCode::OK, layout::framed(of.visit, place, "Overview", &content)))
 }
 
-fn alerts_section(gateway: &GatewayState, values: &MetricValues) -> Markup {
-    let minutes = gateway.metric_history.hour();
-    let raised = alerts::raised(values, &minutes, gateway.clock.unix_time());
+fn alerts_section(of: &CompanyVisit<'_>, values: &MetricValues) -> Markup {
+    let gateway = of.visit.gateway;
+    let observed = Observed {
+        values,
+        minutes: &gateway.metric_history.hour(),
+        day: &gateway.metric_history.day(),
+        companies: &gateway.company_history.minutes(),
+        now: gateway.clock.unix_time(),
+    };
+    let companies = of.visit.principals.iter().map(|principal| principal.company.id.as_str());
+    let raised = alerts::raised(&observed, companies);
     let reasons = readiness::reasons_against(gateway);
     html! {
         @if raised.is_empty() && reasons.is_empty() {
@@ -68,13 +76,20 @@ fn alerts_section(gateway: &GatewayState, values: &MetricValues) -> Markup {
         } @else {
             div.wrong role="alert" {
                 @for reason in reasons { p { "Not ready: " (reason) } }
-                @for alert in &raised { p { strong { (alert.name) } ": " (alert.words) } }
+                @for alert in &raised {
+                    p {
+                        strong { (alert.name) } ": "
+                        @if let Some(company) = &alert.company { "company " (company) ": " }
+                        (alert.words)
+                    }
+                }
             }
         }
         p.hint {
-            "Shown are the alerts of Prometheus that the values of this moment raise, without the "
-            "time that Prometheus waits. Those about other rates, forecasts and single companies "
-            "need Prometheus."
+            "Shown are the alerts of Prometheus that the values of this moment and of the last day "
+            "raise, without the time that Prometheus waits, and those about single companies of "
+            "yours. The day is that of this page's memory, which begins with the gateway."
+            @for (name, reason) in NOT_RAISED { " " (name) " needs Prometheus: " (reason) "." }
         }
     }
 }

@@ -21,6 +21,8 @@ pub(super) enum ConsoleRefusal {
     Forged,
     /// The form cannot be read.
     Form(&'static str),
+    /// The form has more than [`limits::CONSOLE_FORM_BYTES`].
+    FormTooLarge,
     /// Too many attempts to sign in.
     SignIns {
         /// Seconds after which an attempt is admitted.
@@ -28,6 +30,10 @@ pub(super) enum ConsoleRefusal {
     },
     /// Too many live views are open.
     Streams,
+    /// Too many exports are under way.
+    Exports,
+    /// The version of HTTP has no mark for the end of a response.
+    OldHttp,
     /// The key that was presented is not configured.
     UnknownKey,
     /// The system gave no entropy.
@@ -53,9 +59,12 @@ impl ConsoleRefusal {
             | ConsoleRefusal::UnknownKey => StatusCode::FORBIDDEN,
             ConsoleRefusal::NoPage => StatusCode::NOT_FOUND,
             ConsoleRefusal::Method => StatusCode::METHOD_NOT_ALLOWED,
-            ConsoleRefusal::Form(_) => StatusCode::BAD_REQUEST,
+            ConsoleRefusal::Form(_) | ConsoleRefusal::FormTooLarge => StatusCode::BAD_REQUEST,
             ConsoleRefusal::SignIns { .. } => StatusCode::TOO_MANY_REQUESTS,
-            ConsoleRefusal::NoEntropy | ConsoleRefusal::Streams => StatusCode::SERVICE_UNAVAILABLE,
+            ConsoleRefusal::NoEntropy | ConsoleRefusal::Streams | ConsoleRefusal::Exports => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            ConsoleRefusal::OldHttp => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             ConsoleRefusal::Api(refusal) => refusal.status(),
         }
     }
@@ -68,9 +77,11 @@ impl ConsoleRefusal {
             ConsoleRefusal::OtherCompany => "This session has no key of that company",
             ConsoleRefusal::Method => "This page cannot be asked that way",
             ConsoleRefusal::Forged => "This form is not of your session",
-            ConsoleRefusal::Form(_) => "The form cannot be read",
+            ConsoleRefusal::Form(_) | ConsoleRefusal::FormTooLarge => "The form cannot be read",
             ConsoleRefusal::SignIns { .. } => "Too many attempts",
             ConsoleRefusal::Streams => "Too many live views",
+            ConsoleRefusal::Exports => "Too many exports",
+            ConsoleRefusal::OldHttp => "The download needs HTTP/1.1",
             ConsoleRefusal::UnknownKey => "The key is not known",
             ConsoleRefusal::NoEntropy => "The gateway cannot open a session",
             ConsoleRefusal::Api(Refusal::Scope(_)) => "Your key may not do that",
@@ -102,6 +113,9 @@ impl ConsoleRefusal {
                     .to_owned()
             }
             ConsoleRefusal::Form(detail) => (*detail).to_owned(),
+            ConsoleRefusal::FormTooLarge => {
+                format!("It is too large: {} KiB are allowed.", limits::CONSOLE_FORM_BYTES / 1_024)
+            }
             ConsoleRefusal::SignIns { retry_after_seconds } => {
                 format!("Try again in {retry_after_seconds} s.")
             }
@@ -112,6 +126,18 @@ impl ConsoleRefusal {
                     limits::CONSOLE_STREAMS
                 )
             }
+            ConsoleRefusal::Exports => {
+                format!(
+                    "At most {} of a company is under way at a time, and {} of all. Try again \
+                     when it has ended.",
+                    limits::CONSOLE_COMPANY_EXPORTS,
+                    limits::CONSOLE_EXPORTS
+                )
+            }
+            ConsoleRefusal::OldHttp => "With HTTP/1.0 a file that was cut off would look whole. \
+                If a proxy is in between, let it speak HTTP/1.1 to the gateway; for nginx, write \
+                proxy_http_version 1.1."
+                .to_owned(),
             ConsoleRefusal::UnknownKey => "Paste a private key (pk_…) that the configuration of \
                 this gateway has the digest of."
                 .to_owned(),
@@ -135,7 +161,10 @@ impl ConsoleRefusal {
             | ConsoleRefusal::NoPage
             | ConsoleRefusal::Method
             | ConsoleRefusal::Form(_)
+            | ConsoleRefusal::FormTooLarge
             | ConsoleRefusal::Streams
+            | ConsoleRefusal::Exports
+            | ConsoleRefusal::OldHttp
             | ConsoleRefusal::Api(_) => None,
         }
     }

@@ -8,9 +8,9 @@ use actix_web::{
 use maud::html;
 
 use super::{
-    actions, api_call::CompanyVisit, asset, explain, form::FormFields, imports, inspector_pages,
-    layout, live, overview, page, page::see_other, people, person, refusal::ConsoleRefusal,
-    sign_in, visit::Visit,
+    actions, api_call::CompanyVisit, asset, explain, exports, form::FormFields, imports,
+    inspector_pages, layout, live, overview, page, page::see_other, people, person,
+    refusal::ConsoleRefusal, sign_in, visit::Visit,
 };
 use crate::{
     http::{admission::client_address_of, refusal_log, response::without_body_for_head},
@@ -96,6 +96,7 @@ async fn shown(visit: &Visit<'_>, segments: &[&str]) -> Result<HttpResponse, Con
                 ["inspector", number] => inspector_pages::request(&of_company, number),
                 ["imports"] => imports::list(&of_company).await,
                 ["imports", id] => imports::report(&of_company, id).await,
+                ["exports"] => exports::list(&of_company),
                 ["overview"] => overview::page(&of_company).await,
                 ["live"] => live::page(&of_company).await,
                 ["live", "events"] => live::events(&of_company),
@@ -123,6 +124,7 @@ async fn changed(
                 ["people", _, "undo", absorbed] => actions::undo(&of_company, absorbed).await,
                 ["people", id, "erase"] => actions::erase(&of_company, id, form).await,
                 ["imports"] => imports::create(&of_company, form).await,
+                ["exports"] => exports::create(&of_company, form),
                 ["explain"] => explain::explain(&of_company, form).await,
                 _ => Err(ConsoleRefusal::NoPage),
             }
@@ -155,8 +157,11 @@ fn refused(
         | ConsoleRefusal::Method
         | ConsoleRefusal::Forged
         | ConsoleRefusal::Form(_)
+        | ConsoleRefusal::FormTooLarge
         | ConsoleRefusal::NoEntropy
         | ConsoleRefusal::Streams
+        | ConsoleRefusal::Exports
+        | ConsoleRefusal::OldHttp
         | ConsoleRefusal::Api(_) => explained(request, gateway, refusal),
     }
 }

@@ -114,9 +114,7 @@ fn admit(request: &HttpRequest, gateway: &GatewayState) -> Result<(), ConsoleRef
 /// Ends the session.
 pub(super) fn sign_out(visit: &Visit<'_>) -> HttpResponse {
     let is_encrypted = session_cookie::is_encrypted(visit.request, visit.gateway);
-    if let Some(id) = session_cookie::session_id(visit.request.headers(), is_encrypted) {
-        visit.gateway.console_sessions.end(id);
-    }
+    visit.gateway.console_sessions.end(visit.session_id);
     let mut response = see_other("/console/sign-in");
     if let Some(cookie) = session_cookie::taken(is_encrypted) {
         response.headers_mut().insert(header::SET_COOKIE, cookie);

@@ -25,6 +25,8 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 pub(super) struct Visit<'a> {
     pub(super) request: &'a HttpRequest,
     pub(super) gateway: &'a Data<GatewayState>,
+    /// The id of the session, as the browser sent it.
+    pub(super) session_id: &'a str,
     pub(super) session: ConsoleSession,
     /// The principals of the session's keys: at least one.
     pub(super) principals: Vec<Principal>,
@@ -48,7 +50,7 @@ impl<'a> Visit<'a> {
             return Err(ConsoleRefusal::SessionEnded);
         }
         let request_ids = RequestTrace::from_headers(request.headers(), &gateway.trace_ids).ids;
-        Ok(Visit { request, gateway, session, principals, request_ids })
+        Ok(Visit { request, gateway, session_id: id, session, principals, request_ids })
     }
 
     /// The principal of the session for this company.

@@ -19,6 +19,7 @@ use profile_protocol::{CompanyId, Violations, limits::BODY_BYTES};
 
 use crate::{
     capacity::body_budget::{ArrivingPermit, BodyKind, BodyPermit},
+    console::inspector::SentBody,
     http::{
         encoding::{ContentEncoding, DecodeError},
         large_body,
@@ -43,7 +44,20 @@ pub(crate) struct Body {
     /// The memory of the body. Keep it until the request is answered.
     pub(crate) permit: BodyPermit,
     /// The body as it was sent, if the inspector keeps it.
-    pub(crate) sent: Option<Bytes>,
+    pub(crate) sent: Option<SentBody>,
+}
+
+/// Why there is no decoded body.
+pub(crate) struct BodyFailure {
+    pub(crate) refusal: Refusal,
+    /// The body as it was sent, if it arrived whole and the inspector keeps it.
+    pub(crate) sent: Option<SentBody>,
+}
+
+impl From<Refusal> for BodyFailure {
+    fn from(refusal: Refusal) -> BodyFailure {
+        BodyFailure { refusal, sent: None }
+    }
 }
 
 /// Reads the whole body of a request for this company and decodes it.
@@ -57,10 +71,10 @@ pub(crate) async fn read(
     kind: BodyKind,
     company: &CompanyId,
     gateway: &Data<GatewayState>,
-) -> Result<Body, Refusal> {
+) -> Result<Body, BodyFailure> {
     let limit = kind.max_bytes();
     if content_length(headers).is_some_and(|length| limit < length) {
-        return Err(Refusal::TooLarge { bytes: limit });
+        return Err(Refusal::TooLarge { bytes: limit }.into());
     }
     let time = timeout_of(kind, &gateway.connections);
     let slow = Refusal::TooSlow { seconds: time.as_secs() };
@@ -68,10 +82,15 @@ pub(crate) async fn read(
     let sent = timeout(time, gather(payload, permit, limit));
     let (sent, arrived) = sent.await.unwrap_or(Err(slow))?;
     let is_inspected = kind != BodyKind::Bulk && gateway.inspects(company);
-    let kept = is_inspected.then(|| Bytes::copy_from_slice(&sent));
-    let bytes = decode(gateway, company, encoding, limit, (sent, arrived)).await?;
-    let permit = gateway.body_budget.reserve(kind, company, bytes.len())?;
-    Ok(Body { bytes, permit, sent: kept })
+    let kept = is_inspected.then(|| SentBody::new(encoding, &sent));
+    match decode(gateway, company, encoding, limit, (sent, arrived)).await {
+        Ok(bytes) => {
+            let permit =
+                gateway.body_budget.reserve(kind, company, bytes.len()).map_err(Refusal::from)?;
+            Ok(Body { bytes, permit, sent: kept })
+        }
+        Err(refusal) => Err(BodyFailure { refusal, sent: kept }),
+    }
 }
 
 /// Decodes a body of at most `limit` bytes: a small one on the calling thread, a large one on a

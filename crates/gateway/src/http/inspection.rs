@@ -11,9 +11,12 @@ use actix_web::{
 use profile_store::{Effect, Outcome};
 
 use crate::{
-    console::inspector::{InspectedAnswer, InspectedBody, InspectedOutcome, InspectedRequest},
+    console::inspector::{
+        InspectedAnswer, InspectedBody, InspectedOutcome, InspectedRequest, NotDecoded, SentBody,
+    },
     http::{
-        body::Body,
+        body::{Body, BodyFailure},
+        refusal::Refusal,
         response::{RefusalCode, ResponseContext},
     },
     state::GatewayState,
@@ -23,17 +26,43 @@ use crate::{
 const AUTHORIZING: [HeaderName; 3] =
     [header::AUTHORIZATION, header::PROXY_AUTHORIZATION, header::COOKIE];
 
-/// Notes the body of a request, if the inspector wants it.
-pub(crate) fn note_body(request: &HttpRequest, body: &Body, now: Duration) {
-    if let Some(sent) = &body.sent {
-        let note = InspectedBody { sent: masked(sent), decoded: masked(&body.bytes), read_at: now };
-        request.extensions_mut().insert(note);
+/// Notes the body of a request, or why it could not be decoded, if the inspector wants it.
+pub(crate) fn noted(
+    request: &HttpRequest,
+    read: Result<Body, BodyFailure>,
+    now: Duration,
+) -> Result<Body, Refusal> {
+    let (sent, decoded) = match &read {
+        Ok(body) => (body.sent.as_ref().map(SentBody::decoded), Ok(&body.bytes)),
+        Err(failure) => (failure.sent.clone(), Err(reason(&failure.refusal))),
+    };
+    if let Some(sent) = sent {
+        let sent = SentBody { first: masked(&sent.first), ..sent };
+        let decoded = decoded.map(|bytes| masked(bytes));
+        request.extensions_mut().insert(InspectedBody { sent, decoded, read_at: now });
+    }
+    read.map_err(|failure| failure.refusal)
+}
+
+/// Why a body that arrived was not decoded.
+fn reason(refusal: &Refusal) -> NotDecoded {
+    if let Refusal::TooLarge { bytes } = refusal {
+        NotDecoded::TooLarge { bytes: *bytes }
+    } else if matches!(refusal, Refusal::Unreadable) {
+        NotDecoded::Corrupt
+    } else {
+        NotDecoded::NotTried
     }
 }
 
 /// Notes what a request did, until it is answered.
 pub(crate) fn note_outcome(request: &HttpRequest, outcome: &Outcome, now: Duration) {
-    let note = InspectedOutcome { outcome: outcome.clone(), stored_at: now };
+    let note = InspectedOutcome {
+        effect: outcome.effect,
+        sequence: outcome.sequence,
+        person: outcome.survivor,
+        stored_at: now,
+    };
     request.extensions_mut().insert(note);
 }
 
@@ -51,7 +80,7 @@ pub(crate) fn keep(
     };
     let stored = request.extensions_mut().remove::<InspectedOutcome>();
     let is_erasure = request.path().starts_with("/api/data-privacy-deletion-jobs")
-        || stored.as_ref().is_some_and(|stored| stored.outcome.effect == Effect::Deleted);
+        || stored.as_ref().is_some_and(|stored| stored.effect == Effect::Deleted);
     if is_erasure {
         return response;
     }

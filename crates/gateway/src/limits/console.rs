@@ -43,6 +43,38 @@ pub const CONSOLE_LIVE_PERIOD: Duration = Duration::from_secs(1);
 /// The outcomes, and the refusals, that a live view shows of each period. Others are counted.
 pub const CONSOLE_LIVE_ITEMS: usize = 50;
 
+/// The exports of the console at a time. Each uses the store at most half of the time.
+pub const CONSOLE_EXPORTS: usize = 2;
+
+/// Those of one company, so that each of two has its share.
+pub const CONSOLE_COMPANY_EXPORTS: usize = CONSOLE_EXPORTS / 2;
+
+/// The profiles that an export looks at in one step, which takes some milliseconds.
+pub const CONSOLE_EXPORT_STEP: usize = 256;
+
+/// The bytes of what is written of them after which a step ends, although it has looked at fewer.
+pub const CONSOLE_EXPORT_STEP_BYTES: usize = 256 * 1024;
+
+/// The longest pause of an export after a step. It pauses for as long as it read, which is longer
+/// only if the disk hangs.
+pub const CONSOLE_EXPORT_PAUSE: Duration = Duration::from_secs(1);
+
+/// The size of a part that an export hands over, in bytes.
+pub const CONSOLE_EXPORT_PART_BYTES: usize = 64 * 1024;
+
+/// The parts that wait until the receiver has read earlier ones.
+pub const CONSOLE_EXPORT_PARTS: usize = 1;
+
+/// The time in which the receiver has to take a part, so that none keeps others from exporting: one
+/// kilobyte in a second.
+pub const CONSOLE_EXPORT_STALL: Duration = Duration::from_mins(1);
+
+/// The ended exports that the console shows, of all companies. One takes some 200 bytes.
+pub const CONSOLE_ENDED_EXPORTS: usize = 256;
+
+/// Those of one company.
+pub const CONSOLE_COMPANY_ENDED_EXPORTS: usize = 16;
+
 /// The refused requests that the console shows, of all companies. One takes some 200 bytes.
 pub const CONSOLE_REFUSALS: usize = 1_024;
 
@@ -52,8 +84,18 @@ pub const CONSOLE_COMPANY_REFUSALS: usize = CONSOLE_REFUSALS / 4;
 /// The requests of one company that the inspector keeps.
 pub const INSPECTED_REQUESTS: usize = 100;
 
-/// The bytes of them: the largest requests of clients ten times, before and after decoding.
+/// The bytes of them: the largest requests of clients twenty times.
 pub const INSPECTED_BYTES: usize = 2 * 1024 * 1024;
+
+/// The bytes of an encoded body that the inspector keeps as they were sent: enough to recognize its
+/// coding.
+pub const INSPECTED_ENCODED_BYTES: usize = 16;
+
+/// Those of a body that cannot be decoded: enough to see what was sent instead.
+pub const INSPECTED_UNDECODED_BYTES: usize = 512;
+
+/// The bytes that the inspector shows of what is no text. Each takes up to four characters.
+pub const INSPECTED_SHOWN_BYTES: usize = 4 * 1024;
 
 /// The bytes of the kept requests of all companies.
 pub const INSPECTED_TOTAL_BYTES: usize = 32 * 1024 * 1024;
@@ -72,6 +114,10 @@ pub const DAY_SAMPLE_MINUTES: usize = 5;
 
 /// The samples for the charts of a day. Those of both charts have some 70 values each: 3 MB.
 pub const DAY_SAMPLES: usize = 24 * 60 / DAY_SAMPLE_MINUTES + 1;
+
+/// The minutes of which the requests of single companies are kept: one more than a rule looks back.
+/// Those of as many companies as have metrics of their own take a megabyte.
+pub const COMPANY_SAMPLES: usize = 16;
 
 /// The people on one page of a list in the console.
 pub const CONSOLE_PAGE: usize = 25;

@@ -1,16 +1,17 @@
 //! `gateway export`: the profiles of a company as lines of JSON, or as a table.
 
 mod lines;
+pub(crate) mod profile_writer;
 pub(crate) mod table;
 
 use std::{io, path::PathBuf};
 
 use profile_protocol::{CompanyId, NamedTime};
 use profile_store::{
-    CompanyProfiles, CompanyProfilesError, DamagedProfile, Profile, Timestamp, engine::EngineError,
+    CompanyProfiles, CompanyProfilesError, DamagedProfile, Timestamp, engine::EngineError,
 };
 
-use self::{lines::LineWriter, table::TableWriter};
+use self::profile_writer::ProfileWriter;
 use super::{
     backup::store_source::StoreSource,
     command_progress::CommandProgress,
@@ -106,34 +107,5 @@ fn copy_beside(output: &OutputTarget) -> PathBuf {
     match output {
         OutputTarget::File(path) => path.clone(),
         OutputTarget::Standard => scratch_store::temporary_file(),
-    }
-}
-
-/// Writes profiles in one of the forms.
-enum ProfileWriter {
-    Lines(LineWriter<Output>),
-    Table(Box<TableWriter<Output>>),
-}
-
-impl ProfileWriter {
-    fn new(format: TransferFormat, output: Output) -> io::Result<ProfileWriter> {
-        Ok(match format {
-            TransferFormat::Jsonl => ProfileWriter::Lines(LineWriter::new(output)),
-            TransferFormat::Csv => ProfileWriter::Table(Box::new(TableWriter::new(output)?)),
-        })
-    }
-
-    fn write(&mut self, profile: &Profile) -> io::Result<()> {
-        match self {
-            ProfileWriter::Lines(lines) => lines.write(profile),
-            ProfileWriter::Table(table) => table.write(profile),
-        }
-    }
-
-    fn finish(self) -> io::Result<Output> {
-        match self {
-            ProfileWriter::Lines(lines) => Ok(lines.into_output()),
-            ProfileWriter::Table(table) => table.into_output(),
-        }
     }
 }

@@ -2,6 +2,8 @@
 
 mod chromium;
 mod explain;
+mod exports;
+mod hostile_texts;
 mod inspector;
 mod live;
 mod naughty;

@@ -319,6 +319,38 @@ impl<S: Read + Write> Connection<S> {
         self.unread.len()
     }
 
+    /// All that comes until the connection ends.
+    pub(crate) fn rest(&mut self) -> Vec<u8> {
+        while self.read_more() {}
+        std::mem::take(&mut self.unread)
+    }
+
+    /// A body that comes in chunks, and whether its last chunk came before the connection ended.
+    pub(crate) fn chunks(&mut self) -> (Vec<u8>, bool) {
+        let mut body = Vec::new();
+        loop {
+            let Some(end) = position(&self.unread, b"\r\n") else {
+                if self.read_more() {
+                    continue;
+                }
+                return (body, false);
+            };
+            let size = std::str::from_utf8(&self.unread[..end]).unwrap();
+            let size = usize::from_str_radix(size, 16).unwrap();
+            let whole = end + 2 + size + 2;
+            while self.unread.len() < whole {
+                if !self.read_more() {
+                    return (body, false);
+                }
+            }
+            let chunk: Vec<u8> = self.unread.drain(..whole).collect();
+            if size == 0 {
+                return (body, true);
+            }
+            body.extend_from_slice(&chunk[end + 2..end + 2 + size]);
+        }
+    }
+
     /// Reads what is there, or waits for it. False at the end.
     fn read_more(&mut self) -> bool {
         let mut buffer = [0; 16 * 1024];

@@ -5,8 +5,8 @@ use std::{cmp::Ordering, collections::HashSet, sync::Arc};
 
 use profile_protocol::{EmailPrefix, ProfileId};
 use profile_store::{
-    Listing, Profile, ProfileCountSoFar, ProfilePage, SortCursor, SortKey, Span, StoreOptions,
-    Timestamp,
+    Listing, Profile, ProfileCountSoFar, ProfilePage, ProfileWalk, SortCursor, SortKey, Span,
+    StoreOptions, Timestamp,
     engine::{EngineError, Key, Order, Value, Write},
     limits::{COUNT_STEP, LIST_CHUNK, LIST_ENTRIES, LIST_PAGE},
 };
@@ -360,6 +360,49 @@ pub fn a_damaged_profile_makes_a_list_fail(engines: &Engines) {
         let read = wait(harness.store.list(&all));
         assert!(matches!(read, Err(EngineError::Damaged(_))), "{read:?}");
     }
+}
+
+/// The ids of all profiles that a walk reads, those of damaged ones apart. `between` is called
+/// after each read.
+fn walked(
+    harness: &mut StoreHarness,
+    mut between: impl FnMut(&mut StoreHarness),
+) -> (Vec<ProfileId>, Vec<ProfileId>) {
+    let (mut walk, mut sound, mut damaged) = (ProfileWalk::default(), vec![], vec![]);
+    let company = harness.company.clone();
+    while let Some(read) = wait(harness.store.next_profiles(&company, &mut walk)).unwrap() {
+        assert!(read.len() <= LIST_CHUNK);
+        for profile in read {
+            match profile {
+                Ok(profile) => sound.push(profile.id),
+                Err(profile) => damaged.push(profile.id),
+            }
+        }
+        between(harness);
+    }
+    (sound, damaged)
+}
+
+pub fn a_walk_reads_each_profile_once_in_the_order_of_ids_and_goes_past_damage(engines: &Engines) {
+    let mut harness = StoreHarness::new(engines);
+    for number in 0..3 * LIST_CHUNK {
+        harness.send(&format!("e:person-{number} a:{number}"));
+    }
+    let mut ids = harness.created.clone();
+    ids.sort();
+    assert_eq!(walked(&mut harness, |_| {}), (ids.clone(), vec![]));
+    let damaged = ids.remove(5);
+    let own = key(b'p', &[&damaged.bits().to_be_bytes()]);
+    wait(harness.engine.apply(vec![Write { key: own, value: Some(vec![9]) }])).unwrap();
+    // What is written meanwhile moves no profile and repeats none.
+    let mut round = 0;
+    let between = |harness: &mut StoreHarness| {
+        round += 1;
+        for number in 10..3 * LIST_CHUNK {
+            harness.send(&format!("server e:person-{number} plan=round-{round}"));
+        }
+    };
+    assert_eq!(walked(&mut harness, between), (ids, vec![damaged]));
 }
 
 pub fn no_list_shows_another_companys_profiles(engines: &Engines) {

@@ -1,16 +1,14 @@
 //! All profiles of a company, a page at a time, for an export.
 
-use profile_protocol::{CompanyId, ProfileId};
+use profile_protocol::CompanyId;
 
 use super::{
     company_deletion,
     format::{self, FormatError, Layout},
 };
 use crate::{
-    Profile,
-    engine::{Engine, EngineError, Key, Order, Scan},
-    layout::key::{self, KeyKind, ParsedKey},
-    limits, read,
+    engine::{Engine, EngineError},
+    read::profile_walk::{DamagedProfile, FoundProfile, ProfileWalk, ProfilesRead},
 };
 
 /// Why the profiles of a company cannot be read.
@@ -43,25 +41,12 @@ impl From<EngineError> for CompanyProfilesError {
     }
 }
 
-/// A profile whose record is damaged.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("profile {id} cannot be read: {reason}")]
-pub struct DamagedProfile {
-    /// The profile.
-    pub id: ProfileId,
-    /// What is wrong with its record.
-    pub reason: String,
-}
-
-/// The profiles of one read, each as far as its record can be read. `None` after the last.
-pub type ProfilesRead = Result<Option<Vec<Result<Profile, DamagedProfile>>>, EngineError>;
-
 /// Reads the profiles of a company in the order of their ids. Nothing may write to the store
 /// meanwhile.
 pub struct CompanyProfiles<'a> {
     engine: &'a dyn Engine,
     company: CompanyId,
-    after: Option<Key>,
+    walk: ProfileWalk,
 }
 
 impl CompanyProfiles<'_> {
@@ -83,39 +68,14 @@ impl CompanyProfiles<'_> {
         if !company_deletion::is_known(engine, company).await? {
             return Err(CompanyProfilesError::NoData { company: company.clone() });
         }
-        Ok(CompanyProfiles { engine, company: company.clone(), after: None })
+        Ok(CompanyProfiles { engine, company: company.clone(), walk: ProfileWalk::default() })
     }
 
     /// The next profiles.
     pub async fn next_page(&mut self) -> ProfilesRead {
-        let scan = Scan {
-            prefix: key::prefix(&self.company, KeyKind::Profile),
-            after: self.after.take(),
-            order: Order::Ascending,
-            limit: limits::LIST_CHUNK,
-        };
-        let entries = self.engine.scan(scan).await?;
-        let Some((last, _)) = entries.last() else { return Ok(None) };
-        self.after = Some(last.clone());
-        let mut page = Vec::with_capacity(entries.len());
-        for (key, _) in &entries {
-            if let Some(ParsedKey::Profile(_, id)) = key::parse(key) {
-                page.push(self.profile(id).await?);
-            }
-        }
-        Ok(Some(page))
-    }
-
-    async fn profile(&self, id: ProfileId) -> Result<Result<Profile, DamagedProfile>, EngineError> {
-        let damaged = |reason: String| Err(DamagedProfile { id, reason });
-        let record = match read::profiles::profile_record(self.engine, &self.company, id).await {
-            Ok(Some(record)) => record,
-            // Its key was there a moment ago.
-            Ok(None) => return Ok(damaged("the record is gone".to_owned())),
-            Err(EngineError::Damaged(reason)) => return Ok(damaged(reason)),
-            Err(error) => return Err(error),
-        };
-        let decoded = record.decode(id).and_then(|profile| Ok(profile.decode()?));
-        Ok(decoded.or_else(|error| damaged(error.to_string())))
+        let found = self.walk.next(self.engine, &self.company).await?;
+        let gone = |id| Err(DamagedProfile { id, reason: "the record is gone".to_owned() });
+        let read = |(id, profile): FoundProfile| profile.unwrap_or_else(|| gone(id));
+        Ok(found.map(|found| found.into_iter().map(read).collect()))
     }
 }

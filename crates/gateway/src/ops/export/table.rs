@@ -34,10 +34,17 @@ pub(super) struct TableWriter<W: Write> {
 }
 
 impl<W: Write> TableWriter<W> {
+    /// A table with its header row.
     pub(super) fn new(output: W) -> io::Result<TableWriter<W>> {
-        let mut rows = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(output);
-        rows.write_record(columns())?;
-        Ok(TableWriter { rows, fields: Fieldset::with_identifiers() })
+        let mut table = TableWriter::continuing(output);
+        table.rows.write_record(columns())?;
+        Ok(table)
+    }
+
+    /// The same without the header row.
+    pub(super) fn continuing(output: W) -> TableWriter<W> {
+        let rows = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(output);
+        TableWriter { rows, fields: Fieldset::with_identifiers() }
     }
 
     pub(super) fn write(&mut self, profile: &Profile) -> io::Result<()> {

@@ -161,3 +161,42 @@ fn the_inspector_is_off_unless_the_company_or_development_mode_has_it_on() {
     let page = browser.page(&format!("{company}/inspector"));
     assert!(page.contains("No request is kept") && !page.contains("is off"), "{page}");
 }
+
+#[test]
+fn bodies_that_cannot_be_read_are_shown_as_they_are_with_the_reason() {
+    let console = inspecting();
+    let browser = console.signed_in(KEY);
+    let gzip = |body: &[u8]| RawRequest::profile(body).with("Content-Encoding", "gzip");
+    let email = br#"{"data":{"type":"profile","attributes":{"email":"a@example.com"}}}"#;
+    let mut cut = crate::bodies::gzip(email);
+    cut.truncate(20);
+    let latin = b"{\"data\":{\"type\":\"profile\",\"attributes\":{\"first_name\":\"Jos\xe9\"}}}";
+    for (request, words) in [
+        (gzip(email), ["does not begin with 1f 8b, as gzip does", "a@example.com"]),
+        (gzip(&cut), ["It was not decoded: it is not gzip, ends early", r"\x1f\x8b\x08"]),
+        (RawRequest::profile(latin), ["It is not UTF-8 after byte 57", r"Jos\xe9"]),
+        (RawRequest::profile("{\"a\":"), ["It is not JSON: EOF", "{&quot;a&quot;:"]),
+        (RawRequest::profile("\0\u{1b}[31m<b>"), ["It is not JSON", r"\x00\x1b[31m&lt;b&gt;"]),
+        (RawRequest::profile(vec![b' '; 200_000]), ["None was kept", "payload_too_large"]),
+        (
+            RawRequest::profile("{}").with("Content-Encoding", "compress"),
+            ["None was kept", "unsupported_media_type"],
+        ),
+    ] {
+        let answer = console.gateway.send(&request);
+        assert_ne!(answer.status, 202);
+        let page = newest(&browser, INSPECTOR);
+        for words in words {
+            assert!(page.contains(words), "{words} in {page}");
+        }
+        assert!(!page.contains("<b>") && !page.contains('\0') && !page.contains('\u{1b}'));
+    }
+    let encoded = gzip(&crate::bodies::gzip(email));
+    console.gateway.send(&encoded).assert_accepted();
+    let page = newest(&browser, INSPECTOR);
+    assert!(page.contains("bytes as gzip, of which the first are <code>1f 8b 08"), "{page}");
+    assert!(
+        page.contains("Decoded, with 66 bytes:") && !page.contains("class=\"wrong\""),
+        "{page}"
+    );
+}

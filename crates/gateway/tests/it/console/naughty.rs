@@ -29,7 +29,7 @@ const FOUND_BY: [&str; 7] =
 
 /// Sees that a page has no element but those of the console.
 #[track_caller]
-fn assert_escaped(page: &str) {
+pub(super) fn assert_escaped(page: &str) {
     for element in ["<script>", "<img", "<h1>x", "<b>", "onerror=alert(1)>"] {
         assert!(!page.contains(element), "{element} in {page}");
     }

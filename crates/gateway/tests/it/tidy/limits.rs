@@ -368,6 +368,21 @@ fn of_the_console() -> Vec<LimitRow> {
             ],
         ),
         (
+            "exports of the console",
+            vec![
+                count(ours::CONSOLE_EXPORTS),
+                format!("{} of one company", ours::CONSOLE_COMPANY_EXPORTS),
+                format!("nothing is taken for {}", time(ours::CONSOLE_EXPORT_STALL)),
+            ],
+        ),
+        (
+            "ended exports that the console shows",
+            vec![
+                count(ours::CONSOLE_ENDED_EXPORTS),
+                format!("{} of one company", ours::CONSOLE_COMPANY_ENDED_EXPORTS),
+            ],
+        ),
+        (
             "refusals that the console shows",
             vec![
                 count(ours::CONSOLE_REFUSALS),
@@ -384,10 +399,11 @@ fn of_the_console() -> Vec<LimitRow> {
             ],
         ),
         (
-            "samples for charts of the console",
+            "samples for charts and alerts of the console",
             vec![
                 format!("{} of an hour", ours::HOUR_SAMPLES),
                 format!("{} of a day", ours::DAY_SAMPLES),
+                format!("{} minutes", ours::COMPANY_SAMPLES),
             ],
         ),
     ]

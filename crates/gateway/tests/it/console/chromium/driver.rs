@@ -18,6 +18,9 @@ use tempfile::TempDir;
 pub(super) const LOOKS: u32 = 100;
 pub(super) const PAUSE: Duration = Duration::from_millis(100);
 
+/// The key that is held for a shortcut, and let go by the same again.
+const CONTROL: char = '\u{e009}';
+
 /// The member of a found element that has its id.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
@@ -27,8 +30,8 @@ pub(super) struct Chromium {
     /// The URL of the session.
     session: String,
     axe: Option<String>,
-    // The profile of the browser.
-    _directory: TempDir,
+    /// The profile of the browser, and what it has downloaded.
+    directory: TempDir,
 }
 
 /// Says, also for a test that passes, what could not be checked.
@@ -61,7 +64,7 @@ impl Chromium {
         match post(&base, &capabilities(directory.path())) {
             Ok(answer) => {
                 let session = format!("{base}/{}", answer["sessionId"].as_str().unwrap());
-                Some(Chromium { driver, session, axe: axe(), _directory: directory })
+                Some(Chromium { driver, session, axe: axe(), directory })
             }
             Err(error) => {
                 not_checked("the console in a browser", &format!("chromium: {error}"));
@@ -143,6 +146,59 @@ impl Chromium {
         fs::write(directory.join(format!("{name}.png")), picture).unwrap();
     }
 
+    /// Waits until there are so many elements.
+    #[track_caller]
+    pub(super) fn wait_for_count(&self, css: &str, count: usize) {
+        for _ in 0..LOOKS {
+            if self.count(css) == count {
+                return;
+            }
+            thread::sleep(PAUSE);
+        }
+        panic!("there are {} of {css}, not {count}", self.count(css));
+    }
+
+    /// How many elements there are.
+    #[track_caller]
+    pub(super) fn count(&self, css: &str) -> usize {
+        let script = "return document.querySelectorAll(arguments[0]).length";
+        usize::try_from(self.script(script, &json!([css])).as_u64().unwrap()).unwrap()
+    }
+
+    /// The text that the first such element shows.
+    #[track_caller]
+    pub(super) fn text_of(&self, css: &str) -> String {
+        self.texts_of(css).into_iter().next().unwrap_or_else(|| panic!("there is no {css}"))
+    }
+
+    /// The texts that such elements show.
+    #[track_caller]
+    pub(super) fn texts_of(&self, css: &str) -> Vec<String> {
+        let script =
+            "return [...document.querySelectorAll(arguments[0])].map((one) => one.innerText)";
+        serde_json::from_value(self.script(script, &json!([css]))).unwrap()
+    }
+
+    /// What is in a field.
+    #[track_caller]
+    pub(super) fn value_of(&self, css: &str) -> String {
+        let script = "return document.querySelector(arguments[0]).value";
+        self.script(script, &json!([css])).as_str().unwrap().to_owned()
+    }
+
+    /// Pastes what was copied into a field, by the keys for it.
+    #[track_caller]
+    pub(super) fn paste(&self, css: &str) {
+        let element = self.element("css selector", css);
+        let keys = format!("{CONTROL}v{CONTROL}");
+        self.ask(&format!("element/{element}/value"), &json!({ "text": keys }));
+    }
+
+    /// The directory of downloaded files.
+    pub(super) fn downloads(&self) -> PathBuf {
+        self.directory.path().join("downloads")
+    }
+
     /// Sees that axe-core finds nothing serious in the page, in light and in dark, and that the
     /// browser has nothing to complain about.
     #[track_caller]
@@ -155,7 +211,8 @@ impl Chromium {
         self.check_log(name);
     }
 
-    /// Sees that the browser has nothing to complain about, such as a breach of the policy.
+    /// Sees that the browser has nothing to complain about, such as what the policy of the pages
+    /// forbids.
     #[track_caller]
     pub(super) fn check_log(&self, name: &str) {
         let log = self.ask("se/log", &json!({ "type": "browser" }));
@@ -232,8 +289,8 @@ impl Drop for Chromium {
     }
 }
 
-fn capabilities(profile: &Path) -> Value {
-    let profile = format!("--user-data-dir={}", profile.display());
+fn capabilities(directory: &Path) -> Value {
+    let profile = format!("--user-data-dir={}", directory.join("profile").display());
     let arguments = [
         "--headless=new",
         // The tests may run as root, as which there is no sandbox.
@@ -243,8 +300,10 @@ fn capabilities(profile: &Path) -> Value {
         "--window-size=1100,1150",
         &profile,
     ];
+    let downloads = directory.join("downloads");
+    let preferences = json!({ "download.default_directory": downloads });
     json!({ "capabilities": { "alwaysMatch": {
-        "goog:chromeOptions": { "args": arguments },
+        "goog:chromeOptions": { "args": arguments, "prefs": preferences },
         "goog:loggingPrefs": { "browser": "ALL" },
     } } })
 }
