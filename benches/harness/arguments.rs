@@ -7,8 +7,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::{
     limits,
     options::{
-        AttackName, BenchPart, ComparedLoad, ComparisonOptions, CopiesOptions, DiskOptions,
-        GrowthOptions, HttpOptions, NeighboursOptions, StagesOptions,
+        AttackName, BenchPart, ComparedLoad, ComparisonOptions, ConsoleOptions, CopiesOptions,
+        DiskOptions, GrowthOptions, HttpOptions, NeighboursOptions, StagesOptions,
     },
 };
 
@@ -71,6 +71,8 @@ enum PartCommand {
     Http(HttpArguments),
     /// A company's throughput and latency while another one attacks the gateway
     Neighbours(NeighboursArguments),
+    /// Pages of the console
+    Console(ConsoleArguments),
     /// Backups, an export and an import, and what a load has left meanwhile
     Copies(CopiesArguments),
     /// Throughput, memory, disk and start-up with more and more profiles
@@ -89,6 +91,7 @@ enum PartName {
     Http,
     Neighbours,
     Disk,
+    Console,
     Copies,
     // Last, since it takes the time that is left.
     Growth,
@@ -139,6 +142,13 @@ struct DiskArguments {
 }
 
 #[derive(Debug, Default, Args)]
+struct ConsoleArguments {
+    /// Profiles that are stored [default: 1000000]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1_000..=limits::SEEDED))]
+    profiles: Option<u64>,
+}
+
+#[derive(Debug, Default, Args)]
 struct CopiesArguments {
     /// Profiles that are stored [default: 1000000]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1_000..=limits::SEEDED))]
@@ -180,6 +190,7 @@ impl HarnessArguments {
             Some(PartCommand::Criterion) => vec![BenchPart::Criterion(StagesOptions { quick })],
             Some(PartCommand::Http(arguments)) => vec![arguments.part(quick)],
             Some(PartCommand::Neighbours(arguments)) => vec![arguments.part(quick)],
+            Some(PartCommand::Console(arguments)) => vec![arguments.part(quick)],
             Some(PartCommand::Copies(arguments)) => vec![arguments.part(quick)],
             Some(PartCommand::Growth(arguments)) => vec![arguments.part(quick)],
             Some(PartCommand::Disk(arguments)) => vec![arguments.part(quick)],
@@ -201,6 +212,7 @@ impl PartName {
             PartName::Http => HttpArguments::default().part(quick),
             PartName::Neighbours => NeighboursArguments::default().part(quick),
             PartName::Disk => DiskArguments::default().part(quick),
+            PartName::Console => ConsoleArguments::default().part(quick),
             PartName::Copies => CopiesArguments::default().part(quick),
             PartName::Growth => GrowthArguments::default().part(quick),
         }
@@ -272,6 +284,15 @@ impl DiskArguments {
     }
 }
 
+impl ConsoleArguments {
+    fn part(&self, quick: bool) -> BenchPart {
+        BenchPart::Console(ConsoleOptions {
+            profiles: self.profiles.unwrap_or(default(1_000_000, 20_000, quick)),
+            visits: default(200, 20, quick),
+        })
+    }
+}
+
 impl CopiesArguments {
     fn part(&self, quick: bool) -> BenchPart {
         BenchPart::Copies(CopiesOptions {
@@ -306,7 +327,7 @@ mod tests {
         let HarnessPlan::Measure(parts, _) = plan(&["--only", "neighbours,http"]) else { panic!() };
         assert!(matches!(parts.as_slice(), [BenchPart::Http(_), BenchPart::Neighbours(_)]));
         let HarnessPlan::Measure(parts, _) = plan(&[]) else { panic!() };
-        assert_eq!(parts.len(), 6);
+        assert_eq!(parts.len(), 7);
     }
 
     #[test]

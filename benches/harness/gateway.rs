@@ -30,7 +30,15 @@ sha256 = \"eefaf7d96159fe08472df98509936f9a4cfaa83b78ea224a3c762f32e8305ebc\"
 scopes = [\"profiles:read\", \"profiles:write\"]
 ";
 
-/// The admin key, which is the same. Commands that copy a store have it.
+/// The private key of the company whose console is measured.
+const CONSOLE_KEY: &str = "
+[[company.key]]
+name = \"console\"
+sha256 = \"71c6e2bfcee2d73971dc221b0c1a2c4f3d6e106819dbf0fa53ad8eab87ff3f1d\"
+scopes = [\"profiles:read\", \"profiles:write\"]
+";
+
+/// The admin key, which is the same as that of the attacker. Commands that copy a store have it.
 const ADMIN_KEYS: &str =
     "admin_keys = [\"eefaf7d96159fe08472df98509936f9a4cfaa83b78ea224a3c762f32e8305ebc\"]\n";
 
@@ -211,7 +219,11 @@ impl ConfiguredLimits {
                 format!("limits = {{ burst = {limit}, steady = {limit} }}\n")
             }
         };
-        let key = if is_attacker { ATTACKER_KEY } else { "" };
+        let key = match number {
+            people::ATTACKER => ATTACKER_KEY,
+            0 => CONSOLE_KEY,
+            _ => "",
+        };
         format!("[[company]]\nid = \"{id}\"\n{limits}{network_limits}{key}\n")
     }
 }
@@ -264,11 +276,11 @@ mod tests {
     }
 
     #[test]
-    fn only_the_attacker_has_default_limits_and_a_key() {
+    fn only_the_attacker_has_default_limits_and_the_key_of_the_attacks() {
         let attacker = ConfiguredLimits::DefaultForAttacker.company(people::ATTACKER, "");
         assert!(!attacker.contains("limits") && attacker.contains("[[company.key]]"));
         let victim = ConfiguredLimits::DefaultForAttacker.company(0, "");
-        assert!(victim.contains("limits") && !victim.contains("[[company.key]]"));
+        assert!(victim.contains("limits") && !victim.contains("attacker"));
         assert!(ConfiguredLimits::Raised.company(people::ATTACKER, "").contains("limits"));
     }
 

@@ -11,6 +11,7 @@ mod bare;
 mod client;
 mod clock;
 mod comparison;
+mod console;
 mod copies;
 mod disk;
 mod driving;
@@ -74,6 +75,7 @@ fn measure(parts: Vec<BenchPart>, program: &MeasuredProgram) -> Result<(), Harne
                 BenchPart::Http(options) => http::measure(testbed, options, table)?,
                 BenchPart::Neighbours(options) => neighbours::measure(testbed, &options, table)?,
                 BenchPart::Growth(options) => growth::measure(testbed, &options, began, table)?,
+                BenchPart::Console(options) => console::measure(testbed, options, table)?,
                 BenchPart::Copies(options) => copies::measure(testbed, options, table)?,
                 BenchPart::Disk(options) => disk::measure(testbed, options, table)?,
             }

@@ -10,6 +10,7 @@ pub(crate) enum BenchPart {
     Criterion(StagesOptions),
     Http(HttpOptions),
     Neighbours(NeighboursOptions),
+    Console(ConsoleOptions),
     Copies(CopiesOptions),
     Growth(GrowthOptions),
     Disk(DiskOptions),
@@ -44,6 +45,13 @@ pub(crate) struct GrowthOptions {
     pub(crate) seconds: u64,
     /// Whether the last step may be made smaller where there is too little time for it.
     pub(crate) may_shrink: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ConsoleOptions {
+    pub(crate) profiles: u64,
+    /// How often each page is opened.
+    pub(crate) visits: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -124,6 +132,7 @@ impl BenchPart {
             BenchPart::Neighbours(options) => {
                 2 * options.profiles * limits::DISK_PER_PROFILE + limits::DISK_OF_ATTACK
             }
+            BenchPart::Console(options) => options.profiles * limits::DISK_PER_PROFILE,
             // The store, its backup, an export and what is imported from that.
             BenchPart::Copies(options) => 4 * options.profiles * limits::DISK_PER_PROFILE,
             BenchPart::Growth(options) => {

@@ -37,6 +37,10 @@ pub(crate) const ATTACKER: u64 = 1;
 /// Its private key. The configuration has the SHA-256 of it.
 pub(crate) const ATTACKER_KEY: &str = "pk_5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e";
 
+/// The private key of the first company, which signs in to the console. The configuration has its
+/// SHA-256.
+pub(crate) const CONSOLE_KEY: &str = "pk_7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c";
+
 /// The id of the company with this number.
 pub(crate) fn company(number: u64) -> String {
     format!("H{number:05}")
@@ -50,6 +54,11 @@ pub(crate) fn scatter(number: u64) -> u64 {
     let spread = (number * FACTOR + 12_345) % NUMBERS;
     let turned = (spread % 1_000) * 1_000_000 + spread / 1_000;
     turned * FACTOR % NUMBERS
+}
+
+/// The address of this customer.
+pub(crate) fn email(number: u64) -> String {
+    format!("sarah.{:09}@example.com", scatter(number))
 }
 
 /// The body about this customer.
