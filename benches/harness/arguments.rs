@@ -288,7 +288,7 @@ impl ConsoleArguments {
     fn part(&self, quick: bool) -> BenchPart {
         BenchPart::Console(ConsoleOptions {
             profiles: self.profiles.unwrap_or(default(1_000_000, 20_000, quick)),
-            visits: default(200, 20, quick),
+            visits: default(60, 20, quick),
         })
     }
 }

@@ -3,6 +3,7 @@
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
+    thread,
     time::Duration,
 };
 
@@ -60,7 +61,7 @@ fn pages(session: &ConsoleSession) -> Result<Vec<ConsolePage>, HarnessError> {
     let email = people::email(0);
     let body = people::customer(0, people::VERSION + 1);
     let explain = ConsolePage {
-        form: Some(session.form(&[("scope", "client"), ("body", &body)])?),
+        form: Some(session.form(&[("sender", "client"), ("request", &body)])?),
         ..ConsolePage::new("explain", "explain")
     };
     let list = ConsolePage::new("people, first page", "people");
@@ -93,6 +94,7 @@ fn row(
     for _ in 0..options.visits {
         let (took, answer) = session.visit(page)?;
         times.push(took);
+        thread::sleep(limits::VISIT_PAUSE);
         bytes = answer.len();
     }
     let times = Percentiles::from_times(&mut times);

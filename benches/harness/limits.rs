@@ -86,6 +86,10 @@ pub(crate) const PROCESS_TIMEOUT: Duration = Duration::from_mins(10);
 /// How often the harness asks whether a gateway has started or stopped.
 pub(crate) const POLL: Duration = Duration::from_millis(2);
 
+/// The pause between two visits of a page of the console: imports may be listed ten times in a
+/// second.
+pub(crate) const VISIT_PAUSE: Duration = Duration::from_millis(110);
+
 /// How often the harness asks whether a command that it measures has ended.
 pub(crate) const COMMAND_POLL: Duration = Duration::from_millis(10);
 
