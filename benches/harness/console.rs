@@ -34,7 +34,7 @@ pub(crate) fn measure(
     let data = testbed.scratch.fresh("console")?;
     seed::people(&data, 0..options.profiles)?;
     let gateway = testbed.start(&data)?;
-    let session = ConsoleSession::sign_in(&gateway)?;
+    let session = MeasuredSession::sign_in(&gateway)?;
     for page in pages(&session)? {
         table.add(row(&session, &page, options)?);
     }
@@ -43,50 +43,50 @@ pub(crate) fn measure(
 }
 
 /// A page that is measured.
-struct ConsolePage {
+struct MeasuredPage {
     what: &'static str,
     target: String,
     /// The fields of the form that leads to it, if one does.
     form: Option<String>,
 }
 
-impl ConsolePage {
-    fn new(what: &'static str, rest: &str) -> ConsolePage {
+impl MeasuredPage {
+    fn new(what: &'static str, rest: &str) -> MeasuredPage {
         let company = people::company(0);
-        ConsolePage { what, target: format!("/console/c/{company}/{rest}"), form: None }
+        MeasuredPage { what, target: format!("/console/c/{company}/{rest}"), form: None }
     }
 }
 
-fn pages(session: &ConsoleSession) -> Result<Vec<ConsolePage>, HarnessError> {
+fn pages(session: &MeasuredSession) -> Result<Vec<MeasuredPage>, HarnessError> {
     let email = people::email(0);
     let body = people::customer(0, people::VERSION + 1);
-    let explain = ConsolePage {
+    let explain = MeasuredPage {
         form: Some(session.form(&[("sender", "client"), ("request", &body)])?),
-        ..ConsolePage::new("explain", "explain")
+        ..MeasuredPage::new("explain", "explain")
     };
-    let list = ConsolePage::new("people, first page", "people");
+    let list = MeasuredPage::new("people, first page", "people");
     let person = session.first_person(&list.target)?;
     Ok(vec![
-        ConsolePage::new("overview", "overview"),
+        MeasuredPage::new("overview", "overview"),
         list,
-        ConsolePage::new("people, by address", "people?sort=email"),
-        ConsolePage::new("people who have an address", &format!("people?by=email&value={email}")),
-        ConsolePage::new(
+        MeasuredPage::new("people, by address", "people?sort=email"),
+        MeasuredPage::new("people who have an address", &format!("people?by=email&value={email}")),
+        MeasuredPage::new(
             "people whose address begins so",
             "people?by=email_starts_with&value=sarah.00",
         ),
-        ConsolePage::new("a person", &format!("people/{person}")),
+        MeasuredPage::new("a person", &format!("people/{person}")),
         explain,
-        ConsolePage::new("live", "live"),
-        ConsolePage::new("inspector", "inspector"),
-        ConsolePage::new("imports", "imports"),
-        ConsolePage::new("exports", "exports"),
+        MeasuredPage::new("live", "live"),
+        MeasuredPage::new("inspector", "inspector"),
+        MeasuredPage::new("imports", "imports"),
+        MeasuredPage::new("exports", "exports"),
     ])
 }
 
 fn row(
-    session: &ConsoleSession,
-    page: &ConsolePage,
+    session: &MeasuredSession,
+    page: &MeasuredPage,
     options: ConsoleOptions,
 ) -> Result<ResultRow, HarnessError> {
     let mut times = Vec::new();
@@ -109,14 +109,14 @@ fn row(
 }
 
 /// A visitor who has signed in.
-struct ConsoleSession {
+struct MeasuredSession {
     admin: SocketAddr,
     cookie: String,
 }
 
-impl ConsoleSession {
-    fn sign_in(gateway: &GatewayProcess) -> Result<ConsoleSession, HarnessError> {
-        let mut session = ConsoleSession { admin: gateway.admin, cookie: String::new() };
+impl MeasuredSession {
+    fn sign_in(gateway: &GatewayProcess) -> Result<MeasuredSession, HarnessError> {
+        let mut session = MeasuredSession { admin: gateway.admin, cookie: String::new() };
         let form = format!("key={}", people::CONSOLE_KEY);
         let answer = session.ask("/console/sign-in", Some(&form))?;
         let cookie = answer.lines().find_map(|line| line.strip_prefix("set-cookie: "));
@@ -127,7 +127,7 @@ impl ConsoleSession {
     }
 
     /// Opens a page, and fails unless it is there.
-    fn visit(&self, page: &ConsolePage) -> Result<(Duration, String), HarnessError> {
+    fn visit(&self, page: &MeasuredPage) -> Result<(Duration, String), HarnessError> {
         let began = clock::now();
         let answer = self.ask(&page.target, page.form.as_deref())?;
         let took = began.elapsed();
