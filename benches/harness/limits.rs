@@ -86,6 +86,9 @@ pub(crate) const PROCESS_TIMEOUT: Duration = Duration::from_mins(10);
 /// How often the harness asks whether a gateway has started or stopped.
 pub(crate) const POLL: Duration = Duration::from_millis(2);
 
+/// Rows of an export that are imported, so that an import takes about a minute.
+pub(crate) const IMPORTED_ROWS: u64 = 50_000;
+
 /// The pause between two visits of a page of the console: imports may be listed ten times in a
 /// second.
 pub(crate) const VISIT_PAUSE: Duration = Duration::from_millis(110);

@@ -19,6 +19,12 @@ use crate::{
 };
 
 impl TwoShops {
+    /// Imports the table `in` into a store that no gateway serves, with a report.
+    fn reported(&self, words: &[&str]) -> Finished {
+        let words = [&["--format", "csv"], words].concat();
+        finish(self.importing("in", &words, None).arg("--report").arg(self.file("report")))
+    }
+
     /// The command that imports a file into the first company.
     fn importing(&self, name: &str, words: &[&str], gateway: Option<&Serving>) -> Command {
         let mut command = self.command(&["import", "--company", "ABC123"], gateway);
@@ -247,10 +253,7 @@ fn an_import_that_is_refused_by_its_arguments_creates_no_store() {
     let shops = TwoShops::new();
     shops.write("in", "email\na@example.com\n");
     shops.write("report", "kept");
-    let run = |words: &[&str]| {
-        let words = [&["--format", "csv"], words].concat();
-        finish(shops.importing("in", &words, None).arg("--report").arg(shops.file("report")))
-    };
+    let run = |words: &[&str]| shops.reported(words);
     run(&[]).assert_output("name another file for the report");
     run(&["--resume"]).assert_output("there is no import to continue");
     assert_eq!(shops.text("report"), "kept");
@@ -271,10 +274,7 @@ fn an_import_that_may_have_stored_rows_twice_says_so_also_if_it_is_cut_off_again
     let shops = TwoShops::new();
     // The last record is not closed, so the import ends early.
     shops.write("in", "email\na@example.com\n\"c\n");
-    let run = |words: &[&str]| {
-        let words = [&["--format", "csv"], words].concat();
-        finish(shops.importing("in", &words, None).arg("--report").arg(shops.file("report")))
-    };
+    let run = |words: &[&str]| shops.reported(words);
     run(&[]).assert_exit(1);
     let noted = || serde_json::from_str::<Value>(&shops.text("report.progress")).unwrap();
     let mut progress = noted();
@@ -387,10 +387,7 @@ fn an_import_is_continued_only_with_the_same_rows_and_arguments() {
     let shops = TwoShops::new();
     // The last record is not closed, so the import ends early.
     shops.write("in", "email\na@example.com\nb@example.com\n\"c\n");
-    let run = |words: &[&str]| {
-        let words = [&["--format", "csv"], words].concat();
-        finish(shops.importing("in", &words, None).arg("--report").arg(shops.file("report")))
-    };
+    let run = |words: &[&str]| shops.reported(words);
     let cut = run(&[]);
     cut.assert_exit(1);
     cut.assert_output("a quote of the record that begins in line 4 is not closed");
@@ -435,10 +432,7 @@ fn no_row_of_a_table_is_lost_by_quotes_within_cells_or_by_line_ends() {
 fn an_import_is_not_continued_while_another_command_writes_its_report() {
     let shops = TwoShops::new();
     shops.write("in", "email\na@example.com\n\"c\n");
-    let run = |words: &[&str]| {
-        let words = [&["--format", "csv"], words].concat();
-        finish(shops.importing("in", &words, None).arg("--report").arg(shops.file("report")))
-    };
+    let run = |words: &[&str]| shops.reported(words);
     run(&[]).assert_exit(1);
     let writing = fs::File::open(shops.file("report")).unwrap();
     writing.try_lock().unwrap();
