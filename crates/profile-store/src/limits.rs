@@ -325,6 +325,11 @@ pub const AUDIT_PAGE: usize = 1_024;
 /// megabyte; nearly all are a thousandth of that.
 pub const COPY_PAGE: usize = 256;
 
+/// Bytes of keys and values of the journal that a backup gets in one commit. Most updates change
+/// counters that others change too, so a larger commit writes less; this much is a fraction of a
+/// memtable.
+pub const BACKUP_COMMIT_BYTES: usize = 4 * 1024 * 1024;
+
 /// The maximum of breaches that an audit lists. Further breaches are only counted.
 pub const BREACHES: usize = 100;
 

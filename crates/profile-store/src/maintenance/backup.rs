@@ -1,6 +1,8 @@
 //! Backups: whole copies of a store, which know how far in its journal they go, and to which the
 //! batches after that can be added.
 
+use std::collections::BTreeMap;
+
 use super::{
     commit::commit,
     copy::{Copied, CopyError, CopyTarget, EntryPages},
@@ -12,6 +14,7 @@ use crate::{
         key::{self, BACKUP_POSITION, ParsedKey},
         record,
     },
+    limits,
 };
 
 /// Reads the entries of a store that a backup gets. Nothing may write to the store meanwhile, or
@@ -66,12 +69,19 @@ impl BackupTarget<'_> {
     }
 }
 
-/// A backup to which batches of the journal are added.
+/// A backup to which batches of the journal are added: several of them in one commit, of which only
+/// the last value of each key is written.
 pub struct GrowingBackup<'a> {
     engine: &'a dyn Engine,
     position: JournalPosition,
     /// How many batches were added.
     added: u64,
+    /// What is not written yet, by key.
+    pending: BTreeMap<Key, Option<Value>>,
+    /// Bytes that were put into it.
+    pending_bytes: usize,
+    /// How many commits were made.
+    commits: u64,
 }
 
 impl GrowingBackup<'_> {
@@ -79,10 +89,18 @@ impl GrowingBackup<'_> {
     /// `None` if it is no backup, or if it was served as a store since.
     pub async fn open(engine: &dyn Engine) -> Result<Option<GrowingBackup<'_>>, EngineError> {
         let Some(position) = backup_position(engine).await? else { return Ok(None) };
-        Ok(Some(GrowingBackup { engine, position, added: 0 }))
+        let pending = BTreeMap::new();
+        Ok(Some(GrowingBackup {
+            engine,
+            position,
+            added: 0,
+            pending,
+            pending_bytes: 0,
+            commits: 0,
+        }))
     }
 
-    /// How far it goes.
+    /// How far it goes, with all batches that were added.
     pub fn position(&self) -> JournalPosition {
         self.position
     }
@@ -93,25 +111,40 @@ impl GrowingBackup<'_> {
     }
 
     /// Adds the batch before this position, which follows those that it has. A backup that is cut
-    /// off has all batches up to one of them.
+    /// off has all batches up to one of them, which may be an earlier one than this.
     pub async fn add(
         &mut self,
         position: JournalPosition,
-        mut batch: Vec<Write>,
+        batch: Vec<Write>,
     ) -> Result<(), EngineError> {
-        let value = Some(record::encode_backup_position(position));
-        batch.push(Write { key: BACKUP_POSITION.to_vec(), value });
+        for Write { key, value } in batch {
+            self.pending_bytes += key.len() + value.as_ref().map_or(0, Vec::len);
+            self.pending.insert(key, value);
+        }
         self.added += 1;
-        let id = BatchId { writer: 0, number: self.added };
-        let place = Place::of_key(BACKUP_POSITION, self.engine.places());
-        commit(self.engine, place, id, batch, Durability::Relaxed).await?;
         self.position = position;
-        Ok(())
+        if self.pending_bytes < limits::BACKUP_COMMIT_BYTES { Ok(()) } else { self.commit().await }
     }
 
     /// Returns once everything that was added is on disk.
-    pub async fn sync(&self) -> Result<(), EngineError> {
+    pub async fn sync(&mut self) -> Result<(), EngineError> {
+        if !self.pending.is_empty() {
+            self.commit().await?;
+        }
         self.engine.sync().await
+    }
+
+    /// Writes the batches that were added since the last commit, with the position after them.
+    async fn commit(&mut self) -> Result<(), EngineError> {
+        let position = record::encode_backup_position(self.position);
+        self.pending.insert(BACKUP_POSITION.to_vec(), Some(position));
+        self.pending_bytes = 0;
+        let pending = std::mem::take(&mut self.pending).into_iter();
+        let writes = pending.map(|(key, value)| Write { key, value }).collect();
+        self.commits += 1;
+        let id = BatchId { writer: 0, number: self.commits };
+        let place = Place::of_key(BACKUP_POSITION, self.engine.places());
+        commit(self.engine, place, id, writes, Durability::Relaxed).await
     }
 }
 

@@ -145,6 +145,31 @@ fn a_backup_grows_from_any_batch_to_what_is_stored() {
 }
 
 #[test]
+fn a_backup_that_is_cut_off_while_it_grows_has_all_batches_up_to_one_of_them() {
+    const LARGE: usize = 1024 * 1024;
+    let mut source = ArchivedSource::new();
+    let backup = MemoryEngine::new();
+    source.back_up(&backup);
+    (0..4).for_each(|round| source.send_some(round));
+    source.archive_all();
+    let mut growing = wait(GrowingBackup::open(&backup)).unwrap().expect("a backup");
+    let mut positions = vec![growing.position()];
+    for batch in source.archive().batches_after(growing.position()) {
+        let (position, mut batch) = batch.unwrap();
+        let key = format!("large {}", positions.len()).into_bytes();
+        batch.push(Write { key, value: Some(vec![0; LARGE]) });
+        wait(growing.add(position, batch)).unwrap();
+        positions.push(position);
+    }
+    drop(growing);
+    let reached = wait(backup_position(&backup)).unwrap().expect("a backup");
+    let added = positions.iter().position(|position| *position == reached).unwrap();
+    let found = contents(&backup).iter().filter(|(_, value)| value.len() == LARGE).count();
+    assert_eq!(found, added, "of {}", positions.len());
+    assert!(0 < added, "nothing was written before the end");
+}
+
+#[test]
 fn batches_up_to_a_time_have_every_outcome_until_then_and_none_after() {
     let mut source = ArchivedSource::new();
     let beginning = MemoryEngine::new();

@@ -91,6 +91,7 @@ pub async fn restore(
         growing.add(position, batch).await?;
         newest = newest.max(time);
     }
+    growing.sync().await?;
     let (batches, position) = (growing.added(), growing.position());
     forget_backup_position(&target.engine, WRITER).await?;
     target.finish()?;
