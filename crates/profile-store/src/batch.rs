@@ -14,8 +14,9 @@ mod stored;
 mod token_scans;
 mod undo;
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
+use ahash::{HashMap, HashSet};
 use profile_protocol::{CompanyId, ProfileId};
 
 use self::{
@@ -178,7 +179,7 @@ impl Batch {
             unfinished: Vec::new(),
             bytes: Vec::new(),
             command: None,
-            merges: HashMap::new(),
+            merges: HashMap::default(),
             kept: BTreeMap::new(),
             import_exists: false,
             imports: Vec::new(),
@@ -186,7 +187,7 @@ impl Batch {
             erasure: ErasureEntries::default(),
             tokens: TokenScans::default(),
         };
-        let mut seen = HashSet::new();
+        let mut seen = HashSet::default();
         for (request, wants) in requests.enumerate() {
             batch.bytes.push(0);
             batch.want(request, wants, &mut seen);
@@ -393,7 +394,12 @@ impl Batch {
         for Lead { request, company, pointer, id } in std::mem::take(&mut self.leads) {
             if let Some(former) = self.stored.former_holder(&pointer).filter(|_| is_deletion) {
                 // It may have been merged into another profile since.
-                self.want_target(request, &company, &ProfileRef::Id(former), &mut HashSet::new());
+                self.want_target(
+                    request,
+                    &company,
+                    &ProfileRef::Id(former),
+                    &mut HashSet::default(),
+                );
             }
             for id in self.stored.target(&pointer).into_iter().chain(id) {
                 let key = key::profile(&company, id);

@@ -11,8 +11,9 @@ pub(crate) mod queue;
 pub(crate) mod statistics;
 pub(crate) mod times_ahead;
 
-use std::{collections::HashMap, error::Error, sync::Arc};
+use std::{error::Error, sync::Arc};
 
+use ahash::HashMap;
 use profile_protocol::CompanyId;
 use tokio::time::Instant;
 
@@ -236,7 +237,7 @@ fn work_of<'j>(
     read: &[usize],
     written: &HashMap<CompanyId, usize>,
 ) -> BatchWork<'j> {
-    let mut work = BatchWork::new();
+    let mut work = BatchWork::default();
     for (job, read) in jobs.iter().zip(read) {
         work.entry(job.company()).or_default().add(*read, job.is_import_row());
     }

@@ -11,14 +11,12 @@
 //! The counts are kept under one lock and not in semaphores: a permit takes from two counts at
 //! once, and the size of a company's portion changes on reload.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicUsize, Ordering},
 };
 
+use ahash::HashMap;
 use profile_protocol::{
     CompanyId,
     limits::{BODY_BYTES, BULK_BODY_BYTES},

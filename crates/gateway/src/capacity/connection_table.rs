@@ -7,7 +7,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     fmt,
     net::Ipv4Addr,
     sync::{
@@ -17,6 +17,7 @@ use std::{
     task::Context,
 };
 
+use ahash::HashMap;
 use futures_util::task::AtomicWaker;
 use tokio::sync::Notify;
 
@@ -274,7 +275,7 @@ impl ConnectionEntries {
             closing: 0,
             counts: ConnectionCounts::default(),
             idle_events: 0,
-            networks: HashMap::new(),
+            networks: HashMap::default(),
             ranks: BTreeMap::new(),
         }
     }

@@ -1,12 +1,13 @@
 //! The rate limiter of client networks: exact for a bounded number of networks, approximate beyond.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     hash::{BuildHasher, Hash, RandomState},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
+use ahash::HashMap;
 use profile_protocol::CompanyId;
 
 use super::{
@@ -180,7 +181,7 @@ struct NetworkShard {
 impl NetworkShard {
     fn new(exact: usize, shared_windows: usize) -> NetworkShard {
         NetworkShard {
-            counted: HashMap::new(),
+            counted: HashMap::default(),
             ends: VecDeque::new(),
             exact,
             latest: Duration::ZERO,

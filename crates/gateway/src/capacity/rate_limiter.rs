@@ -2,6 +2,7 @@
 
 use std::{hash::Hash, num::NonZeroU32, time::Duration};
 
+use ahash::RandomState;
 use dashmap::DashMap;
 use profile_protocol::CompanyId;
 
@@ -42,7 +43,7 @@ pub struct RateLimitStatus {
 pub struct RateLimiter<K: Eq + Hash = CompanyId> {
     // Invariant: a guard into this map never leaves the function that took it,
     // and no function takes two. Holding one across a second call can deadlock.
-    charged: DashMap<K, Windows>,
+    charged: DashMap<K, Windows, RandomState>,
 }
 
 impl<K: Clone + Eq + Hash> RateLimiter<K> {
@@ -99,7 +100,7 @@ impl<K: Clone + Eq + Hash> RateLimiter<K> {
 
 impl<K: Eq + Hash> Default for RateLimiter<K> {
     fn default() -> RateLimiter<K> {
-        RateLimiter { charged: DashMap::new() }
+        RateLimiter { charged: DashMap::default() }
     }
 }
 

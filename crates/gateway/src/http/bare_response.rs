@@ -48,7 +48,7 @@ impl<'b> BareResponse<'b> {
     fn at_end_of(bytes: &'b [u8]) -> Option<BareResponse<'b>> {
         let tail =
             bytes.get(bytes.len().saturating_sub(BARE_BYTES)..)?.strip_suffix(b"\r\n\r\n")?;
-        let found = tail.windows(BARE_HEADERS.len()).rposition(|part| part == BARE_HEADERS)?;
+        let found = last_position(tail, BARE_HEADERS)?;
         let (head, headers) = tail.split_at_checked(found)?;
         let text = std::str::from_utf8(head).ok()?;
         let begin = text.rfind("HTTP/1.")?;
@@ -63,6 +63,14 @@ impl<'b> BareResponse<'b> {
     fn date(&self) -> Option<&str> {
         self.headers.split("\r\n").find_map(|line| line.strip_prefix("date: "))
     }
+}
+
+/// Where `part` begins for the last time in `bytes`. The first byte decides nearly everywhere, so
+/// few places are compared.
+fn last_position(bytes: &[u8], part: &[u8]) -> Option<usize> {
+    let first = part.first()?;
+    let mut places = bytes.iter().enumerate().rev().filter(|(_, byte)| *byte == first);
+    places.find_map(|(place, _)| bytes.get(place..)?.starts_with(part).then_some(place))
 }
 
 /// A layer that replaces bare responses.

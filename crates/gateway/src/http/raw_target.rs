@@ -111,30 +111,40 @@ impl TargetLayer {
             self.is_replaced = false;
             self.position = LinePosition::Within;
         }
-        for byte in bytes {
-            if self.position == LinePosition::After {
-                return;
-            }
-            self.read_byte(byte);
+        if self.position == LinePosition::Within {
+            self.read_line(bytes);
         }
     }
 
-    fn read_byte(&mut self, byte: &mut u8) {
-        if *byte == b'\n' || limits::REQUEST_LINE_BYTES <= self.line.len() {
+    /// Takes the next bytes of a line, and what follows it.
+    fn read_line(&mut self, bytes: &mut [u8]) {
+        let space = limits::REQUEST_LINE_BYTES.saturating_sub(self.line.len());
+        let end = bytes.iter().take(space).position(|&byte| byte == b'\n');
+        let is_whole = end.is_some() || space < bytes.len();
+        let length = end.unwrap_or(space.min(bytes.len()));
+        let line = bytes.get_mut(..length).unwrap_or_default();
+        let begun = self.line.len();
+        self.line.extend_from_slice(line);
+        if line.iter().any(|&byte| is_refused(byte)) && !self.replace(begun, line) {
+            self.position = LinePosition::After;
+        } else if is_whole {
             self.position = LinePosition::After;
             let target = if self.is_replaced { target_of(&self.line) } else { None };
             self.target.keep(target.map(<[u8]>::to_vec));
-            return;
         }
-        self.line.push(*byte);
-        if is_refused(*byte) {
-            if is_line(&self.line) {
-                *byte = PLACEHOLDER;
-                self.is_replaced = true;
-            } else {
-                self.position = LinePosition::After;
+    }
+
+    /// Replaces the refused bytes of a part of the line that begins there. `false` if what is
+    /// before one of them is no request line.
+    fn replace(&mut self, begun: usize, part: &mut [u8]) -> bool {
+        for (number, byte) in part.iter_mut().enumerate().filter(|(_, byte)| is_refused(**byte)) {
+            if !self.line.get(..=begun + number).is_some_and(is_line) {
+                return false;
             }
+            *byte = PLACEHOLDER;
+            self.is_replaced = true;
         }
+        true
     }
 }
 

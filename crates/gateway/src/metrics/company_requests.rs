@@ -11,6 +11,7 @@ use std::{
     },
 };
 
+use ahash::RandomState;
 use dashmap::DashMap;
 use profile_protocol::CompanyId;
 use prometheus_client::{collector::Collector, encoding::DescriptorEncoder};
@@ -47,7 +48,7 @@ pub(super) struct CompanyRequests {
     no_company: EndpointCounts,
     other_companies: EndpointCounts,
     // Invariant: a guard into this map never leaves the function that took it.
-    companies: DashMap<CompanyId, EndpointCounts>,
+    companies: DashMap<CompanyId, EndpointCounts, RandomState>,
     /// The companies with series of their own, or one more for each that is being added.
     admitted: AtomicUsize,
 }
@@ -84,7 +85,7 @@ impl CompanyRequests {
             endpoints,
             no_company: EndpointCounts::new(endpoints.len()),
             other_companies: EndpointCounts::new(endpoints.len()),
-            companies: DashMap::new(),
+            companies: DashMap::default(),
             admitted: AtomicUsize::new(0),
         }
     }

@@ -1,7 +1,8 @@
 //! The configured companies, and the keys that act for them.
 
-use std::{collections::HashMap, fmt, num::NonZeroU32, str::FromStr, sync::Arc};
+use std::{fmt, num::NonZeroU32, str::FromStr, sync::Arc};
 
+use ahash::HashMap;
 use arc_swap::ArcSwap;
 use profile_protocol::CompanyId;
 use profile_store::IdentitySettings;

@@ -1,7 +1,6 @@
 //! Push tokens: what has to be read about them, and what requests change.
 
-use std::collections::HashSet;
-
+use ahash::HashSet;
 use profile_protocol::{CompanyId, ProfileId, PushTokenDetails};
 
 use super::{Asked, Batch, Command};
@@ -32,7 +31,7 @@ impl Batch {
 
     /// Asks for the profiles that have the tokens which requests name, and for these tokens.
     pub(super) fn ask_for_owners(&mut self) {
-        let mut seen = HashSet::new();
+        let mut seen = HashSet::default();
         let named: Vec<(usize, CompanyId, PushTokenId)> = (self.tokens.wanted.iter())
             .filter_map(|wanted| Some((wanted.request, wanted.company.clone(), wanted.token?)))
             .collect();
@@ -77,7 +76,7 @@ impl Batch {
             let kept = holders(&found.profile).into_iter();
             prefixes.extend(kept.map(|holder| (0, key::push_tokens(company, holder))));
         }
-        let mut seen = HashSet::new();
+        let mut seen = HashSet::default();
         for (request, prefix) in prefixes {
             if seen.insert(prefix.clone()) {
                 let (order, limit) = (Order::Ascending, limits::PUSH_TOKENS);

@@ -4,8 +4,9 @@
 
 mod push_tokens;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 
+use ahash::{HashMap, HashSet};
 use profile_protocol::{CompanyId, IdentifierKind, ProfileId};
 
 use super::slot::{ReadProfile, Slot};
@@ -261,7 +262,7 @@ impl Stored {
     ) {
         let key = |identifier: &Identifier| key::identifier(company, identifier);
         let mut left: BTreeMap<Key, (ProfileId, Identifier)> = BTreeMap::new();
-        let mut counts: HashMap<ProfileId, u32> = HashMap::new();
+        let mut counts: HashMap<ProfileId, u32> = HashMap::default();
         for profile in gone {
             counts.insert(profile.id, profile.former_identifiers);
             let identifiers = profile.identifiers.iter();

@@ -4,8 +4,7 @@
 //! the profile that got it. If that profile is merged into another, the token belongs to the
 //! survivor without being written again, and an undo of the merge gives it back.
 
-use std::collections::HashSet;
-
+use ahash::HashSet;
 use profile_protocol::{CompanyId, ProfileId, PushTokenDetails, Revision};
 
 use crate::{

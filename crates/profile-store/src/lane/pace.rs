@@ -4,8 +4,9 @@
 //! A request is expensive if it reads or writes more than [`limits::USUAL_BYTES`], or if it is a
 //! row of a bulk import. No other request makes its company wait.
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
+use ahash::HashMap;
 use profile_protocol::CompanyId;
 
 use crate::{engine::Write, layout::key, limits};
@@ -77,7 +78,7 @@ pub(crate) fn weight(work: &BatchWork<'_>) -> usize {
 /// How much a batch writes for each company, if it writes more than usual for this many requests.
 pub(crate) fn written(writes: &[Write], requests: usize) -> HashMap<CompanyId, usize> {
     let bytes = |write: &Write| write.value.as_ref().map_or(0, Vec::len);
-    let mut written = HashMap::new();
+    let mut written = HashMap::default();
     if requests * limits::USUAL_BYTES < writes.iter().map(bytes).sum() {
         for write in writes {
             if let Some(company) = key::company_of(&write.key) {
@@ -154,7 +155,7 @@ mod tests {
         };
         let large = 3 * limits::USUAL_BYTES;
         let writes = [write(&one, 7), write(&other, large), write(&other, 1)];
-        assert_eq!(written(&writes, 4), HashMap::new());
-        assert_eq!(written(&writes, 2), HashMap::from([(one, 7), (other, large + 1)]));
+        assert_eq!(written(&writes, 4), HashMap::default());
+        assert_eq!(written(&writes, 2), HashMap::from_iter([(one, 7), (other, large + 1)]));
     }
 }

@@ -5,11 +5,12 @@
 //! are served, by whatever lane, it also pauses after its expensive requests (see `pace`).
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     sync::{Arc, PoisonError},
     time::Duration,
 };
 
+use ahash::HashMap;
 use profile_protocol::CompanyId;
 // The clock of the runtime.
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -398,7 +399,7 @@ mod tests {
     fn read(company: &CompanyId, bytes: usize) -> BatchWork<'_> {
         let mut work = CompanyWork::default();
         work.add(bytes, false);
-        BatchWork::from([(company, work)])
+        BatchWork::from_iter([(company, work)])
     }
 
     const LARGE: usize = 8 * 220 * 1_024;
@@ -467,7 +468,7 @@ mod tests {
         for (took, waits) in [(IMPORT_DEBT / 20, false), (IMPORT_DEBT * 20, true)] {
             assert_eq!(lane.take().len(), 1);
             other_lane.charge(&read(&light, 0), Duration::ZERO);
-            lane.charge(&BatchWork::from([(&importing, rows)]), took);
+            lane.charge(&BatchWork::from_iter([(&importing, rows)]), took);
             assert_eq!(must_wait(), waits);
             lane.push(submission("IMPORTING")).unwrap();
             assert!(may_serve(&lane, Instant::now()));

@@ -1,7 +1,6 @@
 //! How far the times of requests are ahead of the clock, and why.
 
-use std::collections::HashMap;
-
+use ahash::HashMap;
 use profile_protocol::CompanyId;
 
 use crate::{Timestamp, limits};

@@ -3,8 +3,9 @@
 //! A crash may undo such an outcome, and its number is then used again. A reader that had seen the
 //! first outcome would miss the second one, so no reader sees an outcome before it is on disk.
 
-use std::{collections::HashMap, sync::PoisonError};
+use std::sync::PoisonError;
 
+use ahash::HashMap;
 use profile_protocol::CompanyId;
 
 use crate::sync::{Mutex, MutexGuard};

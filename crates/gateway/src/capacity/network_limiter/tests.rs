@@ -208,7 +208,7 @@ proptest! {
     ) {
         let limiter = NetworkLimiter::new(2, exact, 2);
         let (limits, mut now) = (limits(3, 5), 0);
-        let mut admitted: HashMap<(u32, Option<bool>), VecDeque<u64>> = HashMap::new();
+        let mut admitted: HashMap<(u32, Option<bool>), VecDeque<u64>> = HashMap::default();
         let companies = [company("ABC123"), company("XYZ789")];
         for (pause, number, chosen) in requests {
             now += pause;

@@ -1,7 +1,6 @@
 //! The push tokens of a batch.
 
-use std::collections::HashSet;
-
+use ahash::HashSet;
 use profile_protocol::{CompanyId, ProfileId};
 
 use super::Stored;

@@ -5,7 +5,9 @@
 //! however large the profile is. This also holds for a request that adds to a long list, or removes
 //! from it: elements of a property that is an array stay, too.
 
-use std::{collections::HashMap, ops::Range};
+use std::ops::Range;
+
+use ahash::HashMap;
 
 use super::{
     InvalidRecord,
