@@ -65,12 +65,11 @@ impl<'b> BareResponse<'b> {
     }
 }
 
-/// Where `part` begins for the last time in `bytes`. The first byte decides nearly everywhere, so
-/// few places are compared.
+/// Where `part` begins for the last time in `bytes`. Its first byte is rare, so few places are
+/// compared.
 fn last_position(bytes: &[u8], part: &[u8]) -> Option<usize> {
-    let first = part.first()?;
-    let mut places = bytes.iter().enumerate().rev().filter(|(_, byte)| *byte == first);
-    places.find_map(|(place, _)| bytes.get(place..)?.starts_with(part).then_some(place))
+    let mut places = memchr::memrchr_iter(*part.first()?, bytes);
+    places.find(|place| bytes.get(*place..).is_some_and(|rest| rest.starts_with(part)))
 }
 
 /// A layer that replaces bare responses.
