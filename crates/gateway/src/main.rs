@@ -118,8 +118,8 @@ fn back_up(arguments: &BackupArguments) -> ExitCode {
 }
 
 fn restore(arguments: &RestoreArguments) -> ExitCode {
-    let RestoreArguments { archive, backup, into, until } = arguments;
-    let restoring = backup::restore::restore(backup, into, archive.as_deref(), *until);
+    let RestoreArguments { archive, backup, into, .. } = arguments;
+    let restoring = backup::restore::restore(backup, into, archive.as_deref(), arguments.end());
     match run(restoring) {
         Ok(RestoredStore { batches, position, newest, audit }) => {
             show(format_args!("restored up to {position}; from the archive: {batches} batches"));

@@ -13,7 +13,10 @@ use super::{
 use crate::{
     http::cidr::Cidr,
     limits,
-    ops::backup::command::BackupFrom,
+    ops::backup::{
+        command::BackupFrom,
+        restore_end::{BatchNumber, RestoreEnd},
+    },
     telemetry::LogFilter,
     tenants::{directory::KeyName, scope::KeyScope},
 };
@@ -342,6 +345,24 @@ pub struct StatsArguments {
     pub source: SourceArguments,
 }
 
+    /// Leave out what comes after this position in the journal, such as `12:345`, which `gateway
+    /// backup` and `gateway restore` print [default: leave out nothing].
+    #[arg(
+        long,
+        env = "GATEWAY_UNTIL_POSITION",
+        value_name = "POSITION",
+        requires = "archive",
+        conflicts_with = "until"
+    )]
+    pub until_position: Option<BatchNumber>,
+}
+
+impl RestoreArguments {
+    /// Where the restore ends.
+    pub fn end(&self) -> RestoreEnd {
+        let time = self.until.map(RestoreEnd::Time);
+        time.or(self.until_position.map(RestoreEnd::Position)).unwrap_or_default()
+    }
 /// The arguments of `gateway serve`. Each of them overrides the configuration file.
 #[derive(Clone, Debug, Args, Default)]
 pub struct ServeArguments {
