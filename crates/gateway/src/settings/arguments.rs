@@ -131,6 +131,10 @@ pub struct CompactArguments {
     /// The directory for the copy; it must be empty or not exist.
     #[arg(long, env = "GATEWAY_INTO", value_name = "DIRECTORY")]
     pub into: PathBuf,
+    /// The archive of the journal, if the gateway has one: its setting `journal_archive` [default:
+    /// none].
+    #[arg(long, env = "GATEWAY_JOURNAL_ARCHIVE", value_name = "DIRECTORY")]
+    pub journal_archive: Option<PathBuf>,
     /// The kind of table of the copy [default: redb].
     #[arg(long, env = "GATEWAY_TABLE", value_enum)]
     pub table: Option<TableSetting>,
@@ -174,6 +178,10 @@ pub struct DeleteCompanyArguments {
     /// The data directory.
     #[arg(long, env = "GATEWAY_DATA_DIR", value_name = "DIRECTORY")]
     pub data_dir: PathBuf,
+    /// The archive of the journal, if the gateway has one: its setting `journal_archive` [default:
+    /// none].
+    #[arg(long, env = "GATEWAY_JOURNAL_ARCHIVE", value_name = "DIRECTORY")]
+    pub journal_archive: Option<PathBuf>,
 }
 
 /// The arguments of `gateway dev`.
@@ -297,6 +305,10 @@ pub struct MigrateArguments {
     /// Print what the migration would do and how long it would take, and write nothing.
     #[arg(long, env = "GATEWAY_DRY_RUN")]
     pub dry_run: bool,
+    /// The archive of the journal, if the gateway has one: its setting `journal_archive` [default:
+    /// none].
+    #[arg(long, env = "GATEWAY_JOURNAL_ARCHIVE", value_name = "DIRECTORY")]
+    pub journal_archive: Option<PathBuf>,
 }
 
 /// The arguments of `gateway move-company`.
@@ -308,6 +320,10 @@ pub struct MoveCompanyArguments {
     /// The data directory of the other store. If it is empty or missing, it gets a new store.
     #[arg(long, env = "GATEWAY_INTO", value_name = "DIRECTORY")]
     pub into: PathBuf,
+    /// The archive of the journal of the other store, if its gateway has one: the setting
+    /// `journal_archive` [default: none].
+    #[arg(long, env = "GATEWAY_JOURNAL_ARCHIVE", value_name = "DIRECTORY")]
+    pub journal_archive: Option<PathBuf>,
     /// The store that has the company.
     #[command(flatten)]
     pub source: SourceArguments,
@@ -329,22 +345,6 @@ pub struct RestoreArguments {
     /// leave out nothing].
     #[arg(long, env = "GATEWAY_UNTIL", value_name = "TIME", requires = "archive")]
     pub until: Option<NamedTime>,
-}
-
-/// The arguments of `gateway stats`.
-#[derive(Debug, Args)]
-pub struct StatsArguments {
-    /// The only company to count.
-    #[arg(long, env = "GATEWAY_COMPANY", value_name = "ID")]
-    pub company: Option<CompanyId>,
-    /// Print a JSON object for each company.
-    #[arg(long, env = "GATEWAY_JSON")]
-    pub json: bool,
-    /// The store.
-    #[command(flatten)]
-    pub source: SourceArguments,
-}
-
     /// Leave out what comes after this position in the journal, such as `12:345`, which `gateway
     /// backup` and `gateway restore` print [default: leave out nothing].
     #[arg(
@@ -363,6 +363,22 @@ impl RestoreArguments {
         let time = self.until.map(RestoreEnd::Time);
         time.or(self.until_position.map(RestoreEnd::Position)).unwrap_or_default()
     }
+}
+
+/// The arguments of `gateway stats`.
+#[derive(Debug, Args)]
+pub struct StatsArguments {
+    /// The only company to count.
+    #[arg(long, env = "GATEWAY_COMPANY", value_name = "ID")]
+    pub company: Option<CompanyId>,
+    /// Print a JSON object for each company.
+    #[arg(long, env = "GATEWAY_JSON")]
+    pub json: bool,
+    /// The store.
+    #[command(flatten)]
+    pub source: SourceArguments,
+}
+
 /// The arguments of `gateway serve`. Each of them overrides the configuration file.
 #[derive(Clone, Debug, Args, Default)]
 pub struct ServeArguments {
@@ -429,10 +445,13 @@ pub struct ServeArguments {
         value_name = "true|false"
     )]
     pub exit_on_failed_write: Option<bool>,
-    /// The directory that gets the files of the journal before they are used again [default: none].
+    /// The directory that gets the files of the journal before they are used again. The gateway has
+    /// to be able to write there: under systemd, a drop-in names it in `ReadWritePaths=` [default:
+    /// none].
     #[arg(long, env = "GATEWAY_JOURNAL_ARCHIVE", value_name = "DIRECTORY")]
     pub journal_archive: Option<PathBuf>,
-    /// The seconds after which a commit is in the archive of the journal [default: 60].
+    /// The seconds between two steps that bring the archive of the journal up to date [default:
+    /// 60].
     #[arg(long, env = "GATEWAY_JOURNAL_ARCHIVE_SECONDS", value_name = "SECONDS",
         value_parser = clap::value_parser!(u64).range(limits::ARCHIVE_SECONDS_RANGE))]
     pub journal_archive_seconds: Option<u64>,
