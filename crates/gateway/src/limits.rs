@@ -38,11 +38,15 @@ pub const COMPANY_PORTIONS: usize = 4;
 /// replaced.
 pub const ADMIN_KEYS: usize = 8;
 
-/// The default time after which a commit is in the archive of the journal.
+/// The time in which the archive of the journal has to say which files it has, and whether it can
+/// be written to. One on another machine takes milliseconds. Longer waits would hold up a start.
+pub const ARCHIVE_ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The default time between two steps that bring the archive of the journal up to date.
 pub const ARCHIVE_PERIOD: Duration = Duration::from_mins(1);
 
-/// The configurable time after which a commit is in the archive. Each archived file is synced, so
-/// more often would cost commits.
+/// The configurable time between two such steps. Each archived file is synced, so more often would
+/// cost commits.
 pub const ARCHIVE_SECONDS_RANGE: RangeInclusive<u64> = 5..=86_400;
 
 /// The time in which a gateway has to begin to send a backup. It first checkpoints what was

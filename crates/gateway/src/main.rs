@@ -14,10 +14,11 @@ use clap::Parser;
 use gateway::{
     clock::Clock,
     ops::{
+        archive_directory,
         backup::{self, BackupContent, command::WrittenBackup, restore::RestoredStore},
         compaction::{self, Compacted},
         company_deletion::{self, DeletionError},
-        company_move::{self, MoveError},
+        company_move::{self, MoveError, MoveTarget},
         company_statistics, core_files,
         erased::{self, ErasedSearch},
         export::{self, ExportOrder, Exported},
@@ -118,8 +119,8 @@ fn back_up(arguments: &BackupArguments) -> ExitCode {
 }
 
 fn restore(arguments: &RestoreArguments) -> ExitCode {
-    let RestoreArguments { archive, backup, into, until } = arguments;
-    let restoring = backup::restore::restore(backup, into, archive.as_deref(), *until);
+    let RestoreArguments { archive, backup, into, .. } = arguments;
+    let restoring = backup::restore::restore(backup, into, archive.as_deref(), arguments.end());
     match run(restoring) {
         Ok(RestoredStore { batches, position, newest, audit }) => {
             show(format_args!("restored up to {position}; from the archive: {batches} batches"));
@@ -135,6 +136,10 @@ fn restore(arguments: &RestoreArguments) -> ExitCode {
 fn check(arguments: &CheckArguments) -> ExitCode {
     match arguments.check() {
         Ok(configuration) => {
+            let archive = configuration.server.archive.directory.as_deref();
+            if let Err(error) = archive.map_or(Ok(()), archive_directory::check) {
+                return failed(&error);
+            }
             let summary = Summary::from(&configuration.companies);
             show(format_args!("{} is valid ({summary})", arguments.config.display()));
             print_expiry(&configuration);
@@ -201,9 +206,12 @@ fn man(arguments: &ManArguments) -> ExitCode {
 }
 
 fn migrate(arguments: &MigrateArguments) -> ExitCode {
-    let MigrateArguments { data_dir, dry_run } = arguments;
-    let planned =
-        if *dry_run { run(migration::plan(data_dir)) } else { run(migration::migrate(data_dir)) };
+    let MigrateArguments { data_dir, dry_run, journal_archive } = arguments;
+    let planned = if *dry_run {
+        run(migration::plan(data_dir))
+    } else {
+        run(migration::migrate(data_dir, journal_archive.as_deref()))
+    };
     match planned {
         Ok(planned) => {
             show(format_args!("{planned}"));
@@ -215,12 +223,13 @@ fn migrate(arguments: &MigrateArguments) -> ExitCode {
 }
 
 fn move_company(arguments: &MoveCompanyArguments) -> ExitCode {
-    let MoveCompanyArguments { company, into, source } = arguments;
+    let MoveCompanyArguments { company, into, journal_archive, source } = arguments;
     let source = match source.source() {
         Ok(source) => source,
         Err(error) => return failed(&error),
     };
-    let copying = company_move::copy_company(&source, company, into);
+    let target = MoveTarget { directory: into, archive: journal_archive.as_deref() };
+    let copying = company_move::copy_company(&source, company, target);
     match run(copying) {
         Ok(copied) => {
             let (entries, bytes) = (copied.entries, copied.bytes);
@@ -330,10 +339,11 @@ fn print_imported(imported: Imported, mode: ImportMode) -> ExitCode {
 }
 
 fn delete_company(arguments: &DeleteCompanyArguments) -> ExitCode {
-    let DeleteCompanyArguments { company, confirm, data_dir } = arguments;
+    let DeleteCompanyArguments { company, confirm, data_dir, journal_archive } = arguments;
     let confirmed = company_deletion::confirm(company, confirm.as_ref());
     let deleted = confirmed.map_err(DeletionError::from).and_then(|()| {
-        let deleting = company_deletion::delete_company(data_dir, company);
+        let archive = journal_archive.as_deref();
+        let deleting = company_deletion::delete_company(data_dir, archive, company);
         run(deleting)
     });
     match deleted {
@@ -357,8 +367,9 @@ fn key(arguments: &KeyArguments) -> ExitCode {
 }
 
 fn compact(arguments: &CompactArguments) -> ExitCode {
-    let CompactArguments { data_dir, into, table } = arguments;
-    let compacting = compaction::compact(data_dir, into, table.unwrap_or_default().into());
+    let CompactArguments { data_dir, into, journal_archive, table } = arguments;
+    let (archive, table) = (journal_archive.as_deref(), table.unwrap_or_default());
+    let compacting = compaction::compact(data_dir, archive, into, table.into());
     let compacted = run(compacting);
     match compacted {
         Ok(Compacted { entries, before, after }) => {

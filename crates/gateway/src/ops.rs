@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod admin_client;
+pub mod archive_directory;
 pub mod backup;
 pub mod command_progress;
 pub mod compaction;

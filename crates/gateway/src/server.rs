@@ -30,6 +30,7 @@ use crate::{
     http::{development_lines::DevelopmentLines, refusal_log},
     limits,
     ops::{
+        archive_directory::{self, OtherArchive, UnusableArchive},
         archive_watch,
         backup::BackupOrigin,
         certificate_expiry, connection_watch, data_directory,
@@ -78,6 +79,12 @@ pub enum ServeError {
         /// The cause.
         source: OpenError,
     },
+    /// The journal cannot be archived.
+    #[error(transparent)]
+    Archive(#[from] UnusableArchive),
+    /// The journal is archived elsewhere than the configuration says.
+    #[error(transparent)]
+    OtherArchive(#[from] OtherArchive),
     /// The export of traces cannot be started.
     #[error("traces cannot be exported")]
     Traces(#[from] ExporterBuildError),
@@ -117,7 +124,7 @@ pub async fn serve(
         development_reset::reset(&settings.data_dir)?;
     }
     configuration.keep_development_keys(&arguments)?;
-    let (store, engine) = open_store(&settings).await?;
+    let (store, engine) = open_archived_store(&settings).await?;
     let introduction = configuration.development.as_ref();
     let first = clients.first().map(|listener| &listener.address);
     let introduction =
@@ -235,10 +242,27 @@ pub(crate) fn open_reserve(server: &ServerSettings) -> Result<DiskReserve, Serve
     })
 }
 
-/// The store, and its engine, which is closed after it.
+/// The store that is served. Its archive is that of the settings from now on.
+async fn open_archived_store(
+    server: &ServerSettings,
+) -> Result<(Store, Arc<EmbeddedEngine>), ServeError> {
+    let archive = server.archive.directory.as_deref();
+    archive.map_or(Ok(()), archive_directory::probe)?;
+    let opened = open(server).await?;
+    archive_directory::note(&server.data_dir, archive)?;
+    Ok(opened)
+}
+
+/// The store of a command, and its engine, which is closed after it. Fails if the data directory
+/// names another archive than the settings.
 pub(crate) async fn open_store(
     server: &ServerSettings,
 ) -> Result<(Store, Arc<EmbeddedEngine>), ServeError> {
+    archive_directory::require_noted(&server.data_dir, server.archive.directory.as_deref())?;
+    open(server).await
+}
+
+async fn open(server: &ServerSettings) -> Result<(Store, Arc<EmbeddedEngine>), ServeError> {
     let path = server.data_dir.display().to_string();
     let durability = match server.durability {
         DurabilitySetting::Flushed => Durability::Flushed,

@@ -13,8 +13,8 @@ use std::{
 
 use self::table_files::JOURNAL;
 use crate::{
-    BoxFuture, Engine, EngineError, EngineSnapshot, EngineStatus, JournalArchive, JournalPosition,
-    Key, Place, Scan, Session, Value,
+    ArchiveEnd, BoxFuture, Engine, EngineError, EngineSnapshot, EngineStatus, JournalArchive, Key,
+    Place, Scan, Session, Value,
     journaled::{Journaled, JournaledEngine, Pace, ReadOnlyEngine},
 };
 
@@ -36,8 +36,8 @@ impl EmbeddedEngine {
     }
 
     /// As [`open`](EmbeddedEngine::open). Each file of the journal goes into the archive, if there
-    /// is one, before it is used again. A file that cannot be archived stays in `directory`, and
-    /// commits go on.
+    /// is one, before it is used again. A thread of its own does that. While the archive fails or
+    /// hangs, files stay in `directory`, and commits go on.
     pub fn open_archived(
         directory: &Path,
         options: EmbeddedOptions,
@@ -67,10 +67,10 @@ impl EmbeddedEngine {
         self.engine.snapshot().await
     }
 
-    /// Returns once every commit that was confirmed before is in the archive of the journal, and
-    /// where the archive ends then. If a commit cannot be archived,
-    /// [`EngineStatus::unarchived_files`] says so.
-    pub async fn archive_all(&self) -> Result<JournalPosition, EngineError> {
+    /// Returns once every commit that was confirmed before is in the archive of the journal, or
+    /// cannot be archived now: the archive fails, or does not answer. Files that were left from
+    /// earlier attempts are tried again.
+    pub async fn archive_all(&self) -> Result<ArchiveEnd, EngineError> {
         self.engine.archive_all().await
     }
 

@@ -15,11 +15,12 @@
 //! - `checkpoint` moves it into the table; `progress` keeps commits from getting far ahead of
 //!   that.
 //! - `failure` refuses all writes after the first that failed.
-//! - `archive` keeps files of the journal that would be used again.
+//! - `archive` keeps files of the journal that would be used again; `archiver` puts them there.
 //! - `snapshot` has the table as it was after a generation.
 //! - `session` is the asynchronous side: places, sessions and blocking threads.
 
 mod archive;
+mod archiver;
 mod checkpoint;
 mod disk;
 mod failure;
@@ -53,6 +54,7 @@ use std::{
 };
 
 use self::{
+    archiver::{ArchiveOptions, ArchivedJournal, Archiver},
     disk::{Directory, Disk},
     failure::{FailedStep, Health},
     group_commit::GroupCommit,
@@ -74,7 +76,7 @@ pub use self::{
     archive::{ArchivedBatches, JournalArchive},
     mark::JournalPosition,
     read_only::ReadOnlyEngine,
-    snapshot::EngineSnapshot,
+    snapshot::{ArchiveEnd, EngineSnapshot},
 };
 pub(crate) use self::{
     mark::{JournalEnd, Mark, StoreId},
@@ -94,6 +96,8 @@ pub(crate) struct Journaled {
     core: Arc<Core>,
     /// None once the engine is closed.
     checkpointer: Mutex<Option<JoinHandle<()>>>,
+    /// None if there is no archive, or once the engine is closed.
+    archiver: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What commits, readers and the checkpointer have in common. A thread that takes several of the
@@ -103,12 +107,12 @@ struct Core {
     disk: Arc<dyn Disk>,
     journal: Mutex<Journal>,
     store: StoreId,
-    archive: Option<JournalArchive>,
+    archiver: Option<Arc<Archiver>>,
     /// The newest generation that the table has.
     checkpointed: Mutex<u64>,
     group_commit: GroupCommit,
     progress: CheckpointProgress,
-    health: Health,
+    health: Arc<Health>,
     snapshots: SnapshotRequest,
 }
 
@@ -122,6 +126,7 @@ impl Journaled {
         pace: Pace,
         archive: Option<JournalArchive>,
     ) -> Result<Journaled, EngineError> {
+        let archive = archive.map(ArchiveOptions::new);
         Journaled::open_on(table, Arc::new(Directory::within(directory, name)), pace, archive)
     }
 
@@ -129,7 +134,7 @@ impl Journaled {
         table: Box<dyn Table>,
         disk: Arc<dyn Disk>,
         pace: Pace,
-        archive: Option<JournalArchive>,
+        archive: Option<ArchiveOptions>,
     ) -> Result<Journaled, EngineError> {
         let (mark, mut memtables) = (known_mark(&*table, &*disk)?, Memtables::default());
         let found = |batch| memtables.open.apply(batch);
@@ -140,6 +145,14 @@ impl Journaled {
             journal_end: journal.end_before(),
             memtable: memtables.close(),
         };
+        let checkpointed = mark.map_or(0, |mark| mark.checkpointed);
+        let health = Arc::new(Health::new());
+        let archiver = archive.map(|archive| {
+            let (disk, health) = (Arc::clone(&disk), Arc::clone(&health));
+            let journal = ArchivedJournal { disk, store: journal.store(), step, health };
+            Archiver::new(archive, journal, checkpointed)
+        });
+        let archiver = archiver.transpose().map_err(EngineError::Io)?.map(Arc::new);
         // A process that ends again and again before its first checkpoint leaves more each time.
         let is_much = 2 * pace.memtable_bytes < closed.memtable.bytes();
         let core = Arc::new(Core {
@@ -147,11 +160,11 @@ impl Journaled {
             disk,
             group_commit: GroupCommit::new(journal.file()),
             store: journal.store(),
-            archive,
-            checkpointed: Mutex::new(mark.map_or(0, |mark| mark.checkpointed)),
+            archiver,
+            checkpointed: Mutex::new(checkpointed),
             journal: Mutex::new(journal),
             progress: CheckpointProgress::new(closed.clone(), pace),
-            health: Health::new(),
+            health,
             snapshots: SnapshotRequest::new(),
         });
         // The table has to know of the journal before anything is written to it.
@@ -163,10 +176,31 @@ impl Journaled {
             return Err(error);
         }
         let running = Arc::clone(&core);
-        let thread = thread::Builder::new().name("checkpointer".into());
-        let checkpointer =
-            thread.spawn(move || running.run_checkpointer()).map_err(EngineError::Io)?;
-        Ok(Journaled { core, checkpointer: Mutex::new(Some(checkpointer)) })
+        let checkpointer = start("checkpointer", move || running.run_checkpointer())?;
+        let (checkpointer, archiver) = (Mutex::new(Some(checkpointer)), Mutex::new(None));
+        let engine = Journaled { core, checkpointer, archiver };
+        engine.start_archiver()?;
+        Ok(engine)
+    }
+
+    /// The thread has nothing of the table, which an archive that hangs must not keep open.
+    fn start_archiver(&self) -> Result<(), EngineError> {
+        if let Some(archiver) = &self.core.archiver {
+            let running = Arc::clone(archiver);
+            let thread = start("archiver", move || running.run())?;
+            *self.archiver.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+        }
+        Ok(())
+    }
+
+    /// Ends the archiver. One that hangs in the archive is not waited for.
+    fn stop_archiver(&self) {
+        let thread = self.archiver.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let (Some(archiver), Some(thread)) = (&self.core.archiver, thread)
+            && archiver.stop()
+        {
+            drop(thread.join());
+        }
     }
 
     /// Waits for the checkpointer, which ends early, since what is not in the table is in the
@@ -179,6 +213,7 @@ impl Journaled {
         if !self.core.progress.stop() || self.core.health.is_poisoned() {
             // A table that failed may block forever on what it could not write.
             mem::forget(Arc::clone(&self.core));
+            self.stop_archiver();
             return Err(EngineError::Poisoned);
         }
         drop(checkpointer.join());
@@ -187,8 +222,13 @@ impl Journaled {
             Ok(()) => self.core.health.close(),
             Err(error) => self.core.poison(FailedStep::Close, error),
         }
+        self.stop_archiver();
         noted
     }
+}
+
+fn start(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, EngineError> {
+    thread::Builder::new().name(name.into()).spawn(run).map_err(EngineError::Io)
 }
 
 /// What a table notes about its journal. A table that notes nothing is one without data, or it has
@@ -332,7 +372,7 @@ impl Core {
         EngineStatus {
             unsynced_commits: self.group_commit.unsynced(),
             cache: self.view.table.cache(),
-            unarchived_files: self.archive.as_ref().map_or(0, JournalArchive::waiting),
+            unarchived_files: self.archiver.as_ref().map_or(0, |archiver| archiver.late_files()),
             ..self.progress.status()
         }
     }

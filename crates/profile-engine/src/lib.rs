@@ -66,7 +66,7 @@ pub use engine::{BatchId, BoxFuture, Durability, Engine, Session};
 pub use entry::{Key, Value, Write, decode_writes, encode_writes};
 pub use error::{CommitError, EngineError};
 pub use journaled::{
-    ArchivedBatches, EngineSnapshot, JournalArchive, JournalPosition, ReadOnlyEngine,
+    ArchiveEnd, ArchivedBatches, EngineSnapshot, JournalArchive, JournalPosition, ReadOnlyEngine,
 };
 pub use memory::MemoryEngine;
 pub use place::Place;

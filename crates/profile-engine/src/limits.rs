@@ -32,6 +32,16 @@ pub const JOURNAL_STEP_DIVISOR: usize = 4;
 /// over hangs for a minute or two, and then the commits must go on by themselves.
 pub const STALL_SECONDS: u64 = 300;
 
+/// Seconds that a caller waits for the archive of the journal to take one file of tens of MB. An
+/// archive on another machine takes a second or two. One that takes longer is reported, and goes
+/// on meanwhile.
+pub const ARCHIVE_WAIT_SECONDS: u64 = 20;
+
+/// Seconds that a stop waits for the archive to take the file that it is getting. What is not
+/// archived then is archived after the next start, and a process may have no more than ten seconds
+/// to end.
+pub const ARCHIVE_STOP_SECONDS: u64 = 2;
+
 /// The open memtable may be ahead of the checkpoint of the closed one by one part in this many:
 /// by a quarter of a memtable.
 pub const AHEAD_DIVISOR: usize = 4;

@@ -11,7 +11,8 @@ pub struct EngineStatus {
     pub checkpoint: Option<CheckpointStatus>,
     /// Checkpoints that were completed since the engine was opened.
     pub checkpoints: u64,
-    /// Files of the journal that could not be archived, and stay until they can be.
+    /// Files of the journal that should be archived and are not, because the archive fails, hangs
+    /// or is slow. They stay until they are.
     pub unarchived_files: u64,
     /// The cache of the table.
     pub cache: CacheStatus,

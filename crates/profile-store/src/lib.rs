@@ -57,7 +57,7 @@ pub use maintenance::{
     audit::{Audit, Breach, audit},
     backup::{
         BackupSource, BackupTarget, GrowingBackup, backup_position, batch_time,
-        forget_backup_position,
+        forget_backup_position, newest_outcome_time,
     },
     company_copy::{CompanyCopy, CopyCompanyError},
     company_deletion::{DeleteCompanyError, delete_company},

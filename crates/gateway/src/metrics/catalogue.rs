@@ -313,7 +313,7 @@ pub(super) const UNARCHIVED_FILES: MetricEntry = MetricEntry {
     name: "gateway_journal_unarchived_files",
     kind: MetricKind::Gauge,
     labels: "",
-    help: "Files of the journal that could not be archived, and stay until they can be.",
+    help: "Files of the journal that should be archived and are not, because the archive fails, hangs or is slow.",
 };
 
 pub(super) const CHECKPOINTS: MetricEntry = MetricEntry {

@@ -3,7 +3,7 @@
 //!
 //! - `frame` has the bytes in which a gateway sends a backup.
 //! - `endpoint` sends it, and `client` receives it.
-//! - `command` writes a backup, and `restore` a store from one.
+//! - `command` writes a backup, and `restore` a store from one, up to its `restore_end`.
 //! - `store_source` passes all entries on to other commands.
 
 mod client;
@@ -11,6 +11,7 @@ pub mod command;
 pub(crate) mod endpoint;
 mod frame;
 pub mod restore;
+pub mod restore_end;
 pub mod store_source;
 
 use std::{
@@ -22,7 +23,9 @@ use std::{
 
 use profile_store::{
     Copied,
-    engine::{EmbeddedEngine, EmbeddedOptions, JournalArchive, TableKind},
+    engine::{
+        EmbeddedEngine, EmbeddedOptions, EngineError, JournalArchive, JournalPosition, TableKind,
+    },
 };
 use tokio::sync::Semaphore;
 
@@ -62,12 +65,31 @@ fn options() -> EmbeddedOptions {
     }
 }
 
-/// The archive of the journal of every store, in a directory that has to exist.
-fn existing_archive(directory: &Path) -> Result<JournalArchive, TargetError> {
+/// Why an archive cannot add to a backup.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ArchiveError {
+    /// The directory is not there.
+    #[error(transparent)]
+    Directory(#[from] TargetError),
+    /// It has nothing of the store, ends before the backup, or cannot be read.
+    #[error("cannot read the archive")]
+    Unreadable(#[source] EngineError),
+}
+
+/// The archive of the journal in a directory. It has to exist, and to have files of the store of
+/// this position up to there, at least.
+fn existing_archive(
+    directory: &Path,
+    position: JournalPosition,
+) -> Result<JournalArchive, ArchiveError> {
     match fs::metadata(directory) {
-        Ok(found) if found.is_dir() => Ok(JournalArchive::new(directory.to_owned())),
+        Ok(found) if found.is_dir() => Ok(()),
         Ok(_) => Err(io::Error::from(io::ErrorKind::NotADirectory)),
         Err(error) => Err(error),
     }
-    .map_err(|source| TargetError::Directory { path: directory.display().to_string(), source })
+    .map_err(|source| TargetError::Directory { path: directory.display().to_string(), source })?;
+    let archive = JournalArchive::new(directory.to_owned());
+    archive.require_reaches(position).map_err(ArchiveError::Unreadable)?;
+    Ok(archive)
 }

@@ -27,10 +27,11 @@ pub struct Compacted {
 }
 
 /// Copies the store in `directory` into the new directory `into`, where its table is of this kind,
-/// whatever kind it is of in `directory`. No other process may serve the
-/// store meanwhile. The copy is on disk when this returns.
+/// whatever kind it is of in `directory`. The journal of the old store goes into `archive`. No
+/// other process may serve that store meanwhile. The copy is on disk when this returns.
 pub async fn compact(
     directory: &Path,
+    archive: Option<&Path>,
     into: &Path,
     table: TableKind,
 ) -> Result<Compacted, CompactError> {
@@ -39,7 +40,7 @@ pub async fn compact(
         cache_bytes: limits::COMPACTION_CACHE_BYTES,
         ..EmbeddedOptions::default()
     };
-    let from = data_directory::open_existing(directory, options)?;
+    let from = data_directory::open_existing(directory, options, archive)?;
     let target = CopyDirectory::create(into, options)?;
     let copied = profile_store::copy(&from.engine, &target.engine).await?;
     let (before, after) = (from.engine.bytes().await?, target.engine.bytes().await?);

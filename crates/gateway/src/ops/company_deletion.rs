@@ -86,17 +86,18 @@ fn ask(company: &CompanyId) -> io::Result<String> {
     Ok(line.trim().to_owned())
 }
 
-/// Deletes all data of a company from the store in `directory`. No other process may have the store
-/// open meanwhile. The deletion is on disk when this returns.
+/// Deletes all data of a company from the store in `directory`, whose journal goes into `archive`.
+/// No other process may have the store open meanwhile. The deletion is on disk when this returns.
 pub async fn delete_company(
     directory: &Path,
+    archive: Option<&Path>,
     company: &CompanyId,
 ) -> Result<DeletedCompany, DeletionError> {
     let options = EmbeddedOptions {
         cache_bytes: limits::COMPACTION_CACHE_BYTES,
         ..EmbeddedOptions::default()
     };
-    let store = data_directory::open_existing(directory, options)?;
+    let store = data_directory::open_existing(directory, options, archive)?;
     let id_generator = SystemIdGenerator::default();
     let deleted = profile_store::delete_company(&store.engine, company, &id_generator).await;
     let deleted = deleted.map_err(DeletionError::Failed)?;

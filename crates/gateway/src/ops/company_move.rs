@@ -39,12 +39,20 @@ pub enum MoveError {
     Copy(#[from] CopyCompanyError),
 }
 
-/// Copies a company into the store of a directory that is not being served, or into a new store if
-/// the directory is empty or missing. The copy is on disk when this returns.
+/// The store that gets a company.
+#[derive(Clone, Copy, Debug)]
+pub struct MoveTarget<'a> {
+    /// Its directory, which is not being served. If it is empty or missing, it gets a new store.
+    pub directory: &'a Path,
+    /// The archive of its journal, if there is one.
+    pub archive: Option<&'a Path>,
+}
+
+/// Copies a company into another store. The copy is on disk when this returns.
 pub async fn copy_company(
     source: &StoreSource,
     company: &CompanyId,
-    into: &Path,
+    into: MoveTarget<'_>,
 ) -> Result<Copied, MoveError> {
     require(source, company).await?;
     copy_into(source, company, into).await
@@ -54,7 +62,7 @@ pub async fn copy_company(
 pub(crate) async fn copy_into(
     source: &StoreSource,
     company: &CompanyId,
-    into: &Path,
+    into: MoveTarget<'_>,
 ) -> Result<Copied, MoveError> {
     let target = open(into)?;
     let mut copy =
@@ -75,14 +83,16 @@ async fn require(source: &StoreSource, company: &CompanyId) -> Result<(), MoveEr
 }
 
 /// Opens the store of a directory, and creates it if there is nothing yet.
-fn open(into: &Path) -> Result<OpenedStore, DataDirectoryError> {
+fn open(
+    MoveTarget { directory, archive }: MoveTarget<'_>,
+) -> Result<OpenedStore, DataDirectoryError> {
     let options = EmbeddedOptions {
         cache_bytes: limits::COMPACTION_CACHE_BYTES,
         ..EmbeddedOptions::default()
     };
-    if !data_directory::has_store(into)? {
-        data_directory::prepare(into).map_err(EngineError::Io)?;
-        EmbeddedEngine::open(into, options)?.close()?;
+    if !data_directory::has_store(directory)? {
+        data_directory::prepare(directory).map_err(EngineError::Io)?;
+        EmbeddedEngine::open(directory, options)?.close()?;
     }
-    data_directory::open_existing(into, options)
+    data_directory::open_existing(directory, options, archive)
 }

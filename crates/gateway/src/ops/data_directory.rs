@@ -9,10 +9,13 @@ use std::{
 };
 
 use profile_store::engine::{
-    EmbeddedEngine, EmbeddedOptions, EngineError, ReadOnlyEngine, TableKind,
+    EmbeddedEngine, EmbeddedOptions, EngineError, JournalArchive, ReadOnlyEngine, TableKind,
 };
 
-use super::disk_reserve::DiskReserve;
+use super::{
+    archive_directory::{self, OtherArchive},
+    disk_reserve::DiskReserve,
+};
 
 /// The file that keeps the keys of development mode.
 pub(crate) const KEY_FILE: &str = "development.key";
@@ -36,6 +39,9 @@ pub enum DataDirectoryError {
         /// The directory.
         path: String,
     },
+    /// The journal of the store is archived, and the command would not do so.
+    #[error(transparent)]
+    Archive(#[from] OtherArchive),
     /// The store cannot be opened or read.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -72,7 +78,8 @@ pub(crate) fn create_private(directory: &Path) -> io::Result<()> {
 
 /// Files that may be in a directory without a store: those that a gateway creates before its store,
 /// and those of file systems and their snapshots.
-const EXPECTED: [&str; 4] = ["reserve", KEY_FILE, "table.new", "lost+found"];
+const EXPECTED: [&str; 5] =
+    ["reserve", KEY_FILE, "table.new", "lost+found", archive_directory::NOTE];
 
 /// A file that is of no gateway, in a directory that has no store.
 fn foreign_file(directory: &Path) -> io::Result<Option<OsString>> {
@@ -98,14 +105,21 @@ pub(crate) struct OpenedStore {
     _reserve: DiskReserve,
 }
 
-/// Opens the store in `directory`. Fails if the directory holds no store; never creates one.
+/// Opens the store in `directory`. Fails if the directory holds no store; never creates one. Its
+/// journal goes into the archive. Fails without it if the directory names an archive.
 pub(crate) fn open_existing(
     directory: &Path,
     options: EmbeddedOptions,
+    archive: Option<&Path>,
 ) -> Result<OpenedStore, DataDirectoryError> {
     require_store(directory)?;
+    archive_directory::require_noted(directory, archive)?;
     let reserve = DiskReserve::open(directory).map_err(EngineError::Io)?;
-    let engine = EmbeddedEngine::open(directory, options)?;
+    let kept = archive.map(|archive| JournalArchive::new(archive.to_owned()));
+    let engine = EmbeddedEngine::open_archived(directory, options, kept)?;
+    if archive.is_some() {
+        archive_directory::note(directory, archive).map_err(EngineError::Io)?;
+    }
     Ok(OpenedStore { engine, _reserve: reserve })
 }
 
@@ -126,9 +140,11 @@ pub(crate) fn has_store(directory: &Path) -> Result<bool, DataDirectoryError> {
     match require_store(directory) {
         Ok(()) => Ok(true),
         Err(DataDirectoryError::NoStore { .. }) => Ok(false),
-        Err(error @ (DataDirectoryError::Unfinished { .. } | DataDirectoryError::Engine(_))) => {
-            Err(error)
-        }
+        Err(
+            error @ (DataDirectoryError::Unfinished { .. }
+            | DataDirectoryError::Archive(_)
+            | DataDirectoryError::Engine(_)),
+        ) => Err(error),
     }
 }
 

@@ -42,14 +42,18 @@ pub async fn plan(directory: &Path) -> Result<PlannedMigration, MigrateError> {
     Ok(PlannedMigration { plan, read: clock.elapsed() })
 }
 
-/// Migrates the store in `directory`, which no gateway serves. Returns what was planned.
-pub async fn migrate(directory: &Path) -> Result<PlannedMigration, MigrateError> {
+/// Migrates the store in `directory`, which no gateway serves and whose journal goes into
+/// `archive`. Returns what was planned.
+pub async fn migrate(
+    directory: &Path,
+    archive: Option<&Path>,
+) -> Result<PlannedMigration, MigrateError> {
     let planned = plan(directory).await?;
     let options = EmbeddedOptions {
         cache_bytes: limits::COMPACTION_CACHE_BYTES,
         ..EmbeddedOptions::default()
     };
-    let store = data_directory::open_existing(directory, options)?;
+    let store = data_directory::open_existing(directory, options, archive)?;
     let migrated = migrate_layout(&store.engine, &SystemIdGenerator::default()).await;
     migrated.map_err(MigrateError::Failed)?;
     store.engine.close().map_err(DataDirectoryError::from)?;

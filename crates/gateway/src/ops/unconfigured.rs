@@ -79,6 +79,7 @@ impl From<DataDirectoryError> for NotSearched {
         match error {
             DataDirectoryError::Engine(EngineError::InUse) => NotSearched::InUse,
             error @ (DataDirectoryError::Engine(_)
+            | DataDirectoryError::Archive(_)
             | DataDirectoryError::NoStore { .. }
             | DataDirectoryError::Unfinished { .. }) => NotSearched::Unreadable(error),
         }

@@ -10,7 +10,7 @@ use crate::limits;
 pub struct ArchiveSettings {
     /// Where files of the journal are kept. `None`: they are not.
     pub directory: Option<PathBuf>,
-    /// The time after which a commit is in the archive.
+    /// The time between two steps that bring the archive up to date.
     pub period: Duration,
 }
 

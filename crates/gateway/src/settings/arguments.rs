@@ -13,7 +13,10 @@ use super::{
 use crate::{
     http::cidr::Cidr,
     limits,
-    ops::backup::command::BackupFrom,
+    ops::backup::{
+        command::BackupFrom,
+        restore_end::{BatchNumber, RestoreEnd},
+    },
     telemetry::LogFilter,
     tenants::{directory::KeyName, scope::KeyScope},
 };
@@ -128,6 +131,10 @@ pub struct CompactArguments {
     /// The directory for the copy; it must be empty or not exist.
     #[arg(long, env = "GATEWAY_INTO", value_name = "DIRECTORY")]
     pub into: PathBuf,
+    /// The archive of the journal, if the gateway has one: its setting `journal_archive` [default:
+    /// none].
+    #[arg(long, env = "GATEWAY_JOURNAL_ARCHIVE", value_name = "DIRECTORY")]
+    pub journal_archive: Option<PathBuf>,
     /// The kind of table of the copy [default: redb].
     #[arg(long, env = "GATEWAY_TABLE", value_enum)]
     pub table: Option<TableSetting>,
@@ -171,6 +178,10 @@ pub struct DeleteCompanyArguments {
     /// The data directory.
     #[arg(long, env = "GATEWAY_DATA_DIR", value_name = "DIRECTORY")]
     pub data_dir: PathBuf,
+    /// The archive of the journal, if the gateway has one: its setting `journal_archive` [default:
+    /// none].
+    #[arg(long, env = "GATEWAY_JOURNAL_ARCHIVE", value_name = "DIRECTORY")]
+    pub journal_archive: Option<PathBuf>,
 }
 
 /// The arguments of `gateway dev`.
@@ -294,6 +305,10 @@ pub struct MigrateArguments {
     /// Print what the migration would do and how long it would take, and write nothing.
     #[arg(long, env = "GATEWAY_DRY_RUN")]
     pub dry_run: bool,
+    /// The archive of the journal, if the gateway has one: its setting `journal_archive` [default:
+    /// none].
+    #[arg(long, env = "GATEWAY_JOURNAL_ARCHIVE", value_name = "DIRECTORY")]
+    pub journal_archive: Option<PathBuf>,
 }
 
 /// The arguments of `gateway move-company`.
@@ -305,6 +320,10 @@ pub struct MoveCompanyArguments {
     /// The data directory of the other store. If it is empty or missing, it gets a new store.
     #[arg(long, env = "GATEWAY_INTO", value_name = "DIRECTORY")]
     pub into: PathBuf,
+    /// The archive of the journal of the other store, if its gateway has one: the setting
+    /// `journal_archive` [default: none].
+    #[arg(long, env = "GATEWAY_JOURNAL_ARCHIVE", value_name = "DIRECTORY")]
+    pub journal_archive: Option<PathBuf>,
     /// The store that has the company.
     #[command(flatten)]
     pub source: SourceArguments,
@@ -326,6 +345,24 @@ pub struct RestoreArguments {
     /// leave out nothing].
     #[arg(long, env = "GATEWAY_UNTIL", value_name = "TIME", requires = "archive")]
     pub until: Option<NamedTime>,
+    /// Leave out what comes after this position in the journal, such as `12:345`, which `gateway
+    /// backup` and `gateway restore` print [default: leave out nothing].
+    #[arg(
+        long,
+        env = "GATEWAY_UNTIL_POSITION",
+        value_name = "POSITION",
+        requires = "archive",
+        conflicts_with = "until"
+    )]
+    pub until_position: Option<BatchNumber>,
+}
+
+impl RestoreArguments {
+    /// Where the restore ends.
+    pub fn end(&self) -> RestoreEnd {
+        let time = self.until.map(RestoreEnd::Time);
+        time.or(self.until_position.map(RestoreEnd::Position)).unwrap_or_default()
+    }
 }
 
 /// The arguments of `gateway stats`.
@@ -408,10 +445,13 @@ pub struct ServeArguments {
         value_name = "true|false"
     )]
     pub exit_on_failed_write: Option<bool>,
-    /// The directory that gets the files of the journal before they are used again [default: none].
+    /// The directory that gets the files of the journal before they are used again. The gateway has
+    /// to be able to write there: under systemd, a drop-in names it in `ReadWritePaths=` [default:
+    /// none].
     #[arg(long, env = "GATEWAY_JOURNAL_ARCHIVE", value_name = "DIRECTORY")]
     pub journal_archive: Option<PathBuf>,
-    /// The seconds after which a commit is in the archive of the journal [default: 60].
+    /// The seconds between two steps that bring the archive of the journal up to date [default:
+    /// 60].
     #[arg(long, env = "GATEWAY_JOURNAL_ARCHIVE_SECONDS", value_name = "SECONDS",
         value_parser = clap::value_parser!(u64).range(limits::ARCHIVE_SECONDS_RANGE))]
     pub journal_archive_seconds: Option<u64>,

@@ -17,13 +17,13 @@ use crate::{
 };
 
 /// A gateway with an archive of its journal and an admin key.
-struct Archived {
-    home: Home,
+pub(crate) struct Archived {
+    pub(crate) home: Home,
     key: String,
 }
 
 impl Archived {
-    fn new() -> Archived {
+    pub(crate) fn new() -> Archived {
         let home = Home::new();
         let output = home.command(&["key", "--admin"]).output().unwrap();
         let key = String::from_utf8(output.stdout).unwrap().trim().to_owned();
@@ -36,24 +36,21 @@ impl Archived {
         Archived { home, key }
     }
 
-    fn archive(&self) -> PathBuf {
+    pub(crate) fn archive(&self) -> PathBuf {
         self.home.directory().join("archive")
     }
 
     /// The number of the newest file of the journal. A slow machine closes some in between.
-    fn newest_generation(&self) -> usize {
-        let files = fs::read_dir(self.home.data_dir().join("journal")).unwrap();
-        let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
-        let numbers = names.filter_map(|name| name.strip_suffix(".journal")?.parse().ok());
-        numbers.max().unwrap()
+    pub(crate) fn newest_generation(&self) -> usize {
+        newest_generation(&self.home.data_dir())
     }
 
-    fn backup(&self) -> PathBuf {
+    pub(crate) fn backup(&self) -> PathBuf {
         self.home.directory().join("backup")
     }
 
     /// `gateway backup` from a gateway that serves.
-    fn backup_command(&self, gateway: &Serving) -> Command {
+    pub(crate) fn backup_command(&self, gateway: &Serving) -> Command {
         let mut command = self.home.command(&["backup", "--admin-url"]);
         command.arg(format!("http://{}", gateway.admin)).env("GATEWAY_ADMIN_KEY", &self.key);
         command.arg("--into").arg(self.backup());
@@ -61,14 +58,35 @@ impl Archived {
     }
 
     /// `gateway restore` of the backup into the directory of this name.
-    fn restore(&self, name: &str) -> Command {
+    pub(crate) fn restore(&self, name: &str) -> Command {
         let mut command = self.home.command(&["restore", "--backup"]);
         command.arg(self.backup()).arg("--into").arg(self.home.directory().join(name));
         command
     }
 
+    /// `gateway verify` of a directory.
+    pub(crate) fn verify(&self, directory: &Path) -> Finished {
+        finish(self.home.command(&["verify"]).arg("--data-dir").arg(directory))
+    }
+
+    /// A copy that a killed command left is no store, unless the command had finished it and was
+    /// verifying it. Returns whether it is none.
+    fn is_refused(&self, directory: &Path, whole: usize) -> bool {
+        let checked = self.verify(directory);
+        let whole = format!("profiles: {whole}, ");
+        let refused = ["has a copy of a store that was cut off", "there is no store in"];
+        let is_refused = refused.iter().any(|reason| checked.output.contains(reason));
+        assert!(is_refused || checked.output.contains(&whole), "{}", checked.output);
+        checked.assert_exit(i32::from(is_refused));
+        is_refused
+    }
+
     /// How many of the people of these numbers the store in this directory has.
-    fn people_in(&self, directory: &Path, numbers: impl Iterator<Item = usize>) -> usize {
+    pub(crate) fn people_in(
+        &self,
+        directory: &Path,
+        numbers: impl Iterator<Item = usize>,
+    ) -> usize {
         let mut command = self.home.command(&["serve", "--listen", "127.0.0.1:0"]);
         command.args(["--admin-listen", "127.0.0.1:0", "--config"]).arg(self.home.config());
         let gateway = Serving::start({
@@ -90,7 +108,15 @@ impl Archived {
     }
 }
 
-fn person(number: usize) -> RawRequest {
+/// The number of the newest file of the journal in a directory.
+fn newest_generation(directory: &Path) -> usize {
+    let files = fs::read_dir(directory.join("journal")).unwrap();
+    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let numbers = names.filter_map(|name| name.strip_suffix(".journal")?.parse().ok());
+    numbers.max().unwrap()
+}
+
+pub(crate) fn person(number: usize) -> RawRequest {
     RawRequest::email(&format!("person{number}@example.com"))
 }
 
@@ -160,22 +186,22 @@ fn a_backup_that_is_killed_is_no_store_and_one_that_grows_goes_on_where_it_was()
     for milliseconds in [1, 20, 40, 80] {
         let killed = kill_after(&mut archived.backup_command(&gateway), milliseconds);
         if !killed.success() {
-            let checked =
-                finish(archived.home.command(&["verify"]).arg("--data-dir").arg(archived.backup()));
-            // Killed while it was verified, it is whole.
-            let whole = format!("profiles: {}, ", accepted.load(Ordering::Relaxed));
-            let refused = ["has a copy of a store that was cut off", "there is no store in"];
-            let is_refused = refused.iter().any(|reason| checked.output.contains(reason));
-            assert!(is_refused || checked.output.contains(&whole), "{}", checked.output);
-            checked.assert_exit(i32::from(is_refused));
+            archived.is_refused(&archived.backup(), accepted.load(Ordering::Relaxed));
         }
         fs::remove_dir_all(archived.backup()).unwrap_or_default();
     }
     finish(&mut archived.backup_command(&gateway)).assert_exit(0);
     let before = under_load(&gateway, &accepted, || thread::sleep(Duration::from_millis(300)));
-    for milliseconds in [1, 10, 20, 30, 60] {
-        kill_after(&mut archived.backup_command(&gateway), milliseconds);
+    // A command that adds to the backup begins a file of its journal.
+    let newest = || newest_generation(&archived.backup());
+    let mut killed = 0;
+    for _ in 0..5 {
+        let begun = newest();
+        let grew = kill_once(&mut archived.backup_command(&gateway), || begun < newest());
+        killed += usize::from(!grew.success());
+        archived.verify(&archived.backup()).assert_exit(0);
     }
+    assert!(0 < killed, "every command ended before it was killed");
     let grown = finish(&mut archived.backup_command(&gateway));
     grown.assert_exit(0);
     grown.assert_output("every invariant holds");
@@ -186,6 +212,16 @@ fn a_backup_that_is_killed_is_no_store_and_one_that_grows_goes_on_where_it_was()
 fn kill_after(command: &mut Command, milliseconds: u64) -> std::process::ExitStatus {
     let mut process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     thread::sleep(Duration::from_millis(milliseconds));
+    let _ = process.kill();
+    process.wait().unwrap()
+}
+
+/// Kills a command as soon as something holds, unless it has ended.
+fn kill_once(command: &mut Command, holds: impl Fn() -> bool) -> std::process::ExitStatus {
+    let mut process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while !holds() && process.try_wait().unwrap().is_none() {
+        thread::sleep(Duration::from_millis(1));
+    }
     let _ = process.kill();
     process.wait().unwrap()
 }
@@ -221,11 +257,16 @@ fn a_store_is_restored_to_a_time_from_a_backup_and_the_archive() {
     assert_eq!(restored("up to the time", &["--until", &until]), 40);
     assert_eq!(restored("all", &[]), 60);
     // The backup is as it was, so it can be restored again, also after a restore was killed.
-    for milliseconds in [1, 15, 30, 60] {
-        let name = format!("killed after {milliseconds}");
+    let mut refused = 0;
+    for round in 0..5 {
+        let name = format!("killed {round}");
+        let directory = archived.home.directory().join(&name);
+        let is_begun = || directory.join("unfinished-copy").exists();
         let mut command = archived.restore(&name);
-        kill_after(command.arg("--archive").arg(archived.archive()), milliseconds);
+        kill_once(command.arg("--archive").arg(archived.archive()), is_begun);
+        refused += usize::from(archived.is_refused(&directory, 60));
     }
+    assert!(0 < refused, "every restore ended before it was killed");
     assert_eq!(restored("once more", &[]), 60);
     // The archive alone brings the backup up to date.
     let mut command = archived.home.command(&["backup", "--archive"]);
@@ -236,13 +277,13 @@ fn a_store_is_restored_to_a_time_from_a_backup_and_the_archive() {
 }
 
 /// The time in UTC, to the millisecond.
-fn now() -> String {
+pub(crate) fn now() -> String {
     let output = Command::new("date").args(["-u", "+%Y-%m-%dT%H:%M:%S.%3NZ"]).output().unwrap();
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
 /// Waits until the archive has the file of this generation.
-fn wait_for_archive(archived: &Archived, generation: usize) {
+pub(crate) fn wait_for_archive(archived: &Archived, generation: usize) {
     let name = format!("{generation:016}.journal");
     let is_there = || {
         let stores = fs::read_dir(archived.archive()).into_iter().flatten();

@@ -38,6 +38,8 @@ mod identity;
 #[cfg(test)]
 mod import;
 #[cfg(test)]
+mod journal_archive;
+#[cfg(test)]
 mod listeners;
 #[cfg(test)]
 mod logs;

@@ -6,37 +6,43 @@
 
 use std::{
     collections::VecDeque,
-    error::Error,
     fmt,
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write as _},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering},
 };
 
 use super::{
-    disk::Disk,
-    journal::{ArchivedFile, archived_bytes, file_name, generations},
+    journal::{ArchivedFile, file_name, generation_of},
     mark::{JournalPosition, StoreId},
 };
 use crate::{EngineError, Write};
 
-/// The name of a file while it is copied.
-const UNFINISHED: &str = "unfinished";
+/// What is added to the name of a file while it is copied. Each file has a name of its own then:
+/// a copy that a stop did not wait for goes on, and must not be taken for that of another file.
+const UNFINISHED: &str = ".unfinished";
+
+/// Where files of the journal are kept. Tests put another one in the place of a directory.
+pub(super) trait ArchiveStorage: Send + Sync + 'static {
+    /// Keeps the file of a generation. Returns once it survives a crash. Fails if there is another
+    /// file of this generation.
+    fn keep(&self, store: StoreId, generation: u64, bytes: &[u8]) -> Result<(), EngineError>;
+
+    /// Where it is, for the log.
+    fn location(&self) -> String;
+}
 
 /// A directory that gets each file of the journal before the file is used again.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct JournalArchive {
     directory: PathBuf,
-    /// Files of the journal that are waiting to be archived, after an attempt failed.
-    waiting: AtomicU64,
 }
 
 impl JournalArchive {
     /// The archive in a directory, which is created when a file is archived.
     pub fn new(directory: PathBuf) -> JournalArchive {
-        JournalArchive { directory, waiting: AtomicU64::new(0) }
+        JournalArchive { directory }
     }
 
     /// Where it is.
@@ -50,74 +56,118 @@ impl JournalArchive {
         ArchivedBatches { directory, position, is_in_file: false, read: VecDeque::new() }
     }
 
+    /// Fails unless the archive has files of the store of this position, and goes as far as it at
+    /// least. An archive that ends earlier is another one, or one that lost its files.
+    pub fn require_reaches(&self, position: JournalPosition) -> Result<(), EngineError> {
+        let directory = self.of_store(position.store);
+        let generation = position.generation;
+        let mut newest = None;
+        each_generation(&directory, |found| newest = newest.max(Some(found)))?;
+        let what = match newest {
+            None => "has no file of the store that the backup was made of".to_owned(),
+            Some(newest) if newest.saturating_add(1) < generation => {
+                format!("ends with {}, before the backup at {position}", file_name(newest))
+            }
+            Some(_) => return Ok(()),
+        };
+        Err(EngineError::Damaged(format!("{} {what}", directory.display())))
+    }
+
+    /// Fails unless the archive has every file from that of the first position up to the second.
+    pub fn require_files(
+        &self,
+        from: JournalPosition,
+        to: JournalPosition,
+    ) -> Result<(), EngineError> {
+        let directory = self.of_store(from.store);
+        let mut needed = from.generation..to.generation;
+        let mut found = 0;
+        each_generation(&directory, |generation| {
+            found += u64::from(needed.contains(&generation));
+        })?;
+        let is_missing = |generation: &u64| {
+            let exists = directory.join(file_name(*generation)).try_exists();
+            !exists.unwrap_or(false)
+        };
+        if found == needed.end.saturating_sub(needed.start) {
+            return Ok(());
+        }
+        let missing = needed.find(is_missing).unwrap_or(from.generation);
+        Err(EngineError::Damaged(format!(
+            "{} is missing in {}",
+            file_name(missing),
+            directory.display()
+        )))
+    }
+
     fn of_store(&self, store: StoreId) -> PathBuf {
         self.directory.join(store.to_string())
     }
+}
 
-    /// How many files wait for an attempt that succeeds.
-    pub(super) fn waiting(&self) -> u64 {
-        self.waiting.load(Ordering::Relaxed)
-    }
-
-    /// Archives the files of all generations up to this one. Returns whether all of them are
-    /// archived. Those that are not stay in the journal.
-    pub(super) fn keep(&self, disk: &dyn Disk, store: StoreId, generation: u64) -> bool {
-        let kept = self.keep_files(disk, store, generation);
-        let waiting = match &kept {
-            Ok(()) => 0,
-            Err(_) => generations(disk).map_or(1, |there| {
-                there.iter().filter(|there| **there <= generation).count() as u64
-            }),
-        };
-        let waited = self.waiting.swap(waiting, Ordering::Relaxed);
-        let directory = self.directory.display();
-        match &kept {
-            Ok(()) if 0 < waited => {
-                tracing::info!(%directory, "files of the journal are archived again");
-            }
-            Err(error) if waited == 0 => tracing::warn!(
-                %directory,
-                error = error as &(dyn Error + 'static),
-                cause = error.source().map(tracing::field::display),
-                "a file of the journal was not archived; it stays in the data directory, and each \
-                 checkpoint tries again",
-            ),
-            Ok(()) | Err(_) => {}
-        }
-        kept.is_ok()
-    }
-
-    fn keep_files(
-        &self,
-        disk: &dyn Disk,
-        store: StoreId,
-        generation: u64,
-    ) -> Result<(), EngineError> {
+impl ArchiveStorage for JournalArchive {
+    fn keep(&self, store: StoreId, generation: u64, bytes: &[u8]) -> Result<(), EngineError> {
         let directory = self.of_store(store);
-        let there = generations(disk).map_err(EngineError::Io)?;
-        for generation in there.into_iter().filter(|there| *there <= generation) {
-            let path = directory.join(file_name(generation));
-            if !path.try_exists().map_err(EngineError::Io)?
-                && let Some(bytes) = archived_bytes(disk, store, generation)?
-            {
-                write_file(&directory, &path, &bytes).map_err(EngineError::Io)?;
+        let path = directory.join(file_name(generation));
+        let kept = match fs::read(&path) {
+            Ok(kept) if kept == bytes => sync_names(&directory),
+            Ok(_) => Err(other_file(&directory, &path)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                write_file(&directory, &path, bytes)
             }
-        }
-        Ok(())
+            Err(error) => Err(error),
+        };
+        kept.map_err(EngineError::Io)
     }
+
+    fn location(&self) -> String {
+        self.directory.display().to_string()
+    }
+}
+
+/// The error for a file that has other commits than the journal.
+fn other_file(directory: &Path, path: &Path) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::AlreadyExists,
+        format!(
+            "{} has other commits than the journal, so the data directory is an older copy: move \
+             {} away, and make whole backups from now on",
+            path.display(),
+            directory.display()
+        ),
+    )
+}
+
+/// Passes on the generations whose files are in a directory, in any order. A directory that is
+/// missing has none.
+fn each_generation(directory: &Path, mut found: impl FnMut(u64)) -> Result<(), EngineError> {
+    let names = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        names => names.map_err(EngineError::Io)?,
+    };
+    for name in names {
+        let name = name.map_err(EngineError::Io)?.file_name();
+        name.to_str().and_then(generation_of).into_iter().for_each(&mut found);
+    }
+    Ok(())
 }
 
 /// Writes a file as a whole, and returns once it survives a crash.
 fn write_file(directory: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    let unfinished = directory.join(UNFINISHED);
+    let mut unfinished = path.as_os_str().to_owned();
+    unfinished.push(UNFINISHED);
     let mut file =
         OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&unfinished, path)?;
+    sync_names(directory)
+}
+
+/// Returns once the names in the directory of a store, and its own, survive a crash.
+fn sync_names(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()?;
-    // The directory itself may be new.
     let parent = directory.parent().unwrap_or(directory);
     File::open(parent)?.sync_all()
 }
@@ -135,6 +185,12 @@ pub struct ArchivedBatches {
 }
 
 impl ArchivedBatches {
+    /// How far it has been read: behind the batch that was passed on last, and after the last one
+    /// behind the newest file.
+    pub fn position(&self) -> JournalPosition {
+        self.position
+    }
+
     /// Reads the file of the next generation that is needed. False if it is not archived yet.
     fn read_file(&mut self) -> Result<bool, EngineError> {
         let JournalPosition { store, generation, records } = self.position;
@@ -159,20 +215,16 @@ impl ArchivedBatches {
 
     /// Fails if the archive has a later generation than this one, which it does not have.
     fn require_end(&self, generation: u64) -> Result<(), EngineError> {
-        let names = match fs::read_dir(&self.directory) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            names => names.map_err(EngineError::Io)?,
-        };
-        for name in names {
-            let name = name.map_err(EngineError::Io)?.file_name();
-            let name = name.to_string_lossy();
-            if name.ends_with(".journal") && *name > *file_name(generation) {
-                let missing = file_name(generation);
-                let what = format!("{missing} is missing, and {name} is there");
-                return Err(self.explained(EngineError::Damaged(what)));
+        let mut later = None;
+        each_generation(&self.directory, |found| {
+            if generation < found {
+                later = Some(found);
             }
-        }
-        Ok(())
+        })?;
+        let Some(later) = later else { return Ok(()) };
+        let (missing, later) = (file_name(generation), file_name(later));
+        let what = format!("{missing} is missing, and {later} is there");
+        Err(self.explained(EngineError::Damaged(what)))
     }
 
     /// Says where the damage is.

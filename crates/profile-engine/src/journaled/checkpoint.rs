@@ -1,10 +1,8 @@
 //! The checkpointer: puts closed memtables into the table, and retires their files of the journal.
 
-use std::io;
-
 use super::{
-    Core, archive::JournalArchive, failure::FailedStep, journal, memtable::change_bytes,
-    progress::Closed, table::TableChange,
+    Core, failure::FailedStep, journal, memtable::change_bytes, progress::Closed,
+    table::TableChange,
 };
 use crate::{EngineError, Key, Value, limits};
 
@@ -22,8 +20,8 @@ impl Core {
     }
 
     /// Puts the changes of a memtable into the table, in the order of their keys, and then drops
-    /// the memtable and its file of the journal. Returns early, with nothing dropped, if told to
-    /// stop.
+    /// the memtable, and retires its file of the journal. Returns early, with nothing dropped, if
+    /// told to stop.
     pub(super) fn checkpoint(
         &self,
         Closed { generation, journal_end, memtable }: &Closed,
@@ -40,8 +38,8 @@ impl Core {
         }
         self.view.table.flush(&self.mark(*generation, None))?;
         *self.checkpointed() = *generation;
+        self.retire(*generation, *journal_end)?;
         self.take_wanted_snapshot(*generation);
-        self.retire(*generation, *journal_end).map_err(EngineError::Io)?;
         let dropped = self.view.memtables_mut().closed.take();
         self.progress.finish();
         // Freeing many entries takes long enough to be done outside of the lock.
@@ -49,14 +47,15 @@ impl Core {
         Ok(())
     }
 
-    /// Lets a later generation use the files up to this one, once they are archived.
-    fn retire(&self, generation: u64, journal_end: u64) -> io::Result<()> {
-        let archived = |archive: &JournalArchive| archive.keep(&*self.disk, self.store, generation);
-        if self.archive.as_ref().is_none_or(archived) {
-            let step = self.progress.journal_step();
-            journal::retire(&*self.disk, generation, journal_end, step)?;
+    /// Lets a later generation use the files up to this one, or passes them on to the archiver,
+    /// which does so.
+    fn retire(&self, generation: u64, journal_end: u64) -> Result<(), EngineError> {
+        if let Some(archiver) = &self.archiver {
+            archiver.note_checkpointed(generation);
+            return Ok(());
         }
-        Ok(())
+        let step = self.progress.journal_step();
+        journal::retire(&*self.disk, generation, journal_end, step).map_err(EngineError::Io)
     }
 }
 

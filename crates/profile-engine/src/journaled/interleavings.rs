@@ -21,7 +21,7 @@ use shuttle::{
     thread,
 };
 
-use super::{simulated_disk::SimulatedDisk, *};
+use super::{archive::ArchiveStorage, journal::ArchivedFile, simulated_disk::SimulatedDisk, *};
 use crate::{Key, Order, Scan, Value, sync};
 
 /// Schedules of each scenario and scheduler.
@@ -169,6 +169,61 @@ impl Table for ModelTable {
     }
 }
 
+/// An archive in memory.
+#[derive(Clone, Default)]
+struct ModelArchive(Arc<ModelArchiveState>);
+
+#[derive(Default)]
+struct ModelArchiveState {
+    files: Mutex<BTreeMap<u64, Vec<u8>>>,
+    /// The archive answers while nothing else holds this.
+    gate: sync::Mutex<()>,
+    /// How many more files it takes before it fails once.
+    failing: Mutex<Option<usize>>,
+}
+
+impl ArchiveStorage for ModelArchive {
+    fn keep(&self, _: StoreId, generation: u64, bytes: &[u8]) -> Result<(), EngineError> {
+        drop(self.0.gate.lock());
+        let mut failing = self.0.failing.lock().unwrap();
+        let fails = *failing == Some(0);
+        *failing = failing.and_then(|left| left.checked_sub(1));
+        if fails {
+            return Err(EngineError::Io(io::Error::other("the simulated archive failed")));
+        }
+        let mut files = self.0.files.lock().unwrap();
+        assert_eq!(files.entry(generation).or_insert_with(|| bytes.to_vec()), bytes);
+        Ok(())
+    }
+
+    fn location(&self) -> String {
+        "memory".to_owned()
+    }
+}
+
+impl ModelArchive {
+    /// What the archive has now.
+    fn copied(&self) -> ModelArchive {
+        let files = Mutex::new(self.0.files.lock().unwrap().clone());
+        ModelArchive(Arc::new(ModelArchiveState { files, ..ModelArchiveState::default() }))
+    }
+
+    /// The archive gets all that the engine has, without a gap.
+    fn gets_everything_of(&self, engine: &Journaled) {
+        let end = engine.core.archive_all().unwrap();
+        assert!(end.is_archived);
+        assert_eq!(engine.core.status().unarchived_files, 0);
+        let mut replayed = BTreeMap::new();
+        for generation in 1..end.position.generation {
+            let bytes = self.0.files.lock().unwrap()[&generation].clone();
+            let file = ArchivedFile::parse(bytes, engine.core.store, generation).unwrap();
+            let writes = file.batches.into_iter().flatten();
+            replayed.extend(writes.filter_map(|Write { key, value }| Some((key, value?))));
+        }
+        assert_eq!(replayed, contents(engine));
+    }
+}
+
 /// A disk and a table.
 #[derive(Clone)]
 struct ModelMachine {
@@ -185,9 +240,23 @@ impl ModelMachine {
     }
 
     fn open(&self, memtable_bytes: usize) -> Arc<Journaled> {
-        let pace = Pace { memtable_bytes, stall_limit: Duration::from_secs(1) };
-        let table = Box::new(self.table.clone());
-        Arc::new(Journaled::open_on(table, Arc::new(self.disk.clone()), pace, None).unwrap())
+        self.open_archived(memtable_bytes, None)
+    }
+
+    fn open_archived(
+        &self,
+        memtable_bytes: usize,
+        archive: Option<&ModelArchive>,
+    ) -> Arc<Journaled> {
+        let limit = Duration::from_secs(1);
+        let pace = Pace { memtable_bytes, stall_limit: limit };
+        let archive = archive.map(|archive| ArchiveOptions {
+            storage: Box::new(archive.clone()),
+            wait_limit: limit,
+            stop_limit: limit,
+        });
+        let (table, disk) = (Box::new(self.table.clone()), Arc::new(self.disk.clone()));
+        Arc::new(Journaled::open_on(table, disk, pace, archive).unwrap())
     }
 
     /// What a loss of power leaves now. No other thread runs meanwhile.
@@ -400,20 +469,62 @@ fn a_snapshot_has_whole_batches_and_all_that_were_confirmed_before() {
 }
 
 #[test]
+fn no_commit_and_no_checkpoint_waits_for_the_archive() {
+    check(|| {
+        let (machine, archive) = (ModelMachine::new(), ModelArchive::default());
+        let engine = machine.open_archived(MEMTABLE, Some(&archive));
+        let closed = archive.0.gate.lock().unwrap();
+        join(machine.start_writers(&engine));
+        let snapshot = engine.core.snapshot().unwrap().unwrap();
+        let contents = snapshot.engine.view.scan(&all()).unwrap().into_iter().collect();
+        has_whole_batches(&contents, &machine.confirmed.lock().unwrap());
+        drop(closed);
+        archive.gets_everything_of(&engine);
+        assert!(engine.core.is_writable());
+    });
+}
+
+#[test]
+fn a_crash_at_any_point_leaves_what_the_archive_needs_to_have_no_gap() {
+    check(|| {
+        let (machine, archive) = (ModelMachine::new(), ModelArchive::default());
+        *archive.0.failing.lock().unwrap() = Some(thread_rng().gen_range(0..6));
+        let engine = machine.open_archived(MEMTABLE, Some(&archive));
+        let writers = machine.start_writers(&engine);
+        let crashing = (machine.clone(), archive.clone());
+        let crash = thread::spawn(move || {
+            for _ in 0..thread_rng().gen_range(0..40) {
+                thread::yield_now();
+            }
+            (crashing.0.crashed(), crashing.1.copied())
+        });
+        let crashed = crash.join().unwrap();
+        join(writers);
+        assert!(engine.core.is_writable());
+        drop(engine);
+        for (machine, archive) in [crashed, (machine.crashed(), archive.copied())] {
+            let engine = machine.open_archived(MEMTABLE, Some(&archive));
+            archive.gets_everything_of(&engine);
+        }
+    });
+}
+
+#[test]
 fn an_engine_closes_while_its_journal_is_archived() {
     check(|| {
-        let machine = ModelMachine::new();
-        let engine = machine.open(MEMTABLE);
+        let (machine, archive) = (ModelMachine::new(), ModelArchive::default());
+        let engine = machine.open_archived(MEMTABLE, Some(&archive));
         engine.core.commit(batch(0, 0), Durability::Flushed).unwrap();
         machine.confirmed.lock().unwrap().push((0, 0));
         let archiving = Arc::clone(&engine);
-        let archive = thread::spawn(move || drop(archiving.core.archive_all()));
+        let waiting = thread::spawn(move || drop(archiving.core.archive_all()));
         engine.close().unwrap();
-        join(vec![archive]);
+        join(vec![waiting]);
         drop(engine);
         // The table notes where the journal ends, which the next start compares.
+        let crashed = machine.crashed();
         machine.has_every_confirmed_batch();
-        machine.crashed().has_every_confirmed_batch();
+        archive.gets_everything_of(&crashed.open_archived(MEMTABLE, Some(&archive)));
     });
 }
 

@@ -36,7 +36,7 @@ use crate::{EngineError, Write, limits};
 
 pub(super) use self::{
     archived_file::{ArchivedFile, archived_bytes},
-    files::{file_name, generations, retire},
+    files::{file_name, generation_of, generations, make_spare, retire, set_aside},
     header::PAGE,
 };
 

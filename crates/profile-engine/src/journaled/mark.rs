@@ -86,6 +86,17 @@ impl JournalPosition {
         })
     }
 
+    /// The position after this generation begins and so many records of it, in the journal of the
+    /// same store.
+    pub fn elsewhere(&self, generation: u64, records: u32) -> JournalPosition {
+        JournalPosition { store: self.store, generation, records }
+    }
+
+    /// Whether it is further than another position in the journal of the same store.
+    pub fn is_beyond(&self, other: &JournalPosition) -> bool {
+        (other.generation, other.records) < (self.generation, self.records)
+    }
+
     /// Whether both are positions in the journal of one store.
     pub fn is_of_same_store(&self, other: &JournalPosition) -> bool {
         self.store == other.store

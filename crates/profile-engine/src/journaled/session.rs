@@ -5,7 +5,7 @@ use std::{collections::HashMap, fmt, num::NonZeroU32, sync::Arc};
 
 use tokio::sync::OwnedMutexGuard;
 
-use super::{EngineSnapshot, JournalPosition, Journaled, merged_view::Lookup};
+use super::{ArchiveEnd, EngineSnapshot, Journaled, merged_view::Lookup};
 use crate::{
     BatchId, BoxFuture, CommitError, Durability, Engine, EngineError, EngineStatus, Key, Place,
     Scan, Session, Value, Write, blocking::blocking, limits,
@@ -37,7 +37,7 @@ impl JournaledEngine {
     }
 
     /// See [`Core::archive_all`](super::Core::archive_all).
-    pub(crate) fn archive_all(&self) -> BoxFuture<'_, Result<JournalPosition, EngineError>> {
+    pub(crate) fn archive_all(&self) -> BoxFuture<'_, Result<ArchiveEnd, EngineError>> {
         Box::pin(on_blocking_thread(&self.journaled, |journaled| journaled.core.archive_all()))
     }
 

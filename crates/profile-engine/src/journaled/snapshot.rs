@@ -26,6 +26,15 @@ impl fmt::Debug for EngineSnapshot {
     }
 }
 
+/// What the archive of the journal has to have for every commit that was confirmed before.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ArchiveEnd {
+    /// Where the archive ends then.
+    pub position: JournalPosition,
+    /// Whether it has everything up to there.
+    pub is_archived: bool,
+}
+
 impl Core {
     /// A snapshot that has every commit that was confirmed before. `None` if tables of this kind
     /// have no snapshots. Waits for a checkpoint.
@@ -36,14 +45,18 @@ impl Core {
         Ok(Some(EngineSnapshot { engine, position }))
     }
 
-    /// Returns once the files of every commit that was confirmed before were put into the archive,
-    /// or could not be. The position is behind them.
-    pub(super) fn archive_all(&self) -> Result<JournalPosition, EngineError> {
+    /// Waits until the files of every commit that was confirmed before are in the archive, or
+    /// cannot be put there now.
+    pub(super) fn archive_all(&self) -> Result<ArchiveEnd, EngineError> {
+        if let Some(archiver) = &self.archiver {
+            archiver.try_again();
+        }
         let (_, position) = self.checkpoint_all()?;
-        // A file is archived at the end of the checkpoint, after its snapshot was taken.
-        let finished = self.progress.status().checkpoints;
-        self.progress.wait_for_finish(finished, &self.health)?;
-        Ok(position)
+        let is_archived = self
+            .archiver
+            .as_ref()
+            .is_some_and(|archiver| archiver.wait_for(position.generation.saturating_sub(1)));
+        Ok(ArchiveEnd { position, is_archived })
     }
 
     /// The table once it has every commit that was confirmed before, and its position.

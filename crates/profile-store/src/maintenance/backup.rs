@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use super::{
     commit::commit,
     copy::{Copied, CopyError, CopyTarget, EntryPages},
+    format::recorded_outcome,
+    prune::next_company,
 };
 use crate::{
     Timestamp,
@@ -163,6 +165,22 @@ pub fn batch_time(batch: &[Write]) -> Option<Timestamp> {
         record::decode_newest_outcome(value).ok()
     });
     newest.map(|newest| newest.at).max()
+}
+
+/// The greatest time of an outcome that a store has, of all its companies.
+pub async fn newest_outcome_time(engine: &dyn Engine) -> Result<Option<Timestamp>, EngineError> {
+    let (mut newest, mut company) = (None, None);
+    while let Some(next) = next_company(engine, company.as_ref()).await? {
+        let stored = engine.read(vec![key::newest_outcome(&next)]).await?.pop().flatten();
+        let found = match stored {
+            Some(stored) => record::decode_newest_outcome(&stored)?,
+            // The company of a store of layout 5.
+            None => recorded_outcome(engine, &next).await?,
+        };
+        newest = newest.max(Some(found.at));
+        company = Some(next);
+    }
+    Ok(newest)
 }
 
 /// Makes an ordinary store of a backup: it is about to get batches of its own, and those of the

@@ -170,7 +170,7 @@ async fn migrate(
 }
 
 /// The newest outcome that is recorded in segments.
-async fn recorded_outcome(
+pub(super) async fn recorded_outcome(
     engine: &dyn Engine,
     company: &CompanyId,
 ) -> Result<NewestOutcome, EngineError> {

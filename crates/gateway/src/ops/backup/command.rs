@@ -8,7 +8,7 @@ use profile_store::{
 };
 
 use super::{
-    BackupContent,
+    ArchiveError, BackupContent,
     client::{self, FrameReader},
     existing_archive,
     frame::Frame,
@@ -59,9 +59,9 @@ pub enum BackupError {
     /// The entries cannot be read or written.
     #[error(transparent)]
     Copy(#[from] CopyError),
-    /// The archive cannot be read.
-    #[error("cannot read the archive")]
-    Archive(#[source] EngineError),
+    /// The archive cannot be read, or not add to the backup.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
     /// The gateway sent no backup.
     #[error(transparent)]
     Received(#[from] SourceError),
@@ -114,8 +114,8 @@ pub async fn back_up(from: &BackupFrom, into: &Path) -> Result<WrittenBackup, Ba
             receive(request(listener, None)?, into).await?
         }
         BackupFrom::Archive(archive) => {
-            let archive = existing_archive(archive)?;
-            add(into, |_| Ok(Added::Archived(archive))).await?
+            let added = |position| Ok(Added::Archived(existing_archive(archive, position)?));
+            add(into, added).await?
         }
     };
     let audit = verify::verify(into).await?;
@@ -183,9 +183,10 @@ impl Added {
     /// The batches after a position.
     fn batches(self, after: JournalPosition) -> Batches {
         match self {
-            Added::Archived(archive) => Box::new(
-                archive.batches_after(after).map(|batch| batch.map_err(BackupError::Archive)),
-            ),
+            Added::Archived(archive) => {
+                let unreadable = |error| ArchiveError::Unreadable(error).into();
+                Box::new(archive.batches_after(after).map(move |batch| batch.map_err(unreadable)))
+            }
             Added::Sent(mut frames) => Box::new(std::iter::from_fn(move || match frames.next() {
                 Ok(Frame::Batch(position, batch)) => Some(Ok((position, batch))),
                 Ok(Frame::EndOfBatches) => None,

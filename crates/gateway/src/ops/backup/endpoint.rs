@@ -12,7 +12,7 @@ use actix_web::{
 use futures_util::stream::poll_fn;
 use profile_store::{
     BackupSource, CopyError,
-    engine::{EngineError, EngineSnapshot, JournalArchive, JournalPosition, Write},
+    engine::{ArchiveEnd, EngineError, EngineSnapshot, JournalArchive, JournalPosition, Write},
 };
 use tokio::{
     sync::{OwnedSemaphorePermit, mpsc},
@@ -45,6 +45,16 @@ enum NoBackup {
     NoArchive,
     #[error("the journal cannot be archived at the moment; the log says why")]
     NotArchived,
+    #[error(
+        "the backup goes further than the store, whose data directory is an older copy: name a new directory for a whole backup"
+    )]
+    BeyondEnd,
+    #[error(
+        "the archive cannot bring the backup up to date: {0}; name a new directory for a whole backup, or bring back the files"
+    )]
+    Gap(#[source] EngineError),
+    #[error("the archive does not answer at the moment")]
+    ArchiveHangs,
     #[error("the store cannot be read: {0}")]
     Engine(#[from] EngineError),
     #[error("the store cannot be read: {0}")]
@@ -55,12 +65,16 @@ impl NoBackup {
     fn status(&self) -> StatusCode {
         match self {
             NoBackup::InvalidPosition => StatusCode::BAD_REQUEST,
-            NoBackup::NoSnapshots | NoBackup::OtherStore | NoBackup::NoArchive => {
-                StatusCode::CONFLICT
-            }
-            NoBackup::Busy | NoBackup::NotArchived | NoBackup::Engine(_) | NoBackup::Copy(_) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            NoBackup::NoSnapshots
+            | NoBackup::OtherStore
+            | NoBackup::NoArchive
+            | NoBackup::BeyondEnd
+            | NoBackup::Gap(_) => StatusCode::CONFLICT,
+            NoBackup::Busy
+            | NoBackup::NotArchived
+            | NoBackup::ArchiveHangs
+            | NoBackup::Engine(_)
+            | NoBackup::Copy(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }
@@ -104,9 +118,10 @@ async fn begin(origin: &BackupOrigin, query: &str) -> Result<Frames, NoBackup> {
             let position = hexadecimal::decode::<{ JournalPosition::BYTES }>(digits);
             let position = position.and_then(|bytes| JournalPosition::from_bytes(&bytes));
             let position = position.ok_or(NoBackup::InvalidPosition)?;
-            let archive = current_archive(origin, position).await?;
+            let part = archived_part(origin, position).await?;
+            let permit = part.require_files(permit).await?;
             tracing::info!(after = %position, "a part of the journal is being sent to a backup");
-            spawn_blocking(move || send_batches(&archive, position, &sender, permit));
+            spawn_blocking(move || send_batches(&part, &sender, permit));
         }
     }
     Ok(Frames { receiver })
@@ -121,20 +136,52 @@ async fn permit(origin: &BackupOrigin) -> Result<OwnedSemaphorePermit, NoBackup>
     }
 }
 
-/// The archive, once it has everything that was committed before.
-async fn current_archive(
+/// What a backup gets from the archive.
+#[derive(Clone)]
+struct ArchivedPart {
+    archive: JournalArchive,
+    /// How far the backup goes.
+    after: JournalPosition,
+    /// Where the archive ends, at least.
+    end: JournalPosition,
+}
+
+/// The part after a position, once everything is archived that was committed before.
+async fn archived_part(
     origin: &BackupOrigin,
-    position: JournalPosition,
-) -> Result<JournalArchive, NoBackup> {
+    after: JournalPosition,
+) -> Result<ArchivedPart, NoBackup> {
     let directory = origin.archive.as_ref().ok_or(NoBackup::NoArchive)?;
-    let end = origin.engine.archive_all().await?;
-    if !position.is_of_same_store(&end) {
-        return Err(NoBackup::OtherStore);
+    let ArchiveEnd { position: end, is_archived } = origin.engine.archive_all().await?;
+    if !after.is_of_same_store(&end) {
+        Err(NoBackup::OtherStore)
+    } else if after.is_beyond(&end) {
+        Err(NoBackup::BeyondEnd)
+    } else if !is_archived {
+        Err(NoBackup::NotArchived)
+    } else {
+        Ok(ArchivedPart { archive: JournalArchive::new(directory.clone()), after, end })
     }
-    if 0 < profile_store::Engine::status(&*origin.engine).unarchived_files {
-        return Err(NoBackup::NotArchived);
+}
+
+impl ArchivedPart {
+    /// Fails if the archive lacks a file of it. Gives the permit back, which an archive that hangs
+    /// keeps, so that it hangs one thread at most.
+    async fn require_files(
+        &self,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<OwnedSemaphorePermit, NoBackup> {
+        let part = self.clone();
+        let looking = spawn_blocking(move || {
+            let required = part.archive.require_files(part.after, part.end);
+            required.map(|()| permit).map_err(NoBackup::Gap)
+        });
+        match timeout(limits::ARCHIVE_ANSWER_TIMEOUT, looking).await {
+            Ok(Ok(required)) => required,
+            Ok(Err(error)) => Err(NoBackup::Engine(EngineError::Io(io::Error::other(error)))),
+            Err(_) => Err(NoBackup::ArchiveHangs),
+        }
     }
-    Ok(JournalArchive::new(directory.clone()))
 }
 
 /// Makes the frames of a whole copy. They end early, with an error, if the store cannot be read.
@@ -163,6 +210,8 @@ enum BrokenOff {
     Copy(#[from] CopyError),
     #[error("the archive cannot be read: {0}")]
     Archive(#[from] EngineError),
+    #[error("the archive has lost files")]
+    Incomplete,
 }
 
 async fn try_send_copy(
@@ -183,14 +232,13 @@ async fn send(frames: &mpsc::Sender<io::Result<Bytes>>, frame: &Frame) -> Result
     frames.send(Ok(bytes.into())).await.or(Err(BrokenOff::ReceiverGone))
 }
 
-/// Makes the frames of the batches after a position. Blocks.
+/// Makes the frames of a part. Blocks.
 fn send_batches(
-    archive: &JournalArchive,
-    after: JournalPosition,
+    part: &ArchivedPart,
     frames: &mpsc::Sender<io::Result<Bytes>>,
     permit: OwnedSemaphorePermit,
 ) {
-    if let Err(error) = try_send_batches(archive, after, frames) {
+    if let Err(error) = try_send_batches(part, frames) {
         tracing::warn!(error = %error, "the part of the journal that was being sent was broken off");
         let _ = frames.blocking_send(Err(io::Error::other(error)));
     }
@@ -198,17 +246,20 @@ fn send_batches(
 }
 
 fn try_send_batches(
-    archive: &JournalArchive,
-    after: JournalPosition,
+    ArchivedPart { archive, after, end }: &ArchivedPart,
     frames: &mpsc::Sender<io::Result<Bytes>>,
 ) -> Result<(), BrokenOff> {
     let send = |frame: Frame| {
         let bytes = frame.encode().ok_or(BrokenOff::TooLarge)?;
         frames.blocking_send(Ok(bytes.into())).or(Err(BrokenOff::ReceiverGone))
     };
-    for batch in archive.batches_after(after) {
+    let mut batches = archive.batches_after(*after);
+    for batch in &mut batches {
         let (position, batch) = batch?;
         send(Frame::Batch(position, batch))?;
+    }
+    if end.is_beyond(&batches.position()) {
+        return Err(BrokenOff::Incomplete);
     }
     send(Frame::EndOfBatches)
 }

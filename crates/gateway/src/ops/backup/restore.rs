@@ -2,14 +2,15 @@
 
 use std::path::Path;
 
-use profile_protocol::NamedTime;
 use profile_store::{
-    Audit, CopyError, GrowingBackup, Timestamp, backup_position, batch_time,
-    engine::{EngineError, JournalPosition},
-    forget_backup_position,
+    Audit, CopyError, Engine, GrowingBackup, Timestamp, backup_position, batch_time,
+    engine::{EngineError, JournalArchive, JournalPosition},
+    forget_backup_position, newest_outcome_time,
 };
 
-use super::{command::copy_entries, existing_archive, options};
+use super::{
+    ArchiveError, command::copy_entries, existing_archive, options, restore_end::RestoreEnd,
+};
 use crate::{
     api::rfc3339,
     ops::{
@@ -51,9 +52,33 @@ pub enum RestoreError {
     /// The entries cannot be read or written.
     #[error(transparent)]
     Copy(#[from] CopyError),
-    /// The archive cannot be read.
-    #[error("cannot read the archive")]
-    Archive(#[source] EngineError),
+    /// The archive cannot be read, or not add to the backup.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// The backup has outcomes after the time.
+    #[error(
+        "the backup has outcomes until {newest}, and nothing of it can be left out: restore to \
+         that time or a later one, or use an earlier backup"
+    )]
+    LaterThanTime {
+        /// The time of the newest one, as RFC 3339 writes it.
+        newest: String,
+    },
+    /// The backup has batches after the position.
+    #[error(
+        "the backup goes up to {position}, and nothing of it can be left out: restore to that \
+         position or a later one, or use an earlier backup"
+    )]
+    LaterThanPosition {
+        /// How far the backup goes.
+        position: JournalPosition,
+    },
+    /// The archive does not have the position.
+    #[error("the archive ends at {position}, before the position to restore to")]
+    EndsEarlier {
+        /// Where it ends.
+        position: JournalPosition,
+    },
     /// The directory has a store that is no backup, or was served since.
     #[error(
         "{path} has a store that is no backup, or was served since: to copy such a store, use \
@@ -66,35 +91,74 @@ pub enum RestoreError {
 }
 
 /// Restores the backup in a directory into a new one. With an archive, adds the batches after the
-/// backup: all of them, or those before the first that has a later outcome than `until`.
+/// backup, up to this end.
 pub async fn restore(
     backup: &Path,
     into: &Path,
     archive: Option<&Path>,
-    until: Option<NamedTime>,
+    end: RestoreEnd,
 ) -> Result<RestoredStore, RestoreError> {
     let from = data_directory::open_read_only(backup)?;
     let no_backup = || RestoreError::NoBackup { path: backup.display().to_string() };
     let position = backup_position(&from).await?.ok_or_else(no_backup)?;
-    let archive = archive.map(existing_archive).transpose()?;
+    require_earlier(&from, position, end).await?;
+    let archive = archive.map(|archive| existing_archive(archive, position)).transpose()?;
     let target = CopyDirectory::create(into, options())?;
     copy_entries(&from, &target, position).await?;
     let mut growing = GrowingBackup::open(&target.engine).await?.ok_or_else(no_backup)?;
-    let (mut newest, until) =
-        (None, until.map(|until| Timestamp::from_millis(until.unix_millis())));
-    for batch in archive.iter().flat_map(|archive| archive.batches_after(position)) {
-        let (position, batch) = batch.map_err(RestoreError::Archive)?;
-        let time = batch_time(&batch);
-        if until.is_some_and(|until| time.is_some_and(|time| until < time)) {
-            break;
-        }
-        growing.add(position, batch).await?;
-        newest = newest.max(time);
-    }
+    let newest = match &archive {
+        Some(archive) => add(archive, &mut growing, end).await?,
+        None => None,
+    };
     growing.sync().await?;
     let (batches, position) = (growing.added(), growing.position());
     forget_backup_position(&target.engine, WRITER).await?;
     target.finish()?;
     let audit = verify::verify(into).await?;
     Ok(RestoredStore { batches, position, newest: newest.map(rfc3339), audit })
+}
+
+/// Fails if the backup has something that comes after the end.
+async fn require_earlier(
+    backup: &dyn Engine,
+    position: JournalPosition,
+    end: RestoreEnd,
+) -> Result<(), RestoreError> {
+    let newest = newest_outcome_time(backup).await?;
+    match (end, newest) {
+        (RestoreEnd::Time(_), Some(newest)) if end.excludes(position, Some(newest)) => {
+            Err(RestoreError::LaterThanTime { newest: rfc3339(newest) })
+        }
+        (RestoreEnd::Position(_), _) if end.excludes(position, None) => {
+            Err(RestoreError::LaterThanPosition { position })
+        }
+        (RestoreEnd::Everything | RestoreEnd::Time(_) | RestoreEnd::Position(_), _) => Ok(()),
+    }
+}
+
+/// Adds the batches of an archive, up to this end. Returns the greatest time of an outcome among
+/// them.
+async fn add(
+    archive: &JournalArchive,
+    growing: &mut GrowingBackup<'_>,
+    end: RestoreEnd,
+) -> Result<Option<Timestamp>, RestoreError> {
+    let mut newest = None;
+    let mut batches = archive.batches_after(growing.position());
+    for batch in &mut batches {
+        let (position, batch) = batch.map_err(ArchiveError::Unreadable)?;
+        let time = batch_time(&batch);
+        if end.excludes(position, time) {
+            return Ok(newest);
+        }
+        growing.add(position, batch).await?;
+        newest = newest.max(time);
+    }
+    let position = batches.position();
+    match end {
+        RestoreEnd::Position(number) if number.in_journal_of(position).is_beyond(&position) => {
+            Err(RestoreError::EndsEarlier { position })
+        }
+        RestoreEnd::Everything | RestoreEnd::Time(_) | RestoreEnd::Position(_) => Ok(newest),
+    }
 }

@@ -17,15 +17,22 @@ const EXTENSION: &str = "journal";
 /// The file that the next generation overwrites.
 pub(super) const SPARE: &str = "spare";
 
+/// The file that is about to become the spare one.
+pub(super) const RETIRED: &str = "retired";
+
 pub(crate) fn file_name(generation: u64) -> String {
     format!("{generation:016}.{EXTENSION}")
+}
+
+/// The generation whose file has this name.
+pub(crate) fn generation_of(name: &str) -> Option<u64> {
+    name.strip_suffix(EXTENSION)?.strip_suffix('.')?.parse().ok()
 }
 
 /// The generations that have files, oldest first.
 pub(crate) fn generations(disk: &dyn Disk) -> io::Result<Vec<u64>> {
     let names = disk.names()?;
-    let stems = names.iter().filter_map(|name| name.strip_suffix(EXTENSION)?.strip_suffix('.'));
-    let mut found: Vec<u64> = stems.filter_map(|stem| stem.parse().ok()).collect();
+    let mut found: Vec<u64> = names.iter().filter_map(|name| generation_of(name)).collect();
     found.sort_unstable();
     Ok(found)
 }
@@ -56,14 +63,27 @@ pub(super) fn begin(
 /// Removes the files up to that of this generation, oldest first: a newer file must not be missing
 /// while an older one exists. The last is kept, to be overwritten, with nothing behind its `end`.
 pub(crate) fn retire(disk: &dyn Disk, generation: u64, end: u64, step: u64) -> io::Result<()> {
-    for old in generations(disk)?.into_iter().filter(|of| *of <= generation) {
-        if old == generation {
-            clear_behind(&*disk.open(&file_name(old))?, end, step)?;
-        }
-        disk.rename(&file_name(old), SPARE)?;
-        disk.sync_names()?;
+    let old = generations(disk)?.into_iter().filter(|of| *of <= generation);
+    let mut is_any = false;
+    for generation in old {
+        set_aside(disk, generation)?;
+        is_any = true;
     }
-    Ok(())
+    if is_any { make_spare(disk, end, step) } else { Ok(()) }
+}
+
+/// Takes its name from the file of a generation. Returns once that survives a crash, so the file
+/// may be changed. It replaces the one that was set aside before.
+pub(crate) fn set_aside(disk: &dyn Disk, generation: u64) -> io::Result<()> {
+    disk.rename(&file_name(generation), RETIRED)?;
+    disk.sync_names()
+}
+
+/// Lets the next generation overwrite the file that was set aside last, with nothing behind its
+/// `end`.
+pub(crate) fn make_spare(disk: &dyn Disk, end: u64, step: u64) -> io::Result<()> {
+    clear_behind(&*disk.open(RETIRED)?, end, step)?;
+    disk.rename(RETIRED, SPARE)
 }
 
 /// Puts zeros behind the last record, up to the next of the lengths that a file grows to. What was
