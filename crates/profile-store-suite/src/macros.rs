@@ -277,6 +277,9 @@ macro_rules! engine_suite {
                 clients_cannot_grow_their_values_by_shrinking_the_companys
                 common_properties_of_merged_profiles_count_once
                 the_company_merges_profiles_that_clients_have_filled
+                the_company_merges_profiles_though_clients_have_filled_the_survivor
+                what_clients_wrote_leaves_for_what_the_company_writes
+                what_clients_wrote_last_leaves_first
             }
             $crate::engine_suite_area! {
                 protected_values:
@@ -366,6 +369,7 @@ macro_rules! engine_suite {
             $crate::engine_suite_area! {
                 replaced_values:
                 what_a_stranger_overwrote_and_cleared_comes_back
+                what_a_stranger_overwrote_comes_back_though_the_outcome_is_gone
                 what_others_wrote_since_stays
                 what_the_company_said_since_stays
                 a_value_of_the_company_comes_back_as_its_own

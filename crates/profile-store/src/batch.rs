@@ -376,11 +376,6 @@ impl Batch {
         self.bound_rows();
     }
 
-    /// Bytes of profiles that were read for each request.
-    pub(crate) fn bytes_read(&self) -> &[usize] {
-        &self.bytes
-    }
-
     /// How many requests can be decided, from the first: those whose profiles were read before the
     /// bound on bytes was reached, and at least one.
     pub(crate) fn ready(&self) -> usize {

@@ -23,6 +23,7 @@ pub(crate) mod repair;
 pub(crate) mod replaced;
 pub(crate) mod resolution;
 pub(crate) mod restoration;
+mod room;
 pub(crate) mod sender_merge;
 mod single_identifiers;
 pub(crate) mod size;

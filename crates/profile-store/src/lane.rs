@@ -138,8 +138,8 @@ impl Lane {
             return Attempt::Failed(unreadable(&error));
         }
         self.queue.give_back(jobs.split_off(batch.ready()));
-        let read = batch.bytes_read().to_vec();
         let stored = self.decide(&mut batch, jobs);
+        let read = batch.bytes_read();
         let outcomes = batch.new_outcomes().map(|(company, first)| (company.clone(), first));
         let outcomes: Vec<_> = outcomes.collect();
         outcomes.iter().for_each(|(company, first)| self.shared.unflushed.note(company, *first));

@@ -104,4 +104,5 @@ pub use store::{
     details::MergeSummary,
     profile_count::ProfileCountSoFar,
     repair::{Repair, RepairError, Repaired},
+    repair_turns::RepairTurn,
 };

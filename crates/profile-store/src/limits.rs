@@ -191,8 +191,21 @@ pub const DELETION_SCAN: usize = 1_024;
 /// keys save.
 pub const SEGMENT_BYTES: usize = 4_096;
 
+/// Repairs that run at a time. Each holds what one sender did, and one profile.
+pub const REPAIRS: usize = 2;
+
+/// Repairs of one company that run at a time.
+pub const COMPANY_REPAIRS: usize = 1;
+
 /// The number of outcomes that a repair reads at a time, some 160 KB.
 pub const REPAIR_PAGE: usize = 1_000;
+
+/// The requests whose replaced values a repair reads at a time: 4 MB if they are the largest.
+pub const REPAIR_KEPT: usize = 16;
+
+/// The profiles that a repair remembers to have looked at for replaced values, so that it reads
+/// each once: 3 MB.
+pub const REPAIR_REMEMBERED: usize = 100_000;
 
 /// The maximum of merges that one repair undoes, and of single identifiers and of devices that it
 /// removes, but for the last request. Each merge, and each profile that loses identifiers, is a

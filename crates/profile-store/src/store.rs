@@ -9,6 +9,7 @@ mod imports;
 pub(crate) mod profile_count;
 mod push_tokens;
 pub(crate) mod repair;
+pub(crate) mod repair_turns;
 mod repaired_tokens;
 
 use std::{fmt, future::Future, sync::Arc, time::Duration};
@@ -16,7 +17,7 @@ use std::{fmt, future::Future, sync::Arc, time::Duration};
 use profile_protocol::{CompanyId, EmailPrefix, ProfileId};
 use tokio::sync::{Mutex, oneshot, watch};
 
-use self::explanation_permits::ExplanationPermits;
+use self::{explanation_permits::ExplanationPermits, repair_turns::RepairTurns};
 use crate::{
     Delete, Deleted, History, HistoryCursor, IdGenerator, Identifier, InvalidRecord, Listing,
     MergeProfiles, NoEntropy, Outcome, Profile, ProfilePage, Retention, RevokeTokens, SenderKey,
@@ -71,6 +72,7 @@ pub struct Store {
     closing: watch::Sender<bool>,
     pruner: Arc<Mutex<Pruner>>,
     explanation_permits: ExplanationPermits,
+    repair_turns: RepairTurns,
     sender_key: SenderKey,
 }
 
@@ -170,8 +172,16 @@ impl Store {
         let maintenance = until_stopped(maintenance, &mut stopped);
         let stopped = Mutex::new(stopped);
         let explanation_permits = ExplanationPermits::new(decided);
-        let store =
-            Store { shared, queues, stopped, closing, pruner, explanation_permits, sender_key };
+        let store = Store {
+            shared,
+            queues,
+            stopped,
+            closing,
+            pruner,
+            explanation_permits,
+            repair_turns: RepairTurns::default(),
+            sender_key,
+        };
         Ok((store, Background { lanes, maintenance }))
     }
 

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use profile_protocol::{Field, ProfileId, Revision, Text};
 use profile_store::{
-    DifferentExternalId, Identifier, IdentitySettings, Outcome, Repair, Repaired, RepairedSender,
-    RequestSender, SenderDigest, StoreOptions, Submission, Timestamp, limits,
+    DifferentExternalId, Identifier, IdentitySettings, Outcome, Rejected, Repair, Repaired,
+    RepairedSender, RequestSender, SenderDigest, StoreError, StoreOptions, Submission, Timestamp,
+    limits,
 };
 
 use crate::{
@@ -35,6 +36,14 @@ const REPAIRS: usize = 2;
 /// The customers of the company.
 const CUSTOMERS: usize = 5;
 
+/// Properties that the company learns of a customer at a time, and how often it does. Beside a
+/// profile that the stranger has filled, there is no space for all of them.
+const FACTS: usize = 150;
+const MOST_LEARNED: usize = 4;
+
+/// Visitors of whom only clients have told until the company imports them.
+const LEADS: u64 = 4;
+
 fn day(time: Timestamp) -> u64 {
     time.millis() / (24 * 60 * 60 * 1_000)
 }
@@ -47,6 +56,8 @@ struct Customer {
     moves: usize,
     /// The profile, once the company has imported the customer.
     profile: Option<ProfileId>,
+    /// How often the company has learned [`FACTS`].
+    learned: usize,
     /// Steps since the customer's own device was seen.
     absent: u64,
     /// Whether the device, and the push token, have returned on a later day than the first.
@@ -79,10 +90,13 @@ impl Customer {
         self.number.is_multiple_of(2)
     }
 
-    fn import(&self) -> String {
+    /// All that the company knows.
+    fn words(&self) -> String {
         let number = if self.has_phone_number() { self.phone_number() } else { String::new() };
         let (external_id, email) = (self.external_id(), self.email());
-        format!("import {external_id} {email} {number} name=Customer{}", self.number)
+        let facts = (0..self.learned * FACTS).map(|fact| format!(" fact{fact}=1"));
+        let facts = facts.collect::<String>();
+        format!("{external_id} {email} {number} name=Customer{}{facts}", self.number)
     }
 }
 
@@ -134,6 +148,7 @@ impl<C: Choices> AdversarialWorld<C> {
             number,
             moves: 0,
             profile: None,
+            learned: 0,
             absent: 0,
             has_returned: [false; 2],
         };
@@ -150,10 +165,11 @@ impl<C: Choices> AdversarialWorld<C> {
     /// reached what a stranger must never reach.
     pub fn step(&mut self) {
         let customer = self.choices.index(CUSTOMERS);
-        match self.choices.below(12) {
+        match self.choices.below(14) {
             0 => self.import(customer),
             1 => self.move_address(customer),
             2 | 3 => self.visit(customer),
+            4 => self.do_seldom(customer),
             _ => self.attack(),
         }
         self.customers.iter_mut().for_each(|customer| customer.absent += 1);
@@ -224,7 +240,10 @@ impl<C: Choices> AdversarialWorld<C> {
 
     /// The company imports a customer, which never fails.
     fn import(&mut self, number: usize) {
-        let words = self.customers[number].import();
+        if self.customers[number].learned < MOST_LEARNED && self.choices.once_in(4) {
+            self.customers[number].learned += 1;
+        }
+        let words = format!("import {}", self.customers[number].words());
         let outcome = self.send_for_company(&words);
         let found = outcome.unwrap_or_else(|error| panic!("{words}: {error}"));
         let known = self.customers[number].profile.replace(found);
@@ -240,6 +259,110 @@ impl<C: Choices> AdversarialWorld<C> {
         let words = format!("update:{created} {}", self.customers[number].email());
         let outcome = self.send_for_company(&words);
         assert_eq!(outcome, Ok(self.survivor_of(id)), "{words}");
+    }
+
+    fn do_seldom(&mut self, number: usize) {
+        match self.choices.below(6) {
+            0 => self.create(number),
+            1 => self.erase(number),
+            2 => self.merge_and_undo(number),
+            3 => self.sign(number),
+            4 => self.import_lead(),
+            _ => self.come_as_lead(),
+        }
+    }
+
+    /// The company creates a customer, which is refused if clients have told of the person before.
+    fn create(&mut self, number: usize) {
+        if self.customers[number].profile.is_some() {
+            return;
+        }
+        let request = parse_request(&format!("create {}", self.customers[number].words()));
+        let submission = self.harness.submission(&request);
+        match self.harness.submit(submission) {
+            Ok(outcome) => {
+                self.customers[number].profile = outcome.survivor;
+                self.of_company.push(outcome);
+            }
+            Err(StoreError::Rejected(Rejected::Duplicate { .. })) => {}
+            Err(error) => panic!("{request:?}: {error}"),
+        }
+    }
+
+    /// The company erases a customer, and no other one.
+    fn erase(&mut self, number: usize) {
+        let Some(id) = self.customers[number].profile else { return };
+        let id = self.survivor_of(id);
+        let word = self.customers[number].external_id();
+        assert_eq!(self.harness.delete(&word).outcome.survivor, Some(id), "{word}");
+        for word in [word, self.customers[number].email(), self.customers[number].device()] {
+            assert_eq!(self.harness.find(&word), None, "{word} was not erased");
+        }
+        let customer = &mut self.customers[number];
+        (customer.profile, customer.learned, customer.has_returned) = (None, 0, [false; 2]);
+    }
+
+    /// The company merges a profile that is no customer's into one that is, and undoes that.
+    fn merge_and_undo(&mut self, number: usize) {
+        let Some(id) = self.customers[number].profile else { return };
+        let source = self.choices.index(self.harness.created.len());
+        let customers = self.customers.iter().filter_map(|one| one.profile);
+        let customers: Vec<ProfileId> = customers.map(|id| self.survivor_of(id)).collect();
+        if !self.harness.exists(source)
+            || customers.contains(&self.survivor_of(self.harness.created[source]))
+        {
+            return;
+        }
+        let [destination, source] = [id, self.harness.created[source]].map(|id| {
+            let id = self.survivor_of(id);
+            self.harness.created.iter().position(|known| *known == id).unwrap()
+        });
+        match self.harness.merge(destination, source) {
+            Ok(outcome) => self.of_company.push(outcome),
+            // The company itself has merged as many.
+            Err(StoreError::Rejected(Rejected::MergeCap)) => return,
+            Err(error) => panic!("a manual merge was refused: {error}"),
+        }
+        self.audit();
+        self.harness.undo(source).unwrap();
+    }
+
+    /// A customer who is signed in visits the shop.
+    fn sign(&mut self, number: usize) {
+        if self.customers[number].profile.is_none() {
+            return;
+        }
+        let (id, customer) = (self.customers[number].profile, &mut self.customers[number]);
+        customer.absent = 0;
+        let words = [customer.external_id(), customer.email(), customer.device()].join(" ");
+        let submission = self.harness.submission(&parse_request(&words));
+        let claims = submission.claims.clone().signed();
+        let sender = RequestSender { network: Some(CUSTOMER), device: None };
+        let outcome = self.harness.submit(Submission { sender, claims, ..submission }).unwrap();
+        let id = id.map(|id| self.survivor_of(id));
+        assert_eq!(outcome.survivor, id, "{words} found another profile");
+        self.note_returned(number);
+    }
+
+    /// A visitor tells the shop an address and a number, of which the stranger knows.
+    fn come_as_lead(&mut self) {
+        let number = 1_000 + self.choices.below(LEADS);
+        let words = format!("e:{number} p:{number} a:lead-{number} name=Lead");
+        self.send_from(CUSTOMER, &words);
+    }
+
+    /// The company imports such a visitor, which never fails.
+    fn import_lead(&mut self) {
+        let number = 1_000 + self.choices.below(LEADS);
+        let words = format!("import x:lead-{number} e:{number} p:{number} name=Lead");
+        if let Err(error) = self.send_for_company(&words) {
+            panic!("{words}: {error}");
+        }
+        for word in [format!("x:lead-{number}"), format!("e:{number}"), format!("p:{number}")] {
+            let found = self.harness.find(&word).map(|profile| profile.id);
+            let lead = self.harness.find(&format!("x:lead-{number}")).map(|profile| profile.id);
+            assert_eq!(found, lead, "{word} was not imported");
+        }
     }
 
     /// The profile that this one is part of now: a stranger's device may be the survivor.
@@ -279,6 +402,9 @@ impl<C: Choices> AdversarialWorld<C> {
     /// A request of the stranger: any identifiers of customers, past and future addresses, and
     /// some of the stranger's own, wherever a request may name them.
     fn attack(&mut self) {
+        if self.choices.once_in(24) {
+            return self.fill();
+        }
         let mut words: Vec<String> = Vec::new();
         for place in ["@", ""] {
             for kind in ["x", "e", "p", "a"] {
@@ -301,6 +427,15 @@ impl<C: Choices> AdversarialWorld<C> {
             let outcome = self.send_from(network, &words.join(" "));
             self.keep_token(&words, &outcome);
         }
+    }
+
+    /// The stranger fills the profile of a customer with properties.
+    fn fill(&mut self) {
+        let identifier = self.identifier("e");
+        let name = self.choices.below(3);
+        let junk = (0..limits::CLIENT_PROPERTIES).map(|number| format!(" junk{name}-{number}=1"));
+        let words = format!("{identifier}{}", junk.collect::<String>());
+        self.send_from(STRANGER[0], &words);
     }
 
     fn push_token_word(&mut self) -> String {
@@ -362,6 +497,9 @@ impl<C: Choices> AdversarialWorld<C> {
             let name = profile.attributes.fields[Field::FirstName].as_ref();
             let expected = format!("Customer{}", customer.number);
             assert_eq!(name.map(Text::as_str), Some(&expected[..]), "overwritten");
+            let properties = profile.attributes.properties.iter();
+            let facts = properties.filter(|(name, _)| name.as_str().starts_with("fact")).count();
+            assert_eq!(facts, customer.learned * FACTS, "properties of the company were lost");
             self.audit_device(customer, *id);
         }
         let mut ids: Vec<ProfileId> = known.iter().map(|(_, id)| *id).collect();

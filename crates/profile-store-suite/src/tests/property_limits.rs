@@ -52,11 +52,11 @@ pub fn a_request_of_the_company_with_too_many_properties_is_refused_whole(engine
     harness.send("x:1 plan=gold");
     harness.send("e:ann");
     let before = harness.about(0);
-    let submission = filled("server x:1 e:ann name=Ann a:tab", "notes", 256 * 1024, &harness);
+    let submission = filled("server x:1 e:ann name=Ann a:tab", "notes", 256 * 1024 + 1, &harness);
     assert_eq!(harness.submit(submission), TOO_LARGE);
 
     let mut many = harness.submission(&parse_request("server x:1 a:tab"));
-    for number in 0..PROPERTIES {
+    for number in 0..=PROPERTIES {
         let name = format!("p{number}").parse().unwrap();
         many.patch.properties.set.push((name, "1".parse().unwrap()));
     }
@@ -81,8 +81,61 @@ pub fn clients_cannot_use_the_property_count_reserved_for_the_company(engines: &
     harness.submit(many("a:tab", "r", 1, &harness)).unwrap();
     assert_eq!(harness.send("e:ann a:tab"), "unchanged 0: matched, too large");
     let room = PROPERTIES - CLIENT_PROPERTIES;
-    assert!(harness.submit(many("server e:ann", "s", room, &harness)).is_ok());
-    assert_eq!(harness.submit(many("server e:ann", "t", 1, &harness)), TOO_LARGE);
+    let outcome = harness.submit(many("server e:ann", "s", room, &harness)).unwrap();
+    assert_eq!(withheld(&outcome), Vec::<String>::new());
+    harness.assert_sound();
+}
+
+/// A profile that a client has filled, and what the company writes to it all the same.
+pub fn what_clients_wrote_leaves_for_what_the_company_writes(engines: &Engines) {
+    let mut harness = StoreHarness::new(engines);
+    harness.submit(many("e:ann", "p", CLIENT_PROPERTIES, &harness)).unwrap();
+    let room = PROPERTIES - CLIENT_PROPERTIES;
+    let outcome = harness.submit(many("import e:ann", "s", room + 3, &harness)).unwrap();
+    assert_eq!(withheld(&outcome), ["p99", "p98", "p97"]);
+    assert_eq!(outcome.effect, Effect::Updated);
+    // What the company wrote leaves for nothing.
+    let outcome = harness.submit(many("update:0", "t", CLIENT_PROPERTIES - 3, &harness)).unwrap();
+    let left = outcome.withheld.len() + outcome.withheld_unlisted;
+    assert_eq!(left, CLIENT_PROPERTIES - 3);
+    assert_eq!(harness.submit(many("server e:ann", "u", 1, &harness)), TOO_LARGE);
+    let stored = harness.profile(0).attributes.properties;
+    assert!(stored.iter().all(|(name, _)| !name.as_str().starts_with('p')), "{stored:?}");
+    assert_eq!(stored.len(), PROPERTIES);
+    harness.assert_sound();
+}
+
+pub fn what_clients_wrote_last_leaves_first(engines: &Engines) {
+    let mut harness = StoreHarness::new(engines);
+    harness.send("e:ann plan=gold");
+    harness.submit(many("e:ann", "junk", CLIENT_PROPERTIES - 1, &harness)).unwrap();
+    let room = PROPERTIES - CLIENT_PROPERTIES;
+    let noted = profile_store::limits::REPLACED_VALUES;
+    harness.submit(many("server e:ann", "s", room + noted, &harness)).unwrap();
+    let stored = harness.profile(0).attributes.properties;
+    assert!(stored.value(&"plan".parse().unwrap()).is_some());
+    harness.submit(many("server e:ann", "t", 1, &harness)).unwrap();
+    let stored = harness.profile(0).attributes.properties;
+    assert!(stored.value(&"plan".parse().unwrap()).is_none());
+    harness.assert_sound();
+}
+
+pub fn the_company_merges_profiles_though_clients_have_filled_the_survivor(engines: &Engines) {
+    let mut harness = StoreHarness::new(engines);
+    harness.submit(many("e:ann", "p", CLIENT_PROPERTIES, &harness)).unwrap();
+    let half = PROPERTIES / 2;
+    harness.submit(many("server p:5", "s", half, &harness)).unwrap();
+    harness.submit(many("server p:6", "t", half, &harness)).unwrap();
+    assert_eq!(harness.send("import e:ann p:5"), "updated 0: matched, absorbed 1");
+    let outcome = harness.merge(0, 2).unwrap();
+    assert_eq!(outcome.withheld.len() + outcome.withheld_unlisted, half);
+    let stored = harness.profile(0).attributes.properties;
+    assert!(stored.iter().all(|(name, _)| !name.as_str().starts_with('p')), "{stored:?}");
+    // What left was no part of the merged profiles.
+    harness.undo(2).unwrap();
+    harness.undo(1).unwrap();
+    assert_eq!(harness.profile(1).attributes.properties.len(), half);
+    assert_eq!(harness.profile(0).attributes.properties.len(), 0);
     harness.assert_sound();
 }
 
@@ -118,8 +171,14 @@ pub fn clients_cannot_use_the_bytes_reserved_for_the_company(engines: &Engines) 
     let stored = harness.profile(0).attributes.properties.bytes();
     assert_eq!(stored, CLIENT_PROPERTIES_BYTES, "the value from before stays whole");
     let room = PROPERTIES_BYTES - CLIENT_PROPERTIES_BYTES;
-    assert_eq!(harness.submit(filled("server e:ann", "own", room + 1, &harness)), TOO_LARGE);
-    assert!(harness.submit(filled("server e:ann", "own", room, &harness)).is_ok());
+    let outcome = harness.submit(filled("server e:ann", "own", room, &harness)).unwrap();
+    assert_eq!(withheld(&outcome), Vec::<String>::new());
+    // Beyond the reserve, what the client wrote leaves.
+    let outcome = harness.submit(filled("server e:ann", "own", room + 1, &harness)).unwrap();
+    assert_eq!(withheld(&outcome), ["notes"]);
+    let full = PROPERTIES_BYTES - (room + 1);
+    assert!(harness.submit(filled("server e:ann", "more", full, &harness)).is_ok());
+    assert_eq!(harness.submit(filled("server e:ann", "more", full + 1, &harness)), TOO_LARGE);
     harness.assert_sound();
 }
 

@@ -59,6 +59,24 @@ pub fn what_a_stranger_overwrote_and_cleared_comes_back(engines: &Engines) {
     assert_eq!(returned(&repair(&harness, stranger())), 0);
 }
 
+pub fn what_a_stranger_overwrote_comes_back_though_the_outcome_is_gone(engines: &Engines) {
+    let retention = Retention { days: 90, count: 10, per_profile: 0 };
+    let options = StoreOptions { retention, ..StoreOptions::default() };
+    let harness = StoreHarness::create(engines, SimulatedIds::new(), options).unwrap();
+    let mut harness = StoreHarness { settings: unprotected().into(), ..harness };
+    send_from(&mut harness, HONEST, "e:ann name=Ann plan=gold");
+    send_from(&mut harness, STRANGER, "e:ann name=Eve plan=");
+    (0..60).for_each(|_| drop(harness.send("e:bob")));
+    harness.prune();
+    assert!(harness.outcomes().iter().all(|outcome| 2 < outcome.sequence));
+    let told = preview(&harness, stranger());
+    assert_eq!((told.requests, returned(&told)), (0, 2));
+    assert_eq!(told, repair(&harness, stranger()));
+    assert_eq!(values(&harness, 0), "name=Ann plan=gold");
+    harness.assert_sound();
+    assert_eq!(returned(&repair(&harness, stranger())), 0);
+}
+
 pub fn what_others_wrote_since_stays(engines: &Engines) {
     let mut harness = described_otherwise(engines);
     send_from(&mut harness, HONEST, "e:ann name=Anna");

@@ -55,19 +55,38 @@ impl Slot {
     }
 }
 
+impl Slot {
+    /// The request that a profile was read for and its bytes, if its attributes decided nothing.
+    pub(super) fn unneeded(&self) -> Option<(usize, usize)> {
+        match self {
+            Slot::Read(read) => read.unneeded(),
+            Slot::Absent | Slot::Present(_) | Slot::Unreadable(_) => None,
+        }
+    }
+}
+
 /// A profile that was read and may not be decoded yet. The record is there until the profile is.
 #[derive(Debug)]
 pub(super) struct ReadProfile {
     id: ProfileId,
+    /// The request that it was read for.
+    request: usize,
     record: RefCell<Option<ProfileRecord>>,
     profile: OnceCell<Result<Box<StoredProfile>, InvalidRecord>>,
     head: OnceCell<Result<Box<StoredProfile>, InvalidRecord>>,
 }
 
 impl ReadProfile {
-    pub(super) fn new(id: ProfileId, record: ProfileRecord) -> ReadProfile {
+    pub(super) fn new(id: ProfileId, record: ProfileRecord, request: usize) -> ReadProfile {
         let record = RefCell::new(Some(record));
-        ReadProfile { id, record, profile: OnceCell::new(), head: OnceCell::new() }
+        ReadProfile { id, request, record, profile: OnceCell::new(), head: OnceCell::new() }
+    }
+
+    /// The request that it was read for, and its bytes, if no more than its head was decoded.
+    fn unneeded(&self) -> Option<(usize, usize)> {
+        let is_unneeded = self.profile.get().is_none() && self.head.get().is_some();
+        let record = self.record.borrow();
+        record.as_ref().filter(|_| is_unneeded).map(|record| (self.request, record.bytes_read()))
     }
 
     fn profile(&self) -> Result<&StoredProfile, InvalidRecord> {

@@ -105,20 +105,26 @@ impl Stored {
         self.profiles.insert(key, Slot::Absent);
     }
 
-    /// Takes in a profile's record with all its changes.
+    /// Takes in a profile's record with all its changes, read for a request.
     pub(super) fn insert_profile(
         &mut self,
         key: Key,
-        id: ProfileId,
+        (id, request): (ProfileId, usize),
         record: Result<ProfileRecord, InvalidRecord>,
     ) {
         let large = record.as_ref().ok().and_then(ProfileRecord::if_large);
         self.large.extend(large.map(|large| (key.clone(), large)));
         let slot = match record {
-            Ok(record) => Slot::Read(ReadProfile::new(id, record)),
+            Ok(record) => Slot::Read(ReadProfile::new(id, record, request)),
             Err(error) => Slot::Unreadable(error),
         };
         self.profiles.insert(key, slot);
+    }
+
+    /// The profiles whose attributes decided nothing: the requests that they were read for, and
+    /// their bytes.
+    pub(super) fn unneeded(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.profiles.values().filter_map(Slot::unneeded)
     }
 
     /// What an identifier or alias leads to, as far as that can be read.

@@ -6,9 +6,10 @@ use crate::{
     decide::{
         empty_outcome::{empty_outcome, list_bounded},
         identifiers::{dropped, update_identifiers},
-        merge_all::{leave_out, links_to, merge_all},
+        merge_all::{links_to, merge_all},
         patch::{ClientRules, Written, write},
         replaced::{Replacement, forget_written, limit, until},
+        room::make_room,
         size::{PropertiesTooLarge, fits},
         token_check::check_tokens,
     },
@@ -206,7 +207,7 @@ fn loses_last_identifier(
 
 /// Applies the patch, unless the profile would exceed the limit of properties. A client's patch
 /// leaves out what would exceed it, so only the company's is refused, and only if it does not fit
-/// without what clients wrote to profiles that were merged.
+/// without what clients wrote.
 fn write_patch(
     profile: &mut StoredProfile,
     merges: &[Merge],
@@ -217,8 +218,9 @@ fn write_patch(
     let keeps_replaced = is_stored && 0 < settings.replaced_days;
     let rules = ClientRules { protect: settings.protect, keeps_replaced };
     let mut written = write(profile, patch, *caller, rules)?;
-    if *caller == Caller::Server {
-        written.withheld.extend(leave_out(profile, merges)?);
+    let has_changed = !written.changed.is_empty() || !merges.is_empty();
+    if *caller == Caller::Server && has_changed {
+        written.withheld.extend(make_room(profile, merges)?);
     }
     if written.changed.is_empty() || fits(profile) {
         Ok(written)

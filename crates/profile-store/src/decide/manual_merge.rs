@@ -10,9 +10,10 @@ use crate::{
     PropertiesTooLarge, Rejected, RequestIds, StoredProfile,
     decide::{
         empty_outcome::{empty_outcome, list_bounded},
-        merge_all::{leave_out, survivor_before},
+        merge_all::survivor_before,
         replaced::limit,
         resolution::counted_merges,
+        room::make_room,
         size::fits,
     },
     merge,
@@ -66,7 +67,7 @@ pub(crate) fn merge_manually(
         protect: request.settings.protect,
     }];
     let mut profile = StoredProfile::from(after);
-    let mut withheld = leave_out(&mut profile, &merges)?;
+    let mut withheld = make_room(&mut profile, &merges)?;
     if !fits(&profile) {
         return Err(Rejected::from(PropertiesTooLarge).into());
     }

@@ -1,16 +1,11 @@
 //! The merges that one request leads to.
 
-use std::collections::BTreeSet;
-
-use profile_protocol::{AnonymousId, ChangedAttribute, ProfileId, PropertyName};
+use profile_protocol::{AnonymousId, ProfileId};
 
 use crate::{
     ClaimAuthor, ClaimResult, Claims, DecisionContext, Device, IdentitySettings, Merge, Profile,
     ProfileRef, StoredProfile, Submission,
-    decide::{
-        merge::{survivor_part::survivor_part, union_len},
-        size::fits,
-    },
+    decide::merge::{survivor_part::survivor_part, union_len},
     limits, merge,
     model::encoded_properties::DamagedProperty,
 };
@@ -48,38 +43,6 @@ pub(super) fn merge_all(
         });
     }
     Ok((survivor.into(), merges))
-}
-
-/// Removes properties that clients wrote to absorbed profiles, from the last name on, until all
-/// others fit: clients cannot prevent a merge of the company by filling both profiles. Returns
-/// their names. The merge records keep the values.
-pub(super) fn leave_out(
-    profile: &mut StoredProfile,
-    merges: &[Merge],
-) -> Result<Vec<ChangedAttribute>, DamagedProperty> {
-    let mut left_out = Vec::new();
-    if merges.is_empty() || fits(profile) {
-        return Ok(left_out);
-    }
-    let (attributes, authored) = profile.attributes_mut()?;
-    let properties = &mut attributes.properties;
-    let brought: BTreeSet<&PropertyName> = merges.iter().flat_map(brought).collect();
-    for name in brought.into_iter().rev() {
-        if properties.fit() {
-            break;
-        }
-        if !authored.property(name) && properties.unset(name) {
-            left_out.push(ChangedAttribute::Property(name.clone()));
-        }
-    }
-    Ok(left_out)
-}
-
-/// The properties that only the absorbed profile of a merge had.
-fn brought(merge: &Merge) -> impl Iterator<Item = &PropertyName> {
-    let is_own = |name: &PropertyName| merge.survivor.attributes.properties.value(name).is_some();
-    let names = merge.absorbed.attributes.properties.iter().map(|(name, _)| name);
-    names.filter(move |name| !is_own(name))
 }
 
 /// What the record of a merge keeps of the survivor. The lists of identifiers are kept only if the

@@ -14,7 +14,7 @@ pub(super) struct Written {
     /// The attributes that changed.
     pub(super) changed: Vec<ChangedAttribute>,
     /// The attributes that did not change because the company protects them, or because the
-    /// profile has no space for the change of a client.
+    /// profile has no space for the change of a client; and those that left it for the company.
     pub(super) withheld: Vec<ChangedAttribute>,
     /// What a client replaced, if that is kept.
     pub(super) replaced: Vec<Replaced>,

@@ -35,25 +35,50 @@ impl fmt::Debug for RepairedSender {
 }
 
 impl RepairedSender {
+    /// The digests of this sender at a company.
+    pub(crate) fn digests<'r>(
+        &'r self,
+        key: &'r SenderKey,
+        company: &'r CompanyId,
+    ) -> SenderDigests<'r> {
+        SenderDigests { sender: self, key, company, day: None, digests: Vec::new() }
+    }
+}
+
+/// The digests of a sender around one day, so that they are made once for all requests of a day.
+pub(crate) struct SenderDigests<'r> {
+    sender: &'r RepairedSender,
+    key: &'r SenderKey,
+    company: &'r CompanyId,
+    day: Option<u64>,
+    digests: Vec<SenderDigest>,
+}
+
+impl SenderDigests<'_> {
     /// Whether a request that names this sender came from it at a time. The gateway reads another
     /// clock than the store, so the day before and the day after count as well.
-    pub(crate) fn sent(
-        &self,
-        key: &SenderKey,
-        company: &CompanyId,
-        sender: RequestSender,
-        at: Timestamp,
-    ) -> bool {
+    pub(crate) fn sent(&mut self, sender: RequestSender, at: Timestamp) -> bool {
         let RequestSender { network, device } = sender;
-        let days = || nearby_days(at);
-        match self {
-            RepairedSender::Network(name) => network
-                .is_some_and(|sent| days().any(|day| key.network(company, name, day) == sent)),
-            RepairedSender::Device(id) => {
-                device.is_some_and(|sent| days().any(|day| key.device(company, id, day) == sent))
-            }
-            RepairedSender::Digest(digest) => [network, device].contains(&Some(*digest)),
+        let sent = match self.sender {
+            RepairedSender::Network(_) => network,
+            RepairedSender::Device(_) => device,
+            RepairedSender::Digest(digest) => return [network, device].contains(&Some(*digest)),
+        };
+        sent.is_some_and(|sent| self.of_day(at).contains(&sent))
+    }
+
+    fn of_day(&mut self, at: Timestamp) -> &[SenderDigest] {
+        if self.day != Some(at.day()) {
+            let (sender, key, company) = (self.sender, self.key, self.company);
+            let digest = |day| match sender {
+                RepairedSender::Network(name) => key.network(company, name, day),
+                RepairedSender::Device(id) => key.device(company, id, day),
+                RepairedSender::Digest(digest) => *digest,
+            };
+            self.digests = nearby_days(at).map(digest).collect();
+            self.day = Some(at.day());
         }
+        &self.digests
     }
 }
 

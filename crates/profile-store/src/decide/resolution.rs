@@ -240,7 +240,7 @@ impl<'a> Resolver<'a> {
         self.merged += self.merges_of(profile);
         if !self.fits_by_total(profile) {
             let sizes = self.survivor_sizes();
-            self.sizes = Some(sizes.merged_with(&self.sizes_of_absorbed(profile)));
+            self.sizes = Some(sizes.merged_with(&self.counted_sizes(profile)));
         }
         self.absorbed.push(profile);
         Provisional::Result(ClaimResult::Absorbed(profile.id))
@@ -341,7 +341,7 @@ impl<'a> Resolver<'a> {
         if self.fits_by_total(profile) {
             return false;
         }
-        let (own, theirs) = (self.survivor_sizes(), self.sizes_of_absorbed(profile));
+        let (own, theirs) = (self.survivor_sizes(), self.counted_sizes(profile));
         let together = own.clone().merged_with(&theirs);
         ![own, theirs].iter().any(|part| part.may_become(&together, self.caller))
     }
@@ -352,7 +352,7 @@ impl<'a> Resolver<'a> {
     }
 
     fn own_sizes(&self) -> PropertySizes<'a> {
-        self.survivor.map_or_else(PropertySizes::none, PropertySizes::from_profile)
+        self.survivor.map_or_else(PropertySizes::none, |survivor| self.counted_sizes(survivor))
     }
 
     /// The upper bound of the sizes of the survivor's properties after the merges so far.
@@ -362,14 +362,14 @@ impl<'a> Resolver<'a> {
             None => self
                 .absorbed
                 .iter()
-                .map(|profile| self.sizes_of_absorbed(profile))
+                .map(|profile| self.counted_sizes(profile))
                 .fold(self.own_sizes(), |sizes, part| sizes.merged_with(&part)),
         }
     }
 
-    /// The sizes of the properties that a profile brings into the survivor at least. What clients
-    /// wrote to it is left out of a merge of the company where it does not fit.
-    fn sizes_of_absorbed(&self, profile: &'a StoredProfile) -> PropertySizes<'a> {
+    /// The sizes of the properties that the survivor has of a profile at least. What clients wrote
+    /// leaves where it does not fit into a merge of the company.
+    fn counted_sizes(&self, profile: &'a StoredProfile) -> PropertySizes<'a> {
         match self.caller {
             Caller::Client => PropertySizes::from_profile(profile),
             Caller::Server => PropertySizes::by_company(profile),

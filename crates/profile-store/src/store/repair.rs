@@ -15,9 +15,12 @@ use crate::{
         detachment::Detach, repair::SenderTraces, replaced::is_kept, restoration::Restoration,
         sender_merge::SenderMerge,
     },
-    engine::{Engine, EngineError},
+    engine::{Engine, EngineError, Key, Order, Scan, Value},
     lane::job::Job,
-    layout::{key, record},
+    layout::{
+        key::{self, KeyKind},
+        record,
+    },
     limits,
     model::replaced::KeptValues,
     read::outcomes::newest_outcome,
@@ -93,8 +96,10 @@ impl Store {
         let merged: Vec<ProfileId> =
             traces.merged.iter().rev().map(|merge| merge.absorbed).collect();
         for &id in &traces.written {
+            let step = self.begin_repair_step();
             let names = self.preview_restoration(asked, id).await?;
             note_returned(&mut repaired.returned, names);
+            self.end_repair_step(step).await;
         }
         for detach in detachments(asked, &traces) {
             match self.profile(&asked.company, detach.profile).await? {
@@ -229,11 +234,12 @@ impl Store {
     ) -> Vec<ReplacedValue> {
         let Repair { company, sender, since, settings, .. } = asked;
         let now = self.shared.id_generator.now();
+        let mut digests = sender.digests(&self.sender_key, company);
         let is_asked = |noted: &&ReplacedValue| {
             from <= noted.sequence
                 && *since <= noted.at
                 && is_kept(noted, settings.replaced_days, now)
-                && sender.sent(&self.sender_key, company, noted.sender, noted.at)
+                && digests.sent(noted.sender, noted.at)
         };
         profile.replaced.iter().filter(is_asked).copied().collect()
     }
@@ -268,17 +274,20 @@ impl Store {
     /// What the sender did since the time of the command.
     async fn traces(&self, asked: &Repair) -> Result<SenderTraces, EngineError> {
         let mut traces = SenderTraces::default();
-        let mut after = self.last_before(&asked.company, asked.since).await?;
+        let before = self.last_before(&asked.company, asked.since).await?;
+        let mut after = before;
+        let mut digests = asked.sender.digests(&self.sender_key, &asked.company);
         loop {
+            let step = self.begin_repair_step();
             let page = self.outcomes(&asked.company, after, limits::REPAIR_PAGE).await?;
             let Some(last) = page.last() else {
+                self.add_noted(asked, before, &mut traces).await?;
                 self.keep_unconfirmed_merges(asked, &mut traces).await?;
                 return Ok(traces);
             };
             after = last.sequence;
             for outcome in &page {
-                let (key, company) = (&self.sender_key, &asked.company);
-                let is_of_sender = asked.sender.sent(key, company, outcome.sender, outcome.at);
+                let is_of_sender = digests.sent(outcome.sender, outcome.at);
                 traces.add(outcome, is_of_sender);
                 if asked.steps <= traces.steps() && !traces.is_truncated {
                     self.forget_what_is_gone(asked, &mut traces).await?;
@@ -286,7 +295,57 @@ impl Store {
                     traces.is_truncated = asked.steps < 2 * traces.steps();
                 }
             }
+            self.end_repair_step(step).await;
         }
+    }
+
+    /// Adds the profiles that have noted that the sender replaced values, whose outcomes may be
+    /// gone. The values of requests up to `before` are not looked at.
+    async fn add_noted(
+        &self,
+        asked: &Repair,
+        before: u64,
+        traces: &mut SenderTraces,
+    ) -> Result<(), EngineError> {
+        let mut looked_at = traces.written.clone();
+        let mut after = key::kept_values(&asked.company, before);
+        loop {
+            let step = self.begin_repair_step();
+            let kept = self.kept_after(&asked.company, after).await?;
+            let Some((last, _)) = kept.last() else { return Ok(()) };
+            after = last.clone();
+            for (_, value) in &kept {
+                // An unreadable record is for an audit to find.
+                let Ok(KeptValues { profile, .. }) = record::decode_kept_values(value) else {
+                    continue;
+                };
+                if looked_at.contains(&profile) {
+                    continue;
+                }
+                if looked_at.len() < limits::REPAIR_REMEMBERED {
+                    looked_at.insert(profile);
+                }
+                if self.restoration(asked, profile, 0).await?.is_some() {
+                    if asked.steps <= traces.written.len() {
+                        traces.is_truncated = true;
+                        return Ok(());
+                    }
+                    traces.written.insert(profile);
+                }
+            }
+            self.end_repair_step(step).await;
+        }
+    }
+
+    /// The next values that requests replaced.
+    async fn kept_after(
+        &self,
+        company: &CompanyId,
+        after: Key,
+    ) -> Result<Vec<(Key, Value)>, EngineError> {
+        let prefix = key::prefix(company, KeyKind::KeptValues);
+        let (order, limit) = (Order::Ascending, limits::REPAIR_KEPT);
+        self.shared.engine.scan(Scan { prefix, after: Some(after), order, limit }).await
     }
 
     /// Forgets steps that were undone before, and those that there is no profile for any more.
