@@ -145,12 +145,12 @@ impl Journaled {
             journal_end: journal.end_before(),
             memtable: memtables.close(),
         };
-        let checkpointed = mark.map_or(0, |mark| mark.checkpointed);
+        let in_table = mark.map_or(0, |mark| mark.checkpointed);
         let health = Arc::new(Health::new());
         let archiver = archive.map(|archive| {
             let (disk, health) = (Arc::clone(&disk), Arc::clone(&health));
             let journal = ArchivedJournal { disk, store: journal.store(), step, health };
-            Archiver::new(archive, journal, checkpointed)
+            Archiver::new(archive, journal, in_table)
         });
         let archiver = archiver.transpose().map_err(EngineError::Io)?.map(Arc::new);
         // A process that ends again and again before its first checkpoint leaves more each time.
@@ -161,7 +161,7 @@ impl Journaled {
             group_commit: GroupCommit::new(journal.file()),
             store: journal.store(),
             archiver,
-            checkpointed: Mutex::new(checkpointed),
+            checkpointed: Mutex::new(in_table),
             journal: Mutex::new(journal),
             progress: CheckpointProgress::new(closed.clone(), pace),
             health,

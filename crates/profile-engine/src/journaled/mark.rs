@@ -88,6 +88,7 @@ impl JournalPosition {
 
     /// The position after this generation begins and so many records of it, in the journal of the
     /// same store.
+    #[must_use]
     pub fn elsewhere(&self, generation: u64, records: u32) -> JournalPosition {
         JournalPosition { store: self.store, generation, records }
     }

@@ -243,18 +243,18 @@ fn a_stop_does_not_wait_for_an_archive_that_hangs_and_what_waits_is_left_to_the_
     let engine = machine.open_gated(&gate);
     (0..50).for_each(|number| apply(&engine, numbered(number, BATCH)).unwrap());
     checkpointed(&engine);
-    let archiver = Arc::downgrade(engine.core.archiver.as_ref().unwrap());
+    let hanging = Arc::downgrade(engine.core.archiver.as_ref().unwrap());
     let core = Arc::downgrade(&engine.core);
     engine.close().unwrap();
     drop(engine);
     // Nothing keeps the table open, although the thread hangs.
-    assert_eq!((core.strong_count(), archiver.strong_count()), (0, 1));
+    assert_eq!((core.strong_count(), hanging.strong_count()), (0, 1));
     let later = machine.open_gated(&ArchiveGate::default());
     let there = machine.generations();
     assert!(3 < there.len());
     // The first thread gets its answer, and leaves the journal to the engine that has it now.
     gate.open();
-    wait_until(|| archiver.strong_count() == 0);
+    wait_until(|| hanging.strong_count() == 0);
     assert_eq!(machine.generations(), there);
     drop(later);
     let engine = machine.open();
