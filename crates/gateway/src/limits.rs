@@ -155,6 +155,9 @@ pub const TOKENS_WITH_PROFILES: usize = 16;
 /// The rate limit of `/openapi.json` over all callers, who need no key: 36 MB in a minute.
 pub const OPENAPI_RATE_LIMIT: RateLimit = RateLimit::constant(20, 300);
 
+/// The same of one client network: a fifth, so that one stranger leaves others the rest.
+pub const OPENAPI_NETWORK_RATE_LIMIT: RateLimit = RateLimit::constant(4, 60);
+
 /// The length of the short rate-limit window, as the original documents it.
 pub const BURST_WINDOW: Duration = Duration::from_secs(1);
 

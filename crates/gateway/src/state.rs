@@ -122,7 +122,7 @@ pub struct GatewayState {
     admin_keys: ArcSwap<Vec<KeyDigest>>,
     certificate: ArcSwapOption<ServedCertificate>,
     exchange: ArcSwap<KeyRing>,
-    trusted_proxies: ArcSwap<TrustedProxies>,
+    trusted_proxies: Arc<ArcSwap<TrustedProxies>>,
 }
 
 impl GatewayState {
@@ -142,10 +142,12 @@ impl GatewayState {
         } = configuration;
         let body_budget = BodyBudget::for_companies(companies.len());
         let clock = Clock::start();
+        let trusted_proxies = Arc::new(ArcSwap::from_pointee(trusted_proxies));
+        let proxies = Arc::clone(&trusted_proxies);
         GatewayState {
             backups: None,
             admin_connections: Arc::new(admin_connections()),
-            client_connections: Arc::new(client_connections(server.connections)),
+            client_connections: Arc::new(client_connections(server.connections, proxies)),
             api_rate_limiter: RateLimiter::default(),
             connections: server.connections,
             cache_bytes: server.cache_bytes,
@@ -186,7 +188,7 @@ impl GatewayState {
             admin_keys: ArcSwap::from_pointee(admin_keys),
             certificate: ArcSwapOption::from_pointee(certificate),
             exchange: ArcSwap::from_pointee(exchange),
-            trusted_proxies: ArcSwap::from_pointee(trusted_proxies),
+            trusted_proxies,
         }
     }
 
@@ -262,14 +264,20 @@ impl GatewayState {
     }
 }
 
-/// The table of client connections. Reverse proxies are exempt from the limit of one network.
-fn client_connections(connections: Connections) -> ConnectionTable {
+/// The table of client connections. Reverse proxies are exempt from the limit of one network: each
+/// carries requests of many clients, which are told apart by the addresses that it reports.
+fn client_connections(
+    connections: Connections,
+    trusted: Arc<ArcSwap<TrustedProxies>>,
+) -> ConnectionTable {
     let limits = ConnectionLimits {
         most: connections.most,
         per_network: connections.per_network,
         closing: limits::CLOSING_CONNECTIONS,
     };
-    ConnectionTable::new(limits, is_proxy_on_this_machine)
+    ConnectionTable::new(limits, move |network| {
+        is_proxy_on_this_machine(network) || trusted.load().may_be_in(network)
+    })
 }
 
 /// The table of admin connections. Operators use few, so no network is exempt.

@@ -31,7 +31,7 @@ use crate::{
     endpoints::{ENDPOINTS, EndpointRow},
     http::{
         access_log::{self, AccessEntry},
-        admission::{admitted, only},
+        admission::{admitted, charge_document, only},
         cors::Cors,
         error_response::error_response,
         refusal::Refusal,
@@ -90,6 +90,7 @@ impl OpenApiText {
             if only(request.headers(), &header::IF_NONE_MATCH) == self.tag.to_str().ok() {
                 reply.cacheable(StatusCode::NOT_MODIFIED, None)
             } else {
+                charge_document(request, gateway)?;
                 let (limits, now) = (limits::OPENAPI_RATE_LIMIT, gateway.clock.elapsed());
                 admitted(gateway.openapi_rate_limiter.charge(&(), limits, now))?;
                 reply.cacheable(StatusCode::OK, Some(self.json.clone()))

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use actix_web::{http::StatusCode, web::Payload};
+use actix_web::{
+    http::StatusCode,
+    web::{Data, Payload},
+};
 use profile_protocol::{ChangedAttribute, ProfileId, ProfileRepair, RepairMode, RepairSubject};
 use profile_store::{
     PushTokenId, Repair, RepairError, Repaired, RepairedSender, SenderDigest, StoreError,
@@ -10,6 +13,7 @@ use profile_store::{
 };
 use schemars::JsonSchema;
 use serde::Serialize;
+use tokio::{runtime::Handle, task::spawn_blocking};
 
 use super::{
     call::Call,
@@ -33,12 +37,7 @@ pub(super) async fn repair(call: &Call<'_>, payload: &mut Payload) -> Result<Api
         revision: call.revision,
         request_ids: Some(call.request_ids.clone()),
     };
-    let store = &call.gateway.store;
-    let repaired = match mode {
-        RepairMode::Preview => store.preview_repair(&asked).await,
-        RepairMode::Apply => store.repair(&asked).await,
-    };
-    let repaired = repaired.map_err(refusal)?;
+    let repaired = repaired(call, mode, asked).await?;
     call.gateway.metrics.served();
     if let Some(lines) = &call.gateway.development_lines {
         let (requests, restored) = (repaired.requests, repaired.restored.len());
@@ -49,6 +48,22 @@ pub(super) async fn repair(call: &Call<'_>, payload: &mut Payload) -> Result<Api
     let data = RepairResource::from_repaired(mode, &repaired);
     let links = SelfLink { this: call.own_link() };
     Ok(ApiResponse::with_document(StatusCode::OK, &Single { data, links }))
+}
+
+/// Carries a repair out, which reads all outcomes of the company, on a thread that serves no
+/// others. A client that disconnects ends neither the repair nor its turn.
+async fn repaired(call: &Call<'_>, mode: RepairMode, asked: Repair) -> Result<Repaired, Refusal> {
+    let (gateway, runtime) = (Data::clone(call.gateway), Handle::current());
+    let turn = gateway.store.repair_turn(&asked.company).await.map_err(Refusal::Store)?;
+    let repairing = spawn_blocking(move || {
+        let _turn = turn;
+        match mode {
+            RepairMode::Preview => runtime.block_on(gateway.store.preview_repair(&asked)),
+            RepairMode::Apply => runtime.block_on(gateway.store.repair(&asked)),
+        }
+    });
+    let repaired = repairing.await.unwrap_or(Err(StoreError::Unavailable.into()));
+    repaired.map_err(refusal)
 }
 
 fn name(mode: RepairMode) -> &'static str {

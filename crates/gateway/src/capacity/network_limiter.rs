@@ -74,6 +74,18 @@ impl NetworkLimiter {
         self.shard(key).charge(key, limits, now)
     }
 
+    /// Decides about one request of `network` for a document that concerns no company. These have
+    /// windows of their own.
+    pub fn charge_document(
+        &self,
+        network: ClientNetwork,
+        limits: RateLimit,
+        now: Duration,
+    ) -> RateLimitDecision {
+        let key = self.key((network, "document"));
+        self.shard(key).charge(key, limits, now)
+    }
+
     /// A limiter of merges, of which each network has few.
     pub fn of_merges() -> NetworkLimiter {
         NetworkLimiter::sharded(limits::MERGING_NETWORKS, limits::SHARED_MERGE_WINDOWS)
@@ -112,11 +124,19 @@ impl NetworkLimiter {
         }
     }
 
-    /// Charges requests to `network` at `company`, whatever its limit: what a request that was
-    /// admitted has cost beyond one.
-    pub fn add(&self, network: ClientNetwork, company: &CompanyId, now: Duration, requests: u32) {
+    /// Decides about a request that was charged as one before, and counts as so many more. It is
+    /// admitted unless others have exceeded the limit since, so that a limit of one request admits
+    /// a large one.
+    pub fn charge_more(
+        &self,
+        network: ClientNetwork,
+        company: &CompanyId,
+        limits: RateLimit,
+        now: Duration,
+        requests: u32,
+    ) -> RateLimitDecision {
         let key = self.key((network, Some(company)));
-        self.shard(key).add(key, now, requests);
+        self.shard(key).charge_as(key, limits.with_one_more(), now, requests)
     }
 
     /// How many networks are counted exactly now, at each company.
@@ -225,17 +245,6 @@ impl NetworkShard {
             windows.take_back(charged, now, requests);
         } else if !self.shared.is_empty() {
             self.shared(key).take_back(charged, now, requests);
-        }
-    }
-
-    /// Charges requests to a network that was charged before.
-    fn add(&mut self, key: u128, now: Duration, requests: u32) {
-        self.latest = self.latest.max(now);
-        let now = self.latest;
-        if let Some(windows) = self.counted.get_mut(&key) {
-            windows.add(now, requests);
-        } else if !self.shared.is_empty() {
-            self.shared(key).add(now, requests);
         }
     }
 

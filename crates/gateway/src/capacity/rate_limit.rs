@@ -32,6 +32,12 @@ impl RateLimit {
         }
     }
 
+    /// This limit and one request more in each window.
+    #[must_use]
+    pub(crate) fn with_one_more(self) -> RateLimit {
+        RateLimit { burst: self.burst.saturating_add(1), steady: self.steady.saturating_add(1) }
+    }
+
     /// This limit divided by a number for each window, rounded up. Part of no limit is no limit.
     #[must_use]
     pub fn divided(self, burst: NonZeroU32, steady: NonZeroU32) -> RateLimit {

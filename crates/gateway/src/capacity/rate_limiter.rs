@@ -149,7 +149,7 @@ impl Windows {
     }
 
     /// Charges requests to both windows, whatever their limits.
-    pub(super) fn add(&mut self, now: Duration, requests: u32) {
+    fn add(&mut self, now: Duration, requests: u32) {
         *self = self.at(now);
         self.burst = self.burst.with_more(requests);
         self.steady = self.steady.with_more(requests);

@@ -19,8 +19,8 @@ pub(crate) struct Evidence {
     signed: bool,
     /// Whether the request has the id of a profile, which cannot be guessed.
     id: bool,
-    /// The content of the request's own token.
-    token: Option<TokenContent>,
+    /// The contents of the request's own tokens.
+    tokens: [Option<TokenContent>; 2],
     /// The device that the request names.
     device: Option<DeviceDigest>,
 }
@@ -38,7 +38,7 @@ impl Evidence {
         Evidence {
             signed,
             id: parts.iter().filter_map(|part| part.id.as_ref()).any(is_own),
-            token: parts.iter().filter_map(|part| part.exchange_token.as_ref()).find_map(open),
+            tokens: parts.map(|part| part.exchange_token.as_ref().and_then(&open)),
             device: device.map(|id: &AnonymousId| DeviceDigest::from_device(id)),
         }
     }
@@ -50,16 +50,28 @@ impl Evidence {
         let of_survivor =
             |device| TokenContent { profile: survivor, terms: TokenTerms { issued: at, device } };
         let by_id = has(outcome, ClaimResult::Matched, is_id);
-        match (self.token.filter(|_| !has_useless_token(outcome)), self.device) {
+        let own = self.tokens.into_iter().flatten().next();
+        match (own.filter(|_| !has_useless_token(outcome)), self.device) {
             _ if self.signed && reached_by_person(outcome) => of_survivor(None),
             // The new token lasts no longer than the old one, so a stolen one is not renewed for
             // ever.
             (Some(token), _) if token.terms.device.is_none() && by_id => token,
-            _ if self.id && by_id => of_survivor(None),
+            _ if self.id && by_id => self.no_newer_than_own(of_survivor(None)),
             (_, Some(device)) => of_survivor(Some(device)),
             (Some(token), None) if token.terms.device.is_some() => token,
             (Some(_) | None, None) => of_no_profile(at),
         }
+    }
+}
+
+impl Evidence {
+    /// This content, issued no later than the request's own tokens of a person: the id in the
+    /// request may be of no profile, and the survivor that of a token.
+    fn no_newer_than_own(&self, content: TokenContent) -> TokenContent {
+        let own = self.tokens.iter().flatten().map(|token| token.terms);
+        let issued = own.filter(|terms| terms.device.is_none()).map(|terms| terms.issued);
+        let issued = issued.fold(content.terms.issued, Timestamp::min);
+        TokenContent { terms: TokenTerms { issued, ..content.terms }, ..content }
     }
 }
 
@@ -150,7 +162,8 @@ mod tests {
         TokenContent { profile: ANN, terms: TokenTerms { issued, device } }
     }
 
-    const NOTHING: Evidence = Evidence { signed: false, id: false, token: None, device: None };
+    const NOTHING: Evidence =
+        Evidence { signed: false, id: false, tokens: [None; 2], device: None };
 
     #[test]
     fn a_request_that_only_names_a_person_gets_a_token_of_no_profile() {
@@ -188,25 +201,33 @@ mod tests {
             (Evidence { id: true, device, ..NOTHING }, unchanged(&[(Id, Matched)]), person),
             (Evidence { id: true, device, ..NOTHING }, unchanged(&[(Id, taken)]), of_tab),
             // A token of the person stays as it is, and so does one of a device that is not named.
-            (Evidence { token: Some(old), device, ..NOTHING }, unchanged(&[(Id, Matched)]), old),
-            (Evidence { token: Some(old), device, ..NOTHING }, unchanged(&[(Id, expired)]), of_tab),
             (
-                Evidence { token: Some(old_of_pad), ..NOTHING },
+                Evidence { tokens: [Some(old), None], device, ..NOTHING },
+                unchanged(&[(Id, Matched)]),
+                old,
+            ),
+            (
+                Evidence { tokens: [Some(old), None], device, ..NOTHING },
+                unchanged(&[(Id, expired)]),
+                of_tab,
+            ),
+            (
+                Evidence { tokens: [Some(old_of_pad), None], ..NOTHING },
                 unchanged(&[(AnonymousId, Matched)]),
                 old_of_pad,
             ),
             (
-                Evidence { token: Some(old_of_pad), device, ..NOTHING },
+                Evidence { tokens: [Some(old_of_pad), None], device, ..NOTHING },
                 unchanged(&[(AnonymousId, Matched)]),
                 of_tab,
             ),
             (
-                Evidence { token: Some(old_of_pad), ..NOTHING },
+                Evidence { tokens: [Some(old_of_pad), None], ..NOTHING },
                 unchanged(&[(Email, Matched), (Id, expired)]),
                 of_no_profile(NOW),
             ),
             (
-                Evidence { signed, token: Some(old), ..NOTHING },
+                Evidence { signed, tokens: [Some(old), None], ..NOTHING },
                 unchanged(&[(Id, Matched), (Email, Matched)]),
                 person,
             ),
@@ -223,18 +244,19 @@ mod tests {
         };
         let open = |text: &ExchangeToken| (text.as_str() == "old").then_some(token(BEFORE, None));
         let tab = Some(DeviceDigest::from_device(&"tab".parse().unwrap()));
-        for (body, id, device, has_token) in [
-            (r#""attributes":{"email":"a@b.co"}"#, false, None, false),
-            (r#""attributes":{"email":"a@b.co","anonymous_id":"tab"}"#, false, tab, false),
-            (r#""meta":{"identifiers":{"anonymous_id":"tab"}}"#, false, tab, false),
-            (r#""id":"01GDDKASAP8TKDDA2GRZDSVP4H","attributes":{}"#, true, None, false),
-            (r#""id":"ABC123","attributes":{}"#, false, None, false),
-            (r#""attributes":{"_kx":"old"}"#, false, None, true),
-            (r#""attributes":{"_kx":"new","email":"a@b.co"}"#, false, None, false),
+        for (body, id, device, tokens) in [
+            (r#""attributes":{"email":"a@b.co"}"#, false, None, 0),
+            (r#""attributes":{"email":"a@b.co","anonymous_id":"tab"}"#, false, tab, 0),
+            (r#""meta":{"identifiers":{"anonymous_id":"tab"}}"#, false, tab, 0),
+            (r#""id":"01GDDKASAP8TKDDA2GRZDSVP4H","attributes":{}"#, true, None, 0),
+            (r#""id":"ABC123","attributes":{}"#, false, None, 0),
+            (r#""attributes":{"_kx":"old"}"#, false, None, 1),
+            (r#""attributes":{"_kx":"old"},"meta":{"identifiers":{"_kx":"old"}}"#, false, None, 2),
+            (r#""attributes":{"_kx":"new","email":"a@b.co"}"#, false, None, 0),
         ] {
             let evidence = Evidence::from_request(&request(body), false, open);
             assert_eq!((evidence.id, evidence.device), (id, device), "{body}");
-            assert_eq!(evidence.token.is_some(), has_token, "{body}");
+            assert_eq!(evidence.tokens.iter().flatten().count(), tokens, "{body}");
         }
     }
 
@@ -266,7 +288,7 @@ mod tests {
             device in prop::option::of(Just(TAB)),
             bound in prop::option::of(Just(token(BEFORE, Some(PAD)))),
         ) {
-            let evidence = Evidence { device, token: bound, ..NOTHING };
+            let evidence = Evidence { device, tokens: [bound, None], ..NOTHING };
             let content = evidence.token(&outcome);
             prop_assert!(content.terms.device.is_some() || content == of_no_profile(NOW));
             // A device is one that the request named, or that its token stood for.
@@ -280,8 +302,31 @@ mod tests {
             outcome in outcomes(),
             own in prop::sample::select(vec![token(BEFORE, None), token(BEFORE, Some(PAD))]),
         ) {
-            let content = Evidence { token: Some(own), ..NOTHING }.token(&outcome);
+            let content = Evidence { tokens: [Some(own), None], ..NOTHING }.token(&outcome);
             prop_assert!(content == own || content == of_no_profile(NOW));
+        }
+
+        /// Whatever else the request has: an id, true or invented, another token, good or bad.
+        #[test]
+        fn no_token_of_a_person_is_renewed_by_a_request_that_has_it(
+            outcome in outcomes(),
+            id in any::<bool>(),
+            device in prop::option::of(Just(TAB)),
+            stolen in Just(token(BEFORE, None)),
+            other in prop::option::of(prop::sample::select(vec![
+                token(NOW, Some(PAD)),
+                token(BEFORE, Some(PAD)),
+                token(BEFORE, None),
+            ])),
+            is_first in any::<bool>(),
+        ) {
+            let tokens = if is_first { [Some(stolen), other] } else { [other, Some(stolen)] };
+            let content = Evidence { id, device, tokens, ..NOTHING }.token(&outcome);
+            prop_assert!(
+                content.terms.device.is_some()
+                    || content == of_no_profile(NOW)
+                    || content.terms.issued <= BEFORE
+            );
         }
     }
 }

@@ -124,7 +124,7 @@ async fn upsert(
     // A request of a page that is not allowed is charged to the network as well.
     let charged = admission::charge_network(request, &company, gateway);
     reply.cors = Cors::for_company(request, &company).inspect_err(|_| reply.cors = Cors::Closed)?;
-    charged?;
+    let charged = charged?;
     reply.rate_limit_status = Some(admission::uncharged(&company, gateway)?);
     let revision = admission::revision(headers, gateway)?;
     admission::media_type(headers)?;
@@ -134,7 +134,7 @@ async fn upsert(
     let read = body::read(headers, payload, encoding, kind, &company.id, gateway);
     let body = inspection::noted(request, read.await, gateway.clock.elapsed())?;
     let requests = admission::requests_of_body(body.bytes.len());
-    admission::charge_network_more(request, &company, gateway, requests - 1);
+    admission::charge_network_for_body(request, &company, gateway, (charged, requests))?;
     let parse = timed_parse(gateway, endpoint, revision);
     let (parsed, permit) = body.parse(gateway, &company.id, parse).await?;
     let ClientSubmission { submission, push_token, evidence, merges } =

@@ -5,6 +5,7 @@ use std::{
     net::IpAddr,
     str::FromStr,
     sync::{Arc, atomic::Ordering},
+    time::Duration,
 };
 
 use actix_web::{
@@ -69,16 +70,17 @@ pub(crate) fn client_network(request: &HttpRequest, gateway: &GatewayState) -> C
 }
 
 /// Charges the request to both rate-limit windows that its client network has at the company.
+/// Returns when that was.
 pub(crate) fn charge_network(
     request: &HttpRequest,
     company: &Company,
     gateway: &GatewayState,
-) -> Result<(), Refusal> {
+) -> Result<Duration, Refusal> {
     let network = client_network(request, gateway);
     let (company, limits) = (Some(&company.id), company.network_limits);
     let now = gateway.clock.elapsed();
     let decision = gateway.network_limiter.charge(network, company, limits, now);
-    admitted_network(request, gateway, decision)
+    admitted_network(request, gateway, decision).map(|()| now)
 }
 
 /// Charges a preflight to its client network.
@@ -98,17 +100,24 @@ pub(crate) fn requests_of_body(bytes: usize) -> u32 {
     u32::try_from(1 + bytes / limits::BODY_BYTES_OF_A_REQUEST).unwrap_or(u32::MAX)
 }
 
-/// Charges to the client network what an admitted request has cost it beyond one request.
-pub(crate) fn charge_network_more(
+/// Charges to the client network what a request counts as beyond one, once its body is there: as
+/// many as its size, and one more if the second in which it was charged at its head is over. So a
+/// network that holds bodies back and sends them at once has no more of them than others.
+pub(crate) fn charge_network_for_body(
     request: &HttpRequest,
     company: &Company,
     gateway: &GatewayState,
-    requests: u32,
-) {
-    if 0 < requests {
-        let network = client_network(request, gateway);
-        gateway.network_limiter.add(network, &company.id, gateway.clock.elapsed(), requests);
+    (charged, requests): (Duration, u32),
+) -> Result<(), Refusal> {
+    let now = gateway.clock.elapsed();
+    let is_late = limits::BURST_WINDOW <= now.saturating_sub(charged);
+    let more = requests.saturating_sub(1).saturating_add(u32::from(is_late));
+    if more == 0 {
+        return Ok(());
     }
+    let (network, limits) = (client_network(request, gateway), company.network_limits);
+    let decision = gateway.network_limiter.charge_more(network, &company.id, limits, now, more);
+    admitted_network(request, gateway, decision)
 }
 
 /// Reserves merges for a request that may lead to so many. `None` if its client network has had as
@@ -153,6 +162,20 @@ pub(crate) fn charge_without_company(
     let (limits, now) = (limits::NO_COMPANY_RATE_LIMIT, gateway.clock.elapsed());
     let decision = gateway.network_limiter.charge(network, None, limits, now);
     admitted_network(request, gateway, decision)
+}
+
+/// Charges the `OpenAPI` document to the client network, which has windows of its own for it.
+pub(crate) fn charge_document(
+    request: &HttpRequest,
+    gateway: &GatewayState,
+) -> Result<(), Refusal> {
+    let (network, now) = (client_network(request, gateway), gateway.clock.elapsed());
+    let limits = limits::OPENAPI_NETWORK_RATE_LIMIT;
+    admitted_network(
+        request,
+        gateway,
+        gateway.network_limiter.charge_document(network, limits, now),
+    )
 }
 
 fn admitted_network(

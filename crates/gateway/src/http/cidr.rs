@@ -2,6 +2,8 @@
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
+use crate::capacity::client_network::ClientNetwork;
+
 /// A block of addresses: an address and the length of the prefix that all addresses of the block
 /// have in common.
 ///
@@ -35,6 +37,20 @@ impl Cidr {
                 self.prefix <= differing.leading_zeros()
             }
             (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
+        }
+    }
+}
+
+impl Cidr {
+    /// Whether the block and the network have an address in common.
+    pub(crate) fn meets(&self, network: ClientNetwork) -> bool {
+        match (self.address, network) {
+            (IpAddr::V4(_), ClientNetwork::V4(address)) => self.contains(address.into()),
+            (IpAddr::V6(block), ClientNetwork::V6(upper)) => {
+                let differing = block.to_bits() ^ u128::from(upper) << 64;
+                self.prefix.min(64) <= differing.leading_zeros()
+            }
+            (IpAddr::V4(_), ClientNetwork::V6(_)) | (IpAddr::V6(_), ClientNetwork::V4(_)) => false,
         }
     }
 }
@@ -127,6 +143,22 @@ mod tests {
         ] {
             assert!(contains(block, inside), "{inside} is in {block}");
             assert!(!contains(block, outside), "{outside} is not in {block}");
+        }
+    }
+
+    #[test]
+    fn a_block_meets_the_networks_that_have_an_address_of_it() {
+        for (block, address, meets) in [
+            ("10.0.0.0/8", "10.255.255.255", true),
+            ("10.0.0.0/8", "11.0.0.0", false),
+            ("10.0.0.0/8", "::ffff:10.1.2.3", true),
+            ("2001:db8::/32", "2001:db8:ffff::1", true),
+            ("2001:db8::7", "2001:db8::1", true),
+            ("2001:db8::7", "2001:db8:0:1::7", false),
+            ("::/0", "192.0.2.1", false),
+        ] {
+            let network = ClientNetwork::from(address.parse::<IpAddr>().unwrap());
+            assert_eq!(block.parse::<Cidr>().unwrap().meets(network), meets, "{block} {address}");
         }
     }
 

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use actix_web::http::header::{self, HeaderMap, HeaderName};
 
 use crate::{
+    capacity::client_network::ClientNetwork,
     http::{
         cidr::Cidr,
         forwarded::{elements, parameter},
@@ -36,6 +37,11 @@ impl TrustedProxies {
             Peer::Tcp(address) | Peer::Tls(address) => self.contains(address),
             Peer::Unix => true,
         }
+    }
+
+    /// Whether a trusted proxy may be in this network: of IPv6, in the same /64.
+    pub(crate) fn may_be_in(&self, network: ClientNetwork) -> bool {
+        self.blocks.iter().any(|block| block.meets(network))
     }
 
     /// Whether a proxy at this address is trusted.

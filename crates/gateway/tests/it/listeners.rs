@@ -194,6 +194,32 @@ fn the_limit_on_connections_holds_over_all_listeners_together() {
 }
 
 #[test]
+fn trusted_proxies_have_more_connections_than_one_network_until_a_reload_trusts_them_no_more() {
+    let settings = "connections = { most = 20, per_network = 2 }\n";
+    let company = "[[company]]\nid = \"ABC123\"\n";
+    let home =
+        Home::configured(&format!("{settings}trusted_proxies = [\"127.0.0.2/31\"]\n{company}"));
+    let gateway = home.serve();
+    let request = RawRequest::email("ann@example.com");
+    let closed = || gateway.meter(r#"gateway_connections_closed_total{reason="idle"}"#);
+    let open = |address: [u8; 4]| {
+        let mut connection = gateway.connect_from(Ipv4Addr::from(address));
+        connection.exchange(&request).assert_accepted();
+        connection
+    };
+    let proxied: Vec<_> = (0..5).map(|_| open([127, 0, 0, 3])).collect();
+    assert_eq!(closed(), 0);
+    let others: Vec<_> = (0..5).map(|_| open([127, 0, 0, 4])).collect();
+    assert_eq!(closed(), 3);
+    home.configure(&format!("{settings}{company}"));
+    gateway.signal("HUP");
+    gateway.logged("reloaded the configuration");
+    let more = open([127, 0, 0, 3]);
+    assert_eq!(closed(), 4);
+    drop((proxied, others, more));
+}
+
+#[test]
 fn the_socket_of_a_process_that_was_killed_is_replaced() {
     let home = Home::new();
     let gateway = Serving::start(command(&home));

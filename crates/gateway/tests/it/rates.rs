@@ -257,6 +257,60 @@ fn a_large_body_counts_as_several_requests_of_its_network_and_its_company() {
     assert_eq!(left(&gateway), 10 - 4);
 }
 
+/// Sends the heads of requests, each on a connection of its own, then waits, and then sends all
+/// bodies. Returns the answers.
+fn held_back(gateway: &Serving, requests: &[RawRequest], wait: Duration) -> Vec<RawResponse> {
+    let asking = |request: &RawRequest| request.clone().with("Expect", "100-continue");
+    let requests: Vec<RawRequest> = requests.iter().map(asking).collect();
+    let mut connections: Vec<_> = requests.iter().map(|_| gateway.connect()).collect();
+    for (connection, request) in connections.iter_mut().zip(&requests) {
+        assert!(connection.send(request.head()));
+        assert_eq!(connection.receive().status, 100);
+    }
+    thread::sleep(wait);
+    for (connection, request) in connections.iter_mut().zip(&requests) {
+        assert!(connection.send(&request.bytes()[request.head().len()..]));
+    }
+    connections.iter_mut().map(|connection| connection.receive()).collect()
+}
+
+/// The number of accepted requests. All others were refused for their network.
+#[track_caller]
+fn accepted(answers: &[RawResponse]) -> usize {
+    let refused = answers.iter().filter(|answer| answer.status != 202);
+    let mut refused: Vec<String> = refused.map(detail).collect();
+    refused.dedup();
+    assert!(refused.iter().all(|detail| detail == OF_NETWORK), "{refused:?}");
+    answers.iter().filter(|answer| answer.status == 202).count()
+}
+
+#[test]
+fn a_network_that_holds_bodies_back_spends_no_more_of_its_company_than_its_limit() {
+    let second = Duration::from_millis(1_100);
+    let long = "x".repeat(60_000);
+    let large = attributes(&format!(r#""anonymous_id":"device-7","properties":{{"a":"{long}"}}"#));
+    for (request, wait, requests) in [(large, Duration::ZERO, 4), (good("ABC123"), second, 1)] {
+        let home = with_network_limit(20);
+        let gateway = home.serve();
+        let answers = held_back(&gateway, &vec![request; 20], wait);
+        // Twenty heads are charged. The first body has its place, and exceeds the limit.
+        assert_eq!(accepted(&answers), 1);
+        let other = gateway.connect_from(ELSEWHERE).exchange(&good("ABC123"));
+        assert_eq!(number(&other, "Ratelimit-Remaining"), 3_500 - requests - 1);
+    }
+}
+
+#[test]
+fn a_network_may_send_one_large_body_whatever_its_limit_is() {
+    let home = with_network_limit(1);
+    let gateway = home.serve();
+    let long = "x".repeat(60_000);
+    gateway
+        .send(&attributes(&format!(r#""email":"a@b.co","properties":{{"a":"{long}"}}"#)))
+        .assert_accepted();
+    assert_eq!(left(&gateway), 0);
+}
+
 #[test]
 fn a_large_body_that_is_refused_counts_for_its_network_alone() {
     let home = with_network_limit(10);

@@ -53,6 +53,24 @@ fn neither_networks_nor_companies_share_windows() {
 }
 
 #[test]
+fn what_a_request_counts_as_beyond_one_is_refused_once_others_have_exceeded_the_limit() {
+    let limiter = NetworkLimiter::default();
+    let (company, limits) = (company("ABC123"), limits(2, 2));
+    let charge = || {
+        let decision = limiter.charge(network(1), Some(&company), limits, Duration::ZERO);
+        is_admitted(decision)
+    };
+    let more = |requests| {
+        let now = Duration::ZERO;
+        is_admitted(limiter.charge_more(network(1), &company, limits, now, requests))
+    };
+    assert!(charge() && charge());
+    // Its own request is among the two.
+    assert!(more(6));
+    assert!(!more(1) && !charge());
+}
+
+#[test]
 fn networks_whose_windows_are_over_make_space_for_others() {
     let limiter = NetworkLimiter::new(1, 2, 1);
     let charge = |number, time| {

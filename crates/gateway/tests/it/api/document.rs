@@ -1,6 +1,6 @@
 //! The `OpenAPI` document, and the page of documentation about the same endpoints.
 
-use std::{fs, path::Path};
+use std::{fs, net::Ipv4Addr, path::Path};
 
 use expect_test::expect_file;
 
@@ -55,4 +55,7 @@ fn a_caller_that_has_the_document_gets_it_no_second_time_and_others_are_limited(
     }
     assert!(statuses.contains(&429), "{statuses:?}");
     assert!(statuses.iter().all(|status| [200, 429].contains(status)), "{statuses:?}");
+    // One stranger leaves the document to others.
+    let elsewhere = gateway.gateway.connect_from(Ipv4Addr::new(127, 0, 0, 2)).exchange(&request);
+    assert_eq!(elsewhere.status, 200);
 }

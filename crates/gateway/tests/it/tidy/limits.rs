@@ -469,6 +469,21 @@ fn of_the_rest() -> Vec<LimitRow> {
             ],
         ),
         (
+            "`/openapi.json` to one client network",
+            vec![
+                format!(
+                    "{} in {}",
+                    ours::OPENAPI_NETWORK_RATE_LIMIT.burst,
+                    time(ours::BURST_WINDOW)
+                ),
+                format!(
+                    "{} in {}",
+                    ours::OPENAPI_NETWORK_RATE_LIMIT.steady,
+                    time(ours::STEADY_WINDOW)
+                ),
+            ],
+        ),
+        (
             "`/openapi.json` over all callers",
             vec![
                 format!("{} in {}", ours::OPENAPI_RATE_LIMIT.burst, time(ours::BURST_WINDOW)),
