@@ -23,7 +23,9 @@ use gateway::{
         export::{self, ExportOrder, Exported},
         health_check,
         import::{self, ImportOrder, Imported, part::ImportMode},
-        manual, migration, unconfigured, verify,
+        manual, migration,
+        printed_text::{chain, printed_lines},
+        unconfigured, verify,
     },
     server,
     settings::{
@@ -31,7 +33,7 @@ use gateway::{
         ConfigArguments, Configuration, DeleteCompanyArguments, ExportArguments, GatewayCommand,
         HealthArguments, ImportArguments, IssuedKey, KeyArguments, ManArguments, MigrateArguments,
         MoveCompanyArguments, RestoreArguments, ServeArguments, StatsArguments, Summary,
-        VerifyArguments, chain,
+        VerifyArguments,
     },
     telemetry::{self, LogControl},
 };
@@ -215,12 +217,12 @@ fn migrate(arguments: &MigrateArguments) -> ExitCode {
 }
 
 fn move_company(arguments: &MoveCompanyArguments) -> ExitCode {
-    let MoveCompanyArguments { company, into, source } = arguments;
-    let source = match source.source() {
-        Ok(source) => source,
-        Err(error) => return failed(&error),
+    let MoveCompanyArguments { company, target, source } = arguments;
+    let (source, target) = match (source.source(), target.target()) {
+        (Ok(source), Ok(target)) => (source, target),
+        (Err(error), _) | (_, Err(error)) => return failed(&error),
     };
-    let copying = company_move::copy_company(&source, company, into);
+    let copying = company_move::copy_company(&source, company, target);
     match run(copying) {
         Ok(copied) => {
             let (entries, bytes) = (copied.entries, copied.bytes);
@@ -330,10 +332,14 @@ fn print_imported(imported: Imported, mode: ImportMode) -> ExitCode {
 }
 
 fn delete_company(arguments: &DeleteCompanyArguments) -> ExitCode {
-    let DeleteCompanyArguments { company, confirm, data_dir } = arguments;
+    let DeleteCompanyArguments { company, confirm, source } = arguments;
+    let source = match source.source() {
+        Ok(source) => source,
+        Err(error) => return failed(&error),
+    };
     let confirmed = company_deletion::confirm(company, confirm.as_ref());
     let deleted = confirmed.map_err(DeletionError::from).and_then(|()| {
-        let deleting = company_deletion::delete_company(data_dir, company);
+        let deleting = company_deletion::delete_company(&source, company);
         run(deleting)
     });
     match deleted {
@@ -451,11 +457,11 @@ fn print(text: &[u8]) -> ExitCode {
 
 /// Writes a line to the standard output. A reader that has read enough may close it.
 fn show(line: fmt::Arguments<'_>) {
-    let _ = writeln!(io::stdout(), "{line}");
+    let _ = writeln!(io::stdout(), "{}", printed_lines(&line.to_string()));
 }
 
 /// Prints the error and its chain of causes.
 fn failed(error: &(dyn Error + 'static)) -> ExitCode {
-    eprintln!("gateway: {}", chain(error));
+    eprintln!("gateway: {}", printed_lines(&chain(error)));
     ExitCode::FAILURE
 }
