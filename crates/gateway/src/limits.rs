@@ -72,6 +72,10 @@ pub const BACKUP_REFUSAL_BYTES: u64 = 1_024;
 /// The backups that are sent at a time. Each keeps what is replaced meanwhile on the disk.
 pub const BACKUPS_AT_ONCE: usize = 1;
 
+/// The time after which the admin listener closes a connection on which a command waits for a
+/// backup or for the rows of an import: longer than commands wait, so that they say what is wrong.
+pub const ADMIN_DEADLINE: Duration = Duration::from_mins(11);
+
 /// The connections to the admin listener. Operators need few, and only they can reach its address.
 pub const ADMIN_CONNECTIONS: usize = 32;
 

@@ -18,13 +18,15 @@ use gateway::{
         backup::{self, BackupContent, command::WrittenBackup, restore::RestoredStore},
         compaction::{self, Compacted},
         company_deletion::{self, DeletionError},
-        company_move::{self, MoveError, MoveTarget},
+        company_move::{self, MoveError},
         company_statistics, core_files,
         erased::{self, ErasedSearch},
         export::{self, ExportOrder, Exported},
         health_check,
         import::{self, ImportOrder, Imported, part::ImportMode},
-        manual, migration, unconfigured, verify,
+        manual, migration,
+        printed_text::{chain, printed_lines},
+        unconfigured, verify,
     },
     server,
     settings::{
@@ -32,7 +34,7 @@ use gateway::{
         ConfigArguments, Configuration, DeleteCompanyArguments, ExportArguments, GatewayCommand,
         HealthArguments, ImportArguments, IssuedKey, KeyArguments, ManArguments, MigrateArguments,
         MoveCompanyArguments, RestoreArguments, ServeArguments, StatsArguments, Summary,
-        VerifyArguments, chain,
+        VerifyArguments,
     },
     telemetry::{self, LogControl},
 };
@@ -223,12 +225,11 @@ fn migrate(arguments: &MigrateArguments) -> ExitCode {
 }
 
 fn move_company(arguments: &MoveCompanyArguments) -> ExitCode {
-    let MoveCompanyArguments { company, into, journal_archive, source } = arguments;
-    let source = match source.source() {
-        Ok(source) => source,
-        Err(error) => return failed(&error),
+    let MoveCompanyArguments { company, target, source } = arguments;
+    let (source, target) = match (source.source(), target.target()) {
+        (Ok(source), Ok(target)) => (source, target),
+        (Err(error), _) | (_, Err(error)) => return failed(&error),
     };
-    let target = MoveTarget { directory: into, archive: journal_archive.as_deref() };
     let copying = company_move::copy_company(&source, company, target);
     match run(copying) {
         Ok(copied) => {
@@ -339,11 +340,15 @@ fn print_imported(imported: Imported, mode: ImportMode) -> ExitCode {
 }
 
 fn delete_company(arguments: &DeleteCompanyArguments) -> ExitCode {
-    let DeleteCompanyArguments { company, confirm, data_dir, journal_archive } = arguments;
+    let DeleteCompanyArguments { company, confirm, journal_archive, source } = arguments;
+    let source = match source.source() {
+        Ok(source) => source,
+        Err(error) => return failed(&error),
+    };
     let confirmed = company_deletion::confirm(company, confirm.as_ref());
     let deleted = confirmed.map_err(DeletionError::from).and_then(|()| {
         let archive = journal_archive.as_deref();
-        let deleting = company_deletion::delete_company(data_dir, archive, company);
+        let deleting = company_deletion::delete_company(&source, archive, company);
         run(deleting)
     });
     match deleted {
@@ -462,11 +467,11 @@ fn print(text: &[u8]) -> ExitCode {
 
 /// Writes a line to the standard output. A reader that has read enough may close it.
 fn show(line: fmt::Arguments<'_>) {
-    let _ = writeln!(io::stdout(), "{line}");
+    let _ = writeln!(io::stdout(), "{}", printed_lines(&line.to_string()));
 }
 
 /// Prints the error and its chain of causes.
 fn failed(error: &(dyn Error + 'static)) -> ExitCode {
-    eprintln!("gateway: {}", chain(error));
+    eprintln!("gateway: {}", printed_lines(&chain(error)));
     ExitCode::FAILURE
 }

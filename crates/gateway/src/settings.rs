@@ -31,13 +31,13 @@ mod socket_mode;
 mod source_arguments;
 mod stopping;
 mod table;
+mod target_arguments;
 mod traces;
 mod transfer_arguments;
 mod transfer_format;
 mod written;
 
 use std::{
-    error::Error,
     fmt, fs,
     io::{self, Read},
     path::{Path, PathBuf},
@@ -46,7 +46,7 @@ use std::{
 use profile_store::{NoEntropy, Retention};
 
 pub use self::{
-    admin_key::{AdminKey, AdminKeyError, AdminKeyText, InvalidAdminKey},
+    admin_key::{AdminKey, AdminKeyError, InvalidAdminKey},
     archive::ArchiveSettings,
     arguments::{
         BackupArguments, CheckArguments, CommandLine, CompactArguments, CompletionsArguments,
@@ -73,6 +73,7 @@ pub use self::{
     source_arguments::SourceArguments,
     stopping::StopSettings,
     table::{InvalidTable, TableSetting},
+    target_arguments::TargetArguments,
     traces::TraceSettings,
     transfer_arguments::{ExportArguments, ImportArguments},
     transfer_format::TransferFormat,
@@ -338,17 +339,6 @@ impl ServeArguments {
             workers: workers.and_then(|workers| workers.try_into().ok()),
         })
     }
-}
-
-/// The error and its chain of causes, in one line.
-pub fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut told = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        told = format!("{told}: {error}");
-        cause = error.source();
-    }
-    told
 }
 
 impl Configuration {

@@ -8,6 +8,7 @@ use std::{
 use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use profile_protocol::{CompanyId, Date, Revision};
 use profile_store::Store;
+use tokio::sync::Semaphore;
 
 use crate::{
     capacity::{
@@ -65,6 +66,8 @@ pub struct GatewayState {
     pub(crate) console_sign_ins: NetworkLimiter,
     /// The live views of the console.
     pub(crate) console_streams: LiveStreams,
+    /// Held while a company is deleted, or copied into the store.
+    pub(crate) company_changes: Arc<Semaphore>,
     /// The requests of each company over the last minutes.
     pub(crate) company_history: CompanyHistory,
     /// How far the checkpoint of the store is.
@@ -156,6 +159,7 @@ impl GatewayState {
             console_sessions: ConsoleSessions::default(),
             console_sign_ins: NetworkLimiter::default(),
             console_streams: LiveStreams::default(),
+            company_changes: Arc::new(Semaphore::new(limits::COMPANY_CHANGES_AT_ONCE)),
             company_history: CompanyHistory::default(),
             checkpoint: CheckpointWatch::default(),
             clock,

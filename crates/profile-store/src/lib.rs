@@ -54,16 +54,16 @@ pub use layout::{
     sort_cursor::{InvalidSortCursor, SortCursor, SortKey},
 };
 pub use maintenance::{
-    audit::{Audit, Breach, audit},
+    audit::{Audit, Breach, audit, audit_in_steps},
     backup::{
         BackupSource, BackupTarget, GrowingBackup, backup_position, batch_time,
         forget_backup_position, newest_outcome_time,
     },
     company_copy::{CompanyCopy, CopyCompanyError},
-    company_deletion::{DeleteCompanyError, delete_company},
+    company_deletion::{DeleteCompanyError, delete_company, delete_company_in_steps},
     company_profiles::{CompanyProfiles, CompanyProfilesError},
     company_statistics::{CompanyStatistics, StatisticsCounter},
-    copy::{Copied, CopyError, copy},
+    copy::{Copied, CopyError, copy, copy_in_steps},
     format::FormatError,
     migration_plan::{MigrationError, MigrationPlan, migrate_layout, planned_migration},
     retention::Retention,

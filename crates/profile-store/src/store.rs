@@ -5,6 +5,7 @@ mod deletion_jobs;
 pub(crate) mod details;
 mod explanation_permits;
 mod explanations;
+mod held_company;
 mod imports;
 pub(crate) mod profile_count;
 mod push_tokens;
@@ -31,7 +32,7 @@ use crate::{
         Lane, StoreContext,
         disk_waits::DiskWaits,
         job::{Job, SubmissionTicket, Ticket},
-        queue::{LaneQueue, NotQueued},
+        queue::LaneQueue,
         statistics::{BatchCounts, BatchSizes, LaneStatus},
     },
     layout::{key, record},
@@ -284,10 +285,7 @@ impl Store {
     async fn ask<T>(&self, job: impl FnOnce(Ticket<T>) -> Job) -> Result<T, StoreError> {
         let (ticket, answer) = Ticket::new();
         let job = job(ticket);
-        self.queue_of(job.company())?.push(job).map_err(|error| match error {
-            NotQueued::Full(_) => StoreError::Overloaded,
-            NotQueued::Closed => StoreError::Closed,
-        })?;
+        self.queue_of(job.company())?.push(job)?;
         answer.await.unwrap_or(Err(StoreError::Closed))
     }
 

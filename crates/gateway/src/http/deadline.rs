@@ -10,7 +10,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU8, Ordering},
     },
     task::{Context, Poll},
     time::Duration,
@@ -35,15 +35,44 @@ pub(crate) struct RequestDeadline {
     pub(crate) granted: Duration,
 }
 
-/// Extends the deadline of one connection, from the call of `grant` until the connection closes.
+/// Extends the deadline of one connection.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DeadlineExtension {
-    granted: Arc<AtomicBool>,
+    granted: Arc<AtomicU8>,
 }
 
+/// The extensions that may be granted.
+const NO_EXTENSION: u8 = 0;
+const UNTIL_CLOSED: u8 = 1;
+const UNTIL_ANSWERED: u8 = 2;
+const WHILE_SENT: u8 = 3;
+
 impl DeadlineExtension {
+    /// Extends the deadline until the connection closes.
     pub(crate) fn grant(&self) {
-        self.granted.store(true, Ordering::Relaxed);
+        self.granted.store(UNTIL_CLOSED, Ordering::Relaxed);
+    }
+
+    /// Extends the deadline until the response to this request begins. A client that does not read
+    /// the response then has the usual deadline.
+    pub(crate) fn grant_until_answered(&self) {
+        self.granted.store(UNTIL_ANSWERED, Ordering::Relaxed);
+    }
+
+    /// The same, and the deadline begins again with each byte of the request that arrives.
+    pub(crate) fn grant_while_sent(&self) {
+        self.granted.store(WHILE_SENT, Ordering::Relaxed);
+    }
+
+    fn current(&self) -> u8 {
+        self.granted.load(Ordering::Relaxed)
+    }
+
+    /// Ends what was granted for one request.
+    fn answered(&self) {
+        if self.current() != UNTIL_CLOSED {
+            self.granted.store(NO_EXTENSION, Ordering::Relaxed);
+        }
     }
 }
 
@@ -90,8 +119,8 @@ impl DeadlineLayer {
 
     fn end(&self) -> Instant {
         let RequestDeadline { usual, granted } = self.deadline;
-        let longer = self.extension.granted.load(Ordering::Relaxed);
-        self.began + if longer { granted } else { usual }
+        let is_extended = self.extension.current() != NO_EXTENSION;
+        self.began + if is_extended { granted } else { usual }
     }
 
     /// Whether the deadline has passed. Registers the task to be woken when it does.
@@ -125,6 +154,7 @@ impl DeadlineLayer {
         }
         if self.waiting {
             self.waiting = false;
+            self.extension.answered();
             // A timer that fires on an idle connection would wake the server, which would count
             // that as activity.
             self.timer.as_mut().reset(Instant::now() + NEVER);
@@ -147,6 +177,7 @@ impl StreamLayer for DeadlineLayer {
         let before = buffer.filled().len();
         match Pin::new(stream).poll_read(cx, buffer) {
             Poll::Ready(Ok(())) if before < buffer.filled().len() => {
+                self.waiting &= self.extension.current() != WHILE_SENT;
                 self.wait();
                 // A client that never pauses is bound by the deadline, too.
                 let is_over = self.timer.is_elapsed() && self.is_over(cx);
@@ -186,6 +217,7 @@ mod tests {
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt, BufWriter, DuplexStream, duplex},
         runtime::Builder,
+        time::timeout,
     };
 
     use super::*;
@@ -304,6 +336,44 @@ mod tests {
             let mut buffer = [0; 64];
             let (read, ()) = tokio::join!(ours.read(&mut buffer), late);
             assert_eq!(buffer[..read.unwrap()], *b"more");
+            assert!(broke(ours.read(&mut [0; 64]).await));
+            assert!((2 * DEADLINE..3 * DEADLINE).contains(&began.elapsed()));
+        });
+    }
+
+    #[test]
+    fn an_extension_of_one_request_ends_when_its_response_begins() {
+        run(|mut theirs, mut ours| async move {
+            theirs.write_all(b"backup").await.unwrap();
+            assert_eq!(ours.read(&mut [0; 64]).await.unwrap(), 6);
+            ours.layer().extension().grant_until_answered();
+            // The server reads on while it makes the response.
+            let mut byte = [0; 1];
+            assert!(timeout(DEADLINE + DEADLINE / 2, ours.read(&mut byte)).await.is_err());
+            ours.write_all(b"begins").await.unwrap();
+            let began = Instant::now();
+            assert!(broke(ours.write_all(&[b'x'; 65]).await));
+            assert!((DEADLINE..DEADLINE + DEADLINE / 2).contains(&began.elapsed()));
+            drop(theirs);
+        });
+    }
+
+    #[test]
+    fn a_request_that_may_be_long_is_read_as_long_as_it_arrives() {
+        run(|mut theirs, mut ours| async move {
+            theirs.write_all(b"move").await.unwrap();
+            assert_eq!(ours.read(&mut [0; 64]).await.unwrap(), 4);
+            ours.layer().extension().grant_while_sent();
+            for _ in 0..5 {
+                let late = async {
+                    sleep(DEADLINE + DEADLINE / 2).await;
+                    theirs.write_all(b"more").await.unwrap();
+                };
+                let mut buffer = [0; 64];
+                let (read, ()) = tokio::join!(ours.read(&mut buffer), late);
+                assert_eq!(read.unwrap(), 4);
+            }
+            let began = Instant::now();
             assert!(broke(ours.read(&mut [0; 64]).await));
             assert!((2 * DEADLINE..3 * DEADLINE).contains(&began.elapsed()));
         });

@@ -1,4 +1,4 @@
-//! The bounds on imports and exports of files.
+//! The bounds on imports and exports of files, and on deletions and copies of companies.
 
 use std::time::Duration;
 
@@ -53,3 +53,22 @@ pub const TRANSFER_SYNC_WAITS: u32 = 6_000;
 
 /// The pause between two such looks.
 pub const TRANSFER_SYNC_WAIT: Duration = Duration::from_millis(10);
+
+/// The deletions and copies of companies that a gateway which serves carries out at a time.
+pub const COMPANY_CHANGES_AT_ONCE: usize = 1;
+
+/// How often such a gateway tells how far the deletion of a company is.
+pub const DELETION_LINE_EVERY: Duration = Duration::from_secs(1);
+
+/// The lines about a deletion that wait for the command to read them. Others are left out.
+pub const DELETION_LINES_AHEAD: usize = 4;
+
+/// The length of such a line, in bytes.
+pub const DELETION_LINE_BYTES: u64 = 4 * 1024;
+
+/// The frames of a company that wait to be sent to the gateway that gets it, and the parts of its
+/// request that wait there to be stored.
+pub const COMPANY_FRAMES_AHEAD: usize = 4;
+
+/// The answer of such a gateway, in bytes: two numbers.
+pub const COMPANY_ANSWER_BYTES: u64 = 1_024;

@@ -1,4 +1,5 @@
-//! The admin listener: health, metrics, backups, imports and the console. Clients cannot reach it.
+//! The admin listener: health, metrics, backups, imports, deletions and copies of companies, and
+//! the console. Clients cannot reach it.
 
 use actix_web::{
     HttpRequest, HttpResponse, Responder,
@@ -9,7 +10,9 @@ use actix_web::{
 use crate::{
     console,
     metrics::MetricsFormat,
-    ops::{backup::endpoint::backup, import::endpoint::import, readiness, readings},
+    ops::{
+        backup::endpoint::backup, import::endpoint::import, readiness, readings, served_company,
+    },
     state::GatewayState,
 };
 
@@ -21,6 +24,10 @@ pub fn routes(config: &mut ServiceConfig) {
         .route("/metrics", web::get().to(metrics))
         .route("/backup", web::get().to(backup))
         .route("/import", web::post().to(import))
+        .route("/company-deletion", web::post().to(served_company::delete))
+        .service(
+            web::resource("/company-copy").get(served_company::may_copy).post(served_company::copy),
+        )
         .configure(console::routes);
 }
 

@@ -10,7 +10,7 @@ use std::{
 
 use rustls::crypto::ring;
 use ureq::{
-    Agent,
+    Agent, SendBody,
     http::header,
     tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem},
 };
@@ -91,13 +91,14 @@ impl RequestError {
 pub(crate) type ResponseBody = Box<dyn Read>;
 
 impl AdminListener {
-    /// Asks for a path.
+    /// Asks for a path. The gateway has this time for the beginning of its answer, and as long for
+    /// each further part of it.
     pub(crate) fn get(&self, path: &str, timeout: Duration) -> Result<ResponseBody, RequestError> {
         let request = self.agent(timeout)?.get(self.target(path));
         self.answered(request.header(header::AUTHORIZATION, self.authorization()).call())
     }
 
-    /// Sends a body to a path.
+    /// Sends a body to a path, with the same times.
     pub(crate) fn post(
         &self,
         path: &str,
@@ -107,6 +108,19 @@ impl AdminListener {
         let request = self.agent(timeout)?.post(self.target(path));
         let request = request.header(header::CONTENT_TYPE, "application/json");
         self.answered(request.header(header::AUTHORIZATION, self.authorization()).send(body))
+    }
+
+    /// Sends a body that is made meanwhile.
+    pub(crate) fn post_stream(
+        &self,
+        path: &str,
+        body: &mut dyn Read,
+        timeout: Duration,
+    ) -> Result<ResponseBody, RequestError> {
+        let request = self.agent(timeout)?.post(self.target(path));
+        let request = request.header(header::CONTENT_TYPE, "application/octet-stream");
+        let request = request.header(header::AUTHORIZATION, self.authorization());
+        self.answered(request.send(SendBody::from_reader(body)))
     }
 
     fn target(&self, path: &str) -> String {
@@ -122,8 +136,13 @@ impl AdminListener {
         let mut config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
+            // The environment names proxies for other programs. One would get the key and the data.
+            .proxy(None)
             .timeout_connect(Some(limits::BACKUP_CONNECT_TIMEOUT))
-            .timeout_recv_response(Some(timeout));
+            .timeout_recv_response(Some(timeout))
+            // A gateway that hangs, or a network that lost it, ends the command.
+            .timeout_per_read(Some(timeout))
+            .timeout_per_write(Some(timeout));
         if self.url.starts_with("https:") {
             config = config.tls_config(self.tls()?);
         }
@@ -178,4 +197,62 @@ fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, RequestError> 
         }
     }
     if certificates.is_empty() { Err(invalid("it has none".to_owned())) } else { Ok(certificates) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::Write,
+        net::TcpListener,
+        os::unix::net::UnixListener,
+        sync::mpsc::{self, Receiver},
+        thread::{self, JoinHandle},
+    };
+
+    use super::*;
+    use crate::clock::Clock;
+
+    /// Answers one request with the beginning of a response, and then is silent until it is told
+    /// to end.
+    fn falls_silent(
+        mut connection: impl Read + Write + Send + 'static,
+        end: Receiver<()>,
+    ) -> JoinHandle<()> {
+        thread::spawn(move || {
+            let _ = connection.read(&mut [0; 1_024]).unwrap();
+            connection.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf").unwrap();
+            let _ = end.recv();
+        })
+    }
+
+    fn assert_ends(url: String) {
+        let listener = AdminListener {
+            url,
+            key: format!("pk_{}", "0".repeat(34)).parse().unwrap(),
+            certificate: None,
+        };
+        let clock = Clock::start();
+        let mut body = listener.get("/backup", Duration::from_millis(200)).unwrap();
+        assert!(body.read_to_end(&mut Vec::new()).is_err());
+        assert!(clock.elapsed() < Duration::from_secs(30), "{:?}", clock.elapsed());
+    }
+
+    #[test]
+    fn a_gateway_that_falls_silent_ends_the_command_over_tcp_and_over_a_unix_socket() {
+        let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", tcp.local_addr().unwrap());
+        let (ends, end) = mpsc::channel();
+        let silent = thread::spawn(move || falls_silent(tcp.accept().unwrap().0, end));
+        assert_ends(url);
+        drop(ends);
+        silent.join().unwrap().join().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("admin.sock");
+        let unix = UnixListener::bind(&path).unwrap();
+        let (ends, end) = mpsc::channel();
+        let silent = thread::spawn(move || falls_silent(unix.accept().unwrap().0, end));
+        assert_ends(format!("unix:{}", path.display()));
+        drop(ends);
+        silent.join().unwrap().join().unwrap();
+    }
 }

@@ -9,7 +9,7 @@
 mod client;
 pub mod command;
 pub(crate) mod endpoint;
-mod frame;
+pub(crate) mod frame;
 pub mod restore;
 pub mod restore_end;
 pub mod store_source;

@@ -10,6 +10,7 @@ use profile_store::{
 use crate::{
     limits,
     ops::{
+        command_progress::CommandProgress,
         copy_directory::{CopyDirectory, TargetError},
         data_directory::{self, DataDirectoryError},
     },
@@ -42,7 +43,9 @@ pub async fn compact(
     };
     let from = data_directory::open_existing(directory, options, archive)?;
     let target = CopyDirectory::create(into, options)?;
-    let copied = profile_store::copy(&from.engine, &target.engine).await?;
+    let progress = CommandProgress::start("entries copied");
+    let step = |entries| progress.add(entries);
+    let copied = profile_store::copy_in_steps(&from.engine, &target.engine, step).await?;
     let (before, after) = (from.engine.bytes().await?, target.engine.bytes().await?);
     target.finish()?;
     Ok(Compacted { entries: copied.entries, before, after })

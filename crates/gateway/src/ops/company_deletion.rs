@@ -1,17 +1,23 @@
 //! `gateway delete-company`: deletes all data of a company.
 
 use std::{
-    io::{self, BufRead, IsTerminal, Write},
+    io::{self, BufRead, BufReader, IsTerminal, Read, Write},
     path::Path,
 };
 
 use profile_protocol::CompanyId;
 use profile_store::{
-    DeleteCompanyError, DeletedCompany, SystemIdGenerator,
+    DeleteCompanyError, SystemIdGenerator, delete_company_in_steps,
     engine::{EmbeddedOptions, Engine, EngineError},
 };
 
-use super::data_directory::{self, DataDirectoryError};
+use super::{
+    admin_client::{AdminListener, RequestError},
+    backup::store_source::StoreSource,
+    command_progress::CommandProgress,
+    company_answers::DeletionLine,
+    data_directory::{self, DataDirectoryError},
+};
 use crate::limits;
 
 /// Why the data of a company was not deleted, or not all of it.
@@ -29,9 +35,26 @@ pub enum DeletionError {
     NoData {
         /// The company.
         company: CompanyId,
-        /// The data directory.
+        /// The data directory, or the URL of the gateway.
         path: String,
     },
+    /// The gateway that serves the store did not begin the deletion.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// The gateway that serves the store did not finish the deletion.
+    #[error(
+        "the deletion was not finished: {reason}; run the command again, or restart the gateway"
+    )]
+    Unfinished {
+        /// Why.
+        reason: String,
+    },
+    /// The answer of the gateway ended.
+    #[error(
+        "the answer of the gateway was cut off. It goes on with the deletion, unless it has ended: \
+         run the command again"
+    )]
+    CutOff(#[source] io::Error),
     /// The store failed. A deletion that was begun is finished by the next one, or by a start.
     #[error("the deletion was not finished: run the command again, or start the gateway")]
     Failed(#[source] DeleteCompanyError),
@@ -86,24 +109,61 @@ fn ask(company: &CompanyId) -> io::Result<String> {
     Ok(line.trim().to_owned())
 }
 
-/// Deletes all data of a company from the store in `directory`, whose journal goes into `archive`.
-/// No other process may have the store open meanwhile. The deletion is on disk when this returns.
+/// Deletes all data of a company. The deletion is on disk when this returns. Returns the receipt. The
+/// journal of a data directory goes into `archive`.
 pub async fn delete_company(
+    source: &StoreSource,
+    archive: Option<&Path>,
+    company: &CompanyId,
+) -> Result<String, DeletionError> {
+    match source {
+        StoreSource::DataDirectory(directory) => delete_in(directory, archive, company).await,
+        StoreSource::Gateway(listener) => ask_gateway(listener, company),
+    }
+}
+
+/// Deletes it from the store in `directory`. No other process may have the store open meanwhile.
+async fn delete_in(
     directory: &Path,
     archive: Option<&Path>,
     company: &CompanyId,
-) -> Result<DeletedCompany, DeletionError> {
+) -> Result<String, DeletionError> {
     let options = EmbeddedOptions {
         cache_bytes: limits::COMPACTION_CACHE_BYTES,
         ..EmbeddedOptions::default()
     };
     let store = data_directory::open_existing(directory, options, archive)?;
-    let id_generator = SystemIdGenerator::default();
-    let deleted = profile_store::delete_company(&store.engine, company, &id_generator).await;
+    let (ids, progress) = (SystemIdGenerator::default(), CommandProgress::start("entries deleted"));
+    let step = |entries| progress.add(entries);
+    let deleted = delete_company_in_steps(&store.engine, company, &ids, step).await;
     let deleted = deleted.map_err(DeletionError::Failed)?;
     store.engine.sync().await?;
-    deleted.ok_or_else(|| DeletionError::NoData {
-        company: company.clone(),
-        path: directory.display().to_string(),
-    })
+    let path = directory.display().to_string();
+    let no_data = || DeletionError::NoData { company: company.clone(), path };
+    deleted.map(|receipt| receipt.to_string()).ok_or_else(no_data)
+}
+
+/// Has it deleted by the gateway that serves the store.
+fn ask_gateway(listener: &AdminListener, company: &CompanyId) -> Result<String, DeletionError> {
+    let path = format!("/company-deletion?company={company}");
+    let mut answer = BufReader::new(listener.post(&path, &[], limits::TRANSFER_PART_TIMEOUT)?);
+    let (mut deleted, progress) = (0, CommandProgress::start("entries deleted"));
+    loop {
+        let mut line = Vec::new();
+        let read = answer.by_ref().take(limits::DELETION_LINE_BYTES).read_until(b'\n', &mut line);
+        read.map_err(DeletionError::CutOff)?;
+        let line = serde_json::from_slice(&line).map_err(io::Error::from);
+        match line.map_err(DeletionError::CutOff)? {
+            DeletionLine::Removed(entries) => {
+                progress.add(entries.saturating_sub(deleted));
+                deleted = entries;
+            }
+            DeletionLine::Deleted(receipt) => return Ok(receipt),
+            DeletionLine::NoData => {
+                let path = listener.url.clone();
+                return Err(DeletionError::NoData { company: company.clone(), path });
+            }
+            DeletionLine::Failed(reason) => return Err(DeletionError::Unfinished { reason }),
+        }
+    }
 }

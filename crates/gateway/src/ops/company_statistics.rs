@@ -6,7 +6,10 @@ use profile_protocol::CompanyId;
 use profile_store::{CompanyStatistics, StatisticsCounter};
 use serde_json::Value;
 
-use super::backup::store_source::{SourceError, StoreSource};
+use super::{
+    backup::store_source::{SourceError, StoreSource},
+    command_progress::CommandProgress,
+};
 
 /// One company, as a line of output.
 #[derive(Debug)]
@@ -66,14 +69,15 @@ pub async fn count(
     company: Option<&CompanyId>,
     mut print: impl FnMut(&StatisticsLine),
 ) -> Result<(), SourceError> {
-    let mut counter = StatisticsCounter::default();
+    let (mut counter, progress) =
+        (StatisticsCounter::default(), CommandProgress::start("entries read"));
     let mut show = |counted: (CompanyId, CompanyStatistics)| {
         if company.is_none_or(|company| *company == counted.0) {
-            print(&StatisticsLine::new(counted));
+            progress.aside(|| print(&StatisticsLine::new(counted)));
         }
     };
     source
-        .each_page(async |entries| {
+        .each_page(&progress, async |entries| {
             let complete = entries.iter().filter_map(|(key, value)| counter.add(key, value));
             complete.for_each(&mut show);
             Ok::<(), SourceError>(())

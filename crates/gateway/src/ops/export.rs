@@ -77,7 +77,7 @@ pub async fn export(
     let store = ScratchStore::open(source, order.company, &copy_beside(order.output)).await?;
     let mut profiles = CompanyProfiles::of(&store.engine, order.company).await?;
     let mut writer = ProfileWriter::new(order.format, output)?;
-    let (mut exported, mut progress) =
+    let (mut exported, progress) =
         (Exported::default(), CommandProgress::start("profiles exported"));
     let since = order.since.map(|since| Timestamp::from_millis(since.unix_millis()));
     while let Some(page) = profiles.next_page().await? {
@@ -91,12 +91,11 @@ pub async fn export(
                 }
                 Err(damaged) => {
                     exported.damaged += 1;
-                    show(&damaged);
+                    progress.aside(|| show(&damaged));
                 }
             }
         }
     }
-    progress.end();
     writer.finish()?.finish()?;
     Ok(exported)
 }

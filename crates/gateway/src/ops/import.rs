@@ -307,9 +307,7 @@ impl<'a, F: FnMut(&str)> RunningImport<'a, F> {
 
     /// All rows that are left.
     async fn all(mut self, rows: &mut FileRows) -> Result<Imported, ImportCommandError> {
-        let ended = self.try_all(rows).await;
-        self.shown.end();
-        ended?;
+        self.try_all(rows).await?;
         if let Some(report) = self.report {
             report.finish()?;
         }
@@ -409,7 +407,9 @@ impl<'a, F: FnMut(&str)> RunningImport<'a, F> {
         if let Some(report) = &mut self.report {
             return report.write(&place, &refused.faults);
         }
-        refused.faults.iter().for_each(|fault| (self.show)(&place.text(fault)));
+        for fault in &refused.faults {
+            self.shown.aside(|| (self.show)(&place.text(fault)));
+        }
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ use profile_store::engine::ReadOnlyEngine;
 
 use super::{
     backup::store_source::{SourceError, StoreSource},
-    company_move::{self, MoveError, MoveTarget},
+    company_move::{self, MoveError, TargetDirectory},
     data_directory,
     output_file::beside,
 };
@@ -48,8 +48,8 @@ impl ScratchStore {
             StoreSource::Gateway(_) => {
                 let directory = beside(file, "copy").map_err(MoveError::Scratch)?;
                 let copy = Copy(directory.clone());
-                let into = MoveTarget { directory: &directory, archive: None };
-                company_move::copy_into(source, company, into).await?;
+                let into = TargetDirectory { directory: directory.clone(), archive: None };
+                company_move::copy_into(source, company, &into).await?;
                 let engine = data_directory::open_read_only(&directory);
                 Ok(ScratchStore { engine: engine.map_err(SourceError::from)?, _copy: Some(copy) })
             }

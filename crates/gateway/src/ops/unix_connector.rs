@@ -57,13 +57,13 @@ impl Transport for UnixTransport {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        self.stream.set_write_timeout(timeout.not_zero().map(|timeout| *timeout))?;
+        self.stream.set_write_timeout(timeout.for_write().not_zero().map(|timeout| *timeout))?;
         let output = self.buffers.output().get(..amount).unwrap_or_default();
         Ok(self.stream.write_all(output)?)
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        self.stream.set_read_timeout(timeout.not_zero().map(|timeout| *timeout))?;
+        self.stream.set_read_timeout(timeout.for_read().not_zero().map(|timeout| *timeout))?;
         let amount = self.stream.read(self.buffers.input_append_buf())?;
         self.buffers.input_appended(amount);
         Ok(0 < amount)

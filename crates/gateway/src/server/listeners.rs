@@ -124,7 +124,7 @@ pub(super) fn admin_server(
     let listening = Listening {
         name: "admin",
         connections: Arc::clone(&gateway.admin_connections),
-        deadline: RequestDeadline { usual: deadline, granted: deadline },
+        deadline: RequestDeadline { usual: deadline, granted: limits::ADMIN_DEADLINE },
         head_timeout: limits::HEAD_TIMEOUT,
         keep_alive: limits::KEEP_ALIVE,
         routes: admin::routes,

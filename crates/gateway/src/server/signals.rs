@@ -7,8 +7,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
     limits,
-    ops::{certificate_expiry, unconfigured},
-    settings::{self, Configuration, ServeArguments, ServerSettings},
+    ops::{certificate_expiry, printed_text::chain, unconfigured},
+    settings::{Configuration, ServeArguments, ServerSettings},
     state::GatewayState,
     telemetry::LogControl,
 };
@@ -94,7 +94,7 @@ fn reload(
         }
         Err(error) => {
             gateway.reloads.refused();
-            tracing::error!(error = %settings::chain(&error), "the configuration was not reloaded");
+            tracing::error!(error = %chain(&error), "the configuration was not reloaded");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! An admin key as a command gets it.
 
-use std::{fmt, path::Path, str::FromStr};
+use std::{env, path::Path, str::FromStr};
 
 use super::secret_file::{self, InvalidSecret};
 use crate::tenants::private_key::PrivateKey;
@@ -9,19 +9,50 @@ use crate::tenants::private_key::PrivateKey;
 #[derive(Debug)]
 pub struct AdminKey(PrivateKey);
 
+/// How a key is named: by an argument for a file, or by a variable. The key itself is no argument,
+/// since everyone on a machine may see those of its processes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct KeyNames {
+    argument: &'static str,
+    pub(super) variable: &'static str,
+}
+
+/// The key for the store of a command.
+pub(super) const ADMIN_KEY: KeyNames =
+    KeyNames { argument: "--admin-key-file", variable: "GATEWAY_ADMIN_KEY" };
+
+/// The key for the store that gets a company.
+pub(super) const INTO_KEY: KeyNames =
+    KeyNames { argument: "--into-key-file", variable: "GATEWAY_INTO_KEY" };
+
 /// Why there is no admin key.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AdminKeyError {
     /// Neither the variable nor the file was named.
-    #[error("name a file with an admin key by --admin-key-file, or set GATEWAY_ADMIN_KEY")]
-    Missing,
+    #[error("name a file with an admin key by {argument}, or set {variable}")]
+    Missing {
+        /// The argument.
+        argument: &'static str,
+        /// The variable.
+        variable: &'static str,
+    },
     /// The file has no key.
-    #[error("--admin-key-file {0}")]
-    File(#[source] InvalidSecret),
+    #[error("{argument} {reason}")]
+    File {
+        /// The argument.
+        argument: &'static str,
+        /// What is wrong with the file.
+        reason: InvalidSecret,
+    },
     /// The variable has no key.
-    #[error("GATEWAY_ADMIN_KEY {0}")]
-    Variable(#[source] InvalidAdminKey),
+    #[error("{variable} {reason}")]
+    Variable {
+        /// The variable.
+        variable: &'static str,
+        /// What is wrong with its text.
+        reason: InvalidAdminKey,
+    },
 }
 
 /// The text is not an [`AdminKey`].
@@ -38,42 +69,21 @@ impl FromStr for AdminKey {
 }
 
 impl AdminKey {
-    /// The key in a file, or else this text of an environment variable.
-    pub(super) fn find(
-        file: Option<&Path>,
-        variable: Option<&AdminKeyText>,
-    ) -> Result<AdminKey, AdminKeyError> {
-        match (file, variable) {
-            (Some(path), _) => {
-                let keys = secret_file::read(path, 1).map_err(AdminKeyError::File)?;
-                keys.into_iter().next().ok_or(AdminKeyError::Missing)
-            }
-            (None, Some(AdminKeyText(text))) => {
-                text.trim().parse().map_err(AdminKeyError::Variable)
-            }
-            (None, None) => Err(AdminKeyError::Missing),
-        }
+    /// The key in a file, or else in an environment variable.
+    pub(super) fn find(names: KeyNames, file: Option<&Path>) -> Result<AdminKey, AdminKeyError> {
+        let KeyNames { argument, variable } = names;
+        let missing = AdminKeyError::Missing { argument, variable };
+        let Some(path) = file else {
+            let text = env::var_os(variable).ok_or(missing)?;
+            let invalid = |reason| AdminKeyError::Variable { variable, reason };
+            return text.to_string_lossy().trim().parse().map_err(invalid);
+        };
+        let invalid = |reason| AdminKeyError::File { argument, reason };
+        secret_file::read(path, 1).map_err(invalid)?.into_iter().next().ok_or(missing)
     }
 
     /// The secret text.
     pub(crate) fn reveal(&self) -> &str {
         self.0.reveal()
-    }
-}
-
-/// A text that may be a key.
-#[derive(Clone)]
-pub struct AdminKeyText(String);
-
-impl From<&str> for AdminKeyText {
-    fn from(text: &str) -> AdminKeyText {
-        AdminKeyText(text.to_owned())
-    }
-}
-
-/// Redacted, because `Debug` is how secrets reach logs.
-impl fmt::Debug for AdminKeyText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AdminKeyText(…)")
     }
 }

@@ -8,7 +8,7 @@ use profile_protocol::{CompanyId, NamedTime};
 
 use super::{
     AdminKeyError, DevelopmentOptions, DurabilitySetting, ExportArguments, ImportArguments,
-    ListenAddress, OtlpEndpoint, SocketMode, SourceArguments, TableSetting,
+    ListenAddress, OtlpEndpoint, SocketMode, SourceArguments, TableSetting, TargetArguments,
 };
 use crate::{
     http::cidr::Cidr,
@@ -48,7 +48,7 @@ pub enum GatewayCommand {
     /// Print the default configuration file, the JSON Schema of such files, or the configuration
     /// in force.
     Config(ConfigArguments),
-    /// Delete all data of one company from a store that is not being served.
+    /// Delete all data of one company.
     DeleteCompany(DeleteCompanyArguments),
     /// Serve one company for development, without a configuration file, and print a line about each
     /// request.
@@ -66,7 +66,7 @@ pub enum GatewayCommand {
     /// Migrate the layout of a store that is not being served, as the next start would, or find out
     /// what that would do.
     Migrate(MigrateArguments),
-    /// Copy all data of one company into another store, which is not being served.
+    /// Copy all data of one company into another store.
     MoveCompany(MoveCompanyArguments),
     /// Restore a backup into a new data directory, up to a time if there is an archive of the
     /// journal.
@@ -175,13 +175,13 @@ pub struct DeleteCompanyArguments {
     /// The id of the company once more. Without it, the command asks for the id on the terminal.
     #[arg(long, env = "GATEWAY_CONFIRM", value_name = "ID")]
     pub confirm: Option<CompanyId>,
-    /// The data directory.
-    #[arg(long, env = "GATEWAY_DATA_DIR", value_name = "DIRECTORY")]
-    pub data_dir: PathBuf,
-    /// The archive of the journal, if the gateway has one: its setting `journal_archive` [default:
-    /// none].
+    /// The archive of the journal of a data directory, if its gateway has one: the setting
+    /// `journal_archive` [default: none].
     #[arg(long, env = "GATEWAY_JOURNAL_ARCHIVE", value_name = "DIRECTORY")]
     pub journal_archive: Option<PathBuf>,
+    /// The store.
+    #[command(flatten)]
+    pub source: SourceArguments,
 }
 
 /// The arguments of `gateway dev`.
@@ -317,13 +317,9 @@ pub struct MoveCompanyArguments {
     /// The company.
     #[arg(long, env = "GATEWAY_COMPANY", value_name = "ID")]
     pub company: CompanyId,
-    /// The data directory of the other store. If it is empty or missing, it gets a new store.
-    #[arg(long, env = "GATEWAY_INTO", value_name = "DIRECTORY")]
-    pub into: PathBuf,
-    /// The archive of the journal of the other store, if its gateway has one: the setting
-    /// `journal_archive` [default: none].
-    #[arg(long, env = "GATEWAY_JOURNAL_ARCHIVE", value_name = "DIRECTORY")]
-    pub journal_archive: Option<PathBuf>,
+    /// The store that gets the company.
+    #[command(flatten)]
+    pub target: TargetArguments,
     /// The store that has the company.
     #[command(flatten)]
     pub source: SourceArguments,

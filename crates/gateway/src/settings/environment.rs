@@ -4,7 +4,10 @@ use std::{collections::BTreeSet, env};
 
 use clap::{Command, CommandFactory};
 
-use super::CommandLine;
+use super::{
+    CommandLine,
+    admin_key::{ADMIN_KEY, INTO_KEY},
+};
 
 const PREFIX: &str = "GATEWAY_";
 
@@ -32,7 +35,8 @@ fn known_variables() -> BTreeSet<String> {
     let command = CommandLine::command();
     let all =
         command.get_arguments().chain(command.get_subcommands().flat_map(Command::get_arguments));
-    all.filter_map(|argument| argument.get_env()?.to_str().map(str::to_owned)).collect()
+    let of_arguments = all.filter_map(|argument| argument.get_env()?.to_str().map(str::to_owned));
+    of_arguments.chain([ADMIN_KEY, INTO_KEY].map(|names| names.variable.to_owned())).collect()
 }
 
 #[cfg(test)]
@@ -43,6 +47,7 @@ mod tests {
     fn a_variable_that_is_no_setting_is_named() {
         let names = [
             "PATH",
+            "GATEWAY_ADMIN_KEY",
             "GATEWAY_LISTEN",
             "GATEWAY_LISEN",
             "GATEWAY_DATADIR",

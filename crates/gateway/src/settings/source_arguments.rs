@@ -1,6 +1,6 @@
 //! The arguments that name the store which a command reads.
 
-use std::{convert::Infallible, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::{
     ArgGroup, ArgMatches, Args, Command, FromArgMatches,
@@ -8,7 +8,7 @@ use clap::{
     parser::ValueSource,
 };
 
-use super::{AdminKey, AdminKeyError, AdminKeyText};
+use super::{AdminKey, AdminKeyError, admin_key::ADMIN_KEY};
 use crate::ops::{admin_client::AdminListener, backup::store_source::StoreSource};
 
 /// The store that a command reads, as its arguments name it.
@@ -35,9 +35,6 @@ struct GivenSource {
     /// Whether the command takes an archive instead.
     #[arg(skip)]
     is_archive: bool,
-    #[arg(long = "admin-key", env = "GATEWAY_ADMIN_KEY", hide = true, hide_env_values = true,
-        value_parser = |text: &str| Ok::<_, Infallible>(AdminKeyText::from(text)))]
-    admin_key: Option<AdminKeyText>,
     /// The data directory of a store that is not being served, or a backup.
     #[arg(long, env = "GATEWAY_DATA_DIR", value_name = "DIRECTORY", group = "source")]
     data_dir: Option<PathBuf>,
@@ -120,11 +117,10 @@ impl SourceArguments {
     /// The store.
     pub fn source(&self) -> Result<StoreSource, AdminKeyError> {
         let given = &self.0;
-        let key = || AdminKey::find(given.admin_key_file.as_deref(), given.admin_key.as_ref());
         Ok(match &given.admin_url {
             Some(url) => StoreSource::Gateway(AdminListener {
                 url: url.clone(),
-                key: key()?,
+                key: AdminKey::find(ADMIN_KEY, given.admin_key_file.as_deref())?,
                 certificate: given.admin_certificate.clone(),
             }),
             None => StoreSource::DataDirectory(given.data_dir.clone().unwrap_or_default()),

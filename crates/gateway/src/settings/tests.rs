@@ -22,6 +22,7 @@ use clap::{CommandFactory, Parser};
 
 use super::*;
 use crate::capacity::disk_space::DiskMarks;
+use crate::ops::printed_text::chain;
 use crate::tenants::{private_key::KeyDigest, scope::KeyScope};
 
 const DIGEST: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";

@@ -364,6 +364,30 @@ fn backups_are_given_to_admin_keys_alone_and_only_by_the_admin_listener() {
 }
 
 #[test]
+fn an_admin_key_is_sent_to_the_gateway_itself_whatever_proxy_the_environment_names() {
+    let archived = Archived::new();
+    let gateway = archived.home.serve();
+    let proxy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    proxy.set_nonblocking(true).unwrap();
+    let url = format!("http://{}", proxy.local_addr().unwrap());
+    let mut command = archived.backup_command(&gateway);
+    for name in ["ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY"] {
+        command.env(name, &url).env(name.to_lowercase(), &url);
+    }
+    finish(&mut command).assert_exit(0);
+    assert!(proxy.accept().is_err(), "the proxy was asked");
+}
+
+#[test]
+fn no_admin_key_is_taken_from_the_command_line() {
+    let archived = Archived::new();
+    let mut command = archived.home.command(&["stats", "--admin-url", "http://127.0.0.1:1"]);
+    let refused = finish(command.args(["--admin-key", &archived.key]));
+    refused.assert_exit(2);
+    refused.assert_output("--admin-key-file");
+}
+
+#[test]
 fn what_is_no_admin_key_or_no_gateway_is_named() {
     let archived = Archived::new();
     let gateway = archived.home.serve();

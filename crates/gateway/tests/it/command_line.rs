@@ -3,6 +3,7 @@
 use std::{fs, io, process::Stdio};
 
 use crate::{
+    delete_company::on_terminal,
     serving::{Home, Serving, finish},
     wire::{RawRequest, TEST_TIMEOUT},
 };
@@ -121,4 +122,31 @@ fn a_body_that_never_arrives_delays_a_stop_no_longer_than_the_drain_time() {
     gateway.signal("TERM");
     assert!(gateway.ends_within(TEST_TIMEOUT));
     gateway.wait().assert_exit(0);
+}
+
+#[test]
+fn a_command_draws_its_progress_on_a_terminal_and_writes_no_line_about_a_short_one_elsewhere() {
+    let home = Home::new();
+    let gateway = home.serve();
+    gateway.send(&RawRequest::email("sarah@example.com")).assert_accepted();
+    gateway.stop().assert_exit(0);
+    let into = |name: &str| home.directory().join(name).display().to_string();
+    let data = home.data_dir().display().to_string();
+    for (words, counted) in [
+        (vec!["verify", "--data-dir", &data], "entries verified"),
+        (vec!["stats", "--data-dir", &data], "entries read"),
+        (vec!["backup", "--data-dir", &data, "--into", &into("backup")], "entries copied"),
+        (vec!["restore", "--backup", &into("backup"), "--into", &into("new")], "entries copied"),
+        (vec!["compact", "--data-dir", &data, "--into", &into("compacted")], "entries copied"),
+    ] {
+        let Some(drawn) = on_terminal(&home.command(&words), "") else {
+            eprintln!("\nNOT CHECKED: progress on a terminal: there is no script(1)");
+            return;
+        };
+        drawn.assert_exit(0);
+        drawn.assert_output(counted);
+    }
+    let plain = home.verify();
+    plain.assert_exit(0);
+    assert!(!plain.output.contains("entries verified"), "{}", plain.output);
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     api::{KEY, asking, key},
-    serving::{Finished, Home, Serving, finish},
+    serving::{Finished, Home, Serving, finish, wait_until},
     wire::RawRequest,
 };
 
@@ -28,6 +28,8 @@ fn shop(id: &str) -> String {
 pub(crate) struct TwoShops {
     pub(crate) home: Home,
     pub(crate) admin_key: String,
+    /// The configuration of the admin key.
+    entry: String,
 }
 
 impl TwoShops {
@@ -36,9 +38,30 @@ impl TwoShops {
         let output = home.command(&["key", "--admin"]).output().unwrap();
         let admin_key = String::from_utf8(output.stdout).unwrap().trim().to_owned();
         let entry = String::from_utf8(output.stderr).unwrap();
-        let key = key("shop", KEY, "\"profiles:read\", \"profiles:write\"");
-        home.configure(&format!("{entry}{}{key}{}", shop("ABC123"), shop("ABC1234")));
-        TwoShops { home, admin_key }
+        let shops = TwoShops { home, admin_key, entry };
+        shops.configure(&["ABC123", "ABC1234"]);
+        shops
+    }
+
+    /// Configures these companies alone.
+    fn configure(&self, companies: &[&str]) {
+        let shops = companies.iter().map(|id| match *id {
+            "ABC123" => {
+                let key = key("shop", KEY, "\"profiles:read\", \"profiles:write\"");
+                format!("{}{key}", shop(id))
+            }
+            id => shop(id),
+        });
+        self.home.configure(&format!("{}{}", self.entry, shops.collect::<String>()));
+    }
+
+    /// Has a gateway serve these companies alone.
+    pub(crate) fn reload(&self, gateway: &Serving, companies: &[&str]) {
+        let reloads = || gateway.written().matches("reloaded the configuration").count();
+        let before = reloads();
+        self.configure(companies);
+        gateway.signal("HUP");
+        wait_until("the configuration is reloaded", || before < reloads());
     }
 
     pub(crate) fn other_directory(&self) -> PathBuf {
@@ -80,7 +103,7 @@ pub(crate) fn send(gateway: &Serving, company: &str, attributes: &Value) {
 }
 
 /// Two persons of the first company who were merged, one of the second, and 30 more of each.
-fn fill(gateway: &Serving) {
+pub(crate) fn fill(gateway: &Serving) {
     for company in ["ABC123", "ABC1234"] {
         send(gateway, company, &json!({ "email": "ann@example.com", "first_name": "Ann" }));
         send(gateway, company, &json!({ "anonymous_id": "tab", "properties": { "plan": "gold" } }));
@@ -191,6 +214,90 @@ fn a_copy_that_is_killed_leaves_nothing_of_the_company() {
         }
     }
     gateway.stop().assert_exit(0);
+}
+
+/// The command that copies the first company from one gateway that serves into another one.
+fn moving(from: (&TwoShops, &Serving), to: (&TwoShops, &Serving)) -> Command {
+    let mut command = from.0.command(&["move-company", "--company", "ABC123"], Some(from.1));
+    command.args(["--into-url", &format!("http://{}", to.1.admin)]);
+    command.env("GATEWAY_INTO_KEY", &to.0.admin_key);
+    command
+}
+
+#[test]
+fn a_company_moves_into_a_gateway_that_serves_others_and_is_read_as_before() {
+    let (from, to) = (TwoShops::new(), TwoShops::new());
+    let (first, second) = (from.home.serve(), to.home.serve());
+    fill(&first);
+    let before = seen(&first);
+    send(&second, "ABC1234", &json!({ "email": "bob@example.com" }));
+    let run = || finish(&mut moving((&from, &first), (&to, &second)));
+    let configured = run();
+    configured.assert_exit(1);
+    configured.assert_output("company ABC123 is configured here");
+    to.reload(&second, &["ABC1234"]);
+    let mut stranger = moving((&from, &first), (&to, &second));
+    let stranger = finish(stranger.env("GATEWAY_INTO_KEY", &from.admin_key));
+    stranger.assert_exit(1);
+    stranger.assert_output("answered with status 401");
+    let moved = run();
+    moved.assert_exit(0);
+    moved.assert_output("copied company ABC123: entries: ");
+    let again = run();
+    again.assert_exit(1);
+    again.assert_output("the store has data of company ABC123");
+    to.reload(&second, &["ABC123", "ABC1234"]);
+    assert_eq!(seen(&second), before);
+    let merged = &before[1][0]["attributes"]["claims"][1]["profile_id"];
+    let undo = json!({ "data": { "type": "profile-unmerge",
+        "attributes": { "profile_id": merged } } });
+    let undone = second.send(&asking("POST", "/api/profile-unmerge").body(undo.to_string()));
+    assert_eq!(undone.status, 200);
+    let numbers = ask(&second, "/api/outcomes?page[size]=100");
+    let last = numbers["data"].as_array().unwrap().last().unwrap()["id"].clone();
+    assert_eq!(last, json!((before[2].as_array().unwrap().len() + 1).to_string()));
+    send(&second, "ABC1234", &json!({ "email": "bob@example.com", "first_name": "Bob" }));
+    second.stop().assert_exit(0);
+    let verified = to.home.verify();
+    verified.assert_exit(0);
+    verified.assert_output("profiles: 33, ");
+    first.stop().assert_exit(0);
+}
+
+#[test]
+fn a_copy_into_a_gateway_that_serves_leaves_nothing_if_its_command_or_the_gateway_is_killed() {
+    let (from, to) = (TwoShops::new(), TwoShops::new());
+    let first = from.home.serve();
+    fill(&first);
+    to.configure(&["ABC1234"]);
+    let mut second = to.home.serve();
+    for milliseconds in [1, 5, 10, 20, 40, 80] {
+        let mut process = moving((&from, &first), (&to, &second)).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+        let is_gateway_killed = milliseconds == 20;
+        if is_gateway_killed {
+            second.kill();
+            second = to.home.serve();
+        }
+        let _ = process.kill();
+        process.wait().unwrap();
+        // The next command waits until what was copied is removed.
+        let moved = finish(&mut moving((&from, &first), (&to, &second)));
+        let is_whole = moved.output.contains("the store has data of company ABC123");
+        assert!(is_whole || moved.status.success(), "{}", moved.output);
+        let mut delete = to.command(&["delete-company", "--company", "ABC123"], Some(&second));
+        let deleted = finish(delete.args(["--confirm", "ABC123"]));
+        deleted.assert_exit(0);
+        deleted.assert_output("profiles: 31, ");
+        if is_whole {
+            break;
+        }
+    }
+    second.stop().assert_exit(0);
+    let verified = to.home.verify();
+    verified.assert_exit(0);
+    verified.assert_output("profiles: 0, ");
+    first.stop().assert_exit(0);
 }
 
 #[test]

@@ -3,9 +3,14 @@
 use std::{
     io::Write,
     process::{Command, Stdio},
+    thread,
+    time::Duration,
 };
 
+use serde_json::json;
+
 use crate::{
+    company_move::{TwoShops, ask, fill, send as send_one},
     serving::{Finished, Home, Serving, finish},
     stored::{StoredProfiles, lies_in},
     wire::RawRequest,
@@ -126,7 +131,7 @@ fn the_id_is_asked_for_on_a_terminal() {
 }
 
 /// Runs a command on a terminal and types a line. `None` without the program that has terminals.
-fn on_terminal(command: &Command, typed: &str) -> Option<Finished> {
+pub(crate) fn on_terminal(command: &Command, typed: &str) -> Option<Finished> {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     let words: Vec<String> = words.map(|word| format!("'{}'", word.display())).collect();
     let mut script = Command::new("script");
@@ -155,4 +160,79 @@ fn a_store_that_is_served_or_missing_is_refused() {
     busy.assert_output("another process is using this data directory");
     gateway.stop().assert_exit(0);
     assert_eq!(profiles(&home), [2, 0]);
+}
+
+/// The deletion of the first company by the gateway that serves the store.
+fn served_command(shops: &TwoShops, gateway: &Serving) -> Command {
+    let mut command = shops.command(&["delete-company", "--company", "ABC123"], Some(gateway));
+    command.args(["--confirm", "ABC123"]);
+    command
+}
+
+#[test]
+fn a_gateway_that_serves_deletes_a_company_that_is_configured_no_more() {
+    let shops = TwoShops::new();
+    let gateway = shops.home.serve();
+    fill(&gateway);
+    let delete = || finish(&mut served_command(&shops, &gateway));
+    let configured = delete();
+    configured.assert_exit(1);
+    configured.assert_output("company ABC123 is configured here");
+    shops.reload(&gateway, &["ABC1234"]);
+    let mut stranger = served_command(&shops, &gateway);
+    let stranger = finish(stranger.env("GATEWAY_ADMIN_KEY", format!("pk_{}", "0".repeat(34))));
+    stranger.assert_exit(1);
+    stranger.assert_output("answered with status 401");
+    let mut silent = shops.command(&["delete-company", "--company", "ABC123"], Some(&gateway));
+    finish(&mut silent).assert_output("add --confirm ABC123");
+    let deleted = delete();
+    deleted.assert_exit(0);
+    deleted.assert_output("deleted company ABC123: profiles: 31, ");
+    deleted.assert_output("outcomes: 33, imports: 0, merges: 1, entries: ");
+    let again = delete();
+    again.assert_exit(1);
+    again.assert_output(&format!("no data of company ABC123 in http://{}", gateway.admin));
+    // Others go on, and the company begins anew once it is configured again.
+    shops.reload(&gateway, &["ABC123", "ABC1234"]);
+    for company in ["ABC123", "ABC1234"] {
+        send_one(&gateway, company, &json!({ "email": "eve@example.com" }));
+    }
+    let outcomes = ask(&gateway, "/api/outcomes");
+    let numbers = outcomes["data"].as_array().unwrap().iter().map(|it| it["id"].clone());
+    assert_eq!(numbers.collect::<Vec<_>>(), [json!("1")]);
+    gateway.stop().assert_exit(0);
+    let verified = shops.home.verify();
+    verified.assert_exit(0);
+    verified.assert_output("profiles: 34, ");
+}
+
+#[test]
+fn a_served_deletion_is_finished_though_its_command_or_its_gateway_is_killed() {
+    let shops = TwoShops::new();
+    for milliseconds in [1, 8] {
+        for is_gateway_killed in [false, true] {
+            let mut gateway = shops.home.serve();
+            shops.reload(&gateway, &["ABC123", "ABC1234"]);
+            for number in 0..200 {
+                let body = json!({ "external_id": format!("x{number}"), "last_name": SURNAME });
+                send_one(&gateway, "ABC123", &body);
+            }
+            shops.reload(&gateway, &["ABC1234"]);
+            let mut process = served_command(&shops, &gateway).spawn().unwrap();
+            thread::sleep(Duration::from_millis(milliseconds));
+            if is_gateway_killed {
+                gateway.kill();
+                gateway = shops.home.serve();
+            }
+            let _ = process.kill();
+            process.wait().unwrap();
+            let again = finish(&mut served_command(&shops, &gateway));
+            let is_gone = again.output.contains("there is no data of company ABC123");
+            assert!(is_gone || again.status.success(), "{}", again.output);
+            gateway.stop().assert_exit(0);
+            let verified = shops.home.verify();
+            verified.assert_exit(0);
+            verified.assert_output("profiles: 0, identifiers: 0, aliases: 0, outcomes: 0, ");
+        }
+    }
 }

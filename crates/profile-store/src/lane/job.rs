@@ -28,6 +28,8 @@ pub(crate) enum Job {
     /// `None` is answered if the company itself asks, and no profile has the token.
     RemovePushToken(Box<RemovePushToken>, Ticket<Option<Outcome>>),
     KeepImport(CompanyId, Box<ImportJob>, Ticket<()>),
+    /// Does nothing. It is answered once all that the company asked for before is.
+    Fence(CompanyId, Ticket<()>),
 }
 
 /// Holds what was decided until it is committed, and then answers the caller.
@@ -167,7 +169,7 @@ impl Job {
             Job::Restore(restoration) => &restoration.0.company,
             Job::RevokeTokens(asked, ..) => &asked.company,
             Job::RemovePushToken(asked, _) => &asked.company,
-            Job::KeepImport(company, ..) => company,
+            Job::KeepImport(company, ..) | Job::Fence(company, _) => company,
         }
     }
 
@@ -175,7 +177,7 @@ impl Job {
     /// so requests before it in one batch could change what it has to read.
     pub(crate) fn is_alone(&self) -> bool {
         match self {
-            Job::Submit(..) | Job::RemovePushToken(..) => false,
+            Job::Submit(..) | Job::RemovePushToken(..) | Job::Fence(..) => false,
             Job::Merge(..)
             | Job::Delete(..)
             | Job::Undo(..)
@@ -197,7 +199,8 @@ impl Job {
             | Job::Detach(..)
             | Job::Restore(..)
             | Job::RevokeTokens(..)
-            | Job::KeepImport(..) => false,
+            | Job::KeepImport(..)
+            | Job::Fence(..) => false,
         }
     }
 
@@ -214,7 +217,8 @@ impl Job {
             | Job::Detach(..)
             | Job::Restore(..)
             | Job::RevokeTokens(..)
-            | Job::KeepImport(..) => 1,
+            | Job::KeepImport(..)
+            | Job::Fence(..) => 1,
         }
     }
 
@@ -239,6 +243,7 @@ impl Job {
                 Wants::PushTokenRemoval(&asked.company, targets, asked.token)
             }
             Job::KeepImport(company, job, _) => Wants::Import(company, job.head.id),
+            Job::Fence(company, _) => Wants::Profiles(company, Vec::new()),
         }
     }
 
@@ -288,6 +293,7 @@ impl Job {
                 batch.keep_import(company, job.as_ref().clone());
                 ticket.decide(Ok(()));
             }
+            Job::Fence(_, ticket) => ticket.decide(Ok(())),
         }
         false
     }
@@ -303,7 +309,7 @@ impl Job {
             Job::RemovePushToken(_, ticket) => ticket.answer(),
             Job::Undo(undo) => undo.1.answer(),
             Job::Restore(restoration) => restoration.1.answer(),
-            Job::KeepImport(_, _, ticket) => ticket.answer(),
+            Job::KeepImport(_, _, ticket) | Job::Fence(_, ticket) => ticket.answer(),
         }
     }
 
@@ -318,7 +324,7 @@ impl Job {
             Job::RemovePushToken(_, ticket) => ticket.fail(error),
             Job::Undo(undo) => undo.1.fail(error),
             Job::Restore(restoration) => restoration.1.fail(error),
-            Job::KeepImport(_, _, ticket) => ticket.fail(error),
+            Job::KeepImport(_, _, ticket) | Job::Fence(_, ticket) => ticket.fail(error),
         }
     }
 }

@@ -5,7 +5,7 @@
 //! are served, by whatever lane, it also pauses after its expensive requests (see `pace`).
 
 use std::{
-    collections::VecDeque,
+    collections::{HashSet, VecDeque},
     sync::{Arc, PoisonError},
     time::Duration,
 };
@@ -45,6 +45,8 @@ struct QueueState {
     paused: Vec<(Instant, CompanyId)>,
     jobs: usize,
     closed: bool,
+    /// Companies of which no job is taken: one at a time, and those whose deletion failed.
+    held: HashSet<CompanyId>,
 }
 
 /// The jobs of one company.
@@ -86,6 +88,18 @@ enum Next {
 pub(crate) enum NotQueued {
     Full(Box<Job>),
     Closed,
+    /// All data of the company are being deleted or copied.
+    Held,
+}
+
+impl From<NotQueued> for StoreError {
+    fn from(error: NotQueued) -> StoreError {
+        match error {
+            NotQueued::Full(_) => StoreError::Overloaded,
+            NotQueued::Closed => StoreError::Closed,
+            NotQueued::Held => StoreError::Unavailable,
+        }
+    }
 }
 
 impl std::fmt::Debug for Job {
@@ -111,6 +125,9 @@ impl LaneQueue {
         if state.closed {
             return Err(NotQueued::Closed);
         }
+        if state.held.contains(job.company()) && !matches!(job, Job::Fence(..)) {
+            return Err(NotQueued::Held);
+        }
         state.push(job)?;
         drop(state);
         self.arrived.notify_one();
@@ -123,11 +140,24 @@ impl LaneQueue {
             let space = self.space.notified();
             match self.push(job) {
                 Ok(()) => return Ok(()),
-                Err(NotQueued::Closed) => return Err(StoreError::Closed),
                 Err(NotQueued::Full(full)) => job = *full,
+                Err(error @ (NotQueued::Closed | NotQueued::Held)) => return Err(error.into()),
             }
             space.await;
         }
+    }
+
+    /// Takes no more jobs of a company. Those that wait are still carried out. Returns whether it
+    /// has taken jobs so far.
+    pub(crate) fn hold(&self, company: &CompanyId) -> bool {
+        let is_new = self.state().held.insert(company.clone());
+        self.space.notify_waiters();
+        is_new
+    }
+
+    /// Takes jobs of the company again.
+    pub(crate) fn release(&self, company: &CompanyId) {
+        self.state().held.remove(company);
     }
 
     /// How many jobs wait.

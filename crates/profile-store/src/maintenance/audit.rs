@@ -89,6 +89,14 @@ impl fmt::Display for Breach {
 /// - Every record can be decoded.
 /// - The data has a layout that this version can open.
 pub async fn audit(engine: &dyn Engine) -> Result<Audit, EngineError> {
+    audit_in_steps(engine, |_| {}).await
+}
+
+/// As [`audit`], and tells after each step how many entries it has checked.
+pub async fn audit_in_steps(
+    engine: &dyn Engine,
+    mut step: impl FnMut(u64),
+) -> Result<Audit, EngineError> {
     let mut checker = StoreChecker {
         engine,
         audit: Audit::default(),
@@ -110,6 +118,7 @@ pub async fn audit(engine: &dyn Engine) -> Result<Audit, EngineError> {
         for (key, value) in &page {
             checker.entry(key, value).await?;
         }
+        step(page.len() as u64);
     }
 }
 

@@ -14,7 +14,7 @@ use super::{
     format::{self, FormatError},
 };
 use crate::{
-    IdGenerator, NoEntropy,
+    IdGenerator, NoEntropy, StoreError,
     engine::{BatchId, Durability, Engine, EngineError, Key, Value, Write},
     id_generator::writers,
     layout::key,
@@ -47,6 +47,9 @@ pub enum CopyCompanyError {
         /// The company.
         company: CompanyId,
     },
+    /// What was asked for the company in the other store before was not stored.
+    #[error("requests of the company wait in the other store, and cannot be stored")]
+    Waiting(#[source] StoreError),
     /// The other store is a backup.
     #[error("the other store is a backup: name another directory")]
     IntoBackup,
@@ -61,7 +64,8 @@ impl From<EngineError> for CopyCompanyError {
     }
 }
 
-/// Writes the entries of one company into another store, which no gateway serves meanwhile.
+/// Writes the entries of one company into another store, in which nothing else concerns the company
+/// meanwhile.
 pub struct CompanyCopy<'a> {
     to: &'a dyn Engine,
     company: CompanyId,
@@ -96,6 +100,17 @@ impl CompanyCopy<'_> {
             next: BatchId { writer, number: 1 },
             copied: Copied::default(),
         })
+    }
+
+    /// Whether a copy of a company needs an entry with this key: one of the company, or one that
+    /// tells that not all of it is there.
+    pub fn needs(company: &CompanyId, key: &[u8]) -> bool {
+        key.starts_with(&key::company_prefix(company)) || *key == key::company_deletion(company)
+    }
+
+    /// The company.
+    pub fn company(&self) -> &CompanyId {
+        &self.company
     }
 
     /// Writes those of these entries that belong to the company.

@@ -12,7 +12,7 @@ use super::{
     format::{self, FormatError, Layout},
 };
 use crate::{
-    IdGenerator, NoEntropy,
+    IdGenerator, NoEntropy, StoreError,
     engine::{BatchId, Durability, Engine, EngineError, Key, Order, Scan, Value, Write},
     id_generator::writers,
     layout::{
@@ -33,6 +33,9 @@ pub enum DeleteCompanyError {
     /// The engine failed, or the layout of the data cannot be used.
     #[error(transparent)]
     Format(#[from] FormatError),
+    /// What the company had asked for before was not stored.
+    #[error("requests of the company wait, and cannot be stored")]
+    Waiting(#[source] StoreError),
 }
 
 impl From<EngineError> for DeleteCompanyError {
@@ -52,6 +55,16 @@ pub async fn delete_company(
     company: &CompanyId,
     id_generator: &dyn IdGenerator,
 ) -> Result<Option<DeletedCompany>, DeleteCompanyError> {
+    delete_company_in_steps(engine, company, id_generator, |_| {}).await
+}
+
+/// As [`delete_company`], and tells after each step how many entries it has removed.
+pub async fn delete_company_in_steps(
+    engine: &dyn Engine,
+    company: &CompanyId,
+    id_generator: &dyn IdGenerator,
+    step: impl FnMut(u64),
+) -> Result<Option<DeletedCompany>, DeleteCompanyError> {
     let [writer, _] = writers(id_generator)?;
     if format::layout(engine).await? == Layout::Empty {
         return Ok(None);
@@ -60,7 +73,7 @@ pub async fn delete_company(
     if !is_known(engine, company).await? {
         return Ok(None);
     }
-    Ok(Some(Deletion::resume(engine, company, writer).await?.run().await?))
+    Ok(Some(Deletion::resume(engine, company, writer).await?.run(step).await?))
 }
 
 /// Finishes the deletions that were begun.
@@ -71,7 +84,7 @@ pub(crate) async fn finish_begun(
     while let Some(company) = first_begun(engine).await? {
         tracing::warn!(%company, "finishing a deletion of this company that was cut off");
         let [writer, _] = writers(id_generator)?;
-        let deleted = Deletion::resume(engine, &company, writer).await?.run().await?;
+        let deleted = Deletion::resume(engine, &company, writer).await?.run(|_| {}).await?;
         tracing::info!(%company, %deleted, "deleted the company");
     }
     Ok(())
@@ -85,7 +98,7 @@ pub(super) async fn finish(
 ) -> Result<(), DeleteCompanyError> {
     if begun(engine, company).await?.is_some() {
         let [writer, _] = writers(ids)?;
-        Deletion::resume(engine, company, writer).await?.run().await?;
+        Deletion::resume(engine, company, writer).await?.run(|_| {}).await?;
     }
     Ok(())
 }
@@ -180,7 +193,7 @@ impl<'a> Deletion<'a> {
         Ok(Deletion { engine, company, next, removed })
     }
 
-    async fn run(mut self) -> Result<DeletedCompany, EngineError> {
+    async fn run(mut self, mut step: impl FnMut(u64)) -> Result<DeletedCompany, EngineError> {
         self.commit(vec![self.marker()], Durability::Flushed).await?;
         let mut after = None;
         loop {
@@ -192,7 +205,9 @@ impl<'a> Deletion<'a> {
                 None => after = None,
                 Some((last, _)) => {
                     after = Some(last.clone());
+                    let removed = entries.len() as u64;
                     self.remove(entries).await?;
+                    step(removed);
                 }
             }
         }

@@ -45,10 +45,21 @@ pub enum CopyError {
 /// either meanwhile. The copy is on disk when this returns. A copy that was cut off is no store,
 /// and is not opened as one. A layout that would be migrated is copied as it is.
 pub async fn copy(from: &dyn Engine, to: &dyn Engine) -> Result<Copied, CopyError> {
+    copy_in_steps(from, to, |_| {}).await
+}
+
+/// As [`copy`], and tells after each step how many entries it has copied.
+pub async fn copy_in_steps(
+    from: &dyn Engine,
+    to: &dyn Engine,
+    mut step: impl FnMut(u64),
+) -> Result<Copied, CopyError> {
     let mut pages = EntryPages::of_store(from).await?;
     let mut target = CopyTarget::begin(to).await?;
     while let Some(entries) = pages.next().await? {
+        let read = entries.len() as u64;
         target.write(copied(from, entries).await.map_err(CopyError::Source)?).await?;
+        step(read);
     }
     target.finish(vec![(key::FORMAT.to_vec(), pages.format)]).await
 }

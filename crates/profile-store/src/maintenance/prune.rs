@@ -98,6 +98,8 @@ pub(crate) struct Pruner {
     /// Outcomes of that company that were removed in this round: by age, by count.
     removed: [u64; 2],
     searches: HashMap<CompanyId, CompanySearch>,
+    /// The companies that are left out.
+    excluded: HashSet<CompanyId>,
     /// The oldest outcome of a profile that stays, for the profiles that this step has looked at.
     oldest_kept: HashMap<ProfileId, u64>,
 }
@@ -113,6 +115,7 @@ impl Pruner {
             after: None,
             removed: [0; 2],
             searches: HashMap::new(),
+            excluded: HashSet::new(),
             oldest_kept: HashMap::new(),
         }
     }
@@ -121,6 +124,28 @@ impl Pruner {
     pub(crate) fn restart(&mut self) {
         (self.company, self.finished) = (None, true);
         self.searches.clear();
+    }
+
+    /// Leaves a company out, of which not all data are there, and forgets what is known of it.
+    pub(crate) fn exclude(&mut self, company: &CompanyId) {
+        self.excluded.insert(company.clone());
+        self.searches.remove(company);
+        // Another company is next.
+        self.finished |= self.company.as_ref() == Some(company);
+    }
+
+    /// Looks after a company again.
+    pub(crate) fn include(&mut self, company: &CompanyId) {
+        self.excluded.remove(company);
+    }
+
+    /// The next company that is not left out.
+    async fn next_included(&self, engine: &dyn Engine) -> Result<Option<CompanyId>, EngineError> {
+        let mut next = next_company(engine, self.company.as_ref()).await?;
+        while next.as_ref().is_some_and(|company| self.excluded.contains(company)) {
+            next = next_company(engine, next.as_ref()).await?;
+        }
+        Ok(next)
     }
 
     /// Looks at outcome segments of one company, oldest first, and removes those that have
@@ -134,7 +159,7 @@ impl Pruner {
         pruned: &PrunedOutcomes,
     ) -> Result<bool, EngineError> {
         if self.finished {
-            self.company = next_company(engine, self.company.as_ref()).await?;
+            self.company = self.next_included(engine).await?;
             (self.reason, self.after, self.removed) = (Reason::Replaced, None, [0; 2]);
         }
         self.oldest_kept.clear();

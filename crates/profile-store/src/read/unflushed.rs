@@ -50,6 +50,13 @@ impl Unflushed {
         self.first().noted.remove(company);
     }
 
+    /// Forgets a company, all outcomes of which were removed.
+    pub(crate) fn forget(&self, company: &CompanyId) {
+        let mut first = self.first();
+        first.noted.remove(company);
+        first.syncing.remove(company);
+    }
+
     /// Begins a sync of all that was noted. Returns whether there is anything to sync.
     pub(crate) fn begin_sync(&self) -> bool {
         let mut first = self.first();

@@ -18,6 +18,8 @@ mod engine_failures;
 #[cfg(test)]
 mod golden_directory;
 #[cfg(test)]
+mod held_company;
+#[cfg(test)]
 mod identity_document;
 #[cfg(test)]
 mod in_doubt;

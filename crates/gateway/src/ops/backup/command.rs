@@ -17,6 +17,7 @@ use super::{
 };
 use crate::ops::{
     admin_client::AdminListener,
+    command_progress::CommandProgress,
     copy_directory::{CopyDirectory, TargetError},
     data_directory::{self, DataDirectoryError},
     verify,
@@ -143,7 +144,9 @@ pub(super) async fn copy_entries(
 ) -> Result<BackupContent, CopyError> {
     let mut source = BackupSource::new(from).await?;
     let mut backup = BackupTarget::begin(&target.engine).await?;
+    let progress = CommandProgress::start("entries copied");
     while let Some(entries) = source.next_entries().await? {
+        progress.add(entries.len() as u64);
         backup.write(entries).await?;
     }
     Ok(BackupContent::Whole(backup.finish(source.layout().to_vec(), position).await?))
@@ -164,7 +167,8 @@ async fn receive(
     let target = CopyDirectory::create(into, options())?;
     let mut backup = BackupTarget::begin(&target.engine).await?;
     let write = async |entries| backup.write(entries).await.map_err(BackupError::from);
-    let (layout, position) = pages_of_gateway(frames, write).await?;
+    let progress = CommandProgress::start("entries received");
+    let (layout, position) = pages_of_gateway(frames, &progress, write).await?;
     let copied = backup.finish(layout, position).await?;
     target.finish()?;
     Ok((BackupContent::Whole(copied), position))
@@ -190,7 +194,7 @@ impl Added {
             Added::Sent(mut frames) => Box::new(std::iter::from_fn(move || match frames.next() {
                 Ok(Frame::Batch(position, batch)) => Some(Ok((position, batch))),
                 Ok(Frame::EndOfBatches) => None,
-                Ok(Frame::Entries(_) | Frame::EndOfCopy(..)) => {
+                Ok(Frame::Entries(_) | Frame::EndOfCopy(..) | Frame::EndOfCompany(_)) => {
                     Some(Err(SourceError::OtherKind.into()))
                 }
                 Err(error) => Some(Err(SourceError::from(error).into())),
@@ -208,9 +212,11 @@ async fn add(
     let growing = GrowingBackup::open(&target.engine).await?;
     let path = into.display().to_string();
     let mut growing = growing.ok_or(BackupError::NoBackup { path })?;
+    let progress = CommandProgress::start("batches added");
     for batch in source(growing.position())?.batches(growing.position()) {
         let (position, batch) = batch?;
         growing.add(position, batch).await?;
+        progress.add(1);
     }
     growing.sync().await?;
     let (batches, position) = (growing.added(), growing.position());

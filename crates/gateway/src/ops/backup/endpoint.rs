@@ -22,8 +22,8 @@ use tokio::{
 
 use super::{BackupOrigin, frame::Frame};
 use crate::{
-    capacity::open_connection::ConnectionActivity, hexadecimal, limits, ops::admin_key,
-    state::GatewayState,
+    capacity::open_connection::ConnectionActivity, hexadecimal, http::deadline::DeadlineExtension,
+    limits, ops::admin_key, state::GatewayState,
 };
 
 /// Why no backup is sent.
@@ -87,6 +87,10 @@ pub(crate) async fn backup(request: HttpRequest, gateway: Data<GatewayState>) ->
     let Some(origin) = &gateway.backups else {
         return HttpResponse::NotFound().finish();
     };
+    // The checkpoint before a backup may take longer than other answers.
+    if let Some(extension) = request.conn_data::<DeadlineExtension>() {
+        extension.grant_until_answered();
+    }
     match begin(origin, request.query_string()).await {
         Ok(frames) => streamed(&request, frames),
         Err(error) => {

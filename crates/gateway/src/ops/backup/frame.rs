@@ -1,5 +1,6 @@
-//! The frames in which a gateway sends a backup: one byte for the kind, the length of the content
-//! in 4 bytes, the content, and the CRC-32 of the kind and the content, all numbers big-endian.
+//! The frames in which a gateway sends a backup, and gets a company: one byte for the kind, the
+//! length of the content in 4 bytes, the content, and the CRC-32 of the kind and the content, all
+//! numbers big-endian.
 
 use std::io::{self, Read};
 
@@ -9,7 +10,7 @@ use crate::limits;
 
 /// One part of a backup.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Frame {
+pub(crate) enum Frame {
     /// Entries of a whole copy.
     Entries(Vec<Write>),
     /// A batch of the journal, and the position after it.
@@ -18,12 +19,21 @@ pub(super) enum Frame {
     EndOfCopy(JournalPosition, Vec<u8>),
     /// The last frame of batches.
     EndOfBatches,
+    /// The last frame of the entries of one company: the layout of their store.
+    EndOfCompany(Vec<u8>),
 }
 
 const ENTRIES: u8 = b'e';
 const BATCH: u8 = b'b';
 const END_OF_COPY: u8 = b'C';
 const END_OF_BATCHES: u8 = b'B';
+const END_OF_COMPANY: u8 = b'M';
+
+/// The bytes before the content: the kind and the length.
+const HEAD_BYTES: usize = 5;
+
+/// The bytes of the checksum.
+const SUM_BYTES: usize = 4;
 
 /// Why the bytes are not a backup.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +52,7 @@ pub enum InvalidFrame {
 
 impl Frame {
     /// Its bytes. `None` if it is too large.
-    pub(super) fn encode(&self) -> Option<Vec<u8>> {
+    pub(crate) fn encode(&self) -> Option<Vec<u8>> {
         let mut content = Vec::new();
         let kind = match self {
             Frame::Entries(entries) => {
@@ -60,6 +70,10 @@ impl Frame {
                 END_OF_COPY
             }
             Frame::EndOfBatches => END_OF_BATCHES,
+            Frame::EndOfCompany(layout) => {
+                content.extend(layout);
+                END_OF_COMPANY
+            }
         };
         let length = u32::try_from(content.len()).ok()?;
         (content.len() <= limits::BACKUP_FRAME_BYTES).then_some(())?;
@@ -83,6 +97,20 @@ impl Frame {
         Frame::decode(kind, &content).ok_or(InvalidFrame::Changed)
     }
 
+    /// Takes the first frame out of some bytes, once all of it is there.
+    pub(crate) fn take(from: &mut Vec<u8>) -> Result<Option<Frame>, InvalidFrame> {
+        let Some([_, length @ ..]) = from.first_chunk::<HEAD_BYTES>() else { return Ok(None) };
+        let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
+        if limits::BACKUP_FRAME_BYTES < length {
+            return Err(InvalidFrame::TooLarge);
+        }
+        let end = HEAD_BYTES + length + SUM_BYTES;
+        let Some(mut whole) = from.get(..end) else { return Ok(None) };
+        let frame = Frame::read(&mut whole)?;
+        from.drain(..end);
+        Ok(Some(frame))
+    }
+
     fn decode(kind: u8, content: &[u8]) -> Option<Frame> {
         let after_position = || {
             let (position, rest) = content.split_at_checked(JournalPosition::BYTES)?;
@@ -97,6 +125,7 @@ impl Frame {
             END_OF_COPY => after_position()
                 .map(|(position, layout)| Frame::EndOfCopy(position, layout.to_vec())),
             END_OF_BATCHES => content.is_empty().then_some(Frame::EndOfBatches),
+            END_OF_COMPANY => Some(Frame::EndOfCompany(content.to_vec())),
             _ => None,
         }
     }
@@ -135,6 +164,7 @@ mod tests {
                 .prop_map(|(position, batch)| Frame::Batch(position, batch)),
             (position, any::<Vec<u8>>()).prop_map(|(end, layout)| Frame::EndOfCopy(end, layout)),
             Just(Frame::EndOfBatches),
+            any::<Vec<u8>>().prop_map(Frame::EndOfCompany),
         ]
     }
 
@@ -147,6 +177,17 @@ mod tests {
             prop_assert!(rest.is_empty());
             let cut = Frame::read(&mut &bytes[..at % bytes.len()]);
             prop_assert!(matches!(cut, Err(InvalidFrame::CutOff(_))), "{cut:?}");
+        }
+
+        #[test]
+        fn a_frame_is_taken_once_all_of_it_has_arrived(frame in frames(), at: usize) {
+            let whole = frame.encode().unwrap();
+            let mut bytes = whole[..at % whole.len()].to_vec();
+            prop_assert_eq!(Frame::take(&mut bytes).unwrap(), None);
+            bytes.extend(&whole[at % whole.len()..]);
+            bytes.extend(b"next");
+            prop_assert_eq!(Frame::take(&mut bytes).unwrap(), Some(frame));
+            prop_assert_eq!(bytes, b"next");
         }
 
         #[test]
@@ -167,5 +208,6 @@ mod tests {
     fn a_length_beyond_the_limit_reserves_no_memory() {
         let huge = [&[ENTRIES][..], &u32::MAX.to_be_bytes()].concat();
         assert!(matches!(Frame::read(&mut &huge[..]), Err(InvalidFrame::TooLarge)));
+        assert!(matches!(Frame::take(&mut huge.clone()), Err(InvalidFrame::TooLarge)));
     }
 }

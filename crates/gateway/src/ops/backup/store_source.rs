@@ -14,6 +14,7 @@ use super::{
 };
 use crate::ops::{
     admin_client::{AdminListener, RequestError},
+    command_progress::CommandProgress,
     data_directory::{self, DataDirectoryError},
 };
 
@@ -52,6 +53,7 @@ impl StoreSource {
     /// store.
     pub(crate) async fn each_page<E: From<SourceError>>(
         &self,
+        progress: &CommandProgress,
         take: impl AsyncFnMut(Vec<(Key, Value)>) -> Result<(), E>,
     ) -> Result<Vec<u8>, E> {
         match self {
@@ -59,11 +61,11 @@ impl StoreSource {
                 let engine = data_directory::open_read_only(directory);
                 let engine = engine.map_err(SourceError::from)?;
                 let source = BackupSource::new(&engine).await.map_err(SourceError::from)?;
-                pages_of_directory(source, take).await
+                pages_of_directory(source, progress, take).await
             }
             StoreSource::Gateway(listener) => {
                 let frames = client::request(listener, None).map_err(SourceError::from)?;
-                pages_of_gateway(frames, take).await.map(|(layout, _)| layout)
+                pages_of_gateway(frames, progress, take).await.map(|(layout, _)| layout)
             }
         }
     }
@@ -71,9 +73,11 @@ impl StoreSource {
 
 async fn pages_of_directory<E: From<SourceError>>(
     mut source: BackupSource<'_>,
+    progress: &CommandProgress,
     mut take: impl AsyncFnMut(Vec<(Key, Value)>) -> Result<(), E>,
 ) -> Result<Vec<u8>, E> {
     while let Some(entries) = source.next_entries().await.map_err(SourceError::from)? {
+        progress.add(entries.len() as u64);
         take(entries).await?;
     }
     Ok(source.layout().to_vec())
@@ -82,16 +86,20 @@ async fn pages_of_directory<E: From<SourceError>>(
 /// The same of a gateway. Returns the layout of the store, and how far in its journal it goes.
 pub(super) async fn pages_of_gateway<E: From<SourceError>>(
     mut frames: client::FrameReader,
+    progress: &CommandProgress,
     mut take: impl AsyncFnMut(Vec<(Key, Value)>) -> Result<(), E>,
 ) -> Result<(Vec<u8>, JournalPosition), E> {
     loop {
         match frames.next().map_err(SourceError::from)? {
             Frame::Entries(writes) => {
+                progress.add(writes.len() as u64);
                 let entry = |Write { key, value }| Some((key, value?));
                 take(writes.into_iter().filter_map(entry).collect()).await?;
             }
             Frame::EndOfCopy(position, layout) => return Ok((layout, position)),
-            Frame::Batch(..) | Frame::EndOfBatches => return Err(SourceError::OtherKind.into()),
+            Frame::Batch(..) | Frame::EndOfBatches | Frame::EndOfCompany(_) => {
+                return Err(SourceError::OtherKind.into());
+            }
         }
     }
 }

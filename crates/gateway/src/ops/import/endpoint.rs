@@ -8,7 +8,8 @@ use actix_web::{
 
 use super::{carry_out, part::ImportPart};
 use crate::{
-    capacity::open_connection::ConnectionActivity, limits, ops::admin_key, state::GatewayState,
+    capacity::open_connection::ConnectionActivity, http::deadline::DeadlineExtension, limits,
+    ops::admin_key, state::GatewayState,
 };
 
 /// Carries out a part of an import, if the request has an admin key.
@@ -19,6 +20,10 @@ pub(crate) async fn import(
 ) -> HttpResponse {
     if let Err(refused) = admin_key::authorize(&request, &gateway) {
         return refused.response();
+    }
+    // Rows wait while other companies are served, for longer than other answers may take.
+    if let Some(extension) = request.conn_data::<DeadlineExtension>() {
+        extension.grant_until_answered();
     }
     // The connection is not idle while the rows are stored.
     let activity = request.conn_data::<ConnectionActivity>();

@@ -16,7 +16,10 @@ use super::{
     columns::Columns,
     part::{ImportRun, RowFault},
 };
-use crate::ops::output_file::{beside, sync_directory};
+use crate::ops::{
+    output_file::{beside, sync_directory},
+    printed_text::printed_line,
+};
 
 /// How far an import is. All of it is on disk.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -233,7 +236,7 @@ impl RowPlace<'_> {
         })
     }
 
-    /// A fault as a line for people.
+    /// A fault as a line for people. The names in it are those of the file.
     pub(crate) fn text(&self, fault: &RowFault) -> String {
         let place = match self.column(fault) {
             Some(column) => format!(", column {column:?}"),
@@ -242,7 +245,8 @@ impl RowPlace<'_> {
         };
         let right = fault.right().map(|right| format!(" (right would be {right})"));
         let right = right.unwrap_or_default();
-        format!("row {}, line {}{place}: {}{right}", self.row, self.line, fault.detail)
+        let text = format!("row {}, line {}{place}: {}{right}", self.row, self.line, fault.detail);
+        printed_line(&text)
     }
 }
 
@@ -320,5 +324,13 @@ mod tests {
         let (_resumed, _) = ImportReport::resume(&path).unwrap();
         let third = ImportReport::resume(&path);
         assert!(matches!(third, Err(ReportError::InUse { .. })), "{third:?}");
+    }
+
+    #[test]
+    fn a_fault_is_told_without_the_control_characters_of_the_file() {
+        let place = RowPlace { row: 1, line: 2, columns: None };
+        let fault = RowFault::in_file("/data/attributes/\u{1b}[31mred", "No \n\u{9b}field.");
+        let told = r"row 1, line 2, /data/attributes/\u{1b}[31mred: No \n\u{9b}field.";
+        assert_eq!(place.text(&fault), told);
     }
 }

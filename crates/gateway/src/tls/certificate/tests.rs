@@ -34,7 +34,7 @@ impl WrittenCertificate {
     fn refusal(&self) -> String {
         let error = self.read().unwrap_err();
         let directory = format!("{}/", self.directory.path().display());
-        crate::settings::chain(&error).replace(&directory, "")
+        crate::ops::printed_text::chain(&error).replace(&directory, "")
     }
 }
 
