@@ -1,8 +1,8 @@
 //! Sequences of requests of a company, its customers and a stranger, who knows their identifiers.
 //!
 //! Each byte of an input is one choice. No request of the company fails, no customer is merged with
-//! another, taken over, overwritten or locked out, and an audit finds nothing wrong. A repair of what
-//! the stranger did ends, and leaves the customers as the company knows them.
+//! another, taken over, overwritten or locked out, and an audit finds nothing wrong. A repair of
+//! what the stranger did ends, and leaves the customers as the company knows them.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -18,7 +18,7 @@ use std::{fmt, future::Future, sync::Arc, time::Duration};
 use profile_protocol::{CompanyId, EmailPrefix, ProfileId};
 use tokio::sync::{Mutex, oneshot, watch};
 
-use self::{explanation_permits::ExplanationPermits, repair_turns::RepairTurns};
+use self::explanation_permits::ExplanationPermits;
 use crate::{
     Delete, Deleted, History, HistoryCursor, IdGenerator, Identifier, InvalidRecord, Listing,
     MergeProfiles, NoEntropy, Outcome, Profile, ProfilePage, Retention, RevokeTokens, SenderKey,
@@ -73,7 +73,6 @@ pub struct Store {
     closing: watch::Sender<bool>,
     pruner: Arc<Mutex<Pruner>>,
     explanation_permits: ExplanationPermits,
-    repair_turns: RepairTurns,
     sender_key: SenderKey,
 }
 
@@ -173,16 +172,8 @@ impl Store {
         let maintenance = until_stopped(maintenance, &mut stopped);
         let stopped = Mutex::new(stopped);
         let explanation_permits = ExplanationPermits::new(decided);
-        let store = Store {
-            shared,
-            queues,
-            stopped,
-            closing,
-            pruner,
-            explanation_permits,
-            repair_turns: RepairTurns::default(),
-            sender_key,
-        };
+        let store =
+            Store { shared, queues, stopped, closing, pruner, explanation_permits, sender_key };
         Ok((store, Background { lanes, maintenance }))
     }
 
@@ -205,9 +196,8 @@ impl Store {
     }
 
     /// As [`Store::submit`], for callers with many requests: waits for space in the queue, and
-    /// returns once the request is in it, so that requests enqueued in order are decided in
-    /// order. The returned future waits for the answer. Rows of a bulk import also wait while
-    /// other companies are served, so that they occupy a lane for a ninth of the time.
+    /// returns once the request is in it, so that requests enqueued in order are decided in order.
+    /// The future waits for the answer. Import rows also wait while other companies are served.
     pub async fn enqueue(
         &self,
         submission: Submission,

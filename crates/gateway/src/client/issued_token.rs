@@ -321,7 +321,7 @@ mod tests {
             is_first in any::<bool>(),
         ) {
             let tokens = if is_first { [Some(stolen), other] } else { [other, Some(stolen)] };
-            let content = Evidence { id, device, tokens, ..NOTHING }.token(&outcome);
+            let content = Evidence { id, tokens, device, ..NOTHING }.token(&outcome);
             prop_assert!(
                 content.terms.device.is_some()
                     || content == of_no_profile(NOW)

@@ -8,7 +8,7 @@ use crate::{
     api::{KEY, key},
     serving::{Home, Serving},
     stored::{StoredProfiles, identifiers},
-    wire::{RawRequest, RawResponse},
+    wire::{Connection, RawRequest, RawResponse},
 };
 
 const RATE_LIMIT_HEADERS: [&str; 3] = ["Ratelimit-Limit", "Ratelimit-Remaining", "Ratelimit-Reset"];
@@ -271,7 +271,7 @@ fn held_back(gateway: &Serving, requests: &[RawRequest], wait: Duration) -> Vec<
     for (connection, request) in connections.iter_mut().zip(&requests) {
         assert!(connection.send(&request.bytes()[request.head().len()..]));
     }
-    connections.iter_mut().map(|connection| connection.receive()).collect()
+    connections.iter_mut().map(Connection::receive).collect()
 }
 
 /// The number of accepted requests. All others were refused for their network.

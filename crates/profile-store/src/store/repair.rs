@@ -3,11 +3,13 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
 
 use profile_protocol::{ChangedAttribute, CompanyId, IdentifierKind, ProfileId, Revision};
+use tokio::time::{Instant, sleep};
 
-use super::Store;
+use super::{Store, repair_turns::RepairTurn};
 use crate::{
     IdentitySettings, Profile, ProfileRef, PushTokenId, Rejected, RepairedSender, ReplacedValue,
     RequestIds, StoreError, Timestamp, Undo,
@@ -88,7 +90,34 @@ pub enum RepairError {
     Store(#[from] StoreError),
 }
 
+/// What a step of a repair began with.
+#[derive(Clone, Copy, Debug)]
+struct RepairStep {
+    began: Instant,
+    decided: usize,
+}
+
 impl Store {
+    /// Waits until a repair of this company may begin: one of a company runs at a time, and
+    /// [`limits::REPAIRS`] in all. A repair reads all outcomes of the company, so run it on a
+    /// thread that serves no others.
+    pub async fn repair_turn(&self, company: &CompanyId) -> Result<RepairTurn, StoreError> {
+        self.explanation_permits.repairs.turn(company).await
+    }
+
+    fn begin_repair_step(&self) -> RepairStep {
+        RepairStep { began: Instant::now(), decided: self.explanation_permits.decided() }
+    }
+
+    /// Pauses after a step of a repair, if requests were stored meanwhile: they get most of the
+    /// time.
+    async fn end_repair_step(&self, step: RepairStep) {
+        if step.decided != self.explanation_permits.decided() {
+            let most = Duration::from_millis(limits::MAX_PAUSE_MS);
+            sleep((step.began.elapsed() * limits::PAUSE_FACTOR).min(most)).await;
+        }
+    }
+
     /// What a repair would undo now. Nothing is written.
     pub async fn preview_repair(&self, asked: &Repair) -> Result<Repaired, RepairError> {
         let traces = self.traces(asked).await?;

@@ -1,18 +1,13 @@
-//! How many repairs run at the same time, and how they spare other requests.
+//! How many repairs run at the same time.
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use profile_protocol::CompanyId;
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::{Instant, sleep},
-};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::Store;
 use crate::{StoreError, limits};
 
 /// Bounds how many repairs run at a time, of a company and in all.
@@ -37,6 +32,17 @@ pub struct RepairTurn {
 }
 
 impl RepairTurns {
+    /// Waits for the turn of a repair of this company.
+    pub(super) async fn turn(&self, company: &CompanyId) -> Result<RepairTurn, StoreError> {
+        // These semaphores are never closed.
+        let of_company = self.of_company(company).acquire_owned().await;
+        let total = Arc::clone(&self.total);
+        Ok(RepairTurn {
+            _company: of_company.or(Err(StoreError::Closed))?,
+            _total: total.acquire_owned().await.or(Err(StoreError::Closed))?,
+        })
+    }
+
     /// The repairs of a company. Those of companies that repair nothing now are forgotten.
     fn of_company(&self, company: &CompanyId) -> Arc<Semaphore> {
         // A panic cannot leave the map half changed.
@@ -44,42 +50,6 @@ impl RepairTurns {
         companies.retain(|_, repairs| 1 < Arc::strong_count(repairs));
         let new = || Arc::new(Semaphore::new(limits::COMPANY_REPAIRS));
         Arc::clone(companies.entry(company.clone()).or_insert_with(new))
-    }
-}
-
-/// What a step of a repair began with.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct RepairStep {
-    began: Instant,
-    decided: usize,
-}
-
-impl Store {
-    /// Waits until a repair of this company may begin: one of a company runs at a time, and
-    /// [`limits::REPAIRS`] in all. A repair reads all outcomes of the company, so run it on a
-    /// thread that serves no others.
-    pub async fn repair_turn(&self, company: &CompanyId) -> Result<RepairTurn, StoreError> {
-        let turns = &self.repair_turns;
-        // These semaphores are never closed.
-        let of_company = turns.of_company(company).acquire_owned().await;
-        let total = Arc::clone(&turns.total);
-        Ok(RepairTurn {
-            _company: of_company.or(Err(StoreError::Closed))?,
-            _total: total.acquire_owned().await.or(Err(StoreError::Closed))?,
-        })
-    }
-
-    pub(super) fn begin_repair_step(&self) -> RepairStep {
-        RepairStep { began: Instant::now(), decided: self.explanation_permits.decided() }
-    }
-
-    /// Pauses after a step of a repair, if requests were stored meanwhile: they get most of the
-    /// time.
-    pub(super) async fn end_repair_step(&self, step: RepairStep) {
-        if step.decided != self.explanation_permits.decided() {
-            let most = Duration::from_millis(limits::MAX_PAUSE_MS);
-            sleep((step.began.elapsed() * limits::PAUSE_FACTOR).min(most)).await;
-        }
     }
 }
 

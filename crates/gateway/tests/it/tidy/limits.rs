@@ -468,28 +468,8 @@ fn of_the_rest() -> Vec<LimitRow> {
                 format!("{} MiB for other writes", ours::SERVER_FREE_MIB),
             ],
         ),
-        (
-            "`/openapi.json` to one client network",
-            vec![
-                format!(
-                    "{} in {}",
-                    ours::OPENAPI_NETWORK_RATE_LIMIT.burst,
-                    time(ours::BURST_WINDOW)
-                ),
-                format!(
-                    "{} in {}",
-                    ours::OPENAPI_NETWORK_RATE_LIMIT.steady,
-                    time(ours::STEADY_WINDOW)
-                ),
-            ],
-        ),
-        (
-            "`/openapi.json` over all callers",
-            vec![
-                format!("{} in {}", ours::OPENAPI_RATE_LIMIT.burst, time(ours::BURST_WINDOW)),
-                format!("{} in {}", ours::OPENAPI_RATE_LIMIT.steady, time(ours::STEADY_WINDOW)),
-            ],
-        ),
+        ("`/openapi.json` to one client network", windows(ours::OPENAPI_NETWORK_RATE_LIMIT)),
+        ("`/openapi.json` over all callers", windows(ours::OPENAPI_RATE_LIMIT)),
     ]
 }
 
