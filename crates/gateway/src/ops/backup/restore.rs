@@ -14,6 +14,7 @@ use super::{
 use crate::{
     api::rfc3339,
     ops::{
+        command_progress::CommandProgress,
         copy_directory::{CopyDirectory, TargetError},
         data_directory::{self, DataDirectoryError},
         verify,
@@ -145,6 +146,7 @@ async fn add(
 ) -> Result<Option<Timestamp>, RestoreError> {
     let mut newest = None;
     let mut batches = archive.batches_after(growing.position());
+    let progress = CommandProgress::start("batches added");
     for batch in &mut batches {
         let (position, batch) = batch.map_err(ArchiveError::Unreadable)?;
         let time = batch_time(&batch);
@@ -152,6 +154,7 @@ async fn add(
             return Ok(newest);
         }
         growing.add(position, batch).await?;
+        progress.add(1);
         newest = newest.max(time);
     }
     let position = batches.position();
