@@ -17,7 +17,8 @@ const STEPS: usize = 48;
 fuzz_target!(|input: &[u8]| {
     // An input of odd length is about a company with the other choice.
     let choice = different_external_id(input.len());
-    let mut world = AdversarialWorld::new(&Engines::in_memory(), ChoicesOfBytes(input), choice);
+    let world = AdversarialWorld::new(&Engines::in_memory(), ChoicesOfBytes(input), choice);
+    let mut world = world.with_small_profiles();
     for _ in 0..STEPS {
         world.step();
     }

@@ -109,8 +109,8 @@ fn ask(company: &CompanyId) -> io::Result<String> {
     Ok(line.trim().to_owned())
 }
 
-/// Deletes all data of a company. The deletion is on disk when this returns. Returns the receipt. The
-/// journal of a data directory goes into `archive`.
+/// Deletes all data of a company. The deletion is on disk when this returns. Returns the receipt.
+/// The journal of a data directory goes into `archive`.
 pub async fn delete_company(
     source: &StoreSource,
     archive: Option<&Path>,

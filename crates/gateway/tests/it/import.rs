@@ -368,7 +368,7 @@ fn an_import_that_is_killed_and_continued_stores_each_row_once() {
             }
             kills += 1;
             if !shops.file("report.progress").exists() {
-                let _ = fs::remove_file(&report);
+                break; // Its last row had just been noted.
             }
         }
         assert!(1 < kills, "the import was too fast to be killed");

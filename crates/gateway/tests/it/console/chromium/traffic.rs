@@ -5,6 +5,7 @@ use std::{
     path::Path,
     sync::atomic::{AtomicBool, Ordering},
     thread,
+    time::Duration,
 };
 
 use serde_json::{Value, json};
@@ -163,10 +164,12 @@ fn an_import_shows_its_progress_and_its_faulty_rows_in_chromium() {
             assert_eq!(console.gateway.send(&import).status, 202);
             is_over.store(true, Ordering::Relaxed);
         });
-        // Rows pause while requests of others are stored.
+        // Rows pause while requests of others are stored, which are not so many that their network
+        // exceeds its limit.
         scope.spawn(|| {
             while !is_over.load(Ordering::Relaxed) {
                 console.gateway.send(&RawRequest::email("other@example.com").of("XYZ789"));
+                thread::sleep(Duration::from_millis(30));
             }
         });
         chromium.wait_for(" of 1500 rows, of which 1 failed");
