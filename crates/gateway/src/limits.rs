@@ -505,6 +505,10 @@ pub const LARGE_BODY_BYTES: usize = 32 * 1024;
 /// occupy two processors at most, and a company waits for at most one body of each other company.
 pub const LARGE_BODIES_AT_ONCE: usize = 2;
 
+/// The repairs that run at a time, at most one per company. Each holds what one sender did, and one
+/// profile.
+pub const REPAIRS_AT_ONCE: usize = 2;
+
 /// The time a large body waits for its slot: hundreds of bodies ahead of it.
 pub const LARGE_BODY_WAIT: Duration = Duration::from_secs(20);
 

@@ -90,6 +90,8 @@ pub struct GatewayState {
     pub(crate) import_slots: CompanySlots,
     /// The slots in which large bodies are decompressed and parsed.
     pub(crate) large_body_slots: CompanySlots,
+    /// The slots in which repairs run.
+    pub(crate) repair_slots: CompanySlots,
     /// The companies served.
     pub companies: CompanyDirectory,
     /// The metrics over the last hour and day.
@@ -171,6 +173,7 @@ impl GatewayState {
             profile_counts: ProfileCounts::default(),
             import_slots: CompanySlots::new(limits::IMPORTS_AT_ONCE),
             large_body_slots: CompanySlots::new(limits::LARGE_BODIES_AT_ONCE),
+            repair_slots: CompanySlots::new(limits::REPAIRS_AT_ONCE),
             companies: CompanyDirectory::new(companies),
             metric_history: MetricHistory::default(),
             metrics: Metrics::new(&refusal::codes(), endpoint_names()),
@@ -258,6 +261,7 @@ impl GatewayState {
         self.api_rate_limiter.retain(|(company, _)| is_served(company));
         self.import_slots.retain(is_served);
         self.large_body_slots.retain(is_served);
+        self.repair_slots.retain(is_served);
         self.body_budget.set_companies(current.len());
         let inspects = |company: &CompanyId| {
             current.find(company.as_str()).is_some_and(|company| company.inspect)

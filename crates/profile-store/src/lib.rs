@@ -104,5 +104,4 @@ pub use store::{
     details::MergeSummary,
     profile_count::ProfileCountSoFar,
     repair::{Repair, RepairError, Repaired},
-    repair_turns::RepairTurn,
 };

@@ -191,12 +191,6 @@ pub const DELETION_SCAN: usize = 1_024;
 /// keys save.
 pub const SEGMENT_BYTES: usize = 4_096;
 
-/// Repairs that run at a time. Each holds what one sender did, and one profile.
-pub const REPAIRS: usize = 2;
-
-/// Repairs of one company that run at a time.
-pub const COMPANY_REPAIRS: usize = 1;
-
 /// The number of outcomes that a repair reads at a time, some 160 KB.
 pub const REPAIR_PAGE: usize = 1_000;
 
@@ -338,9 +332,8 @@ pub const AUDIT_PAGE: usize = 1_024;
 /// megabyte; nearly all are a thousandth of that.
 pub const COPY_PAGE: usize = 256;
 
-/// Bytes of keys and values of the journal that a backup gets in one commit. Most updates change
-/// counters that others change too, so a larger commit writes less; this much is a fraction of a
-/// memtable.
+/// Bytes of keys and values of the journal that a backup gets in one commit. Of a key that several
+/// batches change, a commit writes one value. This much is a fraction of a memtable.
 pub const BACKUP_COMMIT_BYTES: usize = 4 * 1024 * 1024;
 
 /// The maximum of breaches that an audit lists. Further breaches are only counted.

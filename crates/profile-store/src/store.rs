@@ -10,7 +10,6 @@ mod imports;
 pub(crate) mod profile_count;
 mod push_tokens;
 pub(crate) mod repair;
-pub(crate) mod repair_turns;
 mod repaired_tokens;
 
 use std::{fmt, future::Future, sync::Arc, time::Duration};

@@ -51,12 +51,13 @@ pub(super) async fn repair(call: &Call<'_>, payload: &mut Payload) -> Result<Api
 }
 
 /// Carries a repair out, which reads all outcomes of the company, on a thread that serves no
-/// others. A client that disconnects ends neither the repair nor its turn.
+/// others. A client that disconnects ends neither the repair nor its slot.
 async fn repaired(call: &Call<'_>, mode: RepairMode, asked: Repair) -> Result<Repaired, Refusal> {
     let (gateway, runtime) = (Data::clone(call.gateway), Handle::current());
-    let turn = gateway.store.repair_turn(&asked.company).await.map_err(Refusal::Store)?;
+    let slot = gateway.repair_slots.take(&asked.company).await;
+    let slot = slot.ok_or(Refusal::Store(StoreError::Unavailable))?;
     let repairing = spawn_blocking(move || {
-        let _turn = turn;
+        let _slot = slot;
         match mode {
             RepairMode::Preview => runtime.block_on(gateway.store.preview_repair(&asked)),
             RepairMode::Apply => runtime.block_on(gateway.store.repair(&asked)),

@@ -62,9 +62,7 @@ impl Evidence {
             (Some(_) | None, None) => of_no_profile(at),
         }
     }
-}
 
-impl Evidence {
     /// This content, issued no later than the request's own tokens of a person: the id in the
     /// request may be of no profile, and the survivor that of a token.
     fn no_newer_than_own(&self, content: TokenContent) -> TokenContent {

@@ -53,9 +53,7 @@ impl Slot {
             Slot::Absent | Slot::Present(_) | Slot::Unreadable(_) => self.profile(),
         }
     }
-}
 
-impl Slot {
     /// The request that a profile was read for and its bytes, if its attributes decided nothing.
     pub(super) fn unneeded(&self) -> Option<(usize, usize)> {
         match self {

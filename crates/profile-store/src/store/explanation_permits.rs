@@ -12,7 +12,6 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::repair_turns::RepairTurns;
 use crate::{
     limits,
     sync::{AtomicUsize, Ordering},
@@ -22,8 +21,6 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct ExplanationPermits {
     pub(super) total: Semaphore,
-    /// The turns of repairs, which run beside the lanes as well.
-    pub(super) repairs: RepairTurns,
     companies: Mutex<HashMap<CompanyId, Arc<CompanyExplanations>>>,
     /// Requests that the lanes decided.
     decided: Arc<AtomicUsize>,
@@ -41,8 +38,7 @@ impl ExplanationPermits {
     /// The lanes count in `decided` what they decide.
     pub(super) fn new(decided: Arc<AtomicUsize>) -> ExplanationPermits {
         let total = Semaphore::new(limits::EXPLANATIONS);
-        let (repairs, companies) = (RepairTurns::default(), Mutex::default());
-        ExplanationPermits { total, repairs, companies, decided }
+        ExplanationPermits { total, companies: Mutex::default(), decided }
     }
 
     /// How many requests the lanes have decided.

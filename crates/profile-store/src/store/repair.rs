@@ -9,7 +9,7 @@ use std::{
 use profile_protocol::{ChangedAttribute, CompanyId, IdentifierKind, ProfileId, Revision};
 use tokio::time::{Instant, sleep};
 
-use super::{Store, repair_turns::RepairTurn};
+use super::Store;
 use crate::{
     IdentitySettings, Profile, ProfileRef, PushTokenId, Rejected, RepairedSender, ReplacedValue,
     RequestIds, StoreError, Timestamp, Undo,
@@ -98,13 +98,6 @@ struct RepairStep {
 }
 
 impl Store {
-    /// Waits until a repair of this company may begin: one of a company runs at a time, and
-    /// [`limits::REPAIRS`] in all. A repair reads all outcomes of the company, so run it on a
-    /// thread that serves no others.
-    pub async fn repair_turn(&self, company: &CompanyId) -> Result<RepairTurn, StoreError> {
-        self.explanation_permits.repairs.turn(company).await
-    }
-
     fn begin_repair_step(&self) -> RepairStep {
         RepairStep { began: Instant::now(), decided: self.explanation_permits.decided() }
     }
