@@ -68,7 +68,7 @@ fn more_profiles_than_one_step_reads_are_exported_once_each_in_the_order_of_ids(
     let console = Console::new();
     let people = 2 * gateway::limits::CONSOLE_EXPORT_STEP + 3;
     for number in 0..people {
-        console.client(&json!({ "email": format!("person-{number}@example.com") }));
+        console.create(&json!({ "email": format!("person-{number}@example.com") }));
     }
     let browser = console.signed_in(KEY);
     for (format, heads) in [("jsonl", 0), ("csv", 1)] {
@@ -107,7 +107,7 @@ fn fill(console: &Console) {
     let large = "x".repeat(90_000);
     for number in 0..80 {
         let email = format!("person-{number}@example.com");
-        console.client(&json!({ "email": email, "properties": { "note": large } }));
+        console.create(&json!({ "email": email, "properties": { "note": large } }));
     }
 }
 
