@@ -11,8 +11,8 @@ use super::{
     api_call::{CompanyVisit, OneResource, PersonDocument, decoded, text_of},
     form::FormFields,
     history::kind_words,
-    layout::{self, ConsoleSection, form_token, path_of},
-    page::{self, see_other},
+    layout::{ConsoleSection, form_token, path_of},
+    page::see_other,
     people::name_of,
     person,
     refusal::ConsoleRefusal,
@@ -31,8 +31,7 @@ fn back_to(of: &CompanyVisit<'_>, id: &str) -> HttpResponse {
 }
 
 fn framed(of: &CompanyVisit<'_>, title: &str, content: &Markup) -> HttpResponse {
-    let place = Some((&of.principal.company.id, ConsoleSection::People));
-    page::html(StatusCode::OK, layout::framed(of.visit, place, title, content))
+    of.page(StatusCode::OK, ConsoleSection::People, title, content)
 }
 
 /// Writes a value, or removes one.
@@ -131,7 +130,7 @@ pub(super) async fn confirm_merge(
     id: &str,
 ) -> Result<HttpResponse, ConsoleRefusal> {
     auth::require(of.principal, KeyScope::ProfilesWrite)?;
-    let asked = FormFields::parse(of.visit.request.query_string().as_bytes()).unwrap_or_default();
+    let asked = of.asked();
     let (person, other) =
         (person::everything(of, id).await?, person::everything(of, asked.text("other")).await?);
     let action = path_of(&of.principal.company.id, &format!("people/{}/merge", person.id));

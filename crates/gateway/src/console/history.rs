@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::{
     claim_values::{ClaimValues, NamedClaim},
     layout::path_of,
+    table::columns,
     time::shown_time,
 };
 
@@ -262,15 +263,7 @@ pub(super) fn claims_table(company: &CompanyId, outcome: &OutcomeDocument) -> Ma
             details {
                 summary { "Claims (" (claims.len()) ")" }
                 table {
-                    thead {
-                        tr {
-                            th scope="col" { "Identifier" }
-                            th scope="col" { "From" }
-                            th scope="col" { "Result" }
-                            th scope="col" { "Reason" }
-                            th scope="col" { "Other person" }
-                        }
-                    }
+                    (columns(&["Identifier", "From", "Result", "Reason", "Other person"], &[]))
                     tbody {
                         @for claim in claims {
                             tr {

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use profile_protocol::CompanyId;
 use serde::Deserialize;
 
-use super::{layout::path_of, time::shown_time, writer_facts::WriterFacts};
+use super::{layout::path_of, table::columns, time::shown_time, writer_facts::WriterFacts};
 
 /// A merge as the API shows it.
 #[derive(Deserialize)]
@@ -105,15 +105,7 @@ fn picture(rows: &[TreeRow<'_>]) -> Markup {
 fn table(company: &CompanyId, person: &str, merges: &[MergeFacts], may_write: bool) -> Markup {
     html! {
         table {
-            thead {
-                tr {
-                    th scope="col" { "Profile" }
-                    th scope="col" { "Merged into" }
-                    th scope="col" { "When" }
-                    th scope="col" { "By" }
-                    th scope="col" { "Undo" }
-                }
-            }
+            (columns(&["Profile", "Merged into", "When", "By", "Undo"], &[]))
             tbody {
                 @for merge in merges {
                     tr {

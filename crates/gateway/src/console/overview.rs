@@ -11,12 +11,12 @@ use super::{
     alerts::{self, NOT_RAISED},
     api_call::CompanyVisit,
     chart,
-    form::FormFields,
-    layout::{self, ConsoleSection, path_of},
+    layout::{ConsoleSection, path_of},
     metric_history::{BATCHES, MERGED, MetricSample, increases, quantile},
     metric_values::{MetricValues, label},
-    page, profile_counting,
+    profile_counting,
     refusal::ConsoleRefusal,
+    table::columns,
 };
 use crate::{
     http::auth,
@@ -38,7 +38,7 @@ pub(super) async fn page(of: &CompanyVisit<'_>) -> Result<HttpResponse, ConsoleR
     let gateway = of.visit.gateway;
     gateway.metrics.set_readings(readings::read(gateway).await);
     let values = MetricValues::read(&gateway.metrics.render(MetricsFormat::Text));
-    let asked = FormFields::parse(of.visit.request.query_string().as_bytes()).unwrap_or_default();
+    let asked = of.asked();
     let is_day = asked.text("range") == "day";
     let companies_seen = of.visit.principals.iter().map(|principal| principal.company.id.clone());
     profile_counting::refresh(gateway, companies_seen).await;
@@ -52,8 +52,7 @@ pub(super) async fn page(of: &CompanyVisit<'_>) -> Result<HttpResponse, ConsoleR
         (companies(of, &values))
         (configuration(&of.principal.company, gateway))
     };
-    let place = Some((&of.principal.company.id, ConsoleSection::Overview));
-    Ok(page::html(StatusCode::OK, layout::framed(of.visit, place, "Overview", &content)))
+    Ok(of.page(StatusCode::OK, ConsoleSection::Overview, "Overview", &content))
 }
 
 fn alerts_section(of: &CompanyVisit<'_>, values: &MetricValues) -> Markup {
@@ -138,7 +137,7 @@ fn refusals_section(samples: &[MetricSample]) -> Markup {
         h2 { "Refusals by code" }
         @if counts.is_empty() { p { "There were none." } } @else {
             table {
-                thead { tr { th scope="col" { "Code" } th.number scope="col" { "Requests" } } }
+                (columns(&["Code"], &["Requests"]))
                 tbody {
                     @for (name, count) in &counts {
                         tr {
@@ -182,13 +181,7 @@ fn companies(of: &CompanyVisit<'_>, values: &MetricValues) -> Markup {
             h2 { "Company " (company) }
             (profiles(of.visit.gateway, company))
             table {
-                thead {
-                    tr {
-                        th scope="col" { "Endpoint" }
-                        th scope="col" { "Answer" }
-                        th.number scope="col" { "Requests since the start" }
-                    }
-                }
+                (columns(&["Endpoint", "Answer"], &["Requests since the start"]))
                 tbody {
                     @for (name, count) in values.beginning(&requests) {
                         tr {

@@ -7,9 +7,9 @@ use serde_json::Value;
 use super::{
     api_call::{CompanyVisit, ListPage, PersonDocument, query_of},
     form::FormFields,
-    layout::{self, ConsoleSection, path_of},
-    page,
+    layout::{ConsoleSection, path_of},
     refusal::{ConsoleRefusal, errors_of},
+    table::columns,
     time::shown_time,
 };
 use crate::{endpoints::Endpoint, http::refusal::Refusal, limits};
@@ -59,9 +59,7 @@ pub(super) async fn list(of: &CompanyVisit<'_>) -> Result<HttpResponse, ConsoleR
         Err(refusal) => return Err(refusal.into()),
     };
     let content = html! { (search_form(of, &asked)) (results) };
-    let place = Some((&of.principal.company.id, ConsoleSection::People));
-    let page = layout::framed(of.visit, place, "People", &content);
-    Ok(page::html(status, page))
+    Ok(of.page(status, ConsoleSection::People, "People", &content))
 }
 
 /// Whether what the visitor asked for is wrong, so that the form is shown again.
@@ -177,16 +175,10 @@ fn results(of: &CompanyVisit<'_>, asked: &FormFields, page: &ListPage<PersonDocu
         } @else {
             table {
                 caption.visually-hidden { "People found" }
-                thead {
-                    tr {
-                        th scope="col" { "Person" }
-                        th scope="col" { "Email address" }
-                        th scope="col" { "Phone number" }
-                        th scope="col" { "External id" }
-                        th scope="col" { "Created" }
-                        th scope="col" { "Changed" }
-                    }
-                }
+                (columns(
+                    &["Person", "Email address", "Phone number", "External id", "Created", "Changed"],
+                    &[],
+                ))
                 tbody {
                     @for person in &page.data {
                         tr {

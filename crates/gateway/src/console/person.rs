@@ -10,9 +10,8 @@ use serde_json::value::RawValue;
 use super::{
     api_call::{CompanyVisit, ListPage, OneResource, PersonDocument, query_of},
     claim_values::ClaimValues,
-    form::FormFields,
     history::{self, OutcomeDocument},
-    layout::{self, ConsoleSection, path_of},
+    layout::{ConsoleSection, path_of},
     merge_tree::{self, MergeFacts},
     page,
     people::name_of,
@@ -43,7 +42,7 @@ pub(super) async fn page(of: &CompanyVisit<'_>, id: &str) -> Result<HttpResponse
     let query = query_of(&[EVERYTHING, TOKENS]);
     let PersonWithTokens { data: person, tokens } =
         of.read(Endpoint::GetProfile, id, &query).await?;
-    let asked = FormFields::parse(of.visit.request.query_string().as_bytes()).unwrap_or_default();
+    let asked = of.asked();
     let size = limits::CONSOLE_PAGE.to_string();
     let query = query_of(&[("page[size]", &size), ("page[cursor]", asked.text("history"))]);
     let history: ListPage<OutcomeDocument> =
@@ -59,9 +58,7 @@ pub(super) async fn page(of: &CompanyVisit<'_>, id: &str) -> Result<HttpResponse
         (person_forms::all(of, &person))
         (history_section(of, &person, &history))
     };
-    let place = Some((&of.principal.company.id, ConsoleSection::People));
-    let page = layout::framed(of.visit, place, &name_of(&person), &content);
-    Ok(page::html(StatusCode::OK, page))
+    Ok(of.page(StatusCode::OK, ConsoleSection::People, &name_of(&person), &content))
 }
 
 fn overview(of: &CompanyVisit<'_>, person: &PersonDocument) -> Markup {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::{api_call::PersonDocument, time::shown_time};
+use super::{api_call::PersonDocument, table::columns, time::shown_time};
 use crate::limits;
 
 /// A person and their push tokens, as the API shows them together.
@@ -54,16 +54,17 @@ pub(super) fn section(tokens: &[RegisteredToken]) -> Markup {
         } @else {
             p { (tokens.len()) " registered, the newest first." }
             table {
-                thead {
-                    tr {
-                        th scope="col" { "Token" }
-                        th scope="col" { "Platform" }
-                        th scope="col" { "Notifications" }
-                        th scope="col" { "Registered" }
-                        th scope="col" { "Last named" }
-                        th scope="col" { "What the app says" }
-                    }
-                }
+                (columns(
+                    &[
+                        "Token",
+                        "Platform",
+                        "Notifications",
+                        "Registered",
+                        "Last named",
+                        "What the app says",
+                    ],
+                    &[],
+                ))
                 tbody {
                     @for token in tokens.iter().take(limits::CONSOLE_PUSH_TOKENS) { (row(token)) }
                 }

@@ -10,6 +10,7 @@ use super::{
     api_call::{PersonDocument, RawMembers, text_of},
     history::kind_words,
     merge_tree::MergeFacts,
+    table::columns,
     writer_facts::{WriterFacts, time_cell, writer_cells},
 };
 
@@ -85,14 +86,7 @@ pub(super) fn identifiers_table(
     let writer = |kind: &str, value: &str| writers.get(&format!("identifiers.{kind}.{value}"));
     html! {
         table {
-            thead {
-                tr {
-                    th scope="col" { "Kind" }
-                    th scope="col" { "Identifier" }
-                    th scope="col" { "Since" }
-                    th scope="col" { "By" }
-                }
-            }
+            (columns(&["Kind", "Identifier", "Since", "By"], &[]))
             tbody {
                 @for kind in IDENTIFIERS {
                     @let value = person.text(kind);
