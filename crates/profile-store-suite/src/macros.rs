@@ -61,6 +61,7 @@ macro_rules! engine_suite {
                 a_device_in_use_is_never_pushed_out
                 strangers_use_up_no_merges_of_the_company
                 an_undo_keeps_what_the_company_has_named_since_the_merge
+                an_undo_leaves_the_survivor_what_it_had_before_the_merge
                 in_a_manual_merge_an_address_of_the_company_takes_precedence
             }
             $crate::engine_suite_area! {
@@ -151,6 +152,7 @@ macro_rules! engine_suite {
                 an_identifier_that_has_gone_to_another_person_finds_that_one
                 a_lost_identifier_leads_no_request_to_a_profile
                 an_undone_merge_returns_what_was_lost_since_and_each_person_is_erased_alone
+                what_was_replaced_while_a_profile_was_merged_is_erased_with_it
                 a_profile_remembers_only_so_many_lost_identifiers
                 a_device_that_leaves_a_full_list_is_not_remembered
                 a_deletion_job_is_read_as_it_was_answered

@@ -265,6 +265,13 @@ pub fn an_undo_keeps_what_the_company_has_named_since_the_merge(engines: &Engine
     harness.assert_sound();
 }
 
+pub fn an_undo_leaves_the_survivor_what_it_had_before_the_merge(engines: &Engines) {
+    let harness = after(engines, &["x:2 e:ann", "server e:bob", "server e:ann +e:bob"]);
+    harness.undo(1).unwrap();
+    assert_eq!([0, 1].map(|number| harness.about(number)), ["x:2 e:ann", "e:bob"]);
+    harness.assert_sound();
+}
+
 pub fn in_a_manual_merge_an_address_of_the_company_takes_precedence(engines: &Engines) {
     let mut harness = after(engines, &["e:lead a:tab", "server x:2 e:ben"]);
     let outcome = harness.merge(0, 1).unwrap();

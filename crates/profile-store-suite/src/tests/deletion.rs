@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use profile_protocol::ProfileId;
 use profile_store::{
-    ClaimResult, Effect, Identifier, Outcome, ProfileRef, PushTokenOutcome, PushTokenResult,
+    ClaimResult, Effect, Identifier, Outcome, Profile, ProfileRef, PushTokenOutcome,
+    PushTokenResult,
 };
 use proptest::prelude::*;
 
@@ -256,6 +257,19 @@ impl Said {
         said.extend(request.facts.iter().map(|(_, value)| value.clone()).filter(|v| !v.is_empty()));
     }
 
+    /// Gives a profile that was restored what it holds: while it was merged, requests gave it to the
+    /// other one.
+    fn give_back(&mut self, harness: &StoreHarness, restored: usize) {
+        let Profile { id, identifiers, .. } = harness.profile(restored);
+        let held: Vec<String> = identifiers.iter().map(|one| one.as_str().to_owned()).collect();
+        for (&number, said) in &mut self.of {
+            if harness.exists(number) && harness.profile(number).id != id {
+                said.retain(|text| !held.contains(text));
+            }
+        }
+        self.of.entry(restored).or_default().extend(held);
+    }
+
     /// Removes some profiles. Returns the values that only they had.
     fn forget(&mut self, numbers: &BTreeSet<usize>) -> BTreeSet<String> {
         let theirs = numbers.iter().filter_map(|number| self.of.remove(number)).flatten();
@@ -307,7 +321,9 @@ fn forgets(mut harness: StoreHarness, steps: &[DeletionStep]) {
             }
             DeletionStep::Merge(into, from) => drop(harness.merge(into, from)),
             DeletionStep::Undo(number) if number < harness.created.len() => {
-                drop(harness.undo(number));
+                if harness.undo(number).is_ok() {
+                    said.give_back(&harness, number);
+                }
             }
             DeletionStep::Undo(_) => {}
             DeletionStep::Delete(named) => {

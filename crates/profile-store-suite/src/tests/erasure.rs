@@ -141,6 +141,21 @@ pub fn an_undone_merge_returns_what_was_lost_since_and_each_person_is_erased_alo
     harness.assert_sound();
 }
 
+pub fn what_was_replaced_while_a_profile_was_merged_is_erased_with_it(engines: &Engines) {
+    let mut harness = StoreHarness::new(engines);
+    harness.send("p:5 a:tab");
+    harness.send("e:bob");
+    harness.merge(1, 0).unwrap();
+    harness.send("server update:0 p:6");
+    harness.undo(0).unwrap();
+    assert_eq!([0, 1].map(|number| harness.about(number)), ["p:6 a:tab", "e:bob"]);
+    harness.assert_sound();
+    assert_eq!(harness.delete("p:5").job.found, Some(FoundBy::Former));
+    assert!(harness.exists(1) && !harness.exists(0));
+    assert!(!occurs(&harness, "+1500555000"));
+    harness.assert_sound();
+}
+
 pub fn a_profile_remembers_only_so_many_lost_identifiers(engines: &Engines) {
     let mut harness = StoreHarness::new(engines);
     let most = usize::try_from(limits::FORMER_IDENTIFIERS).unwrap();

@@ -348,6 +348,29 @@ impl Stored {
         self.changed_pointers.insert(key);
     }
 
+    /// Lets identifiers that came from `restored`, and that the profile which it was merged into
+    /// has lost, lead an erasure to it.
+    pub(super) fn return_lost(
+        &mut self,
+        company: &CompanyId,
+        identifiers: impl Iterator<Item = Identifier>,
+        [survivor, restored]: [&mut StoredProfile; 2],
+        lost: LostIdentifiers,
+    ) {
+        for identifier in identifiers {
+            let key = key::identifier(company, &identifier);
+            let Some(former) = self.former_holder(&key) else { continue };
+            if former == survivor.id {
+                survivor.former_identifiers = survivor.former_identifiers.saturating_sub(1);
+            } else if !survivor.absorbed.contains(&former) {
+                continue;
+            }
+            self.forget(company, former, &identifier);
+            let count = &mut restored.former_identifiers;
+            self.lose(company, (key, restored.id, &identifier), lost, count);
+        }
+    }
+
     /// Removes an identifier that this profile has lost, so that it leads to no profile.
     pub(super) fn forget(&mut self, company: &CompanyId, id: ProfileId, identifier: &Identifier) {
         let key = key::identifier(company, identifier);

@@ -86,7 +86,7 @@ impl Batch {
         {
             self.stored.write(key::kept_values(company, *sequence), None);
         }
-        self.split(company, &outcome, &mut survivor, &mut restored);
+        self.split(company, &outcome, &merge, [&mut survivor, &mut restored]);
         later.iter().for_each(|merge| self.stored.keep_merge(company, merge));
         self.stored.record_outcome(company, &outcome);
         Ok(Unmerged { outcome, survivor, restored, kept, lost })
@@ -133,13 +133,15 @@ impl Batch {
         &mut self,
         company: &CompanyId,
         outcome: &Outcome,
-        survivor: &mut Profile,
-        restored: &mut Profile,
+        merge: &Merge,
+        [survivor, restored]: [&mut Profile; 2],
     ) {
         let mut both = [&*survivor, &*restored].map(|one| StoredProfile::from(one.clone()));
         let [first, second] = &mut both;
         let remembered = LostIdentifiers::Remembered(IdentifierLoss::by_outcome(outcome));
         self.stored.move_identifiers(company, [], &mut [first, second], remembered);
+        let came = merge.absorbed.identifiers.iter();
+        self.stored.return_lost(company, came, [first, second], remembered);
         let [first, second] = &both;
         survivor.former_identifiers = first.former_identifiers;
         restored.former_identifiers = second.former_identifiers;

@@ -59,7 +59,8 @@ pub fn unmerge(
     let has_no_owner = |identifier: &Identifier| owner(identifier).is_none();
     let mut difference = Difference::made_by(merge);
     if survivor.id == merge.survivor.id {
-        let at_merge = [&merge.absorbed.identifiers, &difference.with.identifiers];
+        let at_merge = [&merge.survivor, &merge.absorbed, &difference.with];
+        let at_merge = at_merge.map(|profile| &profile.identifiers);
         take_replacements(&mut restored.identifiers, &mut survivor.identifiers, at_merge, &later);
     }
     let merged_identifiers = difference.with.identifiers.clone();

@@ -47,11 +47,12 @@ pub(super) fn split_single(
 
 /// Gives the restored profile the identifiers that the company has given the survivor since, in
 /// place of those that came with the absorbed profile. They stay if the company has named one of
-/// another kind for the survivor, before the merge or since.
+/// another kind for the survivor, before the merge or since, and so do those that the survivor had
+/// before the merge.
 pub(super) fn take_replacements(
     restored: &mut ProfileIdentifiers,
     survivor: &mut ProfileIdentifiers,
-    [absorbed, merged]: [&ProfileIdentifiers; 2],
+    [before, absorbed, merged]: [&ProfileIdentifiers; 3],
     later: &[Merge],
 ) {
     let (came, stayed): (Vec<_>, Vec<_>) = SingleKinds::ALL.into_iter().partition(|&kind| {
@@ -64,7 +65,8 @@ pub(super) fn take_replacements(
     }
     for kind in came {
         let now = survivor.single(kind);
-        let is_replaced = now != merged.single(kind) && !survivor.client_attached.contains(kind);
+        let is_new = now != merged.single(kind) && now != before.single(kind);
+        let is_replaced = is_new && !survivor.client_attached.contains(kind);
         let came_by_merge =
             later.iter().any(|merge| merge.absorbed.identifiers.single(kind) == now);
         if now.is_some() && is_replaced && !came_by_merge {
