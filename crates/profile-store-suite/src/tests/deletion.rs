@@ -257,8 +257,8 @@ impl Said {
         said.extend(request.facts.iter().map(|(_, value)| value.clone()).filter(|v| !v.is_empty()));
     }
 
-    /// Gives a profile that was restored what it holds: while it was merged, requests gave it to the
-    /// other one.
+    /// Gives a profile that was restored what it holds: while it was merged, requests gave it to
+    /// the other one.
     fn give_back(&mut self, harness: &StoreHarness, restored: usize) {
         let Profile { id, identifiers, .. } = harness.profile(restored);
         let held: Vec<String> = identifiers.iter().map(|one| one.as_str().to_owned()).collect();
