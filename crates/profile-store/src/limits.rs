@@ -328,8 +328,8 @@ pub const RELAXED_FLUSH_MS: u64 = 100;
 /// The number of entries that an audit reads at a time.
 pub const AUDIT_PAGE: usize = 1_024;
 
-/// The number of entries that a copy reads at a time. The largest are merge records of half a
-/// megabyte; nearly all are a thousandth of that.
+/// The number of entries that a copy reads at a time. Nearly all have less than a kilobyte. The
+/// largest are results of bulk imports with [`IMPORT_ERRORS`] problems, of some megabytes.
 pub const COPY_PAGE: usize = 256;
 
 /// Bytes of keys and values of the journal that a backup gets in one commit. Of a key that several

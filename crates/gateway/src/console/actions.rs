@@ -30,10 +30,6 @@ fn back_to(of: &CompanyVisit<'_>, id: &str) -> HttpResponse {
     see_other(&path_of(&of.principal.company.id, &format!("people/{id}")))
 }
 
-fn framed(of: &CompanyVisit<'_>, title: &str, content: &Markup) -> HttpResponse {
-    of.page(StatusCode::OK, ConsoleSection::People, title, content)
-}
-
 /// Writes a value, or removes one.
 pub(super) async fn edit(
     of: &CompanyVisit<'_>,
@@ -149,7 +145,7 @@ pub(super) async fn confirm_merge(
             }
         }
     };
-    Ok(framed(of, "Merge two people", &content))
+    Ok(of.page(StatusCode::OK, ConsoleSection::People, "Merge two people", &content))
 }
 
 /// Merges two people.
@@ -220,7 +216,7 @@ pub(super) async fn preview_undo(
             }
         }
     };
-    Ok(framed(of, "Undo a merge", &content))
+    Ok(of.page(StatusCode::OK, ConsoleSection::People, "Undo a merge", &content))
 }
 
 /// Undoes a merge.
@@ -284,7 +280,7 @@ pub(super) async fn confirm_erasure(
             }
         }
     };
-    Ok(framed(of, "Erase a person", &content))
+    Ok(of.page(StatusCode::OK, ConsoleSection::People, "Erase a person", &content))
 }
 
 /// Erases a person, and leads to the receipt.
@@ -344,7 +340,7 @@ pub(super) async fn receipt(
             dt { "Failed rows of imports cleared" } dd { (facts.import_errors_count) }
         }
     };
-    Ok(framed(of, "Receipt of an erasure", &content))
+    Ok(of.page(StatusCode::OK, ConsoleSection::People, "Receipt of an erasure", &content))
 }
 
 #[cfg(test)]
