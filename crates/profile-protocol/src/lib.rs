@@ -66,7 +66,7 @@ pub use filter::{
 };
 pub use identifiers::{ClaimedId, IdentifierKind, Identifiers};
 pub use opaque::{AnonymousId, ExchangeToken, ExternalId, InvalidOpaqueId};
-pub use patch::{Change, ChangedAttribute, Patch, PropertiesPatch};
+pub use patch::{AppliedPatch, Change, ChangedAttribute, Patch, PropertiesPatch};
 pub use phone_number::{InvalidPhoneNumber, PhoneNumber};
 pub use pointer::shortened;
 pub use profile_id::{InvalidProfileId, ProfileId};

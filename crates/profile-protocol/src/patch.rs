@@ -54,61 +54,84 @@ pub enum ChangedAttribute {
     Property(PropertyName),
 }
 
+/// What [`Patch::apply`] did.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct AppliedPatch {
+    /// The attributes that have another value now.
+    pub changed: Vec<ChangedAttribute>,
+    /// The values that they had. Of other attributes it may have the value, or none.
+    pub before: Attributes,
+}
+
 impl Patch {
-    /// Carries the patch out and names what is now different.
-    ///
-    /// Carrying it out again changes nothing more.
-    pub fn apply(self, attributes: &mut Attributes) -> Vec<ChangedAttribute> {
-        let Patch { fields, properties } = self;
-        let mut changed = fields.apply(&mut attributes.fields);
-        let names = properties.apply(&mut attributes.properties);
-        changed.extend(names.into_iter().map(ChangedAttribute::Property));
-        changed
+    /// Carries the patch out. Carrying it out again changes nothing more.
+    pub fn apply(&self, attributes: &mut Attributes) -> AppliedPatch {
+        let mut applied = AppliedPatch::default();
+        self.fields.apply(&mut attributes.fields, &mut applied);
+        self.properties.apply(&mut attributes.properties, &mut applied);
+        applied
     }
 }
 
 impl Fields<Change<Text>> {
-    fn apply(self, stored: &mut Fields<Option<Text>>) -> Vec<ChangedAttribute> {
-        let mut changed = Vec::new();
-        for (field, change) in self {
+    fn apply(&self, stored: &mut Fields<Option<Text>>, applied: &mut AppliedPatch) {
+        for (field, change) in self.iter() {
             let value = match change {
                 Change::Keep => continue,
                 Change::Clear => None,
                 Change::Set(text) => Some(text),
             };
-            if stored[field] != value {
-                stored[field] = value;
-                changed.push(ChangedAttribute::Field(field));
+            if stored[field].as_ref() != value {
+                let before = std::mem::replace(&mut stored[field], value.cloned());
+                applied.before.fields[field] = before;
+                applied.changed.push(ChangedAttribute::Field(field));
             }
         }
-        changed
     }
 }
 
 impl PropertiesPatch {
-    fn apply(self, stored: &mut Properties) -> Vec<PropertyName> {
+    fn apply(&self, stored: &mut Properties, applied: &mut AppliedPatch) {
         let only_sets = !self.clear
             && self.unset.is_empty()
             && self.unappend.is_empty()
             && self.append.is_empty();
         if only_sets {
-            return set_all(self.set, stored);
+            return self.set_all(stored, applied);
         }
         // One name may be touched by several steps that undo one another, so what
         // changed is what differs in the end.
-        let before = stored.clone();
+        applied.before.properties = stored.clone();
         self.carry_out(stored);
-        differing(&before, stored)
+        let names = differing(&applied.before.properties, stored);
+        applied.changed.extend(names.map(ChangedAttribute::Property));
     }
 
-    fn carry_out(self, stored: &mut Properties) {
+    /// Sets properties, and notes what they had.
+    fn set_all(&self, stored: &mut Properties, applied: &mut AppliedPatch) {
+        for (name, value) in &self.set {
+            if is_stored(stored, name, value) {
+                continue;
+            }
+            if let Some(before) = stored.replace(name.clone(), value.clone()) {
+                applied.before.properties.set(name.clone(), before);
+            }
+            applied.changed.push(ChangedAttribute::Property(name.clone()));
+        }
+    }
+
+    fn carry_out(&self, stored: &mut Properties) {
         let PropertiesPatch { clear, set, unset, unappend, append } = self;
-        if clear {
+        if *clear {
             *stored = Properties::default();
         }
-        set_all(set, stored);
+        for (name, value) in set {
+            if !is_stored(stored, name, value) {
+                stored.set(name.clone(), value.clone());
+            }
+        }
         for name in unset {
-            stored.unset(&name);
+            stored.unset(name);
         }
         // An element that would leave and join again would move to the end, and a
         // request carried out twice would then differ from one carried out once.
@@ -116,31 +139,25 @@ impl PropertiesPatch {
             .iter()
             .flat_map(|(name, added)| added.iter().map(move |value| (name, value.in_order())))
             .collect();
-        for (name, mut gone) in unappend {
-            gone.retain(|element| !rejoining.contains(&(&name, element.in_order())));
-            if let Some(kept) = stored.value(&name).and_then(|value| without(value, &gone)) {
-                stored.set(name, kept);
+        for (name, leaving) in unappend {
+            let gone = leaving.iter().map(PropertyValue::in_order);
+            let gone = gone.filter(|element| !rejoining.contains(&(name, element.clone())));
+            if let Some(kept) = stored.value(name).and_then(|value| without(value, &gone.collect()))
+            {
+                stored.set(name.clone(), kept);
             }
         }
         for (name, added) in append {
-            if let Some(joined) = with(stored.value(&name), added) {
-                stored.set(name, joined);
+            if let Some(joined) = with(stored.value(name), added) {
+                stored.set(name.clone(), joined);
             }
         }
     }
 }
 
-/// Sets properties. One that has the same JSON value keeps the order of its members.
-fn set_all(set: Vec<(PropertyName, PropertyValue)>, stored: &mut Properties) -> Vec<PropertyName> {
-    let mut changed = Vec::new();
-    for (name, value) in set {
-        let is_same = stored.value(&name).is_some_and(|own| own.is_same_json(&value));
-        if !is_same {
-            stored.set(name.clone(), value);
-            changed.push(name);
-        }
-    }
-    changed
+/// Whether a property has this JSON value. If so, it keeps the order of its members.
+fn is_stored(stored: &Properties, name: &PropertyName, value: &PropertyValue) -> bool {
+    stored.value(name).is_some_and(|own| own.is_same_json(value))
 }
 
 /// The elements of what is stored: those of an array, or the one value itself.
@@ -153,8 +170,7 @@ fn elements_of(value: Option<&PropertyValue>) -> Vec<PropertyValue> {
 }
 
 /// The array without these elements; nothing if none of them is in it.
-fn without(value: &PropertyValue, gone: &[PropertyValue]) -> Option<PropertyValue> {
-    let gone: HashSet<Cow<'_, str>> = gone.iter().map(PropertyValue::in_order).collect();
+fn without(value: &PropertyValue, gone: &HashSet<Cow<'_, str>>) -> Option<PropertyValue> {
     let mut elements = elements_of(Some(value));
     let before = elements.len();
     elements.retain(|element| !gone.contains(&element.in_order()));
@@ -163,7 +179,7 @@ fn without(value: &PropertyValue, gone: &[PropertyValue]) -> Option<PropertyValu
 
 /// The array with these elements as well; nothing if there can be no array, since
 /// the single value is nested as deeply as a value may be.
-fn with(value: Option<&PropertyValue>, added: Vec<PropertyValue>) -> Option<PropertyValue> {
+fn with(value: Option<&PropertyValue>, added: &[PropertyValue]) -> Option<PropertyValue> {
     if value.is_some_and(|value| !value.fits_in_array()) {
         return None;
     }
@@ -171,17 +187,20 @@ fn with(value: Option<&PropertyValue>, added: Vec<PropertyValue>) -> Option<Prop
     let of = |element: &PropertyValue| element.in_order().into_owned();
     let mut present: HashSet<String> = elements.iter().map(of).collect();
     for element in added {
-        if present.insert(of(&element)) {
-            elements.push(element);
+        if present.insert(of(element)) {
+            elements.push(element.clone());
         }
     }
     Some(PropertyValue::array(&elements))
 }
 
-fn differing(before: &Properties, after: &Properties) -> Vec<PropertyName> {
+fn differing<'a>(
+    before: &'a Properties,
+    after: &'a Properties,
+) -> impl Iterator<Item = PropertyName> + 'a {
     let gone = before.iter().filter(|(name, _)| after.value(name).is_none());
     let new = after.iter().filter(|(name, value)| before.value(name) != Some(value));
-    gone.chain(new).map(|(name, _)| name.clone()).collect()
+    gone.chain(new).map(|(name, _)| name.clone())
 }
 
 #[cfg(test)]
@@ -203,9 +222,20 @@ mod tests {
         members.iter().map(|(text, json)| (name(text), value(json))).collect()
     }
 
+    /// Applies a patch, and returns the names of the properties that changed.
+    fn changed_by(patch: &PropertiesPatch, stored: &mut Properties) -> Vec<PropertyName> {
+        let mut applied = AppliedPatch::default();
+        patch.apply(stored, &mut applied);
+        let name = |attribute| match attribute {
+            ChangedAttribute::Property(name) => name,
+            ChangedAttribute::Field(field) => panic!("{field:?}"),
+        };
+        applied.changed.into_iter().map(name).collect()
+    }
+
     fn applies(patch: PropertiesPatch, before: &[(&str, &str)], after: &[(&str, &str)]) {
         let mut stored = properties(before);
-        patch.apply(&mut stored);
+        changed_by(&patch, &mut stored);
         assert!(stored == properties(after), "{stored:?}");
     }
 
@@ -303,11 +333,12 @@ mod tests {
             ..PropertiesPatch::default()
         };
         let reordered = r#"{"h":{"mm":3,"cm":2},"w":1}"#;
-        assert_eq!(set(reordered).apply(&mut stored), []);
+        assert_eq!(changed_by(&set(reordered), &mut stored), []);
         let cleared = PropertiesPatch { clear: true, ..set(reordered) };
         assert!(stored == before);
-        assert_eq!(cleared.apply(&mut stored).len(), 1);
-        assert_eq!(set(r#"{"h":{"mm":3,"cm":2},"w":1.0}"#).apply(&mut stored).len(), 1);
+        assert_eq!(changed_by(&cleared, &mut stored).len(), 1);
+        let other = set(r#"{"h":{"mm":3,"cm":2},"w":1.0}"#);
+        assert_eq!(changed_by(&other, &mut stored).len(), 1);
     }
 
     #[test]
@@ -362,9 +393,11 @@ mod tests {
             append: vec![(name("tags"), vec![value(r#""b""#)])],
             ..PropertiesPatch::default()
         };
-        let changed = patch.apply(&mut attributes);
+        let AppliedPatch { changed, before } = patch.apply(&mut attributes);
         let zip = ChangedAttribute::Field(Field::Zip);
         assert_eq!(changed, [zip, ChangedAttribute::Property(name("old"))]);
+        assert_eq!(before.fields[Field::Zip], None);
+        assert_eq!(before.properties.value(&name("old")), Some(&value("0")));
     }
 
     fn values() -> impl Strategy<Value = PropertyValue> {
@@ -399,20 +432,25 @@ mod tests {
         #[test]
         fn applying_twice_equals_applying_once(patch in patches(), before in named(values())) {
             let mut once: Properties = before.into_iter().collect();
-            patch.clone().apply(&mut once);
+            changed_by(&patch, &mut once);
             let mut twice = once.clone();
-            patch.apply(&mut twice);
+            changed_by(&patch, &mut twice);
             prop_assert!(once == twice);
         }
 
         #[test]
-        fn a_patch_names_exactly_what_it_changed(patch in patches(), before in named(values())) {
+        fn a_patch_names_exactly_what_it_changed_and_has_the_values_before(patch in patches(), before in named(values())) {
             let before: Properties = before.into_iter().collect();
             let mut after = before.clone();
-            let named: HashSet<PropertyName> = patch.apply(&mut after).into_iter().collect();
+            let mut applied = AppliedPatch::default();
+            patch.apply(&mut after, &mut applied);
             for text in ["a", "b", "c"] {
-                let differs = before.value(&name(text)) != after.value(&name(text));
-                prop_assert_eq!(named.contains(&name(text)), differs);
+                let (old, new) = (before.value(&name(text)), after.value(&name(text)));
+                let is_named = applied.changed.contains(&ChangedAttribute::Property(name(text)));
+                prop_assert_eq!(is_named, old != new);
+                if is_named {
+                    prop_assert_eq!(applied.before.properties.value(&name(text)), old);
+                }
             }
         }
     }

@@ -334,6 +334,15 @@ impl Properties {
         !same
     }
 
+    /// Gives a property a value, and returns the one that it had.
+    pub(crate) fn replace(
+        &mut self,
+        name: PropertyName,
+        value: PropertyValue,
+    ) -> Option<PropertyValue> {
+        self.values.insert(name, value)
+    }
+
     /// Takes a property away. True if it was there.
     pub fn unset(&mut self, name: &PropertyName) -> bool {
         self.values.remove(name).is_some()

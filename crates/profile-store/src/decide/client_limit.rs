@@ -3,23 +3,9 @@
 
 use std::collections::HashSet;
 
-use profile_protocol::{Properties, PropertiesPatch, PropertyName, PropertyValue};
+use profile_protocol::{Properties, PropertyName, PropertyValue};
 
 use crate::limits::{CLIENT_PROPERTIES, CLIENT_PROPERTIES_BYTES};
-
-/// Whether a patch might lead to more properties than clients may fill a profile with. Decided
-/// without looking at names, since it is hardly ever so.
-pub(super) fn may_exceed(properties: &Properties, patch: &PropertiesPatch) -> bool {
-    let set = patch.set.iter().map(|(name, value)| size(name, value));
-    let appended = patch.append.iter().map(|(name, elements)| {
-        // The brackets, and a comma after each element.
-        let elements: usize = elements.iter().map(|element| element.as_json().len() + 1).sum();
-        name.as_str().len() + "[]".len() + elements
-    });
-    let added: usize = set.chain(appended).sum();
-    CLIENT_PROPERTIES < properties.len() + patch.set.len() + patch.append.len()
-        || CLIENT_PROPERTIES_BYTES < properties.bytes() + added
-}
 
 /// Restores properties that are new or larger than before, where there are more than clients may
 /// fill a profile with. The changes are judged in their order; each that fits stays. Returns the
@@ -34,6 +20,9 @@ pub(super) fn leave_out<'a>(
 ) -> HashSet<PropertyName> {
     let grown: Vec<Growth<'a>> =
         changed.filter_map(|name| Growth::between(before, properties, name)).collect();
+    if grown.is_empty() {
+        return HashSet::new();
+    }
     let mut count = properties.len() - grown.iter().filter(|growth| growth.is_new).count();
     let mut bytes = properties.bytes() - grown.iter().map(|growth| growth.bytes).sum::<usize>();
     let mut left_out = HashSet::new();
@@ -83,7 +72,7 @@ pub(super) fn restore(properties: &mut Properties, before: &Properties, name: &P
 
 #[cfg(test)]
 mod tests {
-    use profile_protocol::{Attributes, ChangedAttribute, Patch};
+    use profile_protocol::{AppliedPatch, Attributes, ChangedAttribute, Patch, PropertiesPatch};
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
@@ -99,18 +88,31 @@ mod tests {
         }
     }
 
+    /// Whether a patch might lead to more properties than clients may fill a profile with, whatever
+    /// their names are.
+    fn may_exceed(properties: &Properties, patch: &PropertiesPatch) -> bool {
+        let set = patch.set.iter().map(|(name, value)| size(name, value));
+        let appended = patch.append.iter().map(|(name, elements)| {
+            // The brackets, and a comma after each element.
+            let elements: usize = elements.iter().map(|element| element.as_json().len() + 1).sum();
+            name.as_str().len() + "[]".len() + elements
+        });
+        let added: usize = set.chain(appended).sum();
+        CLIENT_PROPERTIES < properties.len() + patch.set.len() + patch.append.len()
+            || CLIENT_PROPERTIES_BYTES < properties.bytes() + added
+    }
+
     /// Applies a patch as a client does. Returns the names that were left out.
     fn apply(properties: &mut Properties, patch: &PropertiesPatch) -> HashSet<PropertyName> {
-        let before = properties.clone();
-        let mut attributes = Attributes { properties: before.clone(), ..Attributes::default() };
+        let mut attributes = Attributes { properties: properties.clone(), ..Attributes::default() };
         let patch = Patch { properties: patch.clone(), ..Patch::default() };
-        let changed = patch.apply(&mut attributes);
+        let AppliedPatch { changed, before } = patch.apply(&mut attributes);
         *properties = attributes.properties;
         let names = changed.iter().filter_map(|attribute| match attribute {
             ChangedAttribute::Property(name) => Some(name),
             ChangedAttribute::Field(_) => None,
         });
-        leave_out(properties, &before, names)
+        leave_out(properties, &before.properties, names)
     }
 
     fn filled() -> impl Strategy<Value = Properties> {

@@ -1,6 +1,8 @@
 //! Patches: the changes that a request makes to attributes, and the author of each value.
 
-use profile_protocol::{Attributes, Change, ChangedAttribute, Patch, PropertiesPatch};
+use profile_protocol::{
+    AppliedPatch, Attributes, Change, ChangedAttribute, Patch, PropertiesPatch,
+};
 
 use super::{
     client_limit,
@@ -57,7 +59,7 @@ fn write_by_company(
     authored: &mut Authored,
     patch: &Patch,
 ) -> Written {
-    let changed = patch.clone().apply(attributes);
+    let AppliedPatch { changed, .. } = patch.apply(attributes);
     for attribute in set_attributes(patch).chain(changed.iter().cloned()) {
         authored.put(&attribute, has_value(attributes, &attribute));
     }
@@ -73,16 +75,12 @@ fn write_by_client(
     patch: &Patch,
     ClientRules { protect, keeps_replaced }: ClientRules,
 ) -> Written {
-    let may_exceed = || client_limit::may_exceed(&attributes.properties, &patch.properties);
-    let before = (protect || keeps_replaced || may_exceed()).then(|| attributes.clone());
-    let changed = patch.clone().apply(attributes);
+    let AppliedPatch { changed, before } = patch.apply(attributes);
     let mut written = Written { changed, ..Written::default() };
-    if let Some(before) = before {
-        written.withhold(attributes, &before, |attribute| protect && authored.has(attribute));
-        if keeps_replaced {
-            let (before, changed) = ((&before, &*authored), &written.changed);
-            written.replaced = replaced_by(patch, changed, before, attributes);
-        }
+    written.withhold(attributes, &before, |attribute| protect && authored.has(attribute));
+    if keeps_replaced {
+        let (before, changed) = ((&before, &*authored), &written.changed);
+        written.replaced = replaced_by(patch, changed, before, attributes);
     }
     written.changed.iter().for_each(|attribute| authored.put(attribute, false));
     written
