@@ -257,10 +257,6 @@ pub(crate) fn count(
     if gateway.inspects(company) {
         inspection::note_outcome(request, outcome, gateway.clock.elapsed());
     }
-    // An erasure that found no profile was of a person, too, whom kept requests may name.
-    if matches!(outcome.effect, Effect::Deleted | Effect::NothingDeleted) {
-        gateway.inspector.forget(company, gateway.clock.elapsed());
-    }
     tracing::debug!(
         %company,
         effect = outcome.effect.as_str(),

@@ -1,8 +1,12 @@
 //! Erasing a profile, and what remains of that: the deletion jobs.
 
-use actix_web::{http::StatusCode, web::Payload};
+use actix_web::{
+    http::StatusCode,
+    rt::task::JoinHandle,
+    web::{Data, Payload},
+};
 use profile_protocol::{DeletionId, DeletionSubject, IdentifierKind};
-use profile_store::{Delete, Deleted, DeletionJob, FoundBy, Identifier, ProfileRef};
+use profile_store::{Delete, Deleted, DeletionJob, FoundBy, Identifier, ProfileRef, StoreError};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -15,7 +19,12 @@ use super::{
     query::{PAGE_CURSOR, PAGE_SIZE, Query, SORT},
     time::rfc3339,
 };
-use crate::{capacity::disk_wait, http::refusal::Refusal, submission};
+use crate::{
+    capacity::{body_budget::BodyPermit, disk_wait},
+    http::refusal::Refusal,
+    state::GatewayState,
+    submission,
+};
 
 const KIND: &str = "data-privacy-deletion-job";
 const PATH: &str = "/api/data-privacy-deletion-jobs";
@@ -27,7 +36,7 @@ const JOB: &str = "deletion job";
 /// response is the same if there was no profile; the job that it names tells.
 pub(super) async fn delete(call: &Call<'_>, payload: &mut Payload) -> Result<ApiResponse, Refusal> {
     Query::from_call(call, &[])?;
-    let (subject, _permit) = call.parse(payload, DeletionSubject::parse).await?;
+    let (subject, permit) = call.parse(payload, DeletionSubject::parse).await?;
     let (kind, targets) = targets(subject);
     let delete = Delete {
         company: call.company.id.clone(),
@@ -36,11 +45,36 @@ pub(super) async fn delete(call: &Call<'_>, payload: &mut Payload) -> Result<Api
         revision: call.revision,
         request_ids: Some(call.request_ids.clone()),
     };
-    let deleted = call.gateway.store.delete(delete);
-    let deleted = disk_wait::answered(call.gateway, deleted).await?.map_err(Refusal::Store)?;
+    let deleting = begin(call.gateway, delete, permit);
+    let deleted = disk_wait::answered(call.gateway, deleting).await?;
+    let deleted = deleted.unwrap_or(Err(StoreError::Unavailable)).map_err(Refusal::Store)?;
     let Deleted { job, outcome } = deleted;
     submission::count(call.request, call.gateway, &call.company.id, &outcome);
     Ok(ApiResponse::at(StatusCode::ACCEPTED, url(call, &job)))
+}
+
+/// Begins to erase. A caller who goes away, or gets no answer in time, cancels neither the erasure
+/// nor its permit.
+///
+/// The inspector forgets what it has at once, whatever the store answers, and again afterwards,
+/// since requests in between may name the person, too. One that finds no profile is of a person all
+/// the same.
+fn begin(
+    gateway: &Data<GatewayState>,
+    delete: Delete,
+    permit: BodyPermit,
+) -> JoinHandle<Result<Deleted, StoreError>> {
+    let (gateway, company) = (Data::clone(gateway), delete.company.clone());
+    let forget = move |gateway: &GatewayState| {
+        gateway.inspector.forget(&company, gateway.clock.elapsed());
+    };
+    forget(&gateway);
+    actix_web::rt::spawn(async move {
+        let deleted = gateway.store.delete(delete).await;
+        forget(&gateway);
+        drop(permit);
+        deleted
+    })
 }
 
 /// What the identifier in a request may stand for, the likeliest first, and its kind.
