@@ -3,6 +3,8 @@
 /// The parts of a curl command that an explanation needs.
 #[derive(Debug, Default, Eq, PartialEq)]
 pub(super) struct CurlLine {
+    /// The address, if there is one.
+    pub(super) url: Option<String>,
     pub(super) body: String,
     /// The headers, each with its name and value.
     pub(super) headers: Vec<(String, String)>,
@@ -14,6 +16,22 @@ const BODIES: [&str; 6] = ["-d", "--data", "--data-raw", "--data-binary", "--dat
 /// The options that give a header.
 const HEADERS: [&str; 2] = ["-H", "--header"];
 
+/// Other options with a value, which could be taken for the address.
+const VALUED: [&str; 12] = [
+    "-X",
+    "--request",
+    "-A",
+    "--user-agent",
+    "-e",
+    "--referer",
+    "-x",
+    "--proxy",
+    "-o",
+    "--output",
+    "-u",
+    "--user",
+];
+
 impl CurlLine {
     /// Whether the text is a curl command.
     pub(super) fn is_one(text: &str) -> bool {
@@ -22,7 +40,7 @@ impl CurlLine {
 
     /// Reads a command as a shell would. `None` if a quote is not closed, or if there is no body.
     pub(super) fn parse(text: &str) -> Option<CurlLine> {
-        let mut words = words(text)?.into_iter();
+        let mut words = words(text)?.into_iter().skip(1);
         let (mut line, mut has_body) = (CurlLine::default(), false);
         while let Some(word) = words.next() {
             let (option, joined) = option_of(&word);
@@ -40,6 +58,12 @@ impl CurlLine {
                 line.headers.extend(
                     header.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())),
                 );
+            } else if option == "--url" {
+                line.url = joined.map(str::to_owned).or_else(|| words.next());
+            } else if VALUED.contains(&word.as_str()) {
+                words.next();
+            } else if !word.starts_with('-') {
+                line.url.get_or_insert(word);
             }
         }
         has_body.then_some(line)
@@ -156,6 +180,20 @@ mod tests {
         }
         assert_eq!(body(r"curl -d $'it\'s\u0021'").as_deref(), Some("it's!"));
         assert_eq!(body(r"curl -d 'it'\''s'").as_deref(), Some("it's"));
+    }
+
+    #[test]
+    fn the_address_is_read_wherever_it_is() {
+        for text in [
+            "curl -X POST https://a.example/b?c=[d] -d {}",
+            "curl -g -X POST -e https://e.example/ -d {} https://a.example/b?c=[d]",
+            "curl -d {} --url https://a.example/b?c=[d]",
+            "curl -d {} --url=https://a.example/b?c=[d] -XPOST",
+        ] {
+            let url = CurlLine::parse(text).unwrap().url;
+            assert_eq!(url.as_deref(), Some("https://a.example/b?c=[d]"), "{text}");
+        }
+        assert_eq!(CurlLine::parse("curl -d {}").unwrap().url, None);
     }
 
     #[test]

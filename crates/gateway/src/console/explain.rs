@@ -23,7 +23,12 @@ use super::{
     stored_values,
     table::columns,
 };
-use crate::{client::signed_identity::SIGNATURE, endpoints::Endpoint, http::refusal::Refusal};
+use crate::{
+    client::signed_identity::SIGNATURE,
+    endpoints::Endpoint,
+    http::{auth, refusal::Refusal},
+    tenants::scope::KeyScope,
+};
 
 /// The senders of a request, as the API names them, and in words.
 const SENDERS: [(&str, &str); 2] =
@@ -47,9 +52,13 @@ struct ErrorFacts {
     detail: String,
 }
 
+/// The field that the inspector sends with a request of which it has not kept everything.
+pub(super) const PICKED: &str = "picked";
+
 /// The page with the form.
-pub(super) fn form(of: &CompanyVisit<'_>, text: &str, sender: &str) -> HttpResponse {
-    shown(of, StatusCode::OK, (sender, text), &html! {})
+pub(super) fn form(of: &CompanyVisit<'_>) -> Result<HttpResponse, ConsoleRefusal> {
+    auth::require(of.principal, KeyScope::ProfilesRead)?;
+    Ok(shown(of, StatusCode::OK, ("client", ""), &html! {}))
 }
 
 fn shown(
@@ -88,9 +97,16 @@ pub(super) async fn explain(
     of: &CompanyVisit<'_>,
     form: &FormFields,
 ) -> Result<HttpResponse, ConsoleRefusal> {
+    auth::require(of.principal, KeyScope::ProfilesRead)?;
     let asked = (form.text("sender"), form.raw("request"));
     match explained(of, asked).await {
-        Ok(result) => Ok(shown(of, StatusCode::OK, asked, &result)),
+        Ok(result) => {
+            let result = html! {
+                @if !form.text(PICKED).is_empty() { (not_kept()) }
+                (result)
+            };
+            Ok(shown(of, StatusCode::OK, asked, &result))
+        }
         Err(ConsoleRefusal::Form(detail)) => {
             let wrong = html! { div.wrong role="alert" { (detail) } };
             Ok(shown(of, StatusCode::BAD_REQUEST, asked, &wrong))
@@ -99,6 +115,18 @@ pub(super) async fn explain(
             Ok(shown(of, refusal.status(), asked, &refused(&errors_of(&refusal))))
         }
         Err(other) => Err(other),
+    }
+}
+
+/// What a request from the inspector lacks.
+fn not_kept() -> Markup {
+    html! {
+        p.hint {
+            "This is the body of a request from the inspector, which keeps no signature "
+            "(" code { "X-Identity-Signature" } "), and replaces private keys and exchange tokens "
+            "(" code { "_kx" } ") by MASKED. If the request had one of them, it did other things "
+            "than are explained here."
+        }
     }
 }
 
@@ -111,8 +139,11 @@ async fn explained(
             "The curl command has no body, or a quote is not closed.",
         ))?
     } else {
-        CurlLine { body: text.to_owned(), headers: Vec::new() }
+        CurlLine { body: text.to_owned(), ..CurlLine::default() }
     };
+    if line.url.as_deref().is_some_and(|url| !is_explained(url)) {
+        return Err(ConsoleRefusal::Form(NOT_EXPLAINED));
+    }
     let body: &RawValue =
         serde_json::from_str(&line.body).or(Err(ConsoleRefusal::Form("The body is not JSON.")))?;
     let scope = Value::from(sender);
@@ -125,6 +156,19 @@ async fn explained(
         of.call(Endpoint::ExplainProfile, "", "", headers, document.into_bytes()).await?;
     let explanation: ExplanationDocument = decoded(&response)?;
     result(of, explanation).await
+}
+
+/// The ends of the addresses whose requests can be explained. A request to create a person, or to
+/// edit one, is refused where an import is not.
+const EXPLAINED: [&str; 2] = ["/client/profiles", "/api/profile-import"];
+
+const NOT_EXPLAINED: &str = "Only requests to /client/profiles and /api/profile-import can be \
+    explained, and this command sends another. Paste its body alone to see what an import of the \
+    same would do.";
+
+fn is_explained(url: &str) -> bool {
+    let path = url.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
+    EXPLAINED.iter().any(|end| path.ends_with(end))
 }
 
 /// The signature among the headers of a command.

@@ -144,14 +144,17 @@ pub(crate) struct Inspector {
 
 #[derive(Debug, Default)]
 struct KeptRequests {
-    numbered: u64,
     bytes: usize,
     companies: HashMap<CompanyId, CompanyRequestsKept>,
 }
 
 #[derive(Debug, Default)]
 struct CompanyRequestsKept {
+    /// Each with its number.
     requests: VecDeque<(u64, Arc<InspectedRequest>)>,
+    /// The number of the last one. It counts those of this company alone: other numbers would tell
+    /// how much others send.
+    numbered: u64,
     bytes: usize,
     /// Requests that began before are not kept: one of them may be about an erased person.
     forgotten: Option<Duration>,
@@ -249,11 +252,11 @@ impl KeptRequests {
     }
 
     fn push(&mut self, company: &CompanyId, request: Arc<InspectedRequest>, bytes: usize) {
-        self.numbered += 1;
         self.bytes += bytes;
         let of_company = self.companies.entry(company.clone()).or_default();
         of_company.bytes += bytes;
-        of_company.requests.push_back((self.numbered, request));
+        of_company.numbered += 1;
+        of_company.requests.push_back((of_company.numbered, request));
     }
 }
 
@@ -356,6 +359,22 @@ mod tests {
         assert_eq!(bytes, inspector.lock().companies.values().map(|one| one.bytes).sum::<usize>());
         inspector.retain(|_| false);
         assert_eq!(inspector.lock().bytes, 0);
+    }
+
+    #[test]
+    fn the_numbers_of_requests_tell_a_company_nothing_of_others() {
+        let inspector = Inspector::default();
+        for began in 1..=3 {
+            inspector.keep(&company("A"), request(began, 10));
+        }
+        inspector.keep(&company("B"), request(4, 10));
+        inspector.forget(&company("A"), Duration::from_secs(5));
+        inspector.keep(&company("A"), request(6, 10));
+        let numbers = |name| {
+            let list = inspector.list(&company(name), Duration::from_secs(8));
+            list.iter().map(|(number, _)| *number).collect::<Vec<u64>>()
+        };
+        assert_eq!((numbers("A"), numbers("B")), (vec![4], vec![1]));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use profile_store::Timestamp;
 
 use super::{
     api_call::CompanyVisit,
+    explain::PICKED,
     inspected_body,
     inspector::{InspectedBody, InspectedRequest},
     layout::{ConsoleSection, form_token, path_of},
@@ -15,7 +16,12 @@ use super::{
     table::columns,
     time::shown_time,
 };
-use crate::{api::rfc3339, http::auth, limits, tenants::scope::KeyScope};
+use crate::{
+    api::rfc3339,
+    http::{auth, refusal::Refusal},
+    limits,
+    tenants::scope::KeyScope,
+};
 
 /// The kept requests of the company, newest first, of which a text can be searched.
 pub(super) fn list(of: &CompanyVisit<'_>) -> Result<HttpResponse, ConsoleRefusal> {
@@ -95,7 +101,8 @@ pub(super) fn request(of: &CompanyVisit<'_>, number: &str) -> Result<HttpRespons
     auth::require(of.principal, KeyScope::ProfilesRead)?;
     let kept = kept(of);
     let found = kept.iter().find(|(other, _)| other.to_string() == number);
-    let (_, request) = found.ok_or(ConsoleRefusal::NoPage)?;
+    let none = Refusal::NotFound { what: "request", pointer: "/data" };
+    let (_, request) = found.ok_or(none)?;
     let content = html! {
         (facts(of, request))
         h2 { "Headers" }
@@ -138,7 +145,8 @@ fn facts(of: &CompanyVisit<'_>, request: &InspectedRequest) -> Markup {
     }
 }
 
-/// The request as a command, with the decoded body and without what authorized it.
+/// The request as a command, with the decoded body and without what authorized it. `-g` has curl
+/// take brackets and braces in the address as they are.
 fn curl(request: &InspectedRequest) -> String {
     const TRANSPORT: [&str; 6] = [
         "host",
@@ -151,7 +159,7 @@ fn curl(request: &InspectedRequest) -> String {
     let host = request.headers.iter().find(|(name, _)| name == "host");
     let host = host.map_or("localhost", |(_, host)| host);
     let mut lines = vec![format!(
-        "curl -X {} {}",
+        "curl -g -X {} {}",
         request.method,
         quoted(&format!("http://{host}{}", request.target))
     )];
@@ -201,6 +209,7 @@ fn explain_form(of: &CompanyVisit<'_>, request: &InspectedRequest) -> Markup {
             h2 { "Explain it today" }
             form method="post" action=(path_of(&of.principal.company.id, "explain")) {
                 (form_token(of.visit))
+                input type="hidden" name=(PICKED) value="inspector";
                 input type="hidden" name="sender" value=(sender);
                 input type="hidden" name="request" value=(text);
                 button type="submit" { "Explain what it would do now" }
@@ -209,12 +218,12 @@ fn explain_form(of: &CompanyVisit<'_>, request: &InspectedRequest) -> Markup {
     }
 }
 
-/// Whose request can be explained: one to an endpoint that takes a profile.
+/// Whose request can be explained. One to create a person is refused where an import is not.
 fn sender_of(request: &InspectedRequest) -> Option<&'static str> {
     let (path, _) = request.target.split_once('?').unwrap_or((&request.target, ""));
     match (request.method.as_str(), path.trim_end_matches('/')) {
         ("POST", "/client/profiles") => Some("client"),
-        ("POST", "/api/profiles" | "/api/profile-import") => Some("server"),
+        ("POST", "/api/profile-import") => Some("server"),
         _ => None,
     }
 }
@@ -252,7 +261,9 @@ mod tests {
             answered: Duration::ZERO,
         };
         let line = curl(&request);
-        assert!(line.starts_with("curl -X POST 'http://shop.example/client/profiles?company_id"));
+        assert!(
+            line.starts_with("curl -g -X POST 'http://shop.example/client/profiles?company_id")
+        );
         let parsed = CurlLine::parse(&line).unwrap();
         assert_eq!(parsed.body.as_bytes(), body);
         assert_eq!(parsed.headers, [header("revision", "2026-01-15")]);

@@ -32,7 +32,7 @@ const REFUSED: &str = "gateway_requests_total{outcome=\"refused\"}";
 const FAILED: &str = "gateway_requests_total{outcome=\"failed\"}";
 
 /// The page. What it shows of the whole gateway is what `/metrics` shows to each who reaches this
-/// listener; of companies it shows those of the session.
+/// listener; of companies it shows those that a key of the session may read.
 pub(super) async fn page(of: &CompanyVisit<'_>) -> Result<HttpResponse, ConsoleRefusal> {
     auth::require(of.principal, KeyScope::ProfilesRead)?;
     let gateway = of.visit.gateway;
@@ -40,7 +40,7 @@ pub(super) async fn page(of: &CompanyVisit<'_>) -> Result<HttpResponse, ConsoleR
     let values = MetricValues::read(&gateway.metrics.render(MetricsFormat::Text));
     let asked = of.asked();
     let is_day = asked.text("range") == "day";
-    let companies_seen = of.visit.principals.iter().map(|principal| principal.company.id.clone());
+    let companies_seen = of.visit.readable_companies().map(|company| company.id.clone());
     profile_counting::refresh(gateway, companies_seen).await;
     let history = &gateway.metric_history;
     let samples = if is_day { history.day() } else { history.hour() };
@@ -64,7 +64,7 @@ fn alerts_section(of: &CompanyVisit<'_>, values: &MetricValues) -> Markup {
         companies: &gateway.company_history.minutes(),
         now: gateway.clock.unix_time(),
     };
-    let companies = of.visit.principals.iter().map(|principal| principal.company.id.as_str());
+    let companies = of.visit.readable_companies().map(|company| company.id.as_str());
     let raised = alerts::raised(&observed, companies);
     let reasons = readiness::reasons_against(gateway);
     html! {
@@ -171,11 +171,11 @@ fn status(gateway: &GatewayState, values: &MetricValues) -> Markup {
     }
 }
 
-/// The companies of the session: their requests, and how much of their limits is used.
+/// The companies that the session may read: their requests, and how much of their limits is used.
 fn companies(of: &CompanyVisit<'_>, values: &MetricValues) -> Markup {
     html! {
-        @for principal in &of.visit.principals {
-            @let company = &principal.company.id;
+        @for company in of.visit.readable_companies() {
+            @let company = &company.id;
             @let requests = format!("gateway_company_requests_total{{company=\"{company}\"");
             @let used = format!("gateway_rate_limit_used_ratio{{company=\"{company}\"");
             h2 { "Company " (company) }

@@ -30,7 +30,9 @@ impl ReadAccess {
     /// Whether the session is open and has a key that may read the company. It does not count as
     /// used.
     pub(super) fn is_open(&self) -> bool {
-        let keys = self.gateway.console_sessions.keys(&self.session, self.gateway.clock.elapsed());
+        let now = self.gateway.clock.elapsed();
+        let session = self.gateway.console_sessions.look(&self.session, now);
+        let keys = session.map(|session| session.keys).unwrap_or_default();
         keys.into_iter().filter_map(|key| self.gateway.companies.principal(key)).any(|principal| {
             principal.company.id == self.company.id
                 && principal.scopes.contains(KeyScope::ProfilesRead)

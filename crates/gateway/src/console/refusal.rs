@@ -11,6 +11,8 @@ pub(super) enum ConsoleRefusal {
     SignedOut,
     /// The request has the id of a session that is not open.
     SessionEnded,
+    /// The request has several cookies of a session.
+    SeveralSessions,
     /// There is no such page.
     NoPage,
     /// The session has no key of this company, which may exist or not.
@@ -54,6 +56,7 @@ impl ConsoleRefusal {
         match self {
             ConsoleRefusal::SignedOut
             | ConsoleRefusal::SessionEnded
+            | ConsoleRefusal::SeveralSessions
             | ConsoleRefusal::OtherCompany
             | ConsoleRefusal::Forged
             | ConsoleRefusal::UnknownKey => StatusCode::FORBIDDEN,
@@ -73,6 +76,7 @@ impl ConsoleRefusal {
     pub(super) fn title(&self) -> &'static str {
         match self {
             ConsoleRefusal::SignedOut | ConsoleRefusal::SessionEnded => "You are signed out",
+            ConsoleRefusal::SeveralSessions => "The browser sent several sessions",
             ConsoleRefusal::NoPage => "There is no such page",
             ConsoleRefusal::OtherCompany => "This session has no key of that company",
             ConsoleRefusal::Method => "This page cannot be asked that way",
@@ -99,6 +103,9 @@ impl ConsoleRefusal {
             ConsoleRefusal::SessionEnded => "The session has ended: it was unused for half an \
                 hour, is older than twelve hours, its keys were removed, or the gateway was \
                 restarted. Sign in again."
+                .to_owned(),
+            ConsoleRefusal::SeveralSessions => "Another program may have set a cookie of this \
+                name. Delete the cookies of this address in your browser, and sign in again."
                 .to_owned(),
             ConsoleRefusal::NoPage => "The address is mistyped, or the link is old.".to_owned(),
             ConsoleRefusal::OtherCompany => {
@@ -151,12 +158,17 @@ impl ConsoleRefusal {
     pub(super) fn logged(&self) -> Option<&'static str> {
         match self {
             ConsoleRefusal::SessionEnded => Some("its session is not open"),
+            ConsoleRefusal::SeveralSessions => Some("it has cookies of several sessions"),
             ConsoleRefusal::OtherCompany => Some("its session has no key of the company"),
             ConsoleRefusal::Forged => Some("its form is not of its session"),
             ConsoleRefusal::SignIns { .. } => Some("too many attempts to sign in"),
             ConsoleRefusal::UnknownKey => Some("it tried to sign in with an unknown key"),
             ConsoleRefusal::NoEntropy => Some("the system gave no entropy"),
             ConsoleRefusal::Api(Refusal::Scope(_)) => Some("its key lacks the scope"),
+            // It may be an id of another company, of which no other is told.
+            ConsoleRefusal::Api(refusal) if refusal.status() == StatusCode::NOT_FOUND => {
+                Some("its company has nothing with this id")
+            }
             ConsoleRefusal::SignedOut
             | ConsoleRefusal::NoPage
             | ConsoleRefusal::Method

@@ -91,7 +91,7 @@ async fn shown(visit: &Visit<'_>, segments: &[&str]) -> Result<HttpResponse, Con
                     actions::preview_undo(&of_company, id, absorbed).await
                 }
                 ["people", id, "erase"] => actions::confirm_erasure(&of_company, id, None).await,
-                ["explain"] => Ok(explain::form(&of_company, "", "client")),
+                ["explain"] => explain::form(&of_company),
                 ["inspector"] => inspector_pages::list(&of_company),
                 ["inspector", number] => inspector_pages::request(&of_company, number),
                 ["imports"] => imports::list(&of_company).await,
@@ -153,6 +153,7 @@ fn refused(
             sign_in::shown(request, gateway, refusal.status(), Some(refusal))
         }
         ConsoleRefusal::NoPage
+        | ConsoleRefusal::SeveralSessions
         | ConsoleRefusal::OtherCompany
         | ConsoleRefusal::Method
         | ConsoleRefusal::Forged

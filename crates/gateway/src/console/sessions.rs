@@ -104,11 +104,10 @@ impl ConsoleSessions {
         Some(session.clone())
     }
 
-    /// The keys of the open session with this id, which does not count as used.
-    pub(crate) fn keys(&self, id: &str, now: Duration) -> Vec<KeyDigest> {
+    /// The open session with this id, which does not count as used.
+    pub(crate) fn look(&self, id: &str, now: Duration) -> Option<ConsoleSession> {
         let open = self.lock();
-        let session = open.get(&KeyDigest::from_key(id)).filter(|session| !session.is_over(now));
-        session.map(|session| session.keys.clone()).unwrap_or_default()
+        open.get(&KeyDigest::from_key(id)).filter(|session| !session.is_over(now)).cloned()
     }
 
     /// Ends the session with this id, if it is open.
@@ -175,6 +174,19 @@ mod tests {
         let id = opened(&sessions, &["pk_a"], START);
         assert!(sessions.find(id.reveal(), START + limits::CONSOLE_IDLE).is_none(), "it is idle");
         assert!(sessions.find(id.reveal(), START).is_none(), "it has ended for good");
+    }
+
+    #[test]
+    fn a_session_that_is_looked_at_alone_ends() {
+        let sessions = ConsoleSessions::default();
+        let id = opened(&sessions, &["pk_a"], START);
+        let mut now = START;
+        while now < START + limits::CONSOLE_IDLE {
+            assert!(sessions.look(id.reveal(), now).is_some(), "{now:?}");
+            now += limits::CONSOLE_IDLE / 4;
+        }
+        assert!(sessions.look(id.reveal(), now).is_none());
+        assert!(sessions.find(id.reveal(), now).is_none());
     }
 
     #[test]

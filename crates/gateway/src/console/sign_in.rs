@@ -69,15 +69,15 @@ pub(super) fn sign_in(
 ) -> Result<HttpResponse, ConsoleRefusal> {
     check_origin(request, gateway)?;
     admit(request, gateway)?;
+    let is_encrypted = session_cookie::is_encrypted(request, gateway);
+    let previous = session_cookie::session_id(request.headers(), is_encrypted)?;
     let key = KeyDigest::from_key(form.text("key"));
     let principal = gateway.companies.principal(key).ok_or(ConsoleRefusal::UnknownKey)?;
     let company = &principal.company.id;
     let of_others = |other: &KeyDigest| {
         gateway.companies.principal(*other).is_some_and(|one| one.company.id != *company)
     };
-    let is_encrypted = session_cookie::is_encrypted(request, gateway);
     let now = gateway.clock.elapsed();
-    let previous = session_cookie::session_id(request.headers(), is_encrypted);
     let kept = previous.and_then(|id| gateway.console_sessions.find(id, now));
     let kept = kept.into_iter().flat_map(|session| session.keys).filter(of_others);
     let keys = kept.chain([key]).collect();

@@ -16,8 +16,15 @@ use super::{
 use crate::{
     http::{admission::only, public_url, request_trace::RequestTrace},
     state::GatewayState,
-    tenants::directory::Principal,
+    tenants::{
+        directory::{Company, Principal},
+        scope::KeyScope,
+    },
 };
+
+/// What the script of a page sends when it reads the page again: the visitor did not ask for it, so
+/// it keeps no session open.
+const REFRESH: HeaderName = HeaderName::from_static("x-console-refresh");
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -34,15 +41,20 @@ pub(super) struct Visit<'a> {
 }
 
 impl<'a> Visit<'a> {
-    /// The visit of a request with an open session.
+    /// The visit of a request with an open session, which counts as used if a person asks.
     pub(super) fn from_request(
         request: &'a HttpRequest,
         gateway: &'a Data<GatewayState>,
     ) -> Result<Visit<'a>, ConsoleRefusal> {
         let is_encrypted = session_cookie::is_encrypted(request, gateway);
-        let id = session_cookie::session_id(request.headers(), is_encrypted);
+        let id = session_cookie::session_id(request.headers(), is_encrypted)?;
         let id = id.filter(|id| !id.is_empty()).ok_or(ConsoleRefusal::SignedOut)?;
-        let session = gateway.console_sessions.find(id, gateway.clock.elapsed());
+        let (sessions, now) = (&gateway.console_sessions, gateway.clock.elapsed());
+        let session = if request.headers().contains_key(&REFRESH) {
+            sessions.look(id, now)
+        } else {
+            sessions.find(id, now)
+        };
         let session = session.ok_or(ConsoleRefusal::SessionEnded)?;
         let principals = session.keys.iter().filter_map(|key| gateway.companies.principal(*key));
         let principals: Vec<Principal> = principals.collect();
@@ -57,6 +69,13 @@ impl<'a> Visit<'a> {
     pub(super) fn principal(&self, company: &str) -> Result<&Principal, ConsoleRefusal> {
         let found = self.principals.iter().find(|one| one.company.id.as_str() == company);
         found.ok_or(ConsoleRefusal::OtherCompany)
+    }
+
+    /// The companies of the session whose profiles one of its keys may read.
+    pub(super) fn readable_companies(&self) -> impl Iterator<Item = &Company> {
+        let readable =
+            self.principals.iter().filter(|one| one.scopes.contains(KeyScope::ProfilesRead));
+        readable.map(|principal| &*principal.company)
     }
 
     /// Checks that a form comes from a page of this session.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix_web::{
     HttpMessage, HttpRequest, HttpResponse,
     body::{BoxBody, MessageBody},
-    http::header::{self, HeaderMap, HeaderName},
+    http::header::{HeaderMap, HeaderName, HeaderValue},
     web::Bytes,
 };
 use profile_store::{Effect, Outcome};
@@ -22,9 +22,39 @@ use crate::{
     state::GatewayState,
 };
 
-/// Headers that authorize a request, which are never kept.
-const AUTHORIZING: [HeaderName; 3] =
-    [header::AUTHORIZATION, header::PROXY_AUTHORIZATION, header::COOKIE];
+/// What the names of headers have in them that authorize a request, here or where a proxy or an app
+/// uses them.
+const SECRET_PARTS: [&str; 20] = [
+    "auth",
+    "token",
+    "secret",
+    "key",
+    "cookie",
+    "session",
+    "password",
+    "passwd",
+    "passphrase",
+    "signature",
+    "signed",
+    "hmac",
+    "credential",
+    "bearer",
+    "jwt",
+    "saml",
+    "oidc",
+    "assertion",
+    "cert",
+    "csrf",
+];
+
+/// Words of such names that are parts of harmless ones.
+const SECRET_WORDS: [&str; 8] = ["sid", "pin", "otp", "pat", "pass", "pwd", "sig", "xsrf"];
+
+/// Headers that authorize nothing, although their names have one of these.
+const HARMLESS: [&str; 3] = ["idempotency-key", "surrogate-key", "sec-websocket-key"];
+
+/// Schemes of credentials, which are not kept in a header of any name.
+const SCHEMES: [&str; 4] = ["bearer ", "basic ", "digest ", "negotiate "];
 
 /// Notes the body of a request, or why it could not be decoded, if the inspector wants it.
 pub(crate) fn noted(
@@ -118,16 +148,20 @@ fn with_answer(response: HttpResponse, noted: Option<Bytes>) -> (HttpResponse, B
 }
 
 fn headers(sent: &HeaderMap) -> Vec<(String, String)> {
-    let kept = sent.iter().filter(|(name, _)| may_be_kept(name));
+    let kept = sent.iter().filter(|(name, value)| may_be_kept(name, value));
     kept.map(|(name, value)| (name.to_string(), masked_text(value.as_bytes()))).collect()
 }
 
-/// Whether a header authorizes no request: neither here, nor where a proxy or an app uses it.
-fn may_be_kept(name: &HeaderName) -> bool {
-    let text = name.as_str();
-    let is_own = text.starts_with("x-");
-    let is_secret = is_own && (text.ends_with("-signature") || text.ends_with("-key"));
-    !is_secret && !AUTHORIZING.contains(name)
+/// Whether neither the name of a header nor its value looks as if it authorized something.
+fn may_be_kept(name: &HeaderName, value: &HeaderValue) -> bool {
+    let name = name.as_str();
+    let is_secret = SECRET_PARTS.iter().any(|part| name.contains(part))
+        || name.split(['-', '_', '.']).any(|word| SECRET_WORDS.contains(&word));
+    let begins_with = |scheme: &&str| {
+        let start = value.as_bytes().get(..scheme.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(scheme.as_bytes()))
+    };
+    (!is_secret || HARMLESS.contains(&name)) && !SCHEMES.iter().any(begins_with)
 }
 
 fn masked_text(text: &[u8]) -> String {
@@ -194,11 +228,57 @@ mod tests {
 
     #[test]
     fn no_header_that_authorizes_is_kept() {
-        for name in
-            ["authorization", "cookie", "x-identity-signature", "x-hub-signature", "x-api-key"]
-        {
-            assert!(!may_be_kept(&HeaderName::from_static(name)), "{name}");
+        let is_kept = |name, value| {
+            may_be_kept(&HeaderName::from_static(name), &HeaderValue::from_static(value))
+        };
+        for name in [
+            "authorization",
+            "proxy-authorization",
+            "cookie",
+            "set-cookie",
+            "x-identity-signature",
+            "x-hub-signature-256",
+            "x-api-key",
+            "apikey",
+            "x-auth-token",
+            "x-access-token",
+            "x-amz-security-token",
+            "x-csrf-token",
+            "x-xsrf",
+            "x-client-secret",
+            "x-session-id",
+            "x-sid",
+            "x-user-password",
+            "x-pwd",
+            "x-otp",
+            "x-amz-credential",
+            "x-goog-iap-jwt-assertion",
+            "x-amzn-oidc-data",
+            "x-forwarded-client-cert",
+            "x-authenticated-user",
+            "x_auth_token",
+        ] {
+            assert!(!is_kept(name, "abc"), "{name}");
         }
-        assert!(may_be_kept(&HeaderName::from_static("x-request-id")));
+        for name in [
+            "accept",
+            "content-type",
+            "host",
+            "idempotency-key",
+            "origin",
+            "revision",
+            "sec-fetch-site",
+            "user-agent",
+            "x-forwarded-for",
+            "x-odd",
+            "x-request-id",
+            "x-spinner",
+        ] {
+            assert!(is_kept(name, "abc"), "{name}");
+            for value in ["Bearer abc", "basic YTpi", "DIGEST a=b"] {
+                assert!(!is_kept(name, value), "{name}: {value}");
+            }
+        }
+        assert!(is_kept("x-odd", "Basically"));
     }
 }

@@ -66,15 +66,21 @@ const watch = (list) => {
 const list = document.getElementById("live");
 if (list) watch(list);
 
-/** Replaces a part of the page by what the gateway shows there now. */
+/**
+ * Replaces a part of the page by what the gateway shows there now. The header says that no visitor
+ * asked for it, so that it does not keep the session open. Tells whether the session is open.
+ */
 const refresh = async (part) => {
-  const response = await fetch(location.href);
-  if (!response.ok) return;
+  const response = await fetch(location.href, { headers: { "X-Console-Refresh": "1" } });
+  if (!response.ok) return response.status !== 403;
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   const now = page.getElementById(part.id);
   if (now) part.replaceChildren(...now.childNodes);
+  return true;
 };
 
 for (const part of document.querySelectorAll("[data-refresh]")) {
-  setInterval(() => document.hidden || refresh(part), 2000);
+  const timer = setInterval(async () => {
+    if (!document.hidden && !(await refresh(part))) clearInterval(timer);
+  }, 5000);
 }

@@ -54,6 +54,8 @@ fn what_cannot_be_explained_says_why_and_keeps_what_was_pasted() {
         ("curl https://x/", "The curl command has no body"),
         (placeholder, "/data/attributes/body/data/attributes/email"),
         ("<script>alert(1)</script>", "The body is not JSON."),
+        ("curl https://gateway.example/api/profiles -d {}", "this command sends another"),
+        ("curl https://a.example/client/push-tokens?company_id=A -d {}", "sends another"),
     ] {
         let answer = browser.submit(EXPLAIN, &[("sender", "client"), ("request", request)]);
         assert_eq!(answer.status, 400, "{request}");

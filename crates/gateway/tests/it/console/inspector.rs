@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{Browser, Console, STRANGER, companies};
 use crate::{
     api::{KEY, asking},
-    serving::{Home, Serving},
+    serving::{Home, Serving, wait_until},
     wire::RawRequest,
 };
 
@@ -33,7 +33,8 @@ fn a_request_is_kept_whole_but_for_what_authorizes_it() {
     assert_eq!(found.matches("/inspector/").count(), 1);
     let (_, after) = found.split_once("/inspector/").unwrap();
     let page = browser.page(&format!("{INSPECTOR}/{}", after.split('"').next().unwrap()));
-    for part in ["sarah@example.com", "seen-1", "202", "unchanged", &id, "curl -X POST", "x-odd"] {
+    for part in ["sarah@example.com", "seen-1", "202", "unchanged", &id, "curl -g -X POST", "x-odd"]
+    {
         assert!(page.contains(part), "{part} in {page}");
     }
     assert!(!page.contains("<script>pk"));
@@ -53,6 +54,8 @@ fn a_request_is_kept_whole_but_for_what_authorizes_it() {
     assert!(merge.contains("/api/profile-merge") && !merge.contains("Explain what it"), "{merge}");
     let created = browser.page(&format!("{INSPECTOR}/1"));
     assert!(created.contains("POST /api/profiles") && !created.contains("authorization"));
+    assert!(!created.contains("Explain what it"), "no import");
+    assert_eq!(browser.get(&format!("{INSPECTOR}/99")).status, 404);
     assert_eq!(console.signed_in(STRANGER).get(&format!("{INSPECTOR}/1")).status, 403);
 }
 
@@ -101,6 +104,8 @@ fn secrets_are_kept_of_no_part_of_a_request() {
         .to(target)
         .with("X-Hub-Signature", "secret-signature")
         .with("X-Api-Key", "secret-key")
+        .with("X-Auth-Token", "secret-token")
+        .with("X-Odd", "Bearer secret-bearer")
         .with("X-Note", "pk_secret");
     console.gateway.send(&request);
     let page = newest(&console.signed_in(KEY), INSPECTOR);
@@ -140,6 +145,26 @@ fn an_erasure_that_finds_no_profile_empties_the_inspector_too() {
     let erase = asking("POST", "/api/data-privacy-deletion-jobs").body(body.to_string());
     assert_eq!(console.gateway.send(&erase).status, 202);
     assert!(browser.page(INSPECTOR).contains("No request is kept"));
+}
+
+#[test]
+fn an_erasure_whose_caller_goes_away_runs_to_its_end() {
+    let console = inspecting();
+    for round in 0..10 {
+        let id = console.create(&json!({ "email": format!("sarah{round}@example.com") }));
+        let body = json!({ "data": { "type": "data-privacy-deletion-job", "attributes": {
+            "profile": { "data": { "type": "profile", "id": id } } } } });
+        let erase = asking("POST", "/api/data-privacy-deletion-jobs").body(body.to_string());
+        let mut caller = console.gateway.connect();
+        assert!(caller.send(erase.bytes()));
+        drop(caller);
+        wait_until("the person is erased", || {
+            console.gateway.send(&asking("GET", &format!("/api/profiles/{id}"))).status == 404
+        });
+    }
+    // Requests about people who are gone were asked afterwards, and name no more than their ids.
+    let page = console.signed_in(KEY).page(INSPECTOR);
+    assert!(!page.contains("sarah"), "{page}");
 }
 
 #[test]

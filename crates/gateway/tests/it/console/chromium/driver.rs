@@ -129,6 +129,14 @@ impl Chromium {
         self.script("return document.body.innerText", &json!([])).as_str().unwrap().to_owned()
     }
 
+    /// Has the timers of the pages that are opened from now on go off twenty times as often.
+    pub(super) fn hurry(&self) {
+        let source = "const slow = window.setInterval; \
+            window.setInterval = (run, time) => slow(run, time / 20);";
+        let command = "Page.addScriptToEvaluateOnNewDocument";
+        self.ask("goog/cdp/execute", &json!({ "cmd": command, "params": { "source": source } }));
+    }
+
     /// Has the browser keep what it downloads in this directory.
     pub(super) fn download_into(&self, directory: &Path) {
         let params = json!({ "behavior": "allow", "downloadPath": directory });

@@ -146,6 +146,7 @@ fn rows(count: usize) -> String {
 #[test]
 fn an_import_shows_its_progress_and_its_faulty_rows_in_chromium() {
     let Some((console, chromium)) = visited() else { return };
+    chromium.hurry();
     chromium.follow("Overview");
     chromium.wait_for("Configuration in force");
     chromium.check_page("the overview");
