@@ -11,6 +11,8 @@ mod overview;
 mod people;
 mod person;
 mod person_details;
+mod routes;
+mod scopes;
 mod sessions;
 
 use serde_json::{Value, json};

@@ -5,8 +5,6 @@ mod driver;
 mod people;
 mod traffic;
 
-use std::{env, fs, path::Path};
-
 use serde_json::json;
 
 use self::driver::Chromium;
@@ -47,7 +45,7 @@ fn a_person_is_found_edited_merged_restored_and_erased_in_chromium() {
     chromium.press("Merge");
     chromium.wait_for("Engineer");
     chromium.check_page("a merged person");
-    screenshot(&chromium);
+    chromium.picture_of_docs("console");
     chromium.click_first("a[href*='/undo/']");
     chromium.wait_for("Nothing has changed yet");
     chromium.check_page("an undo to be confirmed");
@@ -62,15 +60,4 @@ fn a_person_is_found_edited_merged_restored_and_erased_in_chromium() {
     chromium.press("Sign out");
     chromium.wait_for("Private key of a company");
     chromium.check_page("sign in");
-}
-
-/// Writes the picture of docs/console.png, if expected results are renewed.
-fn screenshot(chromium: &Chromium) {
-    chromium.prefer("light");
-    let picture = chromium.screenshot();
-    assert!(picture.starts_with(b"\x89PNG"));
-    if env::var_os("UPDATE_EXPECT").is_some() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/console.png");
-        fs::write(path, picture).unwrap();
-    }
 }

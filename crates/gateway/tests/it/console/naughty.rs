@@ -36,6 +36,14 @@ pub(super) fn assert_escaped(page: &str) {
     assert_eq!(page.matches("<h1>").count(), 1);
 }
 
+/// An address with as much of this text as one may have.
+fn naughty_address(number: usize, text: &str) -> String {
+    let may_be =
+        |symbol: &char| symbol.is_ascii_alphanumeric() || "!#$%&'*+/=?^_`{|}~-".contains(*symbol);
+    let part: String = text.chars().filter(may_be).collect();
+    format!("more{number}{}@example.com", part.to_lowercase())
+}
+
 /// A person with this text in every field that takes it: by the app and the company, now and
 /// before. Returns the id, and that of a person who was merged into this one.
 pub(super) fn naughty_person(console: &Console, number: usize, text: &str) -> [String; 2] {
@@ -46,19 +54,24 @@ pub(super) fn naughty_person(console: &Console, number: usize, text: &str) -> [S
         "anonymous_id": format!("device {number} {text}"),
         "external_id": external_id, "email": format!("naughty{number}@example.com"),
         "first_name": plain, "last_name": plain, "organization": plain, "title": plain,
-        "image": plain, "location": { "city": plain, "address1": plain, "region": plain },
+        "image": plain, "location": { "address1": plain, "address2": plain, "city": plain,
+            "country": plain, "region": plain, "zip": plain },
         "properties": { (plain): plain, "list": [plain, { "deep": plain }] }
     });
     let id = console.create(&person);
-    let change = |attributes: Value| {
-        let body = json!({ "data": { "type": "profile", "id": id, "attributes": attributes } });
+    let change = |attributes: Value, meta: Value| {
+        let body = json!({ "data": { "type": "profile", "id": id, "attributes": attributes,
+            "meta": meta } });
         let path = format!("/api/profiles/{id}");
         let answer = console.gateway.send(&asking("PATCH", &path).body(body.to_string()));
         assert_eq!(answer.status, 200, "{answer:?}");
     };
     let new_id = format!("{text} new {number}");
-    change(json!({ "external_id": new_id,
-        "properties": { (company.as_str()): plain } }));
+    let further = json!({ "append": { "email": [naughty_address(number, plain)] } });
+    change(
+        json!({ "external_id": new_id, "properties": { (company.as_str()): plain } }),
+        json!({ "patch_identifiers": further }),
+    );
     // A browser may not change what the company wrote.
     let named = json!({ "anonymous_id": format!("device {number} {text}"),
         "external_id": new_id, "title": format!("{text}!"),
@@ -94,6 +107,10 @@ fn what_strangers_sent_is_text_on_every_page() {
             ("people".to_owned(), "naughty"),
             ("people?sort=email".to_owned(), "naughty"),
             (person.clone(), "former external id"),
+            (person.clone(), "further email address"),
+            (person.clone(), "location.address2"),
+            (person.clone(), "location.country"),
+            (person.clone(), "location.zip"),
             (person.clone(), "App: "),
             (person.clone(), "A browser may not change this"),
             (format!("{person}/erase"), "Will be erased"),

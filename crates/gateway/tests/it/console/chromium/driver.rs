@@ -2,7 +2,7 @@
 //! tests need.
 
 use std::{
-    fs,
+    env, fs,
     io::{self, BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -42,25 +42,15 @@ fn not_checked(what: &str, reason: &str) {
 impl Chromium {
     /// Starts a browser, if there is one.
     pub(super) fn start() -> Option<Chromium> {
-        let mut command = Command::new("chromedriver");
-        let command = command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut driver = match command.spawn() {
-            Ok(driver) => driver,
+        let (mut driver, port) = match start_driver() {
+            Ok(started) => started,
             Err(error) => {
                 not_checked("the console in a browser", &format!("chromedriver: {error}"));
                 return None;
             }
         };
-        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-        let port = lines.find_map(|line| {
-            let line = line.unwrap();
-            let (_, port) = line.split_once("successfully on port ")?;
-            Some(port.trim_end_matches('.').to_owned())
-        });
-        // A full pipe would stop it.
-        thread::spawn(move || lines.for_each(drop));
         let directory = tempfile::tempdir().unwrap();
-        let base = format!("http://127.0.0.1:{}/session", port.unwrap());
+        let base = format!("http://127.0.0.1:{port}/session");
         match post(&base, &capabilities(directory.path())) {
             Ok(answer) => {
                 let session = format!("{base}/{}", answer["sessionId"].as_str().unwrap());
@@ -147,11 +137,35 @@ impl Chromium {
     /// Writes a picture of the page to target/console/.
     #[track_caller]
     pub(super) fn picture(&self, name: &str) {
+        self.draw(name);
+    }
+
+    /// Writes a picture of the light page there, and into docs if expected results are renewed.
+    #[track_caller]
+    pub(super) fn picture_of_docs(&self, name: &str) {
+        self.prefer("light");
+        let picture = self.draw(name);
+        if env::var_os("UPDATE_EXPECT").is_some() {
+            let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+            fs::write(docs.join(format!("{name}.png")), picture).unwrap();
+        }
+    }
+
+    /// A picture of the window, which has to be whole and to show something, in target/console/.
+    #[track_caller]
+    fn draw(&self, name: &str) -> Vec<u8> {
         let picture = self.screenshot();
-        assert!(picture.starts_with(b"\x89PNG"));
+        assert!(picture.starts_with(b"\x89PNG\r\n\x1a\n"), "{name} is no picture");
+        assert!(picture.ends_with(b"IEND\xaeB`\x82"), "{name} is cut off");
+        let size = |from: usize| u32::from_be_bytes(picture[from..from + 4].try_into().unwrap());
+        let (width, height) = (size(16), size(20));
+        assert!(1_000 <= width && 600 <= height, "{name}: {width} × {height}");
+        // One of an empty page has some 5,000 bytes.
+        assert!(10_000 < picture.len(), "{name} shows nothing");
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/console");
         fs::create_dir_all(&directory).unwrap();
-        fs::write(directory.join(format!("{name}.png")), picture).unwrap();
+        fs::write(directory.join(format!("{name}.png")), &picture).unwrap();
+        picture
     }
 
     /// Waits until there are so many elements.
@@ -254,7 +268,7 @@ impl Chromium {
     }
 
     /// A picture of the window.
-    pub(super) fn screenshot(&self) -> Vec<u8> {
+    fn screenshot(&self) -> Vec<u8> {
         let mut response = ureq::get(format!("{}/screenshot", self.session)).call().unwrap();
         let answer: Value =
             serde_json::from_str(&response.body_mut().read_to_string().unwrap()).unwrap();
@@ -295,6 +309,30 @@ impl Drop for Chromium {
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
+}
+
+/// Starts chromedriver, and returns the port that it listens on. It ends at once if the port that
+/// it chose for one version of IP is taken for the other, which happens where several start.
+fn start_driver() -> io::Result<(Child, String)> {
+    for _ in 0..LOOKS {
+        let mut command = Command::new("chromedriver");
+        let command = command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut driver = command.spawn()?;
+        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+        let port = lines.find_map(|line| {
+            let line = line.unwrap();
+            let (_, port) = line.split_once("successfully on port ")?;
+            Some(port.trim_end_matches('.').to_owned())
+        });
+        if let Some(port) = port {
+            // A full pipe would stop it.
+            thread::spawn(move || lines.for_each(drop));
+            return Ok((driver, port));
+        }
+        driver.wait()?;
+        thread::sleep(PAUSE);
+    }
+    Err(io::Error::other("it does not start"))
 }
 
 fn capabilities(directory: &Path) -> Value {

@@ -122,6 +122,94 @@ fn undo_and_erase(chromium: &Chromium, ann: &str) {
     chromium.picture("receipt");
 }
 
+/// Has the list of people in this order, and waits for it.
+fn order(chromium: &Chromium, order: &str) {
+    chromium.click_first("form.search summary");
+    chromium.click_first(&format!("#sort option[value='{order}']"));
+    chromium.press("Find");
+    let script = "return document.readyState == 'complete' && \
+        new URLSearchParams(location.search).get('sort') == arguments[0]";
+    for _ in 0..LOOKS {
+        if chromium.script(script, &json!([order])) == true {
+            return;
+        }
+        thread::sleep(PAUSE);
+    }
+    panic!("the list has not got the order {order}");
+}
+
+#[test]
+fn people_are_listed_by_first_letters_in_each_order_by_dates_and_in_pages_in_chromium() {
+    let Some((console, chromium)) = visited() else { return };
+    let person = |number: u32| json!({ "email": format!("p{number}@example.com") });
+    let ids: Vec<String> = (10..40).map(|number| console.create(&person(number))).collect();
+    let path = format!("/api/profiles/{}", ids[5]);
+    let change = json!({ "data": { "type": "profile", "id": ids[5],
+        "attributes": { "title": "Engineer" } } });
+    let changed = console.gateway.send(&asking("PATCH", &path).body(change.to_string()));
+    assert_eq!(changed.status, 200);
+    for (sort, first) in [
+        ("updated", "p10@"),
+        ("-updated", "p15@"),
+        ("created", "p10@"),
+        ("-created", "p39@"),
+        ("id", "p10@"),
+        ("-id", "p39@"),
+        ("-email", "p39@"),
+        ("email", "p10@"),
+    ] {
+        order(&chromium, sort);
+        let row = chromium.text_of("tbody tr");
+        assert!(row.contains(first), "{sort}: {row}");
+        assert_eq!(chromium.count("tbody tr"), 25);
+    }
+    chromium.follow("Next page");
+    chromium.wait_for_count("tbody tr", 5);
+    assert!(chromium.text_of("tbody").contains("p35@"));
+    chromium.click_first("#by option[value=email_starts_with]");
+    chromium.fill("#value", "p2");
+    chromium.press("Find");
+    chromium.wait_for_count("tbody tr", 10);
+    chromium.check_page("people by first letters");
+    chromium.picture("first-letters");
+    for (field, count) in [("created_before", 0), ("created_after", 10)] {
+        // The keys that a date takes depend on the language of the browser.
+        let date = "document.getElementById(arguments[0]).value = '2026-01-02'";
+        chromium.script(date, &json!([field]));
+        chromium.press("Find");
+        chromium.wait_for_count("tbody tr", count);
+        let script = "document.getElementById(arguments[0]).value = ''";
+        chromium.script(script, &json!([field]));
+    }
+}
+
+#[test]
+fn a_refused_claim_is_read_as_a_sentence_with_its_table_in_chromium() {
+    let Some((console, chromium)) = visited() else { return };
+    let sarah = console.create(&json!({ "email": "sarah@example.com" }));
+    console.create(&json!({ "email": "ann@example.com", "phone_number": "+15005550006" }));
+    console.client(&json!({ "email": "sarah@example.com", "phone_number": "+15005550006",
+        "properties": { "plan": "gold" } }));
+    find_by_id(&chromium, &sarah);
+    chromium.wait_for(
+        "A browser or app said that the phone number +1…06 belongs here; that was refused because \
+         another person, with their own email address, holds it.",
+    );
+    // The company and the browser each wrote something.
+    let rows = chromium.texts_of("tbody tr");
+    let row = |value: &str| rows.iter().find(|row| row.contains(value)).unwrap();
+    assert!(row("sarah@example.com").contains("your company"), "{rows:?}");
+    assert!(row("properties.plan").contains("a browser or app"), "{rows:?}");
+    assert!(!chromium.text().contains("owns its own email"), "the claims are folded");
+    chromium.click_first("ol.history details summary");
+    chromium.wait_for("owns its own email");
+    let claims = chromium.texts_of("ol.history li:first-child tbody tr");
+    assert!(claims.iter().any(|row| row.starts_with("email") && row.contains("matched")));
+    assert!(claims.iter().any(|row| row.starts_with("phone_number") && row.contains("refused")));
+    chromium.check_page("a refused claim");
+    chromium.picture("refused-claim");
+}
+
 #[test]
 fn what_strangers_sent_becomes_no_element_and_breaks_no_policy_in_chromium() {
     let Some((console, chromium)) = visited() else { return };

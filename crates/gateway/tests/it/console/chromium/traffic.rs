@@ -1,8 +1,7 @@
 //! Requests as they come, explained requests, imports and exports in a real browser.
 
 use std::{
-    env, fs,
-    path::Path,
+    fs,
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::Duration,
@@ -10,7 +9,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{driver::Chromium, visited};
+use super::visited;
 use crate::{
     api::asking,
     console::{STRANGER, naughty::NAUGHTY},
@@ -18,37 +17,41 @@ use crate::{
     wire::RawRequest,
 };
 
-/// Writes a picture into docs, if expected results are renewed.
-fn picture(chromium: &Chromium, name: &str) {
-    chromium.prefer("light");
-    let picture = chromium.screenshot();
-    assert!(picture.starts_with(b"\x89PNG"));
-    if env::var_os("UPDATE_EXPECT").is_some() {
-        let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
-        fs::write(docs.join(format!("console-{name}.png")), picture).unwrap();
-    }
-}
-
 #[test]
 fn a_request_is_inspected_copied_and_explained_in_chromium() {
     let Some((console, chromium)) = visited() else { return };
     console.client(&json!({ "email": "other@example.com" }));
     console.client(&json!({ "email": "sarah@example.com", "first_name": "Sarah" }));
+    assert_eq!(console.gateway.send(&RawRequest::profile("{")).status, 400);
     chromium.follow("Inspector");
+    chromium.wait_for_count("tbody tr", 3);
+    // By code, by request id, and by address.
+    chromium.fill("#text", "parse_error");
+    chromium.press("Search");
+    chromium.wait_for_count("tbody tr", 1);
+    let refused = chromium.text_of("tbody th");
+    chromium.fill("#text", "");
+    chromium.press("Search");
+    chromium.wait_for_count("tbody tr", 3);
+    chromium.fill("#text", &refused);
+    chromium.press("Search");
+    chromium.wait_for_count("tbody tr", 1);
+    assert!(chromium.text_of("tbody tr").contains("400 parse_error"));
     chromium.fill("#text", "sarah@example.com");
     chromium.press("Search");
-    chromium.wait_for("Address, code, request id");
+    chromium.wait_for("202");
     assert_eq!(chromium.count("tbody tr"), 1);
     chromium.check_page("the inspector");
     chromium.click_first("tbody th a");
     chromium.wait_for("As a curl command");
     chromium.check_page("a request");
-    picture(&chromium, "inspector");
+    chromium.picture_of_docs("console-inspector");
     chromium.press("Copy");
     chromium.wait_for("Copied");
     let copied = chromium.text_of("#curl");
     chromium.press("Explain what it would do now");
     chromium.wait_for("named this person, and nothing changed");
+    chromium.wait_for("which keeps no signature");
     chromium.check_page("an explanation");
     // What was copied is pasted, and says the same.
     chromium.follow("Explain");
@@ -74,7 +77,13 @@ fn a_curl_line_is_pasted_and_its_difference_is_read_in_chromium() {
     assert_eq!(chromium.texts_of("ins"), ["browser-1", "Sally"]);
     chromium.wait_for("The browser or device belongs here now.");
     chromium.check_page("a difference");
-    picture(&chromium, "explain");
+    chromium.wait_for("A browser or app changed this person.");
+    chromium.picture_of_docs("console-explain");
+    // The same body, sent by the company, is an import.
+    chromium.click_first("#sender option[value=server]");
+    chromium.fill("#request", &body.to_string());
+    chromium.press("Explain");
+    chromium.wait_for("Your company changed this person.");
 }
 
 #[test]
@@ -96,7 +105,14 @@ fn what_happens_is_followed_filtered_and_paused_in_chromium() {
     refused("ABC123");
     chromium.wait_for("Refused: parse_error");
     chromium.check_page("the live view");
-    picture(&chromium, "live");
+    chromium.picture_of_docs("console-live");
+    chromium.follow("The request, whole");
+    chromium.wait_for_count("tbody tr", 1);
+    chromium.click_first("tbody th a");
+    chromium.wait_for("As a curl command");
+    assert!(chromium.text_of("main").contains("\"code\":\"parse_error\""));
+    chromium.follow("Live");
+    chromium.wait_for("Live.");
     chromium.press("Pause");
     console.client(&json!({ "anonymous_id": "browser-1" }));
     chromium.wait_for("Paused; 1 new.");
@@ -150,6 +166,15 @@ fn an_import_shows_its_progress_and_its_faulty_rows_in_chromium() {
     chromium.follow("Overview");
     chromium.wait_for("Configuration in force");
     chromium.check_page("the overview");
+    let charts = chromium.count("main svg");
+    assert!(5 < charts && chromium.text_of("#charts") == "The last hour");
+    chromium.follow("The last day");
+    chromium.wait_for("in 5 minutes");
+    assert_eq!(chromium.text_of("#charts"), "The last day");
+    assert_eq!(chromium.count("main svg rect"), 0, "there is no sample yet");
+    chromium.follow("The last hour");
+    chromium.wait_for("in a minute");
+    assert_eq!(chromium.count("main svg"), charts);
     chromium.follow("Imports");
     chromium.check_page("imports");
     chromium.fill("#rows", "{\"email\":\"ann@example.com\"}\n{\"email\":\"no address\"}");
@@ -174,7 +199,7 @@ fn an_import_shows_its_progress_and_its_faulty_rows_in_chromium() {
             }
         });
         chromium.wait_for(" of 1500 rows, of which 1 failed");
-        picture(&chromium, "imports");
+        chromium.picture_of_docs("console-imports");
     });
     chromium.wait_for("No import is under way.");
     chromium.follow("Imports");
@@ -203,7 +228,7 @@ fn people_are_exported_into_a_file_in_chromium() {
     chromium.follow("Exports");
     chromium.wait_for("Whole");
     chromium.check_page("exports");
-    picture(&chromium, "exports");
+    chromium.picture_of_docs("console-exports");
     assert!(chromium.text_of("tbody").contains(&text.len().to_string()));
 }
 
