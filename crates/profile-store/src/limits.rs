@@ -282,8 +282,9 @@ pub const LIST_PAGE: usize = 100;
 /// memory.
 pub const LIST_CHUNK: usize = 16;
 
-/// The profiles that one step of a count reads. A hundred of the largest take 26 MB.
-pub const COUNT_STEP: usize = 100;
+/// The profiles that one step of a count reads, so few that a reader beside it waits for no long
+/// read of the disk. The largest of them take 7 MB.
+pub const COUNT_STEP: usize = 25;
 
 /// The size of records in bytes after which a page of a list ends early. A hundred of the largest
 /// profiles would take 26 MB.

@@ -52,7 +52,8 @@ async fn count_all(gateway: Data<GatewayState>, permit: CountPermit, due: Vec<Co
                 break;
             }
             drop(gateway);
-            sleep(read * limits::PROFILE_COUNT_PAUSES).await;
+            let pause = read * limits::PROFILE_COUNT_PAUSES;
+            sleep(pause.max(limits::PROFILE_COUNT_PAUSE)).await;
         }
     }
 }

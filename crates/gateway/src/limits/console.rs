@@ -138,5 +138,8 @@ pub const PROFILE_COUNT_SHARE: u32 = 50;
 /// one processor.
 pub const PROFILE_COUNT_PAUSES: u32 = 4;
 
+/// The shortest pause of a count after a step, in which others have the processor and the disk.
+pub const PROFILE_COUNT_PAUSE: Duration = Duration::from_millis(1);
+
 /// The time for which the overview waits for a count, so that a small store is shown counted.
 pub const PROFILE_COUNT_WAIT: Duration = Duration::from_millis(20);
