@@ -9,8 +9,8 @@ use futures_util::future::join_all;
 use profile_store::{
     Durability, Engine, Store, StoreOptions, Submission, SystemIdGenerator,
     engine::{
-        BatchId, BoxFuture, CommitError, EngineError, Key, MemoryEngine, Place, Scan, Session,
-        Value, Write,
+        BatchId, BoxFuture, CommitError, EngineError, Key, MemoryEngine, Place, RangePage, Scan,
+        Session, Value, Write,
     },
 };
 use tokio::runtime::{Builder, Runtime};
@@ -36,6 +36,10 @@ impl Engine for DiscardingEngine {
 
     fn scan(&self, scan: Scan) -> BoxFuture<'_, Result<Vec<(Key, Value)>, EngineError>> {
         self.0.scan(scan)
+    }
+
+    fn scan_page(&self, scan: Scan, bytes: usize) -> BoxFuture<'_, Result<RangePage, EngineError>> {
+        self.0.scan_page(scan, bytes)
     }
 
     fn sync(&self) -> BoxFuture<'_, Result<(), EngineError>> {

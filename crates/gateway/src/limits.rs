@@ -56,8 +56,10 @@ pub const BACKUP_BEGIN_TIMEOUT: Duration = Duration::from_mins(5);
 /// The time in which the admin listener of a gateway has to accept a connection.
 pub const BACKUP_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The size of a frame of a backup. The largest are pages of merge records, and batches of the
-/// journal; both are smaller by far.
+/// The size of a frame of a backup. A page of entries is at most
+/// [`PAGE_BYTES`](profile_store::limits::PAGE_BYTES) and one entry, of which results of bulk
+/// imports are the largest: some megabytes each, and 42 MB if all their texts have the greatest
+/// length. A batch of the journal is as large as a commit. Both are smaller by far.
 pub const BACKUP_FRAME_BYTES: usize = 256 * 1024 * 1024;
 
 /// The frames of a backup that are made before the receiver has read earlier ones.

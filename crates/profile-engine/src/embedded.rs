@@ -14,7 +14,7 @@ use std::{
 use self::table_files::JOURNAL;
 use crate::{
     ArchiveEnd, BoxFuture, Engine, EngineError, EngineSnapshot, EngineStatus, JournalArchive, Key,
-    Place, Scan, Session, Value,
+    Place, RangePage, Scan, Session, Value,
     journaled::{Journaled, JournaledEngine, Pace, ReadOnlyEngine},
 };
 
@@ -124,6 +124,10 @@ impl Engine for EmbeddedEngine {
 
     fn scan(&self, scan: Scan) -> BoxFuture<'_, Result<Vec<(Key, Value)>, EngineError>> {
         self.engine.scan(scan)
+    }
+
+    fn scan_page(&self, scan: Scan, bytes: usize) -> BoxFuture<'_, Result<RangePage, EngineError>> {
+        self.engine.scan_page(scan, bytes)
     }
 
     fn sync(&self) -> BoxFuture<'_, Result<(), EngineError>> {

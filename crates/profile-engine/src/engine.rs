@@ -2,7 +2,7 @@
 
 use std::{fmt, future::Future, num::NonZeroU32, pin::Pin};
 
-use crate::{CommitError, EngineError, EngineStatus, Key, Place, Scan, Value, Write};
+use crate::{CommitError, EngineError, EngineStatus, Key, Place, RangePage, Scan, Value, Write};
 
 /// A future that a trait object can return.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -46,6 +46,12 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Reads a part of a range of committed data.
     fn scan(&self, scan: Scan) -> BoxFuture<'_, Result<Vec<(Key, Value)>, EngineError>>;
+
+    /// Reads a part of a range of committed data that takes no more memory than it must: the page
+    /// ends after the entry by which its keys and values reach this many bytes, if that comes
+    /// before the limit of the scan. It has at least one entry if the range has one. What follows
+    /// is in no memory.
+    fn scan_page(&self, scan: Scan, bytes: usize) -> BoxFuture<'_, Result<RangePage, EngineError>>;
 
     /// Returns once every earlier commit is on disk.
     fn sync(&self) -> BoxFuture<'_, Result<(), EngineError>>;

@@ -70,5 +70,5 @@ pub use journaled::{
 };
 pub use memory::MemoryEngine;
 pub use place::Place;
-pub use range::{Order, Scan};
+pub use range::{Order, RangePage, Scan};
 pub use status::{CacheStatus, CheckpointStatus, EngineStatus};

@@ -13,8 +13,8 @@ use std::{
 use tokio::sync::OwnedMutexGuard;
 
 use crate::{
-    BatchId, BoxFuture, CommitError, Durability, Engine, EngineError, Key, Order, Place, Scan,
-    Session, Value, Write,
+    BatchId, BoxFuture, CommitError, Durability, Engine, EngineError, Key, Order, Place, RangePage,
+    Scan, Session, Value, Write, range::PageRoom,
 };
 
 /// A sorted map behind a lock.
@@ -67,23 +67,15 @@ impl MemoryContents {
 
     fn scan(&self, scan: &Scan) -> Vec<(Key, Value)> {
         let entries = self.entries();
-        let start = Bound::Included(scan.prefix.clone());
-        let within = entries
-            .range((start, Bound::Unbounded))
-            .take_while(|(key, _)| key.starts_with(&scan.prefix));
-        let mut found: Vec<(Key, Value)> =
-            within.map(|(key, value)| (key.clone(), value.clone())).collect();
-        if scan.order == Order::Descending {
-            found.reverse();
-        }
-        if let Some(after) = &scan.after {
-            found.retain(|(key, _)| match scan.order {
-                Order::Ascending => after < key,
-                Order::Descending => key < after,
-            });
-        }
-        found.truncate(scan.limit);
-        found
+        let found = found(&entries, scan).into_iter().take(scan.limit);
+        found.map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
+
+    fn scan_page(&self, scan: &Scan, bytes: usize) -> Result<RangePage, EngineError> {
+        let entries = self.entries();
+        let found = found(&entries, scan).into_iter();
+        let found = found.map(|(key, value)| Ok((key.clone(), value.clone())));
+        RangePage::first_of(found, PageRoom::of(scan, bytes))
     }
 
     fn apply(&self, writes: Vec<Write>) {
@@ -95,6 +87,25 @@ impl MemoryContents {
             }
         }
     }
+}
+
+/// All entries that a scan would find without its limit.
+fn found<'e>(entries: &'e BTreeMap<Key, Value>, scan: &Scan) -> Vec<(&'e Key, &'e Value)> {
+    let start = Bound::Included(scan.prefix.clone());
+    let within = entries
+        .range((start, Bound::Unbounded))
+        .take_while(|(key, _)| key.starts_with(&scan.prefix));
+    let mut found: Vec<(&Key, &Value)> = within.collect();
+    if scan.order == Order::Descending {
+        found.reverse();
+    }
+    if let Some(after) = &scan.after {
+        found.retain(|(key, _)| match scan.order {
+            Order::Ascending => after < *key,
+            Order::Descending => *key < after,
+        });
+    }
+    found
 }
 
 impl Engine for MemoryEngine {
@@ -119,6 +130,10 @@ impl Engine for MemoryEngine {
 
     fn scan(&self, scan: Scan) -> BoxFuture<'_, Result<Vec<(Key, Value)>, EngineError>> {
         Box::pin(ready(Ok(self.shared.scan(&scan))))
+    }
+
+    fn scan_page(&self, scan: Scan, bytes: usize) -> BoxFuture<'_, Result<RangePage, EngineError>> {
+        Box::pin(ready(self.shared.scan_page(&scan, bytes)))
     }
 
     fn sync(&self) -> BoxFuture<'_, Result<(), EngineError>> {

@@ -2,7 +2,7 @@
 
 use std::ops::Bound;
 
-use crate::Key;
+use crate::{EngineError, Key, Value};
 
 /// Which way to read a range.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -47,6 +47,60 @@ impl Scan {
             Order::Descending if before_all => None,
             Order::Descending => Some((start, from.filter(|_| !past_all).unwrap_or(end))),
         }
+    }
+}
+
+/// A part of a range, in the order of reading.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct RangePage {
+    /// Its entries.
+    pub entries: Vec<(Key, Value)>,
+    /// The key after which the next page begins; nothing if the range ends with this page.
+    pub next_after: Option<Key>,
+}
+
+impl RangePage {
+    /// The first of these entries, which are all of a range, up to what a page has room for.
+    pub(crate) fn first_of(
+        entries: impl Iterator<Item = Result<(Key, Value), EngineError>>,
+        mut room: PageRoom,
+    ) -> Result<RangePage, EngineError> {
+        let mut page = RangePage::default();
+        for entry in entries {
+            if page.push_is_last(entry?, &mut room) {
+                break;
+            }
+        }
+        Ok(page)
+    }
+
+    /// Adds the next entry. Returns whether the page has no room for another.
+    pub(crate) fn push_is_last(&mut self, (key, value): (Key, Value), room: &mut PageRoom) -> bool {
+        let is_last = room.take_is_last(&key, &value);
+        self.next_after = is_last.then(|| key.clone());
+        self.entries.push((key, value));
+        is_last
+    }
+}
+
+/// What else a page has room for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PageRoom {
+    pub(crate) entries: usize,
+    pub(crate) bytes: usize,
+}
+
+impl PageRoom {
+    /// The room of a page of this scan that ends with the entry that reaches this many bytes.
+    pub(crate) fn of(scan: &Scan, bytes: usize) -> PageRoom {
+        PageRoom { entries: scan.limit, bytes }
+    }
+
+    /// Takes the room of an entry, which a page has for one at least. Returns whether none is left.
+    pub(crate) fn take_is_last(&mut self, key: &[u8], value: &[u8]) -> bool {
+        self.entries = self.entries.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(key.len() + value.len());
+        self.entries == 0 || self.bytes == 0
     }
 }
 

@@ -13,9 +13,10 @@ use redb::{
 };
 
 use crate::{
-    CacheStatus, EngineError, Key, Order, Scan, Value,
+    CacheStatus, EngineError, Order, RangePage, Scan, Value,
     journaled::{Mark, Table, TableChange, TableReader},
     limits,
+    range::PageRoom,
     scratch_backend::ScratchBackend,
     stepwise_backend::StepwiseBackend,
 };
@@ -158,16 +159,17 @@ impl TableReader for RedbSnapshot {
         Ok(value.map(|value| value.value().to_vec()))
     }
 
-    fn scan(&self, scan: &Scan) -> Result<Vec<(Key, Value)>, EngineError> {
-        let Some((start, end)) = scan.range() else { return Ok(Vec::new()) };
+    fn scan_page(&self, scan: &Scan, bytes: usize) -> Result<RangePage, EngineError> {
+        let Some((start, end)) = scan.range() else { return Ok(RangePage::default()) };
         let range = (start.as_ref().map(Vec::as_slice), end.as_ref().map(Vec::as_slice));
         let entries = ReadableTable::range::<&[u8]>(&*self.0, range).map_err(failed)?;
         let owned = |entry: Result<BorrowedEntry<'_>, StorageError>| {
             entry.map(|(key, value)| (key.value().to_vec(), value.value().to_vec())).map_err(failed)
         };
+        let room = PageRoom::of(scan, bytes);
         match scan.order {
-            Order::Ascending => entries.take(scan.limit).map(owned).collect(),
-            Order::Descending => entries.rev().take(scan.limit).map(owned).collect(),
+            Order::Ascending => RangePage::first_of(entries.map(owned), room),
+            Order::Descending => RangePage::first_of(entries.rev().map(owned), room),
         }
     }
 }
@@ -177,8 +179,8 @@ impl TableReader for RedbTable {
         self.current().get(key)
     }
 
-    fn scan(&self, scan: &Scan) -> Result<Vec<(Key, Value)>, EngineError> {
-        self.current().scan(scan)
+    fn scan_page(&self, scan: &Scan, bytes: usize) -> Result<RangePage, EngineError> {
+        self.current().scan_page(scan, bytes)
     }
 }
 

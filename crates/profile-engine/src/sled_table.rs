@@ -16,9 +16,10 @@ use sled::{Db, IVec, Tree};
 use tempfile::TempDir;
 
 use crate::{
-    EngineError, Key, Order, Scan, Value,
+    EngineError, Key, Order, RangePage, Scan, Value,
     journaled::{Mark, Table, TableChange, TableReader},
     limits,
+    range::PageRoom,
 };
 
 /// All keys are in one tree.
@@ -137,15 +138,16 @@ impl TableReader for SledTable {
         Ok(self.tree.get(key).map_err(failed)?.map(|value| value.to_vec()))
     }
 
-    fn scan(&self, scan: &Scan) -> Result<Vec<(Key, Value)>, EngineError> {
-        let Some(range) = scan.range() else { return Ok(Vec::new()) };
+    fn scan_page(&self, scan: &Scan, bytes: usize) -> Result<RangePage, EngineError> {
+        let Some(range) = scan.range() else { return Ok(RangePage::default()) };
         let entries = self.tree.range::<Key, _>(range);
         let owned = |entry: sled::Result<(IVec, IVec)>| {
             entry.map(|(key, value)| (key.to_vec(), value.to_vec())).map_err(failed)
         };
+        let room = PageRoom::of(scan, bytes);
         match scan.order {
-            Order::Ascending => entries.take(scan.limit).map(owned).collect(),
-            Order::Descending => entries.rev().take(scan.limit).map(owned).collect(),
+            Order::Ascending => RangePage::first_of(entries.map(owned), room),
+            Order::Descending => RangePage::first_of(entries.rev().map(owned), room),
         }
     }
 }

@@ -19,7 +19,7 @@ use profile_store::{
 
 use crate::{
     harness::contents,
-    wrapped_engine::{EngineHooks, ReadFuture, ScanFuture, WrappedEngine},
+    wrapped_engine::{EngineHooks, PageFuture, ReadFuture, ScanFuture, WrappedEngine},
 };
 
 /// How an operation fails.
@@ -200,6 +200,11 @@ impl EngineHooks for FaultyHooks {
 
     fn scan(engine: &FaultyEngine, scan: Scan) -> ScanFuture<'_> {
         let scan = || wait_now(engine.inner.scan(scan)).unwrap();
+        Box::pin(ready(engine.attempt(FaultyOperation::Read, scan)))
+    }
+
+    fn scan_page(engine: &FaultyEngine, scan: Scan, bytes: usize) -> PageFuture<'_> {
+        let scan = || wait_now(engine.inner.scan_page(scan, bytes)).unwrap();
         Box::pin(ready(engine.attempt(FaultyOperation::Read, scan)))
     }
 

@@ -11,7 +11,7 @@ use profile_store::{
     engine::{BatchId, BoxFuture, CommitError, EngineError, Key, Place, Scan, Session, Write},
 };
 
-use crate::wrapped_engine::{EngineHooks, ReadFuture, ScanFuture, WrappedEngine};
+use crate::wrapped_engine::{EngineHooks, PageFuture, ReadFuture, ScanFuture, WrappedEngine};
 
 /// Another engine behind two gates: one for reads, one for syncs.
 pub type GatedEngine = WrappedEngine<Gates>;
@@ -94,6 +94,14 @@ impl EngineHooks for Gates {
             let entries = engine.inner.scan(scan).await?;
             engine.count_read(entries.len());
             Ok(entries)
+        })
+    }
+
+    fn scan_page(engine: &GatedEngine, scan: Scan, bytes: usize) -> PageFuture<'_> {
+        Box::pin(async move {
+            let page = engine.inner.scan_page(scan, bytes).await?;
+            engine.count_read(page.entries.len());
+            Ok(page)
         })
     }
 

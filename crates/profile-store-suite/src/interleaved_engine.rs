@@ -14,7 +14,7 @@ use profile_store::{
 
 use crate::{
     random::{Choices, SeededRandom},
-    wrapped_engine::{EngineHooks, ReadFuture, ScanFuture, WrappedEngine},
+    wrapped_engine::{EngineHooks, PageFuture, ReadFuture, ScanFuture, WrappedEngine},
 };
 
 /// Another engine, interrupted before and after each operation.
@@ -140,6 +140,10 @@ impl EngineHooks for Interleaving {
 
     fn scan(engine: &InterleavedEngine, scan: Scan) -> ScanFuture<'_> {
         Box::pin(interleaved(engine.inner.scan(scan)))
+    }
+
+    fn scan_page(engine: &InterleavedEngine, scan: Scan, bytes: usize) -> PageFuture<'_> {
+        Box::pin(interleaved(engine.inner.scan_page(scan, bytes)))
     }
 
     fn sync(engine: &InterleavedEngine) -> BoxFuture<'_, Result<(), EngineError>> {

@@ -131,6 +131,7 @@ macro_rules! engine_suite {
                 the_last_change_of_a_key_in_a_batch_counts
                 removing_an_absent_key_changes_nothing
                 a_scan_keeps_to_its_prefix_its_order_and_its_limit
+                pages_of_any_number_of_bytes_are_a_whole_range_and_end_where_they_must
                 prefixes_may_end_in_the_greatest_byte
                 scans_that_continue_from_outside_their_prefix_stay_within_it
                 a_scan_reads_across_tenants_in_the_order_of_keys

@@ -5,7 +5,8 @@ use std::{num::NonZeroU32, sync::Arc};
 use profile_store::{
     Durability, Engine,
     engine::{
-        BatchId, BoxFuture, CommitError, EngineError, Key, Place, Scan, Session, Value, Write,
+        BatchId, BoxFuture, CommitError, EngineError, Key, Place, RangePage, Scan, Session, Value,
+        Write,
     },
 };
 
@@ -14,6 +15,9 @@ pub type ReadFuture<'e> = BoxFuture<'e, Result<Vec<Option<Value>>, EngineError>>
 
 /// The entries of a range, once they are read.
 pub type ScanFuture<'e> = BoxFuture<'e, Result<Vec<(Key, Value)>, EngineError>>;
+
+/// A page of a range, once it is read.
+pub type PageFuture<'e> = BoxFuture<'e, Result<RangePage, EngineError>>;
 
 /// Another engine, with hooks around its calls.
 #[derive(Clone)]
@@ -41,6 +45,11 @@ pub trait EngineHooks: Clone + Send + Sync + Sized + 'static {
     /// Scans committed data.
     fn scan(engine: &WrappedEngine<Self>, scan: Scan) -> ScanFuture<'_> {
         engine.inner.scan(scan)
+    }
+
+    /// Reads a page of committed data.
+    fn scan_page(engine: &WrappedEngine<Self>, scan: Scan, bytes: usize) -> PageFuture<'_> {
+        engine.inner.scan_page(scan, bytes)
     }
 
     /// Makes every earlier commit durable.
@@ -110,6 +119,10 @@ impl<H: EngineHooks> Engine for WrappedEngine<H> {
 
     fn scan(&self, scan: Scan) -> ScanFuture<'_> {
         H::scan(self, scan)
+    }
+
+    fn scan_page(&self, scan: Scan, bytes: usize) -> PageFuture<'_> {
+        H::scan_page(self, scan, bytes)
     }
 
     fn sync(&self) -> BoxFuture<'_, Result<(), EngineError>> {

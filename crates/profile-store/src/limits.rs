@@ -329,9 +329,13 @@ pub const RELAXED_FLUSH_MS: u64 = 100;
 /// The number of entries that an audit reads at a time.
 pub const AUDIT_PAGE: usize = 1_024;
 
-/// The number of entries that a copy reads at a time. Nearly all have less than a kilobyte. The
-/// largest are results of bulk imports with [`IMPORT_ERRORS`] problems, of some megabytes.
+/// The number of entries that a copy reads at a time. Nearly all have less than a kilobyte.
 pub const COPY_PAGE: usize = 256;
+
+/// Bytes of keys and values with which a page of an audit, a copy or a deletion ends. Only its last
+/// entry exceeds it. The largest are results of bulk imports with [`IMPORT_ERRORS`] problems, of
+/// some megabytes, and many of them follow one another.
+pub const PAGE_BYTES: usize = 1_024 * 1_024;
 
 /// Bytes of keys and values of the journal that a backup gets in one commit. Of a key that several
 /// batches change, a commit writes one value. This much is a fraction of a memtable.

@@ -12,6 +12,7 @@ pub(crate) mod company_profiles;
 pub(crate) mod company_statistics;
 mod copied_entries;
 pub(crate) mod copy;
+mod entry_pages;
 pub(crate) mod format;
 pub(crate) mod migration_plan;
 pub(crate) mod prune;

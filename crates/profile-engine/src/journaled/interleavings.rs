@@ -22,7 +22,7 @@ use shuttle::{
 };
 
 use super::{archive::ArchiveStorage, journal::ArchivedFile, simulated_disk::SimulatedDisk, *};
-use crate::{Key, Order, Scan, Value, sync};
+use crate::{Key, Order, RangePage, Scan, Value, range::PageRoom, sync};
 
 /// Schedules of each scenario and scheduler.
 const SCHEDULES: usize = 500;
@@ -119,15 +119,16 @@ impl TableReader for ModelTable {
         Ok(self.state().live.get(key).cloned())
     }
 
-    fn scan(&self, scan: &Scan) -> Result<Vec<(Key, Value)>, EngineError> {
+    fn scan_page(&self, scan: &Scan, bytes: usize) -> Result<RangePage, EngineError> {
         self.pause();
         let state = self.state();
         let within = |key: &&Key| {
             let is_after = scan.after.as_ref().is_none_or(|after| after < *key);
             is_after && key.starts_with(&scan.prefix)
         };
-        let keys = state.live.keys().filter(within).take(scan.limit);
-        Ok(keys.map(|key| (key.clone(), state.live[key].clone())).collect())
+        let keys = state.live.keys().filter(within);
+        let entries = keys.map(|key| Ok((key.clone(), state.live[key].clone())));
+        RangePage::first_of(entries, PageRoom::of(scan, bytes))
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::range_chunk::RangeChunk;
-use crate::{Key, Order, Scan, Value, Write, limits};
+use crate::{Key, Order, Value, Write, limits, range::PageRoom};
 
 /// The newest change of each key that changed in one generation of the journal.
 #[derive(Debug, Default)]
@@ -41,22 +41,28 @@ impl Memtable {
         }
     }
 
-    /// The first changes of a range, until there are as many values as `scan` asks for, or this
-    /// many removals beside them.
+    /// The first changes of a range, until there are as many values as a page has `room` for, or
+    /// this many removals beside them.
     pub(super) fn chunk(
         &self,
         (start, end): &(Bound<Key>, Bound<Key>),
-        scan: &Scan,
-        removals: usize,
+        order: Order,
+        mut room: PageRoom,
+        mut removals: usize,
     ) -> RangeChunk {
         let range = self.changes.range::<Key, _>((start.as_ref(), end.as_ref()));
-        let (mut changes, mut values) = (Vec::new(), 0);
+        let mut changes = Vec::new();
         let mut take = |(key, value): (&Key, &Option<Value>)| {
-            values += usize::from(value.is_some());
             changes.push((key.clone(), value.clone()));
-            values == scan.limit || values + removals <= changes.len()
+            match value {
+                Some(value) => room.take_is_last(key, value),
+                None => {
+                    removals = removals.saturating_sub(1);
+                    removals == 0
+                }
+            }
         };
-        let is_full = match scan.order {
+        let is_full = match order {
             Order::Ascending => range.into_iter().any(&mut take),
             Order::Descending => range.rev().any(&mut take),
         };

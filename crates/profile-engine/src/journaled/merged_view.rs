@@ -6,7 +6,7 @@ use super::{
     memtable::Memtable,
     range_chunk::{RangeChunk, merged},
 };
-use crate::{Scan, Value};
+use crate::{Scan, Value, range::PageRoom};
 
 /// The changes that are not in the table yet, or not all of them: those of the closed memtable,
 /// which are being checkpointed, and above them those of the open one.
@@ -33,15 +33,17 @@ impl Memtables {
         closed
     }
 
-    /// The first changes of a range, until one of the memtables has as many values as `scan` asks
-    /// for, or this many removals beside them.
-    pub(super) fn chunk(&self, scan: &Scan, removals: usize) -> RangeChunk {
+    /// The first changes of a range, until one of the memtables has as many values as a page has
+    /// `room` for, or this many removals beside them.
+    pub(super) fn chunk(&self, scan: &Scan, room: PageRoom, removals: usize) -> RangeChunk {
         let Some(range) = scan.range() else {
             return RangeChunk { changes: Vec::new(), until: None };
         };
-        let open = self.open.chunk(&range, scan, removals);
+        let open = self.open.chunk(&range, scan.order, room, removals);
         match &self.closed {
-            Some(closed) => merged(closed.chunk(&range, scan, removals), open, scan.order),
+            Some(closed) => {
+                merged(closed.chunk(&range, scan.order, room, removals), open, scan.order)
+            }
             None => open,
         }
     }
@@ -64,7 +66,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Key, Order, Write, journaled::memtable::change_bytes, limits};
+    use crate::{Key, Order, RangePage, Write, journaled::memtable::change_bytes, limits};
 
     type Changes = BTreeMap<Key, Option<Value>>;
 
@@ -98,12 +100,14 @@ mod tests {
         }
 
         /// One step of a scan, as an engine makes it.
-        fn step(&self, scan: &Scan, removals: usize) -> RangeChunk {
+        fn step(&self, scan: &Scan, bytes: usize, removals: usize) -> RangeChunk {
+            let room = PageRoom::of(scan, bytes);
             let table = self.table.iter().map(|(key, value)| (key.clone(), Some(value.clone())));
             let below = reached_by(table.collect(), scan).into_iter();
-            let below = below.filter_map(|(key, value)| Some((key, value?))).take(scan.limit);
-            let above = self.memtables().chunk(scan, removals);
-            merged(RangeChunk::from_entries(below.collect(), scan.limit), above, scan.order)
+            let below = below.filter_map(|(key, value)| Some(Ok((key, value?))));
+            let below = RangePage::first_of(below, room).unwrap();
+            let above = self.memtables().chunk(scan, room, removals);
+            merged(below.into(), above, scan.order)
         }
     }
 
@@ -166,12 +170,17 @@ mod tests {
             .prop_map(|(prefix, after, order, limit)| Scan { prefix, after, order, limit })
     }
 
+    /// How many bytes a page has room for.
+    fn bytes() -> impl Strategy<Value = usize> {
+        prop_oneof![1usize..20, Just(usize::MAX)]
+    }
+
     proptest! {
         #[test]
         fn a_step_has_the_newest_change_of_each_key_as_far_as_it_goes(
-            layers in layers(), scan in scans(), removals in 1usize..5,
+            layers in layers(), scan in scans(), bytes in bytes(), removals in 1usize..5,
         ) {
-            let RangeChunk { changes, until } = layers.step(&scan, removals);
+            let RangeChunk { changes, until } = layers.step(&scan, bytes, removals);
             let mut expected = layers.changes(&scan);
             if let Some(until) = &until {
                 expected.retain(|(key, _)| !scan.order.is_before(until, key));
@@ -182,11 +191,11 @@ mod tests {
 
         #[test]
         fn steps_cover_a_whole_range(
-            layers in layers(), mut scan in scans(), removals in 1usize..5,
+            layers in layers(), mut scan in scans(), bytes in bytes(), removals in 1usize..5,
         ) {
             let (expected, mut changes) = (layers.changes(&scan), Vec::new());
             loop {
-                let step = layers.step(&scan, removals);
+                let step = layers.step(&scan, bytes, removals);
                 changes.extend(step.changes);
                 scan.after = Some(match step.until {
                     Some(until) => until,
@@ -199,18 +208,24 @@ mod tests {
 
         #[test]
         fn a_chunk_ends_with_its_range_or_at_the_limits_it_was_given(
-            layers in layers(), scan in scans(), removals in 1usize..5,
+            layers in layers(), scan in scans(), bytes in bytes(), removals in 1usize..5,
         ) {
+            let room = PageRoom::of(&scan, bytes);
             let closed = Layers { open: Changes::new(), ..layers.clone() };
             let open = Layers { closed: None, ..layers.clone() };
             for (layers, memtables) in [(closed, 1), (open, 1), (layers, 2)] {
-                let RangeChunk { changes, until } = layers.memtables().chunk(&scan, removals);
+                let RangeChunk { changes, until } = layers.memtables().chunk(&scan, room, removals);
                 let removed = removed(&changes);
                 let values = changes.len() - removed;
                 prop_assert!(removed <= memtables * removals);
                 prop_assert!(values <= scan.limit.saturating_mul(memtables));
                 if memtables == 1 {
-                    let full = values == scan.limit || removed == removals;
+                    let read = changes.iter().filter_map(|(key, value)| Some((key, value.as_ref()?)));
+                    let read: Vec<_> = read.map(|(key, value)| key.len() + value.len()).collect();
+                    let is_large = bytes <= read.iter().sum();
+                    let but_last: usize = read.iter().rev().skip(1).sum();
+                    prop_assert!(but_last < bytes);
+                    let full = values == scan.limit || removed == removals || is_large;
                     prop_assert_eq!(until.is_some(), full);
                 }
                 if until.is_none() {

@@ -1,6 +1,6 @@
 //! Parts of a range, and how the changes of a newer part take precedence.
 
-use crate::{Key, Order, Value};
+use crate::{Key, Order, RangePage, Value};
 
 /// A part of a range, in the order of reading.
 #[derive(Debug)]
@@ -10,15 +10,14 @@ pub(super) struct RangeChunk {
     pub(super) until: Option<Key>,
 }
 
-impl RangeChunk {
-    /// What was read of a range with this limit.
-    pub(super) fn from_entries(entries: Vec<(Key, Value)>, limit: usize) -> RangeChunk {
-        let until = entries.last().filter(|_| entries.len() == limit);
-        let until = until.map(|(key, _)| key.clone());
-        let changes = entries.into_iter().map(|(key, value)| (key, Some(value))).collect();
-        RangeChunk { changes, until }
+impl From<RangePage> for RangeChunk {
+    fn from(page: RangePage) -> RangeChunk {
+        let changes = page.entries.into_iter().map(|(key, value)| (key, Some(value))).collect();
+        RangeChunk { changes, until: page.next_after }
     }
+}
 
+impl RangeChunk {
     /// How many of the changes remove a key.
     pub(super) fn removals(&self) -> usize {
         self.changes.iter().filter(|(_, value)| value.is_none()).count()

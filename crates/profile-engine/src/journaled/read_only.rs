@@ -10,7 +10,9 @@ use super::{
     read_view::ReadView,
     table::{Table, TableReader},
 };
-use crate::{BoxFuture, Engine, EngineError, Key, Place, Scan, Session, Value, blocking::blocking};
+use crate::{
+    BoxFuture, Engine, EngineError, Key, Place, RangePage, Scan, Session, Value, blocking::blocking,
+};
 
 /// A database that was opened for reading: it changes no byte on the disk. No session can begin.
 pub struct ReadOnlyEngine {
@@ -70,6 +72,11 @@ impl Engine for ReadOnlyEngine {
     fn scan(&self, scan: Scan) -> BoxFuture<'_, Result<Vec<(Key, Value)>, EngineError>> {
         let view = Arc::clone(&self.view);
         Box::pin(blocking(move || view.scan(&scan)))
+    }
+
+    fn scan_page(&self, scan: Scan, bytes: usize) -> BoxFuture<'_, Result<RangePage, EngineError>> {
+        let view = Arc::clone(&self.view);
+        Box::pin(blocking(move || view.scan_page(&scan, bytes)))
     }
 
     fn sync(&self) -> BoxFuture<'_, Result<(), EngineError>> {

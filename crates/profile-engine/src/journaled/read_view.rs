@@ -8,7 +8,8 @@ use super::{
     table::TableReader,
 };
 use crate::{
-    EngineError, Key, Scan, Value, limits,
+    EngineError, Key, RangePage, Scan, Value, limits,
+    range::PageRoom,
     sync::{RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
@@ -52,22 +53,32 @@ impl<T: TableReader + ?Sized> ReadView<T> {
     }
 
     pub(super) fn scan(&self, scan: &Scan) -> Result<Vec<(Key, Value)>, EngineError> {
-        let (mut found, mut rest) = (Vec::new(), scan.clone());
-        while 0 < rest.limit {
-            let above = self.memtables().chunk(&rest, limits::SCANNED_REMOVALS);
+        if scan.limit == 0 {
+            return Ok(Vec::new());
+        }
+        Ok(self.scan_page(scan, usize::MAX)?.entries)
+    }
+
+    pub(super) fn scan_page(&self, scan: &Scan, bytes: usize) -> Result<RangePage, EngineError> {
+        let (mut page, mut room) = (RangePage::default(), PageRoom::of(scan, bytes));
+        let mut rest = scan.clone();
+        loop {
+            let above = self.memtables().chunk(&rest, room, limits::SCANNED_REMOVALS);
             // As many more as the changes above may remove.
-            let limit = rest.limit.saturating_add(above.removals());
-            let below = self.table.scan(&Scan { limit, ..rest.clone() })?;
-            let below = RangeChunk::from_entries(below, limit);
-            let RangeChunk { changes, until } = merged(below, above, scan.order);
-            let entries = changes.into_iter().filter_map(|(key, value)| Some((key, value?)));
-            found.extend(entries.take(rest.limit));
-            if until.is_none() {
-                break;
+            let limit = room.entries.saturating_add(above.removals());
+            let below = self.table.scan_page(&Scan { limit, ..rest.clone() }, room.bytes)?;
+            let RangeChunk { changes, until } = merged(below.into(), above, scan.order);
+            for (key, value) in changes {
+                if let Some(value) = value
+                    && page.push_is_last((key, value), &mut room)
+                {
+                    return Ok(page);
+                }
             }
-            rest.limit = scan.limit - found.len();
+            if until.is_none() {
+                return Ok(page);
+            }
             rest.after = until;
         }
-        Ok(found)
     }
 }

@@ -8,7 +8,7 @@ use tokio::sync::OwnedMutexGuard;
 use super::{ArchiveEnd, EngineSnapshot, Journaled, merged_view::Lookup};
 use crate::{
     BatchId, BoxFuture, CommitError, Durability, Engine, EngineError, EngineStatus, Key, Place,
-    Scan, Session, Value, Write, blocking::blocking, limits,
+    RangePage, Scan, Session, Value, Write, blocking::blocking, limits,
 };
 
 /// An engine of a table with a journal before it.
@@ -70,6 +70,12 @@ impl Engine for JournaledEngine {
     fn scan(&self, scan: Scan) -> BoxFuture<'_, Result<Vec<(Key, Value)>, EngineError>> {
         Box::pin(on_blocking_thread(&self.journaled, move |journaled| {
             journaled.core.view.scan(&scan)
+        }))
+    }
+
+    fn scan_page(&self, scan: Scan, bytes: usize) -> BoxFuture<'_, Result<RangePage, EngineError>> {
+        Box::pin(on_blocking_thread(&self.journaled, move |journaled| {
+            journaled.core.view.scan_page(&scan, bytes)
         }))
     }
 

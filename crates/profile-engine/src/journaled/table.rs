@@ -1,7 +1,7 @@
 //! The table that lies under a journal.
 
 use super::mark::Mark;
-use crate::{CacheStatus, EngineError, Key, Scan, Value};
+use crate::{CacheStatus, EngineError, Key, RangePage, Scan, Value};
 
 /// A key and its new value, or `None` to remove the key.
 pub(crate) type TableChange<'a> = (&'a Key, Option<&'a Value>);
@@ -12,8 +12,16 @@ pub(crate) trait TableReader: Send + Sync + 'static {
     /// flushed.
     fn get(&self, key: &[u8]) -> Result<Option<Value>, EngineError>;
 
+    /// Reads a part of a range, as [`Engine::scan_page`](crate::Engine::scan_page) does.
+    fn scan_page(&self, scan: &Scan, bytes: usize) -> Result<RangePage, EngineError>;
+
     /// Reads a part of a range.
-    fn scan(&self, scan: &Scan) -> Result<Vec<(Key, Value)>, EngineError>;
+    fn scan(&self, scan: &Scan) -> Result<Vec<(Key, Value)>, EngineError> {
+        if scan.limit == 0 {
+            return Ok(Vec::new());
+        }
+        Ok(self.scan_page(scan, usize::MAX)?.entries)
+    }
 }
 
 /// Keys and values that are changed a chunk at a time. A change that was not flushed may be lost

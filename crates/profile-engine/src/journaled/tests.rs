@@ -32,7 +32,7 @@ use tempfile::TempDir;
 use self::log::{listen, logged};
 use self::simulated_table::{HOLD_LIMIT, How, SimulatedTable, TableFault, apply_change, expected};
 use super::*;
-use crate::{BoxFuture, Key, Value};
+use crate::{BoxFuture, Key, RangePage, Value, range::PageRoom};
 
 /// The directory of the journal.
 const JOURNAL: &str = "journal";

@@ -15,7 +15,10 @@ use redb::{ReadableTableMetadata, backends::InMemoryBackend};
 use tempfile::TempDir;
 
 use super::*;
-use crate::journaled::{JournalEnd, StoreId};
+use crate::{
+    Key,
+    journaled::{JournalEnd, StoreId},
+};
 
 const CACHE_BYTES: u64 = 1_024 * 1_024;
 

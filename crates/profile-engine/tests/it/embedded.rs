@@ -40,6 +40,23 @@ pub(crate) async fn contents(engine: &dyn Engine) -> BTreeMap<Key, Value> {
     engine.scan(scan).await.unwrap().into_iter().collect()
 }
 
+/// All contents, read in pages that end with the entry by which they have so many bytes.
+pub(crate) async fn paged(engine: &dyn Engine, bytes: usize) -> BTreeMap<Key, Value> {
+    let (prefix, order, limit) = (Vec::new(), Order::Ascending, usize::MAX);
+    let mut rest = Scan { prefix, after: None, order, limit };
+    let mut contents = BTreeMap::new();
+    loop {
+        let page = engine.scan_page(rest.clone(), bytes).await.unwrap();
+        let sizes = page.entries.iter().map(|(key, value)| key.len() + value.len());
+        assert!(sizes.rev().skip(1).sum::<usize>() < bytes);
+        contents.extend(page.entries);
+        rest.after = page.next_after;
+        if rest.after.is_none() {
+            return contents;
+        }
+    }
+}
+
 /// Commits the same batches in every place, side by side.
 async fn fill(engine: Arc<dyn Engine>) {
     let lanes = Place::all(PLACES).map(|place| {

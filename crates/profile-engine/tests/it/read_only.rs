@@ -12,7 +12,7 @@ use profile_engine::{
     EmbeddedEngine, EmbeddedOptions, Engine, EngineError, Key, Place, TableKind, Value,
 };
 
-use crate::embedded::{PLACES, batch, commit, contents, options};
+use crate::embedded::{PLACES, batch, commit, contents, options, paged};
 
 const CACHE_BYTES: u64 = 16 * 1_024 * 1_024;
 
@@ -108,6 +108,9 @@ async fn a_database_is_read_as_it_is_and_no_byte_of_it_changes() {
         let before = files(directory.path());
         let engine = EmbeddedEngine::open_read_only(directory.path(), CACHE_BYTES).unwrap();
         assert_eq!(contents(&engine).await, expected);
+        for bytes in [1, 900, 5_000] {
+            assert_eq!(paged(&engine, bytes).await, expected);
+        }
         let keys: Vec<Key> = expected.keys().cloned().chain([b"missing".to_vec()]).collect();
         let values: Vec<_> = keys.iter().map(|key| expected.get(key).cloned()).collect();
         assert_eq!(engine.read(keys).await.unwrap(), values);
@@ -118,6 +121,7 @@ async fn a_database_is_read_as_it_is_and_no_byte_of_it_changes() {
         set_modes(directory.path(), 0o700, 0o600);
         let engine = EmbeddedEngine::open(directory.path(), options()).unwrap();
         assert_eq!(contents(&engine).await, expected);
+        assert_eq!(paged(&engine, 900).await, expected);
     }
 }
 

@@ -144,6 +144,57 @@ pub fn a_scan_keeps_to_its_prefix_its_order_and_its_limit(engines: &Engines) {
     reads(&scan(b"bb", None, Ascending, 10), &[]);
 }
 
+/// Reads a range page by page. Each page ends with the entry that reaches the bound or the limit,
+/// and none but the last has less.
+fn paged(engine: &Arc<dyn Engine>, scan: &Scan, bytes: usize) -> Vec<(Key, Value)> {
+    let (mut read, mut rest) = (Vec::new(), scan.clone());
+    loop {
+        let page = wait(engine.scan_page(rest.clone(), bytes)).unwrap();
+        let sizes: Vec<usize> =
+            page.entries.iter().map(|(key, value)| key.len() + value.len()).collect();
+        let (all, but_last): (usize, usize) =
+            (sizes.iter().sum(), sizes.iter().rev().skip(1).sum());
+        assert!(sizes.len() <= 1 || but_last < bytes, "{sizes:?} have more than {bytes}");
+        assert!(sizes.len() <= scan.limit.max(1), "{} entries", sizes.len());
+        let is_full = bytes <= all || scan.limit <= sizes.len();
+        let last = page.entries.last().map(|(key, _)| key.clone());
+        read.extend(page.entries);
+        match page.next_after {
+            None => return read,
+            Some(next) => {
+                assert!(is_full, "{sizes:?} do not fill {bytes}, and entries follow");
+                assert_eq!(Some(&next), last.as_ref());
+                rest.after = Some(next);
+            }
+        }
+    }
+}
+
+pub fn pages_of_any_number_of_bytes_are_a_whole_range_and_end_where_they_must(engines: &Engines) {
+    let storage = engines.create();
+    let engine = storage.open();
+    let size = prop_oneof![3 => 0usize..30, 1 => 200usize..600];
+    let value = prop::option::weighted(0.8, size.prop_map(|size| vec![b'v'; size]));
+    let changes = prop::collection::vec((few_bytes(1..4), value), 0..24);
+    let bytes = prop_oneof![0usize..60, 60usize..2_000, Just(usize::MAX)];
+    let cases = (changes, scans(), bytes);
+    let model = RefCell::new(BTreeMap::new());
+    engines.check(cases, |(changes, scan, bytes)| {
+        let mut model = model.borrow_mut();
+        for (rest, value) in &changes {
+            match value {
+                Some(value) => drop(model.insert(key(rest), value.clone())),
+                None => drop(model.remove(&key(rest))),
+            }
+        }
+        let write = |(rest, value): (Vec<u8>, _)| Write { key: key(&rest), value };
+        apply(&engine, changes.into_iter().map(write).collect());
+        let whole = Scan { limit: usize::MAX, ..scan.clone() };
+        prop_assert_eq!(paged(&engine, &scan, bytes), expected(&model, &whole));
+        Ok(())
+    });
+}
+
 pub fn prefixes_may_end_in_the_greatest_byte(engines: &Engines) {
     let storage = engines.create();
     let engine = storage.open();

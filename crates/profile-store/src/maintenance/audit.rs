@@ -8,11 +8,14 @@ use std::fmt;
 
 use profile_protocol::{CompanyId, IdentifierKind, ProfileId};
 
-use super::format::{FormatError, Layout, layout};
+use super::{
+    entry_pages::EntryPages,
+    format::{FormatError, Layout, layout},
+};
 use crate::{
     Identifier, Profile,
     decide::replaced::kept_by,
-    engine::{Engine, EngineError, Key, Order, Scan, Value},
+    engine::{Engine, EngineError, Key, Value},
     layout::index,
     layout::key::{self, ParsedKey},
     layout::profile_record::{UnfinishedRecord, is_large},
@@ -105,21 +108,14 @@ pub async fn audit_in_steps(
         promised: None,
     };
     checker.layout().await?;
-    let mut scan = Scan {
-        prefix: Vec::new(),
-        after: None,
-        order: Order::Ascending,
-        limit: limits::AUDIT_PAGE,
-    };
-    loop {
-        let page = engine.scan(scan.clone()).await?;
-        let Some((last, _)) = page.last() else { return Ok(checker.audit) };
-        scan.after = Some(last.clone());
+    let mut pages = EntryPages::of(engine, Vec::new(), limits::AUDIT_PAGE);
+    while let Some(page) = pages.next().await? {
         for (key, value) in &page {
             checker.entry(key, value).await?;
         }
         step(page.len() as u64);
     }
+    Ok(checker.audit)
 }
 
 struct StoreChecker<'e> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{
     commit::commit,
-    copy::{Copied, CopyError, CopyTarget, EntryPages},
+    copy::{Copied, CopyError, CopyTarget, StorePages},
     format::recorded_outcome,
     prune::next_company,
 };
@@ -22,13 +22,13 @@ use crate::{
 /// Reads the entries of a store that a backup gets. Nothing may write to the store meanwhile, or
 /// `from` is a snapshot of it.
 pub struct BackupSource<'a> {
-    pages: EntryPages<'a>,
+    pages: StorePages<'a>,
 }
 
 impl BackupSource<'_> {
     /// Fails if there is no store, or if its layout is unknown.
     pub async fn new(from: &dyn Engine) -> Result<BackupSource<'_>, CopyError> {
-        Ok(BackupSource { pages: EntryPages::of_store(from).await? })
+        Ok(BackupSource { pages: StorePages::of(from).await? })
     }
 
     /// The next entries, in the order of their keys. `None` after the last.

@@ -8,7 +8,9 @@
 use profile_protocol::CompanyId;
 
 use super::{
+    backup::forget_backup_position,
     commit::commit,
+    entry_pages::EntryPages,
     format::{self, FormatError, Layout},
 };
 use crate::{
@@ -49,7 +51,8 @@ impl From<EngineError> for DeleteCompanyError {
 /// company, and no deletion of it was begun.
 ///
 /// A deletion that ended early is continued by the next call, or finished when a store is opened.
-/// The result counts what all of them have removed.
+/// The result counts what all of them have removed. A backup becomes an ordinary store, to which no
+/// batches of the journal are added any more.
 pub async fn delete_company(
     engine: &dyn Engine,
     company: &CompanyId,
@@ -65,14 +68,13 @@ pub async fn delete_company_in_steps(
     id_generator: &dyn IdGenerator,
     step: impl FnMut(u64),
 ) -> Result<Option<DeletedCompany>, DeleteCompanyError> {
-    let [writer, _] = writers(id_generator)?;
-    if format::layout(engine).await? == Layout::Empty {
+    let [writer, forgetter] = writers(id_generator)?;
+    if format::layout(engine).await? == Layout::Empty || !is_known(engine, company).await? {
         return Ok(None);
     }
+    // What is added to a backup would bring back a part of the company.
+    forget_backup_position(engine, forgetter).await?;
     format::open(engine, id_generator, writer).await?;
-    if !is_known(engine, company).await? {
-        return Ok(None);
-    }
     Ok(Some(Deletion::resume(engine, company, writer).await?.run(step).await?))
 }
 
@@ -149,8 +151,9 @@ pub(super) async fn is_known(
     engine: &dyn Engine,
     company: &CompanyId,
 ) -> Result<bool, EngineError> {
-    let is_stored = !page(engine, company, None, 1).await?.is_empty();
-    Ok(is_stored || begun(engine, company).await?.is_some())
+    let (prefix, order) = (key::company_prefix(company), Order::Ascending);
+    let first = engine.scan(Scan { prefix, after: None, order, limit: 1 }).await?;
+    Ok(!first.is_empty() || begun(engine, company).await?.is_some())
 }
 
 /// The counts of a deletion that was begun.
@@ -161,16 +164,6 @@ pub(super) async fn begun(
     let values = engine.read(vec![key::company_deletion(company)]).await?;
     let Some(marker) = values.into_iter().next().flatten() else { return Ok(None) };
     Ok(Some(record::decode_deleted_company(&marker)?))
-}
-
-async fn page(
-    engine: &dyn Engine,
-    company: &CompanyId,
-    after: Option<Key>,
-    limit: usize,
-) -> Result<Vec<(Key, Value)>, EngineError> {
-    let prefix = key::company_prefix(company);
-    engine.scan(Scan { prefix, after, order: Order::Ascending, limit }).await
 }
 
 struct Deletion<'a> {
@@ -195,25 +188,25 @@ impl<'a> Deletion<'a> {
 
     async fn run(mut self, mut step: impl FnMut(u64)) -> Result<DeletedCompany, EngineError> {
         self.commit(vec![self.marker()], Durability::Flushed).await?;
-        let mut after = None;
-        loop {
-            let entries =
-                page(self.engine, self.company, after.clone(), limits::DELETE_STEP).await?;
-            match entries.last() {
-                // One pass from the first key on has found nothing.
-                None if after.is_none() => break,
-                None => after = None,
-                Some((last, _)) => {
-                    after = Some(last.clone());
-                    let removed = entries.len() as u64;
-                    self.remove(entries).await?;
-                    step(removed);
-                }
-            }
-        }
+        // Until one pass from the first key on has found nothing.
+        while self.remove_all(&mut step).await? {}
         let marker = Write { key: key::company_deletion(self.company), value: None };
         self.commit(vec![marker], Durability::Flushed).await?;
         Ok(self.removed)
+    }
+
+    /// Removes all entries that there are. Returns whether there were any.
+    async fn remove_all(&mut self, step: &mut impl FnMut(u64)) -> Result<bool, EngineError> {
+        let prefix = key::company_prefix(self.company);
+        let mut pages = EntryPages::of(self.engine, prefix, limits::DELETE_STEP);
+        let mut found = false;
+        while let Some(entries) = pages.next().await? {
+            found = true;
+            let removed = entries.len() as u64;
+            self.remove(entries).await?;
+            step(removed);
+        }
+        Ok(found)
     }
 
     /// Removes some entries, and counts them in the marker. A crash undoes the newest steps first.

@@ -6,6 +6,7 @@
 use super::{
     commit::commit,
     copied_entries::copied,
+    entry_pages::EntryPages,
     format::{self, FormatError, Layout},
 };
 use crate::{
@@ -54,7 +55,7 @@ pub async fn copy_in_steps(
     to: &dyn Engine,
     mut step: impl FnMut(u64),
 ) -> Result<Copied, CopyError> {
-    let mut pages = EntryPages::of_store(from).await?;
+    let mut pages = StorePages::of(from).await?;
     let mut target = CopyTarget::begin(to).await?;
     while let Some(entries) = pages.next().await? {
         let read = entries.len() as u64;
@@ -66,15 +67,14 @@ pub async fn copy_in_steps(
 
 /// The entries of a store, a page at a time: all but the key of the format, which makes it a store
 /// and comes last, and the position of a backup, which precedes it.
-pub(super) struct EntryPages<'a> {
-    from: &'a dyn Engine,
-    after: Key,
+pub(super) struct StorePages<'a> {
+    entries: EntryPages<'a>,
     /// The value of the key of the format.
     pub(super) format: Value,
 }
 
-impl EntryPages<'_> {
-    pub(super) async fn of_store(from: &dyn Engine) -> Result<EntryPages<'_>, CopyError> {
+impl StorePages<'_> {
+    pub(super) async fn of(from: &dyn Engine) -> Result<StorePages<'_>, CopyError> {
         match format::layout(from).await.map_err(CopyError::Format)? {
             Layout::Empty => return Err(CopyError::Format(FormatError::NotAStore)),
             Layout::Current | Layout::Valid(_) | Layout::Migrating(_) => {}
@@ -82,24 +82,13 @@ impl EntryPages<'_> {
         let format = from.read(vec![key::FORMAT.to_vec()]).await.map_err(CopyError::Source)?;
         let missing = || CopyError::Format(FormatError::NotAStore);
         let format = format.into_iter().flatten().next().ok_or_else(missing)?;
-        Ok(EntryPages { from, after: key::FORMAT.to_vec(), format })
+        let entries = EntryPages::after(from, key::FORMAT.to_vec(), limits::COPY_PAGE);
+        Ok(StorePages { entries, format })
     }
 
     pub(super) async fn next(&mut self) -> Result<Option<Vec<(Key, Value)>>, CopyError> {
-        let after = Some(self.after.clone());
-        let entries = page(self.from, after, limits::COPY_PAGE).await.map_err(CopyError::Source)?;
-        let Some((last, _)) = entries.last() else { return Ok(None) };
-        self.after.clone_from(last);
-        Ok(Some(entries))
+        self.entries.next().await.map_err(CopyError::Source)
     }
-}
-
-async fn page(
-    engine: &dyn Engine,
-    after: Option<Key>,
-    limit: usize,
-) -> Result<Vec<(Key, Value)>, EngineError> {
-    engine.scan(Scan { prefix: Vec::new(), after, order: Order::Ascending, limit }).await
 }
 
 /// An engine that gets the entries of a store.
@@ -113,7 +102,8 @@ pub(super) struct CopyTarget<'a> {
 impl CopyTarget<'_> {
     /// Fails if the engine has data.
     pub(super) async fn begin(to: &dyn Engine) -> Result<CopyTarget<'_>, CopyError> {
-        if page(to, None, 1).await.map_err(CopyError::Target)?.is_empty() {
+        let first = Scan { prefix: Vec::new(), after: None, order: Order::Ascending, limit: 1 };
+        if to.scan(first).await.map_err(CopyError::Target)?.is_empty() {
             Ok(CopyTarget { to, copied: Copied::default(), next: 0 })
         } else {
             Err(CopyError::NotEmpty)

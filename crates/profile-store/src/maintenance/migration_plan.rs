@@ -4,13 +4,14 @@
 use profile_protocol::CompanyId;
 
 use super::{
+    entry_pages::EntryPages,
     format::{self, FormatError, Layout},
     prune::next_company,
     sender_key::{self, SenderKeyError},
 };
 use crate::{
     IdGenerator,
-    engine::{Engine, EngineError, Key, Order, Scan},
+    engine::{Engine, EngineError},
     id_generator::writers,
     layout::key::{FORMAT_VERSION, SENDER_KEY},
     limits,
@@ -106,12 +107,9 @@ async fn companies_after(
 }
 
 async fn entries(engine: &dyn Engine) -> Result<u64, EngineError> {
-    let (mut entries, mut after): (u64, Option<Key>) = (0, None);
-    loop {
-        let (prefix, order) = (Vec::new(), Order::Ascending);
-        let page = engine.scan(Scan { prefix, after, order, limit: limits::AUDIT_PAGE }).await?;
-        let Some((last, _)) = page.last() else { return Ok(entries) };
+    let (mut entries, mut pages) = (0, EntryPages::of(engine, Vec::new(), limits::AUDIT_PAGE));
+    while let Some(page) = pages.next().await? {
         entries += page.len() as u64;
-        after = Some(last.clone());
     }
+    Ok(entries)
 }

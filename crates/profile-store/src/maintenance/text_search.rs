@@ -13,9 +13,10 @@ use std::{
 
 use profile_protocol::{ChangedAttribute, CompanyId, ProfileId};
 
+use super::entry_pages::EntryPages;
 use crate::{
     AttributeValue, Identifier, Merge, Outcome, Profile, ProfileRef, StoredPushToken,
-    engine::{Engine, EngineError, Key, Order, Scan, Value},
+    engine::{Engine, EngineError, Key, Value},
     layout::{
         key::{self, ParsedKey},
         record::{self, InvalidRecord},
@@ -65,16 +66,8 @@ pub async fn search_texts(
     ids: &BTreeMap<ProfileId, usize>,
 ) -> Result<TextSearch, EngineError> {
     let mut search = TextSearch::default();
-    let mut scan = Scan {
-        prefix: Vec::new(),
-        after: None,
-        order: Order::Ascending,
-        limit: limits::AUDIT_PAGE,
-    };
-    loop {
-        let page = engine.scan(scan.clone()).await?;
-        let Some((last, _)) = page.last() else { return Ok(search) };
-        scan.after = Some(last.clone());
+    let mut pages = EntryPages::of(engine, Vec::new(), limits::AUDIT_PAGE);
+    while let Some(page) = pages.next().await? {
         for (key, value) in &page {
             search.entries += 1;
             let parsed = key::parse(key);
@@ -83,6 +76,7 @@ pub async fn search_texts(
             }
         }
     }
+    Ok(search)
 }
 
 impl TextSearch {

@@ -26,6 +26,8 @@ mod in_doubt;
 #[cfg(test)]
 mod incremental_readers;
 #[cfg(test)]
+mod large_records;
+#[cfg(test)]
 mod layouts;
 #[cfg(test)]
 mod order_of_requests;

@@ -8,8 +8,8 @@ use profile_protocol::CompanyId;
 use profile_store::{
     DeleteCompanyError, Engine, FormatError, OpenError, Store, StoreOptions, SystemIdGenerator,
     engine::{
-        BoxFuture, EmbeddedEngine, EngineError, Key, MemoryEngine, Place, ReadOnlyEngine, Scan,
-        Session, Value,
+        BoxFuture, EmbeddedEngine, EngineError, Key, MemoryEngine, Place, RangePage,
+        ReadOnlyEngine, Scan, Session, Value,
     },
 };
 
@@ -250,6 +250,10 @@ impl Engine for PreviewEngine {
 
     fn scan(&self, scan: Scan) -> BoxFuture<'_, Result<Vec<(Key, Value)>, EngineError>> {
         self.0.scan(scan)
+    }
+
+    fn scan_page(&self, scan: Scan, bytes: usize) -> BoxFuture<'_, Result<RangePage, EngineError>> {
+        self.0.scan_page(scan, bytes)
     }
 
     fn sync(&self) -> BoxFuture<'_, Result<(), EngineError>> {

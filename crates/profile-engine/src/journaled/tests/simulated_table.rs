@@ -158,14 +158,14 @@ impl TableReader for SimulatedTable {
         Ok(value)
     }
 
-    fn scan(&self, scan: &Scan) -> Result<Vec<(Key, Value)>, EngineError> {
+    fn scan_page(&self, scan: &Scan, bytes: usize) -> Result<RangePage, EngineError> {
         let found = {
             let mut state = self.state();
             state.scans += 1;
-            expected(&state.live, scan)
+            page_of(&state.live, scan, bytes)
         };
         self.interrupt();
-        Ok(found)
+        found
     }
 }
 
@@ -214,8 +214,8 @@ impl TableReader for SimulatedSnapshot {
         Ok(self.0.get(key).cloned())
     }
 
-    fn scan(&self, scan: &Scan) -> Result<Vec<(Key, Value)>, EngineError> {
-        Ok(expected(&self.0, scan))
+    fn scan_page(&self, scan: &Scan, bytes: usize) -> Result<RangePage, EngineError> {
+        page_of(&self.0, scan, bytes)
     }
 }
 
@@ -224,6 +224,11 @@ pub(super) fn apply_change(contents: &mut Contents, key: Key, value: Option<Valu
         Some(value) => drop(contents.insert(key, value)),
         None => drop(contents.remove(&key)),
     }
+}
+
+fn page_of(contents: &Contents, scan: &Scan, bytes: usize) -> Result<RangePage, EngineError> {
+    let all = expected(contents, &Scan { limit: usize::MAX, ..scan.clone() });
+    RangePage::first_of(all.into_iter().map(Ok), PageRoom::of(scan, bytes))
 }
 
 /// What a scan of these contents returns.
