@@ -276,11 +276,12 @@ fn export(arguments: &ExportArguments) -> ExitCode {
     };
     let (existing, since) = (arguments.existing(), *since);
     let order = ExportOrder { company, format: *format, output, existing, since };
-    let exporting = export::export(&source, &order, |damaged| eprintln!("gateway: {damaged}"));
+    let damaged = |damaged: &_| tell(format_args!("gateway: {damaged}"));
+    let exporting = export::export(&source, &order, damaged);
     match run(exporting) {
         Ok(Exported { profiles, damaged }) => {
             // The standard output may have the profiles.
-            eprintln!("exported profiles: {profiles}, damaged ones left out: {damaged}");
+            tell(format_args!("exported profiles: {profiles}, damaged ones left out: {damaged}"));
             if damaged == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(error) => failed(&error),
@@ -292,7 +293,7 @@ fn import(arguments: &ImportArguments) -> ExitCode {
         (Ok(source), Ok(input)) => (source, input),
         (Err(error), _) => return failed(&error),
         (_, Err(error)) => {
-            eprintln!("gateway: cannot read {}: {error}", arguments.input.display());
+            tell(format_args!("gateway: cannot read {}: {error}", arguments.input.display()));
             return ExitCode::FAILURE;
         }
     };
@@ -302,13 +303,14 @@ fn import(arguments: &ImportArguments) -> ExitCode {
         format: arguments.format,
         input,
         config: arguments.config.clone(),
+        archive: arguments.journal_archive.clone(),
         columns: &columns,
         ids: arguments.ids(),
         mode: arguments.mode(),
         report: arguments.report.as_deref(),
         start: arguments.start(),
     };
-    let importing = import::import(order, source, |fault| eprintln!("{fault}"));
+    let importing = import::import(order, source, |fault| tell(format_args!("{fault}")));
     match run(importing) {
         Ok(imported) => print_imported(imported, arguments.mode()),
         Err(error) => failed(&error),
@@ -363,7 +365,7 @@ fn delete_company(arguments: &DeleteCompanyArguments) -> ExitCode {
 fn key(arguments: &KeyArguments) -> ExitCode {
     match IssuedKey::issue(arguments) {
         Ok(issued) => {
-            eprint!("{}", issued.announcement());
+            eprint!("{}", printed_lines(&issued.announcement()));
             show(format_args!("{}", issued.private_key().reveal()));
             ExitCode::SUCCESS
         }
@@ -472,6 +474,12 @@ fn show(line: fmt::Arguments<'_>) {
 
 /// Prints the error and its chain of causes.
 fn failed(error: &(dyn Error + 'static)) -> ExitCode {
-    eprintln!("gateway: {}", printed_lines(&chain(error)));
+    tell(format_args!("gateway: {}", chain(error)));
     ExitCode::FAILURE
+}
+
+/// Writes a line to the standard error. Nothing that is printed there passes a terminal what a file
+/// or an argument would have it carry out.
+fn tell(line: fmt::Arguments<'_>) {
+    eprintln!("{}", printed_lines(&line.to_string()));
 }

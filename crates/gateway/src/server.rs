@@ -258,8 +258,13 @@ async fn open_archived_store(
 pub(crate) async fn open_store(
     server: &ServerSettings,
 ) -> Result<(Store, Arc<EmbeddedEngine>), ServeError> {
-    archive_directory::require_noted(&server.data_dir, server.archive.directory.as_deref())?;
-    open(server).await
+    let archive = server.archive.directory.as_deref();
+    archive_directory::require_noted(&server.data_dir, archive)?;
+    let opened = open(server).await?;
+    if archive.is_some() {
+        archive_directory::note(&server.data_dir, archive)?;
+    }
+    Ok(opened)
 }
 
 async fn open(server: &ServerSettings) -> Result<(Store, Arc<EmbeddedEngine>), ServeError> {

@@ -121,6 +121,11 @@ fn noted(data_dir: &Path) -> io::Result<Option<PathBuf>> {
     }
 }
 
+/// Whether a data directory names an archive, as one does that a gateway serves or has served.
+pub(crate) fn is_noted(data_dir: &Path) -> io::Result<bool> {
+    data_dir.join(NOTE).try_exists()
+}
+
 /// Fails unless a store is opened with the archive that its data directory names, if it names one.
 pub(crate) fn require_noted(data_dir: &Path, archive: Option<&Path>) -> Result<(), OtherArchive> {
     let path = || data_dir.display().to_string();

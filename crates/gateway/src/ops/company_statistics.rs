@@ -57,7 +57,7 @@ impl fmt::Display for StatisticsLine {
             write!(f, "{comma} {}: {count}", name.replace('_', " "))?;
         }
         if self.is_being_deleted {
-            write!(f, "; a deletion was begun, and the next start finishes it")?;
+            write!(f, "; a deletion was begun, and goes on or is finished by the next start")?;
         }
         Ok(())
     }
@@ -83,6 +83,6 @@ pub async fn count(
             Ok::<(), SourceError>(())
         })
         .await?;
-    counter.finish().into_iter().for_each(show);
+    counter.finish().for_each(show);
     Ok(())
 }

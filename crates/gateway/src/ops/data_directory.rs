@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    fs::{self, File},
+    fs::{self, File, TryLockError},
     io,
     os::unix::fs::DirBuilderExt,
     path::Path,
@@ -39,6 +39,15 @@ pub enum DataDirectoryError {
         /// The directory.
         path: String,
     },
+    /// The directory is getting a copy of a store.
+    #[error(
+        "a copy of a store is being written to {path}: wait until that has ended, or name another \
+         directory"
+    )]
+    BeingCopied {
+        /// The directory.
+        path: String,
+    },
     /// The journal of the store is archived, and the command would not do so.
     #[error(transparent)]
     Archive(#[from] OtherArchive),
@@ -51,10 +60,15 @@ pub enum DataDirectoryError {
 /// programs, and no store, is one that was named by mistake.
 pub(crate) fn prepare(directory: &Path) -> io::Result<()> {
     create_private(directory)?;
-    if directory.join(UNFINISHED_COPY).try_exists()? {
-        return Err(io::Error::other(
-            "it has a copy of a store that was cut off; remove it, and make another copy",
-        ));
+    let reason = match unfinished_copy(directory)? {
+        None => None,
+        Some(UnfinishedCopy::BeingWritten) => Some("a copy of a store is being written to it"),
+        Some(UnfinishedCopy::CutOff) => {
+            Some("it has a copy of a store that was cut off; remove it, and make another copy")
+        }
+    };
+    if let Some(reason) = reason {
+        return Err(io::Error::other(reason));
     }
     match foreign_file(directory)? {
         Some(name) => Err(io::Error::other(format!(
@@ -141,7 +155,8 @@ pub(crate) fn has_store(directory: &Path) -> Result<bool, DataDirectoryError> {
         Ok(()) => Ok(true),
         Err(DataDirectoryError::NoStore { .. }) => Ok(false),
         Err(
-            error @ (DataDirectoryError::Unfinished { .. }
+            error @ (DataDirectoryError::BeingCopied { .. }
+            | DataDirectoryError::Unfinished { .. }
             | DataDirectoryError::Archive(_)
             | DataDirectoryError::Engine(_)),
         ) => Err(error),
@@ -150,11 +165,36 @@ pub(crate) fn has_store(directory: &Path) -> Result<bool, DataDirectoryError> {
 
 fn require_store(directory: &Path) -> Result<(), DataDirectoryError> {
     let path = || directory.display().to_string();
-    if directory.join(UNFINISHED_COPY).try_exists().map_err(EngineError::Io)? {
-        Err(DataDirectoryError::Unfinished { path: path() })
-    } else if EmbeddedEngine::is_in(directory)? {
-        Ok(())
-    } else {
-        Err(DataDirectoryError::NoStore { path: path() })
+    match unfinished_copy(directory).map_err(EngineError::Io)? {
+        Some(UnfinishedCopy::BeingWritten) => Err(DataDirectoryError::BeingCopied { path: path() }),
+        Some(UnfinishedCopy::CutOff) => Err(DataDirectoryError::Unfinished { path: path() }),
+        None if EmbeddedEngine::is_in(directory)? => Ok(()),
+        None => Err(DataDirectoryError::NoStore { path: path() }),
+    }
+}
+
+/// A copy of a store that is not whole.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum UnfinishedCopy {
+    /// A command is writing it, and has its marker locked.
+    BeingWritten,
+    /// No command will finish it.
+    CutOff,
+}
+
+/// The copy in a directory, if there is one that is not whole.
+pub(crate) fn unfinished_copy(directory: &Path) -> io::Result<Option<UnfinishedCopy>> {
+    match File::open(directory.join(UNFINISHED_COPY)) {
+        Ok(marker) => Ok(Some(match marker.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => UnfinishedCopy::BeingWritten,
+            Ok(()) | Err(TryLockError::Error(_)) => UnfinishedCopy::CutOff,
+        })),
+        // A part of the path may be a file.
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error),
     }
 }

@@ -36,7 +36,7 @@ use self::{
     report::{ImportProgress, ImportReport, ReportError, RowPlace},
     row_profile::IdUse,
     rows::{FileRows, OpenRowsError, ReadRow, RowDigest},
-    target::{ImportTarget, ImportTargetError},
+    target::{ImportTarget, ImportTargetError, TargetSettings},
 };
 use super::{backup::store_source::StoreSource, command_progress::CommandProgress};
 use crate::{
@@ -54,6 +54,9 @@ pub struct ImportOrder<'a> {
     pub input: Box<dyn BufRead>,
     /// The configuration of a store that no gateway serves.
     pub config: Option<PathBuf>,
+    /// The archive of the journal of such a store, if it is not the one that the configuration
+    /// names.
+    pub archive: Option<PathBuf>,
     /// What its columns are.
     pub columns: &'a ColumnRules,
     /// What is done with ids.
@@ -129,12 +132,13 @@ pub async fn import(
     source: StoreSource,
     show: impl FnMut(&str),
 ) -> Result<Imported, ImportCommandError> {
-    let ImportOrder { company, format, input, config, columns, ids, mode, report, start } = order;
+    let ImportOrder { company, format, input, columns, ids, mode, report, start, .. } = order;
+    let settings = TargetSettings { config: order.config, archive: order.archive };
     let arguments = RowDigest::of_arguments(&(company, format, columns, ids));
     let mut rows = FileRows::open(input, format, columns, ids)?;
     // Whatever can be refused without the store is refused before it is opened.
     let beginning = ImportBeginning::find(start, report, arguments, &mut rows)?;
-    let target = ImportTarget::open(source, config, company, mode).await?;
+    let target = ImportTarget::open(source, settings, company, mode).await?;
     let imported = import_into(&target, company, mode, beginning, &mut rows, show).await;
     // A store that is only dropped may wait for ever.
     let closed = target.close().await;

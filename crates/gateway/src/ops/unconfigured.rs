@@ -81,6 +81,7 @@ impl From<DataDirectoryError> for NotSearched {
             error @ (DataDirectoryError::Engine(_)
             | DataDirectoryError::Archive(_)
             | DataDirectoryError::NoStore { .. }
+            | DataDirectoryError::BeingCopied { .. }
             | DataDirectoryError::Unfinished { .. }) => NotSearched::Unreadable(error),
         }
     }

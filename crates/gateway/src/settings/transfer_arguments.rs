@@ -71,6 +71,10 @@ pub struct ImportArguments {
     /// The file to read, or `-` for the standard input.
     #[arg(long, env = "GATEWAY_INPUT", value_name = "FILE")]
     pub input: PathBuf,
+    /// The archive of the journal of the data directory [default: the setting `journal_archive` of
+    /// the configuration].
+    #[arg(long, env = "GATEWAY_JOURNAL_ARCHIVE", value_name = "DIRECTORY")]
+    pub journal_archive: Option<PathBuf>,
     /// What the column with a header is, such as `E-Mail=email` or `Plan=properties.plan`; may be
     /// given several times.
     #[arg(long, env = "GATEWAY_MAP", value_name = "HEADER=ATTRIBUTE")]

@@ -327,6 +327,46 @@ fn a_stopped_store_is_backed_up_and_added_to_from_the_archive_once_it_is_served_
 }
 
 #[test]
+fn a_directory_to_which_another_backup_is_being_written_is_named_as_such() {
+    let archived = Archived::new();
+    archived.home.serve().stop().assert_exit(0);
+    let data_dir = archived.home.data_dir();
+    let back_up = || {
+        let mut command = archived.home.command(&["backup", "--data-dir"]);
+        finish(command.arg(&data_dir).arg("--into").arg(archived.backup()))
+    };
+    fs::create_dir(archived.backup()).unwrap();
+    // The file that a command has locked while it writes.
+    let marker = fs::File::create(archived.backup().join("unfinished-copy")).unwrap();
+    marker.lock().unwrap();
+    for busy in [back_up(), archived.verify(&archived.backup())] {
+        busy.assert_exit(1);
+        busy.assert_output("a copy of a store is being written to ");
+    }
+    drop(marker);
+    let cut_off = back_up();
+    cut_off.assert_exit(1);
+    cut_off.assert_output("has a copy of a store that was cut off: remove it");
+}
+
+#[test]
+fn a_backup_from_which_a_company_was_deleted_is_an_ordinary_store() {
+    let archived = Archived::new();
+    let gateway = archived.home.serve();
+    gateway.send(&person(0)).assert_accepted();
+    finish(&mut archived.backup_command(&gateway)).assert_exit(0);
+    let mut delete = archived.home.command(&["delete-company", "--company", "ABC123"]);
+    delete.args(["--confirm", "ABC123", "--data-dir"]).arg(archived.backup());
+    finish(&mut delete).assert_exit(0);
+    gateway.send(&person(1)).assert_accepted();
+    let refused = finish(&mut archived.backup_command(&gateway));
+    refused.assert_exit(1);
+    refused.assert_output("is no backup, or was served since: name a new directory");
+    archived.verify(&archived.backup()).assert_output("profiles: 0, ");
+    gateway.stop().assert_exit(0);
+}
+
+#[test]
 fn backups_are_given_to_admin_keys_alone_and_only_by_the_admin_listener() {
     let archived = Archived::new();
     let gateway = archived.home.serve();

@@ -78,6 +78,43 @@ fn output_that_is_closed_ends_no_command_with_a_panic() {
 }
 
 #[test]
+fn no_control_character_of_an_argument_reaches_the_terminal() {
+    let home = Home::new();
+    home.configure("[[company]]\nid = \"ABC123\"\n");
+    let named = "absent\u{1b}[31m";
+    let import = ["import", "--company", "ABC123", "--format", "csv", "--input", named];
+    let mut import = home.command(&import);
+    import.arg("--config").arg(home.config()).arg("--data-dir").arg(home.data_dir());
+    let commands = [
+        import,
+        home.command(&["verify", "--data-dir", named]),
+        home.command(&["backup", "--data-dir", named, "--into", "new"]),
+        home.command(&["check", "--config", named]),
+        home.command(&[
+            "export",
+            "--company",
+            "ABC123",
+            "--format",
+            "csv",
+            "--output",
+            "out",
+            "--data-dir",
+            named,
+        ]),
+        home.command(&["man", "--into", &format!("{named}/man")]),
+    ];
+    for mut command in commands {
+        if command.get_args().any(|argument| argument == "man") {
+            fs::write(home.directory().join(named), "").unwrap();
+        }
+        let finished = finish(&mut command);
+        finished.assert_exit(1);
+        finished.assert_output(r"absent\u{1b}[31m");
+        assert!(!finished.output.contains('\u{1b}'), "{:?}", finished.output);
+    }
+}
+
+#[test]
 fn a_new_key_is_alone_on_the_standard_output() {
     let home = Home::new();
     let arguments = ["key", "--company", "ABC123", "--scope", "profiles:read"];

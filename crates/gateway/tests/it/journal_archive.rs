@@ -5,6 +5,7 @@ use std::{fs, path::Path, process::Command};
 
 use crate::{
     backup::{Archived, now, person, wait_for_archive},
+    company_move::files,
     serving::{Finished, Home, Serving, finish, wait_until},
 };
 
@@ -174,13 +175,22 @@ fn a_command_that_writes_to_an_archived_store_needs_its_archive() {
         command
     };
     let source = archived.backup();
-    let commands: [&dyn Fn() -> Command; 4] = [
+    // A configuration that does not name the archive, and a table without rows.
+    let (config, table) = (home.directory().join("plain.toml"), home.directory().join("rows"));
+    fs::write(&config, "[[company]]\nid = \"ABC123\"\n").unwrap();
+    fs::write(&table, "email\n").unwrap();
+    let commands: [&dyn Fn() -> Command; 5] = [
         &|| in_data_dir(&["delete-company", "--company", "ABC123", "--confirm", "ABC123"]),
         &|| in_data_dir(&["migrate"]),
         &|| in_data_dir(&["compact", "--into", "compacted"]),
         &|| {
             let mut command = home.command(&["move-company", "--company", "ABC123", "--data-dir"]);
             command.arg(&source).arg("--into").arg(&data_dir);
+            command
+        },
+        &|| {
+            let mut command = in_data_dir(&["import", "--company", "ABC123", "--format", "csv"]);
+            command.arg("--config").arg(&config).arg("--input").arg(&table);
             command
         },
     ];
@@ -200,6 +210,7 @@ fn a_command_that_writes_to_an_archived_store_needs_its_archive() {
     named(commands[2]).assert_exit(0);
     named(commands[0]).assert_exit(0);
     named(commands[3]).assert_exit(0);
+    named(commands[4]).assert_exit(0);
     // What was committed before the stop, and by the commands, is added.
     let gateway = home.serve();
     let grown = finish(&mut archived.backup_command(&gateway));
@@ -212,6 +223,25 @@ fn a_command_that_writes_to_an_archived_store_needs_its_archive() {
     gateway.logged("the journal is no longer archived");
     gateway.stop().assert_exit(0);
     finish(&mut commands[1]()).assert_exit(0);
+}
+
+#[test]
+fn nothing_is_added_to_a_store_that_is_archived_and_no_byte_of_it_changes() {
+    let archived = Archived::new();
+    let gateway = archived.home.serve();
+    send(&gateway, 0..5);
+    finish(&mut archived.backup_command(&gateway)).assert_exit(0);
+    send(&gateway, 5..10);
+    stop_archived(&archived, gateway);
+    let journal = archived.home.data_dir().join("journal");
+    let unchanged = || [files(&archived.home.data_dir()), files(&journal)];
+    let before = unchanged();
+    let mut command = archived.home.command(&["backup", "--archive"]);
+    command.arg(archived.archive()).arg("--into").arg(archived.home.data_dir());
+    let refused = finish(&mut command);
+    refused.assert_exit(1);
+    refused.assert_output("is no backup, or was served since");
+    assert_eq!(unchanged(), before);
 }
 
 #[test]

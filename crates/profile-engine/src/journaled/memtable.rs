@@ -54,13 +54,11 @@ impl Memtable {
         let mut changes = Vec::new();
         let mut take = |(key, value): (&Key, &Option<Value>)| {
             changes.push((key.clone(), value.clone()));
-            match value {
-                Some(value) => room.take_is_last(key, value),
-                None => {
-                    removals = removals.saturating_sub(1);
-                    removals == 0
-                }
+            if let Some(value) = value {
+                return room.take_is_last(key, value);
             }
+            removals = removals.saturating_sub(1);
+            removals == 0
         };
         let is_full = match order {
             Order::Ascending => range.into_iter().any(&mut take),

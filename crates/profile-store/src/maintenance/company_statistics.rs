@@ -83,7 +83,8 @@ impl CompanyStatistics {
 #[derive(Debug, Default)]
 pub struct StatisticsCounter {
     current: Option<(CompanyId, CompanyStatistics)>,
-    /// The companies whose deletion was begun. Their keys come before those of all companies.
+    /// The companies whose deletion was begun, and of which no entry was counted yet. Their keys
+    /// come before those of all companies.
     deletions: BTreeSet<CompanyId>,
 }
 
@@ -100,7 +101,7 @@ impl StatisticsCounter {
         let complete = match &self.current {
             Some((current, _)) if *current == company => None,
             _ => {
-                let is_being_deleted = self.deletions.contains(&company);
+                let is_being_deleted = self.deletions.remove(&company);
                 let begun = CompanyStatistics { is_being_deleted, ..CompanyStatistics::default() };
                 self.current.replace((company, begun))
             }
@@ -111,9 +112,12 @@ impl StatisticsCounter {
         complete
     }
 
-    /// What there is of the last company.
-    pub fn finish(self) -> Option<(CompanyId, CompanyStatistics)> {
-        self.current
+    /// What there is of the last company, and then the companies whose deletion was begun and that
+    /// have no entry left, or none yet.
+    pub fn finish(self) -> impl Iterator<Item = (CompanyId, CompanyStatistics)> {
+        let nothing = CompanyStatistics { is_being_deleted: true, ..CompanyStatistics::default() };
+        let deletions = self.deletions.into_iter().map(move |company| (company, nothing));
+        self.current.into_iter().chain(deletions)
     }
 }
 
@@ -123,13 +127,18 @@ mod tests {
 
     #[test]
     fn a_company_whose_deletion_was_begun_is_counted_as_one_that_is_being_deleted() {
-        let [deleted, other] = ["ABC", "ABD"].map(|id| id.parse::<CompanyId>().unwrap());
+        let ids = ["ABC", "ABD", "ABE"].map(|id| id.parse::<CompanyId>().unwrap());
+        let [deleted, other, empty] = ids;
         let mut entries = StatisticsCounter::default();
         assert_eq!(entries.add(&key::company_deletion(&deleted), b""), None);
+        assert_eq!(entries.add(&key::company_deletion(&empty), b""), None);
         entries.add(&key::newest_outcome(&deleted), b"");
         let (company, counted) = entries.add(&key::newest_outcome(&other), b"").unwrap();
         assert_eq!((company, counted.entries, counted.is_being_deleted), (deleted, 1, true));
-        let (company, counted) = entries.finish().unwrap();
-        assert_eq!((company, counted.entries, counted.is_being_deleted), (other, 1, false));
+        let rest = entries.finish();
+        let rest: Vec<_> = rest
+            .map(|(company, counted)| (company, counted.entries, counted.is_being_deleted))
+            .collect();
+        assert_eq!(rest, [(other, 1, false), (empty, 0, true)]);
     }
 }

@@ -3,7 +3,8 @@
 use std::{path::Path, sync::Arc};
 
 use profile_store::{
-    BackupSource, BackupTarget, CopyError, Engine, GrowingBackup, backup_position, batch_time,
+    BackupSource, BackupTarget, CopyError, Engine, GrowingBackup, audit, backup_position,
+    batch_time, delete_company,
     engine::{
         EmbeddedEngine, EmbeddedOptions, JournalArchive, JournalPosition, Key, MemoryEngine, Value,
         Write,
@@ -204,6 +205,22 @@ fn a_backup_that_was_served_does_not_grow() {
     assert_eq!(wait(backup_position(backup.as_ref())).unwrap(), None);
     assert!(wait(GrowingBackup::open(backup.as_ref())).unwrap().is_none());
     assert_eq!(stored(backup.as_ref()), contents(backup.as_ref()));
+}
+
+#[test]
+fn a_backup_from_which_a_company_was_deleted_does_not_grow() {
+    let mut source = ArchivedSource::new();
+    source.send_some(0);
+    let backup = MemoryEngine::new();
+    source.back_up(&backup);
+    let delete = |company: &str| {
+        wait(delete_company(&backup, &company.parse().unwrap(), &SimulatedIds::new())).unwrap()
+    };
+    assert_eq!(delete("NONE00"), None);
+    assert!(wait(GrowingBackup::open(&backup)).unwrap().is_some(), "nothing was deleted");
+    assert!(delete(source.harness.company.as_str()).is_some());
+    assert!(wait(GrowingBackup::open(&backup)).unwrap().is_none());
+    assert_eq!(wait(audit(&backup)).unwrap().profiles, 0);
 }
 
 #[test]

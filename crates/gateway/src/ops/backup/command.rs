@@ -17,6 +17,7 @@ use super::{
 };
 use crate::ops::{
     admin_client::AdminListener,
+    archive_directory,
     command_progress::CommandProgress,
     copy_directory::{CopyDirectory, TargetError},
     data_directory::{self, DataDirectoryError},
@@ -208,10 +209,14 @@ async fn add(
     into: &Path,
     source: impl FnOnce(JournalPosition) -> Result<Added, BackupError>,
 ) -> Result<(BackupContent, JournalPosition), BackupError> {
+    let no_backup = || BackupError::NoBackup { path: into.display().to_string() };
+    // A backup has no archive of its own. A store that was served may have one, which would lack
+    // files of the journal that are used again once the store is open.
+    if archive_directory::is_noted(into).map_err(EngineError::Io)? {
+        return Err(no_backup());
+    }
     let target = CopyDirectory::open(into, options())?;
-    let growing = GrowingBackup::open(&target.engine).await?;
-    let path = into.display().to_string();
-    let mut growing = growing.ok_or(BackupError::NoBackup { path })?;
+    let mut growing = GrowingBackup::open(&target.engine).await?.ok_or_else(no_backup)?;
     let progress = CommandProgress::start("batches added");
     for batch in source(growing.position())?.batches(growing.position()) {
         let (position, batch) = batch?;

@@ -90,6 +90,14 @@ impl ImportTargetError {
     }
 }
 
+/// How a store that no gateway serves takes rows.
+pub(crate) struct TargetSettings {
+    /// Its configuration.
+    pub(crate) config: Option<PathBuf>,
+    /// The archive of its journal, if it is not the one that the configuration names.
+    pub(crate) archive: Option<PathBuf>,
+}
+
 /// A store that takes rows.
 pub(crate) enum ImportTarget {
     Opened(Box<OpenedTarget>),
@@ -115,7 +123,7 @@ struct TargetWriter {
 impl ImportTarget {
     pub(crate) async fn open(
         source: StoreSource,
-        config: Option<PathBuf>,
+        TargetSettings { config, archive }: TargetSettings,
         company: &CompanyId,
         mode: ImportMode,
     ) -> Result<ImportTarget, ImportTargetError> {
@@ -126,7 +134,12 @@ impl ImportTarget {
         if config.is_none() {
             return Err(ImportTargetError::NoConfiguration);
         }
-        let arguments = ServeArguments { config, data_dir, ..ServeArguments::default() };
+        let arguments = ServeArguments {
+            config,
+            data_dir,
+            journal_archive: archive,
+            ..ServeArguments::default()
+        };
         let configuration = arguments.configure()?;
         let found = configuration.companies.find(company.as_str()).map(Arc::clone);
         let not_configured = || ImportTargetError::NotConfigured { company: company.clone() };
