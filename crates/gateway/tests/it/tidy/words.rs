@@ -99,9 +99,8 @@ fn words(text: &str) -> Vec<(usize, String)> {
 fn banned(text: &str) -> Vec<(usize, &'static str)> {
     let words = words(text);
     let begins = |start: usize, phrase: &str| {
-        let found = words.get(start..).unwrap_or_default().iter().map(|(_, word)| word.as_str());
-        let wanted: Vec<&str> = phrase.split(' ').collect();
-        found.take(wanted.len()).eq(wanted)
+        let mut found = words.get(start..).unwrap_or_default().iter().map(|(_, word)| word);
+        phrase.split(' ').all(|wanted| found.next().is_some_and(|word| word == wanted))
     };
     let at = |start: usize| {
         let phrases = BANNED.into_iter().filter(move |phrase| begins(start, phrase));
