@@ -87,7 +87,7 @@ fn uses(code: &str) -> (Vec<UsedPath>, String) {
 }
 
 /// The paths that the code of a file depends on. A name that is only handed on is none of them.
-fn named_paths(code: &str) -> Vec<String> {
+fn named_paths(code: &str) -> BTreeSet<String> {
     let (used, rest) = uses(code);
     let is_path = |symbol: char| symbol.is_alphanumeric() || symbol == '_' || symbol == ':';
     let inline = || rest.split(|symbol: char| !is_path(symbol));
