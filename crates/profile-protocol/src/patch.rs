@@ -233,9 +233,9 @@ mod tests {
         applied.changed.into_iter().map(name).collect()
     }
 
-    fn applies(patch: PropertiesPatch, before: &[(&str, &str)], after: &[(&str, &str)]) {
+    fn applies(patch: &PropertiesPatch, before: &[(&str, &str)], after: &[(&str, &str)]) {
         let mut stored = properties(before);
-        changed_by(&patch, &mut stored);
+        changed_by(patch, &mut stored);
         assert!(stored == properties(after), "{stored:?}");
     }
 
@@ -245,12 +245,12 @@ mod tests {
             append: vec![(name("tags"), vec![value(json)])],
             ..PropertiesPatch::default()
         };
-        applies(append(r#""b""#), &[("tags", r#"["a"]"#)], &[("tags", r#"["a","b"]"#)]);
-        applies(append(r#""a""#), &[("tags", r#"["a"]"#)], &[("tags", r#"["a"]"#)]);
-        applies(append(r#""b""#), &[("tags", r#""a""#)], &[("tags", r#"["a","b"]"#)]);
-        applies(append(r#""a""#), &[("tags", r#""a""#)], &[("tags", r#"["a"]"#)]);
-        applies(append(r#""b""#), &[("tags", "null")], &[("tags", r#"["b"]"#)]);
-        applies(append(r#""b""#), &[], &[("tags", r#"["b"]"#)]);
+        applies(&append(r#""b""#), &[("tags", r#"["a"]"#)], &[("tags", r#"["a","b"]"#)]);
+        applies(&append(r#""a""#), &[("tags", r#"["a"]"#)], &[("tags", r#"["a"]"#)]);
+        applies(&append(r#""b""#), &[("tags", r#""a""#)], &[("tags", r#"["a","b"]"#)]);
+        applies(&append(r#""a""#), &[("tags", r#""a""#)], &[("tags", r#"["a"]"#)]);
+        applies(&append(r#""b""#), &[("tags", "null")], &[("tags", r#"["b"]"#)]);
+        applies(&append(r#""b""#), &[], &[("tags", r#"["b"]"#)]);
     }
 
     #[test]
@@ -259,11 +259,11 @@ mod tests {
             unappend: vec![(name("tags"), vec![value("1")])],
             ..PropertiesPatch::default()
         };
-        applies(unappend(), &[("tags", "[1,2,1,1.0]")], &[("tags", "[2,1.0]")]);
-        applies(unappend(), &[("tags", "1")], &[("tags", "[]")]);
-        applies(unappend(), &[("tags", "2")], &[("tags", "2")]);
-        applies(unappend(), &[("tags", "null")], &[("tags", "null")]);
-        applies(unappend(), &[], &[]);
+        applies(&unappend(), &[("tags", "[1,2,1,1.0]")], &[("tags", "[2,1.0]")]);
+        applies(&unappend(), &[("tags", "1")], &[("tags", "[]")]);
+        applies(&unappend(), &[("tags", "2")], &[("tags", "2")]);
+        applies(&unappend(), &[("tags", "null")], &[("tags", "null")]);
+        applies(&unappend(), &[], &[]);
     }
 
     #[test]
@@ -274,17 +274,17 @@ mod tests {
             append: vec![(name("tags"), vec![value(json)])],
             ..PropertiesPatch::default()
         };
-        applies(append(same), stored, stored);
+        applies(&append(same), stored, stored);
         // The digits of a number are compared, not its value.
         let other = same.replace(":1}", ":1.0}");
         let after = format!(r#"[{{"a":1,"b":[{{"c":2,"d":3}}]}},7,{other}]"#);
-        applies(append(&other), stored, &[("tags", &after)]);
+        applies(&append(&other), stored, &[("tags", &after)]);
         let unappend = || PropertiesPatch {
             unappend: vec![(name("tags"), vec![value(same)])],
             ..PropertiesPatch::default()
         };
-        applies(unappend(), stored, &[("tags", "[7]")]);
-        applies(PropertiesPatch { append: append(same).append, ..unappend() }, stored, stored);
+        applies(&unappend(), stored, &[("tags", "[7]")]);
+        applies(&PropertiesPatch { append: append(same).append, ..unappend() }, stored, stored);
     }
 
     #[test]
@@ -304,7 +304,7 @@ mod tests {
             [r#"{"a":1}"#, r#"{"a":1,"b":null}"#],
         ] {
             let (before, after) = (format!("[{stored}]"), format!("[{stored},{other}]"));
-            applies(append(other), &[("tags", &before)], &[("tags", &after)]);
+            applies(&append(other), &[("tags", &before)], &[("tags", &after)]);
         }
     }
 
@@ -315,13 +315,13 @@ mod tests {
         let append =
             PropertiesPatch { append: vec![(name("tags"), equal())], ..PropertiesPatch::default() };
         // What is stored twice stays.
-        applies(append.clone(), stored, stored);
-        applies(append, &[], &[("tags", r#"[{"a":1,"b":2}]"#)]);
+        applies(&append, stored, stored);
+        applies(&append, &[], &[("tags", r#"[{"a":1,"b":2}]"#)]);
         let unappend = PropertiesPatch {
             unappend: vec![(name("tags"), equal().split_off(1))],
             ..PropertiesPatch::default()
         };
-        applies(unappend, stored, &[("tags", "[7]")]);
+        applies(&unappend, stored, &[("tags", "[7]")]);
     }
 
     #[test]
@@ -348,7 +348,7 @@ mod tests {
             append: vec![(name("tags"), vec![value("1"), value("4")])],
             ..PropertiesPatch::default()
         };
-        applies(patch, &[("tags", "[1,2,3]")], &[("tags", "[1,3,4]")]);
+        applies(&patch, &[("tags", "[1,2,3]")], &[("tags", "[1,3,4]")]);
     }
 
     #[test]
@@ -360,10 +360,10 @@ mod tests {
             ..PropertiesPatch::default()
         };
         let (deepest, less) = (deep(limits::PROPERTY_DEPTH), deep(limits::PROPERTY_DEPTH - 1));
-        applies(append(), &[("tags", &deepest)], &[("tags", &deepest)]);
-        applies(append(), &[("tags", &less)], &[("tags", &format!("[{less},1]"))]);
+        applies(&append(), &[("tags", &deepest)], &[("tags", &deepest)]);
+        applies(&append(), &[("tags", &less)], &[("tags", &format!("[{less},1]"))]);
         // An array as deep as may be takes more elements all the same.
-        applies(append(), &[("tags", &format!("[{less}]"))], &[("tags", &format!("[{less},1]"))]);
+        applies(&append(), &[("tags", &format!("[{less}]"))], &[("tags", &format!("[{less},1]"))]);
     }
 
     #[test]
@@ -375,7 +375,7 @@ mod tests {
             unappend: vec![(name("a"), vec![value("1")])],
             append: vec![(name("a"), vec![value("3")]), (name("b"), vec![value("4")])],
         };
-        applies(patch, &[("old", "0")], &[("a", "[3]"), ("b", "[4]")]);
+        applies(&patch, &[("old", "0")], &[("a", "[3]"), ("b", "[4]")]);
     }
 
     #[test]
