@@ -55,7 +55,8 @@ impl Scan {
 pub struct RangePage {
     /// Its entries.
     pub entries: Vec<(Key, Value)>,
-    /// The key after which the next page begins; nothing if the range ends with this page.
+    /// The key after which the next page begins; nothing if no entry follows. A full page has a key
+    /// here even if the range ends with it, and the next page is empty then.
     pub next_after: Option<Key>,
 }
 
